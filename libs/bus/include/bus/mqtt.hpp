@@ -1,0 +1,74 @@
+// The bus over a real broker, with Paho inside. One client, clean start on every connect: the broker keeps nothing for us
+// but retained messages. Reconnects by itself with full jitter; sets TCP_NODELAY on its own socket (Paho does not); keeps
+// its window below what the broker allows; bounds what waits.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "bus/bus.hpp"
+
+namespace fieldwork::bus {
+
+struct MqttConfig {
+  std::string url;  // ssl://host:port, or tcp://host:port in tests
+  std::string client_id;
+  std::string ca;           // PEM file; who may be the broker
+  std::string certificate;  // PEM file; who we are
+  std::string key;
+  bool mqtt5 = true;  // devices speak 3.1.1
+  int keep_alive_s = 15;
+  int connect_timeout_s = 5;
+  std::chrono::milliseconds reconnect_first{200};  // upper end of the first random wait; doubles
+  std::chrono::milliseconds reconnect_last{10'000};
+  int window = 500;                            // publishes not yet acknowledged
+  std::size_t waiting_max = 200'000;           // publishes that wait for the window
+  std::size_t waiting_bytes_max = 256U << 20;  // and their size; beyond it new ones are dropped and counted
+  std::size_t packet_bytes_max = 2'000'000;    // a larger publish is dropped and counted
+  std::vector<std::pair<std::string, int>> subscriptions;  // filter, QoS
+  std::optional<Message> will;
+};
+
+// Called on Paho's threads: they must copy, queue and return. They must not throw.
+struct MqttEvents {
+  std::function<void(Message&&)> message;
+  std::function<void()> connected;                            // subscriptions are made
+  std::function<void(const std::string& reason)> disconnected;  // also each failed attempt to connect
+};
+
+struct MqttStats {
+  std::uint64_t published = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t received = 0;
+  std::uint64_t dropped = 0;  // waiting_max, waiting_bytes_max or packet_bytes_max
+  std::uint64_t denied = 0;   // the broker's ACL said no (MQTT 5 only)
+  std::uint64_t connects = 0;
+  double round_trip_ms = 0;  // smoothed: publish to its acknowledgement
+};
+
+class MqttBus : public Bus {
+ public:
+  MqttBus(MqttConfig config, MqttEvents events);
+  ~MqttBus() override;  // stops
+
+  void start();  // returns at once; connected() follows
+  void stop();   // sends what is in the window if it can within a second, says goodbye, joins
+  void publish(Message message) override;
+  [[nodiscard]] bool connected() const;
+  [[nodiscard]] MqttStats stats() const;
+  // Nothing waits and everything sent is acknowledged.
+  [[nodiscard]] bool idle() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fieldwork::bus

@@ -1,0 +1,50 @@
+// What devices say of themselves, and what the registry says of them <-> JSON.
+#pragma once
+
+#include "codec/json.hpp"
+#include "model/device.hpp"
+
+namespace fieldwork::codec {
+
+[[nodiscard]] std::string encode(const Presence& presence);
+[[nodiscard]] Result<Presence> decode_presence(std::string_view text);
+
+[[nodiscard]] std::string encode(const Enrolment& enrolment);
+[[nodiscard]] Result<Enrolment> decode_enrolment(std::string_view text);
+
+[[nodiscard]] std::string encode(const Heartbeat& heartbeat);
+[[nodiscard]] Result<Heartbeat> decode_heartbeat(std::string_view text);
+
+struct Enrolled {
+  std::int64_t session = 0;
+  bool enrolled = false;  // else refused
+  std::string reason;
+  int heartbeat_s = 5;
+};
+[[nodiscard]] std::string encode(const Enrolled& enrolled);
+[[nodiscard]] Result<Enrolled> decode_enrolled(std::string_view text);
+
+// state/device/{device}
+[[nodiscard]] Json encode(const Device& device);
+[[nodiscard]] Result<Device> decode_device(const Json& value);
+
+// device/{device}/up/log
+struct LogLine {
+  AttemptKey key;
+  std::string stream;  // stdout or stderr
+  std::string text;
+  std::int64_t dropped = 0;  // lines lost before this one
+};
+[[nodiscard]] std::string encode(const LogLine& line);
+[[nodiscard]] Result<LogLine> decode_log(std::string_view text);
+
+// device/{device}/down/rejected
+struct Rejected {
+  std::string channel;
+  std::string path;
+  std::string reason;
+};
+[[nodiscard]] std::string encode(const Rejected& rejected);
+[[nodiscard]] Result<Rejected> decode_rejected(std::string_view text);
+
+}  // namespace fieldwork::codec

@@ -1,0 +1,89 @@
+// JSON at the edge: bounded parsing and checked reading. What comes from outside goes through here and nowhere else.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace fieldwork::codec {
+
+using Json = nlohmann::json;
+
+inline constexpr std::size_t message_bytes_max = 1 << 20;
+inline constexpr int depth_max = 16;
+inline constexpr std::size_t items_max = 512;
+
+// Refuses more than bytes_max, deeper than depth_max, a NUL in a string, invalid UTF-8 and anything after the value.
+[[nodiscard]] Result<Json> parse(std::string_view text, std::size_t bytes_max = message_bytes_max);
+
+// Never throws: invalid UTF-8 becomes U+FFFD.
+[[nodiscard]] std::string dump(const Json& value);
+
+// Reads one object field by field. The first mistake is kept with its JSON pointer; after it every read gives the
+// fallback, so a decoder is straight code and asks finish() once, at the end. A Reader must outlive its children.
+class Reader {
+ public:
+  explicit Reader(const Json& value);
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  std::string text(const char* field, std::size_t length_max = 256);
+  std::string text_or(const char* field, std::string fallback, std::size_t length_max = 256);
+  std::string id(const char* field);      // base/id.hpp is_id
+  std::string digest(const char* field);  // sha256:<64 hex>
+  std::string digest_or_empty(const char* field);
+  std::int64_t integer(const char* field, std::int64_t min, std::int64_t max);
+  std::int64_t integer_or(const char* field, std::int64_t fallback, std::int64_t min, std::int64_t max);
+  std::optional<std::int64_t> integer_maybe(const char* field, std::int64_t min, std::int64_t max);
+  double number(const char* field, double min, double max);
+  double number_or(const char* field, double fallback, double min, double max);
+  bool boolean_or(const char* field, bool fallback);
+  std::vector<std::string> texts_or_empty(const char* field, std::size_t count_max, std::size_t length_max);
+  std::map<std::string, std::string> map_or_empty(const char* field, std::size_t count_max, std::size_t length_max);
+
+  // The field as it is, or nullptr; the caller reads it with child().
+  const Json* object(const char* field);
+  const Json* object_maybe(const char* field);
+  const Json* array(const char* field, std::size_t count_max);
+  const Json* array_maybe(const char* field, std::size_t count_max);
+  const Json* any_maybe(const char* field);
+
+  // A reader of something inside this one; its mistakes count as this one's.
+  Reader(Reader& parent, const char* field, const Json& value);
+  Reader(Reader& parent, const char* field, std::size_t index, const Json& value);
+
+  void version();                     // "v" must be 1
+  void allow_unknown() { open_ = true; }
+  void fail(std::string_view field, std::string reason, Code code = Code::invalid);
+  // Unknown fields are a mistake here, unless allow_unknown() was called. Call it on children too (true: no mistake).
+  bool finish();
+  [[nodiscard]] bool ok() const { return !root_->error_; }
+  [[nodiscard]] Error error() const { return *root_->error_; }
+
+ private:
+  const Json* find(const char* field);
+  const Json* need(const char* field);
+  [[nodiscard]] std::string path() const;
+
+  const Json* value_;
+  Reader* root_;
+  const Reader* parent_ = nullptr;
+  const char* field_ = nullptr;
+  std::optional<std::size_t> index_;
+  std::vector<const char*> seen_;
+  bool open_ = false;
+  std::optional<Error> error_;
+};
+
+// The answer to a request that went wrong: {"v":1,"error":{…}}.
+[[nodiscard]] Json encode_error(const Error& error);
+// The error in an answer, if it is one.
+[[nodiscard]] std::optional<Error> decode_error(const Json& answer);
+
+}  // namespace fieldwork::codec

@@ -1,0 +1,47 @@
+// Packages and transfers <-> JSON. Frames are binary: crypto/seal.hpp.
+#pragma once
+
+#include "codec/json.hpp"
+#include "model/package.hpp"
+
+namespace fieldwork::codec {
+
+// device/{device}/up/want, device/{device}/down/want
+struct Want {
+  std::string digest;
+  std::string certificate;  // PEM, of who wants it
+};
+[[nodiscard]] std::string encode(const Want& want);
+[[nodiscard]] Result<Want> decode_want(std::string_view text);
+
+[[nodiscard]] std::string encode(const Offer& offer);
+[[nodiscard]] Result<Offer> decode_offer(std::string_view text);
+
+// The other thing that may come on an offer channel.
+struct NotOffered {
+  std::string digest;
+  std::string reason;
+};
+[[nodiscard]] std::string encode(const NotOffered& answer);
+// Empty when the message is an OFFER (or nonsense: decode_offer says which).
+[[nodiscard]] std::optional<NotOffered> decode_not_offered(std::string_view text);
+
+[[nodiscard]] std::string encode(const Received& received);
+[[nodiscard]] Result<Received> decode_received(std::string_view text);
+
+// state/package/{hex digest}
+[[nodiscard]] Json encode(const Package& package);
+[[nodiscard]] Result<Package> decode_package(const Json& value);
+
+// The payload of a release's JWS.
+struct Release {
+  std::string digest;
+  std::int64_t size_bytes = 0;
+  std::string name;
+  std::string version;
+  std::int64_t released_ms = 0;
+};
+[[nodiscard]] std::string encode(const Release& release);
+[[nodiscard]] Result<Release> decode_release(std::string_view text);
+
+}  // namespace fieldwork::codec

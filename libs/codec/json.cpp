@@ -1,0 +1,260 @@
+#include "codec/json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/id.hpp"
+
+namespace fieldwork::codec {
+namespace {
+
+// One pass before the parser: depth and NUL escapes. The parser's recursion and PostgreSQL's text both depend on it.
+std::optional<Error> scan(std::string_view text) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') {
+        if (text.substr(i, 6) == "\\u0000") return Error{Code::invalid, "a string holds NUL"};
+        ++i;
+      } else if (c == '"') {
+        quoted = false;
+      }
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > depth_max) return Error{Code::invalid, "nested deeper than " + std::to_string(depth_max)};
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_digest_text(const std::string& text) {
+  if (text.size() != 71 || !text.starts_with("sha256:")) return false;
+  return std::all_of(text.begin() + 7, text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+std::string range_text(std::int64_t min, std::int64_t max) {
+  return "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+}
+
+}  // namespace
+
+Result<Json> parse(std::string_view text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) {
+    return Error{Code::invalid, "larger than " + std::to_string(bytes_max) + " bytes"};
+  }
+  if (auto error = scan(text)) return *error;
+  auto value = Json::parse(text, nullptr, false);
+  if (value.is_discarded()) return Error{Code::invalid, "not JSON"};
+  return value;
+}
+
+std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Reader::Reader(const Json& value) : value_(&value), root_(this) {
+  if (!value.is_object()) fail("", "must be an object");
+}
+Reader::Reader(Reader& parent, const char* field, const Json& value)
+    : value_(&value), root_(parent.root_), parent_(&parent), field_(field) {
+  if (!value.is_object()) fail("", "must be an object");
+}
+Reader::Reader(Reader& parent, const char* field, std::size_t index, const Json& value)
+    : value_(&value), root_(parent.root_), parent_(&parent), field_(field), index_(index) {
+  if (!value.is_object()) fail("", "must be an object");
+}
+
+std::string Reader::path() const {
+  std::string out = parent_ != nullptr ? parent_->path() : "";
+  if (field_ != nullptr) out += std::string("/") + field_;
+  if (index_) out += "/" + std::to_string(*index_);
+  return out;
+}
+
+void Reader::fail(std::string_view field, std::string reason, Code code) {
+  if (root_->error_) return;
+  std::string where = path();
+  if (!field.empty()) where += "/" + std::string(field);
+  root_->error_ = Error{code, std::move(reason), std::move(where)};
+}
+
+const Json* Reader::find(const char* field) {
+  seen_.push_back(field);
+  if (!value_->is_object()) return nullptr;
+  const auto it = value_->find(field);
+  return it == value_->end() ? nullptr : &*it;
+}
+
+const Json* Reader::need(const char* field) {
+  const Json* value = find(field);
+  if (value == nullptr) fail(field, "is missing");
+  return value;
+}
+
+std::string Reader::text(const char* field, std::size_t length_max) {
+  const Json* value = need(field);
+  if (value == nullptr) return {};
+  if (!value->is_string()) return fail(field, "must be a string"), std::string();
+  const auto& text = value->get_ref<const std::string&>();
+  if (text.size() > length_max) return fail(field, "is longer than " + std::to_string(length_max) + " bytes"), std::string();
+  return text;
+}
+
+std::string Reader::text_or(const char* field, std::string fallback, std::size_t length_max) {
+  if (find(field) == nullptr) return fallback;
+  return text(field, length_max);
+}
+
+std::string Reader::id(const char* field) {
+  auto text = this->text(field, 64);
+  if (ok() && !is_id(text)) fail(field, "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit");
+  return text;
+}
+
+std::string Reader::digest(const char* field) {
+  auto text = this->text(field, 71);
+  if (ok() && !is_digest_text(text)) fail(field, "must be sha256: and 64 hex digits");
+  return text;
+}
+
+std::string Reader::digest_or_empty(const char* field) {
+  return find(field) == nullptr ? std::string() : digest(field);
+}
+
+std::int64_t Reader::integer(const char* field, std::int64_t min, std::int64_t max) {
+  const Json* value = need(field);
+  if (value == nullptr) return min;
+  const bool fits = value->is_number_integer() &&
+                    (!value->is_number_unsigned() || value->get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
+  const auto number = fits ? value->get<std::int64_t>() : 0;
+  if (!fits || number < min || number > max) return fail(field, range_text(min, max)), min;
+  return number;
+}
+
+std::int64_t Reader::integer_or(const char* field, std::int64_t fallback, std::int64_t min, std::int64_t max) {
+  return find(field) == nullptr ? fallback : integer(field, min, max);
+}
+
+std::optional<std::int64_t> Reader::integer_maybe(const char* field, std::int64_t min, std::int64_t max) {
+  if (find(field) == nullptr) return std::nullopt;
+  return integer(field, min, max);
+}
+
+double Reader::number(const char* field, double min, double max) {
+  const Json* value = need(field);
+  if (value == nullptr) return min;
+  const double number = value->is_number() ? value->get<double>() : NAN;
+  if (!(number >= min && number <= max)) {
+    return fail(field, "must be a number from " + std::to_string(min) + " to " + std::to_string(max)), min;
+  }
+  return number;
+}
+
+double Reader::number_or(const char* field, double fallback, double min, double max) {
+  return find(field) == nullptr ? fallback : number(field, min, max);
+}
+
+bool Reader::boolean_or(const char* field, bool fallback) {
+  const Json* value = find(field);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) return fail(field, "must be true or false"), fallback;
+  return value->get<bool>();
+}
+
+std::vector<std::string> Reader::texts_or_empty(const char* field, std::size_t count_max, std::size_t length_max) {
+  std::vector<std::string> out;
+  const Json* list = array_maybe(field, count_max);
+  if (list == nullptr) return out;
+  for (const auto& entry : *list) {
+    if (!entry.is_string() || entry.get_ref<const std::string&>().size() > length_max) {
+      fail(field, "must hold strings of at most " + std::to_string(length_max) + " bytes");
+      return {};
+    }
+    out.push_back(entry.get<std::string>());
+  }
+  return out;
+}
+
+std::map<std::string, std::string> Reader::map_or_empty(const char* field, std::size_t count_max, std::size_t length_max) {
+  std::map<std::string, std::string> out;
+  const Json* object = object_maybe(field);
+  if (object == nullptr) return out;
+  if (object->size() > count_max) return fail(field, "has more than " + std::to_string(count_max) + " entries"), out;
+  for (const auto& [key, entry] : object->items()) {
+    if (key.empty() || key.size() > 128 || !entry.is_string() || entry.get_ref<const std::string&>().size() > length_max) {
+      fail(std::string(field) + "/" + key.substr(0, 128), "must be a string of at most " + std::to_string(length_max) + " bytes");
+      return {};
+    }
+    out.emplace(key, entry.get<std::string>());
+  }
+  return out;
+}
+
+const Json* Reader::object_maybe(const char* field) {
+  const Json* value = find(field);
+  if (value != nullptr && !value->is_object()) return fail(field, "must be an object"), nullptr;
+  return value;
+}
+
+const Json* Reader::object(const char* field) {
+  if (need(field) == nullptr) return nullptr;
+  return object_maybe(field);
+}
+
+const Json* Reader::array_maybe(const char* field, std::size_t count_max) {
+  const Json* value = find(field);
+  if (value == nullptr) return nullptr;
+  if (!value->is_array()) return fail(field, "must be an array"), nullptr;
+  if (value->size() > count_max) return fail(field, "has more than " + std::to_string(count_max) + " entries"), nullptr;
+  return value;
+}
+
+const Json* Reader::array(const char* field, std::size_t count_max) {
+  if (need(field) == nullptr) return nullptr;
+  return array_maybe(field, count_max);
+}
+
+const Json* Reader::any_maybe(const char* field) { return find(field); }
+
+void Reader::version() {
+  if (integer("v", 0, 1 << 20) != 1 && ok()) fail("v", "is a version this software does not know; it knows 1");
+}
+
+bool Reader::finish() {
+  if (!ok()) return false;
+  if (!open_ && value_->is_object()) {
+    for (const auto& [key, entry] : value_->items()) {
+      const bool known = std::any_of(seen_.begin(), seen_.end(), [&](const char* name) { return key == name; });
+      if (!known) {
+        fail(key.substr(0, 128), "is not a field here");
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+Json encode_error(const Error& error) {
+  Json body{{"code", name(error.code)}, {"reason", error.reason}};
+  if (!error.path.empty()) body["path"] = error.path;
+  return Json{{"v", 1}, {"error", std::move(body)}};
+}
+
+std::optional<Error> decode_error(const Json& answer) {
+  if (!answer.is_object()) return std::nullopt;
+  const auto it = answer.find("error");
+  if (it == answer.end() || !it->is_object()) return std::nullopt;
+  Error error{Code::invalid, it->value("reason", "no reason given"), it->value("path", "")};
+  const std::string code = it->value("code", "invalid");
+  for (const auto candidate : {Code::unknown, Code::conflict, Code::denied, Code::unavailable}) {
+    if (code == name(candidate)) error.code = candidate;
+  }
+  return error;
+}
+
+}  // namespace fieldwork::codec

@@ -1,0 +1,148 @@
+#include "codec/policy.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "codec/job.hpp"
+
+namespace fieldwork::codec {
+namespace {
+
+constexpr std::size_t bytes_max = 8 << 20;
+
+// {"v":1,"items":[…]}, each item read by `read`.
+template <class T, class Read>
+Result<std::vector<T>> decode_items(std::string_view text, Read read) {
+  auto value = parse(text, bytes_max);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  std::vector<T> out;
+  if (const Json* items = reader.array("items", items_max)) {
+    for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
+      Reader item(reader, "items", i, (*items)[i]);
+      out.push_back(read(item));
+      item.finish();
+    }
+  }
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+template <class T, class Write>
+std::string encode_items(const std::vector<T>& values, Write write) {
+  Json items = Json::array();
+  for (const auto& value : values) items.push_back(write(value));
+  return dump(Json{{"v", 1}, {"items", std::move(items)}});
+}
+
+RunLimits read_limits(Reader& parent) {
+  RunLimits limits;
+  if (const Json* value = parent.object("limits")) {
+    Reader reader(parent, "limits", *value);
+    limits.time_s = static_cast<int>(reader.integer("time_s", 1, 604'800));
+    limits.output_bytes = reader.integer("output_bytes", 0, 1 << 20);
+    reader.finish();
+  }
+  return limits;
+}
+
+std::string maybe_id(Reader& reader, const char* field) {
+  return reader.any_maybe(field) == nullptr ? std::string() : reader.id(field);
+}
+
+constexpr const char* certificate_words[] = {"valid", "revoked", "invalid"};
+
+}  // namespace
+
+std::string encode(const std::vector<Question>& questions) {
+  return encode_items(questions, [](const Question& question) {
+    Json out{{"submitter", question.submitter},
+             {"command", question.command},
+             {"limits", Json{{"time_s", question.limits.time_s}, {"output_bytes", question.limits.output_bytes}}}};
+    write_key(out, question.key);
+    if (!question.package.empty()) out["package"] = question.package;
+    if (!question.device.empty()) out["device"] = question.device.value;
+    if (!question.traceparent.empty()) out["traceparent"] = question.traceparent;
+    return out;
+  });
+}
+
+Result<std::vector<Question>> decode_questions(std::string_view text) {
+  return decode_items<Question>(text, [](Reader& item) {
+    Question out;
+    out.key = read_key(item);
+    out.submitter = item.id("submitter");
+    out.command = item.texts_or_empty("command", 64, 4096);
+    out.package = item.digest_or_empty("package");
+    out.device = DeviceId(maybe_id(item, "device"));
+    out.limits = read_limits(item);
+    out.traceparent = item.text_or("traceparent", "", 55);
+    return out;
+  });
+}
+
+std::string encode(const std::vector<Decision>& decisions) {
+  return encode_items(decisions, [](const Decision& decision) {
+    Json out{{"decision", decision.allow ? "allow" : "deny"}, {"reason", decision.reason}};
+    write_key(out, decision.key);
+    if (!decision.device.empty()) out["device"] = decision.device.value;
+    if (!decision.grant.empty()) out["grant"] = decision.grant;
+    return out;
+  });
+}
+
+Result<std::vector<Decision>> decode_decisions(std::string_view text) {
+  return decode_items<Decision>(text, [](Reader& item) {
+    Decision out;
+    out.key = read_key(item);
+    out.device = DeviceId(maybe_id(item, "device"));
+    const auto decision = item.text("decision", 16);
+    if (item.ok() && decision != "allow" && decision != "deny") item.fail("decision", "must be allow or deny");
+    out.allow = decision == "allow";
+    out.reason = item.text("reason", 1024);
+    out.grant = item.text_or("grant", "", 65536);
+    return out;
+  });
+}
+
+std::string encode(const std::vector<CertificateCheck>& checks) {
+  return encode_items(checks, [](const CertificateCheck& check) {
+    return Json{{"device", check.device.value}, {"certificate", check.certificate}};
+  });
+}
+
+Result<std::vector<CertificateCheck>> decode_certificate_checks(std::string_view text) {
+  return decode_items<CertificateCheck>(text, [](Reader& item) {
+    return CertificateCheck{DeviceId(item.id("device")), item.text("certificate", 16384)};
+  });
+}
+
+std::string encode(const std::vector<CertificateAnswer>& answers) {
+  return encode_items(answers, [](const CertificateAnswer& answer) {
+    return Json{{"device", answer.device.value},
+                {"fingerprint", answer.fingerprint},
+                {"state", certificate_words[static_cast<int>(answer.state)]},
+                {"reason", answer.reason}};
+  });
+}
+
+Result<std::vector<CertificateAnswer>> decode_certificate_answers(std::string_view text) {
+  return decode_items<CertificateAnswer>(text, [](Reader& item) {
+    CertificateAnswer out;
+    out.device = DeviceId(item.id("device"));
+    out.fingerprint = item.text("fingerprint", 64);
+    const auto state = item.text("state", 16);
+    bool known = false;
+    for (int i = 0; i < 3; ++i) {
+      if (state == certificate_words[i]) {
+        out.state = static_cast<CertificateState>(i);
+        known = true;
+      }
+    }
+    if (item.ok() && !known) item.fail("state", "must be valid, revoked or invalid");
+    out.reason = item.text("reason", 1024);
+    return out;
+  });
+}
+
+}  // namespace fieldwork::codec

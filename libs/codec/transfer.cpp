@@ -1,0 +1,176 @@
+#include "codec/transfer.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace fieldwork::codec {
+namespace {
+
+constexpr std::int64_t size_max = std::int64_t{1} << 50;
+constexpr std::size_t ranges_max = 4096;
+
+std::string read_transfer(Reader& reader) {
+  auto id = reader.text("transfer", 32);
+  const bool hex = id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (reader.ok() && !hex) reader.fail("transfer", "must be 32 hex digits");
+  return id;
+}
+
+constexpr const char* received_words[] = {"receiving", "complete", "failed"};
+
+}  // namespace
+
+std::string encode(const Want& want) {
+  return dump(Json{{"v", 1}, {"digest", want.digest}, {"certificate", want.certificate}});
+}
+
+Result<Want> decode_want(std::string_view text) {
+  auto value = parse(text, 32768);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  Want want{reader.digest("digest"), reader.text("certificate", 16384)};
+  if (!reader.finish()) return reader.error();
+  return want;
+}
+
+std::string encode(const Offer& offer) {
+  Json out{{"v", 1},
+           {"transfer", offer.transfer.value},
+           {"digest", offer.digest},
+           {"size_bytes", offer.size_bytes},
+           {"encoding", offer.encoding},
+           {"encoded_bytes", offer.encoded_bytes},
+           {"frame_bytes", offer.frame_bytes},
+           {"key", Json{{"alg", offer.key.alg}, {"ephemeral", offer.key.ephemeral}, {"wrapped", offer.key.wrapped}}}};
+  if (!offer.release.empty()) out["release"] = offer.release;
+  return dump(out);
+}
+
+Result<Offer> decode_offer(std::string_view text) {
+  auto value = parse(text, 131072);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  Offer out;
+  out.transfer = TransferId(read_transfer(reader));
+  out.digest = reader.digest("digest");
+  out.size_bytes = reader.integer("size_bytes", 0, size_max);
+  out.encoding = reader.text("encoding", 16);
+  if (reader.ok() && out.encoding != "zstd" && out.encoding != "identity") {
+    reader.fail("encoding", "must be zstd or identity");
+  }
+  out.encoded_bytes = reader.integer("encoded_bytes", 1, size_max);
+  out.frame_bytes = reader.integer("frame_bytes", 1, 1 << 20);
+  if (const Json* key = reader.object("key")) {
+    Reader fields(reader, "key", *key);
+    out.key = WrappedContentKey{fields.text("alg", 64), fields.text("ephemeral", 128), fields.text("wrapped", 128)};
+    fields.finish();
+  }
+  out.release = reader.text_or("release", "", 65536);
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+std::string encode(const NotOffered& answer) {
+  return dump(Json{{"v", 1}, {"digest", answer.digest}, {"state", "unknown"}, {"reason", answer.reason}});
+}
+
+std::optional<NotOffered> decode_not_offered(std::string_view text) {
+  auto value = parse(text, 131072);
+  if (!value) return std::nullopt;
+  Reader reader(*value);
+  reader.version();
+  const auto state = reader.text("state", 16);
+  NotOffered out{reader.digest("digest"), reader.text("reason", 1024)};
+  if (!reader.finish() || state != "unknown") return std::nullopt;
+  return out;
+}
+
+std::string encode(const Received& received) {
+  Json ranges = Json::array();
+  for (const auto& [begin, end] : received.ranges) ranges.push_back(Json::array({begin, end}));
+  Json out{{"v", 1},
+           {"transfer", received.transfer.value},
+           {"state", received_words[static_cast<int>(received.state)]},
+           {"ranges", std::move(ranges)}};
+  if (!received.reason.empty()) out["reason"] = received.reason;
+  return dump(out);
+}
+
+Result<Received> decode_received(std::string_view text) {
+  auto value = parse(text, 262144);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  Received out;
+  out.transfer = TransferId(read_transfer(reader));
+  const auto state = reader.text("state", 16);
+  bool known = false;
+  for (int i = 0; i < 3; ++i) {
+    if (state == received_words[i]) {
+      out.state = static_cast<ReceivedState>(i);
+      known = true;
+    }
+  }
+  if (reader.ok() && !known) reader.fail("state", "must be receiving, complete or failed");
+  out.reason = reader.text_or("reason", "", 1024);
+  if (const Json* ranges = reader.array("ranges", ranges_max)) {
+    for (const auto& range : *ranges) {
+      const bool good = range.is_array() && range.size() == 2 && range[0].is_number_unsigned() &&
+                        range[1].is_number_unsigned() && range[0].get<std::uint64_t>() < range[1].get<std::uint64_t>() &&
+                        range[1].get<std::uint64_t>() <= static_cast<std::uint64_t>(size_max);
+      if (!good) {
+        reader.fail("ranges", "must hold pairs [begin, end] of whole numbers with begin < end");
+        break;
+      }
+      out.ranges.emplace_back(range[0].get<std::uint64_t>(), range[1].get<std::uint64_t>());
+    }
+  }
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+Json encode(const Package& package) {
+  return Json{{"v", 1},
+              {"digest", package.digest},
+              {"name", package.name},
+              {"version", package.version},
+              {"size_bytes", package.size_bytes},
+              {"release", package.release},
+              {"released_by", package.released_by}};
+}
+
+Result<Package> decode_package(const Json& value) {
+  Reader reader(value);
+  reader.version();
+  reader.allow_unknown();
+  Package out;
+  out.digest = reader.digest("digest");
+  out.name = reader.text("name", 128);
+  out.version = reader.text("version", 128);
+  out.size_bytes = reader.integer("size_bytes", 0, size_max);
+  out.release = reader.text("release", 65536);
+  out.released_by = reader.text_or("released_by", "", 128);
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+std::string encode(const Release& release) {
+  return dump(Json{{"digest", release.digest},
+                   {"size_bytes", release.size_bytes},
+                   {"name", release.name},
+                   {"version", release.version},
+                   {"released_ms", release.released_ms}});
+}
+
+Result<Release> decode_release(std::string_view text) {
+  auto value = parse(text, 65536);
+  if (!value) return value.error();
+  Reader reader(*value);
+  Release out{reader.digest("digest"), reader.integer("size_bytes", 0, size_max), reader.text("name", 128),
+              reader.text("version", 128), reader.integer("released_ms", 0, INT64_MAX)};
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+}  // namespace fieldwork::codec

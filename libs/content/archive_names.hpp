@@ -1,0 +1,24 @@
+// The rules for names in an archive, the same for packing and unpacking. Private to this library.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+struct archive;
+
+namespace fieldwork::content {
+
+/// The name without ".", empty components and a '/' at its end ("" for the archive's own root); nothing where it is
+/// absolute, has a ".." or is too long.
+[[nodiscard]] std::optional<std::string> clean_name(std::string_view name);
+
+/// Whether a link with this clean name may point to this target: see archive.hpp.
+[[nodiscard]] bool link_stays_inside(std::string_view clean_name, std::string_view target);
+
+/// What libarchive says went wrong.
+[[nodiscard]] std::string reason_of(archive* a);
+
+}  // namespace fieldwork::content

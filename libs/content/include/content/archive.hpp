@@ -1,0 +1,34 @@
+// Package content: one deterministic archive (docs/formats.md, "Package content"). The same tree gives the same bytes
+// on every machine, under every user, umask, locale and clock.
+//
+// A symbolic link stays inside where its target is relative and is some "..", no more than the link is deep, followed
+// by plain names. A ".." after a name is refused even where it would stay inside: behind another link it might not.
+// Names are bytes; no character set is assumed. Two hard links are packed as two files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace fieldwork::content {
+
+inline constexpr std::size_t archive_entries_max = 100'000;
+inline constexpr std::size_t archive_name_bytes_max = 4096;
+
+/// Packs a directory's content, or one file under its own name, and gives the archive's digest ("sha256:…"). Refuses
+/// sockets, pipes, devices, links that leave, too many entries, and an archive inside of the directory itself. After
+/// an Error there is no file at `archive_path`. A tree that changes meanwhile gives an Error or a mixture.
+[[nodiscard]] Result<std::string> pack(const std::filesystem::path& directory_or_file,
+                                       const std::filesystem::path& archive_path);
+
+/// Unpacks what anyone may have made into `directory`, which must be new or empty, and which nobody else writes to.
+/// Only files, directories and links that stay inside; no absolute name, no "..", no entry twice or through a link; at
+/// most archive_entries_max entries and `size_max` bytes of files. Modes become 0755 or 0644, owner the caller, times
+/// now. After an Error, whose path is the entry's name, `directory` is as it was.
+[[nodiscard]] Result<void> unpack(const std::filesystem::path& archive_path, const std::filesystem::path& directory,
+                                  std::uint64_t size_max);
+
+}  // namespace fieldwork::content

@@ -1,0 +1,52 @@
+// The receiving half of a transfer, without clock, file or network: which bytes are here, and when to say so.
+// The shell opens a frame (crypto/seal.hpp), gives its place to accept(), writes the piece at its offset if that says
+// it is new, and whenever ack_due(now) sends ranges() and calls ack_sent(). Restart: construct it again with the
+// ranges whose bytes are safely stored.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "content/ranges.hpp"
+
+namespace fieldwork::content {
+
+struct ReceiverConfig {
+  std::uint64_t encoded_bytes = 0;
+  std::uint32_t piece_bytes_max = 1024 * 1024;  // the format's bound
+  std::uint32_t ack_every_frames = 4;
+  std::chrono::microseconds ack_after = std::chrono::milliseconds(50);
+};
+
+class Receiver {
+ public:
+  using Time = std::chrono::microseconds;  // as in Sender
+
+  explicit Receiver(const ReceiverConfig& config, Ranges have = {}) : config_(config), have_(std::move(have)) {}
+
+  /// True where the piece holds a byte that was not here: write it (all of it; bytes that were here are the same).
+  /// False for a repetition. Errors: invalid for an empty or too long piece, or one that ends after the content;
+  /// unavailable where it would leave more than ranges_max gaps: drop it, it will be sent again.
+  [[nodiscard]] Result<bool> accept(std::uint64_t offset, std::uint64_t length, Time now);
+
+  /// True once ack_every_frames new pieces, or one for ack_after, are not yet acknowledged; and at once when a piece
+  /// completed the content, was a repetition (the sender missed our answer) or was dropped for its gap.
+  [[nodiscard]] bool ack_due(Time now) const;
+  void ack_sent();
+
+  /// When to ask ack_due() again; nothing where no piece waits for an acknowledgement.
+  [[nodiscard]] std::optional<Time> next_due() const;
+
+  [[nodiscard]] const Ranges& ranges() const { return have_; }
+  [[nodiscard]] bool complete() const { return have_.complete(config_.encoded_bytes); }
+
+ private:
+  ReceiverConfig config_;
+  Ranges have_;
+  std::uint32_t waiting_frames_ = 0;
+  bool at_once_ = false;
+  std::optional<Time> waiting_since_;
+};
+
+}  // namespace fieldwork::content

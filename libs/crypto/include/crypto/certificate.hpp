@@ -1,0 +1,78 @@
+// X.509 certificates of devices and services, and the authority that issues them.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "crypto/key.hpp"
+
+struct x509_st;
+struct x509_store_st;
+
+namespace fieldwork::crypto {
+
+/// No list of revoked certificates that we read is longer (some 150,000 entries).
+inline constexpr std::size_t crl_bytes_max = 8 * 1024 * 1024;
+
+/// One certificate with a P-256 key, parsed but not yet believed: see CertificateAuthority::verify. A cheap copy.
+class Certificate {
+ public:
+  /// Exactly one `CERTIFICATE` block; text around it is ignored.
+  [[nodiscard]] static Result<Certificate> from_pem(std::string_view pem);
+
+  /// In UTF-8. Empty where the subject has none, more than one, or one with control characters: never a half-truth.
+  [[nodiscard]] const std::string& common_name() const { return common_name_; }
+
+  /// Hex SHA-256 of the DER certificate.
+  [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
+
+  /// Lower-case hex, without leading zero bytes.
+  [[nodiscard]] const std::string& serial_hex() const { return serial_hex_; }
+
+  /// Dates outside of what the clock type can hold are cut to its ends.
+  [[nodiscard]] std::chrono::system_clock::time_point not_before() const { return not_before_; }
+  [[nodiscard]] std::chrono::system_clock::time_point not_after() const { return not_after_; }
+  [[nodiscard]] const PublicKey& public_key() const { return public_key_; }
+  [[nodiscard]] std::string to_pem() const;
+
+  /// For the sources of this library.
+  [[nodiscard]] x509_st* native() const { return x509_.get(); }
+
+ private:
+  Certificate(std::shared_ptr<x509_st> x509, PublicKey key) : x509_(std::move(x509)), public_key_(std::move(key)) {}
+  std::shared_ptr<x509_st> x509_;
+  PublicKey public_key_;
+  std::string common_name_;
+  std::string fingerprint_;
+  std::string serial_hex_;
+  std::chrono::system_clock::time_point not_before_;
+  std::chrono::system_clock::time_point not_after_;
+};
+
+/// Who may issue certificates: every certificate of the authority's file is an anchor, and nothing else is used to
+/// build a chain. Several threads may verify at once.
+class CertificateAuthority {
+ public:
+  /// `ca_pem_path`: one or more authorities' certificates. `crl_pem_path`: one or more `X509 CRL` blocks; each must be
+  /// signed by one of the authorities and name its next update. A file that is empty, holds anything else or does not
+  /// parse is an Error: a broken list is never taken for "nobody is revoked".
+  [[nodiscard]] static Result<CertificateAuthority> load(const std::filesystem::path& ca_pem_path,
+                                                         const std::optional<std::filesystem::path>& crl_pem_path = {});
+
+  /// Signature, dates and (where a list was given) revocation, at the time `at`. The Error is `denied` and says
+  /// "revoked", "expired", "not yet valid", "not issued by this authority", "the revocation list has expired", …
+  /// With a list, an issuer without a current list of its own denies. An authority's own certificate, used as a
+  /// party's, is denied as well.
+  [[nodiscard]] Result<void> verify(const Certificate& certificate, std::chrono::system_clock::time_point at) const;
+
+ private:
+  explicit CertificateAuthority(std::shared_ptr<x509_store_st> store) : store_(std::move(store)) {}
+  std::shared_ptr<x509_store_st> store_;
+};
+
+}  // namespace fieldwork::crypto

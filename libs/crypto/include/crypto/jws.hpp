@@ -1,0 +1,60 @@
+// Signed JSON: JWS in compact serialisation (RFC 7515), ES256, as in docs/formats.md.
+//
+// Only the canonical header is accepted, byte for byte as sign_jws writes it:
+//
+//   {"alg":"ES256","kid":"<64 lower-case hex digits>","typ":"<type>"}
+//
+// so that no JSON parser stands before the signature check, and no `alg`, `crit`, `jwk` or duplicate member has to be
+// argued about. Payloads are opaque here: the caller parses them after verification.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "crypto/key.hpp"
+
+namespace fieldwork::crypto {
+
+/// A longer JWS is refused unread. A payload of up to jws_payload_bytes_max always fits.
+inline constexpr std::size_t jws_bytes_max = 64 * 1024;
+inline constexpr std::size_t jws_payload_bytes_max = 48 * 1024;
+
+/// `type` is one of docs/formats.md, 1 to 64 of a-z, 0-9, '+', '-', '.', '/'; anything else is our own bug and aborts.
+[[nodiscard]] std::string sign_jws(const PrivateKey& key, std::string_view type, std::string_view payload_json);
+
+/// The payload of a well-formed JWS whose signature nobody has checked: for display and logs, never for a decision.
+[[nodiscard]] Result<std::string> jws_payload_unverified(std::string_view jws);
+
+struct VerifiedJws {
+  std::string type;
+  std::string kid;  // PublicKey::id() of the signer
+  std::string payload;
+};
+
+/// The public keys whose signatures count. Verification parses no key: about one ECDSA operation. Several threads may
+/// verify at once, while none adds.
+class TrustStore {
+ public:
+  /// A PEM file of one or many `PUBLIC KEY` and `CERTIFICATE` blocks; of a certificate only the key counts, not its
+  /// dates or issuer. Any other block, a malformed one, a key that is not P-256 or a file without keys is an Error.
+  [[nodiscard]] static Result<TrustStore> load(const std::filesystem::path& path);
+
+  void add(PublicKey key);
+  [[nodiscard]] std::size_t size() const { return keys_.size(); }
+
+  /// The payload, if one of these keys signed exactly this, as `expected_type`. Errors: invalid where the text is not
+  /// our JWS; denied where type, signer or signature is wrong.
+  [[nodiscard]] Result<std::string> verify(std::string_view jws, std::string_view expected_type) const;
+
+  /// The same, and who signed it.
+  [[nodiscard]] Result<VerifiedJws> verify_signer(std::string_view jws, std::string_view expected_type) const;
+
+ private:
+  std::map<std::string, PublicKey, std::less<>> keys_;  // by id
+};
+
+}  // namespace fieldwork::crypto

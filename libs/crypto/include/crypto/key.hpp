@@ -1,0 +1,69 @@
+// Keys of the elliptic curve P-256, the only kind that Fieldwork uses. Both kinds of object always hold a usable key
+// (save after a move) and may be used by several threads at once.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+struct evp_pkey_st;
+
+namespace fieldwork::crypto {
+
+/// No PEM text of a key or certificate that we read is longer.
+inline constexpr std::size_t pem_bytes_max = 64 * 1024;
+
+/// A cheap copy: copies share the key.
+class PublicKey {
+ public:
+  /// The first `PUBLIC KEY` block of the text.
+  [[nodiscard]] static Result<PublicKey> from_pem(std::string_view pem);
+
+  /// Hex SHA-256 of the DER SubjectPublicKeyInfo: the `kid` of a JWS.
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] std::string to_pem() const;
+  bool operator==(const PublicKey& other) const { return id_ == other.id_; }
+
+  /// For the sources of this library. The key must be of P-256.
+  explicit PublicKey(std::shared_ptr<evp_pkey_st> key);
+  [[nodiscard]] evp_pkey_st* native() const { return key_.get(); }
+
+ private:
+  std::shared_ptr<evp_pkey_st> key_;
+  std::string id_;
+};
+
+class PrivateKey {
+ public:
+  [[nodiscard]] static PrivateKey generate();
+
+  /// A PEM file, PKCS#8 or SEC1. One protected by a passphrase is an Error: nobody is there to type it.
+  [[nodiscard]] static Result<PrivateKey> load(const std::filesystem::path& path);
+  [[nodiscard]] static Result<PrivateKey> from_pem(std::string_view pem);
+
+  /// PKCS#8, not encrypted: the caller writes it with mode 0600.
+  [[nodiscard]] std::string to_pem() const;
+  [[nodiscard]] const PublicKey& public_key() const { return public_; }
+
+  PrivateKey(PrivateKey&&) noexcept = default;
+  PrivateKey& operator=(PrivateKey&&) noexcept = default;
+  PrivateKey(const PrivateKey&) = delete;
+  PrivateKey& operator=(const PrivateKey&) = delete;
+  ~PrivateKey() = default;
+
+  /// For the sources of this library.
+  [[nodiscard]] evp_pkey_st* native() const { return key_.get(); }
+
+ private:
+  struct Free {
+    void operator()(evp_pkey_st* key) const;
+  };
+  explicit PrivateKey(evp_pkey_st* key);
+  std::unique_ptr<evp_pkey_st, Free> key_;
+  PublicKey public_;
+};
+
+}  // namespace fieldwork::crypto

@@ -1,0 +1,189 @@
+#include "crypto/jws.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "crypto/bytes.hpp"
+#include "file.hpp"
+#include "openssl.hpp"
+
+namespace fieldwork::crypto {
+namespace {
+
+constexpr std::string_view before_kid = R"({"alg":"ES256","kid":")";
+constexpr std::string_view before_type = R"(","typ":")";
+constexpr std::string_view after_type = R"("})";
+constexpr std::size_t type_bytes_max = 64;
+constexpr std::size_t raw_half = 32;  // of r and of s
+
+bool is_type(std::string_view type) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == '/';
+  };
+  return !type.empty() && type.size() <= type_bytes_max && std::all_of(type.begin(), type.end(), fits);
+}
+
+struct Parts {
+  std::string kid, type, payload, signature;  // decoded
+  std::string_view signed_text;
+};
+
+/// Takes `part` off the front of `text`.
+bool skip(std::string_view& text, std::string_view part) {
+  if (!text.starts_with(part)) return false;
+  text.remove_prefix(part.size());
+  return true;
+}
+
+bool read_header(std::string_view header, Parts& parts) {
+  if (!skip(header, before_kid) || header.size() < 64 || !is_hex(header.substr(0, 64), 64)) return false;
+  parts.kid = header.substr(0, 64);
+  header.remove_prefix(64);
+  if (!skip(header, before_type) || !header.ends_with(after_type)) return false;
+  header.remove_suffix(after_type.size());
+  parts.type = header;
+  return is_type(parts.type);
+}
+
+Result<Parts> parse(std::string_view jws) {
+  if (jws.size() > jws_bytes_max) return Error{Code::invalid, "the JWS is too long"};
+  const auto first = jws.find('.');
+  const auto second = first == jws.npos ? jws.npos : jws.find('.', first + 1);
+  if (second == jws.npos || jws.find('.', second + 1) != jws.npos) {
+    return Error{Code::invalid, "a JWS has exactly three parts"};
+  }
+  Parts parts;
+  const auto header = base64url_decode(jws.substr(0, first));
+  if (!header || !read_header(*header, parts)) return Error{Code::invalid, "the JWS header is not the canonical one"};
+  auto payload = base64url_decode(jws.substr(first + 1, second - first - 1));
+  if (!payload || payload->empty()) return Error{Code::invalid, "the JWS payload is not base64url"};
+  auto signature = base64url_decode(jws.substr(second + 1));
+  if (!signature || signature->size() != 2 * raw_half) {
+    return Error{Code::invalid, "the JWS signature is not 64 bytes of base64url"};
+  }
+  parts.payload = std::move(*payload);
+  parts.signature = std::move(*signature);
+  parts.signed_text = jws.substr(0, second);
+  return parts;
+}
+
+/// r and s side by side, from OpenSSL's DER form.
+std::string raw_signature(const std::string& der) {
+  const Signature signature(parse_der(d2i_ECDSA_SIG, ECDSA_SIG_free, der));
+  must(signature != nullptr, "a signature cannot be read");
+  std::string raw(2 * raw_half, '\0');
+  must(BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), bytes_of(raw), raw_half) == raw_half &&
+           BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), bytes_of(raw) + raw_half, raw_half) == raw_half,
+       "a signature cannot be written");
+  return raw;
+}
+
+std::string der_signature(std::string_view raw) {
+  const Signature signature(ECDSA_SIG_new());
+  BIGNUM* r = BN_bin2bn(bytes_of(raw), raw_half, nullptr);
+  BIGNUM* s = BN_bin2bn(bytes_of(raw) + raw_half, raw_half, nullptr);
+  must(signature && r && s && ECDSA_SIG_set0(signature.get(), r, s) == 1, "no memory");
+  unsigned char* der = nullptr;
+  const int size = i2d_ECDSA_SIG(signature.get(), &der);
+  must(size > 0, "a signature cannot be written");
+  std::string bytes(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return bytes;
+}
+
+std::string sign(const PrivateKey& key, std::string_view text) {
+  const MdContext context(EVP_MD_CTX_new());
+  must(context && EVP_DigestSignInit(context.get(), nullptr, sha256_method(), nullptr, key.native()) == 1,
+       "signing cannot start");
+  std::string der(128, '\0');
+  std::size_t size = der.size();
+  must(EVP_DigestSign(context.get(), bytes_of(der), &size, bytes_of(text), text.size()) == 1, "signing failed");
+  der.resize(size);
+  return raw_signature(der);
+}
+
+bool signature_fits(const PublicKey& key, std::string_view text, std::string_view raw) {
+  const ErrorScope scope;
+  const std::string der = der_signature(raw);
+  const MdContext context(EVP_MD_CTX_new());
+  must(context && EVP_DigestVerifyInit(context.get(), nullptr, sha256_method(), nullptr, key.native()) == 1,
+       "verification cannot start");
+  return EVP_DigestVerify(context.get(), bytes_of(std::string_view(der)), der.size(), bytes_of(text), text.size()) == 1;
+}
+
+Result<PublicKey> key_of(const PemBlock& block) {
+  const ErrorScope scope;
+  Pkey key;
+  if (block.name == "PUBLIC KEY") {
+    key.reset(parse_der(d2i_PUBKEY, EVP_PKEY_free, block.der));
+  } else if (block.name == "CERTIFICATE") {
+    const X509Pointer certificate(parse_der(d2i_X509, X509_free, block.der));
+    if (certificate) key.reset(X509_get_pubkey(certificate.get()));
+  } else {
+    return Error{Code::invalid, "holds a block that is neither PUBLIC KEY nor CERTIFICATE"};
+  }
+  if (!key) return Error{Code::invalid, "holds a malformed " + block.name};
+  return checked_public_key(std::move(key));
+}
+
+}  // namespace
+
+std::string sign_jws(const PrivateKey& key, std::string_view type, std::string_view payload_json) {
+  must(is_type(type), "sign_jws: not a type");
+  std::string header(before_kid);
+  header.append(key.public_key().id()).append(before_type).append(type).append(after_type);
+  std::string text = base64url_encode(header) + '.' + base64url_encode(payload_json);
+  const std::string signature = base64url_encode(sign(key, text));
+  return text + '.' + signature;
+}
+
+Result<std::string> jws_payload_unverified(std::string_view jws) {
+  auto parts = parse(jws);
+  if (!parts) return parts.error();
+  return std::move(parts->payload);
+}
+
+Result<TrustStore> TrustStore::load(const std::filesystem::path& path) {
+  const auto failed = [&](const Error& error) { return Error{error.code, error.reason, path.string()}; };
+  const auto text = read_file(path, pem_bytes_max);
+  if (!text) return text.error();
+  const Bio bio = bio_over(*text);
+  TrustStore store;
+  for (;;) {
+    const auto block = next_pem_block(bio.get());
+    if (!block) return failed(block.error());
+    if (block->name.empty()) break;
+    auto key = key_of(*block);
+    if (!key) return failed(key.error());
+    store.add(std::move(*key));
+  }
+  if (store.keys_.empty()) return failed({Code::invalid, "holds no public key"});
+  return store;
+}
+
+void TrustStore::add(PublicKey key) {
+  std::string id = key.id();
+  keys_.insert_or_assign(std::move(id), std::move(key));
+}
+
+Result<VerifiedJws> TrustStore::verify_signer(std::string_view jws, std::string_view expected_type) const {
+  auto parts = parse(jws);
+  if (!parts) return parts.error();
+  if (parts->type != expected_type) {
+    return Error{Code::denied, "the JWS is a " + parts->type + ", not a " + std::string(expected_type)};
+  }
+  const auto key = keys_.find(parts->kid);
+  if (key == keys_.end()) return Error{Code::denied, "the signer " + parts->kid + " is not trusted"};
+  if (!signature_fits(key->second, parts->signed_text, parts->signature)) {
+    return Error{Code::denied, "the signature does not fit"};
+  }
+  return VerifiedJws{std::move(parts->type), std::move(parts->kid), std::move(parts->payload)};
+}
+
+Result<std::string> TrustStore::verify(std::string_view jws, std::string_view expected_type) const {
+  auto verified = verify_signer(jws, expected_type);
+  if (!verified) return verified.error();
+  return std::move(verified->payload);
+}
+
+}  // namespace fieldwork::crypto

@@ -1,0 +1,92 @@
+// What this library's sources share of OpenSSL. Private to this library.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "crypto/key.hpp"
+
+namespace fieldwork::crypto {
+
+template <auto free_function>
+struct Freer {
+  template <class T>
+  void operator()(T* pointer) const {
+    free_function(pointer);
+  }
+};
+using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
+using Pkey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>>;
+using MdContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>>;
+using KdfContext = std::unique_ptr<EVP_KDF_CTX, Freer<EVP_KDF_CTX_free>>;
+using Signature = std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG_free>>;
+using X509Pointer = std::unique_ptr<X509, Freer<X509_free>>;
+using CrlPointer = std::unique_ptr<X509_CRL, Freer<X509_CRL_free>>;
+
+/// Takes this thread's OpenSSL errors of a scope away again: a TLS connection on the same thread would report them.
+class ErrorScope {
+ public:
+  ErrorScope() { ERR_set_mark(); }
+  ~ErrorScope() { ERR_pop_to_mark(); }
+  ErrorScope(const ErrorScope&) = delete;
+  ErrorScope& operator=(const ErrorScope&) = delete;
+};
+
+/// Ends the process where `holds` is false: memory or randomness ran out, or we have a bug.
+void must(bool holds, const char* what);
+
+/// Fetched once, kept for ever.
+[[nodiscard]] const EVP_MD* sha256_method();
+
+inline const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+inline unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+
+/// A read-only BIO over `text`, which must outlive it.
+[[nodiscard]] Bio bio_over(std::string_view text);
+[[nodiscard]] std::string bio_text(BIO* bio);
+
+/// For PEM readers: never ask the terminal for a passphrase.
+int no_passphrase(char*, int, int, void*);
+
+/// Denies keys that are not of P-256.
+[[nodiscard]] Result<PublicKey> checked_public_key(Pkey key);
+[[nodiscard]] bool is_p256(const EVP_PKEY* key);
+
+struct PemBlock {
+  std::string name;  // as in "-----BEGIN <name>-----"
+  std::string der;
+};
+
+/// The next block of the text, or one with an empty name at its end; an Error where a block is broken or encrypted.
+[[nodiscard]] Result<PemBlock> next_pem_block(BIO* bio);
+
+/// The DER value of a block, or null where it is malformed or followed by other bytes.
+template <class T>
+[[nodiscard]] T* parse_der(T* (*parse)(T**, const unsigned char**, long), void (*free_value)(T*),
+                           const std::string& der) {
+  const unsigned char* at = bytes_of(std::string_view(der));
+  const unsigned char* end = at + der.size();
+  T* value = parse(nullptr, &at, static_cast<long>(der.size()));
+  if (value != nullptr && at != end) {
+    free_value(value);
+    return nullptr;
+  }
+  return value;
+}
+
+}  // namespace fieldwork::crypto

@@ -1,0 +1,47 @@
+// Questions to security-policy and its answers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/job.hpp"
+
+namespace fieldwork {
+
+// May this submitter run this command, from this package, on this device (empty: not placed yet)?
+struct Question {
+  AttemptKey key;
+  std::string submitter;
+  std::vector<std::string> command;
+  std::string package;
+  DeviceId device;
+  RunLimits limits;
+  std::string traceparent;
+  bool operator==(const Question&) const = default;
+};
+
+// The decision; with a device in the question and an allow, the grant.
+struct Decision {
+  AttemptKey key;
+  DeviceId device;
+  bool allow = false;
+  std::string reason;  // names the rule
+  std::string grant;   // JWS
+  bool operator==(const Decision&) const = default;
+};
+
+enum class CertificateState { valid, revoked, invalid };
+
+struct CertificateCheck {
+  DeviceId device;
+  std::string certificate;  // PEM
+};
+
+struct CertificateAnswer {
+  DeviceId device;
+  std::string fingerprint;
+  CertificateState state = CertificateState::invalid;
+  std::string reason;
+};
+
+}  // namespace fieldwork

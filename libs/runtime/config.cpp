@@ -1,0 +1,152 @@
+#include "runtime/config.hpp"
+
+#include <charconv>
+#include <cstring>
+#include <sstream>
+#include <toml++/toml.h>
+
+extern char** environ;
+
+namespace fieldwork::runtime {
+namespace {
+
+std::string scalar_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  std::stringstream out;
+  if (const auto* integer = node.as_integer()) out << integer->get();
+  if (const auto* number = node.as_floating_point()) out << number->get();
+  if (const auto* flag = node.as_boolean()) out << (flag->get() ? "true" : "false");
+  return out.str();
+}
+
+// section.key and FIELDWORK_SECTION_KEY fold to the same word.
+std::string folded(const std::string& key) {
+  std::string out;
+  for (const char c : key) {
+    out += c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> Config::process_environment() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const char* equals = std::strchr(*entry, '=');
+    if (equals != nullptr) out.emplace(std::string(*entry, static_cast<std::size_t>(equals - *entry)), std::string(equals + 1));
+  }
+  return out;
+}
+
+Result<Config> Config::load(const std::string& file, const std::vector<std::string>& sets,
+                            const std::map<std::string, std::string>& environment) {
+  Config config;
+  if (!file.empty()) {
+    try {
+      const toml::table parsed = toml::parse_file(file);
+      const auto walk = [&](const auto& self, const toml::table& table, const std::string& prefix) -> void {
+        for (const auto& [key, node] : table) {
+          const std::string name = prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
+          if (const auto* inner = node.as_table()) {
+            self(self, *inner, name);
+          } else {
+            config.values_[name] = Value{scalar_text(node), file + ":" + std::to_string(node.source().begin.line)};
+          }
+        }
+      };
+      walk(walk, parsed, "");
+    } catch (const toml::parse_error& e) {
+      return Error{Code::invalid, std::string(e.description()), file + ":" + std::to_string(e.source().begin.line)};
+    }
+  }
+  for (const auto& [variable, text] : environment) {
+    if (variable.starts_with("FIELDWORK_")) {
+      config.values_["env:" + variable.substr(10)] = Value{text, "environment " + variable, false};
+    }
+  }
+  for (const auto& set : sets) {
+    const auto equals = set.find('=');
+    if (equals == std::string::npos || equals == 0) return Error{Code::invalid, "must be key=value", "--set " + set};
+    config.values_["set:" + set.substr(0, equals)] = Value{set.substr(equals + 1), "--set " + set.substr(0, equals)};
+  }
+  // The strongest source wins; one entry per key remains when it is asked for.
+  return config;
+}
+
+std::string Config::origin(const std::string& key) const {
+  for (const auto& name : {"set:" + key, "env:" + folded(key), key}) {
+    if (const auto it = values_.find(name); it != values_.end()) return key + " (" + it->second.from + ")";
+  }
+  return key + " (default)";
+}
+
+std::string Config::text(const std::string& key) {
+  const std::string missing = "\x01";
+  auto value = text(key, missing);
+  if (value != missing) return value;
+  mistakes_.push_back({Code::invalid, "is not set: put it in the file, in FIELDWORK_" + folded(key) + " or in --set " + key + "=…", key});
+  return {};
+}
+
+std::string Config::text(const std::string& key, const std::string& fallback) {
+  const std::string* found = nullptr;
+  for (const auto& name : {"set:" + key, "env:" + folded(key), key}) {
+    used_.insert(name);
+    const auto it = values_.find(name);
+    if (it != values_.end() && found == nullptr) found = &it->second.text;
+  }
+  return found == nullptr ? fallback : *found;
+}
+
+std::int64_t Config::integer(const std::string& key, std::int64_t fallback, std::int64_t min, std::int64_t max) {
+  const auto value = text(key, std::to_string(fallback));
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || number < min || number > max) {
+    mistakes_.push_back({Code::invalid, "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max), origin(key)});
+    return fallback;
+  }
+  return number;
+}
+
+double Config::number(const std::string& key, double fallback, double min, double max) {
+  const auto value = text(key, std::to_string(fallback));
+  double number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || !(number >= min && number <= max)) {
+    mistakes_.push_back({Code::invalid, "must be a number from " + std::to_string(min) + " to " + std::to_string(max), origin(key)});
+    return fallback;
+  }
+  return number;
+}
+
+bool Config::boolean(const std::string& key, bool fallback) {
+  const auto value = text(key, fallback ? "true" : "false");
+  if (value != "true" && value != "false") mistakes_.push_back({Code::invalid, "must be true or false", origin(key)});
+  return value == "true";
+}
+
+std::map<std::string, std::string> Config::table(const std::string& prefix) {
+  std::map<std::string, std::string> out;
+  for (const auto& [name, value] : values_) {
+    if (name.starts_with(prefix + ".")) {
+      out[name.substr(prefix.size() + 1)] = value.text;
+      used_.insert(name);
+    }
+  }
+  return out;
+}
+
+Result<void> Config::finish() {
+  if (!mistakes_.empty()) return mistakes_.front();
+  for (const auto& [name, value] : values_) {
+    if (value.strict && !used_.contains(name)) {
+      const auto key = name.starts_with("set:") ? name.substr(4) : name;
+      return Error{Code::invalid, "is not a setting of this program", key + " (" + value.from + ")"};
+    }
+  }
+  return {};
+}
+
+}  // namespace fieldwork::runtime

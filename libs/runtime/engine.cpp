@@ -1,0 +1,96 @@
+#include "runtime/engine.hpp"
+
+#include <map>
+
+namespace fieldwork::runtime {
+namespace {
+constexpr std::size_t items_max = 256;
+constexpr std::size_t items_bytes_max = 512U << 10;
+}  // namespace
+
+std::string Service::join(const std::vector<std::string>& items) const {
+  std::string out = R"({"v":1,"items":[)";
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) out += ',';
+    out += items[i];
+  }
+  return out + "]}";
+}
+
+Engine::Engine(Service& service, store::Store& store, bus::Bus& bus, store::Outbox::Limits outbox)
+    : service_(service), store_(store), bus_(bus), outbox_(outbox) {}
+
+Result<void> Engine::load(Time now) {
+  if (auto loaded = outbox_.load(store_, now); !loaded) return loaded;
+  return service_.load(store_, now);
+}
+
+Result<void> Engine::run(const std::vector<Input>& batch, Time now) {
+  std::vector<const bus::Message*> messages;
+  for (const auto& input : batch) {
+    if (const auto* message = std::get_if<bus::Message>(&input)) messages.push_back(message);
+  }
+  if (!messages.empty()) {
+    if (auto fetched = service_.prefetch(store_, messages); !fetched) return fetched;
+  }
+  for (const auto& input : batch) {
+    if (const auto* message = std::get_if<bus::Message>(&input)) {
+      service_.message(*message, now, output_);
+    } else if (const auto* task = std::get_if<Task>(&input)) {
+      (*task)(now, output_);
+    } else if (std::holds_alternative<Connected>(input)) {
+      outbox_.hasten_all(now);
+      service_.connected(now, output_);
+    } else {
+      service_.disconnected(now, output_);
+    }
+  }
+  service_.tick(now, output_);
+  service_.flush(now, output_);
+  for (const auto& topic : output_.returned) outbox_.hasten(topic, now);
+  for (const auto& key : output_.settled) outbox_.settle(key, output_.changes);
+  for (auto& command : output_.commands) outbox_.put(std::move(command), now, output_.changes);
+  changes_ = store::coalesce(std::move(output_.changes));
+  output_.changes.clear();
+  pending_ = true;
+  return commit(now);
+}
+
+Result<void> Engine::commit(Time now) {
+  if (!changes_.empty()) {
+    if (auto done = store_.commit(changes_); !done) return done;
+  }
+  changes_.clear();
+  pending_ = false;
+  release(now);
+  return {};
+}
+
+void Engine::release(Time now) {
+  Output done = std::move(output_);
+  output_ = Output{};
+  for (auto& message : done.messages) bus_.publish(std::move(message));
+  publish_due(now);
+  for (const auto& act : done.acts) act();
+}
+
+void Engine::publish_due(Time now) {
+  std::map<std::string, std::vector<std::string>> by_topic;
+  std::map<std::string, std::size_t> bytes;
+  for (auto& command : outbox_.due(now)) {
+    auto& items = by_topic[command.topic];
+    auto& size = bytes[command.topic];
+    size += command.item.size();
+    items.push_back(std::move(command.item));
+    if (items.size() >= items_max || size >= items_bytes_max) {
+      bus_.publish({.topic = command.topic, .payload = service_.join(items)});
+      items.clear();
+      size = 0;
+    }
+  }
+  for (const auto& [topic, items] : by_topic) {
+    if (!items.empty()) bus_.publish({.topic = topic, .payload = service_.join(items)});
+  }
+}
+
+}  // namespace fieldwork::runtime

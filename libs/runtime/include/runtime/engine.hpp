@@ -1,0 +1,42 @@
+// One batch: steps, one transaction, then the messages. No thread and no clock of its own.
+#pragma once
+
+#include <functional>
+#include <variant>
+
+#include "runtime/service.hpp"
+
+namespace fieldwork::runtime {
+
+// Something that is done between messages, on the engine's thread (a process ended, a file was verified).
+using Task = std::function<void(Time now, Output& out)>;
+struct Connected {};
+struct Disconnected {};
+using Input = std::variant<bus::Message, Task, Connected, Disconnected>;
+
+class Engine {
+ public:
+  Engine(Service& service, store::Store& store, bus::Bus& bus, store::Outbox::Limits outbox = {});
+
+  Result<void> load(Time now);
+  // Steps and commits. On an error nothing was said and the same changes wait: call commit() until it is done, before
+  // anything else. Code::conflict: another instance took over, end at once.
+  Result<void> run(const std::vector<Input>& batch, Time now);
+  Result<void> commit(Time now);
+  [[nodiscard]] bool waits() const { return pending_; }
+  [[nodiscard]] std::size_t outbox_size() const { return outbox_.size(); }
+
+ private:
+  void release(Time now);
+  void publish_due(Time now);
+
+  Service& service_;
+  store::Store& store_;
+  bus::Bus& bus_;
+  store::Outbox outbox_;
+  Output output_;
+  std::vector<store::Change> changes_;
+  bool pending_ = false;
+};
+
+}  // namespace fieldwork::runtime

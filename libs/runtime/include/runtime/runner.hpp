@@ -1,0 +1,59 @@
+// An engine over the real broker and the real store: one queue, one thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include "bus/mqtt.hpp"
+#include "runtime/engine.hpp"
+
+namespace fieldwork::runtime {
+
+struct RunnerLimits {
+  std::size_t batch_max = 500;
+  std::size_t queue_max = 100'000;             // inputs; beyond it messages are dropped and counted (who asked repeats)
+  std::size_t queue_bytes_max = 256U << 20;
+  milliseconds tick{20};
+  seconds store_patience{120};  // the store may be away this long before the process gives up and is restarted
+};
+
+class Runner {
+ public:
+  Runner(Service& service, store::Store& store, bus::MqttConfig mqtt, RunnerLimits limits = {}, store::Outbox::Limits outbox = {});
+
+  // Loads, connects and turns until stop(). The exit code: 0 stopped, 1 the store or our own bug, 75 another instance took over.
+  int run();
+  void stop();           // from any thread, also before run()
+  void post(Task task);  // from any thread; also what the service's own threads report through
+  [[nodiscard]] bool ready() const { return ready_; }       // connected to the broker, loaded from the store
+  [[nodiscard]] bool healthy() const;                       // the loop turned within the last 30 s
+  [[nodiscard]] bus::MqttStats bus_stats() const { return bus_.stats(); }
+  [[nodiscard]] bus::MqttBus& bus() { return bus_; }
+
+ private:
+  void push(Input input, std::size_t bytes);
+  std::vector<Input> take();
+  bool settle(Result<void> done, const std::vector<Input>& batch);
+  [[nodiscard]] Time now() const;
+  bus::MqttEvents events();
+
+  Service& service_;
+  store::Store& store_;
+  RunnerLimits limits_;
+  bus::MqttBus bus_;
+  Engine engine_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::pair<Input, std::size_t>> queue_;
+  std::size_t queue_bytes_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> ready_{false};
+  std::atomic<std::int64_t> turned_us_{0};
+  std::int64_t anchor_us_ = 0;  // the store's clock minus the steady clock
+  int exit_code_ = 0;
+};
+
+}  // namespace fieldwork::runtime

@@ -1,0 +1,27 @@
+// The agent's journal: SQLite, write-ahead log, synchronous. Every table is (key, row).
+#pragma once
+
+#include <memory>
+
+#include "store/store.hpp"
+
+namespace fieldwork::store {
+
+class SqliteStore : public Store {
+ public:
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+  ~SqliteStore() override;
+
+  Result<void> commit(const std::vector<Change>& changes) override;
+  Result<std::vector<std::string>> select(const Query& query) override;  // by table; ordered by key
+  Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
+                                        const std::vector<std::string>& keys) override;
+  Result<std::int64_t> now_us() override;
+
+ private:
+  struct Impl;
+  explicit SqliteStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fieldwork::store

@@ -1,0 +1,133 @@
+#include "store/sqlite.hpp"
+
+#include <sqlite3.h>
+
+#include <chrono>
+
+namespace fieldwork::store {
+namespace {
+
+struct Statement {
+  sqlite3_stmt* handle = nullptr;
+  ~Statement() { sqlite3_finalize(handle); }
+};
+
+}  // namespace
+
+struct SqliteStore::Impl {
+  sqlite3* db = nullptr;
+  Statement upsert, insert, remove, by_table, by_key, begin, commit, rollback;
+
+  ~Impl() {
+    for (auto* statement : {&upsert, &insert, &remove, &by_table, &by_key, &begin, &commit, &rollback}) {
+      sqlite3_finalize(statement->handle);
+      statement->handle = nullptr;
+    }
+    sqlite3_close(db);
+  }
+
+  Error error(const char* what) const { return Error{Code::unavailable, std::string(what) + ": " + sqlite3_errmsg(db), "journal"}; }
+
+  Result<void> prepare(Statement& into, const char* sql) const {
+    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &into.handle, nullptr) != SQLITE_OK) return error(sql);
+    return {};
+  }
+
+  static void bind(const Statement& statement, int at, const std::string& text) {
+    sqlite3_bind_text(statement.handle, at, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
+  }
+
+  Result<void> run(const Statement& statement) const {
+    const int code = sqlite3_step(statement.handle);
+    sqlite3_reset(statement.handle);
+    sqlite3_clear_bindings(statement.handle);
+    if (code != SQLITE_DONE && code != SQLITE_ROW) return error("write");
+    return {};
+  }
+
+  Result<std::vector<std::string>> rows(const Statement& statement) const {
+    std::vector<std::string> out;
+    int code = SQLITE_ROW;
+    while ((code = sqlite3_step(statement.handle)) == SQLITE_ROW) {
+      const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement.handle, 0));
+      out.emplace_back(text, static_cast<std::size_t>(sqlite3_column_bytes(statement.handle, 0)));
+    }
+    sqlite3_reset(statement.handle);
+    sqlite3_clear_bindings(statement.handle);
+    if (code != SQLITE_DONE) return error("read");
+    return out;
+  }
+};
+
+SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SqliteStore::~SqliteStore() = default;
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
+  auto impl = std::make_unique<Impl>();
+  if (sqlite3_open(path.c_str(), &impl->db) != SQLITE_OK) return impl->error(path.c_str());
+  sqlite3_busy_timeout(impl->db, 5000);
+  const char* setup =
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+      "CREATE TABLE IF NOT EXISTS row (\"table\" TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL,"
+      " PRIMARY KEY (\"table\", key)) WITHOUT ROWID;";
+  if (sqlite3_exec(impl->db, setup, nullptr, nullptr, nullptr) != SQLITE_OK) return impl->error(path.c_str());
+  const std::pair<Statement*, const char*> statements[] = {
+      {&impl->upsert, "INSERT OR REPLACE INTO row VALUES (?1, ?2, ?3)"},
+      {&impl->insert, "INSERT OR IGNORE INTO row VALUES (?1, ?2, ?3)"},
+      {&impl->remove, "DELETE FROM row WHERE \"table\" = ?1 AND key = ?2"},
+      {&impl->by_table, "SELECT row FROM row WHERE \"table\" = ?1 ORDER BY key LIMIT ?2"},
+      {&impl->by_key, "SELECT row FROM row WHERE \"table\" = ?1 AND key = ?2"},
+      {&impl->begin, "BEGIN IMMEDIATE"},
+      {&impl->commit, "COMMIT"},
+      {&impl->rollback, "ROLLBACK"},
+  };
+  for (const auto& [statement, sql] : statements) {
+    if (auto done = impl->prepare(*statement, sql); !done) return done.error();
+  }
+  return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
+}
+
+Result<void> SqliteStore::commit(const std::vector<Change>& changes) {
+  if (auto begun = impl_->run(impl_->begin); !begun) return begun;
+  for (const auto& change : changes) {
+    const auto& statement = change.kind == Change::Kind::upsert   ? impl_->upsert
+                            : change.kind == Change::Kind::insert ? impl_->insert
+                                                                  : impl_->remove;
+    Impl::bind(statement, 1, change.table);
+    Impl::bind(statement, 2, change.key);
+    if (change.kind != Change::Kind::remove) Impl::bind(statement, 3, change.row);
+    if (auto done = impl_->run(statement); !done) {
+      (void)impl_->run(impl_->rollback);
+      return done;
+    }
+  }
+  auto done = impl_->run(impl_->commit);
+  if (!done) (void)impl_->run(impl_->rollback);
+  return done;
+}
+
+Result<std::vector<std::string>> SqliteStore::select(const Query& query) {
+  Impl::bind(impl_->by_table, 1, query.table);
+  sqlite3_bind_int(impl_->by_table.handle, 2, query.limit > 0 ? query.limit : -1);
+  return impl_->rows(impl_->by_table);
+}
+
+Result<std::vector<std::string>> SqliteStore::find(const std::string& table, const std::string& /*column*/,
+                                                   const std::vector<std::string>& keys) {
+  std::vector<std::string> out;
+  for (const auto& key : keys) {
+    Impl::bind(impl_->by_key, 1, table);
+    Impl::bind(impl_->by_key, 2, key);
+    auto rows = impl_->rows(impl_->by_key);
+    if (!rows) return rows;
+    for (auto& row : *rows) out.push_back(std::move(row));
+  }
+  return out;
+}
+
+Result<std::int64_t> SqliteStore::now_us() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+}  // namespace fieldwork::store

@@ -1,0 +1,79 @@
+#include "topic/topic.hpp"
+
+#include <array>
+
+namespace fieldwork {
+namespace {
+
+std::string join(const std::string& root, std::initializer_list<std::string_view> levels) {
+  std::string out = root;
+  for (const auto level : levels) {
+    out += '/';
+    out += level;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Topics::up(std::string_view device, std::string_view channel) const {
+  return join(root_, {"device", device, "up", channel});
+}
+std::string Topics::down(std::string_view device, std::string_view channel) const {
+  return join(root_, {"device", device, "down", channel});
+}
+std::string Topics::service(std::string_view service, std::string_view operation, std::string_view from) const {
+  return join(root_, {"service", service, operation, from});
+}
+std::string Topics::reply(std::string_view client, std::string_view channel) const {
+  return join(root_, {"reply", client, channel});
+}
+std::string Topics::state(std::string_view kind, std::string_view id) const {
+  return join(root_, {"state", kind, id});
+}
+std::string Topics::event(std::string_view kind, std::string_view id) const {
+  return join(root_, {"event", kind, id});
+}
+
+std::optional<Topic> Topics::parse(std::string_view topic) const {
+  if (topic.size() <= root_.size() || !topic.starts_with(root_) || topic[root_.size()] != '/') return std::nullopt;
+  topic.remove_prefix(root_.size() + 1);
+  std::array<std::string_view, 4> level;
+  std::size_t count = 0;
+  while (true) {
+    if (count == level.size()) return std::nullopt;
+    const auto slash = topic.find('/');
+    level[count++] = topic.substr(0, slash);
+    if (slash == std::string_view::npos) break;
+    topic.remove_prefix(slash + 1);
+  }
+  using Kind = Topic::Kind;
+  if (level[0] == "device" && count == 4 && (level[2] == "up" || level[2] == "down")) {
+    return Topic{.kind = Kind::device, .name = level[1], .direction = level[2], .channel = level[3]};
+  }
+  if (level[0] == "service" && count == 4) {
+    return Topic{.kind = Kind::service, .name = level[1], .channel = level[2], .from = level[3]};
+  }
+  if (count != 3) return std::nullopt;
+  if (level[0] == "reply") return Topic{.kind = Kind::reply, .name = level[1], .channel = level[2]};
+  if (level[0] == "state") return Topic{.kind = Kind::state, .name = level[2], .channel = level[1]};
+  if (level[0] == "event") return Topic{.kind = Kind::event, .name = level[2], .channel = level[1]};
+  return std::nullopt;
+}
+
+bool matches(std::string_view filter, std::string_view topic) {
+  while (true) {
+    const auto f = filter.find('/');
+    const auto t = topic.find('/');
+    const auto want = filter.substr(0, f);
+    if (want == "#") return true;
+    if (want != "+" && want != topic.substr(0, t)) return false;
+    if (f == std::string_view::npos || t == std::string_view::npos) {
+      return f == t || (t == std::string_view::npos && filter.substr(f + 1) == "#");
+    }
+    filter.remove_prefix(f + 1);
+    topic.remove_prefix(t + 1);
+  }
+}
+
+}  // namespace fieldwork
