@@ -64,6 +64,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
       std::string reason;
       if (connect(reason)) {
         bound = config.reconnect_first;
+        if (config.birth) publish(*config.birth);
         events.connected();
         pump();
         std::unique_lock lock(mutex);
@@ -291,6 +292,7 @@ void MqttBus::start() {
 
 void MqttBus::stop() {
   if (!impl_->thread.joinable()) return;
+  if (impl_->config.will && connected()) publish(*impl_->config.will);
   const auto deadline = Clock::now() + std::chrono::seconds(1);
   while (connected() && !idle() && Clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   {

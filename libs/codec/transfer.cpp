@@ -130,6 +130,61 @@ Result<Received> decode_received(std::string_view text) {
   return out;
 }
 
+std::string encode(const OutputOffer& offer) {
+  return dump(Json{{"v", 1},
+                   {"digest", offer.digest},
+                   {"size_bytes", offer.size_bytes},
+                   {"job", offer.job},
+                   {"execution", offer.execution},
+                   {"fence", offer.fence}});
+}
+
+Result<OutputOffer> decode_output_offer(std::string_view text) {
+  auto value = parse(text, 4096);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  OutputOffer out{reader.digest("digest"), reader.integer("size_bytes", 0, size_max), reader.id("job"),
+                  reader.integer("execution", 0, INT32_MAX), reader.integer("fence", 0, INT64_MAX)};
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+std::string encode(const OutputStored& stored) {
+  return dump(Json{{"v", 1}, {"digest", stored.digest}, {"state", "stored"}});
+}
+
+Result<OutputStored> decode_output_stored(std::string_view text) {
+  auto value = parse(text, 4096);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  OutputStored out{reader.digest("digest")};
+  if (reader.text("state", 16) != "stored" && reader.ok()) reader.fail("state", "must be stored");
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+std::string encode(const Upload& upload) {
+  return dump(Json{{"v", 1},
+                   {"digest", upload.digest},
+                   {"size_bytes", upload.size_bytes},
+                   {"name", upload.name},
+                   {"version", upload.version},
+                   {"release", upload.release}});
+}
+
+Result<Upload> decode_upload(std::string_view text) {
+  auto value = parse(text, 131072);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  Upload out{reader.digest("digest"), reader.integer("size_bytes", 0, size_max), reader.text("name", 128),
+             reader.text("version", 128), reader.text("release", 65536)};
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
 Json encode(const Package& package) {
   return Json{{"v", 1},
               {"digest", package.digest},

@@ -126,11 +126,19 @@ Result<void> write_bytes(archive* writer, const Item& item, la_int64_t size, std
   return {};
 }
 
+/// BINARY: names go as they are, whatever the locale is. Only where it matters: it costs every entry a pax header.
+const char* options_for(const std::vector<Item>& items) {
+  const auto is_ascii = [](const std::string& text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  };
+  const auto plain = [&](const Item& item) { return is_ascii(item.name) && is_ascii(item.target); };
+  return std::all_of(items.begin(), items.end(), plain) ? "" : "hdrcharset=BINARY";
+}
+
 Result<void> write_archive(const std::vector<Item>& items, const fs::path& path) {
   const Writer writer(archive_write_new());
-  // BINARY: a name's bytes go as they are, whatever the locale is.
   if (archive_write_set_format_pax_restricted(writer.get()) != ARCHIVE_OK ||
-      archive_write_set_options(writer.get(), "hdrcharset=BINARY") != ARCHIVE_OK ||
+      archive_write_set_options(writer.get(), options_for(items)) != ARCHIVE_OK ||
       archive_write_set_bytes_per_block(writer.get(), 10240) != ARCHIVE_OK ||
       archive_write_set_bytes_in_last_block(writer.get(), 10240) != ARCHIVE_OK ||
       archive_write_open_filename(writer.get(), path.c_str()) != ARCHIVE_OK) {
@@ -155,8 +163,9 @@ Result<void> write_archive(const std::vector<Item>& items, const fs::path& path)
 
 bool is_inside(const fs::path& path, const fs::path& root) {
   std::error_code error;
-  const fs::path relative = fs::weakly_canonical(path, error).lexically_relative(fs::canonical(root, error));
-  return !error && !relative.empty() && *relative.begin() != "..";
+  const fs::path whole = fs::weakly_canonical(fs::absolute(path), error);
+  const fs::path relative = whole.lexically_relative(fs::weakly_canonical(fs::absolute(root), error));
+  return !relative.empty() && *relative.begin() != "..";
 }
 
 }  // namespace

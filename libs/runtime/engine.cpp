@@ -47,6 +47,8 @@ Result<void> Engine::run(const std::vector<Input>& batch, Time now) {
   }
   service_.tick(now, output_);
   service_.flush(now, output_);
+  for (auto& message : output_.early) bus_.publish(std::move(message));
+  output_.early.clear();
   for (const auto& topic : output_.returned) outbox_.hasten(topic, now);
   for (const auto& key : output_.settled) outbox_.settle(key, output_.changes);
   for (auto& command : output_.commands) outbox_.put(std::move(command), now, output_.changes);
@@ -69,8 +71,8 @@ Result<void> Engine::commit(Time now) {
 void Engine::release(Time now) {
   Output done = std::move(output_);
   output_ = Output{};
-  for (auto& message : done.messages) bus_.publish(std::move(message));
   publish_due(now);
+  for (auto& message : done.messages) bus_.publish(std::move(message));
   for (const auto& act : done.acts) act();
 }
 

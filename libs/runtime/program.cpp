@@ -10,6 +10,7 @@
 #include "runtime/metrics.hpp"
 #include "runtime/runner.hpp"
 #include "store/postgres.hpp"
+#include "topic/topic.hpp"
 
 namespace fieldwork::runtime {
 namespace {
@@ -129,7 +130,14 @@ int service_main(int argc, char** argv, const Program& program) {
   }
 
   const std::string root = config.text("root", "fieldwork/v1");
-  const auto mqtt = read_mqtt(config, program.name);
+  auto mqtt = read_mqtt(config, program.name);
+  const auto state = [&](const char* word) {
+    return bus::Message{.topic = Topics(root).state("service", program.name),
+                        .payload = R"({"v":1,"service":")" + program.name + R"(","state":")" + word + R"(","version":"0.1.0"})",
+                        .retain = true};
+  };
+  mqtt.birth = state("up");
+  mqtt.will = state("down");
   std::string schema = program.name;
   std::replace(schema.begin(), schema.end(), '-', '_');
   const store::PostgresConfig database{config.text("database.url"), schema, migrations_root(config) + "/" + program.name};

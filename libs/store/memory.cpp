@@ -1,6 +1,14 @@
 #include "store/memory.hpp"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 namespace fieldwork::store {
+namespace {
+
+std::string as_text(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+}  // namespace
 
 Result<void> MemoryStore::commit(const std::vector<Change>& changes) {
   for (const auto& change : changes) {
@@ -16,20 +24,40 @@ Result<void> MemoryStore::commit(const std::vector<Change>& changes) {
 }
 
 Result<std::vector<std::string>> MemoryStore::select(const Query& query) {
-  std::vector<std::string> rows;
+  std::vector<std::pair<nlohmann::json, std::string>> found;
   for (const auto& [key, row] : tables_[query.table]) {
+    nlohmann::json order;
+    if (!query.where.empty() || !query.order_by.empty()) {
+      const auto parsed = nlohmann::json::parse(row);
+      const bool match = std::all_of(query.where.begin(), query.where.end(), [&](const auto& condition) {
+        return parsed.contains(condition.first) && as_text(parsed.at(condition.first)) == condition.second;
+      });
+      if (!match) continue;
+      if (!query.order_by.empty()) order = parsed.at(query.order_by);
+    }
+    found.emplace_back(std::move(order), row);
+  }
+  if (!query.order_by.empty()) {
+    std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
+      return query.descending ? b.first < a.first : a.first < b.first;
+    });
+  }
+  std::vector<std::string> rows;
+  for (auto& [order, row] : found) {
     if (query.limit > 0 && rows.size() == static_cast<std::size_t>(query.limit)) break;
-    rows.push_back(row);
+    rows.push_back(std::move(row));
   }
   return rows;
 }
 
-Result<std::vector<std::string>> MemoryStore::find(const std::string& table, const std::string& /*column*/,
+Result<std::vector<std::string>> MemoryStore::find(const std::string& table, const std::string& column,
                                                    const std::vector<std::string>& keys) {
   std::vector<std::string> rows;
-  auto& all = tables_[table];
-  for (const auto& key : keys) {
-    if (const auto it = all.find(key); it != all.end()) rows.push_back(it->second);
+  for (const auto& [key, row] : tables_[table]) {
+    const auto parsed = nlohmann::json::parse(row);
+    if (parsed.contains(column) && std::find(keys.begin(), keys.end(), as_text(parsed.at(column))) != keys.end()) {
+      rows.push_back(row);
+    }
   }
   return rows;
 }

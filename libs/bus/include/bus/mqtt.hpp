@@ -33,7 +33,8 @@ struct MqttConfig {
   std::size_t waiting_bytes_max = 256U << 20;  // and their size; beyond it new ones are dropped and counted
   std::size_t packet_bytes_max = 2'000'000;    // a larger publish is dropped and counted
   std::vector<std::pair<std::string, int>> subscriptions;  // filter, QoS
-  std::optional<Message> will;
+  std::optional<Message> will;   // also said on a planned stop
+  std::optional<Message> birth;  // said first on every connect
 };
 
 // Called on Paho's threads: they must copy, queue and return. They must not throw.

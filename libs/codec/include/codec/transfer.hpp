@@ -29,6 +29,36 @@ struct NotOffered {
 [[nodiscard]] std::string encode(const Received& received);
 [[nodiscard]] Result<Received> decode_received(std::string_view text);
 
+// device/{device}/up/output: a result file too large for the report waits on the device.
+struct OutputOffer {
+  std::string digest;
+  std::int64_t size_bytes = 0;
+  std::string job;
+  std::int64_t execution = 0;
+  std::int64_t fence = 0;
+  bool operator==(const OutputOffer&) const = default;
+};
+[[nodiscard]] std::string encode(const OutputOffer& offer);
+[[nodiscard]] Result<OutputOffer> decode_output_offer(std::string_view text);
+
+// device/{device}/down/output: the answer once that content is stored.
+struct OutputStored {
+  std::string digest;
+};
+[[nodiscard]] std::string encode(const OutputStored& stored);
+[[nodiscard]] Result<OutputStored> decode_output_stored(std::string_view text);
+
+// service/transfer/offer/{from}
+struct Upload {
+  std::string digest;
+  std::int64_t size_bytes = 0;
+  std::string name;
+  std::string version;
+  std::string release;  // JWS
+};
+[[nodiscard]] std::string encode(const Upload& upload);
+[[nodiscard]] Result<Upload> decode_upload(std::string_view text);
+
 // state/package/{hex digest}
 [[nodiscard]] Json encode(const Package& package);
 [[nodiscard]] Result<Package> decode_package(const Json& value);

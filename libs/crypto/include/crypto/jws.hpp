@@ -21,7 +21,7 @@ namespace fieldwork::crypto {
 
 /// A longer JWS is refused unread. A payload of up to jws_payload_bytes_max always fits.
 inline constexpr std::size_t jws_bytes_max = 64 * 1024;
-inline constexpr std::size_t jws_payload_bytes_max = 48 * 1024;
+inline constexpr std::size_t jws_payload_bytes_max = 47 * 1024;
 
 /// `type` is one of docs/formats.md, 1 to 64 of a-z, 0-9, '+', '-', '.', '/'; anything else is our own bug and aborts.
 [[nodiscard]] std::string sign_jws(const PrivateKey& key, std::string_view type, std::string_view payload_json);

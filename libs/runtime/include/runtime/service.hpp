@@ -17,6 +17,7 @@ namespace fieldwork::runtime {
 // What a batch wants done. All of it is collected first; then `changes` and the outbox are committed; then the rest happens.
 struct Output {
   std::vector<store::Change> changes;
+  std::vector<bus::Message> early;         // questions: they promise nothing, so they leave before the commit
   std::vector<bus::Message> messages;      // said once, after the commit
   std::vector<store::Command> commands;    // kept in the outbox and repeated until settled
   std::vector<std::string> settled;        // keys of commands that were answered

@@ -10,9 +10,9 @@ namespace fieldwork::store {
 class MemoryStore : public Store {
  public:
   Result<void> commit(const std::vector<Change>& changes) override;
-  Result<std::vector<std::string>> select(const Query& query) override;  // where, order_by: not supported, limit is
+  Result<std::vector<std::string>> select(const Query& query) override;
   Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
-                                        const std::vector<std::string>& keys) override;  // by key, whatever the column
+                                        const std::vector<std::string>& keys) override;
   Result<std::int64_t> now_us() override { return now_us_; }
   void set_now_us(std::int64_t now) { now_us_ = now; }
   [[nodiscard]] std::size_t commits() const { return commits_; }

@@ -1,0 +1,85 @@
+// The receiving side of one transfer over files: opens frames, writes their bytes, answers, and at the end makes the
+// verified content. Used by the transfer service, the device agent and the CLI.
+//
+//   auto inbound = Inbound::open(offer, key, fingerprint, directory, size_max);       also to go on after a restart
+//   inbound->frame(payload, now);                                                     for every frame that comes
+//   if (auto answer = inbound->ack_due(now)) publish(codec::encode(*answer));         after frame(), and at next_due()
+//   if (inbound->complete()) inbound->finish(final_path);                             may run on another thread
+//
+// Files, all in `directory`: <transfer>.part holds the encoded bytes; <transfer>.ranges says which of them were on disk
+// when it was written; <transfer>.plain exists while finish() decodes. Killed at any moment, only what came after the
+// last checkpoint is received again, and no byte is claimed that is not on disk.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "content/receiver.hpp"
+#include "crypto/key.hpp"
+#include "model/package.hpp"
+
+namespace fieldwork::exchange {
+
+/// What no honest encoding of `size_bytes` exceeds.
+[[nodiscard]] constexpr std::int64_t encoded_bytes_max(std::int64_t size_bytes) {
+  return size_bytes + 64 * 1024 + size_bytes / 100;
+}
+
+/// What open() would say of the offer itself, without touching a file: unwraps the key (denied where it is not for us);
+/// invalid, with the field's path, where the offer is larger than `size_max` or implausible. The answer is the key.
+[[nodiscard]] Result<std::string> check_offer(const Offer& offer, const crypto::PrivateKey& own_key,
+                                              std::string_view own_certificate_fingerprint_hex, std::int64_t size_max);
+
+class Inbound {
+ public:
+  static constexpr std::uint64_t checkpoint_bytes = 1024 * 1024;
+
+  /// check_offer(), then goes on from the files if they belong to the same digest and encoding. Unavailable: the disk.
+  /// Afterwards an answer is due at once: it tells the sender what is here already.
+  [[nodiscard]] static Result<Inbound> open(const Offer& offer, const crypto::PrivateKey& own_key,
+                                            std::string_view own_certificate_fingerprint_hex,
+                                            const std::filesystem::path& directory, std::int64_t size_max);
+  Inbound(Inbound&&) noexcept;
+  Inbound& operator=(Inbound&&) noexcept;
+  ~Inbound();  // closes; the files stay
+
+  /// True where the frame held something new. An Error changes nothing: invalid or denied for a frame that is not of
+  /// this transfer or was tampered with, unavailable where the disk refuses (the sender will repeat it).
+  [[nodiscard]] Result<bool> frame(std::string_view bytes, Time now);
+
+  /// The answer to send now, if one is due; it counts as sent.
+  [[nodiscard]] std::optional<Received> ack_due(Time now);
+  /// When to ask ack_due() again, where an answer is waiting.
+  [[nodiscard]] std::optional<Time> next_due() const;
+  /// What is here. The state is always `receiving`: `complete` is said by who has called finish().
+  [[nodiscard]] Received received() const;
+
+  /// All encoded bytes are here.
+  [[nodiscard]] bool complete() const;
+  [[nodiscard]] const Offer& offer() const;
+  [[nodiscard]] std::uint64_t received_bytes() const;
+
+  /// Makes what is here durable. frame() does it by itself each checkpoint_bytes; call it before a planned stop.
+  [[nodiscard]] Result<void> checkpoint();
+
+  /// Decodes, compares size and digest with the offer, and puts the content at `final_path` (on the file system of
+  /// `directory`) with fsync and rename. The part is gone afterwards; the answer is `final_path`. A mismatch is
+  /// `denied` and deletes the part as well: the transfer has failed. Unavailable: the disk; may be tried again.
+  [[nodiscard]] Result<std::string> finish(const std::filesystem::path& final_path);
+
+  /// Deletes the files of this transfer.
+  void discard();
+
+ private:
+  struct Impl;
+  explicit Inbound(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fieldwork::exchange

@@ -1,0 +1,90 @@
+// The sending side of one transfer over files: what to offer, and which sealed frames to publish when. Used by the
+// transfer service, the device agent and the CLI.
+//
+//   auto encoded = encode_beside(plain_path);                          once per content; the file must stay as it is
+//   auto offer = make_offer(…);            publish(codec::encode(*offer));
+//   auto outbound = Outbound::open(*offer, key, encoded->path, acked, config, now);
+//   for (auto& frame : outbound->due(now)) publish(frame);             on start, after received(), and at next_due()
+//   outbound->received(answer, now);                                   for every answer
+//
+// Restart: open() with the same offer and key, the same encoded file, and the ranges that were last heard of.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "content/ranges.hpp"
+#include "content/sender.hpp"
+#include "crypto/certificate.hpp"
+#include "model/package.hpp"
+
+namespace fieldwork::exchange {
+
+struct Encoded {
+  std::string encoding;  // zstd or identity
+  std::filesystem::path path;
+  std::int64_t encoded_bytes = 0;
+};
+
+/// Compresses to `<plain_path>.zst` where that is smaller, else the plain file is its own encoding (and there is no
+/// .zst). An existing .zst is taken as it is: one content is encoded once (crypto/seal.hpp says why).
+[[nodiscard]] Result<Encoded> encode_beside(const std::filesystem::path& plain_path, int level = 3);
+
+/// The offer, with `content_key` (crypto::generate_content_key(), 32 bytes, one per transfer id) wrapped for
+/// `receiver`, a certificate that the caller has verified. `release` is empty for outputs.
+[[nodiscard]] Result<Offer> make_offer(const TransferId& transfer, const std::string& digest, std::int64_t size_bytes,
+                                       const std::string& encoding, std::int64_t encoded_bytes,
+                                       std::int64_t frame_bytes, std::string_view content_key,
+                                       const crypto::Certificate& receiver, const std::string& release);
+
+class Outbound {
+ public:
+  /// Of `config`, encoded_bytes and frame_bytes are taken from the offer. Unavailable where the file cannot be read,
+  /// invalid where it is not as long as the offer says.
+  [[nodiscard]] static Result<Outbound> open(const Offer& offer, std::string content_key,
+                                             const std::filesystem::path& encoded_path, content::Ranges acked,
+                                             content::SenderConfig config, Time now);
+  Outbound(Outbound&&) noexcept;
+  Outbound& operator=(Outbound&&) noexcept;
+  ~Outbound();
+
+  /// Sealed frames to publish now. Once all is acknowledged and the receiver has not yet said `complete` or `failed`,
+  /// that is the first piece now and then (1 s to 60 s apart), which makes it say so.
+  [[nodiscard]] std::vector<std::string> due(Time now);
+  /// When to ask due() again; nothing once the transfer has ended.
+  [[nodiscard]] std::optional<Time> next_due() const;
+
+  /// Ignores an answer to another transfer. A receiver that came back with less than it had acknowledged is served
+  /// again.
+  void received(const Received& answer, Time now);
+
+  /// The receiver asked anew: send at once, without the waits that have built up, and believe its next answer even
+  /// where it has less than before.
+  void asked_again(Time now);
+
+  [[nodiscard]] bool finished() const;  // the receiver has the verified content
+  [[nodiscard]] bool failed() const;    // the receiver gave it up, or our file cannot be read
+  [[nodiscard]] const std::string& reason() const;
+
+  [[nodiscard]] std::uint64_t sent_bytes() const;  // encoded bytes since open(), with repetitions
+  [[nodiscard]] std::uint64_t acked_bytes() const;
+  [[nodiscard]] std::uint64_t total_bytes() const;
+  [[nodiscard]] std::uint64_t in_flight_bytes() const;  // sent, neither answered nor given up
+  [[nodiscard]] const content::Ranges& acked() const;
+  [[nodiscard]] const Offer& offer() const;
+  [[nodiscard]] Time heard() const;  // the receiver's last sign of life, or open()
+
+ private:
+  struct Impl;
+  explicit Outbound(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fieldwork::exchange

@@ -1,0 +1,48 @@
+// May this submitter run this command, from this package, on this device? Evaluation of rules, as a pure function.
+//
+// A rule matches when all of its conditions hold. If a deny rule matches, the answer is deny; else if an allow rule
+// matches, allow; else deny. The order of the rules decides only which of several is named.
+//
+// Before a job is placed there is no device yet. Then the device condition of an allow rule holds (it is asked again
+// for the chosen device) and that of a deny rule does not, unless it names every device ("*").
+//
+// Patterns: `*` stands for any text, also none; `?` for one byte; everything else for itself.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/policy.hpp"
+
+namespace fieldwork::policy {
+
+enum class Effect { allow, deny };
+enum class Packages { any, none, required, listed };
+
+struct Rule {
+  std::string name;
+  Effect effect = Effect::deny;
+  std::vector<std::string> submitters{"*"};  // patterns
+  std::vector<std::string> commands{"*"};    // patterns for command[0]
+  Packages packages = Packages::any;
+  std::vector<std::string> digests{};     // when listed
+  std::vector<std::string> devices{"*"};  // patterns
+};
+
+// The first condition of a rule that does not hold.
+enum class Miss { none, submitter, command, package, device };
+
+struct Evaluation {
+  bool allow = false;
+  std::string reason;        // names the rule
+  std::vector<Miss> misses;  // one per rule, in the rules' order
+};
+
+[[nodiscard]] bool matches(std::string_view pattern, std::string_view text);
+[[nodiscard]] Evaluation evaluate(const std::vector<Rule>& rules, const Question& question);
+
+// "operators: matched; no-shell: command does not match", for people.
+[[nodiscard]] std::string trace_text(const std::vector<Rule>& rules, const Evaluation& evaluation);
+
+}  // namespace fieldwork::policy

@@ -1,0 +1,23 @@
+#include "runtime/reject.hpp"
+
+#include "runtime/log.hpp"
+#include "runtime/metrics.hpp"
+
+namespace fieldwork::runtime {
+
+void Rejections::note(const std::string& channel, const std::string& from, const Error& error, Time now) {
+  metrics::count("fieldwork_rejected_total", {{"channel", channel}});
+  auto [it, first] = bursts_.try_emplace(channel);
+  auto& burst = it->second;
+  if (!first && now - burst.logged < seconds(10)) {
+    ++burst.silent;
+    return;
+  }
+  log::warn("rejected", {{"channel", channel},
+                         {"from", from},
+                         {"reason", describe(error)},
+                         {"more_since", std::to_string(burst.silent)}});
+  burst = Burst{now, 0};
+}
+
+}  // namespace fieldwork::runtime

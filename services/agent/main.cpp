@@ -1,0 +1,166 @@
+// The agent: one per device.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "agent/shell/device_hands.hpp"
+#include "agent/shell/resources.hpp"
+#include "codec/device.hpp"
+#include "crypto/certificate.hpp"
+#include "runtime/log.hpp"
+#include "runtime/metrics.hpp"
+#include "runtime/program.hpp"
+#include "runtime/runner.hpp"
+#include "store/sqlite.hpp"
+
+using namespace fieldwork;
+
+namespace {
+
+struct Settings {
+  std::string root, directory, grants, releases, listen;
+  agent::AgentConfig agent;
+  bus::MqttConfig mqtt;
+  std::int64_t package_bytes_max = 0;
+};
+
+int fail(const Error& error) {
+  log::error(describe(error));
+  return error.code == Code::unavailable ? runtime::exit_unreachable : runtime::exit_usage;
+}
+
+std::string read_text(const std::string& path) {
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+Result<Settings> read_settings(runtime::Config& config) {
+  Settings out;
+  out.agent.root = out.root = config.text("root", "fieldwork/v1");
+  out.agent.device = config.text("device.id");
+  out.directory = config.text("device.directory");
+  std::error_code ignored;
+  std::filesystem::create_directories(out.directory, ignored);
+  const auto own = agent::read_capacity(out.directory);
+  out.agent.capacity.cpu_millis = config.integer("device.cpu_millis", own.cpu_millis, 1, 1'024'000);
+  out.agent.capacity.memory_bytes = config.integer("device.memory_bytes", own.memory_bytes, 1, std::int64_t{1} << 50);
+  out.agent.capacity.disk_bytes = config.integer("device.disk_bytes", own.disk_bytes, 0, std::int64_t{1} << 50);
+  out.agent.labels = config.table("device.labels");
+  out.package_bytes_max = config.integer("device.package_bytes_max", std::int64_t{4} << 30, 1, std::int64_t{1} << 50);
+  out.grants = config.text("trust.grants");
+  out.releases = config.text("trust.releases");
+  (void)config.text("trust.transfer_ca", "");
+  out.listen = config.text("http.listen", "");
+  out.mqtt = runtime::read_mqtt(config, out.agent.device);
+  out.mqtt.mqtt5 = false;
+  if (auto finished = config.finish(); !finished) return finished.error();
+  if (!is_id(out.agent.device)) return Error{Code::invalid, "is not a device id", config.origin("device.id")};
+  auto grants = crypto::TrustStore::load(out.grants);
+  if (!grants) return Error{Code::invalid, describe(grants.error()), config.origin("trust.grants")};
+  out.agent.grants = std::move(*grants);
+  out.agent.certificate_pem = read_text(out.mqtt.certificate);
+  return out;
+}
+
+Result<agent::Identity> read_identity(const Settings& settings) {
+  auto key = crypto::PrivateKey::load(settings.mqtt.key);
+  if (!key) return Error{Code::invalid, describe(key.error()), "broker.key"};
+  auto certificate = crypto::Certificate::from_pem(settings.agent.certificate_pem);
+  if (!certificate) return Error{Code::invalid, describe(certificate.error()), "broker.certificate"};
+  if (certificate->common_name() != settings.agent.device) {
+    return Error{Code::invalid, "the certificate is for " + certificate->common_name() + ", not for " + settings.agent.device, "device.id"};
+  }
+  return agent::Identity{settings.agent.device, settings.agent.certificate_pem, certificate->fingerprint(),
+                         std::make_shared<const crypto::PrivateKey>(std::move(*key))};
+}
+
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+int run(Settings settings) {
+  auto identity = read_identity(settings);
+  if (!identity) return fail(identity.error());
+  auto releases = crypto::TrustStore::load(settings.releases);
+  if (!releases) return fail({Code::invalid, describe(releases.error()), "trust.releases"});
+  auto journal = store::SqliteStore::open(settings.directory + "/journal.db");
+  if (!journal) return fail(journal.error());
+  const auto session = agent::AgentService::next_session(**journal);
+  if (!session) return fail(session.error());
+
+  const Topics topics(settings.root);
+  settings.mqtt.will = agent::AgentService::presence(topics, settings.agent.device, false, *session);
+  settings.mqtt.birth = agent::AgentService::presence(topics, settings.agent.device, true, *session);
+
+  // The runner does not exist yet where these are made, and is gone last.
+  runtime::Runner* runner = nullptr;
+  agent::AgentService* service = nullptr;
+  const auto done = [&](agent::Outcome outcome) {
+    runner->post([&service, outcome = std::move(outcome)](Time now, runtime::Output&) {
+      service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason}, now);
+    });
+  };
+  const auto log = [&](const AttemptKey& key, std::string_view stream, std::string text) {
+    codec::LogLine line{key, std::string(stream), std::move(text), 0};
+    if (line.text.size() > 32768) line.text.resize(32768);
+    runner->bus().publish({.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
+  };
+  agent::Packages packages(std::filesystem::path(settings.directory) / "packages", *identity, std::move(*releases), topics,
+                           settings.package_bytes_max);
+  auto hands = std::make_unique<agent::DeviceHands>(std::move(packages), settings.directory, settings.package_bytes_max, done, log);
+  settings.agent.resources = [directory = settings.directory] { return agent::read_resources(directory); };
+  settings.agent.wall_ms = wall_ms;
+  settings.agent.link = [&] {
+    const auto stats = runner->bus_stats();
+    return Link{stats.round_trip_ms, static_cast<std::int64_t>(stats.connects > 0 ? stats.connects - 1 : 0)};
+  };
+  log::info("starting", {{"device", settings.agent.device},
+                         {"session", std::to_string(*session)},
+                         {"pid_namespace", agent::pid_namespaces_work() ? "yes" : "no"}});
+  agent::AgentService agent_service(settings.agent, *hands);
+  runtime::Runner agent_runner(agent_service, **journal, settings.mqtt);
+  runner = &agent_runner;
+  service = &agent_service;
+  runtime::StopSignal signal([&] { agent_runner.stop(); });
+  std::unique_ptr<metrics::HttpServer> http;
+  if (!settings.listen.empty()) {
+    http = std::make_unique<metrics::HttpServer>(
+        settings.listen, [&] { return agent_runner.healthy(); }, [&] { return agent_runner.ready(); });
+    if (!http->ok()) return fail({Code::invalid, "cannot listen there", "http.listen"});
+  }
+  const int code = agent_runner.run();
+  hands.reset();  // kills what runs, while the runner can still take its last words
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  log::setup("agent", "text", "info");
+  CLI::App app("Takes jobs for this device, verifies and runs them, and reports", "fieldwork-agent");
+  std::string file;
+  std::vector<std::string> sets;
+  bool check = false;
+  app.add_option("-c,--config", file, "settings (TOML)")->check(CLI::ExistingFile);
+  app.add_option("--set", sets, "one setting, e.g. --set device.id=edge-1; stronger than file and environment");
+  app.add_flag("--check", check, "read the settings, say what is wrong with them and end");
+  app.footer("Example:\n  fieldwork-agent --config /etc/fieldwork/agent.toml\n"
+             "Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 cannot reach");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : runtime::exit_usage;
+  }
+  auto config = runtime::Config::load(file, sets, runtime::Config::process_environment());
+  if (!config) return fail(config.error());
+  if (!log::setup("agent", config->text("log.format", "text"), config->text("log.level", "info"))) {
+    return fail({Code::invalid, "log.format must be text or json, log.level debug, info, warn or error", "log"});
+  }
+  auto settings = read_settings(*config);
+  if (!settings) return fail(settings.error());
+  if (check) return 0;
+  return run(std::move(*settings));
+}

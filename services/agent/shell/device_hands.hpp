@@ -1,0 +1,32 @@
+// What the core orders, done on a real device: packages are fetched, programs are run.
+#pragma once
+
+#include "agent/shell/packages.hpp"
+#include "agent/shell/service.hpp"
+#include "agent/shell/workplace.hpp"
+
+namespace fieldwork::agent {
+
+class DeviceHands : public Hands {
+ public:
+  DeviceHands(Packages packages, std::filesystem::path directory, std::int64_t package_bytes_max, Workplace::Done done,
+              Workplace::Log log)
+      : packages_(std::move(packages)), workplace_(directory / "work", directory / "outputs", package_bytes_max, std::move(done), std::move(log)) {}
+
+  void run(const Assign& assign) override {
+    workplace_.run(assign, assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
+  }
+  void kill(const AttemptKey& key) override { workplace_.kill(key); }
+  void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
+  void offer(std::string_view payload, Time now) override { packages_.offer(payload, now); }
+  void frame(std::string_view payload, Time now) override { packages_.frame(payload, now); }
+  void connected(Time now) override { packages_.connected(now); }
+  std::vector<bus::Message> due(Time now) override { return packages_.due(now); }
+  std::vector<PackageNews> news() override { return packages_.news(); }
+
+ private:
+  Packages packages_;
+  Workplace workplace_;
+};
+
+}  // namespace fieldwork::agent

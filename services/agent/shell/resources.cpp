@@ -1,0 +1,49 @@
+#include "agent/shell/resources.hpp"
+
+#include <sys/statvfs.h>
+
+#include <fstream>
+#include <thread>
+
+namespace fieldwork::agent {
+namespace {
+
+std::int64_t meminfo_bytes(const std::string& field) {
+  std::ifstream file("/proc/meminfo");
+  std::string name;
+  std::int64_t kib = 0;
+  std::string rest;
+  while (file >> name >> kib && std::getline(file, rest)) {
+    if (name == field + ":") return kib * 1024;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Resources read_resources(const std::string& directory) {
+  Resources out;
+  std::ifstream("/proc/loadavg") >> out.cpu_load;
+  out.memory_available_bytes = meminfo_bytes("MemAvailable");
+  struct statvfs disk {};
+  if (statvfs(directory.c_str(), &disk) == 0) {
+    out.disk_available_bytes = static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize);
+  }
+  double uptime = 0;
+  std::ifstream("/proc/uptime") >> uptime;
+  out.uptime_s = static_cast<std::int64_t>(uptime);
+  return out;
+}
+
+Capacity read_capacity(const std::string& directory) {
+  Capacity out;
+  out.cpu_millis = 1000 * static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+  out.memory_bytes = std::max<std::int64_t>(meminfo_bytes("MemTotal"), 1);
+  struct statvfs disk {};
+  if (statvfs(directory.c_str(), &disk) == 0) {
+    out.disk_bytes = static_cast<std::int64_t>(disk.f_blocks) * static_cast<std::int64_t>(disk.f_frsize);
+  }
+  return out;
+}
+
+}  // namespace fieldwork::agent

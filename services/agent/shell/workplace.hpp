@@ -1,0 +1,58 @@
+// Where attempts run: one directory each, filled from the verified package, emptied when the attempt is over.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "agent/shell/process.hpp"
+#include "model/job.hpp"
+
+namespace fieldwork::agent {
+
+struct Outcome {
+  AttemptKey key;
+  std::optional<RunResult> result;
+  std::string reason;
+  std::vector<std::filesystem::path> large;  // outputs too large for the report, kept under their digest
+};
+
+class Workplace {
+ public:
+  using Done = std::function<void(Outcome)>;  // on a thread of the workplace
+  using Log = std::function<void(const AttemptKey&, std::string_view stream, std::string text)>;
+
+  static constexpr std::int64_t inline_bytes_max = 64 * 1024;         // of one output file in a report
+  static constexpr std::int64_t inline_total_bytes_max = 512 * 1024;  // of all in one report
+
+  Workplace(std::filesystem::path directory, std::filesystem::path outputs, std::int64_t package_bytes_max, Done done, Log log);
+  ~Workplace();  // kills what runs and waits for it
+
+  // Unpacks (the archive's digest is checked again), runs, collects. `archive` is empty for a job without a package.
+  void run(const Assign& assign, const std::filesystem::path& archive);
+  void kill(const AttemptKey& key);
+
+ private:
+  struct Running {
+    std::shared_ptr<Process> process;
+    std::thread thread;
+  };
+  void work(const Assign& assign, const std::filesystem::path& archive, Process& process);
+  Outcome attempt(const Assign& assign, const std::filesystem::path& archive, const std::filesystem::path& place, Process& process);
+  void collect(const Assign& assign, const std::filesystem::path& place, Outcome& outcome) const;
+  void reap();
+
+  std::filesystem::path directory_;
+  std::filesystem::path outputs_;
+  std::int64_t package_bytes_max_;
+  Done done_;
+  Log log_;
+  std::mutex mutex_;
+  std::map<AttemptKey, Running> running_;
+  std::vector<std::thread> ended_;
+};
+
+}  // namespace fieldwork::agent
