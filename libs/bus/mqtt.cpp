@@ -23,6 +23,10 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     create.set_delete_oldest_messages(false);
     client = std::make_unique<mqtt::async_client>(config.url, config.client_id, create, nullptr);
     client->set_callback(*this);
+    // A DISCONNECT from an MQTT 5 broker comes here and not to connection_lost.
+    client->set_disconnected_handler([this](const mqtt::properties&, mqtt::ReasonCode reason) {
+      lost("the broker closed the connection, reason " + std::to_string(static_cast<int>(reason)));
+    });
     for (std::size_t i = slots.size(); i > 0; --i) free_slots.push_back(i - 1);
     build_options();
   }
@@ -67,8 +71,8 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
         if (config.birth) publish(*config.birth);
         events.connected();
         pump();
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [&] { return stopping || !up; });
+        while (!stopping && watch()) {
+        }
         continue;
       }
       events.disconnected(reason);
@@ -77,6 +81,18 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
       std::unique_lock lock(mutex);
       changed.wait_for(lock, std::chrono::milliseconds(wait(random)), [&] { return stopping.load(); });
     }
+  }
+
+  // Waits for the end of the connection; also looks by itself, should no callback say so.
+  bool watch() {
+    {
+      std::unique_lock lock(mutex);
+      changed.wait_for(lock, std::chrono::seconds(2), [&] { return stopping || !up; });
+      if (stopping || !up) return false;
+    }
+    if (client->is_connected()) return true;
+    lost("connection lost");
+    return false;
   }
 
   bool connect(std::string& reason) {
@@ -175,7 +191,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     {
       std::lock_guard lock(mutex);
       const auto size = message.topic.size() + message.payload.size();
-      if (size > config.packet_bytes_max || waiting.size() >= config.waiting_max ||
+      if (message.topic.empty() || size > config.packet_bytes_max || waiting.size() >= config.waiting_max ||
           waiting_bytes + size > config.waiting_bytes_max) {
         ++dropped;
         return;

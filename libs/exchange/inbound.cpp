@@ -7,6 +7,7 @@
 
 #include "codec/transfer.hpp"
 #include "content/encode.hpp"
+#include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/seal.hpp"
 #include "file.hpp"
@@ -31,6 +32,7 @@ Result<void> check(const Offer& offer, std::int64_t size_max) {
   } else if (offer.encoding != "zstd") {
     return invalid("/encoding", "must be zstd or identity");
   }
+  if (!crypto::is_hex(offer.transfer.value, 32)) return invalid("/transfer", "must be 32 hex digits");
   if (!crypto::is_digest(offer.digest)) return invalid("/digest", "must be sha256: and 64 hex digits");
   return {};
 }
@@ -64,6 +66,7 @@ struct Inbound::Impl {
   content::Receiver receiver;
   bool announce = true;
   std::uint64_t unsaved_bytes = 0;
+  std::optional<Time> unsaved_since;
 
   void remove_files() const {
     std::error_code ignored;
@@ -94,7 +97,7 @@ Result<std::string> check_offer(const Offer& offer, const crypto::PrivateKey& ow
   if (auto good = check(offer, size_max); !good) return good.error();
   auto key = crypto::unwrap_key({offer.key.alg, offer.key.ephemeral, offer.key.wrapped}, own_key,
                                 own_certificate_fingerprint_hex, offer.transfer.value);
-  if (!key && key.error().path.empty()) return Error{key.error().code, key.error().reason, "/key"};
+  if (!key) return Error{key.error().code, key.error().reason, "/key" + key.error().path};
   return key;
 }
 
@@ -111,7 +114,7 @@ Result<Inbound> Inbound::open(const Offer& offer, const crypto::PrivateKey& own_
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) return Error{Code::unavailable, error.message(), directory.string()};
-  const auto base = directory / offer.transfer.value;  // unwrap_key has refused an id that is not 32 hex digits
+  const auto base = directory / offer.transfer.value;  // 32 hex digits, as checked
   const auto named = [&](const char* suffix) { return fs::path(base.string() + suffix); };
   auto have = stored_ranges(named(".ranges"), named(".part"), offer);
   auto file = File::open(named(".part"), O_RDWR | O_CREAT | (have.covered_bytes() == 0 ? O_TRUNC : 0));
@@ -136,11 +139,13 @@ Result<bool> Inbound::frame(std::string_view bytes, Time now) {
   }
   auto fresh = in.receiver.accept(frame->offset, frame->piece.size(), since_origin(now));
   if (!fresh) return fresh.error();
-  if (*fresh) in.unsaved_bytes += frame->piece.size();
-  if (in.unsaved_bytes >= checkpoint_bytes || (*fresh && complete())) {
+  if (!*fresh) return false;
+  in.unsaved_bytes += frame->piece.size();
+  if (!in.unsaved_since) in.unsaved_since = now;
+  if (in.unsaved_bytes >= checkpoint_bytes || now - *in.unsaved_since >= checkpoint_after || complete()) {
     if (auto saved = checkpoint(); !saved) return saved.error();
   }
-  return *fresh;
+  return true;
 }
 
 Received Inbound::received() const {
@@ -169,8 +174,10 @@ Result<void> Inbound::checkpoint() {
   auto& in = *impl_;
   if (auto synced = in.file.sync(); !synced) return synced;
   auto saved = replace_file(in.sidecar, content_line(in.offer) + "\n" + codec::encode(received()) + "\n");
-  if (saved) in.unsaved_bytes = 0;
-  return saved;
+  if (!saved) return saved;
+  in.unsaved_bytes = 0;
+  in.unsaved_since.reset();
+  return {};
 }
 
 Result<std::string> Inbound::finish(const fs::path& final_path) {

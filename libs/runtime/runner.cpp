@@ -108,6 +108,16 @@ bool Runner::settle(Result<void> done, const std::vector<Input>& batch) {
   return true;
 }
 
+void Runner::say_bus_metrics() const {
+  const auto stats = bus_.stats();
+  metrics::gauge("fieldwork_bus_published", static_cast<double>(stats.published));
+  metrics::gauge("fieldwork_bus_received", static_cast<double>(stats.received));
+  metrics::gauge("fieldwork_bus_dropped", static_cast<double>(stats.dropped));
+  metrics::gauge("fieldwork_bus_denied", static_cast<double>(stats.denied));
+  metrics::gauge("fieldwork_bus_round_trip_seconds", stats.round_trip_ms / 1e3);
+  metrics::gauge("fieldwork_outbox_commands", static_cast<double>(engine_.outbox_size()));
+}
+
 int Runner::run() {
   const auto clock = store_.now_us();
   if (!clock) {
@@ -121,6 +131,7 @@ int Runner::run() {
   }
   bus_.start();
   log::info("started");
+  auto counted = std::chrono::steady_clock::now();
   while (!stopping_) {
     const auto batch = take();
     const auto began = steady_us();
@@ -129,6 +140,10 @@ int Runner::run() {
     if (!batch.empty()) {
       metrics::count("fieldwork_inputs_total", {}, static_cast<double>(batch.size()));
       metrics::observe("fieldwork_batch_seconds", static_cast<double>(turned_us_ - began) / 1e6);
+    }
+    if (std::chrono::steady_clock::now() - counted > milliseconds(200)) {
+      counted = std::chrono::steady_clock::now();
+      say_bus_metrics();
     }
   }
   ready_ = false;

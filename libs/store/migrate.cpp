@@ -80,12 +80,15 @@ Result<int> migrate(const PostgresConfig& config) {
       pqxx::work work(connection);
       // Not the lock of the active instance: a migration may run beside a standby that waits for that one.
       work.exec_params("SELECT pg_advisory_lock(hashtext($1))", "fieldwork migrate " + config.schema);
-      work.exec("CREATE SCHEMA IF NOT EXISTS " + work.quote_name(config.schema));
+      // Asked first: IF NOT EXISTS wants the right to create schemas even where nothing is to be made.
+      if (work.exec_params("SELECT 1 FROM pg_namespace WHERE nspname = $1", config.schema).empty()) {
+        work.exec("CREATE SCHEMA " + work.quote_name(config.schema));
+      }
       work.exec("SET search_path TO " + work.quote_name(config.schema));
       work.exec(
           "CREATE TABLE IF NOT EXISTS migration (number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
           " applied_at timestamptz NOT NULL DEFAULT now())");
-      work.exec("CREATE TABLE IF NOT EXISTS term (only boolean PRIMARY KEY DEFAULT true CHECK (only), term bigint NOT NULL)");
+      work.exec("CREATE TABLE IF NOT EXISTS term (one boolean PRIMARY KEY DEFAULT true CHECK (one), term bigint NOT NULL)");
       work.exec("INSERT INTO term (term) VALUES (0) ON CONFLICT DO NOTHING");
       work.exec("CREATE TABLE IF NOT EXISTS outbox (key text PRIMARY KEY, topic text NOT NULL, item text NOT NULL)");
       work.commit();

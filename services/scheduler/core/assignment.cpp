@@ -116,7 +116,10 @@ void Scheduler::on(const DecisionMade& input, Time now, Effects& out) {
       enqueue(*job, sibling);
     }
   }
-  if (execution->proposed.empty()) {
+  // No device was asked about, or it was given up meanwhile.
+  const auto device = devices_.find(execution->proposed);
+  if (device == devices_.end() || device->second.device.state != DeviceState::ready) {
+    withdraw(*job, *execution);
     enqueue(*job, *execution);
     refresh(*job, now, out);
     answer(job->id, out);
@@ -206,7 +209,7 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Effects& out) {
       }
     } else if (execution->phase == Phase::asking && execution->fence + 1 == key.fence && execution->ask_again <= now) {
       ask(*job, *execution, now, out);
-    } else if (execution->phase == Phase::waiting && execution->fence == key.fence) {
+    } else if (execution->phase == Phase::waiting && execution->fence == key.fence && execution->retry_at <= now) {
       enqueue(*job, *execution);
     }
   }

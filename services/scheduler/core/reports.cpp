@@ -87,7 +87,8 @@ void Scheduler::conclude(Job& job, Execution& execution, Time now, Effects& out)
     if (execution.failures < job.spec.retry.attempts_max) {
       execution.phase = Phase::waiting;
       const auto backoff = seconds(job.spec.retry.backoff_s) * (1 << std::min(execution.failures - 1, 20));
-      timeline_.emplace(now + std::min<Duration>(backoff, backoff_max), attempt.key);
+      execution.retry_at = now + std::min<Duration>(backoff, backoff_max);
+      timeline_.emplace(execution.retry_at, attempt.key);
     }
   }
   refresh(job, now, out);

@@ -74,6 +74,7 @@ struct Execution {
   DeviceId proposed;
   Placement placement;
   Time ask_again{};
+  Time retry_at{};  // while waiting
 };
 
 struct Job {

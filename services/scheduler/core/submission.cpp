@@ -18,13 +18,13 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   if (!spec.package.empty() && !packages_.contains(spec.package)) {
     return Error{Code::unknown, "no such package: push it first (fieldwork package push)", "/package"};
   }
-  if (devices_.empty()) return std::nullopt;  // nothing to compare with yet: it waits
   Capacity largest;
   for (const auto& [id, view] : devices_) {
     largest.cpu_millis = std::max(largest.cpu_millis, view.device.capacity.cpu_millis);
     largest.memory_bytes = std::max(largest.memory_bytes, view.device.capacity.memory_bytes);
     largest.disk_bytes = std::max(largest.disk_bytes, view.device.capacity.disk_bytes);
   }
+  if (largest == Capacity{}) return std::nullopt;  // nothing to compare with yet: it waits
   const auto impossible = [](std::int64_t need, std::int64_t most, const char* path) -> std::optional<Error> {
     if (need <= most) return std::nullopt;
     return Error{Code::invalid, "no device has more than " + std::to_string(most), path};

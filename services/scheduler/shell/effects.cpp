@@ -158,7 +158,7 @@ void SchedulerService::answer(Reply reply, codec::Json item, runtime::Output& ou
     item["v"] = 1;
     payload = codec::dump(item);
   }
-  out.messages.push_back({.topic = group->second.topic, .payload = std::move(payload), .correlation = group->second.correlation});
+  if (!group->second.topic.empty()) out.messages.push_back({.topic = group->second.topic, .payload = std::move(payload), .correlation = group->second.correlation});
   groups_.erase(group);
 }
 

@@ -39,6 +39,7 @@ namespace fieldwork::exchange {
 class Inbound {
  public:
   static constexpr std::uint64_t checkpoint_bytes = 1024 * 1024;
+  static constexpr Duration checkpoint_after = seconds(2);  // of the first byte that is not in it
 
   /// check_offer(), then goes on from the files if they belong to the same digest and encoding. Unavailable: the disk.
   /// Afterwards an answer is due at once: it tells the sender what is here already.
@@ -65,7 +66,8 @@ class Inbound {
   [[nodiscard]] const Offer& offer() const;
   [[nodiscard]] std::uint64_t received_bytes() const;
 
-  /// Makes what is here durable. frame() does it by itself each checkpoint_bytes; call it before a planned stop.
+  /// Makes what is here durable. frame() does it by itself each checkpoint_bytes or checkpoint_after; call it before a
+  /// planned stop.
   [[nodiscard]] Result<void> checkpoint();
 
   /// Decodes, compares size and digest with the offer, and puts the content at `final_path` (on the file system of

@@ -37,6 +37,7 @@ class Runner {
   std::vector<Input> take();
   bool settle(Result<void> done, const std::vector<Input>& batch);
   [[nodiscard]] Time now() const;
+  void say_bus_metrics() const;
   bus::MqttEvents events();
 
   Service& service_;

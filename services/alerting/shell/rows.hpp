@@ -1,0 +1,19 @@
+// Tables alert and notification, and the JSON of state/alert, which has the same fields.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "alerting/core/alerting.hpp"
+#include "base/result.hpp"
+
+namespace fieldwork::alerting {
+
+[[nodiscard]] std::string to_state(const Alert& alert);
+[[nodiscard]] std::string to_body(const Alert& alert);  // what the webhook gets
+[[nodiscard]] std::string to_row(const Alert& alert);
+[[nodiscard]] std::string to_row(const Notification& notification);
+[[nodiscard]] Result<Alert> alert_from_row(std::string_view row);
+[[nodiscard]] Result<Notification> notification_from_row(std::string_view row);
+
+}  // namespace fieldwork::alerting

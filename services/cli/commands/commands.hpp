@@ -1,0 +1,58 @@
+// The commands: each returns the exit code of the program.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "codec/json.hpp"
+#include "failure.hpp"
+#include "session.hpp"
+#include "settings.hpp"
+
+namespace fieldwork::cli {
+
+struct RunArguments {
+  std::string file;
+  bool wait = false;
+  bool logs = false;       // implies wait
+  std::string package;     // digest or NAME@VERSION, instead of the file's
+  std::string request;     // empty: a new one
+  std::string output_dir;  // empty: files are only listed; implies wait
+};
+int run(const Options& options, const RunArguments& arguments);
+
+struct ListArguments {
+  std::string state;
+  int limit = 50;
+};
+int job_list(const Options& options, const ListArguments& arguments);
+int job_show(const Options& options, const std::string& job);
+int job_explain(const Options& options, const std::string& job);
+int job_cancel(const Options& options, const std::string& job);
+
+int device_list(const Options& options);
+int device_show(const Options& options, const std::string& device);
+
+struct PushArguments {
+  std::string path;
+  std::string name;
+  std::string version;
+};
+int package_push(const Options& options, const PushArguments& arguments);
+int package_list(const Options& options);
+int package_show(const Options& options, const std::string& wanted);
+
+int doctor(const Options& options);
+
+// Shared by the commands.
+
+// Settings and connection.
+[[nodiscard]] Outcome<std::unique_ptr<Session>> open_session(const Options& options,
+                                                             const std::vector<std::string>& filters = {});
+// One question, its answer.
+[[nodiscard]] Outcome<codec::Json> ask(const Options& options, const std::string& service, const std::string& operation,
+                                       codec::Json body);
+// The package that "sha256:…" or NAME@VERSION names.
+[[nodiscard]] Outcome<codec::Json> find_package(Session& session, const std::string& wanted);
+
+}  // namespace fieldwork::cli

@@ -1,0 +1,104 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "codec/transfer.hpp"
+#include "commands/commands.hpp"
+#include "content/archive.hpp"
+#include "crypto/jws.hpp"
+#include "output.hpp"
+#include "upload.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A directory of our own, gone at the end of the command.
+class Workspace {
+ public:
+  Workspace() {
+    auto pattern = (fs::temp_directory_path(error_) / "fieldwork-push-XXXXXX").string();
+    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+  }
+  ~Workspace() {
+    if (!path_.empty()) fs::remove_all(path_, error_);
+  }
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+  std::error_code error_;
+};
+
+Outcome<crypto::PrivateKey> load_key(const Settings& settings) {
+  if (settings.release_key.empty()) {
+    return Failure{Exit::usage,
+                   "release.key is not set: the key that signs releases. Put its path in the settings file, in "
+                   "FIELDWORK_RELEASE_KEY or in --set release.key=…"};
+  }
+  auto key = crypto::PrivateKey::load(settings.release_key);
+  if (!key) return Failure{Exit::usage, settings.release_key_origin + ": " + describe(key.error())};
+  return std::move(*key);
+}
+
+Outcome<Packed> pack(const PushArguments& arguments, const crypto::PrivateKey& key, const fs::path& place) {
+  Packed out{.path = place / "package.tar",
+             .digest = {},
+             .size_bytes = 0,
+             .name = arguments.name,
+             .version = arguments.version,
+             .release = {}};
+  auto digest = content::pack(arguments.path, out.path);
+  if (!digest) return Failure{Exit::usage, "cannot pack " + arguments.path + ": " + describe(digest.error())};
+  out.digest = *digest;
+  std::error_code error;
+  out.size_bytes = static_cast<std::int64_t>(fs::file_size(out.path, error));
+  out.release =
+      crypto::sign_jws(key, "fieldwork-release+jws",
+                       codec::encode(codec::Release{out.digest, out.size_bytes, out.name, out.version, now_ms()}));
+  return out;
+}
+
+}  // namespace
+
+int package_push(const Options& options, const PushArguments& arguments) {
+  if (arguments.name.empty() || arguments.version.empty() || arguments.name.find('@') != std::string::npos) {
+    return end({Exit::usage, "--name and --version must not be empty, and a name holds no '@'"});
+  }
+  auto settings = load_settings(options);
+  if (!settings) return end(settings.failure());
+  auto key = load_key(*settings);
+  if (!key) return end(key.failure());
+  auto session = Session::open(*settings, {}, options);  // before the work of packing
+  if (!session) return end(session.failure());
+  const Workspace workspace;
+  if (workspace.path().empty())
+    return end({Exit::failed, "cannot make a directory in " + fs::temp_directory_path().string() + " (TMPDIR)"});
+  auto packed = pack(arguments, *key, workspace.path());
+  if (!packed) return end(packed.failure());
+
+  const auto silence =
+      options.timeout_s ? std::chrono::ceil<std::chrono::seconds>(options.timeout()) : std::chrono::seconds(60);
+  Progress progress;
+  auto sent = upload(**session, *packed, silence, progress);
+  progress.clear();
+  if (!sent) return end(sent.failure());
+  if (*sent == 0) say("the service has this content already");
+  if (options.json) {
+    print_json({{"digest", packed->digest},
+                {"size_bytes", packed->size_bytes},
+                {"state", "stored"},
+                {"name", packed->name},
+                {"version", packed->version},
+                {"bytes_sent", *sent}});
+  } else {
+    print(packed->digest + "\n");
+  }
+  return 0;
+}
+
+}  // namespace fieldwork::cli

@@ -1,0 +1,26 @@
+// Small files, as a whole.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace fieldwork::cli {
+
+// Errors name the file.
+[[nodiscard]] inline Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return Error{Code::invalid, "is a directory", path.string()};
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error{Code::invalid, "cannot be read", path.string()};
+  std::string text(bytes_max + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > bytes_max)
+    return Error{Code::invalid, "is larger than " + std::to_string(bytes_max) + " bytes", path.string()};
+  return text;
+}
+
+}  // namespace fieldwork::cli

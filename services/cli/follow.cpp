@@ -1,0 +1,80 @@
+#include "follow.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "output.hpp"
+#include "view.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+std::string execution_line(const codec::Json& one) {
+  const auto device = printable(text_of(one, "device"));
+  std::string line = device.empty() ? "" : device + ": ";
+  line += "execution " + std::to_string(integer_of(one, "execution")) + " " + printable(text_of(one, "state"));
+  const auto attempt = integer_of(one, "attempt", 1);
+  if (attempt > 1) line += " (attempt " + std::to_string(attempt) + ")";
+  const auto reason = text_of(one, "reason");
+  return reason.empty() ? line : line + ": " + printable(reason);
+}
+
+}  // namespace
+
+std::vector<std::string> Follow::job(const codec::Json& state) {
+  std::vector<std::string> lines;
+  const auto now = job_state(text_of(state, "state"));
+  if (text_of(state, "job") != job_ || !now) return lines;
+  const auto reason = text_of(state, "reason");
+  for (const auto& one : list_of(state, "executions")) {
+    if (const auto device = text_of(one, "device"); !device.empty()) devices_.try_emplace(device, false);
+    auto line = execution_line(one);
+    auto& said = executions_[integer_of(one, "execution")];
+    if (line == said) continue;
+    said = line;
+    lines.push_back(std::move(line));
+  }
+  if (state_ != now || reason != reason_) {
+    lines.push_back("job " + job_ + " is " + std::string(name(*now)) +
+                    (reason.empty() ? "" : ": " + printable(reason)));
+  }
+  state_ = now;
+  reason_ = reason;
+  return lines;
+}
+
+std::optional<Follow::Sending> Follow::transfer(const codec::Json& state) {
+  const auto device = devices_.find(text_of(state, "device"));
+  if (package_.empty() || text_of(state, "digest") != package_ || device == devices_.end()) return std::nullopt;
+  const auto word = text_of(state, "state");
+  // Retained states of long ago are complete; only what was seen sending is news when it completes.
+  if (word != "sending" && !(word == "complete" && device->second)) return std::nullopt;
+  device->second = word == "sending";
+  const auto total = integer_of(state, "encoded_bytes");
+  return Sending{device->first, word == "sending" ? integer_of(state, "acked_bytes") : total, total,
+                 word == "complete"};
+}
+
+std::optional<std::string> Follow::log(const std::string& device, const codec::LogLine& line) const {
+  if (line.key.job.value != job_) return std::nullopt;
+  auto text = line.text;
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  std::string out;
+  if (line.dropped > 0) out = device + " | … " + std::to_string(line.dropped) + " lines dropped\n";
+  std::size_t begin = 0;
+  while (true) {
+    const auto end = text.find('\n', begin);
+    out += device + " | " + printable(text.substr(begin, end - begin));
+    if (end == std::string::npos) return out;
+    out += "\n";
+    begin = end + 1;
+  }
+}
+
+bool Follow::concerns(const codec::Json& event) const {
+  for (const auto& item : list_of(event, "items")) {
+    if (text_of(item, "job") == job_) return true;
+  }
+  return false;
+}
+
+}  // namespace fieldwork::cli

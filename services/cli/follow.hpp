@@ -1,0 +1,52 @@
+// What is new about one job, told in lines. Pure: takes what was heard, gives what to say.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codec/device.hpp"
+#include "codec/json.hpp"
+#include "model/job.hpp"
+
+namespace fieldwork::cli {
+
+class Follow {
+ public:
+  // `package`: its digest, or empty.
+  Follow(std::string job, std::string package) : job_(std::move(job)), package_(std::move(package)) {}
+
+  // Takes a STATE_JOB; the lines that it adds to what was said. Another job's, or one without a state, says nothing.
+  std::vector<std::string> job(const codec::Json& state);
+
+  struct Sending {
+    std::string device;
+    std::int64_t done_bytes = 0;
+    std::int64_t total_bytes = 0;
+    bool complete = false;
+    bool operator==(const Sending&) const = default;
+  };
+  // Takes a state/transfer; something where it brings this job's package to one of its devices.
+  std::optional<Sending> transfer(const codec::Json& state);
+
+  // The line to show for a device's log message; nothing for another job's.
+  [[nodiscard]] std::optional<std::string> log(const std::string& device, const codec::LogLine& line) const;
+
+  // Whether an event/job/changed names this job.
+  [[nodiscard]] bool concerns(const codec::Json& event) const;
+
+  [[nodiscard]] std::optional<JobState> state() const { return state_; }
+  [[nodiscard]] bool finished() const { return state_ && settled(*state_); }
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+
+ private:
+  std::string job_;
+  std::string package_;
+  std::optional<JobState> state_;
+  std::string reason_;
+  std::map<std::int64_t, std::string> executions_;  // what was last said of each
+  std::map<std::string, bool> devices_;             // of the job; whether a transfer to it was seen
+};
+
+}  // namespace fieldwork::cli

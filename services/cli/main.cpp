@@ -1,0 +1,146 @@
+// The command line of `fieldwork`: what may be said, and what is done then.
+#include <CLI/CLI.hpp>
+
+#include "commands/commands.hpp"
+#include "output.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+constexpr const char* exit_codes =
+    "Exit codes: 0 ok, 1 failed (also: the job failed, was cancelled or expired, or was refused), 2 usage, settings "
+    "or\n"
+    "job file, 3 cannot reach the broker, 4 denied, 5 timed out, 130 interrupted";
+
+// What the command line asked for; it runs after all of it was understood.
+struct Chosen {
+  Options options;
+  RunArguments run;
+  ListArguments list;
+  PushArguments push;
+  std::string id;
+  std::function<int()> command;
+};
+
+CLI::App* command(CLI::App& parent, const char* name, const char* what, const char* example) {
+  auto* app = parent.add_subcommand(name, what);
+  app->footer(std::string("Example:\n  ") + example);
+  return app;
+}
+
+void add_globals(CLI::App& app, Chosen& chosen) {
+  app.add_option("-c,--config", chosen.options.config,
+                 "settings file (TOML); else $FIELDWORK_CONFIG, else ~/.config/fieldwork/cli.toml");
+  app.add_option("--set", chosen.options.sets, "one setting, key=value; stronger than environment and file")
+      ->take_all()
+      ->type_size(1)
+      ->expected(1);
+  app.add_flag("--json", chosen.options.json, "one JSON document on stdout");
+  app.add_option("--timeout", chosen.options.timeout_s,
+                 "seconds: for each answer (10); for run --wait: until the job is settled (no bound)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 1e6).description(""));
+  app.add_flag("-v,--verbose", chosen.options.verbose, "say what is asked and how long answers take");
+  app.set_version_flag("--version", FIELDWORK_VERSION);
+  app.footer(
+      std::string(
+          "Settings: root, broker.url, broker.ca, broker.certificate, broker.key, release.key; in the environment\n"
+          "FIELDWORK_BROKER_URL and so on.\n\nExamples:\n"
+          "  fieldwork doctor\n"
+          "  fieldwork package push examples/anomaly --name anomaly --version 1.0\n"
+          "  fieldwork run job.json --wait --set-package anomaly@1.0\n"
+          "  fieldwork job ls --json\n\n") +
+      exit_codes);
+}
+
+void add_run(CLI::App& app, Chosen& chosen) {
+  auto* run_app =
+      command(app, "run", "submit a job, and wait for its result",
+              "fieldwork run job.json --wait --logs --output-dir out\n\n"
+              "Prints the job's id and state; with --wait its output (stdout), progress on stderr. Ctrl-C ends the\n"
+              "waiting, not the job. Exit code with --wait: 0 succeeded, 1 failed, cancelled or expired, 4 denied.");
+  auto& arguments = chosen.run;
+  run_app->add_option("JOB.json", arguments.file, "the job (docs/topics.md, JOB)")->required();
+  run_app->add_flag("--wait", arguments.wait, "until the job is settled");
+  run_app->add_flag("--logs", arguments.logs, "show what the job writes while it runs (implies --wait)");
+  run_app->add_option("--output-dir", arguments.output_dir, "write the result files there (implies --wait)");
+  run_app->add_option("--set-package", arguments.package,
+                      "run this package instead of the job file's: sha256:… or NAME@VERSION");
+  run_app->add_option("--request", arguments.request,
+                      "request id: the same id again is the same job (default: a new one)");
+  run_app->callback([&chosen] { chosen.command = [&chosen] { return run(chosen.options, chosen.run); }; });
+}
+
+void add_job(CLI::App& app, Chosen& chosen) {
+  auto* job = command(app, "job", "look at jobs, cancel one", "fieldwork job ls --state running");
+  job->require_subcommand(1);
+  auto* list = command(*job, "ls", "jobs, newest first", "fieldwork job ls --state failed --limit 10");
+  list->add_option("--state", chosen.list.state, "only those in this state")
+      ->check(CLI::IsMember(
+          {"submitted", "queued", "assigned", "running", "succeeded", "failed", "denied", "cancelled", "expired"}));
+  list->add_option("--limit", chosen.list.limit, "at most so many (50)")->check(CLI::Range(1, 512));
+  list->callback([&chosen] { chosen.command = [&chosen] { return job_list(chosen.options, chosen.list); }; });
+  const auto one = [&](const char* name, const char* what, const char* example,
+                       int (*act)(const Options&, const std::string&)) {
+    auto* sub = command(*job, name, what, example);
+    sub->add_option("JOB", chosen.id, "the job's id")->required();
+    sub->callback([&chosen, act] { chosen.command = [&chosen, act] { return act(chosen.options, chosen.id); }; });
+  };
+  one("show", "one job with its executions and result files", "fieldwork job show j-17", job_show);
+  one("explain", "why it runs where it runs, or does not run", "fieldwork job explain j-17", job_explain);
+  one("cancel", "stop it", "fieldwork job cancel j-17", job_cancel);
+}
+
+void add_device(CLI::App& app, Chosen& chosen) {
+  auto* device = command(app, "device", "look at devices", "fieldwork device ls");
+  device->require_subcommand(1);
+  auto* list = command(*device, "ls", "all devices", "fieldwork device ls --json");
+  list->callback([&chosen] { chosen.command = [&chosen] { return device_list(chosen.options); }; });
+  auto* show = command(*device, "show", "one device with its resources and link", "fieldwork device show device-1");
+  show->add_option("DEVICE", chosen.id, "the device's id")->required();
+  show->callback([&chosen] { chosen.command = [&chosen] { return device_show(chosen.options, chosen.id); }; });
+}
+
+void add_package(CLI::App& app, Chosen& chosen) {
+  auto* package = command(app, "package", "release packages, look at them", "fieldwork package ls");
+  package->require_subcommand(1);
+  auto* push = command(*package, "push", "pack, sign with release.key and upload",
+                       "fieldwork package push examples/anomaly --name anomaly --version 1.0\n\n"
+                       "Prints the digest. Can be repeated: what the service has already is not sent again.");
+  push->add_option("PATH", chosen.push.path, "a directory, or one file")->required()->check(CLI::ExistingPath);
+  push->add_option("--name", chosen.push.name, "the package's name")->required();
+  push->add_option("--version", chosen.push.version, "its version")->required();
+  push->callback([&chosen] { chosen.command = [&chosen] { return package_push(chosen.options, chosen.push); }; });
+  auto* list = command(*package, "ls", "all packages", "fieldwork package ls");
+  list->callback([&chosen] { chosen.command = [&chosen] { return package_list(chosen.options); }; });
+  auto* show = command(*package, "show", "one package", "fieldwork package show anomaly@1.0");
+  show->add_option("PACKAGE", chosen.id, "sha256:… or NAME@VERSION")->required();
+  show->callback([&chosen] { chosen.command = [&chosen] { return package_show(chosen.options, chosen.id); }; });
+}
+
+int main_of(int argc, char** argv) {
+  Chosen chosen;
+  CLI::App app("Runs jobs on edge devices over MQTT.", "fieldwork");
+  app.fallthrough();
+  app.require_subcommand(1);
+  add_globals(app, chosen);
+  add_run(app, chosen);
+  add_job(app, chosen);
+  add_device(app, chosen);
+  add_package(app, chosen);
+  auto* check =
+      command(app, "doctor", "check settings, certificate, broker, services and devices, one by one",
+              "fieldwork doctor\n\nExit code: 0 all is well, 1 something failed, 3 the broker cannot be reached.");
+  check->callback([&chosen] { chosen.command = [&chosen] { return doctor(chosen.options); }; });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : code(Exit::usage);
+  }
+  return chosen.command();
+}
+
+}  // namespace
+}  // namespace fieldwork::cli
+
+int main(int argc, char** argv) { return fieldwork::cli::main_of(argc, argv); }

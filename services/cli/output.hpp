@@ -1,0 +1,62 @@
+// What people see: tables on stdout, messages and progress on stderr.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/json.hpp"
+#include "failure.hpp"
+
+namespace fieldwork::cli {
+
+// Control characters become '?': what a peer wrote must not steer the terminal.
+[[nodiscard]] std::string printable(std::string_view text);
+
+[[nodiscard]] std::string human_bytes(std::int64_t bytes);            // 1.5 MiB
+[[nodiscard]] std::string human_duration(std::chrono::seconds span);  // 3m 20s
+[[nodiscard]] std::string human_age(std::int64_t then_ms, std::int64_t now_ms);
+[[nodiscard]] std::string human_time(std::int64_t unix_ms);  // 2024-05-01 12:00:00Z
+[[nodiscard]] std::int64_t now_ms();
+
+// Aligned columns, two blanks between; an empty table is its header alone.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// "sending  [########------------]  40 %  4.0 of 10.0 MiB". A total of 0 counts as done.
+[[nodiscard]] std::string progress_line(std::string_view what, std::int64_t done, std::int64_t total);
+
+// Progress on stderr: one line that is redrawn on a terminal; else a line at each tenth.
+class Progress {
+ public:
+  explicit Progress(bool terminal);
+  Progress();  // asks whether stderr is a terminal
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void show(std::string_view what, std::int64_t done, std::int64_t total);
+  void clear();  // before anything else is written to stderr
+
+ private:
+  bool terminal_;
+  bool drawn_ = false;
+  std::string what_;  // or, on a terminal, the whole line
+  std::int64_t tenth_ = -1;
+};
+
+void say(std::string_view message);            // stderr, one line
+void print(std::string_view text);             // stdout, as it is
+void print_json(const codec::Json& document);  // stdout, one line
+int end(const Failure& failure);               // says it; the exit code
+[[nodiscard]] inline int code(Exit exit) { return static_cast<int>(exit); }
+
+}  // namespace fieldwork::cli

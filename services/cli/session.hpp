@@ -1,0 +1,80 @@
+// One conversation with the broker, for the length of one command: requests with answers, and the messages of the
+// subscriptions that it was opened with. Ctrl-C and SIGTERM end every wait.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bus/mqtt.hpp"
+#include "codec/json.hpp"
+#include "failure.hpp"
+#include "runtime/program.hpp"
+#include "settings.hpp"
+#include "topic/topic.hpp"
+
+namespace fieldwork::cli {
+
+class Session {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Patience = std::chrono::milliseconds;
+
+  // Connects once: a failure names the URL, the setting it came from and the next step. `filters` begin below the
+  // root. Connections that are lost later come back by themselves.
+  static Outcome<std::unique_ptr<Session>> open(const Settings& settings, const std::vector<std::string>& filters,
+                                                const Options& options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Asks every 2 s until answered. A Failure for no answer (timed_out, or unreachable without a broker), for an error
+  // as the answer, for what the broker's access list forbids, and for Ctrl-C. `body` gets its "v".
+  Outcome<codec::Json> request(const std::string& service, const std::string& operation, codec::Json body);
+  Outcome<codec::Json> request(const std::string& service, const std::string& operation, codec::Json body,
+                               Patience patience);
+
+  // The next message that is no answer; nothing at `until` or after Ctrl-C.
+  std::optional<bus::Message> next(Clock::time_point until);
+
+  void publish(bus::Message message) { bus_->publish(std::move(message)); }
+  [[nodiscard]] const Topics& topics() const { return topics_; }
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] std::string answer_topic() const { return topics_.reply(settings_.mqtt.client_id, "answer"); }
+  [[nodiscard]] bool interrupted() const;
+  [[nodiscard]] bool connected() const { return bus_->connected(); }
+  [[nodiscard]] bus::MqttStats stats() const { return bus_->stats(); }
+  // How an idle wait ends early: after Ctrl-C, or when the broker's access list refused a publish since `denied`.
+  [[nodiscard]] std::optional<Failure> stopped(std::uint64_t denied) const;
+
+ private:
+  Session(Settings settings, const Options& options);
+  Outcome<bool> connect();
+  void take(bus::Message&& message);
+  std::optional<std::string> wait_answer(const std::string& correlation, Clock::time_point until);
+  [[nodiscard]] Failure unreachable(const std::string& reason) const;
+
+  Settings settings_;
+  Options options_;
+  Topics topics_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<bus::Message> messages_;
+  std::map<std::string, std::optional<std::string>> answers_;  // by correlation, while asked
+  bool interrupted_ = false;
+  bool was_connected_ = false;
+  std::optional<std::string> lost_;              // why the connection is not there
+  std::unique_ptr<runtime::StopSignal> signal_;  // before the bus: its threads inherit the blocked signals
+  std::unique_ptr<bus::MqttBus> bus_;
+};
+
+// The sentence for a broker that does not let us in; asks the network itself why.
+[[nodiscard]] std::string unreachable_reason(const Settings& settings, const std::string& mqtt_reason);
+
+}  // namespace fieldwork::cli

@@ -1,0 +1,41 @@
+// The CLI's settings, and the options that every command has.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bus/mqtt.hpp"
+#include "failure.hpp"
+
+namespace fieldwork::cli {
+
+struct Options {
+  std::string config;  // empty: $FIELDWORK_CONFIG, then ~/.config/fieldwork/cli.toml where that exists
+  std::vector<std::string> sets;
+  bool json = false;
+  bool verbose = false;
+  std::optional<double> timeout_s;
+
+  [[nodiscard]] std::chrono::milliseconds timeout() const {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(timeout_s.value_or(10.0) * 1000));
+  }
+};
+
+struct Settings {
+  std::string file;  // empty: none
+  std::string root;
+  bus::MqttConfig mqtt;     // client id and subscriptions are still open
+  std::string from;         // the name that our certificate gives us; "operator" without one (tcp://)
+  std::string release_key;  // path, may be empty
+  std::string url_origin;   // "broker.url from file:line"
+  std::string ca_origin;
+  std::string certificate_origin;
+  std::string release_key_origin;
+};
+
+// Failure: Exit::usage, naming the setting and where its value came from.
+[[nodiscard]] Outcome<Settings> load_settings(const Options& options);
+
+}  // namespace fieldwork::cli

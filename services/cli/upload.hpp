@@ -1,0 +1,27 @@
+// Brings a packed archive to the transfer service, through lost connections and restarts of either side.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "failure.hpp"
+#include "output.hpp"
+#include "session.hpp"
+
+namespace fieldwork::cli {
+
+struct Packed {
+  std::filesystem::path path;
+  std::string digest;
+  std::int64_t size_bytes = 0;
+  std::string name;
+  std::string version;
+  std::string release;  // JWS
+};
+
+// The encoded bytes that were sent, with repetitions; 0 where the service had the content. Gives up after `silence`
+// without a sign of life.
+[[nodiscard]] Outcome<std::int64_t> upload(Session& session, const Packed& packed, std::chrono::seconds silence,
+                                           Progress& progress);
+
+}  // namespace fieldwork::cli

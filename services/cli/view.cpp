@@ -1,0 +1,238 @@
+#include "view.hpp"
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "output.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+using codec::Json;
+
+std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
+
+std::string decimal(double value, int digits) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+  return text.data();
+}
+
+std::string labels_text(const Json& labels) {
+  std::string out;
+  if (!labels.is_object()) return "-";
+  for (const auto& [key, value] : labels.items()) {
+    out += (out.empty() ? "" : ",") + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return or_dash(out);
+}
+
+std::string cores(std::int64_t millis) { return decimal(static_cast<double>(millis) / 1000, 1); }
+
+// "field  value" lines; the values begin in one column.
+class Fields {
+ public:
+  void add(const std::string& name, const std::string& value) { table_.add({name, or_dash(value)}); }
+  [[nodiscard]] std::string text() const { return table_.text().substr(1); }  // without the empty header's line
+
+ private:
+  Table table_{{"", ""}};
+};
+
+std::string executions_table(const Json& executions) {
+  Table table({"EXECUTION", "DEVICE", "ATTEMPT", "FENCE", "STATE", "EXIT", "ELAPSED", "REASON"});
+  for (const auto& one : executions) {
+    const auto& result = member(one, "result");
+    const bool exited = member(one, "exit_code").is_number() || member(result, "exit_code").is_number();
+    table.add({std::to_string(integer_of(one, "execution")), or_dash(text_of(one, "device")),
+               std::to_string(integer_of(one, "attempt")), std::to_string(integer_of(one, "fence")),
+               or_dash(text_of(one, "state")),
+               exited ? std::to_string(integer_of(one, "exit_code", integer_of(result, "exit_code"))) : "-",
+               result.is_object() ? std::to_string(integer_of(result, "elapsed_ms")) + " ms" : "-",
+               text_of(one, "reason")});
+  }
+  return table.text();
+}
+
+std::string candidates_table(const Json& candidates, const std::string& chosen) {
+  if (candidates.empty()) return "";
+  std::set<std::string> names;  // of all score components
+  for (const auto& candidate : candidates) {
+    const auto& components = member(candidate, "components");
+    if (!components.is_object()) continue;
+    for (const auto& part : components.items()) names.insert(part.key());
+  }
+  std::vector<std::string> header{" ", "CANDIDATE", "SCORE"};
+  header.insert(header.end(), names.begin(), names.end());
+  Table table(header);
+  for (const auto& candidate : candidates) {
+    const auto device = text_of(candidate, "device");
+    std::vector<std::string> row{device == chosen ? "*" : " ", device, decimal(number_of(candidate, "score"), 3)};
+    for (const auto& part : names) {
+      const auto& value = member(member(candidate, "components"), part.c_str());
+      row.push_back(value.is_number() ? decimal(value.get<double>(), 3) : "-");
+    }
+    table.add(std::move(row));
+  }
+  return table.text();
+}
+
+}  // namespace
+
+const Json& member(const Json& value, const char* field) {
+  static const Json nothing;
+  if (!value.is_object()) return nothing;
+  const auto it = value.find(field);
+  return it == value.end() ? nothing : *it;
+}
+
+const Json& list_of(const Json& value, const char* field) {
+  static const Json empty = Json::array();
+  const auto& list = member(value, field);
+  return list.is_array() ? list : empty;
+}
+
+std::string text_of(const Json& value, const char* field) {
+  const auto& found = member(value, field);
+  return found.is_string() ? found.get<std::string>() : "";
+}
+
+std::int64_t integer_of(const Json& value, const char* field, std::int64_t fallback) {
+  const auto& found = member(value, field);
+  return found.is_number_integer() ? found.get<std::int64_t>() : fallback;
+}
+
+double number_of(const Json& value, const char* field, double fallback) {
+  const auto& found = member(value, field);
+  return found.is_number() ? found.get<double>() : fallback;
+}
+
+std::string devices_of(const Json& job) {
+  std::set<std::string> devices;
+  for (const auto& one : list_of(job, "executions")) {
+    if (auto device = text_of(one, "device"); !device.empty()) devices.insert(std::move(device));
+  }
+  if (const auto device = text_of(job, "device"); !device.empty()) devices.insert(device);  // in lists
+  std::string out;
+  for (const auto& device : devices) out += (out.empty() ? "" : ", ") + device;
+  return out;
+}
+
+std::string job_table(const Json& jobs, std::int64_t now) {
+  Table table({"JOB", "NAME", "STATE", "DEVICE", "AGE", "REASON"});
+  for (const auto& job : jobs) {
+    table.add({text_of(job, "job"), or_dash(text_of(job, "name")), or_dash(text_of(job, "state")),
+               or_dash(devices_of(job)), human_age(integer_of(job, "submitted_ms"), now), text_of(job, "reason")});
+  }
+  return table.text();
+}
+
+std::string job_text(const Json& job, std::int64_t now) {
+  Fields fields;
+  fields.add("job", text_of(job, "job"));
+  fields.add("name", text_of(job, "name"));
+  fields.add("state", text_of(job, "state"));
+  if (!text_of(job, "reason").empty()) fields.add("reason", text_of(job, "reason"));
+  fields.add("submitter", text_of(job, "submitter"));
+  const auto submitted = integer_of(job, "submitted_ms");
+  fields.add("submitted", human_time(submitted) + " (" + human_age(submitted, now) + " ago)");
+  fields.add("changed", human_age(integer_of(job, "changed_ms"), now) + " ago");
+  fields.add("traceparent", text_of(job, "traceparent"));
+  std::string out = fields.text();
+  const auto& executions = list_of(job, "executions");
+  if (!executions.empty()) out += "\n" + executions_table(executions);
+  Table files({"FILE", "SIZE", "DIGEST", "EXECUTION"});
+  bool any = false;
+  for (const auto& one : executions) {
+    for (const auto& file : list_of(member(one, "result"), "files")) {
+      any = true;
+      files.add({text_of(file, "path"), human_bytes(integer_of(file, "size_bytes")), text_of(file, "digest"),
+                 std::to_string(integer_of(one, "execution"))});
+    }
+  }
+  return any ? out + "\n" + files.text() : out;
+}
+
+std::string explain_text(const Json& answer) {
+  std::string out = "job " + printable(text_of(answer, "job")) + " is " + printable(text_of(answer, "state")) + "\n";
+  if (const auto reason = text_of(answer, "reason"); !reason.empty()) out += printable(reason) + "\n";
+  for (const auto& one : list_of(answer, "executions")) {
+    const auto chosen = text_of(one, "chosen");
+    out += "\nexecution " + std::to_string(integer_of(one, "execution")) + " is " + printable(text_of(one, "state")) +
+           (chosen.empty() ? ": no device chosen" : ": " + printable(chosen) + " was chosen") + "\n";
+    out += candidates_table(list_of(one, "candidates"), chosen);
+    const auto& filtered = list_of(one, "filtered");
+    if (filtered.empty()) continue;
+    Table table({" ", "NOT POSSIBLE", "REQUIREMENT", "REASON"});
+    for (const auto& device : filtered) {
+      table.add({"", text_of(device, "device"), text_of(device, "requirement"), text_of(device, "reason")});
+    }
+    out += table.text();
+  }
+  return out;
+}
+
+std::string device_table(const Json& devices, std::int64_t now) {
+  Table table({"DEVICE", "STATE", "HEALTH", "CORES", "MEMORY", "DISK", "LABELS", "CHANGED", "REASON"});
+  for (const auto& device : devices) {
+    const auto& capacity = member(device, "capacity");
+    table.add({text_of(device, "device"), or_dash(text_of(device, "state")), decimal(number_of(device, "health"), 2),
+               cores(integer_of(capacity, "cpu_millis")), human_bytes(integer_of(capacity, "memory_bytes")),
+               human_bytes(integer_of(capacity, "disk_bytes")), labels_text(member(device, "labels")),
+               human_age(integer_of(device, "changed_ms"), now), text_of(device, "reason")});
+  }
+  return table.text();
+}
+
+std::string device_text(const Json& device, std::int64_t now) {
+  const auto& capacity = member(device, "capacity");
+  const auto& resources = member(device, "resources");
+  const auto& link = member(device, "link");
+  Fields fields;
+  fields.add("device", text_of(device, "device"));
+  fields.add("state", text_of(device, "state"));
+  if (!text_of(device, "reason").empty()) fields.add("reason", text_of(device, "reason"));
+  fields.add("health", decimal(number_of(device, "health"), 2));
+  fields.add("cores",
+             cores(integer_of(capacity, "cpu_millis")) + ", load " + decimal(number_of(resources, "cpu_load"), 2));
+  fields.add("memory", human_bytes(integer_of(resources, "memory_available_bytes")) + " free of " +
+                           human_bytes(integer_of(capacity, "memory_bytes")));
+  fields.add("disk", human_bytes(integer_of(resources, "disk_available_bytes")) + " free of " +
+                         human_bytes(integer_of(capacity, "disk_bytes")));
+  fields.add("labels", labels_text(member(device, "labels")));
+  fields.add("up since", human_duration(std::chrono::seconds(integer_of(resources, "uptime_s"))));
+  fields.add("link", decimal(number_of(link, "round_trip_ms"), 1) + " ms round trip, " +
+                         std::to_string(integer_of(link, "reconnects")) + " reconnects");
+  fields.add("session", std::to_string(integer_of(device, "session")));
+  fields.add("fingerprint", text_of(device, "fingerprint"));
+  fields.add("changed", human_age(integer_of(device, "changed_ms"), now) + " ago");
+  return fields.text();
+}
+
+std::string package_table(const Json& packages) {
+  Table table({"NAME", "VERSION", "SIZE", "RELEASED BY", "DIGEST"});
+  for (const auto& package : packages) {
+    table.add({or_dash(text_of(package, "name")), or_dash(text_of(package, "version")),
+               human_bytes(integer_of(package, "size_bytes")), or_dash(text_of(package, "released_by")),
+               text_of(package, "digest")});
+  }
+  return table.text();
+}
+
+std::string package_text(const Json& package) {
+  Fields fields;
+  fields.add("digest", text_of(package, "digest"));
+  fields.add("name", text_of(package, "name"));
+  fields.add("version", text_of(package, "version"));
+  fields.add("size", human_bytes(integer_of(package, "size_bytes")));
+  fields.add("released by", text_of(package, "released_by"));
+  return fields.text();
+}
+
+bool is_named(const Json& package, const std::string& wanted) {
+  return text_of(package, "digest") == wanted || text_of(package, "name") + "@" + text_of(package, "version") == wanted;
+}
+
+}  // namespace fieldwork::cli

@@ -1,0 +1,118 @@
+// Signs of life, and their absence.
+#include <algorithm>
+#include <cmath>
+
+#include "registry/core/registry.hpp"
+
+namespace fieldwork::registry {
+namespace {
+
+bool live(DeviceState state) {
+  return state == DeviceState::ready || state == DeviceState::suspect || state == DeviceState::lost;
+}
+
+std::string silence(Duration since) {
+  return "silent for " + std::to_string(std::chrono::duration_cast<seconds>(since).count()) + " s";
+}
+
+}  // namespace
+
+void Registry::apply(const PresenceArrived& input, Time now, Effects& out) {
+  const auto found = devices_.find(input.device);
+  if (found == devices_.end()) return;  // it will enrol
+  auto& entry = found->second;
+  auto& device = entry.record.device;
+  const auto& presence = input.presence;
+  if (!live(device.state) || presence.session < device.session) return;
+  if (!presence.online) {
+    if (presence.session == device.session && device.state == DeviceState::ready) {
+      change(entry, DeviceState::suspect, "suspect", "its connection ended", now, out);
+    }
+    return;
+  }
+  const bool restarted = presence.session > device.session;
+  device.session = presence.session;
+  if (!input.retained) {
+    entry.sign_of_life = now;
+    if (device.state != DeviceState::ready) return revive(entry, now, out);
+  }
+  if (restarted) {
+    save(entry, now, out);
+    publish(entry, now, out);
+  }
+}
+
+void Registry::apply(const HeartbeatArrived& input, Time now, Effects& out) {
+  const auto found = devices_.find(input.device);
+  if (found == devices_.end()) {
+    out.push_back(RejectMessage{input.device, "heartbeat", {Code::unknown, "this device is not enrolled"}});
+    return;
+  }
+  auto& entry = found->second;
+  auto& device = entry.record.device;
+  if (!live(device.state) || input.heartbeat.session < device.session) return;
+  const bool restarted = input.heartbeat.session > device.session;
+  const bool first = !entry.signs.measured;  // whoever places jobs waits for the numbers
+  device.session = input.heartbeat.session;
+  measure(entry, input.heartbeat, now);
+  if (device.state != DeviceState::ready) return revive(entry, now, out);
+  if (first || restarted || now - entry.saved_at >= limits_.save_every) save(entry, now, out);
+  device.health = health(device, entry.signs);
+  const bool moved = std::abs(device.health - entry.published_health) >= 0.05;
+  if (first || restarted || moved || now - entry.published_at >= limits_.publish_every) publish(entry, now, out);
+}
+
+void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
+  auto& device = entry.record.device;
+  auto& signs = entry.signs;
+  const auto since = now - entry.faded_at;
+  signs.reconnects = faded(signs.reconnects, since);
+  signs.missed = faded(signs.missed, since);
+  entry.faded_at = now;
+  if (signs.measured && heartbeat.link.reconnects > device.link.reconnects) {
+    signs.reconnects += static_cast<double>(heartbeat.link.reconnects - device.link.reconnects);
+  }
+  const auto beats =
+      static_cast<double>((now - entry.sign_of_life).count()) / static_cast<double>(limits_.heartbeat.count());
+  signs.missed += std::max(0.0, std::round(beats) - 1);
+  signs.measured = true;
+  device.resources = heartbeat.resources;
+  device.link = heartbeat.link;
+  entry.sign_of_life = now;
+}
+
+void Registry::revive(Entry& entry, Time now, Effects& out) { change(entry, DeviceState::ready, "back", "", now, out); }
+
+void Registry::apply(const BrokerLeft&, Time, Effects&) { broker_there_ = false; }
+
+void Registry::apply(const BrokerReturned&, Time now, Effects& out) {
+  broker_there_ = true;
+  give_grace(now);
+  for (auto& [id, entry] : devices_) publish(entry, now, out);
+}
+
+void Registry::give_grace(Time now) {
+  for (auto& [id, entry] : devices_) entry.sign_of_life = std::max(entry.sign_of_life, now);
+}
+
+void Registry::apply(const TimePassed&, Time now, Effects& out) {
+  const bool stalled = now - ticked_at_ > limits_.stall;
+  ticked_at_ = now;
+  if (stalled) give_grace(now);  // what they said meanwhile still waits in the queue
+  if (!broker_there_ || now - judged_at_ < limits_.judge_every) return;
+  judged_at_ = now;
+  for (auto& [id, entry] : devices_) judge(entry, now, out);
+}
+
+void Registry::judge(Entry& entry, Time now, Effects& out) {
+  const auto state = entry.record.device.state;
+  if (state != DeviceState::ready && state != DeviceState::suspect) return;
+  const auto since = now - entry.sign_of_life;
+  if (since >= limits_.lost_after) {
+    change(entry, DeviceState::lost, "lost", silence(since), now, out);
+  } else if (since >= limits_.suspect_after && state == DeviceState::ready) {
+    change(entry, DeviceState::suspect, "suspect", silence(since), now, out);
+  }
+}
+
+}  // namespace fieldwork::registry

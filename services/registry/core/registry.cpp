@@ -1,0 +1,157 @@
+#include "registry/core/registry.hpp"
+
+#include <algorithm>
+
+#include "crypto/certificate.hpp"
+
+namespace fieldwork::registry {
+
+Registry::Registry(Limits limits, std::vector<Record> saved, Time now) : limits_(limits), ticked_at_(now) {
+  for (auto& record : saved) {
+    auto& entry = devices_[record.device.id];
+    entry.record = std::move(record);
+    entry.signs.measured = entry.record.device.resources != Resources{};
+    entry.sign_of_life = entry.faded_at = entry.saved_at = now;
+  }
+}
+
+const Record* Registry::find(const DeviceId& device) const {
+  const auto it = devices_.find(device);
+  return it == devices_.end() ? nullptr : &it->second.record;
+}
+
+std::vector<const Device*> Registry::list() const {
+  std::vector<const Device*> out;
+  out.reserve(devices_.size());
+  for (const auto& [id, entry] : devices_) out.push_back(&entry.record.device);
+  return out;
+}
+
+Effects Registry::step(const Input& input, Time now) {
+  Effects out;
+  std::visit([&](const auto& one) { apply(one, now, out); }, input);
+  return out;
+}
+
+void Registry::apply(const EnrolmentArrived& input, Time now, Effects& out) {
+  const auto& enrolment = input.enrolment;
+  const auto reject = [&](Error error) { out.push_back(RejectMessage{input.device, "enrol", std::move(error)}); };
+  const auto certificate = crypto::Certificate::from_pem(enrolment.certificate);
+  if (!certificate) return reject({Code::invalid, certificate.error().reason, "/certificate"});
+  const auto found = devices_.find(input.device);
+  if (found == devices_.end() && devices_.size() >= limits_.devices_max) {
+    return reject({Code::unavailable, "the registry is full"});
+  }
+  auto& entry = found == devices_.end() ? devices_[input.device] : found->second;
+  auto& device = entry.record.device;
+  if (found == devices_.end()) {
+    device.id = input.device;
+    device.session = enrolment.session;
+    device.capacity = enrolment.capacity;
+    device.labels = enrolment.labels;
+    entry.sign_of_life = entry.faded_at = now;
+    change(entry, DeviceState::enrolling, "", "its certificate is being checked", now, out);
+  }
+  if (enrolment.session < device.session && device.state == DeviceState::ready) {
+    return reject(
+        {Code::conflict, "session " + std::to_string(device.session) + " of this device is active", "/session"});
+  }
+  const auto& fingerprint = certificate->fingerprint();
+  if (certificate->common_name() != input.device.value) {
+    entry.pending = Pending{enrolment, fingerprint};
+    return refuse(entry, fingerprint, "the certificate is for another name", now, out);
+  }
+  if (enrolment.session == entry.record.enrolled_session && fingerprint == device.fingerprint) {
+    const bool good = device.state != DeviceState::refused;
+    out.push_back(AnswerEnrolment{input.device, enrolment.session, good, good ? "" : device.reason});
+    return;
+  }
+  if (entry.pending && entry.pending->fingerprint == fingerprint) {
+    entry.pending->enrolment = enrolment;  // the question is in the outbox already
+    return;
+  }
+  if (entry.pending) out.push_back(ForgetQuestion{input.device, entry.pending->fingerprint});
+  entry.pending = Pending{enrolment, fingerprint};
+  out.push_back(AskCertificate{input.device, fingerprint, enrolment.certificate});
+}
+
+void Registry::apply(const CertificateChecked& input, Time now, Effects& out) {
+  const auto& answer = input.answer;
+  out.push_back(ForgetQuestion{answer.device, answer.fingerprint});
+  const auto found = devices_.find(answer.device);
+  if (found == devices_.end()) return;
+  auto& entry = found->second;
+  const bool asked = entry.pending && entry.pending->fingerprint == answer.fingerprint;
+  if (answer.state != CertificateState::valid) {
+    // Also unasked: a certificate that was good may be revoked later.
+    const bool bound = entry.record.device.fingerprint == answer.fingerprint;
+    if (asked || (bound && entry.record.device.state != DeviceState::refused)) {
+      refuse(entry, answer.fingerprint, answer.reason, now, out);
+    }
+  } else if (asked) {
+    enrol(entry, now, out);
+  }
+}
+
+void Registry::enrol(Entry& entry, Time now, Effects& out) {
+  auto& device = entry.record.device;
+  const Pending pending = std::move(*entry.pending);
+  entry.pending.reset();
+  device.session = entry.record.enrolled_session = pending.enrolment.session;
+  device.fingerprint = pending.fingerprint;
+  device.capacity = pending.enrolment.capacity;
+  device.labels = pending.enrolment.labels;
+  entry.sign_of_life = now;
+  if (device.state == DeviceState::ready) {
+    device.changed_ms = to_ms(now);
+    save(entry, now, out);
+    publish(entry, now, out);
+  } else {
+    const bool back = device.state == DeviceState::suspect || device.state == DeviceState::lost;
+    change(entry, DeviceState::ready, back ? "back" : "ready", "", now, out);
+  }
+  out.push_back(AnswerEnrolment{device.id, device.session, true, ""});
+}
+
+// A device that is enrolled with another, good certificate keeps that one.
+void Registry::refuse(Entry& entry, const std::string& fingerprint, const std::string& reason, Time now, Effects& out) {
+  auto& device = entry.record.device;
+  const bool pending = entry.pending && entry.pending->fingerprint == fingerprint;
+  const auto session = pending ? entry.pending->enrolment.session : device.session;
+  entry.pending.reset();
+  const bool other = !device.fingerprint.empty() && device.fingerprint != fingerprint;
+  if (!other || device.state == DeviceState::refused) {
+    const bool again = device.state == DeviceState::refused && device.reason == reason &&
+                       device.fingerprint == fingerprint && entry.record.enrolled_session == session;
+    device.session = entry.record.enrolled_session = session;
+    device.fingerprint = fingerprint;
+    if (!again) change(entry, DeviceState::refused, "refused", reason, now, out);
+  }
+  out.push_back(AnswerEnrolment{device.id, session, false, reason});
+}
+
+void Registry::change(Entry& entry, DeviceState state, const std::string& event, const std::string& reason, Time now,
+                      Effects& out) {
+  auto& device = entry.record.device;
+  device.state = state;
+  device.reason = reason;
+  device.changed_ms = to_ms(now);
+  save(entry, now, out);
+  publish(entry, now, out);
+  if (!event.empty()) out.push_back(PublishEvent{device.id, event, reason});
+}
+
+void Registry::save(Entry& entry, Time now, Effects& out) {
+  entry.record.device.health = health(entry.record.device, entry.signs);
+  entry.saved_at = now;
+  out.push_back(SaveDevice{entry.record.device.id});
+}
+
+void Registry::publish(Entry& entry, Time now, Effects& out) {
+  entry.record.device.health = health(entry.record.device, entry.signs);
+  entry.published_at = now;
+  entry.published_health = entry.record.device.health;
+  out.push_back(PublishState{entry.record.device.id});
+}
+
+}  // namespace fieldwork::registry

@@ -1,0 +1,24 @@
+#include "registry/shell/service.hpp"
+#include "runtime/program.hpp"
+
+int main(int argc, char** argv) {
+  using namespace fieldwork;
+  return runtime::service_main(
+      argc, argv,
+      {.name = "registry",
+       .description = "Knows the devices: who they are, what they have and how they are.",
+       .migrations = "registry",
+       .make = [](runtime::Config& config, const std::string& root,
+                  runtime::Post) -> Result<std::unique_ptr<runtime::Service>> {
+         registry::Limits limits;
+         limits.heartbeat = seconds{config.integer("registry.heartbeat_s", 5, 1, 3600)};
+         limits.suspect_after = seconds{config.integer("registry.suspect_after_s", 15, 1, 86'400)};
+         limits.lost_after = seconds{config.integer("registry.lost_after_s", 45, 2, 604'800)};
+         limits.devices_max = static_cast<std::size_t>(config.integer("registry.devices_max", 100'000, 1, 10'000'000));
+         if (limits.suspect_after <= limits.heartbeat || limits.lost_after <= limits.suspect_after) {
+           return Error{Code::invalid, "must be ordered: heartbeat_s < suspect_after_s < lost_after_s",
+                        config.origin("registry.suspect_after_s")};
+         }
+         return std::unique_ptr<runtime::Service>(new registry::RegistryService(root, limits));
+       }});
+}

@@ -1,0 +1,15 @@
+// Table device <-> Record.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "registry/core/registry.hpp"
+
+namespace fieldwork::registry {
+
+[[nodiscard]] std::string to_row(const Record& record);
+[[nodiscard]] Result<Record> from_row(std::string_view row);
+
+}  // namespace fieldwork::registry

@@ -1,0 +1,104 @@
+// Messages to inputs, and the requests that only read.
+#include <nlohmann/json.hpp>
+
+#include "codec/device.hpp"
+#include "codec/policy.hpp"
+#include "registry/shell/service.hpp"
+
+namespace fieldwork::registry {
+namespace {
+constexpr std::size_t answer_bytes_max = 900'000;  // below what a reader of one message takes
+}  // namespace
+
+std::vector<std::pair<std::string, int>> RegistryService::subscriptions() const {
+  return {{topics_.up("+", "presence"), 1},
+          {topics_.up("+", "enrol"), 1},
+          {topics_.up("+", "heartbeat"), 0},
+          {topics_.service("registry", "+", "+"), 1}};
+}
+
+void RegistryService::message(const bus::Message& message, Time now, runtime::Output& out) {
+  const auto topic = topics_.parse(message.topic);
+  if (!topic) return;
+  if (topic->kind == Topic::Kind::device && topic->direction == "up") return from_device(*topic, message, now, out);
+  if (topic->kind == Topic::Kind::service) return request(*topic, message, now, out);
+}
+
+void RegistryService::from_device(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
+  const DeviceId device{std::string(topic.name)};
+  if (!is_id(device.value)) return reject(topic, message, {Code::invalid, "the topic names no device id"}, now, out);
+  if (topic.channel == "heartbeat") {
+    auto heartbeat = codec::decode_heartbeat(message.payload);
+    if (!heartbeat) return reject(topic, message, heartbeat.error(), now, out);
+    take(HeartbeatArrived{device, std::move(*heartbeat)}, now, out);
+  } else if (topic.channel == "presence") {
+    if (message.retain && message.payload.empty()) return;  // someone cleared it
+    auto presence = codec::decode_presence(message.payload);
+    if (!presence) return reject(topic, message, presence.error(), now, out);
+    take(PresenceArrived{device, *presence, message.retain}, now, out);
+  } else if (topic.channel == "enrol") {
+    auto enrolment = codec::decode_enrolment(message.payload);
+    if (!enrolment) return reject(topic, message, enrolment.error(), now, out);
+    take(EnrolmentArrived{device, std::move(*enrolment)}, now, out);
+  }
+}
+
+void RegistryService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
+  if (topic.channel == "certificate") {
+    if (topic.from != "security-policy") {
+      return reject(topic, message, {Code::denied, "only security-policy answers this"}, now, out);
+    }
+    auto answers = codec::decode_certificate_answers(message.payload);
+    if (!answers) return reject(topic, message, answers.error(), now, out);
+    for (auto& one : *answers) take(CertificateChecked{std::move(one)}, now, out);
+    return;
+  }
+  auto text = answer(topic.channel, message.payload);
+  if (!text) return reject(topic, message, text.error(), now, out);
+  const auto reply = topics_.parse(message.response_topic);
+  if (!reply || reply->kind != Topic::Kind::reply) return;
+  out.messages.push_back(
+      {.topic = message.response_topic, .payload = std::move(*text), .correlation = message.correlation});
+}
+
+Result<std::string> RegistryService::answer(std::string_view operation, std::string_view payload) const {
+  if (operation != "show" && operation != "list") return Error{Code::unknown, "the registry has no such operation"};
+  auto value = codec::parse(payload);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  const DeviceId device{operation == "show" ? reader.id("device") : std::string()};
+  if (!reader.finish()) return reader.error();
+  if (operation == "show") {
+    const auto* record = core_->find(device);
+    if (record == nullptr) return Error{Code::unknown, "no such device", "/device"};
+    return codec::dump({{"v", 1}, {"device", codec::encode(record->device)}});
+  }
+  std::vector<std::string> items;
+  std::size_t bytes = 0;
+  for (const auto* one : core_->list()) {
+    items.push_back(codec::dump(codec::encode(*one)));
+    bytes += items.back().size() + 1;
+    if (items.size() == codec::items_max || bytes > answer_bytes_max) break;
+  }
+  return join(items);
+}
+
+void RegistryService::reject(const Topic& topic, const bus::Message& message, const Error& error, Time now,
+                             runtime::Output& out) {
+  const bool device = topic.kind == Topic::Kind::device;
+  rejections_.note(std::string(topic.channel), std::string(device ? topic.name : topic.from), error, now);
+  if (device) {
+    if (!is_id(topic.name)) return;
+    const codec::Rejected rejected{std::string(topic.channel), error.path, error.reason};
+    out.messages.push_back({.topic = topics_.down(topic.name, "rejected"), .payload = codec::encode(rejected)});
+    return;
+  }
+  const auto reply = topics_.parse(message.response_topic);
+  if (!reply || reply->kind != Topic::Kind::reply) return;
+  out.messages.push_back({.topic = message.response_topic,
+                          .payload = codec::dump(codec::encode_error(error)),
+                          .correlation = message.correlation});
+}
+
+}  // namespace fieldwork::registry

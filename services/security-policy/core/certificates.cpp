@@ -1,0 +1,115 @@
+// Checks of device certificates, now and when the revocation list changes.
+#include "security-policy/core/security_policy.hpp"
+
+namespace fieldwork::security_policy {
+namespace {
+
+const char* word(CertificateState state) {
+  switch (state) {
+    case CertificateState::valid: return "valid";
+    case CertificateState::revoked: return "revoked";
+    case CertificateState::invalid: return "invalid";
+  }
+  return "invalid";
+}
+
+}  // namespace
+
+CertificateAnswer SecurityPolicy::check(const CertificateCheck& asked, Time now) const {
+  CertificateAnswer answer{asked.device, "", CertificateState::invalid, ""};
+  const auto certificate = crypto::Certificate::from_pem(asked.certificate);
+  if (!certificate) {
+    answer.reason = certificate.error().reason;
+    return answer;
+  }
+  answer.fingerprint = certificate->fingerprint();
+  if (certificate->common_name() != asked.device.value) {
+    answer.reason = "the certificate is for another name";
+  } else if (auto verified = authority_->verify(*certificate, now); !verified) {
+    const auto& reason = verified.error().reason;
+    answer.state = reason == "revoked" ? CertificateState::revoked : CertificateState::invalid;
+    answer.reason = "the certificate is not good: " + reason;
+  } else {
+    answer.state = CertificateState::valid;
+    answer.reason = "issued by the device authority";
+  }
+  return answer;
+}
+
+void SecurityPolicy::apply(const ChecksArrived& input, Time now, Effects& out) {
+  for (const auto& asked : input.checks) {
+    auto answer = check(asked, now);
+    out.push_back(AnswerCheck{answer});
+    const auto found = certificates_.find(asked.device);
+    const bool same = found != certificates_.end() && found->second.checked.answer.fingerprint == answer.fingerprint &&
+                      found->second.checked.answer.state == answer.state;
+    if (same && now - found->second.audited_at < limits_.same_check_within) continue;
+    audit(answer, now, out);
+    // Only what is good is kept in place of what is good: a bad certificate must not hide the bound one.
+    const bool keep = found == certificates_.end() || answer.state == CertificateState::valid ||
+                      found->second.checked.answer.state != CertificateState::valid;
+    if (!keep || (found == certificates_.end() && certificates_.size() >= limits_.certificates_max)) continue;
+    auto& known = certificates_[asked.device];
+    known = Known{{std::move(answer), asked.certificate, to_ms(now)}, now};
+    if (!same) out.push_back(SaveCertificate{known.checked});
+  }
+}
+
+void SecurityPolicy::audit(const CertificateAnswer& answer, Time now, Effects& out) {
+  AuditRow row;
+  row.at_ms = to_ms(now);
+  row.kind = "certificate";
+  row.device = answer.device.value;
+  row.decision = word(answer.state);
+  row.reason = answer.reason;
+  row.trace = answer.fingerprint;
+  audit(std::move(row), out);
+}
+
+void SecurityPolicy::apply(const AuthorityReplaced& input, Time, Effects&) {
+  authority_ = input.authority;
+  recheck_after_ = DeviceId{};
+}
+
+// Some at a time, so that a long list of devices does not hold up decisions.
+void SecurityPolicy::recheck(Time now, Effects& out) {
+  if (!recheck_after_) return;
+  auto it = certificates_.upper_bound(*recheck_after_);
+  for (std::size_t i = 0; i < limits_.recheck_per_tick && it != certificates_.end(); ++i, ++it) {
+    recheck_after_ = it->first;
+    auto& known = it->second;
+    if (known.checked.answer.state != CertificateState::valid) continue;
+    auto answer = check({it->first, known.checked.certificate}, now);
+    if (answer.state == CertificateState::valid) continue;
+    audit(answer, now, out);
+    known.audited_at = now;
+    known.checked.answer = answer;
+    known.checked.changed_ms = to_ms(now);
+    out.push_back(SaveCertificate{known.checked});
+    out.push_back(AnnounceRevocation{std::move(answer)});
+  }
+  if (it == certificates_.end()) recheck_after_.reset();
+}
+
+void SecurityPolicy::apply(const DeviceSeen& input, Time, Effects& out) {
+  if (devices_.size() < limits_.devices_max || devices_.contains(input.device)) {
+    devices_[input.device] = input.state;
+  }
+  const auto it = certificates_.find(input.device);
+  if (it == certificates_.end() || it->second.checked.answer.state == CertificateState::valid) return;
+  const auto& answer = it->second.checked.answer;
+  if (input.state == DeviceState::refused || input.fingerprint != answer.fingerprint) {
+    out.push_back(SettleRevocation{input.device, answer.fingerprint});
+  }
+}
+
+void SecurityPolicy::apply(const DeviceGone& input, Time, Effects& out) {
+  devices_.erase(input.device);
+  const auto it = certificates_.find(input.device);
+  if (it == certificates_.end()) return;
+  out.push_back(SettleRevocation{input.device, it->second.checked.answer.fingerprint});
+  out.push_back(RemoveCertificate{input.device});
+  certificates_.erase(it);
+}
+
+}  // namespace fieldwork::security_policy

@@ -1,0 +1,120 @@
+#include "security-policy/core/security_policy.hpp"
+
+#include "crypto/digest.hpp"
+
+namespace fieldwork::security_policy {
+namespace {
+
+std::string memory_key(const Question& question) {
+  std::string out = question.key.job.value;
+  out += '/';
+  out += std::to_string(question.key.execution);
+  out += '/';
+  out += std::to_string(question.key.fence);
+  out += '/';
+  out += question.device.value;
+  return out;
+}
+
+}  // namespace
+
+SecurityPolicy::SecurityPolicy(Limits limits, Rulebook rulebook, Authority authority, Sign sign, Saved saved)
+    : limits_(limits),
+      rulebook_(std::move(rulebook)),
+      authority_(std::move(authority)),
+      sign_(std::move(sign)),
+      head_(std::move(saved.head)),
+      recheck_after_(DeviceId{}) {
+  for (auto& one : saved.certificates) {
+    const auto device = one.answer.device;
+    certificates_.emplace(device, Known{std::move(one), Time{}});
+  }
+}
+
+Effects SecurityPolicy::step(const Input& input, Time now) {
+  Effects out;
+  std::visit([&](const auto& one) { apply(one, now, out); }, input);
+  return out;
+}
+
+void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Effects& out) {
+  for (const auto& question : input.questions) answer(question, now, out);
+}
+
+void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
+  std::string objects;
+  if (!question.device.empty()) {
+    const bool unseen = !devices_.contains(question.device);
+    const bool settled = broker_since_ && now - *broker_since_ >= limits_.settle && !devices_.empty();
+    if (unseen && !settled) return;  // its state may be on its way, and the question comes again
+    objects = objection(question.device);
+  }
+  auto key = memory_key(question);
+  if (const auto it = remembered_.find(key); it != remembered_.end() && (objects.empty() || !it->second.allow)) {
+    out.push_back(AnswerQuestion{it->second});
+    return;
+  }
+
+  auto evaluation = policy::evaluate(rulebook_.rules, question);
+  Decision decision{question.key, question.device, evaluation.allow, std::move(evaluation.reason), ""};
+  if (decision.allow && !objects.empty()) {
+    decision.allow = false;
+    decision.reason = std::move(objects);
+  }
+  AuditRow row;
+  row.at_ms = to_ms(now);
+  row.kind = "authorise";
+  row.submitter = question.submitter;
+  row.job = question.key.job.value;
+  row.execution = question.key.execution;
+  row.fence = question.key.fence;
+  row.device = question.device.value;
+  row.decision = decision.allow ? "allow" : "deny";
+  row.reason = decision.reason;
+  row.trace = policy::trace_text(rulebook_.rules, evaluation);
+  row.package = question.package;
+  if (decision.allow && !question.device.empty()) {
+    decision.grant = sign_(question, now, now + rulebook_.grant_life);
+    row.grant_digest = crypto::digest_of(decision.grant);
+  }
+  audit(std::move(row), out);
+  remember(std::move(key), decision);
+  out.push_back(AnswerQuestion{std::move(decision)});
+}
+
+std::string SecurityPolicy::objection(const DeviceId& device) const {
+  const auto it = devices_.find(device);
+  if (it == devices_.end()) return "device " + device.value + " is not known";
+  if (it->second == DeviceState::refused) return "device " + device.value + " is refused";
+  if (it->second == DeviceState::enrolling) return "device " + device.value + " is not enrolled yet";
+  return {};
+}
+
+void SecurityPolicy::remember(std::string key, const Decision& decision) {
+  const auto [it, fresh] = remembered_.insert_or_assign(key, decision);
+  if (!fresh) return;
+  remembered_order_.push_back(std::move(key));
+  if (remembered_order_.size() <= limits_.remembered_max) return;
+  remembered_.erase(remembered_order_.front());
+  remembered_order_.pop_front();
+}
+
+void SecurityPolicy::audit(AuditRow row, Effects& out) {
+  seal(row, head_);
+  out.push_back(AppendAudit{std::move(row)});
+}
+
+void SecurityPolicy::apply(const BrokerReturned&, Time now, Effects&) {
+  broker_since_ = now;
+  published_sequence_ = 0;  // the broker may have lost it
+}
+
+void SecurityPolicy::apply(const TimePassed&, Time now, Effects& out) {
+  recheck(now, out);
+  if (!broker_since_ || head_.sequence == published_sequence_ || now - published_at_ < limits_.checkpoint_every) return;
+  published_at_ = now;
+  published_sequence_ = head_.sequence;
+  out.push_back(PublishHead{head_});
+}
+
+}  // namespace fieldwork::security_policy

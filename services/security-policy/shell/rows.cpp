@@ -1,0 +1,84 @@
+#include "security-policy/shell/rows.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "codec/policy.hpp"
+
+namespace fieldwork::security_policy {
+namespace {
+constexpr std::size_t text_max = 1 << 20;  // it is our own row
+}
+
+std::string audit_key(std::int64_t sequence) {
+  const auto text = std::to_string(INT64_MAX - sequence);
+  return std::string(19 - text.size(), '0') + text;
+}
+
+std::string to_row(const AuditRow& row) {
+  return codec::dump({{"sequence", row.sequence},
+                      {"at_ms", row.at_ms},
+                      {"kind", row.kind},
+                      {"submitter", row.submitter},
+                      {"job", row.job},
+                      {"execution", row.execution},
+                      {"fence", row.fence},
+                      {"device", row.device},
+                      {"decision", row.decision},
+                      {"reason", row.reason},
+                      {"trace", row.trace},
+                      {"package", row.package},
+                      {"grant_digest", row.grant_digest},
+                      {"previous", row.previous},
+                      {"hash", row.hash}});
+}
+
+Result<AuditRow> audit_from_row(std::string_view text) {
+  auto value = codec::parse(text);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  AuditRow row;
+  row.sequence = reader.integer("sequence", 1, INT64_MAX);
+  row.at_ms = reader.integer("at_ms", INT64_MIN, INT64_MAX);
+  row.kind = reader.text("kind");
+  row.submitter = reader.text("submitter");
+  row.job = reader.text("job");
+  row.execution = static_cast<int>(reader.integer("execution", 0, INT32_MAX));
+  row.fence = reader.integer("fence", 0, INT64_MAX);
+  row.device = reader.text("device");
+  row.decision = reader.text("decision");
+  row.reason = reader.text("reason", text_max);
+  row.trace = reader.text("trace", text_max);
+  row.package = reader.text("package");
+  row.grant_digest = reader.text("grant_digest");
+  row.previous = reader.text("previous");
+  row.hash = reader.text("hash");
+  if (!reader.finish()) return reader.error();
+  return row;
+}
+
+// The answer's own JSON, and what stands beside it.
+std::string to_row(const CheckedCertificate& checked) {
+  auto row = codec::Json::parse(codec::encode(std::vector{checked.answer}))["items"][0];
+  row["certificate"] = checked.certificate;
+  row["changed_ms"] = checked.changed_ms;
+  return codec::dump(row);
+}
+
+Result<CheckedCertificate> certificate_from_row(std::string_view text) {
+  auto value = codec::parse(text);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  CheckedCertificate out;
+  out.certificate = reader.text("certificate", 16384);
+  out.changed_ms = reader.integer("changed_ms", INT64_MIN, INT64_MAX);
+  reader.allow_unknown();
+  if (!reader.finish()) return reader.error();
+  value->erase("certificate");
+  value->erase("changed_ms");
+  auto answers = codec::decode_certificate_answers(codec::dump({{"v", 1}, {"items", codec::Json::array({*value})}}));
+  if (!answers) return answers.error();
+  out.answer = std::move(answers->front());
+  return out;
+}
+
+}  // namespace fieldwork::security_policy

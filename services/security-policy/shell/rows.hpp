@@ -1,0 +1,19 @@
+// Tables audit and certificate <-> AuditRow and CheckedCertificate.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "security-policy/core/security_policy.hpp"
+
+namespace fieldwork::security_policy {
+
+// Orders the newest row first, so that every store finds it with a limit of 1.
+[[nodiscard]] std::string audit_key(std::int64_t sequence);
+[[nodiscard]] std::string to_row(const AuditRow& row);
+[[nodiscard]] Result<AuditRow> audit_from_row(std::string_view row);
+[[nodiscard]] std::string to_row(const CheckedCertificate& checked);
+[[nodiscard]] Result<CheckedCertificate> certificate_from_row(std::string_view row);
+
+}  // namespace fieldwork::security_policy

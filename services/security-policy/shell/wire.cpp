@@ -1,0 +1,62 @@
+// Messages to inputs.
+#include <nlohmann/json.hpp>
+
+#include "codec/device.hpp"
+#include "codec/policy.hpp"
+#include "security-policy/shell/service.hpp"
+
+namespace fieldwork::security_policy {
+
+std::vector<std::pair<std::string, int>> SecurityPolicyService::subscriptions() const {
+  return {{topics_.state("device", "+"), 1}, {topics_.service("security-policy", "+", "+"), 1}};
+}
+
+void SecurityPolicyService::message(const bus::Message& message, Time now, runtime::Output& out) {
+  const auto topic = topics_.parse(message.topic);
+  if (!topic) return;
+  if (topic->kind == Topic::Kind::state && topic->channel == "device") return device_state(*topic, message, now, out);
+  if (topic->kind == Topic::Kind::service) return request(*topic, message, now, out);
+}
+
+void SecurityPolicyService::device_state(const Topic& topic, const bus::Message& message, Time now,
+                                         runtime::Output& out) {
+  const DeviceId id{std::string(topic.name)};
+  if (message.payload.empty()) return take(DeviceGone{id}, now, out);
+  auto value = codec::parse(message.payload);
+  if (!value) return reject(topic, message, value.error(), now, out);
+  auto device = codec::decode_device(*value);
+  if (!device) return reject(topic, message, device.error(), now, out);
+  if (device->id != id) return reject(topic, message, {Code::denied, "is not the topic's device", "/device"}, now, out);
+  take(DeviceSeen{id, device->state, std::move(device->fingerprint)}, now, out);
+}
+
+// Each question has one who may ask it.
+void SecurityPolicyService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
+  if (topic.channel == "authorise") {
+    if (topic.from != "scheduler")
+      return reject(topic, message, {Code::denied, "only scheduler may ask this"}, now, out);
+    auto questions = codec::decode_questions(message.payload);
+    if (!questions) return reject(topic, message, questions.error(), now, out);
+    return take(QuestionsArrived{std::move(*questions)}, now, out);
+  }
+  if (topic.channel == "certificate") {
+    if (topic.from != "registry") return reject(topic, message, {Code::denied, "only registry may ask this"}, now, out);
+    auto checks = codec::decode_certificate_checks(message.payload);
+    if (!checks) return reject(topic, message, checks.error(), now, out);
+    return take(ChecksArrived{std::move(*checks)}, now, out);
+  }
+  reject(topic, message, {Code::unknown, "security-policy has no such operation"}, now, out);
+}
+
+void SecurityPolicyService::reject(const Topic& topic, const bus::Message& message, const Error& error, Time now,
+                                   runtime::Output& out) {
+  const bool service = topic.kind == Topic::Kind::service;
+  rejections_.note(std::string(topic.channel), std::string(service ? topic.from : topic.name), error, now);
+  const auto reply = topics_.parse(message.response_topic);
+  if (!service || !reply || reply->kind != Topic::Kind::reply) return;
+  out.messages.push_back({.topic = message.response_topic,
+                          .payload = codec::dump(codec::encode_error(error)),
+                          .correlation = message.correlation});
+}
+
+}  // namespace fieldwork::security_policy

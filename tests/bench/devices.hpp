@@ -1,0 +1,81 @@
+// Simulated devices for benchmarks: the agent's core and shell over real MQTT connections with real certificates. What they
+// run is a no-op inside the process, or a real process.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/shell/service.hpp"
+#include "agent/shell/workplace.hpp"
+#include "runtime/runner.hpp"
+#include "store/memory.hpp"
+
+namespace fieldwork::bench {
+
+class NoopHands : public agent::Hands {
+ public:
+  void run(const Assign& assign) override { ended_.push_back({assign.key, RunResult{}, ""}); }
+  void kill(const AttemptKey& /*key*/) override {}
+  void fetch(const std::string& /*digest*/, Time /*now*/) override {}
+  [[nodiscard]] bool in_batch() const override { return true; }
+  std::vector<agent::RunEnded> ended() override { return std::exchange(ended_, {}); }
+
+ private:
+  std::vector<agent::RunEnded> ended_;
+};
+
+class SpawnHands : public agent::Hands {
+ public:
+  SpawnHands(const std::string& directory, agent::Workplace::Done done)
+      : workplace_(directory + "/work", directory + "/outputs", 1 << 20, std::move(done), {}) {}
+  void run(const Assign& assign) override { workplace_.run(assign, {}); }
+  void kill(const AttemptKey& key) override { workplace_.kill(key); }
+  void fetch(const std::string& /*digest*/, Time /*now*/) override {}
+
+ private:
+  agent::Workplace workplace_;
+};
+
+// One device; runs from construction to destruction.
+class Device {
+ public:
+  Device(agent::AgentConfig config, bus::MqttConfig mqtt, bool spawn, const std::string& directory) {
+    const Topics topics(config.root);
+    mqtt.will = agent::AgentService::presence(topics, config.device, false, 1);
+    mqtt.birth = agent::AgentService::presence(topics, config.device, true, 1);
+    mqtt.mqtt5 = false;
+    if (spawn) {
+      hands_ = std::make_unique<SpawnHands>(directory, [this](agent::Outcome outcome) {
+        runner_->post([this, outcome = std::move(outcome)](Time now, runtime::Output&) {
+          service_->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason}, now);
+        });
+      });
+    } else {
+      hands_ = std::make_unique<NoopHands>();
+    }
+    (void)agent::AgentService::next_session(journal_);
+    service_ = std::make_unique<agent::AgentService>(std::move(config), *hands_);
+    runtime::RunnerLimits limits;
+    limits.tick = milliseconds(200);
+    runner_ = std::make_unique<runtime::Runner>(*service_, journal_, mqtt, limits);
+    thread_ = std::thread([this] { runner_->run(); });
+  }
+  ~Device() {
+    runner_->stop();
+    thread_.join();
+  }
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  [[nodiscard]] bus::MqttStats stats() const { return runner_->bus_stats(); }
+
+ private:
+  store::MemoryStore journal_;
+  std::unique_ptr<agent::Hands> hands_;
+  std::unique_ptr<agent::AgentService> service_;
+  std::unique_ptr<runtime::Runner> runner_;
+  std::thread thread_;
+};
+
+}  // namespace fieldwork::bench

@@ -1,0 +1,320 @@
+// scripts/bench dispatch: jobs from submission to settled in PostgreSQL, beside a ring of as many hops through the same
+// broker and the same wrapper, without database and without decisions: the limit, taken in the same run.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <unordered_map>
+
+#include "devices.hpp"
+#include "runtime/log.hpp"
+#include "stack.hpp"
+
+using namespace fieldwork;
+using Clock = std::chrono::steady_clock;
+using nlohmann::json;
+
+namespace {
+
+constexpr int hops = 6;  // submit, question, answer, assignment, report, state
+constexpr int bulk = 100;
+
+double ms_since(Clock::time_point begin) { return std::chrono::duration<double, std::milli>(Clock::now() - begin).count(); }
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The submitting side: sends jobs and counts what event/job/changed says.
+class Client {
+ public:
+  explicit Client(const bench::Stack& stack) : topics_("fieldwork/v1") {
+    static int clients = 0;  // requests of two clients must not be taken for repeats
+    run_ = "b" + std::to_string(getpid()) + "-" + std::to_string(++clients);
+    auto config = stack.mqtt("operators", "operators/operator", "cli-" + run_);
+    config.subscriptions = {{topics_.event("job", "changed"), 1}};
+    bus_ = std::make_unique<bus::MqttBus>(config, bus::MqttEvents{.message = [this](bus::Message&& m) { take(m); },
+                                                                  .connected = [this] { set_connected(); },
+                                                                  .disconnected = [](const std::string&) {}});
+    bus_->start();
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, seconds(10), [&] { return connected_; });
+  }
+
+  void submit(int count, const json& job) {
+    json items = json::array();
+    for (int i = 0; i < count; ++i) items.push_back({{"request", run_ + "-" + std::to_string(++last_)}, {"job", job}});
+    bus_->publish({.topic = topics_.service("scheduler", "submit", "operator"), .payload = json{{"v", 1}, {"items", items}}.dump()});
+  }
+
+  bool wait_done(std::uint64_t count, seconds patience) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [&] { return done_ >= count; });
+  }
+  std::uint64_t done() {
+    std::lock_guard lock(mutex_);
+    return done_;
+  }
+  std::uint64_t failed() {
+    std::lock_guard lock(mutex_);
+    return failed_;
+  }
+  [[nodiscard]] bus::MqttStats stats() const { return bus_->stats(); }
+
+ private:
+  void set_connected() {
+    std::lock_guard lock(mutex_);
+    connected_ = true;
+    changed_.notify_all();
+  }
+  void take(const bus::Message& message) {
+    // Counted in the text: parsing every event here would be measured as if it were Fieldwork's.
+    std::uint64_t good = 0, bad = 0;
+    for (std::size_t at = 0; (at = message.payload.find("\"state\":\"", at)) != std::string::npos; ++at) {
+      const auto word = std::string_view(message.payload).substr(at + 9, 9);
+      good += word == "succeeded" ? 1 : 0;
+      bad += word.starts_with("failed") || word.starts_with("denied") ? 1 : 0;
+    }
+    std::lock_guard lock(mutex_);
+    done_ += good + bad;
+    failed_ += bad;
+    changed_.notify_all();
+  }
+
+  Topics topics_;
+  std::string run_;
+  std::uint64_t last_ = 0;
+  std::unique_ptr<bus::MqttBus> bus_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool connected_ = false;
+  std::uint64_t done_ = 0, failed_ = 0;
+};
+
+struct Throughput {
+  double jobs_per_s = 0, messages_per_job = 0;
+  std::map<std::string, double> cpu_us_per_job;
+  std::uint64_t failed = 0;
+};
+
+Throughput measure_throughput(const bench::Stack& stack, const std::vector<std::unique_ptr<bench::Device>>& devices, int jobs,
+                              int outstanding, const json& job) {
+  Client client(stack);
+  const auto published = [&] {
+    double sum = stack.sum_of("fieldwork_bus_published") + static_cast<double>(client.stats().published);
+    for (const auto& device : devices) sum += static_cast<double>(device->stats().published);
+    return sum;
+  };
+  const auto messages_before = published();
+  const auto cpu_before = stack.cpu_us();
+  const auto begin = Clock::now();
+  int sent = 0;
+  while (sent < jobs) {
+    const int now = std::min(bulk, jobs - sent);
+    client.submit(now, job);
+    sent += now;
+    if (sent > outstanding && !client.wait_done(static_cast<std::uint64_t>(sent - outstanding), seconds(60))) break;
+  }
+  client.wait_done(static_cast<std::uint64_t>(jobs), seconds(60));
+  const double elapsed = ms_since(begin) / 1e3;
+  const auto done = static_cast<double>(client.done());
+  Throughput out{.jobs_per_s = done / elapsed, .failed = client.failed()};
+  for (const auto& [name, cpu] : stack.cpu_us()) out.cpu_us_per_job[name] = (cpu - cpu_before.at(name)) / done;
+  std::this_thread::sleep_for(milliseconds(600));  // the services say their counters five times a second
+  out.messages_per_job = (published() - messages_before) / done;
+  return out;
+}
+
+std::vector<double> measure_latency(const bench::Stack& stack, int jobs, const json& job) {
+  Client client(stack);
+  std::vector<double> out;
+  for (int i = 0; i < jobs; ++i) {
+    const auto begin = Clock::now();
+    client.submit(1, job);
+    if (!client.wait_done(static_cast<std::uint64_t>(i + 1), seconds(30))) break;
+    out.push_back(ms_since(begin));
+  }
+  return out;
+}
+
+// --- the ring -------------------------------------------------------------------------------------------------------
+
+// One party of the ring: what it hears goes on unchanged. Runs in a process of its own, as the service does.
+[[noreturn]] void ring_party(const bench::Stack& stack, const std::string& name, const std::map<std::string, std::string>& routes) {
+  auto config = stack.mqtt("services", "services/" + name, name);
+  for (const auto& [from, to] : routes) config.subscriptions.emplace_back(from, 1);
+  bus::MqttBus* bus = nullptr;
+  bus::MqttBus party(config, {.message =
+                                  [&](bus::Message&& m) {
+                                    for (const auto& [from, to] : routes) {
+                                      if (matches(from, m.topic)) bus->publish({.topic = to, .payload = std::move(m.payload)});
+                                    }
+                                  },
+                              .connected = [] {},
+                              .disconnected = [](const std::string&) {}});
+  bus = &party;
+  party.start();
+  while (true) pause();
+}
+
+struct Ring {
+  double jobs_per_s = 0, p50_ms = 0, p99_ms = 0, round_trip_p50_ms = 0;
+};
+
+// The job's own path over the job's own topics; the services are stopped and their names are the ring's.
+Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) {
+  const Topics topics("fieldwork/v1");
+  const std::string device = stack.devices().front();
+  const auto submit = topics.service("scheduler", "submit", "operator");
+  const auto question = topics.service("security-policy", "authorise", "scheduler");
+  const auto answer = topics.service("scheduler", "authorised", "security-policy");
+  const auto done_topic = topics.event("job", "changed");
+  std::vector<pid_t> parties;
+  const auto start = [&](const std::string& name, const std::map<std::string, std::string>& routes) {
+    const pid_t pid = fork();
+    if (pid == 0) ring_party(stack, name, routes);
+    parties.push_back(pid);
+  };
+  start("scheduler", {{submit, question}, {answer, topics.down(device, "command")}, {topics.up(device, "report"), done_topic}});
+  start("security-policy", {{question, answer}});
+
+  auto device_config = stack.mqtt("devices", "devices/" + device, device);
+  device_config.mqtt5 = false;
+  device_config.subscriptions = {{topics.down(device, "command"), 1}};
+  bus::MqttBus* device_bus = nullptr;
+  bus::MqttBus on_device(device_config, {.message = [&](bus::Message&& m) { device_bus->publish({.topic = topics.up(device, "report"), .payload = std::move(m.payload)}); },
+                                         .connected = [] {},
+                                         .disconnected = [](const std::string&) {}});
+  device_bus = &on_device;
+  on_device.start();
+
+  auto config = stack.mqtt("operators", "operators/operator", "cli-ring");
+  config.subscriptions = {{done_topic, 1}};
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::uint64_t arrived = 0;
+  bus::MqttBus client(config, {.message =
+                                   [&](bus::Message&&) {
+                                     std::lock_guard lock(mutex);
+                                     ++arrived;
+                                     changed.notify_all();
+                                   },
+                               .connected = [] {},
+                               .disconnected = [](const std::string&) {}});
+  client.start();
+  const std::string payload(600, 'x');  // about what an assignment weighs
+  const auto wait_for = [&](std::uint64_t count, milliseconds patience) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, patience, [&] { return arrived >= count; });
+  };
+  // The parties need a moment to be there; the first answer says that they are.
+  std::uint64_t sent = 0;
+  while (arrived == 0 && sent < 200) {
+    client.publish({.topic = submit, .payload = payload});
+    ++sent;
+    wait_for(1, milliseconds(100));
+  }
+  std::this_thread::sleep_for(milliseconds(200));
+  Ring out;
+  std::vector<double> latencies;
+  for (int i = 0; i < singles; ++i) {
+    const auto before = arrived;
+    const auto begin = Clock::now();
+    client.publish({.topic = submit, .payload = payload});
+    if (wait_for(before + 1, milliseconds(5000))) latencies.push_back(ms_since(begin));
+  }
+  out.p50_ms = bench::percentile(latencies, 0.5);
+  out.p99_ms = bench::percentile(latencies, 0.99);
+  out.round_trip_p50_ms = out.p50_ms * 2 / hops;
+  const auto base = arrived;
+  const auto begin = Clock::now();
+  for (int i = 0; i < jobs; ++i) {
+    client.publish({.topic = submit, .payload = payload});
+    if (i >= window) wait_for(base + static_cast<std::uint64_t>(i - window), milliseconds(10'000));
+  }
+  wait_for(base + static_cast<std::uint64_t>(jobs), milliseconds(20'000));
+  out.jobs_per_s = static_cast<double>(arrived - base) / (ms_since(begin) / 1e3);
+  for (const pid_t pid : parties) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+  return out;
+}
+
+void row(const char* what, double value, const char* unit) { std::printf("%-34s %12.2f %s\n", what, value, unit); }
+
+json measure_jobs(const bench::Stack& stack, int jobs, int singles) {
+  auto grants = crypto::TrustStore::load(stack.path("pki/trust/grant.pem"));
+  json result;
+  for (const bool spawn : {false, true}) {
+    std::vector<std::unique_ptr<bench::Device>> devices;
+    for (const auto& id : stack.devices()) {
+      agent::AgentConfig config{.device = id,
+                                .certificate_pem = read_text(stack.path("pki/devices/" + id + ".crt")),
+                                .capacity = {.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30},
+                                .grants = *grants,
+                                .resources = [] { return Resources{0.1, 1 << 29, 1 << 29, 1000}; },
+                                .wall_ms = [spawn] { return to_ms(std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())) + (spawn ? 1 : 0); }};
+      auto mqtt = stack.mqtt("devices", "devices/" + id, id);
+      mqtt.window = 200;
+      devices.push_back(std::make_unique<bench::Device>(config, mqtt, spawn, stack.path("sim/" + id)));
+    }
+    const json job{{"command", {"/bin/true"}}, {"limits", {{"time_s", 10}}}};
+    (void)measure_latency(stack, 50, job);  // until all devices are enrolled and the statements are prepared
+    if (spawn) {
+      const auto real = measure_throughput(stack, devices, std::max(200, jobs / 10), 400, job);
+      row("jobs that start a process", real.jobs_per_s, "jobs/s");
+      result["process_jobs_per_s"] = real.jobs_per_s;
+      continue;
+    }
+    const auto idle = measure_latency(stack, singles, job);
+    const auto all = measure_throughput(stack, devices, jobs, 4000, job);
+    result["jobs_per_s"] = all.jobs_per_s;
+    result["jobs_failed"] = all.failed;
+    result["latency_p50_ms"] = bench::percentile(idle, 0.5);
+    result["latency_p99_ms"] = bench::percentile(idle, 0.99);
+    result["messages_per_job"] = all.messages_per_job;
+    result["cpu_us_per_job"] = all.cpu_us_per_job;
+    row("jobs settled", all.jobs_per_s, "jobs/s");
+    row("idle latency p50", result["latency_p50_ms"], "ms");
+    row("idle latency p99", result["latency_p99_ms"], "ms");
+    row("messages per job", all.messages_per_job, "");
+    for (const auto& [name, cpu] : all.cpu_us_per_job) row(("  cpu per job: " + name).c_str(), cpu, "us");
+  }
+  return result;
+}
+
+}  // namespace
+
+// dispatch jobs DIR JOBS SINGLES | dispatch ring DIR JOBS SINGLES; prints a table and, last, one JSON object
+int main(int argc, char** argv) {
+  if (argc != 5) {
+    std::cerr << "usage: bench-dispatch jobs|ring STACK_DIR JOBS SINGLES (see scripts/bench)\n";
+    return 2;
+  }
+  log::setup("bench", "text", "error");
+  const bench::Stack stack(argv[2]);
+  const int jobs = std::atoi(argv[3]);
+  const int singles = std::atoi(argv[4]);
+  json result;
+  if (std::string(argv[1]) == "jobs") {
+    result = measure_jobs(stack, jobs, singles);
+  } else {
+    const auto ring = measure_ring(stack, jobs, singles, 300);
+    result = {{"ring_jobs_per_s", ring.jobs_per_s}, {"ring_p50_ms", ring.p50_ms}, {"ring_p99_ms", ring.p99_ms}, {"broker_round_trip_p50_ms", ring.round_trip_p50_ms}, {"hops", hops}};
+    row("ring of 6 hops", ring.jobs_per_s, "jobs/s");
+    row("ring p50", ring.p50_ms, "ms");
+    row("broker round trip p50", ring.round_trip_p50_ms, "ms");
+  }
+  std::fflush(stdout);
+  std::cout << result.dump() << "\n";
+  return 0;
+}

@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# Who may connect to the broker, and who may say and hear what: each line of a table is tried on a real broker.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+stack=$work/stack
+root=fieldwork/v1
+passed=0 failed=0
+trap '"$top/scripts/stack" down "$stack" >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+
+"$top/scripts/stack" up "$stack" --devices "edge-1 edge-2" --services "" --no-agents --fast-disk --ttl 300 >&2
+pki=$stack/pki
+port() { jq -r ".ports.$1" "$stack/stack.json"; }
+devices=$(port devices) services=$(port services) operators=$(port operators) websocket=$(port websocket)
+# A stranger: the same names, signed by CAs of its own.
+"$top/scripts/pki" "$work/other" --devices edge-1
+
+verdict() {  # RESULT WHAT
+  if [ "$1" = ok ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "not ok: $2" >&2; fi
+}
+
+# door LISTENER_PORT CERTIFICATE_WITHOUT_SUFFIX: what mosquitto_pub and _sub need
+door() { printf '%s\n' -V 5 -h localhost -p "$1" --cafile "$pki/service-ca.crt" --cert "$2.crt" --key "$2.key" --tls-version tlsv1.3; }
+
+# who NAME: the same, through the door that belongs to it
+who() {
+  case $1 in
+    edge-*) door "$devices" "$pki/devices/$1" ;;
+    operator) door "$operators" "$pki/operators/$1" ;;
+    operator-at-services) door "$services" "$pki/operators/operator" ;;
+    *) door "$services" "$pki/services/$1" ;;
+  esac
+}
+
+say() {  # WRITER TOPIC TEXT…
+  local args
+  mapfile -t args < <(who "$1")
+  timeout 10 mosquitto_pub "${args[@]}" -i "cli-w$RANDOM" -q 1 -t "$root/$2" "${@:3}" >/dev/null 2>&1 || true
+}
+
+# The last word to a reader: something that it may hear, from somebody who may say it.
+last_word() {
+  case $1 in
+    edge-*) echo "scheduler device/$1/down/ack" ;;
+    operator | alerting) echo "scheduler event/job/changed" ;;
+    transfer) echo "edge-1 device/edge-1/up/want" ;;
+    *) echo "edge-1 device/edge-1/up/heartbeat" ;;
+  esac
+}
+
+# try WRITER TOPIC READER yes|no [PAYLOAD ARGUMENT…]: does READER, who subscribes to everything, hear it?
+try() {
+  local writer=$1 topic=$2 reader=$3 expected=$4 args last_writer last_topic deadline=$((SECONDS + 10)) heard=no
+  read -r last_writer last_topic <<<"$(last_word "$reader")"
+  mapfile -t args < <(who "$reader")
+  : >"$work/heard"
+  timeout 15 stdbuf -oL mosquitto_sub "${args[@]}" -i cli-reader -d -q 1 -F 'heard %t %l' -t "$root/#" >"$work/heard" 2>&1 &
+  local pid=$!
+  until grep -q '^Subscribed' "$work/heard"; do
+    [ $SECONDS -lt $deadline ] || { verdict bad "$reader cannot subscribe: $(cat "$work/heard")"; return; }
+    sleep 0.01
+  done
+  if [ $# -gt 4 ]; then say "$writer" "$topic" "${@:5}"; else say "$writer" "$topic" -m said; fi
+  say "$last_writer" "$last_topic" -m last-word
+  until grep -q "^heard $root/$last_topic 9$" "$work/heard"; do
+    [ $SECONDS -lt $deadline ] || { verdict bad "$reader did not hear the last word on $last_topic"; return; }
+    sleep 0.01
+  done
+  kill $pid 2>/dev/null || true
+  wait $pid 2>/dev/null || true
+  grep '^heard' "$work/heard" | grep -v ' 9$' | grep -q "^heard $root/$topic " && heard=yes
+  [ $heard = "$expected" ] && verdict ok || verdict bad "$writer says $topic: $reader hears it: $heard, not $expected"
+}
+
+# connects yes|no WHAT ARGUMENT…
+connects() {
+  local expected=$1 what=$2 got=no
+  shift 2
+  timeout 10 mosquitto_pub "$@" -i "cli-c$RANDOM" -q 0 -t x -m x >/dev/null 2>&1 && got=yes
+  [ $got = "$expected" ] && verdict ok || verdict bad "$what connects: $got, not $expected"
+}
+
+# ws_connect PASSWORD: the reason code of the answer to an MQTT CONNECT over WebSockets (mask of zeros: plain bytes)
+ws_connect() {
+  local password=$1 body
+  body="\\x00\\x04MQTT\\x04\\xc2\\x00\\x3c\\x00\\x05cli-d\\x00\\x09dashboard\\x00\\x$(printf %02x ${#password})$password"
+  local length=$((10 + 7 + 11 + 2 + ${#password}))
+  exec 3<>"/dev/tcp/127.0.0.1/$websocket"
+  printf 'GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n' >&3
+  while read -r -t 5 line <&3 && [ "$line" != $'\r' ]; do :; done
+  # shellcheck disable=SC2059
+  printf "\\x82\\x$(printf %02x $((0x80 + length + 2)))\\0\\0\\0\\0\\x10\\x$(printf %02x "$length")$body" >&3
+  timeout 5 head -c 6 <&3 | od -An -tx1 | awk '{print $6}'
+  exec 3>&-
+}
+
+# writer                topic                                        reader     does it hear
+while read -r writer topic reader expected; do
+  [ -z "$writer" ] || try "$writer" "$topic" "$reader" "$expected"
+done <<'T'
+edge-1                device/edge-1/up/report                        scheduler        yes
+edge-1                device/edge-2/up/report                        scheduler        no
+edge-1                device/edge-1/up/report/more                   scheduler        no
+edge-1                state/device/edge-1                            scheduler        no
+edge-1                service/scheduler/submit/edge-1                scheduler        no
+edge-1                service/scheduler/authorised/security-policy   scheduler        no
+edge-1                device/edge-1/down/command                     edge-1           no
+edge-1                device/edge-2/down/command                     edge-2           no
+edge-1                device/edge-1/up/want                          transfer         yes
+edge-1                device/edge-1/up/want                          scheduler        no
+edge-1                device/edge-1/up/report                        registry         no
+edge-1                device/edge-1/up/log                           operator         yes
+edge-1                device/edge-1/up/report                        operator         no
+edge-1                device/edge-1/up/heartbeat                     alerting         no
+scheduler             device/edge-1/down/command                     edge-1           yes
+scheduler             device/edge-2/down/command                     edge-1           no
+scheduler             state/job/j-1                                  edge-1           no
+scheduler             reply/cli-reader/answer                        edge-1           no
+scheduler             state/job/j-1                                  operator         yes
+scheduler             state/job/j-1                                  alerting         yes
+scheduler             reply/cli-reader/answer                        operator         yes
+scheduler             reply/cli-other/answer                         operator         no
+scheduler             state/package/p                                operator         no
+scheduler             state/device/edge-1                            operator         no
+registry              state/device/edge-1                            operator         yes
+registry              state/device/edge-1                            scheduler        yes
+registry              state/job/j-1                                  operator         no
+registry              device/edge-1/down/command                     edge-1           no
+registry              device/edge-1/down/enrolled                    edge-1           yes
+registry              service/scheduler/authorised/security-policy   scheduler        no
+security-policy       service/scheduler/authorised/security-policy   scheduler        yes
+security-policy       device/edge-1/down/command                     edge-1           no
+alerting              device/edge-1/down/command                     edge-1           no
+alerting              state/job/j-1                                  operator         no
+transfer              device/edge-1/down/frame                       edge-1           yes
+operator              service/scheduler/submit/operator              scheduler        yes
+operator              service/scheduler/submit/somebody              scheduler        no
+operator              service/scheduler/authorised/security-policy   scheduler        no
+operator              state/job/j-1                                  operator         no
+operator              device/edge-1/down/command                     edge-1           no
+operator              reply/cli-reader/answer                        operator         no
+operator-at-services  state/job/j-1                                  operator         no
+operator-at-services  service/scheduler/submit/operator              scheduler        no
+T
+
+head -c 1000000 /dev/zero >"$work/large"
+head -c 3000000 /dev/zero >"$work/too-large"
+try edge-1 device/edge-1/up/frame transfer yes -f "$work/large"
+try edge-1 device/edge-1/up/frame transfer no -f "$work/too-large"
+
+mapfile -t edge < <(who edge-1)
+mapfile -t operator < <(who operator)
+mapfile -t scheduler < <(who scheduler)
+connects yes "a device" "${edge[@]}"
+connects yes "an operator" "${operator[@]}"
+connects yes "a service" "${scheduler[@]}"
+connects no "a device at the services' door" "${edge[@]}" -p "$services"
+connects no "a device at the operators' door" "${edge[@]}" -p "$operators"
+connects no "a service at the devices' door" "${scheduler[@]}" -p "$devices"
+connects no "an operator at the devices' door" "${operator[@]}" -p "$devices"
+connects no "a device of another CA" "${edge[@]}" --cert "$work/other/devices/edge-1.crt" --key "$work/other/devices/edge-1.key"
+connects no "a service of another CA" "${scheduler[@]}" --cert "$work/other/services/scheduler.crt" --key "$work/other/services/scheduler.key"
+connects no "the broker's own certificate as a client" "${scheduler[@]}" --cert "$pki/broker.crt" --key "$pki/broker.key"
+connects no "no certificate" -V 5 -h localhost -p "$devices" --cafile "$pki/service-ca.crt"
+connects no "TLS 1.2" "${edge[@]}" --tls-version tlsv1.2
+connects no "no TLS" -V 5 -h localhost -p "$devices"
+connects no "a broker that another CA vouches for" "${edge[@]}" --cafile "$work/other/service-ca.crt"
+connects no "a password at the operators' door" -V 5 -h localhost -p "$operators" --cafile "$pki/service-ca.crt" -u dashboard -P "$(cat "$pki/dashboard.password")"
+
+[ "$(ws_connect "$(cat "$pki/dashboard.password")")" = 00 ] && verdict ok || verdict bad "a dashboard cannot connect"
+[ "$(ws_connect wrong)" = 05 ] && verdict ok || verdict bad "a dashboard with a wrong password is not refused"
+
+"$top/scripts/pki" "$pki" revoke edge-2
+kill -HUP "$(cat "$stack/run/mosquitto.pid")"
+mapfile -t revoked < <(who edge-2)
+deadline=$((SECONDS + 10))
+while timeout 10 mosquitto_pub "${revoked[@]}" -t x -m x 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.05; done
+connects no "a revoked device" "${revoked[@]}"
+connects yes "a device beside a revoked one" "${edge[@]}"
+
+echo "broker_acl_test: $passed passed, $failed failed" >&2
+[ $failed -eq 0 ]

@@ -1,0 +1,268 @@
+// links: alerting_shell PkgConfig::HTTPLIB GTest::gtest_main
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include <condition_variable>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "alerting/core/alerting.hpp"
+#include "alerting/shell/rows.hpp"
+#include "alerting/shell/service.hpp"
+#include "codec/device.hpp"
+#include "runtime/engine.hpp"
+#include "store/memory.hpp"
+
+namespace fieldwork::alerting {
+namespace {
+
+constexpr Time t0{seconds{1'000'000}};
+Time at(int s) { return t0 + seconds{s}; }
+const DeviceId edge{"edge-1"};
+const JobId job{"j1"};
+
+Limits quiet() {
+  Limits limits;
+  limits.notify = false;
+  return limits;
+}
+
+template <class T>
+std::vector<T> all(const Effects& effects) {
+  std::vector<T> out;
+  for (const auto& effect : effects) {
+    if (const auto* one = std::get_if<T>(&effect)) out.push_back(*one);
+  }
+  return out;
+}
+
+TEST(Alerting, FiresAndResolves) {
+  struct Step {
+    Input input;
+    const char* alert;
+    const char* state;  // firing, resolved, or empty: not there
+    std::size_t said;
+  };
+  const TransferId transfer{std::string(32, 'a')};
+  const Step steps[] = {
+      {DeviceSeen{edge, DeviceState::ready, 0.9, ""}, "device_lost.edge-1", "", 0},
+      {DeviceSeen{edge, DeviceState::lost, 0, "silent"}, "device_lost.edge-1", "firing", 1},
+      {DeviceSeen{edge, DeviceState::lost, 0, "silent"}, "device_lost.edge-1", "firing", 0},
+      {DeviceSeen{edge, DeviceState::ready, 1, ""}, "device_lost.edge-1", "resolved", 1},
+      {DeviceSeen{edge, DeviceState::ready, 0.70, ""}, "device_health.edge-1", "", 0},
+      {DeviceSeen{edge, DeviceState::ready, 0.69, ""}, "device_health.edge-1", "firing", 1},
+      {DeviceSeen{edge, DeviceState::ready, 0.68, ""}, "device_health.edge-1", "firing", 0},
+      {DeviceSeen{edge, DeviceState::ready, 0.5, ""}, "device_health.edge-1", "firing", 1},  // the value moved
+      {DeviceSeen{edge, DeviceState::suspect, 0.9, ""}, "device_health.edge-1", "firing", 0},
+      {DeviceSeen{edge, DeviceState::ready, 0.74, ""}, "device_health.edge-1", "firing", 0},
+      {DeviceSeen{edge, DeviceState::ready, 0.75, ""}, "device_health.edge-1", "resolved", 1},
+      {JobSeen{job, JobState::running, "", at(0)}, "job_failed.j1", "", 0},
+      {JobSeen{job, JobState::failed, "exit code 1", at(0)}, "job_failed.j1", "firing", 1},
+      {JobSeen{job, JobState::queued, "", at(0)}, "job_failed.j1", "resolved", 1},
+      {JobSeen{JobId{"old"}, JobState::failed, "", t0 - std::chrono::hours(25)}, "job_failed.old", "", 0},
+      {TransferSeen{transfer, true, "no space", at(0)}, nullptr, "firing", 1},
+      {TransferSeen{transfer, false, "", at(0)}, nullptr, "resolved", 1},
+  };
+  Alerting alerting(quiet(), {});
+  int index = 0;
+  for (const auto& step : steps) {
+    const auto effects = alerting.step(step.input, at(1));
+    const auto id = step.alert != nullptr ? std::string(step.alert) : alert_id("transfer_failed", transfer.value);
+    const auto* alert = alerting.find(id);
+    EXPECT_EQ(alert == nullptr ? "" : alert->firing ? "firing" : "resolved", std::string(step.state)) << index;
+    EXPECT_EQ(all<PublishAlert>(effects).size(), step.said) << index;
+    EXPECT_EQ(all<SaveAlert>(effects).size(), step.said) << index;
+    ++index;
+  }
+}
+
+TEST(Alerting, NamesStayIds) {
+  EXPECT_EQ(alert_id("job_failed", "j1"), "job_failed.j1");
+  EXPECT_TRUE(is_id(alert_id("transfer_failed", std::string(64, 'x'))));
+}
+
+TEST(Alerting, RemovesWhatIsLongResolvedAndForgetsFailures) {
+  Alerting alerting(quiet(), {});
+  (void)alerting.step(JobSeen{job, JobState::failed, "", t0}, t0);
+  EXPECT_TRUE(alerting.step(TimePassed{}, at(86'399)).empty());
+  EXPECT_EQ(all<PublishAlert>(alerting.step(TimePassed{}, at(86'400))).size(), 1u);
+  EXPECT_TRUE(alerting.step(JobSeen{job, JobState::failed, "", t0}, at(86'401)).empty());  // said again, still old
+  const auto effects = alerting.step(TimePassed{}, at(86'400 + 3600));
+  EXPECT_EQ(effects, (Effects{RemoveAlert{"job_failed.j1"}, RetractAlert{"job_failed.j1"}}));
+  EXPECT_EQ(alerting.size(), 0u);
+}
+
+TEST(Alerting, IsBounded) {
+  auto limits = quiet();
+  limits.alerts_max = 2;
+  Alerting alerting(limits, {});
+  (void)alerting.step(JobSeen{JobId{"a"}, JobState::failed, "", t0}, at(0));
+  (void)alerting.step(JobSeen{JobId{"b"}, JobState::failed, "", t0}, at(0));
+  EXPECT_EQ(alerting.step(JobSeen{JobId{"c"}, JobState::failed, "", t0}, at(0)), (Effects{CountDropped{"alert"}}));
+  (void)alerting.step(JobSeen{JobId{"a"}, JobState::succeeded, "", t0}, at(1));
+  EXPECT_EQ(all<RetractAlert>(alerting.step(JobSeen{JobId{"c"}, JobState::failed, "", t0}, at(2))).size(), 1u);
+  EXPECT_EQ(alerting.size(), 2u);
+}
+
+TEST(Notifications, GoOneByOneUntilTaken) {
+  Alerting alerting(Limits{}, {});
+  auto effects = alerting.step(DeviceSeen{edge, DeviceState::lost, 0, ""}, at(0));
+  ASSERT_EQ(all<SendNotification>(effects).size(), 1u);
+  EXPECT_EQ(all<SaveNotification>(effects).size(), 1u);
+  effects = alerting.step(DeviceSeen{edge, DeviceState::ready, 1, ""}, at(0));
+  EXPECT_TRUE(all<SendNotification>(effects).empty());  // the first is still on its way
+  // Waits 1, 2, 4, ... 60, 60.
+  int now = 0;
+  for (const int wait : {1, 2, 4, 8, 16, 32, 60, 60}) {
+    (void)alerting.step(NotificationFailed{1}, at(now));
+    EXPECT_TRUE(all<SendNotification>(alerting.step(TimePassed{}, at(now + wait) - milliseconds{1})).empty()) << wait;
+    now += wait;
+    EXPECT_EQ(all<SendNotification>(alerting.step(TimePassed{}, at(now))).size(), 1u) << wait;
+  }
+  EXPECT_TRUE(alerting.step(NotificationDelivered{7}, at(now)).empty());
+  effects = alerting.step(NotificationDelivered{1}, at(now));
+  EXPECT_EQ(all<RemoveNotification>(effects), (std::vector{RemoveNotification{1}}));
+  ASSERT_EQ(all<SendNotification>(effects).size(), 1u);
+  EXPECT_FALSE(all<SendNotification>(effects)[0].notification.alert.firing);
+}
+
+TEST(Notifications, SurviveARestartAndAreBounded) {
+  Limits limits;
+  limits.notifications_max = 2;
+  Alerting before(limits, {});
+  Saved saved;
+  for (const char* id : {"a", "b", "c"}) {
+    const auto effects = before.step(JobSeen{JobId{id}, JobState::failed, "", t0}, at(0));
+    for (const auto& one : all<SaveNotification>(effects)) {
+      auto read = notification_from_row(to_row(one.notification));
+      ASSERT_TRUE(read.ok());
+      EXPECT_EQ(*read, one.notification);
+      saved.notifications.insert(saved.notifications.begin(), *read);
+    }
+    for (const auto& one : all<RemoveNotification>(effects)) {
+      std::erase_if(saved.notifications, [&](const auto& n) { return n.number == one.number; });
+    }
+  }
+  EXPECT_EQ(before.waiting(), 2u);
+  EXPECT_EQ(saved.notifications.size(), 2u);
+  Alerting after(limits, saved);
+  const auto sent = all<SendNotification>(after.step(TimePassed{}, at(9)));
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].notification.number, 2);
+  const auto next = after.step(JobSeen{JobId{"d"}, JobState::failed, "", t0}, at(9));
+  EXPECT_EQ(all<SaveNotification>(next)[0].notification.number, 4);
+}
+
+struct Bus : bus::Bus {
+  std::vector<bus::Message> said;
+  void publish(bus::Message message) override { said.push_back(std::move(message)); }
+};
+
+struct Stack {
+  Bus bus;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::vector<runtime::Input> posted;
+  AlertingService service;
+  runtime::Engine engine;
+  Stack(store::MemoryStore& store, const std::string& url)
+      : service("fieldwork/v1", Limits{}, WebhookConfig{url, 2},
+                [this](runtime::Task task) {
+                  std::lock_guard lock(mutex);
+                  posted.push_back(std::move(task));
+                  wake.notify_all();
+                }),
+        engine(service, store, bus) {
+    EXPECT_TRUE(engine.load(t0).ok());
+    EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
+  }
+  void say(const std::string& topic, const std::string& payload, int s) {
+    EXPECT_TRUE(engine.run({bus::Message{.topic = "fieldwork/v1/" + topic, .payload = payload}}, at(s)).ok());
+  }
+  void run_posted(int s) {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(wake.wait_for(lock, seconds{30}, [&] { return !posted.empty(); }));
+    auto batch = std::move(posted);
+    posted.clear();
+    lock.unlock();
+    EXPECT_TRUE(engine.run(batch, at(s)).ok());
+  }
+};
+
+std::string lost_device() {
+  Device device;
+  device.id = edge;
+  device.state = DeviceState::lost;
+  device.reason = "silent for 45 s";
+  return codec::dump(codec::encode(device));
+}
+
+TEST(AlertingShell, RepeatsToTheWebhookUntilItTakes) {
+  httplib::Server server;
+  std::vector<std::string> bodies;
+  server.Post("/hook", [&](const httplib::Request& request, httplib::Response& response) {
+    bodies.push_back(request.body);
+    response.status = bodies.size() == 1 ? 500 : 204;
+  });
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread thread([&] { server.listen_after_bind(); });
+  store::MemoryStore store;
+  {
+    Stack stack(store, "http://127.0.0.1:" + std::to_string(port) + "/hook");
+    stack.say("state/device/edge-1", lost_device(), 0);
+    EXPECT_EQ(stack.bus.said.back().topic, "fieldwork/v1/state/alert/device_lost.edge-1");
+    EXPECT_TRUE(stack.bus.said.back().retain);
+    stack.run_posted(0);  // 500
+    EXPECT_EQ(stack.service.core().waiting(), 1u);
+    EXPECT_TRUE(stack.engine.run({}, at(1)).ok());
+    stack.run_posted(1);  // 204
+    EXPECT_EQ(stack.service.core().waiting(), 0u);
+  }
+  server.stop();
+  thread.join();
+  ASSERT_EQ(bodies.size(), 2u);
+  EXPECT_EQ(bodies[0], bodies[1]);
+  const auto body = nlohmann::json::parse(bodies[0]);
+  EXPECT_EQ(body["state"], "firing");
+  EXPECT_EQ(body["reason"], "silent for 45 s");
+  EXPECT_EQ(body.size(), 7u);
+  Stack again(store, "");  // the alert is said again, the notification is not there any more
+  EXPECT_EQ(again.service.core().waiting(), 0u);
+  ASSERT_EQ(again.bus.said.size(), 1u);
+}
+
+TEST(AlertingShell, TakesBulkJobsFromEvents) {
+  store::MemoryStore store;
+  Stack stack(store, "");
+  stack.say("event/job/changed",
+            R"({"v":1,"items":[{"job":"a","state":"failed","reason":"x"},{"job":"b","state":"running","reason":""}]})",
+            1);
+  EXPECT_EQ(stack.service.core().size(), 1u);
+  stack.say("state/job/a", R"({"v":1,"job":"a","state":"succeeded","changed_ms":1,"new_field":1})", 2);
+  EXPECT_FALSE(stack.service.core().find("job_failed.a")->firing);
+}
+
+TEST(AlertingShell, BadInputChangesNothing) {
+  store::MemoryStore store;
+  Stack stack(store, "");
+  const auto commits = store.commits();
+  stack.say("state/device/edge-2", lost_device(), 1);  // another identity
+  for (const char* topic : {"state/device/a", "state/job/a", "state/transfer/a", "event/job/changed"}) {
+    for (const std::string& bad :
+         {std::string("{"), std::string("[]"), std::string(R"({"v":2,"job":"a","state":"failed","changed_ms":1})"),
+          std::string(R"({"v":1,"job":"b","transfer":"b","state":"failed","changed_ms":1})"),
+          std::string(R"({"v":1,"job":"a","transfer":"a","state":"odd","changed_ms":1})"),
+          std::string(R"({"v":1,"items":[{"job":"a","state":"failed"},{"job":"b","state":7}]})"),
+          std::string(99, '[')}) {
+      stack.say(topic, bad, 1);
+    }
+  }
+  EXPECT_EQ(store.commits(), commits);
+  EXPECT_EQ(stack.service.core().size(), 0u);
+  for (const char* url : {"ftp://x", "http://", "http:///x", "http://a b", "x"})
+    EXPECT_FALSE(check_webhook(url).ok()) << url;
+  for (const char* url : {"http://x", "https://x:1/y?z=1"}) EXPECT_TRUE(check_webhook(url).ok()) << url;
+}
+
+}  // namespace
+}  // namespace fieldwork::alerting

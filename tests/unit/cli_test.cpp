@@ -1,0 +1,400 @@
+// links: cli_lib GTest::gtest_main
+// The command line's pure parts, and its commands against a real broker (mosquitto on a free port) with a stand-in for
+// the services in a process of its own.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "commands/commands.hpp"
+#include "crypto/bytes.hpp"
+#include "crypto/digest.hpp"
+#include "files.hpp"
+#include "follow.hpp"
+#include "output.hpp"
+#include "reach.hpp"
+#include "results.hpp"
+#include "testing/stand_in.hpp"
+#include "view.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+TEST(CliOutput, TableAlignsByCharactersAndDefusesControls) {
+  Table table({"NAME", "STATE"});
+  table.add({"größe", "ok"});
+  table.add({"a\x1b[31m", "x\n"});
+  EXPECT_EQ(table.text(),
+            "NAME    STATE\n"
+            "größe   ok\n"
+            "a?[31m  x?\n");
+}
+
+TEST(CliOutput, HumanNumbers) {
+  EXPECT_EQ(human_bytes(0), "0 B");
+  EXPECT_EQ(human_bytes(1023), "1023 B");
+  EXPECT_EQ(human_bytes(1536), "1.5 KiB");
+  EXPECT_EQ(human_bytes(std::int64_t{5} << 30), "5.0 GiB");
+  EXPECT_EQ(human_duration(std::chrono::seconds(59)), "59s");
+  EXPECT_EQ(human_duration(std::chrono::seconds(200)), "3m 20s");
+  EXPECT_EQ(human_duration(std::chrono::seconds(90'000)), "1d 1h");
+  EXPECT_EQ(human_age(0, 5000), "-");
+  EXPECT_EQ(human_age(1000, 5000), "4s");
+  EXPECT_EQ(human_time(0), "1970-01-01 00:00:00Z");
+}
+
+TEST(CliOutput, ProgressLine) {
+  EXPECT_EQ(progress_line("sending", 0, 1000), "sending  [--------------------]    0 %  0 B of 1000 B");
+  EXPECT_EQ(progress_line("sending", 400, 1000), "sending  [########------------]   40 %  400 B of 1000 B");
+  EXPECT_EQ(progress_line("sending", 2000, 1000), "sending  [####################]  100 %  1000 B of 1000 B");
+  EXPECT_EQ(progress_line("sending", 0, 0), "sending  [####################]  100 %  0 B of 0 B");
+}
+
+TEST(CliOutput, ProgressOffTerminalSaysEachTenthOnce) {
+  testing::internal::CaptureStderr();
+  {
+    Progress progress(false);
+    for (int done = 0; done <= 100; ++done) progress.show("p", done, 100);
+  }
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 11);
+}
+
+TEST(CliExit, OfErrorsAndStates) {
+  EXPECT_EQ(exit_of(Error{Code::invalid, ""}), Exit::failed);
+  EXPECT_EQ(exit_of(Error{Code::unknown, ""}), Exit::failed);
+  EXPECT_EQ(exit_of(Error{Code::conflict, ""}), Exit::failed);
+  EXPECT_EQ(exit_of(Error{Code::denied, ""}), Exit::denied);
+  EXPECT_EQ(exit_of(Error{Code::unavailable, ""}), Exit::unreachable);
+  EXPECT_EQ(exit_of(JobState::succeeded), Exit::ok);
+  EXPECT_EQ(exit_of(JobState::queued), Exit::ok);
+  EXPECT_EQ(exit_of(JobState::failed), Exit::failed);
+  EXPECT_EQ(exit_of(JobState::cancelled), Exit::failed);
+  EXPECT_EQ(exit_of(JobState::expired), Exit::failed);
+  EXPECT_EQ(exit_of(JobState::denied), Exit::denied);
+}
+
+TEST(CliReach, Endpoints) {
+  EXPECT_EQ(endpoint("ssl://localhost:8885")->host, "localhost");
+  EXPECT_EQ(endpoint("tcp://[::1]:1883")->host, "::1");
+  EXPECT_EQ(endpoint("tcp://[::1]:1883")->port, "1883");
+  for (const auto* bad : {"localhost:1", "ssl://localhost", "ssl://:1", "ssl://h:", "ssl://h:x"})
+    EXPECT_FALSE(endpoint(bad)) << bad;
+}
+
+TEST(CliResults, PathsStayInside) {
+  for (const auto* good : {"a", "a/b", "..a/b", "a.."}) EXPECT_TRUE(stays_inside(good)) << good;
+  for (const auto* bad : {"", "/a", "..", "../a", "a/../../b", "a/..", "a/"}) EXPECT_FALSE(stays_inside(bad)) << bad;
+}
+
+TEST(CliFollow, SaysWhatIsNewOnce) {
+  Follow follow("j-1", "sha256:p");
+  EXPECT_EQ(follow.job(job_state_json("assigned", "assigned")),
+            (std::vector<std::string>{"d-1: execution 0 assigned", "job j-1 is assigned"}));
+  EXPECT_TRUE(follow.job(job_state_json("assigned", "assigned")).empty());
+  EXPECT_TRUE(follow.job(Json{{"job", "other"}, {"state", "failed"}}).empty());
+  EXPECT_TRUE(follow.job(Json::array()).empty());
+  EXPECT_FALSE(follow.finished());
+  EXPECT_EQ(follow.job(job_state_json("failed", "failed", "exit code 3")),
+            (std::vector<std::string>{"d-1: execution 0 failed", "job j-1 is failed: exit code 3"}));
+  EXPECT_TRUE(follow.finished());
+}
+
+TEST(CliFollow, TransfersOfThisPackageToItsDevices) {
+  Follow follow("j-1", "sha256:p");
+  const Json sending{
+      {"digest", "sha256:p"}, {"device", "d-1"}, {"state", "sending"}, {"encoded_bytes", 10}, {"acked_bytes", 4}};
+  auto complete = sending;
+  complete["state"] = "complete";
+  EXPECT_FALSE(follow.transfer(sending));  // d-1 is not known as the job's
+  follow.job(job_state_json("assigned", "assigned"));
+  EXPECT_FALSE(follow.transfer(complete));  // of long ago
+  EXPECT_EQ(follow.transfer(sending), (Follow::Sending{"d-1", 4, 10, false}));
+  EXPECT_EQ(follow.transfer(complete), (Follow::Sending{"d-1", 10, 10, true}));
+  EXPECT_FALSE(follow.transfer(complete));
+  auto other = sending;
+  other["digest"] = "sha256:q";
+  EXPECT_FALSE(follow.transfer(other));
+}
+
+TEST(CliFollow, LogLines) {
+  const Follow follow("j-1", "");
+  EXPECT_EQ(follow.log("d-1", {{JobId("j-1"), 0, 1}, "stdout", "a\nb\n", 0}), "d-1 | a\nd-1 | b");
+  EXPECT_EQ(follow.log("d-1", {{JobId("j-1"), 0, 1}, "stdout", "a", 2}), "d-1 | … 2 lines dropped\nd-1 | a");
+  EXPECT_EQ(follow.log("d-1", {{JobId("j-2"), 0, 1}, "stdout", "a", 0}), std::nullopt);
+}
+
+TEST(CliView, Jobs) {
+  EXPECT_EQ(job_table(Json::array({job_state_json("running", "running")}), 61'000),
+            "JOB  NAME     STATE    DEVICE  AGE    REASON\n"
+            "j-1  anomaly  running  d-1     1m 0s\n");
+  EXPECT_EQ(job_table(Json::array({Json{{"job", 7}}}), 0),
+            "JOB  NAME  STATE  DEVICE  AGE  REASON\n     -     -      -       -\n");
+  const auto text = job_text(job_state_json("running", "running"), 61'000);
+  EXPECT_NE(text.find("submitted    1970-01-01 00:00:01Z (1m 0s ago)\n"), std::string::npos) << text;
+  EXPECT_NE(
+      text.find(
+          "\nEXECUTION  DEVICE  ATTEMPT  FENCE  STATE    EXIT  ELAPSED  REASON\n0          d-1     1        1      "
+          "running  -     -\n"),
+      std::string::npos)
+      << text;
+}
+
+TEST(CliView, Explain) {
+  const Json answer{
+      {"job", "j-1"},
+      {"state", "running"},
+      {"executions",
+       {{{"execution", 0},
+         {"state", "running"},
+         {"chosen", "d-1"},
+         {"candidates", {{{"device", "d-1"}, {"score", 0.75}, {"components", {{"fit", 0.5}, {"health", 1}}}}}},
+         {"filtered", {{{"device", "d-2"}, {"requirement", "labels.zone"}, {"reason", "is b, not a"}}}}}}}};
+  EXPECT_EQ(explain_text(answer),
+            "job j-1 is running\n"
+            "\n"
+            "execution 0 is running: d-1 was chosen\n"
+            "   CANDIDATE  SCORE  fit    health\n"
+            "*  d-1        0.750  0.500  1.000\n"
+            "   NOT POSSIBLE  REQUIREMENT  REASON\n"
+            "   d-2           labels.zone  is b, not a\n");
+}
+
+TEST(CliView, PackageNames) {
+  const Json package{{"digest", "sha256:x"}, {"name", "a"}, {"version", "1"}};
+  EXPECT_TRUE(is_named(package, "sha256:x"));
+  EXPECT_TRUE(is_named(package, "a@1"));
+  EXPECT_FALSE(is_named(package, "a"));
+}
+
+// --- against a broker ---------------------------------------------------------------------------------------------
+
+int free_port() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  bind(fd, reinterpret_cast<sockaddr*>(&address), length);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+class CliCommands : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    place = fs::temp_directory_path() / ("fieldwork-cli-test-" + std::to_string(getpid()));
+    fs::create_directories(place);
+    port = free_port();
+    write("broker.conf", "listener " + std::to_string(port) +
+                             " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nlog_type none\n");
+    const auto run_openssl =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=transfer -keyout " +
+        (place / "transfer.key").string() + " -out " + (place / "transfer.pem").string() + " 2>/dev/null";
+    ready = std::system(run_openssl.c_str()) == 0;
+    const auto key = crypto::PrivateKey::generate();
+    write("release.key", key.to_pem());
+    write("release.pub", key.public_key().to_pem());
+    broker = child([] {
+      execl("/usr/sbin/mosquitto", "mosquitto", "-c", (place / "broker.conf").c_str(), nullptr);
+      execlp("mosquitto", "mosquitto", "-c", (place / "broker.conf").c_str(), nullptr);
+      _exit(1);
+    });
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!try_tcp(url(), std::chrono::seconds(1)).empty() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ready = ready && try_tcp(url(), std::chrono::seconds(1)).empty();
+    if (ready) services = child([] { StandIn(url(), place).run(); });
+  }
+  static void TearDownTestSuite() {
+    for (const auto pid : {services, broker}) {
+      if (pid > 0) kill(pid, SIGKILL), waitpid(pid, nullptr, 0);
+    }
+    fs::remove_all(place);
+  }
+
+  void SetUp() override {
+    if (!ready) GTEST_SKIP() << "needs mosquitto and openssl";
+    write("cli.toml",
+          "[broker]\nurl = \"" + url() + "\"\n[release]\nkey = \"" + (place / "release.key").string() + "\"\n");
+    options.config = (place / "cli.toml").string();
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+  }
+  void TearDown() override {
+    if (ready) out(), said();
+  }
+
+  // What was printed since it was last asked, or since the test began.
+  std::string out() {
+    return take(out_, [] { return testing::internal::GetCapturedStdout(); });
+  }
+  std::string said() {
+    return take(said_, [] { return testing::internal::GetCapturedStderr(); });
+  }
+  static std::string take(std::optional<std::string>& kept, const std::function<std::string()>& get) {
+    if (!kept) kept = get();
+    return *kept;
+  }
+
+  static std::string url() { return "tcp://127.0.0.1:" + std::to_string(port); }
+  static std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(place / name, std::ios::binary) << text;
+    return (place / name).string();
+  }
+  template <class Body>
+  static pid_t child(Body body) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      body();
+    }
+    return pid;
+  }
+  static RunArguments job(const std::string& command) {
+    return {.file = write("job.json", R"({"command":[")" + command + R"("]})"), .wait = true};
+  }
+
+  static inline fs::path place;
+  static inline int port = 0;
+  static inline pid_t broker = 0;
+  static inline pid_t services = 0;
+  static inline bool ready = false;
+  Options options;
+  std::optional<std::string> out_;
+  std::optional<std::string> said_;
+};
+
+TEST_F(CliCommands, RequestsAreRepeatedAndAnswersShown) {
+  EXPECT_EQ(device_list(options), 0);
+  EXPECT_EQ(out().substr(0, 6), "DEVICE");
+  EXPECT_NE(out().find("\nd-1 "), std::string::npos);
+}
+
+TEST_F(CliCommands, AnErrorIsSaidWithItsField) {
+  EXPECT_EQ(device_show(options, "d-9"), 1);
+  EXPECT_EQ(said(), "fieldwork: /device: there is no such device\n");
+  EXPECT_EQ(out(), "");
+}
+
+TEST_F(CliCommands, NoAnswerTimesOut) {
+  options.timeout_s = 0.3;
+  EXPECT_EQ(job_cancel(options, "j-1"), 5);
+  EXPECT_NE(said().find("no answer from scheduler (cancel)"), std::string::npos);
+}
+
+TEST_F(CliCommands, NoBrokerNamesUrlOriginAndNextStep) {
+  options.sets = {"broker.url=tcp://127.0.0.1:1"};
+  EXPECT_EQ(device_list(options), 3);
+  EXPECT_EQ(
+      said(),
+      "fieldwork: cannot reach the broker at tcp://127.0.0.1:1 (broker.url from --set broker.url): Connection refused. "
+      "Is the stack up? Try scripts/quickstart, or fieldwork doctor\n");
+}
+
+TEST_F(CliCommands, BadSettingsAreUsage) {
+  options.sets = {"broker.nonsense=1"};
+  EXPECT_EQ(device_list(options), 2);
+  EXPECT_EQ(said(), "fieldwork: broker.nonsense (--set broker.nonsense): is not a setting of this program\n");
+}
+
+TEST_F(CliCommands, RunSubmits) {
+  auto arguments = job("ok");
+  arguments.wait = false;
+  arguments.package = "anomaly@1.0";
+  options.json = true;
+  EXPECT_EQ(run(options, arguments), 0);
+  const auto printed = Json::parse(out());
+  EXPECT_EQ(printed["job"], "j-ok");
+  EXPECT_EQ(printed["state"], "queued");
+  EXPECT_EQ(printed["reason"], "sha256:" + std::string(64, 'a'));
+}
+
+TEST_F(CliCommands, RunRefusesABadFileWithItsField) {
+  auto arguments = job("ok");
+  write("job.json", R"({"command":["a"],"limits":{"time_s":"soon"}})");
+  EXPECT_EQ(run(options, arguments), 2);
+  EXPECT_NE(said().find("job.json: /limits/time_s: must be a whole number"), std::string::npos) << said();
+}
+
+TEST_F(CliCommands, RunSaysWhatTheSchedulerRefused) {
+  EXPECT_EQ(run(options, job("invalid")), 1);
+  EXPECT_NE(said().find("job.json: /requirements: no device can do this"), std::string::npos) << said();
+}
+
+TEST_F(CliCommands, RunDenied) {
+  auto arguments = job("deny");
+  arguments.wait = false;
+  EXPECT_EQ(run(options, arguments), 4);
+  EXPECT_EQ(out(), "j-deny denied\n");
+}
+
+TEST_F(CliCommands, RunWaitsAndWritesFiles) {
+  auto arguments = job("ok");
+  arguments.output_dir = (place / "outputs").string();
+  EXPECT_EQ(run(options, arguments), 1);  // the job succeeded, but one of its files is not there
+  EXPECT_EQ(out(), "hello\n");
+  EXPECT_EQ(*read_file(place / "outputs/out/result.json", 100), "{\"n\":1}");
+  EXPECT_FALSE(fs::exists(place / "evil"));
+  EXPECT_NE(said().find("d-1: execution 0 running\n"), std::string::npos) << said();
+  EXPECT_NE(said().find("leads outside"), std::string::npos) << said();
+}
+
+TEST_F(CliCommands, RunWaitPrintsTheFailedJobAsJson) {
+  options.json = true;
+  EXPECT_EQ(run(options, job("fail")), 1);
+  EXPECT_EQ(Json::parse(out())["executions"][0]["result"]["exit_code"], 3);
+}
+
+TEST_F(CliCommands, RunWaitEndsAtItsTimeout) {
+  options.timeout_s = 0.5;
+  EXPECT_EQ(run(options, job("for-ever")), 5);
+  EXPECT_NE(said().find("the job goes on"), std::string::npos);
+}
+
+TEST_F(CliCommands, CtrlCEndsTheWaitNotTheJob) {
+  EXPECT_EQ(run(options, job("interrupt")), 130);
+  EXPECT_NE(said().find("interrupted; the job goes on. See it with: fieldwork job show j-interrupt"),
+            std::string::npos);
+}
+
+TEST_F(CliCommands, PushArrivesThoughFramesAreLost) {
+  fs::create_directories(place / "content");
+  write("content/noise", crypto::random_bytes(700'000));
+  options.json = true;
+  EXPECT_EQ(package_push(options, {(place / "content").string(), "noise", "1"}), 0);
+  const auto printed = Json::parse(out());
+  EXPECT_EQ(printed["state"], "stored");
+  EXPECT_GT(printed["bytes_sent"].get<std::int64_t>(), 700'000);
+  EXPECT_EQ(*crypto::digest_of_file(place / "stored"), printed["digest"]);
+}
+
+TEST_F(CliCommands, PushAgainSendsNothing) {
+  fs::create_directories(place / "content");
+  write("content/more", "x");
+  write("stored", "");
+  EXPECT_EQ(package_push(options, {(place / "content").string(), "noise", "1"}), 0);
+  EXPECT_NE(said().find("has this content already"), std::string::npos);
+  EXPECT_EQ(out().substr(0, 7), "sha256:");
+}
+
+TEST_F(CliCommands, DoctorSaysWhatIsMissing) {
+  options.timeout_s = 0.5;
+  EXPECT_EQ(doctor(options), 1);
+  EXPECT_NE(out().find("ok    service registry"), std::string::npos) << out();
+  EXPECT_NE(out().find("FAIL  service alerting"), std::string::npos) << out();
+  EXPECT_NE(out().find("ok    devices         1 of 1 online"), std::string::npos) << out();
+}
+
+}  // namespace
+}  // namespace fieldwork::cli

@@ -1,0 +1,172 @@
+// links: scheduler_core GTest::gtest_main
+// Where a job goes, and why not elsewhere.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "scheduler/core/placement.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+DeviceView view(const std::string& id) {
+  return {.device = {.id = DeviceId(id), .state = DeviceState::ready, .capacity = {4000, 4000, 4000}, .labels = {{"zone", "x"}}}};
+}
+
+Devices devices(const std::vector<DeviceView>& views) {
+  Devices out;
+  for (const auto& one : views) out.emplace(one.device.id, one);
+  return out;
+}
+
+Placement place_on(const JobSpec& job, const std::vector<DeviceView>& views, const Limits& limits = {}) {
+  return place(job, DeviceId(), DeviceId(), {}, devices(views), limits);
+}
+
+struct FilterCase {
+  const char* name;
+  JobSpec job;
+  std::function<void(DeviceView&)> change = [](DeviceView&) {};
+  std::string requirement;  // empty: fits
+  std::string reason;
+};
+
+TEST(Placement, EveryFilteredDeviceHasItsReason) {
+  const FilterCase cases[] = {
+      {.name = "fits", .job = {.requirements = {4000, 4000, 4000, {{"zone", "x"}}}}},
+      {.name = "enrolling", .change = [](auto& v) { v.device.state = DeviceState::enrolling; }, .requirement = "state", .reason = "is enrolling"},
+      {.name = "suspect", .change = [](auto& v) { v.device.state = DeviceState::suspect; }, .requirement = "state", .reason = "is suspect"},
+      {.name = "lost", .change = [](auto& v) { v.device.state = DeviceState::lost; }, .requirement = "state", .reason = "is lost"},
+      {.name = "refused", .change = [](auto& v) { v.device.state = DeviceState::refused; }, .requirement = "state", .reason = "is refused"},
+      {.name = "label missing", .job = {.requirements = {.labels = {{"arm", "1"}}}}, .requirement = "labels/arm",
+       .reason = "has no such label, wanted 1"},
+      {.name = "label other", .job = {.requirements = {.labels = {{"zone", "y"}}}}, .requirement = "labels/zone", .reason = "is x, wanted y"},
+      {.name = "target label", .job = {.targets = Labels{{"zone", "y"}}}, .requirement = "labels/zone", .reason = "is x, wanted y"},
+      {.name = "cpu", .job = {.requirements = {.cpu_millis = 1001}}, .change = [](auto& v) { v.cpu_millis_used = 3000; },
+       .requirement = "requirements/cpu_millis", .reason = "has 1000 free of 4000, wanted 1001"},
+      {.name = "memory", .job = {.requirements = {.memory_bytes = 4001}}, .requirement = "requirements/memory_bytes",
+       .reason = "has 4000 free of 4000, wanted 4001"},
+      {.name = "disk", .job = {.requirements = {.disk_bytes = 1}}, .change = [](auto& v) { v.disk_bytes_used = 4000; },
+       .requirement = "requirements/disk_bytes", .reason = "has 0 free of 4000, wanted 1"},
+      {.name = "attempts", .change = [](auto& v) { v.attempts = 256; }, .requirement = "attempts", .reason = "runs 256 already"},
+  };
+  for (const auto& c : cases) {
+    auto one = view("a");
+    c.change(one);
+    const auto placement = place_on(c.job, {one});
+    const bool fits = c.requirement.empty();
+    EXPECT_EQ(placement.chosen.has_value(), fits) << c.name;
+    EXPECT_EQ(placement.candidates_total, fits ? 1U : 0U) << c.name;
+    ASSERT_EQ(placement.filtered.size(), fits ? 0U : 1U) << c.name;
+    if (fits) continue;
+    EXPECT_EQ(placement.filtered[0].device, DeviceId("a")) << c.name;
+    EXPECT_EQ(placement.filtered[0].requirement, c.requirement) << c.name;
+    EXPECT_EQ(placement.filtered[0].reason, c.reason) << c.name;
+  }
+}
+
+TEST(Placement, TakenByAnotherReplica) {
+  const auto placement = place({}, DeviceId(), DeviceId(), {DeviceId("a")}, devices({view("a"), view("b")}), {});
+  EXPECT_EQ(placement.chosen, DeviceId("b"));
+  ASSERT_EQ(placement.filtered.size(), 1U);
+  EXPECT_EQ(placement.filtered[0].requirement, "replicas");
+}
+
+TEST(Placement, TargetIsTheOnlyCandidate) {
+  const auto there = devices({view("a"), view("b")});
+  EXPECT_EQ(place({}, DeviceId("b"), DeviceId(), {}, there, {}).chosen, DeviceId("b"));
+  EXPECT_EQ(place({}, DeviceId("b"), DeviceId(), {}, there, {}).candidates_total, 1U);
+  const auto unknown = place({}, DeviceId("c"), DeviceId(), {}, there, {});
+  EXPECT_FALSE(unknown.chosen);
+  ASSERT_EQ(unknown.filtered.size(), 1U);
+  EXPECT_EQ(unknown.filtered[0].requirement, "targets");
+  EXPECT_EQ(unknown.filtered[0].reason, "is not known");
+}
+
+struct ScoreCase {
+  const char* name;
+  JobSpec job;
+  std::function<void(DeviceView&)> change = [](DeviceView&) {};
+  double fit = 0.5, health = 1, link = 1, locality = 1, spread = 1;
+};
+
+TEST(Placement, ScoreComponents) {
+  const ScoreCase cases[] = {
+      {.name = "nothing asked"},
+      {.name = "one asked", .job = {.requirements = {.cpu_millis = 1000}}, .fit = 0.25},
+      {.name = "mean", .job = {.requirements = {.cpu_millis = 1000, .memory_bytes = 2000}}, .fit = 0.375},
+      {.name = "used counts", .job = {.requirements = {.cpu_millis = 1000}}, .change = [](auto& v) { v.cpu_millis_used = 2000; }, .fit = 0.75},
+      {.name = "full", .job = {.requirements = {4000, 4000, 4000, {}}}, .fit = 1},
+      {.name = "health", .change = [](auto& v) { v.device.health = 0.4; }, .health = 0.4},
+      {.name = "link", .change = [](auto& v) { v.device.link.round_trip_ms = 300; }, .link = 0.25},
+      {.name = "not here before", .job = {.package = "sha256:p"}, .locality = 0},
+      {.name = "here before", .job = {.package = "sha256:p"}, .change = [](auto& v) { v.packages = {"sha256:o", "sha256:p"}; }},
+      {.name = "spread", .change = [](auto& v) { v.attempts = 64; }, .spread = 0.75},
+  };
+  for (const auto& c : cases) {
+    auto one = view("a");
+    c.change(one);
+    const auto placement = place_on(c.job, {one});
+    ASSERT_EQ(placement.candidates.size(), 1U) << c.name;
+    const auto& got = placement.candidates[0];
+    EXPECT_DOUBLE_EQ(got.fit, c.fit) << c.name;
+    EXPECT_DOUBLE_EQ(got.health, c.health) << c.name;
+    EXPECT_DOUBLE_EQ(got.link, c.link) << c.name;
+    EXPECT_DOUBLE_EQ(got.locality, c.locality) << c.name;
+    EXPECT_DOUBLE_EQ(got.spread, c.spread) << c.name;
+    EXPECT_NEAR(got.score, 0.35 * c.fit + 0.25 * c.health + 0.15 * c.link + 0.15 * c.locality + 0.10 * c.spread, 1e-12) << c.name;
+  }
+}
+
+struct OrderCase {
+  const char* name;
+  JobSpec job;
+  std::function<void(DeviceView&)> better = [](DeviceView&) {};  // changes "z", which else comes last
+};
+
+TEST(Placement, BestFirst) {
+  const JobSpec some{.requirements = {.cpu_millis = 500}};
+  const OrderCase cases[] = {
+      {.name = "fullest first", .job = some, .better = [](auto& v) { v.cpu_millis_used = 2000; }},
+      {.name = "smallest that fits", .job = some, .better = [](auto& v) { v.device.capacity.cpu_millis = 500; }},
+      {.name = "package there", .job = {.package = "sha256:p"}, .better = [](auto& v) { v.packages = {"sha256:p"}; }},
+  };
+  for (const auto& c : cases) {
+    auto z = view("z");
+    EXPECT_EQ(place_on(c.job, {view("a"), z}).chosen, DeviceId("a")) << c.name << ": equal scores go by name";
+    c.better(z);
+    const auto placement = place_on(c.job, {view("a"), z});
+    EXPECT_EQ(placement.chosen, DeviceId("z")) << c.name;
+    ASSERT_EQ(placement.candidates.size(), 2U) << c.name;
+    EXPECT_GT(placement.candidates[0].score, placement.candidates[1].score) << c.name;
+  }
+}
+
+TEST(Placement, AvoidedOnlyWhenNoOtherFits) {
+  auto best = view("a");
+  auto worst = view("b");
+  worst.device.health = 0;
+  worst.device.link.round_trip_ms = 10'000;
+  worst.attempts = 200;
+  const JobSpec job{.package = "sha256:p"};
+  EXPECT_EQ(place(job, DeviceId(), DeviceId("a"), {}, devices({best, worst}), {}).chosen, DeviceId("b"));
+  EXPECT_EQ(place(job, DeviceId(), DeviceId("a"), {}, devices({best}), {}).chosen, DeviceId("a"));
+}
+
+TEST(Placement, ExplainsAtMostSoMany) {
+  std::vector<DeviceView> views;
+  for (int i = 0; i < 40; ++i) {
+    views.push_back(view("d" + std::to_string(i)));
+    if (i % 2 == 0) views.back().device.state = DeviceState::lost;
+    views.back().device.health = i == 39 ? 1.0 : 0.5;
+  }
+  const auto placement = place_on({}, views, {.explained_max = 4});
+  EXPECT_EQ(placement.chosen, DeviceId("d39")) << "the best is found however few are explained";
+  EXPECT_EQ(placement.candidates.size(), 4U);
+  EXPECT_EQ(placement.filtered.size(), 4U);
+  EXPECT_EQ(placement.candidates_total, 20U);
+  EXPECT_EQ(placement.filtered_total, 20U);
+}
+
+}  // namespace
+}  // namespace fieldwork::scheduler

@@ -1,0 +1,569 @@
+// links: security_policy_shell GTest::gtest_main
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "codec/device.hpp"
+#include "codec/job.hpp"
+#include "codec/policy.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/jws.hpp"
+#include "policy/policy.hpp"
+#include "runtime/engine.hpp"
+#include "security-policy/shell/rows.hpp"
+#include "security-policy/shell/rules.hpp"
+#include "security-policy/shell/service.hpp"
+#include "store/memory.hpp"
+
+namespace fieldwork::security_policy {
+namespace {
+
+namespace fs = std::filesystem;
+using policy::Miss;
+using policy::Packages;
+using policy::Rule;
+
+class TempDir {
+ public:
+  TempDir() {
+    std::string name = (fs::temp_directory_path() / "policy-test-XXXXXX").string();
+    if (mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  ~TempDir() { fs::remove_all(path_); }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+  const fs::path& path() const { return path_; }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ / name) << text; }
+  std::string read(const std::string& name) const {
+    std::ifstream in(path_ / name);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+ private:
+  fs::path path_;
+};
+
+// Certificates of two devices, edge-1 revoked in revoked.crl, nobody in empty.crl.
+class Pki {
+ public:
+  static const Pki& get() {
+    static const Pki one;
+    return one;
+  }
+  Pki() {
+    dir_.write("openssl.cnf", R"([ca]
+default_ca=d
+[d]
+database=index
+certificate=ca.crt
+private_key=ca.key
+default_md=sha256
+default_crl_days=30
+crlnumber=number
+new_certs_dir=.
+serial=serial
+policy=p
+default_days=30
+[p]
+commonName=supplied
+)");
+    dir_.write("make", R"sh(set -e
+cd "$(dirname "$0")"
+: > index; echo 01 > number; echo 1000 > serial
+new() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key -subj /CN=$1 "${@:2}"; }
+new ca -x509 -days 30 -out ca.crt
+new stranger -x509 -days 30 -out stranger.crt
+for d in edge-1 edge-2; do new $d -out $d.csr; openssl ca -batch -notext -config openssl.cnf -in $d.csr -out $d.crt; done
+openssl ca -config openssl.cnf -gencrl -out empty.crl
+openssl ca -config openssl.cnf -revoke edge-1.crt
+openssl ca -config openssl.cnf -gencrl -out revoked.crl
+)sh");
+    const auto command = "bash " + (dir_ / "make").string() + " > " + (dir_ / "log").string() + " 2>&1";
+    if (std::system(command.c_str()) != 0) ADD_FAILURE() << dir_.read("log");
+  }
+  std::string pem(const std::string& name) const { return dir_.read(name + ".crt"); }
+  fs::path file(const std::string& name) const { return dir_ / name; }
+  Authority authority(const std::string& crl) const {
+    auto loaded = crypto::CertificateAuthority::load(file("ca.crt"), file(crl));
+    EXPECT_TRUE(loaded.ok()) << describe(loaded.error());
+    return std::make_shared<const crypto::CertificateAuthority>(std::move(*loaded));
+  }
+
+ private:
+  TempDir dir_;
+};
+
+const Time t0 = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+Time at(double s) { return t0 + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
+
+Question question(const std::string& submitter, const std::string& program, const std::string& device = "edge-1",
+                  std::int64_t fence = 1) {
+  return {{JobId{"j1"}, 0, fence}, submitter, {program, "x"}, "", DeviceId{device}, {}, ""};
+}
+
+TEST(Policy, MatchesPatterns) {
+  struct Case {
+    const char *pattern, *text;
+    bool yes;
+  };
+  for (const auto& c : {Case{"*", "", true}, Case{"*", "abc", true}, Case{"", "", true}, Case{"", "a", false},
+                        Case{"operator*", "operator", true}, Case{"operator*", "operator-ann", true},
+                        Case{"operator*", "an-operator", false}, Case{"?", "", false}, Case{"a?c", "abc", true},
+                        Case{"*.py", "run.py", true}, Case{"*.py", "run.pyc", false}, Case{"a*b*c", "aXbYbZc", true},
+                        Case{"a*b*c", "aXbYbZ", false}, Case{"[a]", "a", false}, Case{"[a]", "[a]", true}}) {
+    EXPECT_EQ(policy::matches(c.pattern, c.text), c.yes) << c.pattern << " " << c.text;
+  }
+  EXPECT_FALSE(policy::matches("*a*a*a*a*a*a*a*b", std::string(5000, 'a')));  // not exponential
+}
+
+TEST(Policy, Evaluates) {
+  const std::string digest = crypto::digest_of("p");
+  const Rule operators{.name = "operators", .effect = policy::Effect::allow, .submitters = {"operator*"}};
+  const Rule shell{.name = "no-shell", .effect = policy::Effect::deny, .commands = {"*sh"}};
+  const Rule plant{.name = "plant", .effect = policy::Effect::deny, .devices = {"plant-*"}};
+  const Rule packaged{.name = "packaged", .effect = policy::Effect::allow, .packages = Packages::required};
+  const Rule bare{.name = "bare", .effect = policy::Effect::allow, .packages = Packages::none};
+  const Rule listed{
+      .name = "listed", .effect = policy::Effect::allow, .packages = Packages::listed, .digests = {digest}};
+  const Rule edges{.name = "edges", .effect = policy::Effect::allow, .devices = {"edge-*"}};
+  struct Case {
+    std::vector<Rule> rules;
+    std::string submitter, program, package, device;
+    bool allow;
+    std::string reason;
+    std::vector<Miss> misses;
+  };
+  const Case cases[] = {
+      {{}, "ann", "ls", "", "", false, "no rule allows ann to run ls", {}},
+      {{operators}, "ann", "ls", "", "d", false, "no rule allows ann to run ls on d", {Miss::submitter}},
+      {{operators}, "operator-1", "ls", "", "", true, "allowed by rule operators", {Miss::none}},
+      {{operators, shell}, "operator", "/bin/sh", "", "", false, "denied by rule no-shell", {Miss::none, Miss::none}},
+      {{shell, operators}, "operator", "ls", "", "", true, "allowed by rule operators", {Miss::command, Miss::none}},
+      {{packaged}, "a", "ls", "", "", false, "no rule allows a to run ls", {Miss::package}},
+      {{packaged}, "a", "ls", digest, "", true, "allowed by rule packaged", {Miss::none}},
+      {{bare}, "a", "ls", digest, "", false, "no rule allows a to run ls", {Miss::package}},
+      {{listed}, "a", "ls", digest, "", true, "allowed by rule listed", {Miss::none}},
+      {{listed}, "a", "ls", crypto::digest_of("q"), "", false, "no rule allows a to run ls", {Miss::package}},
+      {{edges}, "a", "ls", "", "edge-1", true, "allowed by rule edges", {Miss::none}},
+      {{edges}, "a", "ls", "", "plant-1", false, "no rule allows a to run ls on plant-1", {Miss::device}},
+      {{edges}, "a", "ls", "", "", true, "allowed by rule edges", {Miss::none}},  // not placed yet
+      {{operators, plant}, "operator", "ls", "", "", true, "allowed by rule operators", {Miss::none, Miss::device}},
+      {{operators, plant}, "operator", "ls", "", "plant-1", false, "denied by rule plant", {Miss::none, Miss::none}},
+  };
+  int index = 0;
+  for (const auto& c : cases) {
+    Question asked{{JobId{"j"}, 0, 1}, c.submitter, {c.program}, c.package, DeviceId{c.device}, {}, ""};
+    const auto got = policy::evaluate(c.rules, asked);
+    EXPECT_EQ(got.allow, c.allow) << index;
+    EXPECT_EQ(got.reason, c.reason) << index;
+    EXPECT_EQ(got.misses, c.misses) << index;
+    ++index;
+  }
+  const Question asked{{JobId{"j"}, 0, 1}, "ann", {"bash"}, "", {}, {}, ""};
+  const std::vector rules{operators, shell};
+  EXPECT_EQ(policy::trace_text(rules, policy::evaluate(rules, asked)),
+            "operators: submitter does not match; no-shell: matched");
+}
+
+TEST(Rules, AreReadFromFiles) {
+  const TempDir dir;
+  dir.write("b.toml", "[[rule]]\nname = \"two\"\neffect = \"deny\"\npackages = [\"" + crypto::digest_of("p") + "\"]\n");
+  dir.write("a.toml", "[[rule]]\nname = \"one\"\neffect = \"allow\"\nsubmitters = [\"op*\"]\npackages = \"none\"\n");
+  dir.write("ignored.txt", "nonsense [");
+  const auto rules = load_rules(dir.path());
+  ASSERT_TRUE(rules.ok()) << describe(rules.error());
+  ASSERT_EQ(rules->size(), 2u);
+  EXPECT_EQ((*rules)[0].name, "one");
+  EXPECT_EQ((*rules)[0].packages, Packages::none);
+  EXPECT_EQ((*rules)[1].digests.size(), 1u);
+  EXPECT_FALSE(load_rules(dir / "none").ok());
+}
+
+TEST(Rules, SayWhereTheMistakeIs) {
+  const std::string good = "[[rule]]\nname = \"one\"\neffect = \"allow\"\n";
+  struct Case {
+    std::string text, line_and_key;
+  };
+  const Case cases[] = {{good + "colour = \"red\"\n", "4 colour"},
+                        {"[[rule]]\nname = \"x\"\neffect = \"perhaps\"\n", "1 effect"},
+                        {"[[rule]]\neffect = \"deny\"\n", "1 name"},
+                        {good + "submitters = \"ann\"\n", "4 submitters"},
+                        {good + "commands = []\n", "4 commands"},
+                        {good + "devices = [7]\n", "4 devices"},
+                        {good + "packages = \"some\"\n", "4 packages"},
+                        {good + "packages = [\"sha256:1\"]\n", "4 packages"},
+                        {good + good, "1 rule"},
+                        {"rules = 1\n", "1 rules"},
+                        {"rule = 1\n", "1 rule"},
+                        {"[[rule\n", "1"}};
+  for (const auto& c : cases) {
+    const TempDir dir;
+    dir.write("p.toml", c.text);
+    const auto rules = load_rules(dir.path());
+    ASSERT_FALSE(rules.ok()) << c.text;
+    const auto where = (dir / "p.toml").string() + ":" + c.line_and_key;
+    EXPECT_TRUE(rules.error().path.starts_with(where)) << rules.error().path << " for " << c.text;
+  }
+}
+
+TEST(Rules, TheDefaultOnesAreGood) {
+  const auto here = fs::path(__FILE__).parent_path() / "../../deploy/policies";
+  const auto rules = load_rules(here);
+  ASSERT_TRUE(rules.ok()) << describe(rules.error());
+  EXPECT_TRUE(policy::evaluate(*rules, question("operator", "ls")).allow);
+  EXPECT_FALSE(policy::evaluate(*rules, question("visitor", "ls")).allow);
+}
+
+std::vector<AuditRow> chain(int length) {
+  std::vector<AuditRow> rows;
+  AuditHead head;
+  for (int i = 0; i < length; ++i) {
+    AuditRow row{.at_ms = i, .kind = "authorise", .submitter = "ann", .job = "j" + std::to_string(i), .reason = "r"};
+    seal(row, head);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+TEST(Audit, FindsEveryChange) {
+  const auto good = chain(5);
+  ASSERT_TRUE(verify(good).ok());
+  EXPECT_EQ(verify(good)->hash, good.back().hash);
+  EXPECT_TRUE(verify({good.begin() + 2, good.end()}, {2, good[1].hash, 1}).ok());
+  auto changed = good;
+  changed[2].reason = "s";
+  EXPECT_EQ(verify(changed).error().path, "3");
+  auto moved = good;  // a byte moved from one field to the next
+  moved[2].submitter = "an";
+  moved[2].job = "n" + moved[2].job;
+  EXPECT_FALSE(verify(moved).ok());
+  auto removed = good;
+  removed.erase(removed.begin() + 2);
+  EXPECT_FALSE(verify(removed).ok());
+  auto swapped = good;
+  std::swap(swapped[1], swapped[2]);
+  EXPECT_FALSE(verify(swapped).ok());
+  EXPECT_EQ(canonical({.sequence = 1, .kind = "a"}), "1:1,1:0,1:a,0:,0:,1:0,1:0,0:,0:,0:,0:,0:,0:,");
+  const auto read = audit_from_row(to_row(good[3]));
+  ASSERT_TRUE(read.ok()) << describe(read.error());
+  EXPECT_EQ(*read, good[3]);
+}
+
+template <class T>
+std::vector<T> all(const Effects& effects) {
+  std::vector<T> out;
+  for (const auto& effect : effects) {
+    if (const auto* one = std::get_if<T>(&effect)) out.push_back(*one);
+  }
+  return out;
+}
+
+Rulebook rulebook() {
+  return {{Rule{.name = "operators", .effect = policy::Effect::allow, .submitters = {"operator*"}}}, seconds{100}};
+}
+
+SecurityPolicy make_core(Limits limits = {}, Saved saved = {}) {
+  const auto sign = [](const Question& asked, Time issued, Time expires) {
+    return "grant " + asked.device.value + " " + std::to_string(to_ms(expires) - to_ms(issued));
+  };
+  SecurityPolicy core(limits, rulebook(), Pki::get().authority("empty.crl"), sign, std::move(saved));
+  (void)core.step(BrokerReturned{}, at(-100));
+  return core;
+}
+
+const DeviceId edge{"edge-1"};
+
+Effects ask(SecurityPolicy& core, Question asked, double s = 1) {
+  return core.step(QuestionsArrived{{std::move(asked)}}, at(s));
+}
+
+TEST(SecurityPolicy, DecidesAndGrants) {
+  struct Case {
+    const char* name;
+    std::optional<DeviceState> seen;
+    Question asked;
+    bool allow;
+    std::string reason;
+    std::string grant;
+  };
+  const Case cases[] = {
+      {"allow", DeviceState::ready, question("operator", "ls"), true, "allowed by rule operators",
+       "grant edge-1 100000"},
+      {"suspect", DeviceState::suspect, question("operator", "ls"), true, "allowed by rule operators",
+       "grant edge-1 100000"},
+      {"not placed", std::nullopt, question("operator", "ls", ""), true, "allowed by rule operators", ""},
+      {"deny", DeviceState::ready, question("ann", "ls"), false, "no rule allows ann to run ls on edge-1", ""},
+      {"refused", DeviceState::refused, question("operator", "ls"), false, "device edge-1 is refused", ""},
+      {"enrolling", DeviceState::enrolling, question("operator", "ls"), false, "device edge-1 is not enrolled yet", ""},
+      {"unknown", DeviceState::ready, question("operator", "ls", "edge-9"), false, "device edge-9 is not known", ""},
+  };
+  for (const auto& c : cases) {
+    auto core = make_core();
+    if (c.seen) (void)core.step(DeviceSeen{edge, *c.seen, ""}, at(0));
+    const auto effects = ask(core, c.asked);
+    const auto answers = all<AnswerQuestion>(effects);
+    const auto rows = all<AppendAudit>(effects);
+    ASSERT_EQ(answers.size(), 1u) << c.name;
+    ASSERT_EQ(rows.size(), 1u) << c.name;
+    EXPECT_EQ(answers[0].decision.allow, c.allow) << c.name;
+    EXPECT_EQ(answers[0].decision.reason, c.reason) << c.name;
+    EXPECT_EQ(answers[0].decision.grant, c.grant) << c.name;
+    EXPECT_EQ(rows[0].row.grant_digest, c.grant.empty() ? "" : crypto::digest_of(c.grant)) << c.name;
+    EXPECT_EQ(rows[0].row.decision, c.allow ? "allow" : "deny") << c.name;
+    EXPECT_FALSE(rows[0].row.trace.empty()) << c.name;
+  }
+}
+
+TEST(SecurityPolicy, WaitsForDevicesThatMayBeOnTheirWay) {
+  auto core = make_core();
+  EXPECT_TRUE(ask(core, question("operator", "ls")).empty());  // none seen at all
+  (void)core.step(BrokerReturned{}, at(10));
+  (void)core.step(DeviceSeen{DeviceId{"edge-2"}, DeviceState::ready, ""}, at(10));
+  EXPECT_TRUE(ask(core, question("operator", "ls"), 11).empty());  // others are still arriving
+  (void)core.step(DeviceSeen{edge, DeviceState::ready, ""}, at(12));
+  EXPECT_EQ(all<AnswerQuestion>(ask(core, question("operator", "ls"), 12)).size(), 1u);
+}
+
+TEST(SecurityPolicy, AnswersRepeatsFromMemory) {
+  Limits limits;
+  limits.remembered_max = 2;
+  auto core = make_core(limits);
+  (void)core.step(DeviceSeen{edge, DeviceState::ready, ""}, at(0));
+  const auto first = ask(core, question("operator", "ls"));
+  const auto again = ask(core, question("operator", "ls"), 50);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(std::get<AnswerQuestion>(again[0]).decision, all<AnswerQuestion>(first)[0].decision);
+  EXPECT_EQ(all<AppendAudit>(ask(core, question("operator", "ls", "edge-1", 2))).size(), 1u);
+  EXPECT_EQ(all<AppendAudit>(ask(core, question("operator", "ls", "edge-1", 3))).size(), 1u);
+  EXPECT_EQ(all<AppendAudit>(ask(core, question("operator", "ls", "edge-1", 1))).size(), 1u);  // forgotten
+  // Refused since: what was allowed is decided anew.
+  (void)core.step(DeviceSeen{edge, DeviceState::refused, ""}, at(60));
+  const auto after = ask(core, question("operator", "ls", "edge-1", 3), 61);
+  EXPECT_FALSE(all<AnswerQuestion>(after)[0].decision.allow);
+  EXPECT_EQ(ask(core, question("operator", "ls", "edge-1", 3), 62).size(), 1u);
+}
+
+TEST(SecurityPolicy, GoesOnWithTheChainAfterARestart) {
+  std::vector<AuditRow> rows;
+  Saved saved;
+  for (int life = 0; life < 3; ++life) {
+    auto core = make_core({}, saved);
+    (void)core.step(DeviceSeen{edge, DeviceState::ready, ""}, at(0));
+    for (const auto& one : all<AppendAudit>(ask(core, question("operator", "ls")))) rows.push_back(one.row);
+    saved.head = core.head();
+  }
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_TRUE(verify(rows).ok());
+}
+
+TEST(SecurityPolicy, PublishesTheHeadAtMostOnceASecond) {
+  auto core = make_core();
+  EXPECT_TRUE(all<PublishHead>(core.step(TimePassed{}, at(0))).empty());  // nothing to say
+  (void)ask(core, question("operator", "ls", ""), 1);
+  EXPECT_EQ(all<PublishHead>(core.step(TimePassed{}, at(1))).size(), 1u);
+  (void)ask(core, question("operator", "ls", "", 2), 1.2);
+  EXPECT_TRUE(all<PublishHead>(core.step(TimePassed{}, at(1.5))).empty());
+  const auto heads = all<PublishHead>(core.step(TimePassed{}, at(2.1)));
+  ASSERT_EQ(heads.size(), 1u);
+  EXPECT_EQ(heads[0].head, core.head());
+  EXPECT_TRUE(all<PublishHead>(core.step(TimePassed{}, at(9))).empty());
+  (void)core.step(BrokerReturned{}, at(10));
+  EXPECT_EQ(all<PublishHead>(core.step(TimePassed{}, at(10))).size(), 1u);
+}
+
+TEST(Certificates, AreChecked) {
+  const auto& pki = Pki::get();
+  struct Case {
+    const char *device, *certificate, *crl;
+    CertificateState state;
+  };
+  for (const auto& c : {Case{"edge-1", "edge-1", "empty.crl", CertificateState::valid},
+                        Case{"edge-1", "edge-1", "revoked.crl", CertificateState::revoked},
+                        Case{"edge-2", "edge-2", "revoked.crl", CertificateState::valid},
+                        Case{"edge-2", "edge-1", "empty.crl", CertificateState::invalid},
+                        Case{"stranger", "stranger", "empty.crl", CertificateState::invalid},
+                        Case{"edge-1", "none", "empty.crl", CertificateState::invalid}}) {
+    auto core = make_core();
+    (void)core.step(AuthorityReplaced{pki.authority(c.crl)}, at(0));
+    const auto effects = core.step(ChecksArrived{{{DeviceId{c.device}, pki.pem(c.certificate)}}}, at(1));
+    const auto answers = all<AnswerCheck>(effects);
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(answers[0].answer.state, c.state) << c.device << " " << answers[0].answer.reason;
+    EXPECT_EQ(all<AppendAudit>(effects).size(), 1u);
+    const auto again = core.step(ChecksArrived{{{DeviceId{c.device}, pki.pem(c.certificate)}}}, at(2));
+    EXPECT_EQ(all<AnswerCheck>(again).size(), 1u);
+    EXPECT_TRUE(all<AppendAudit>(again).empty()) << c.device;
+  }
+}
+
+TEST(Certificates, AreCheckedAgainWhenTheListChanges) {
+  const auto& pki = Pki::get();
+  auto core = make_core();
+  Saved saved;
+  const auto checked =
+      core.step(ChecksArrived{{{edge, pki.pem("edge-1")}, {DeviceId{"edge-2"}, pki.pem("edge-2")}}}, at(1));
+  for (const auto& one : all<SaveCertificate>(checked)) {
+    auto read = certificate_from_row(to_row(one.checked));
+    ASSERT_TRUE(read.ok()) << describe(read.error());
+    saved.certificates.push_back(*read);
+  }
+  ASSERT_EQ(saved.certificates.size(), 2u);
+  saved.head = core.head();
+  // The list changed while nobody was there: the start finds it.
+  SecurityPolicy after(
+      {}, rulebook(), pki.authority("revoked.crl"), [](auto&&...) { return ""; }, saved);
+  auto effects = after.step(TimePassed{}, at(5));
+  const auto said = all<AnnounceRevocation>(effects);
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_EQ(said[0].answer.device, edge);
+  EXPECT_EQ(said[0].answer.state, CertificateState::revoked);
+  EXPECT_EQ(all<SaveCertificate>(effects).size(), 1u);
+  EXPECT_EQ(all<AppendAudit>(effects).size(), 1u);
+  EXPECT_TRUE(after.step(TimePassed{}, at(6)).empty());
+  const auto fingerprint = said[0].answer.fingerprint;
+  EXPECT_TRUE(after.step(DeviceSeen{edge, DeviceState::ready, fingerprint}, at(7)).empty());
+  EXPECT_EQ(all<SettleRevocation>(after.step(DeviceSeen{edge, DeviceState::refused, fingerprint}, at(8))).size(), 1u);
+}
+
+TEST(AuthorityFiles, KeepTheLastGoodList) {
+  const auto& pki = Pki::get();
+  const TempDir dir;
+  const auto crl = dir / "crl";
+  const auto install = [&](const std::string& text, int age) {
+    std::ofstream(crl) << text;
+    fs::last_write_time(crl, fs::file_time_type::clock::now() + seconds{age});
+  };
+  const auto read = [&](const char* name) {
+    std::ifstream in(pki.file(name));
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  AuthorityFiles none(pki.file("ca.crt"), dir / "none");
+  EXPECT_FALSE(none.load().ok());
+  install(read("empty.crl"), 0);
+  AuthorityFiles files(pki.file("ca.crt"), crl);
+  ASSERT_TRUE(files.load().ok());
+  EXPECT_EQ(files.reload_if_changed(at(10)), nullptr);
+  install("garbage", 10);
+  EXPECT_EQ(files.reload_if_changed(at(20)), nullptr);
+  fs::remove(crl);
+  EXPECT_EQ(files.reload_if_changed(at(30)), nullptr);
+  install(read("revoked.crl"), 20);
+  EXPECT_EQ(files.reload_if_changed(at(31)), nullptr);  // not yet time to look
+  const auto authority = files.reload_if_changed(at(40));
+  ASSERT_NE(authority, nullptr);
+  const auto certificate = crypto::Certificate::from_pem(pki.pem("edge-1"));
+  EXPECT_FALSE(authority->verify(*certificate, t0).ok());
+}
+
+struct Bus : bus::Bus {
+  std::vector<bus::Message> said;
+  void publish(bus::Message message) override { said.push_back(std::move(message)); }
+  nlohmann::json last(const std::string& topic) const {
+    for (auto it = said.rbegin(); it != said.rend(); ++it) {
+      if (it->topic == "fieldwork/v1/" + topic) return nlohmann::json::parse(it->payload);
+    }
+    return {};
+  }
+};
+
+struct Stack {
+  Bus bus;
+  crypto::PrivateKey key = crypto::PrivateKey::generate();
+  crypto::TrustStore trust;
+  SecurityPolicyService service;
+  runtime::Engine engine;
+  explicit Stack(store::MemoryStore& store)
+      : service("fieldwork/v1", Limits{}, rulebook(), crypto::PrivateKey::from_pem(key.to_pem()).value(),
+                AuthorityFiles(Pki::get().file("ca.crt"), Pki::get().file("empty.crl")),
+                Pki::get().authority("empty.crl")),
+        engine(service, store, bus) {
+    trust.add(key.public_key());
+    EXPECT_TRUE(engine.load(t0).ok());
+    EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
+  }
+  void say(const std::string& topic, const std::string& payload, double s, const std::string& reply = "") {
+    bus::Message message{.topic = "fieldwork/v1/" + topic, .payload = payload};
+    message.response_topic = reply;
+    EXPECT_TRUE(engine.run({message}, at(s)).ok());
+  }
+};
+
+TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
+  store::MemoryStore store;
+  Stack stack(store);
+  Device device;
+  device.id = edge;
+  device.state = DeviceState::ready;
+  stack.say("state/device/edge-1", codec::dump(codec::encode(device)), 1);
+  std::vector<Question> asked{question("operator", "ls"), question("ann", "ls", "edge-1", 2)};
+  stack.say("service/security-policy/authorise/scheduler", codec::encode(asked), 2);
+  const auto answer = stack.bus.last("service/scheduler/authorised/security-policy");
+  const auto decisions = codec::decode_decisions(answer.dump());
+  ASSERT_TRUE(decisions.ok());
+  ASSERT_EQ(decisions->size(), 2u);
+  EXPECT_FALSE((*decisions)[1].allow);
+  const auto payload = stack.trust.verify((*decisions)[0].grant, "fieldwork-grant+jws");
+  ASSERT_TRUE(payload.ok());
+  const auto grant = codec::decode_grant(*payload);
+  ASSERT_TRUE(grant.ok());
+  EXPECT_EQ(grant->device, edge);
+  EXPECT_EQ(grant->command_digest, crypto::digest_of(R"(["ls","x"])"));
+  EXPECT_EQ(grant->expires_ms - grant->issued_ms, 100'000);
+
+  const auto head = stack.bus.last("state/audit/head");
+  EXPECT_EQ(head["sequence"], 2);
+  const auto checkpoint = stack.trust.verify(head["checkpoint"].get<std::string>(), "fieldwork-audit+jws");
+  ASSERT_TRUE(checkpoint.ok());
+  EXPECT_EQ(nlohmann::json::parse(*checkpoint)["hash"], head["hash"]);
+
+  Stack again(store);  // restart: the chain goes on
+  EXPECT_EQ(again.service.core().head(), stack.service.core().head());
+  again.say("service/security-policy/authorise/scheduler", codec::encode(std::vector{question("ann", "ls", "")}), 3);
+  auto rows = store.select({.table = "audit", .where = {}, .order_by = "", .descending = false, .limit = 0});
+  std::vector<AuditRow> read;
+  for (const auto& row : *rows) read.insert(read.begin(), *audit_from_row(row));
+  ASSERT_EQ(read.size(), 3u);
+  EXPECT_TRUE(verify(read).ok());
+}
+
+TEST(SecurityPolicyShell, ChecksCertificatesForTheRegistry) {
+  store::MemoryStore store;
+  Stack stack(store);
+  const std::vector<CertificateCheck> checks{{edge, Pki::get().pem("edge-1")}, {edge, "nonsense"}};
+  stack.say("service/security-policy/certificate/registry", codec::encode(checks), 1);
+  const auto answers =
+      codec::decode_certificate_answers(stack.bus.last("service/registry/certificate/security-policy").dump());
+  ASSERT_TRUE(answers.ok());
+  ASSERT_EQ(answers->size(), 2u);
+  EXPECT_EQ((*answers)[0].state, CertificateState::valid);
+  EXPECT_EQ((*answers)[1].state, CertificateState::invalid);
+}
+
+TEST(SecurityPolicyShell, BadInputChangesNothing) {
+  store::MemoryStore store;
+  Stack stack(store);
+  const auto commits = store.commits();
+  const std::string good = codec::encode(std::vector{question("operator", "ls", "")});
+  stack.say("service/security-policy/authorise/mallory", good, 1, "fieldwork/v1/reply/mallory/x");
+  EXPECT_EQ(stack.bus.last("reply/mallory/x")["error"]["code"], "denied");
+  stack.say("service/security-policy/certificate/edge-1", R"({"v":1,"items":[]})", 1);
+  stack.say("service/security-policy/open/scheduler", "{}", 1, "fieldwork/v1/reply/scheduler/x");
+  EXPECT_EQ(stack.bus.last("reply/scheduler/x")["error"]["code"], "unknown");
+  for (const std::string& bad :
+       {std::string("{"), std::string("[]"), std::string(R"({"v":3,"items":[]})"),
+        std::string(R"({"v":1,"items":[{"job":"j"}]})"), std::string(99, '['), std::string()}) {
+    stack.say("service/security-policy/authorise/scheduler", bad, 1);
+    stack.say("service/security-policy/certificate/registry", bad, 1);
+    if (!bad.empty()) stack.say("state/device/edge-1", bad, 1);
+  }
+  Device device;
+  device.id = edge;
+  stack.say("state/device/edge-2", codec::dump(codec::encode(device)), 1);
+  EXPECT_EQ(store.commits(), commits);
+  EXPECT_EQ(stack.service.core().head().sequence, 0);
+}
+
+}  // namespace
+}  // namespace fieldwork::security_policy
