@@ -49,27 +49,39 @@ last_word() {
 }
 
 # try WRITER TOPIC READER yes|no [PAYLOAD ARGUMENT…]: does READER, who subscribes to everything, hear it?
+# Writer and reader are different clients: the broker would end the first connection of one.
 try() {
-  local writer=$1 topic=$2 reader=$3 expected=$4 args last_writer last_topic deadline=$((SECONDS + 10)) heard=no
-  read -r last_writer last_topic <<<"$(last_word "$reader")"
-  mapfile -t args < <(who "$reader")
-  : >"$work/heard"
-  timeout 15 stdbuf -oL mosquitto_sub "${args[@]}" -i cli-reader -d -q 1 -F 'heard %t %l' -t "$root/#" >"$work/heard" 2>&1 &
+  local args out
+  tries=$((${tries:-0} + 1))
+  out=$work/heard-$tries
+  : >"$out"
+  mapfile -t args < <(who "$3")
+  timeout 20 stdbuf -oL mosquitto_sub "${args[@]}" -i cli-reader -d -q 1 -F 'heard %t %l' -t "$root/#" >"$out" 2>&1 &
   local pid=$!
-  until grep -q '^Subscribed' "$work/heard"; do
-    [ $SECONDS -lt $deadline ] || { verdict bad "$reader cannot subscribe: $(cat "$work/heard")"; return; }
-    sleep 0.01
-  done
-  if [ $# -gt 4 ]; then say "$writer" "$topic" "${@:5}"; else say "$writer" "$topic" -m said; fi
-  say "$last_writer" "$last_topic" -m last-word
-  until grep -q "^heard $root/$last_topic 9$" "$work/heard"; do
-    [ $SECONDS -lt $deadline ] || { verdict bad "$reader did not hear the last word on $last_topic"; return; }
-    sleep 0.01
-  done
+  listen "$out" "$@"
   kill $pid 2>/dev/null || true
   wait $pid 2>/dev/null || true
-  grep '^heard' "$work/heard" | grep -v ' 9$' | grep -q "^heard $root/$topic " && heard=yes
-  [ $heard = "$expected" ] && verdict ok || verdict bad "$writer says $topic: $reader hears it: $heard, not $expected"
+}
+
+# await FILE PATTERN
+await() {
+  local deadline=$((SECONDS + 15))
+  until grep -aq "$2" "$1"; do
+    [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.01
+  done
+}
+
+listen() {  # FILE and the arguments of try
+  local out=$1 writer=$2 topic=$3 reader=$4 expected=$5 last_writer last_topic heard=no
+  shift 5
+  read -r last_writer last_topic <<<"$(last_word "$reader")"
+  await "$out" '^Subscribed' || { verdict bad "$reader cannot subscribe: $(cat "$out")"; return; }
+  if [ $# -gt 0 ]; then say "$writer" "$topic" "$@"; else say "$writer" "$topic" -m said; fi
+  say "$last_writer" "$last_topic" -m last-word
+  await "$out" "^heard $root/$last_topic 9$" || { verdict bad "$writer, $topic: $reader did not hear the last word"; return; }
+  ! grep '^heard' "$out" | grep -v ' 9$' | grep -q "^heard $root/$topic " || heard=yes
+  verdict "$([ $heard = "$expected" ] && echo ok)" "$writer says $topic: $reader hears it: $heard, not $expected"
 }
 
 # connects yes|no WHAT ARGUMENT…
@@ -77,7 +89,7 @@ connects() {
   local expected=$1 what=$2 got=no
   shift 2
   timeout 10 mosquitto_pub "$@" -i "cli-c$RANDOM" -q 0 -t x -m x >/dev/null 2>&1 && got=yes
-  [ $got = "$expected" ] && verdict ok || verdict bad "$what connects: $got, not $expected"
+  verdict "$([ $got = "$expected" ] && echo ok)" "$what connects: $got, not $expected"
 }
 
 # ws_connect PASSWORD: the reason code of the answer to an MQTT CONNECT over WebSockets (mask of zeros: plain bytes)
@@ -104,7 +116,7 @@ edge-1                device/edge-1/up/report/more                   scheduler  
 edge-1                state/device/edge-1                            scheduler        no
 edge-1                service/scheduler/submit/edge-1                scheduler        no
 edge-1                service/scheduler/authorised/security-policy   scheduler        no
-edge-1                device/edge-1/down/command                     edge-1           no
+edge-1                device/edge-1/down/command                     edge-2           no
 edge-1                device/edge-2/down/command                     edge-2           no
 edge-1                device/edge-1/up/want                          transfer         yes
 edge-1                device/edge-1/up/want                          scheduler        no
@@ -162,13 +174,20 @@ connects no "a device of another CA" "${edge[@]}" --cert "$work/other/devices/ed
 connects no "a service of another CA" "${scheduler[@]}" --cert "$work/other/services/scheduler.crt" --key "$work/other/services/scheduler.key"
 connects no "the broker's own certificate as a client" "${scheduler[@]}" --cert "$pki/broker.crt" --key "$pki/broker.key"
 connects no "no certificate" -V 5 -h localhost -p "$devices" --cafile "$pki/service-ca.crt"
-connects no "TLS 1.2" "${edge[@]}" --tls-version tlsv1.2
+for version in tls1_2:no tls1_3:yes; do  # the clients' --tls-version is only the least
+  got=no
+  timeout 10 openssl s_client -connect "localhost:$devices" "-${version%:*}" -CAfile "$pki/service-ca.crt" \
+    -cert "$pki/devices/edge-1.crt" -key "$pki/devices/edge-1.key" </dev/null 2>/dev/null | grep -q '^New, TLSv1' && got=yes
+  verdict "$([ $got = "${version#*:}" ] && echo ok)" "${version%:*}: $got"
+done
 connects no "no TLS" -V 5 -h localhost -p "$devices"
 connects no "a broker that another CA vouches for" "${edge[@]}" --cafile "$work/other/service-ca.crt"
 connects no "a password at the operators' door" -V 5 -h localhost -p "$operators" --cafile "$pki/service-ca.crt" -u dashboard -P "$(cat "$pki/dashboard.password")"
 
-[ "$(ws_connect "$(cat "$pki/dashboard.password")")" = 00 ] && verdict ok || verdict bad "a dashboard cannot connect"
-[ "$(ws_connect wrong)" = 05 ] && verdict ok || verdict bad "a dashboard with a wrong password is not refused"
+answer=$(ws_connect "$(cat "$pki/dashboard.password")")
+verdict "$([ "$answer" = 00 ] && echo ok)" "a dashboard connects: '$answer', not 00"
+answer=$(ws_connect wrong)
+verdict "$([ "$answer" = 05 ] && echo ok)" "a dashboard with a wrong password connects: '$answer', not 05"
 
 "$top/scripts/pki" "$pki" revoke edge-2
 kill -HUP "$(cat "$stack/run/mosquitto.pid")"

@@ -846,7 +846,7 @@ class Storm {
     JobSpec out{.requirements = {.cpu_millis = 500 * draw(7)}, .priority = draw(10)};
     if (draw(3) == 0) out.requirements.labels["zone"] = draw(2) == 0 ? "x" : "y";
     if (draw(4) == 0) out.replicas = 1 + draw(out.requirements.labels.empty() ? 5 : 2);  // as many as there are devices
-    if (draw(6) == 0) out.targets = Labels{{"zone", "x"}};
+    if (out.requirements.labels.empty() && draw(5) == 0) out.targets = Labels{{"zone", "x"}};
     if (draw(5) == 0) out.deadline_s = 1 + draw(200);
     out.retry = {1 + draw(4), draw(20)};
     return out;

@@ -107,11 +107,10 @@ void Agent::on(const AssignArrived& input, Time /*now*/, Effects& out) {
   attempt.order = ++order_;
   if (auto reason = refuse(input)) return end(attempt, AttemptState::refused, std::move(*reason), std::nullopt, out);
   // An older attempt of the same execution has lost its lease: two must not run side by side here.
-  for (auto& [other_key, other] : attempts_) {
-    const bool older = other_key.job == key.job && other_key.execution == key.execution && other_key.fence < key.fence;
-    if (!older || other.phase == Phase::done) continue;
-    other.stale = true;
-    if (other.phase == Phase::running) out.push_back(Kill{other_key});
+  for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) {
+    if (it->second.phase == Phase::done) continue;
+    it->second.stale = true;
+    if (it->second.phase == Phase::running) out.push_back(Kill{it->first});
   }
   report({.key = key, .state = AttemptState::accepted});
   if (input.assign.package.empty()) return start(attempt, out);

@@ -1,0 +1,93 @@
+#include "transfer/shell/content_store.hpp"
+
+#include "crypto/bytes.hpp"
+
+namespace fieldwork::transfer {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Of directory/<hex>[suffix]; empty where that is not its form.
+std::string hex_name(const fs::path& path, std::size_t digits) {
+  const auto name = path.filename().string();
+  const auto hex = name.substr(0, digits);
+  const bool ours = crypto::is_hex(hex, digits) && (name.size() == digits || name[digits] == '.');
+  return ours ? hex : std::string();
+}
+
+template <class Known>
+void remove_unknown(const fs::path& directory, std::size_t digits, const Known& known) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    const auto hex = hex_name(entry.path(), digits);
+    if (!hex.empty() && !known(hex)) fs::remove(entry.path(), ignored);
+  }
+}
+
+}  // namespace
+
+Result<ContentStore> ContentStore::open(const fs::path& directory) {
+  for (const auto& path : {directory / "content", directory / "incoming"}) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) return Error{Code::invalid, error.message(), path.string()};
+  }
+  return ContentStore(directory);
+}
+
+fs::path ContentStore::plain(const std::string& digest) const { return directory_ / "content" / digest.substr(7); }
+
+fs::path ContentStore::encoded(const std::string& digest, const std::string& encoding) const {
+  return plain(digest).string() + (encoding == "zstd" ? ".zst" : "");
+}
+
+void ContentStore::sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers) const {
+  remove_unknown(directory_ / "content", 64, [&](const std::string& hex) { return digests.contains("sha256:" + hex); });
+  remove_unknown(incoming(), 32, [&](const std::string& hex) { return transfers.contains(TransferId(hex)); });
+}
+
+void ContentStore::discard(const TransferId& transfer) const {
+  remove_unknown(incoming(), 32, [&](const std::string& hex) { return hex != transfer.value; });
+}
+
+Result<exchange::Encoded> keep(exchange::Inbound& inbound, const fs::path& path) {
+  if (auto done = inbound.finish(path); !done) return done.error();
+  auto encoded = exchange::encode_beside(path);
+  if (encoded) return encoded;
+  return exchange::Encoded{"identity", path, inbound.offer().size_bytes};
+}
+
+Worker::Worker() : thread_([this] { turn(); }) {}
+
+Worker::~Worker() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Worker::run(std::function<void()> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  wake_.notify_all();
+}
+
+void Worker::turn() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) return;
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job();
+    job = nullptr;
+    lock.lock();
+  }
+}
+
+}  // namespace fieldwork::transfer

@@ -1,0 +1,71 @@
+#include <fstream>
+#include <sstream>
+
+#include "transfer/shell/service.hpp"
+
+namespace fieldwork::transfer {
+namespace {
+
+// An error of what a setting points to, with the setting's name.
+Error in_setting(runtime::Config& config, const std::string& key, const Error& error) {
+  return Error{Code::invalid, describe(error), config.origin(key)};
+}
+
+Result<crypto::Certificate> load_certificate(const std::string& path) {
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  auto certificate = crypto::Certificate::from_pem(text.str());
+  if (!certificate) return Error{Code::invalid, certificate.error().reason, path};
+  return certificate;
+}
+
+struct Paths {
+  std::string directory, device_ca, operator_ca, releases, certificate, key;
+};
+
+Result<Settings> load(runtime::Config& config, const Paths& paths) {
+  auto store = ContentStore::open(paths.directory);
+  if (!store) return in_setting(config, "transfer.directory", store.error());
+  auto device_ca = crypto::CertificateAuthority::load(paths.device_ca);
+  if (!device_ca) return in_setting(config, "transfer.device_ca", device_ca.error());
+  auto operator_ca = crypto::CertificateAuthority::load(paths.operator_ca);
+  if (!operator_ca) return in_setting(config, "transfer.operator_ca", operator_ca.error());
+  auto releases = crypto::TrustStore::load(paths.releases);
+  if (!releases) return in_setting(config, "transfer.releases", releases.error());
+  auto certificate = load_certificate(paths.certificate);
+  if (!certificate) return in_setting(config, "broker.certificate", certificate.error());
+  auto key = crypto::PrivateKey::load(paths.key);
+  if (!key) return in_setting(config, "broker.key", key.error());
+  if (!(key->public_key() == certificate->public_key())) {
+    return Error{Code::invalid, "is not the key of broker.certificate", config.origin("broker.key")};
+  }
+  return Settings{.store = std::move(*store),
+                  .device_ca = std::move(*device_ca),
+                  .operator_ca = std::move(*operator_ca),
+                  .releases = std::move(*releases),
+                  .certificate = std::move(*certificate),
+                  .key = std::move(*key)};
+}
+
+}  // namespace
+
+Result<Settings> read_settings(runtime::Config& config) {
+  const Paths paths{config.text("transfer.directory"),   config.text("transfer.device_ca"),
+                    config.text("transfer.operator_ca"), config.text("transfer.releases"),
+                    config.text("broker.certificate"),   config.text("broker.key")};
+  Limits limits;
+  limits.content_bytes_max =
+      config.integer("transfer.package_bytes_max", limits.content_bytes_max, 1, std::int64_t{1} << 50);
+  limits.live_max = static_cast<std::size_t>(config.integer("transfer.transfers_max", 1000, 1, 100'000));
+  const auto frame_bytes = config.integer("transfer.frame_bytes", 65'536, 1024, 1 << 20);
+  const auto window_bytes = config.integer("transfer.window_bytes", 1 << 20, 1024, 1 << 28);
+  if (auto good = config.finish(); !good) return good.error();
+  auto settings = load(config, paths);
+  if (!settings) return settings.error();
+  settings->limits = limits;
+  settings->frame_bytes = frame_bytes;
+  settings->window_bytes = static_cast<std::uint64_t>(window_bytes);
+  return settings;
+}
+
+}  // namespace fieldwork::transfer

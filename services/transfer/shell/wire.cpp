@@ -1,0 +1,260 @@
+// Messages to inputs, and the requests that only read.
+#include <nlohmann/json.hpp>
+
+#include "codec/device.hpp"
+#include "codec/transfer.hpp"
+#include "crypto/bytes.hpp"
+#include "crypto/seal.hpp"
+#include "runtime/metrics.hpp"
+#include "transfer/shell/rows.hpp"
+#include "transfer/shell/service.hpp"
+
+namespace fieldwork::transfer {
+namespace {
+
+constexpr std::size_t answer_bytes_max = 900'000;  // below what a reader of one message takes
+constexpr std::size_t shown_transfers_max = 100;
+constexpr const char* release_type = "fieldwork-release+jws";
+
+TransferId fresh_id() { return TransferId(crypto::to_hex(crypto::random_bytes(16))); }
+
+// The certificate, if `authority` issued it to whom the topic names.
+Result<crypto::Certificate> verify(const crypto::CertificateAuthority& authority, const std::string& pem,
+                                   const std::string& name, Time now) {
+  auto certificate = crypto::Certificate::from_pem(pem);
+  if (!certificate) return Error{Code::invalid, certificate.error().reason, "/certificate"};
+  if (auto good = authority.verify(*certificate, now); !good) {
+    return Error{Code::denied, good.error().reason, "/certificate"};
+  }
+  if (certificate->common_name() != name) return Error{Code::denied, "is not the sender's own", "/certificate"};
+  return certificate;
+}
+
+// The package, if a releaser signed exactly this.
+Result<Package> verify(const crypto::TrustStore& releases, const codec::Upload& upload) {
+  const auto denied = [](std::string reason) { return Error{Code::denied, std::move(reason), "/release"}; };
+  const auto signed_by = releases.verify_signer(upload.release, release_type);
+  if (!signed_by) return denied(signed_by.error().reason);
+  const auto release = codec::decode_release(signed_by->payload);
+  if (!release) return denied(describe(release.error()));
+  if (release->digest != upload.digest || release->size_bytes != upload.size_bytes || release->name != upload.name ||
+      release->version != upload.version) {
+    return denied("is for another package");
+  }
+  return Package{.digest = upload.digest,
+                 .name = upload.name,
+                 .version = upload.version,
+                 .size_bytes = upload.size_bytes,
+                 .release = upload.release,
+                 .released_by = signed_by->kid};
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, int>> TransferService::subscriptions() const {
+  std::vector<std::pair<std::string, int>> out;
+  for (const auto* channel : {"want", "received", "output", "offer", "frame"})
+    out.emplace_back(topics_.up("+", channel), 1);
+  out.emplace_back(topics_.service("transfer", "+", "+"), 1);
+  return out;
+}
+
+void TransferService::message(const bus::Message& message, Time now, runtime::Output& out) {
+  const auto topic = topics_.parse(message.topic);
+  if (!topic) return;
+  Request request;
+  request.channel = topic->channel;
+  if (topic->kind == Topic::Kind::device && topic->direction == "up") {
+    request.party = {Party::Kind::device, std::string(topic->name)};
+  } else if (topic->kind == Topic::Kind::service && topic->name == "transfer") {
+    request.party = {Party::Kind::client, std::string(topic->from)};
+    const auto reply = topics_.parse(message.response_topic);
+    if (reply && reply->kind == Topic::Kind::reply && is_id(reply->name) && is_id(reply->channel)) {
+      request.answer_topic = message.response_topic;
+      request.correlation = message.correlation;
+      request.reply = reply->name;
+    }
+  } else {
+    return;
+  }
+  request_ = request;
+  if (!is_id(request.party.name)) {
+    reject(request.party, request.channel, {Code::invalid, "the topic names no id"}, now, out);
+  } else if (request.party.kind == Party::Kind::device) {
+    from_device(request, message, now, out);
+  } else {
+    from_client(request, message, now, out);
+  }
+  request_.reset();
+}
+
+void TransferService::from_device(const Request& request, const bus::Message& message, Time now, runtime::Output& out) {
+  const auto& channel = request.channel;
+  Result<void> done;
+  if (channel == "want") done = want(request, message.payload, now, out);
+  if (channel == "received") done = received(request, message.payload, now, out);
+  if (channel == "output") done = output(request, message.payload, now, out);
+  if (channel == "offer") done = offer(request, message.payload, now, out);
+  if (channel == "frame") done = frame(request, message.payload, now, out);
+  if (!done) reject(request.party, channel, done.error(), now, out);
+}
+
+void TransferService::from_client(const Request& request, const bus::Message& message, Time now, runtime::Output& out) {
+  const auto& channel = request.channel;
+  Result<void> done = Error{Code::unknown, "the transfer service has no such operation"};
+  if (channel == "offer") done = upload(request, message.payload, now, out);
+  if (channel == "start") done = offer(request, message.payload, now, out);
+  if (channel == "frame") done = frame(request, message.payload, now, out);
+  if (channel == "fetch") done = want(request, message.payload, now, out);
+  if (channel == "received") done = received(request, message.payload, now, out);
+  if (channel == "show") done = show(message.payload, out);
+  if (channel == "list") done = list(message.payload, out);
+  if (!done) reject(request.party, channel, done.error(), now, out);
+}
+
+Result<void> TransferService::want(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
+  const bool device = request.party.kind == Party::Kind::device;
+  if (!device && request.reply.empty()) return Error{Code::invalid, "needs a response topic"};
+  auto want = codec::decode_want(payload);
+  if (!want) return want.error();
+  auto certificate =
+      verify(device ? settings_.device_ca : settings_.operator_ca, want->certificate, request.party.name, now);
+  if (!certificate) return certificate.error();
+  take(Wanted{request.party, request.reply, want->digest, std::move(*certificate), fresh_id()}, now, out);
+  return {};
+}
+
+Result<void> TransferService::received(const Request& request, std::string_view payload, Time now,
+                                       runtime::Output& out) {
+  const auto received = codec::decode_received(payload);
+  if (!received) return received.error();
+  const auto* sending = core_->sending(received->transfer);
+  const auto it = outbounds_.find(received->transfer);
+  if (sending != nullptr && sending->to == request.party && it != outbounds_.end()) {
+    auto& outbound = it->second;
+    outbound.received(*received, now);
+    take(Progressed{received->transfer, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
+                    0},
+         now, out);
+  }
+  take(Answered{request.party, received->transfer, received->state, received->reason}, now, out);
+  return {};
+}
+
+// device/{device}/up/offer, service/transfer/start
+Result<void> TransferService::offer(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
+  const bool device = request.party.kind == Party::Kind::device;
+  if (!device && request.reply.empty()) return Error{Code::invalid, "needs a response topic"};
+  auto offer = codec::decode_offer(payload);
+  if (!offer) return offer.error();
+  const auto good = exchange::check_offer(*offer, settings_.key, settings_.certificate.fingerprint(),
+                                          settings_.limits.content_bytes_max);
+  if (!good) return good.error();
+  take(Offered{request.party, request.reply, std::move(*offer)}, now, out);
+  return {};
+}
+
+Result<void> TransferService::frame(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
+  const auto header = crypto::frame_header(payload);
+  if (!header) return header.error();
+  const TransferId id(header->transfer_id_hex);
+  const auto* receiving = core_->receiving(id);
+  if (receiving == nullptr || receiving->from != request.party) {
+    const auto* content = core_->brought_by(id);
+    if (content == nullptr || content->brought_by != request.party || content->transfer != id) {
+      return Error{Code::unknown, "no such transfer"};
+    }
+    // The sender missed our last word. A client says where it listens when it starts again.
+    if (request.party.kind == Party::Kind::client) return {};
+    Receiving ended{.id = id, .from = request.party};
+    ended.offer.encoded_bytes = static_cast<std::int64_t>(header->offset + header->length);
+    act(AckEnded{ended, ""}, now, out);
+    return {};
+  }
+  auto it = inbounds_.find(id);
+  if (it == inbounds_.end()) return {};  // being verified, or the disk refused: the sender repeats
+  const auto fresh = it->second.frame(payload, now);
+  if (!fresh) return fresh.error();
+  if (*fresh) metrics::count("fieldwork_transfer_received_bytes_total", {}, static_cast<double>(header->length));
+  if (it->second.complete()) take(AllReceived{id}, now, out);
+  return {};
+}
+
+Result<void> TransferService::output(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
+  const auto output = codec::decode_output_offer(payload);
+  if (!output) return output.error();
+  take(OutputAnnounced{request.party, output->digest, output->size_bytes}, now, out);
+  return {};
+}
+
+Result<void> TransferService::upload(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
+  const auto upload = codec::decode_upload(payload);
+  if (!upload) return upload.error();
+  auto package = verify(settings_.releases, *upload);
+  if (!package) return package.error();
+  take(PackageAnnounced{request.party, request.reply, std::move(*package), fresh_id()}, now, out);
+  return {};
+}
+
+Result<void> TransferService::show(std::string_view payload, runtime::Output& out) {
+  auto value = codec::parse(payload);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  const auto digest = reader.digest("digest");
+  if (!reader.finish()) return reader.error();
+  const auto* content = core_->content(digest);
+  if (content == nullptr || content->kind != ContentKind::package) {
+    return Error{Code::unknown, "no such package", "/digest"};
+  }
+  auto package = codec::encode(content->package);
+  auto transfers = codec::Json::array();
+  for (const auto* sending : core_->sendings_of(digest, shown_transfers_max)) {
+    if (sending->to.kind != Party::Kind::device) continue;
+    transfers.push_back({{"transfer", sending->id.value},
+                         {"device", sending->to.name},
+                         {"state", word(sending->state)},
+                         {"sent_bytes", sending->sent_bytes},
+                         {"acked_bytes", sending->acked_bytes},
+                         {"encoded_bytes", sending->offer.encoded_bytes}});
+  }
+  package["transfers"] = std::move(transfers);
+  answer({{"v", 1}, {"package", std::move(package)}}, out);
+  return {};
+}
+
+Result<void> TransferService::list(std::string_view payload, runtime::Output& out) {
+  auto value = codec::parse(payload);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  if (!reader.finish()) return reader.error();
+  auto items = codec::Json::array();
+  std::size_t bytes = 0;
+  for (const auto* content : core_->packages()) {
+    items.push_back(codec::encode(content->package));
+    bytes += content->package.release.size() + 512;
+    if (items.size() == codec::items_max || bytes > answer_bytes_max) break;
+  }
+  answer({{"v", 1}, {"items", std::move(items)}}, out);
+  return {};
+}
+
+void TransferService::reject(const Party& party, const std::string& channel, const Error& error, Time now,
+                             runtime::Output& out) {
+  // A channel is a label: what a client makes up is not.
+  const bool known = error.reason != "the transfer service has no such operation";
+  rejections_.note(known ? channel : "other", party.name, error, now);
+  if (party.kind == Party::Kind::client) return answer(codec::encode_error(error), out);
+  if (!is_id(party.name)) return;
+  const codec::Rejected rejected{channel, error.path, error.reason};
+  out.messages.push_back({.topic = topics_.down(party.name, "rejected"), .payload = codec::encode(rejected)});
+}
+
+void TransferService::answer(const codec::Json& json, runtime::Output& out) {
+  if (!request_ || request_->answer_topic.empty()) return;
+  out.messages.push_back(
+      {.topic = request_->answer_topic, .payload = codec::dump(json), .correlation = request_->correlation});
+}
+
+}  // namespace fieldwork::transfer
