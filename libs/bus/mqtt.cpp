@@ -16,7 +16,8 @@ namespace fieldwork::bus {
 using Clock = std::chrono::steady_clock;
 
 struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
-  Impl(MqttConfig c, MqttEvents e) : config(std::move(c)), events(std::move(e)), slots(static_cast<std::size_t>(config.window)) {
+  Impl(MqttConfig c, MqttEvents e)
+      : config(std::move(c)), events(std::move(e)), slots(static_cast<std::size_t>(config.window)) {
     mqtt::create_options create(config.mqtt5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1);
     create.set_send_while_disconnected(false);
     create.set_max_buffered_messages(config.window * 2 + 16);
@@ -43,7 +44,8 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     options.set_max_inflight(config.window + 16);
     options.set_automatic_reconnect(false);
     if (config.will) {
-      options.set_will(mqtt::will_options(config.will->topic, mqtt::binary_ref(config.will->payload), config.will->qos, config.will->retain));
+      options.set_will(mqtt::will_options(config.will->topic, mqtt::binary_ref(config.will->payload), config.will->qos,
+                                          config.will->retain));
     }
     if (config.url.starts_with("ssl://")) {
       mqtt::ssl_options ssl;
@@ -53,7 +55,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
         ssl.set_private_key(config.key);
       }
       ssl.set_enable_server_cert_auth(true);
-      ssl.set_verify(true);  // the host name too; off by default
+      ssl.set_verify(true);                           // the host name too; off by default
       ssl.set_ssl_version(MQTT_SSL_VERSION_DEFAULT);  // the newest both know; the broker insists on TLS 1.3
       options.set_ssl(ssl);
     }
@@ -237,7 +239,8 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
       if (config.mqtt5 && !message.correlation.empty()) {
         properties.add({mqtt::property::CORRELATION_DATA, message.correlation});
       }
-      auto out = mqtt::message::create(std::move(message.topic), std::move(message.payload), message.qos, message.retain, properties);
+      auto out = mqtt::message::create(std::move(message.topic), std::move(message.payload), message.qos,
+                                       message.retain, properties);
       client->publish(out, reinterpret_cast<void*>(context), *this);  // NOLINT: a number, not a pointer
       return true;
     } catch (const mqtt::exception& e) {
@@ -299,7 +302,8 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   std::thread thread;
 };
 
-MqttBus::MqttBus(MqttConfig config, MqttEvents events) : impl_(std::make_unique<Impl>(std::move(config), std::move(events))) {}
+MqttBus::MqttBus(MqttConfig config, MqttEvents events)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(events))) {}
 MqttBus::~MqttBus() { stop(); }
 
 void MqttBus::start() {
@@ -338,7 +342,7 @@ bool MqttBus::idle() const {
 
 MqttStats MqttBus::stats() const {
   std::lock_guard lock(impl_->mutex);
-  return {impl_->published, impl_->acknowledged, impl_->received, impl_->dropped,
+  return {impl_->published, impl_->acknowledged, impl_->received,     impl_->dropped,
           impl_->denied,    impl_->connects,     impl_->round_trip_ms};
 }
 

@@ -2,8 +2,8 @@
 
 namespace fieldwork::bus {
 
-// Sets TCP_NODELAY on every socket of this process whose peer has this port; returns how many. Paho hides its socket and
-// leaves Nagle on: a request and its answer then wait for delayed acknowledgements, 88 ms instead of 0.2 ms.
+// Sets TCP_NODELAY on every socket of this process whose peer has this port; returns how many. Paho hides its socket
+// and leaves Nagle on: a request and its answer then wait for delayed acknowledgements, 88 ms instead of 0.2 ms.
 int set_nodelay_for_peer_port(int port);
 
 // The port in scheme://host:port, or 0.

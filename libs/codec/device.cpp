@@ -10,7 +10,9 @@ namespace {
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
 
 Json encode(const Capacity& capacity) {
-  return {{"cpu_millis", capacity.cpu_millis}, {"memory_bytes", capacity.memory_bytes}, {"disk_bytes", capacity.disk_bytes}};
+  return {{"cpu_millis", capacity.cpu_millis},
+          {"memory_bytes", capacity.memory_bytes},
+          {"disk_bytes", capacity.disk_bytes}};
 }
 
 Capacity read_capacity(Reader& parent, const Json& value) {
@@ -210,7 +212,8 @@ Result<LogLine> decode_log(std::string_view text) {
   LogLine line;
   line.key = read_key(reader);
   line.stream = reader.text("stream", 8);
-  if (reader.ok() && line.stream != "stdout" && line.stream != "stderr") reader.fail("stream", "must be stdout or stderr");
+  if (reader.ok() && line.stream != "stdout" && line.stream != "stderr")
+    reader.fail("stream", "must be stdout or stderr");
   line.text = reader.text("text", 32768);
   line.dropped = reader.integer("dropped", 0, INT64_MAX);
   if (!reader.finish()) return reader.error();

@@ -8,6 +8,7 @@ namespace fieldwork::codec {
 namespace {
 
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
+constexpr std::size_t content_length_max = 87'384;  // 64 KiB as base64
 
 Labels read_labels(Reader& reader, const char* field) { return reader.map_or_empty(field, 32, 256); }
 
@@ -56,7 +57,7 @@ OutputFile read_file(Reader& parent, std::size_t index, const Json& value) {
   file.path = reader.text("path", 256);
   file.size_bytes = reader.integer("size_bytes", 0, size_max);
   file.digest = reader.digest("digest");
-  if (const auto content = reader.text_or("content", "", 1 << 20); reader.any_maybe("content") != nullptr) {
+  if (const auto content = reader.text_or("content", "", content_length_max); reader.any_maybe("content") != nullptr) {
     auto bytes = crypto::base64_decode(content);
     if (bytes) {
       file.content = std::move(*bytes);
@@ -118,7 +119,7 @@ JobSpec read_job(Reader& reader) {
   job.replicas = static_cast<int>(reader.integer_or("replicas", 1, 1, 1000));
   if (const Json* value = reader.object_maybe("targets")) {
     Reader targets(reader, "targets", *value);
-    job.targets = read_labels(targets, "labels");
+    if (targets.object("labels") != nullptr) job.targets = read_labels(targets, "labels");
     targets.finish();
     if (has_replicas) reader.fail("targets", "cannot stand beside replicas");
   }
@@ -145,8 +146,11 @@ Result<JobSpec> decode_job(const Json& value) {
 }
 
 Json encode(const RunResult& result) {
-  Json out{{"exit_code", result.exit_code}, {"stdout", result.stdout_text},     {"stderr", result.stderr_text},
-           {"truncated", result.truncated}, {"elapsed_ms", result.elapsed_ms}};
+  Json out{{"exit_code", result.exit_code},
+           {"stdout", result.stdout_text},
+           {"stderr", result.stderr_text},
+           {"truncated", result.truncated},
+           {"elapsed_ms", result.elapsed_ms}};
   if (result.signal) out["signal"] = *result.signal;
   Json files = Json::array();
   for (const auto& file : result.files) {
@@ -246,7 +250,7 @@ Result<Report> decode_report(std::string_view text) {
   Report report;
   report.epoch = reader.integer("epoch", 0, INT64_MAX);
   report.seq = reader.integer("seq", 1, INT64_MAX - 1024);
-  if (const Json* items = reader.array("items", items_max)) {
+  if (const Json* items = reader.items()) {
     for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
       Reader item(reader, "items", i, (*items)[i]);
       report.items.push_back(read_attempt_report(item));
@@ -259,7 +263,7 @@ Result<Report> decode_report(std::string_view text) {
 Json encode(const Order& order) {
   Json out;
   if (const auto* assign = std::get_if<Assign>(&order)) {
-    out = Json{{"type", "assign"},          {"attempt", assign->attempt},        {"lease_s", assign->lease_s},
+    out = Json{{"type", "assign"},           {"attempt", assign->attempt},       {"lease_s", assign->lease_s},
                {"command", assign->command}, {"limits", encode(assign->limits)}, {"grant", assign->grant}};
     write_key(out, assign->key);
     if (!assign->env.empty()) out["env"] = assign->env;
@@ -283,7 +287,7 @@ Result<std::vector<Order>> decode_orders(std::string_view text) {
   Reader reader(*value);
   reader.version();
   std::vector<Order> orders;
-  if (const Json* items = reader.array("items", items_max)) {
+  if (const Json* items = reader.items()) {
     for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
       Reader item(reader, "items", i, (*items)[i]);
       const auto type = item.text("type", 16);

@@ -36,7 +36,8 @@ std::optional<Error> scan(std::string_view text) {
 
 bool is_digest_text(const std::string& text) {
   if (text.size() != 71 || !text.starts_with("sha256:")) return false;
-  return std::all_of(text.begin() + 7, text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return std::all_of(text.begin() + 7, text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 std::string range_text(std::int64_t min, std::int64_t max) {
@@ -101,7 +102,8 @@ std::string Reader::text(const char* field, std::size_t length_max) {
   if (value == nullptr) return {};
   if (!value->is_string()) return fail(field, "must be a string"), std::string();
   const auto& text = value->get_ref<const std::string&>();
-  if (text.size() > length_max) return fail(field, "is longer than " + std::to_string(length_max) + " bytes"), std::string();
+  if (text.size() > length_max)
+    return fail(field, "is longer than " + std::to_string(length_max) + " bytes"), std::string();
   return text;
 }
 
@@ -129,8 +131,9 @@ std::string Reader::digest_or_empty(const char* field) {
 std::int64_t Reader::integer(const char* field, std::int64_t min, std::int64_t max) {
   const Json* value = need(field);
   if (value == nullptr) return min;
-  const bool fits = value->is_number_integer() &&
-                    (!value->is_number_unsigned() || value->get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
+  const bool fits =
+      value->is_number_integer() &&
+      (!value->is_number_unsigned() || value->get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
   const auto number = fits ? value->get<std::int64_t>() : 0;
   if (!fits || number < min || number > max) return fail(field, range_text(min, max)), min;
   return number;
@@ -180,14 +183,17 @@ std::vector<std::string> Reader::texts_or_empty(const char* field, std::size_t c
   return out;
 }
 
-std::map<std::string, std::string> Reader::map_or_empty(const char* field, std::size_t count_max, std::size_t length_max) {
+std::map<std::string, std::string> Reader::map_or_empty(const char* field, std::size_t count_max,
+                                                        std::size_t length_max) {
   std::map<std::string, std::string> out;
   const Json* object = object_maybe(field);
   if (object == nullptr) return out;
   if (object->size() > count_max) return fail(field, "has more than " + std::to_string(count_max) + " entries"), out;
   for (const auto& [key, entry] : object->items()) {
-    if (key.empty() || key.size() > 128 || !entry.is_string() || entry.get_ref<const std::string&>().size() > length_max) {
-      fail(std::string(field) + "/" + key.substr(0, 128), "must be a string of at most " + std::to_string(length_max) + " bytes");
+    if (key.empty() || key.size() > 128 || !entry.is_string() ||
+        entry.get_ref<const std::string&>().size() > length_max) {
+      fail(std::string(field) + "/" + key.substr(0, 128),
+           "must be a string of at most " + std::to_string(length_max) + " bytes");
       return {};
     }
     out.emplace(key, entry.get<std::string>());
@@ -217,6 +223,12 @@ const Json* Reader::array_maybe(const char* field, std::size_t count_max) {
 const Json* Reader::array(const char* field, std::size_t count_max) {
   if (need(field) == nullptr) return nullptr;
   return array_maybe(field, count_max);
+}
+
+const Json* Reader::items() {
+  const Json* items = array("items", items_max);
+  if (items != nullptr && items->empty()) fail("items", "must not be empty");
+  return items;
 }
 
 const Json* Reader::any_maybe(const char* field) { return find(field); }
@@ -249,8 +261,12 @@ std::optional<Error> decode_error(const Json& answer) {
   if (!answer.is_object()) return std::nullopt;
   const auto it = answer.find("error");
   if (it == answer.end() || !it->is_object()) return std::nullopt;
-  Error error{Code::invalid, it->value("reason", "no reason given"), it->value("path", "")};
-  const std::string code = it->value("code", "invalid");
+  const auto text = [&](const char* field, const char* fallback) -> std::string {
+    const auto found = it->find(field);
+    return found != it->end() && found->is_string() ? found->get<std::string>() : fallback;
+  };
+  Error error{Code::invalid, text("reason", "no reason given"), text("path", "")};
+  const std::string code = text("code", "invalid");
   for (const auto candidate : {Code::unknown, Code::conflict, Code::denied, Code::unavailable}) {
     if (code == name(candidate)) error.code = candidate;
   }

@@ -17,7 +17,7 @@ Result<std::vector<T>> decode_items(std::string_view text, Read read) {
   Reader reader(*value);
   reader.version();
   std::vector<T> out;
-  if (const Json* items = reader.array("items", items_max)) {
+  if (const Json* items = reader.items()) {
     for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
       Reader item(reader, "items", i, (*items)[i]);
       out.push_back(read(item));

@@ -117,7 +117,8 @@ Result<Received> decode_received(std::string_view text) {
   if (const Json* ranges = reader.array("ranges", ranges_max)) {
     for (const auto& range : *ranges) {
       const bool good = range.is_array() && range.size() == 2 && range[0].is_number_unsigned() &&
-                        range[1].is_number_unsigned() && range[0].get<std::uint64_t>() < range[1].get<std::uint64_t>() &&
+                        range[1].is_number_unsigned() &&
+                        range[0].get<std::uint64_t>() < range[1].get<std::uint64_t>() &&
                         range[1].get<std::uint64_t>() <= static_cast<std::uint64_t>(size_max);
       if (!good) {
         reader.fail("ranges", "must hold pairs [begin, end] of whole numbers with begin < end");

@@ -1,9 +1,9 @@
 #include "runtime/config.hpp"
 
+#include <toml++/toml.h>
 #include <charconv>
 #include <cstring>
 #include <sstream>
-#include <toml++/toml.h>
 
 extern char** environ;
 
@@ -34,7 +34,8 @@ std::map<std::string, std::string> Config::process_environment() {
   std::map<std::string, std::string> out;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const char* equals = std::strchr(*entry, '=');
-    if (equals != nullptr) out.emplace(std::string(*entry, static_cast<std::size_t>(equals - *entry)), std::string(equals + 1));
+    if (equals != nullptr)
+      out.emplace(std::string(*entry, static_cast<std::size_t>(equals - *entry)), std::string(equals + 1));
   }
   return out;
 }
@@ -85,7 +86,9 @@ std::string Config::text(const std::string& key) {
   const std::string missing = "\x01";
   auto value = text(key, missing);
   if (value != missing) return value;
-  mistakes_.push_back({Code::invalid, "is not set: put it in the file, in FIELDWORK_" + folded(key) + " or in --set " + key + "=…", key});
+  mistakes_.push_back({Code::invalid,
+                       "is not set: put it in the file, in FIELDWORK_" + folded(key) + " or in --set " + key + "=…",
+                       key});
   return {};
 }
 
@@ -104,7 +107,9 @@ std::int64_t Config::integer(const std::string& key, std::int64_t fallback, std:
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size() || number < min || number > max) {
-    mistakes_.push_back({Code::invalid, "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max), origin(key)});
+    mistakes_.push_back({Code::invalid,
+                         "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max),
+                         origin(key)});
     return fallback;
   }
   return number;
@@ -115,7 +120,8 @@ double Config::number(const std::string& key, double fallback, double min, doubl
   double number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size() || !(number >= min && number <= max)) {
-    mistakes_.push_back({Code::invalid, "must be a number from " + std::to_string(min) + " to " + std::to_string(max), origin(key)});
+    mistakes_.push_back(
+        {Code::invalid, "must be a number from " + std::to_string(min) + " to " + std::to_string(max), origin(key)});
     return fallback;
   }
   return number;
@@ -130,10 +136,12 @@ bool Config::boolean(const std::string& key, bool fallback) {
 std::map<std::string, std::string> Config::table(const std::string& prefix) {
   std::map<std::string, std::string> out;
   for (const auto& [name, value] : values_) {
-    if (name.starts_with(prefix + ".")) {
-      out[name.substr(prefix.size() + 1)] = value.text;
-      used_.insert(name);
-    }
+    const bool set = name.starts_with("set:");
+    const auto key = set ? name.substr(4) : name;
+    if (!key.starts_with(prefix + ".")) continue;
+    used_.insert(name);
+    auto& entry = out[key.substr(prefix.size() + 1)];
+    if (set || !values_.contains("set:" + key)) entry = value.text;
   }
   return out;
 }

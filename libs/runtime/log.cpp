@@ -1,8 +1,8 @@
 #include "runtime/log.hpp"
 
-#include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
 
 namespace fieldwork::log {
 namespace {

@@ -50,7 +50,8 @@ void observe(const std::string& name, double value) {
   auto& histogram = r.histograms[name];
   if (histogram == nullptr) {
     auto& family = prometheus::BuildHistogram().Name(name).Register(r.all);
-    histogram = &family.Add({}, prometheus::Histogram::BucketBoundaries{1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10});
+    histogram = &family.Add(
+        {}, prometheus::Histogram::BucketBoundaries{1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10});
   }
   histogram->Observe(value);
 }

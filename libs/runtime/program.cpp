@@ -1,8 +1,8 @@
 #include "runtime/program.hpp"
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -30,7 +30,8 @@ int parse_flags(int argc, char** argv, const Program& program, Flags& flags) {
   app.add_flag("--migrate", flags.migrate, "bring the database up to date and end");
   app.add_flag("--check", flags.check, "read the settings, say what is wrong with them and end");
   app.footer("Example:\n  fieldwork-" + program.name + " --config /etc/fieldwork/" + program.name +
-             ".toml --set log.format=json\nExit codes: 0 ok, 1 failed, 2 usage or settings, 3 cannot reach, 75 another instance took over");
+             ".toml --set log.format=json\nExit codes: 0 ok, 1 failed, 2 usage or settings, 3 cannot reach, 75 another "
+             "instance took over");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -45,12 +46,14 @@ std::string migrations_root(Config& config) {
 }
 
 // Waits until this process is the active instance, or is told to stop (null).
-std::unique_ptr<store::PostgresStore> wait_for_turn(const store::PostgresConfig& database, const std::atomic<bool>& stopping) {
+std::unique_ptr<store::PostgresStore> wait_for_turn(const store::PostgresConfig& database,
+                                                    const std::atomic<bool>& stopping) {
   std::string said;
   while (!stopping) {
     auto store = store::PostgresStore::activate(database);
     if (store) return std::move(*store);
-    if (said != store.error().reason) log::info("waiting to be the active instance", {{"reason", describe(store.error())}});
+    if (said != store.error().reason)
+      log::info("waiting to be the active instance", {{"reason", describe(store.error())}});
     said = store.error().reason;
     for (int i = 0; i < 5 && !stopping; ++i) std::this_thread::sleep_for(milliseconds(100));
   }
@@ -67,7 +70,8 @@ Result<int> migrate_patiently(const store::PostgresConfig& database, const std::
   const auto deadline = std::chrono::steady_clock::now() + seconds(120);
   while (true) {
     auto applied = store::migrate(database);
-    const bool again = !applied && applied.error().code == Code::unavailable && !stopping && std::chrono::steady_clock::now() < deadline;
+    const bool again = !applied && applied.error().code == Code::unavailable && !stopping &&
+                       std::chrono::steady_clock::now() < deadline;
     if (!again) return applied;
     log::warn("the database does not answer yet", {{"reason", describe(applied.error())}});
     std::this_thread::sleep_for(milliseconds(500));
@@ -126,21 +130,24 @@ int service_main(int argc, char** argv, const Program& program) {
   if (!loaded) return fail(loaded.error());
   Config& config = *loaded;
   if (!log::setup(program.name, config.text("log.format", "text"), config.text("log.level", "info"))) {
-    return fail({Code::invalid, "log.format must be text or json, log.level debug, info, warn or error", config.origin("log")});
+    return fail(
+        {Code::invalid, "log.format must be text or json, log.level debug, info, warn or error", config.origin("log")});
   }
 
   const std::string root = config.text("root", "fieldwork/v1");
   auto mqtt = read_mqtt(config, program.name);
   const auto state = [&](const char* word) {
-    return bus::Message{.topic = Topics(root).state("service", program.name),
-                        .payload = R"({"v":1,"service":")" + program.name + R"(","state":")" + word + R"(","version":"0.1.0"})",
-                        .retain = true};
+    return bus::Message{
+        .topic = Topics(root).state("service", program.name),
+        .payload = R"({"v":1,"service":")" + program.name + R"(","state":")" + word + R"(","version":"0.1.0"})",
+        .retain = true};
   };
   mqtt.birth = state("up");
   mqtt.will = state("down");
   std::string schema = program.name;
   std::replace(schema.begin(), schema.end(), '-', '_');
-  const store::PostgresConfig database{config.text("database.url"), schema, migrations_root(config) + "/" + program.name};
+  const store::PostgresConfig database{config.text("database.url"), schema,
+                                       migrations_root(config) + "/" + program.name};
   const std::string listen = config.text("http.listen", "");
 
   std::atomic<Runner*> runner{nullptr};

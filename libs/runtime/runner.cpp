@@ -10,7 +10,8 @@ namespace fieldwork::runtime {
 namespace {
 
 std::int64_t steady_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 bus::MqttConfig with_subscriptions(bus::MqttConfig config, const Service& service) {
@@ -20,7 +21,8 @@ bus::MqttConfig with_subscriptions(bus::MqttConfig config, const Service& servic
 
 }  // namespace
 
-Runner::Runner(Service& service, store::Store& store, bus::MqttConfig mqtt, RunnerLimits limits, store::Outbox::Limits outbox)
+Runner::Runner(Service& service, store::Store& store, bus::MqttConfig mqtt, RunnerLimits limits,
+               store::Outbox::Limits outbox)
     : service_(service),
       store_(store),
       limits_(limits),

@@ -56,15 +56,16 @@ Result<int> apply(pqxx::connection& connection, const std::string& schema, const
       continue;
     }
     work.exec(migration.sql);
-    work.exec_params("INSERT INTO migration (number, name, checksum) VALUES ($1, $2, $3)", migration.number, migration.name,
-                     migration.checksum);
+    work.exec_params("INSERT INTO migration (number, name, checksum) VALUES ($1, $2, $3)", migration.number,
+                     migration.name, migration.checksum);
     work.commit();
     ++applied;
   }
   pqxx::work work(connection);
   const auto newest = work.exec1("SELECT coalesce(max(number), 0) FROM migration")[0].as<int>();
   if (newest > static_cast<int>(migrations.size())) {
-    return Error{Code::conflict, "the database is at migration " + std::to_string(newest) + ", newer than this software", schema};
+    return Error{Code::conflict,
+                 "the database is at migration " + std::to_string(newest) + ", newer than this software", schema};
   }
   return applied;
 }
@@ -88,7 +89,8 @@ Result<int> migrate(const PostgresConfig& config) {
       work.exec(
           "CREATE TABLE IF NOT EXISTS migration (number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
           " applied_at timestamptz NOT NULL DEFAULT now())");
-      work.exec("CREATE TABLE IF NOT EXISTS term (one boolean PRIMARY KEY DEFAULT true CHECK (one), term bigint NOT NULL)");
+      work.exec(
+          "CREATE TABLE IF NOT EXISTS term (one boolean PRIMARY KEY DEFAULT true CHECK (one), term bigint NOT NULL)");
       work.exec("INSERT INTO term (term) VALUES (0) ON CONFLICT DO NOTHING");
       work.exec("CREATE TABLE IF NOT EXISTS outbox (key text PRIMARY KEY, topic text NOT NULL, item text NOT NULL)");
       work.commit();

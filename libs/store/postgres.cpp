@@ -45,10 +45,12 @@ struct PostgresStore::Impl {
     tables.clear();
     auto fresh = std::make_unique<pqxx::connection>(with_settings(config.url));
     pqxx::work work(*fresh);
-    const auto locked = work.exec_params1("SELECT pg_try_advisory_lock(hashtext($1))", "fieldwork " + config.schema)[0].as<bool>();
+    const auto locked =
+        work.exec_params1("SELECT pg_try_advisory_lock(hashtext($1))", "fieldwork " + config.schema)[0].as<bool>();
     if (!locked) throw pqxx::broken_connection("another instance of this service is active");
     if (term == 0) {
-      term = work.exec1("UPDATE " + work.quote_name(config.schema) + ".term SET term = term + 1 RETURNING term")[0].as<std::int64_t>();
+      term = work.exec1("UPDATE " + work.quote_name(config.schema) + ".term SET term = term + 1 RETURNING term")[0]
+                 .as<std::int64_t>();
     }
     work.commit();
     connection = std::move(fresh);
@@ -99,7 +101,8 @@ struct PostgresStore::Impl {
       }
     }
     const std::string rows = " json_populate_recordset(NULL::" + quoted(table) + ", $1::json)";
-    const std::string insert = "INSERT INTO " + quoted(table) + " SELECT * FROM" + rows + " ON CONFLICT (" + keys + ") DO ";
+    const std::string insert =
+        "INSERT INTO " + quoted(table) + " SELECT * FROM" + rows + " ON CONFLICT (" + keys + ") DO ";
     Statements out;
     out.upsert = table + "_upsert";
     out.insert = table + "_insert";
@@ -112,7 +115,8 @@ struct PostgresStore::Impl {
 
   Result<void> check_term(pqxx::work& work) {
     if (tables.empty()) {
-      connection->prepare("check_term", "SELECT term FROM " + connection->quote_name(config.schema) + ".term FOR SHARE");
+      connection->prepare("check_term",
+                          "SELECT term FROM " + connection->quote_name(config.schema) + ".term FOR SHARE");
     }
     const auto current = work.exec_prepared1("check_term")[0].as<std::int64_t>();
     if (current == term) return {};

@@ -26,10 +26,13 @@ struct SqliteStore::Impl {
     sqlite3_close(db);
   }
 
-  Error error(const char* what) const { return Error{Code::unavailable, std::string(what) + ": " + sqlite3_errmsg(db), "journal"}; }
+  Error error(const char* what) const {
+    return Error{Code::unavailable, std::string(what) + ": " + sqlite3_errmsg(db), "journal"};
+  }
 
   Result<void> prepare(Statement& into, const char* sql) const {
-    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &into.handle, nullptr) != SQLITE_OK) return error(sql);
+    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &into.handle, nullptr) != SQLITE_OK)
+      return error(sql);
     return {};
   }
 

@@ -16,7 +16,10 @@ std::vector<Change> coalesce(std::vector<Change> changes) {
     }
     auto& earlier = out[it->second];
     // Nothing may turn a row that an insert only meant to add into an overwrite of one that is there.
-    if (change.kind == Change::Kind::insert && earlier.kind != Change::Kind::remove) continue;
+    if (change.kind == Change::Kind::insert) {
+      if (earlier.kind != Change::Kind::remove) continue;
+      change.kind = Change::Kind::upsert;  // it was removed just before: what is there now goes
+    }
     earlier = std::move(change);
   }
   return out;

@@ -28,12 +28,8 @@ std::string Topics::service(std::string_view service, std::string_view operation
 std::string Topics::reply(std::string_view client, std::string_view channel) const {
   return join(root_, {"reply", client, channel});
 }
-std::string Topics::state(std::string_view kind, std::string_view id) const {
-  return join(root_, {"state", kind, id});
-}
-std::string Topics::event(std::string_view kind, std::string_view id) const {
-  return join(root_, {"event", kind, id});
-}
+std::string Topics::state(std::string_view kind, std::string_view id) const { return join(root_, {"state", kind, id}); }
+std::string Topics::event(std::string_view kind, std::string_view id) const { return join(root_, {"event", kind, id}); }
 
 std::optional<Topic> Topics::parse(std::string_view topic) const {
   if (topic.size() <= root_.size() || !topic.starts_with(root_) || topic[root_.size()] != '/') return std::nullopt;

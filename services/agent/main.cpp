@@ -20,7 +20,7 @@ using namespace fieldwork;
 namespace {
 
 struct Settings {
-  std::string root, directory, grants, releases, listen;
+  std::string root, directory, grants, releases, transfer_ca, listen;
   agent::AgentConfig agent;
   bus::MqttConfig mqtt;
   std::int64_t package_bytes_max = 0;
@@ -52,7 +52,7 @@ Result<Settings> read_settings(runtime::Config& config) {
   out.package_bytes_max = config.integer("device.package_bytes_max", std::int64_t{4} << 30, 1, std::int64_t{1} << 50);
   out.grants = config.text("trust.grants");
   out.releases = config.text("trust.releases");
-  (void)config.text("trust.transfer_ca", "");
+  out.transfer_ca = config.text("trust.transfer_ca");
   out.listen = config.text("http.listen", "");
   out.mqtt = runtime::read_mqtt(config, out.agent.device);
   out.mqtt.mqtt5 = false;
@@ -71,7 +71,9 @@ Result<agent::Identity> read_identity(const Settings& settings) {
   auto certificate = crypto::Certificate::from_pem(settings.agent.certificate_pem);
   if (!certificate) return Error{Code::invalid, describe(certificate.error()), "broker.certificate"};
   if (certificate->common_name() != settings.agent.device) {
-    return Error{Code::invalid, "the certificate is for " + certificate->common_name() + ", not for " + settings.agent.device, "device.id"};
+    return Error{Code::invalid,
+                 "the certificate is for " + certificate->common_name() + ", not for " + settings.agent.device,
+                 "device.id"};
   }
   return agent::Identity{settings.agent.device, settings.agent.certificate_pem, certificate->fingerprint(),
                          std::make_shared<const crypto::PrivateKey>(std::move(*key))};
@@ -86,6 +88,8 @@ int run(Settings settings) {
   if (!identity) return fail(identity.error());
   auto releases = crypto::TrustStore::load(settings.releases);
   if (!releases) return fail({Code::invalid, describe(releases.error()), "trust.releases"});
+  auto transfer_ca = crypto::CertificateAuthority::load(settings.transfer_ca);
+  if (!transfer_ca) return fail({Code::invalid, describe(transfer_ca.error()), "trust.transfer_ca"});
   auto journal = store::SqliteStore::open(settings.directory + "/journal.db");
   if (!journal) return fail(journal.error());
   const auto session = agent::AgentService::next_session(**journal);
@@ -98,8 +102,10 @@ int run(Settings settings) {
   // The runner does not exist yet where these are made, and is gone last.
   runtime::Runner* runner = nullptr;
   agent::AgentService* service = nullptr;
+  std::unique_ptr<agent::DeviceHands> hands;
   const auto done = [&](agent::Outcome outcome) {
-    runner->post([&service, outcome = std::move(outcome)](Time now, runtime::Output&) {
+    runner->post([&service, &hands, outcome = std::move(outcome)](Time now, runtime::Output&) {
+      hands->deliver(outcome);
       service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason}, now);
     });
   };
@@ -108,9 +114,12 @@ int run(Settings settings) {
     if (line.text.size() > 32768) line.text.resize(32768);
     runner->bus().publish({.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
   };
-  agent::Packages packages(std::filesystem::path(settings.directory) / "packages", *identity, std::move(*releases), topics,
-                           settings.package_bytes_max);
-  auto hands = std::make_unique<agent::DeviceHands>(std::move(packages), settings.directory, settings.package_bytes_max, done, log);
+  agent::Packages packages(std::filesystem::path(settings.directory) / "packages", *identity, std::move(*releases),
+                           topics, settings.package_bytes_max);
+  agent::Outputs outputs(std::filesystem::path(settings.directory) / "outputs", *identity, std::move(*transfer_ca),
+                         topics);
+  hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
+                                               settings.package_bytes_max, done, log);
   settings.agent.resources = [directory = settings.directory] { return agent::read_resources(directory); };
   settings.agent.wall_ms = wall_ms;
   settings.agent.link = [&] {
@@ -147,8 +156,9 @@ int main(int argc, char** argv) {
   app.add_option("-c,--config", file, "settings (TOML)")->check(CLI::ExistingFile);
   app.add_option("--set", sets, "one setting, e.g. --set device.id=edge-1; stronger than file and environment");
   app.add_flag("--check", check, "read the settings, say what is wrong with them and end");
-  app.footer("Example:\n  fieldwork-agent --config /etc/fieldwork/agent.toml\n"
-             "Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 cannot reach");
+  app.footer(
+      "Example:\n  fieldwork-agent --config /etc/fieldwork/agent.toml\n"
+      "Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 cannot reach");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

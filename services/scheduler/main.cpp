@@ -8,12 +8,16 @@ int main(int argc, char** argv) {
       argc, argv,
       {.name = "scheduler",
        .description = "Places jobs on devices, explains why, and follows them to their end",
-       .make = [](runtime::Config& config, const std::string& root, runtime::Post) -> Result<std::unique_ptr<runtime::Service>> {
+       .make = [](runtime::Config& config, const std::string& root,
+                  runtime::Post) -> Result<std::unique_ptr<runtime::Service>> {
          scheduler::Limits limits;
          limits.lease = seconds(config.integer("scheduler.lease_s", 30, 2, 86'400));
-         limits.attempts_per_device_max = static_cast<int>(config.integer("scheduler.attempts_per_device_max", 256, 1, 10'000));
-         limits.jobs_live_max = static_cast<std::size_t>(config.integer("scheduler.jobs_live_max", 200'000, 1, 10'000'000));
-         limits.jobs_finished_max = static_cast<std::size_t>(config.integer("scheduler.jobs_finished_max", 1'000, 1, 1'000'000));
+         limits.attempts_per_device_max =
+             static_cast<int>(config.integer("scheduler.attempts_per_device_max", 256, 1, 10'000));
+         limits.jobs_live_max =
+             static_cast<std::size_t>(config.integer("scheduler.jobs_live_max", 200'000, 1, 10'000'000));
+         limits.jobs_finished_max =
+             static_cast<std::size_t>(config.integer("scheduler.jobs_finished_max", 1'000, 1, 1'000'000));
          return std::unique_ptr<runtime::Service>(std::make_unique<scheduler::SchedulerService>(root, limits));
        }});
 }

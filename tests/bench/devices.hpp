@@ -1,5 +1,5 @@
-// Simulated devices for benchmarks: the agent's core and shell over real MQTT connections with real certificates. What they
-// run is a no-op inside the process, or a real process.
+// Simulated devices for benchmarks: the agent's core and shell over real MQTT connections with real certificates. What
+// they run is a no-op inside the process, or a real process.
 #pragma once
 
 #include <memory>

@@ -26,7 +26,9 @@ namespace {
 constexpr int hops = 6;  // submit, question, answer, assignment, report, state
 constexpr int bulk = 100;
 
-double ms_since(Clock::time_point begin) { return std::chrono::duration<double, std::milli>(Clock::now() - begin).count(); }
+double ms_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+}
 
 std::string read_text(const std::string& path) {
   std::ifstream file(path);
@@ -52,7 +54,8 @@ class Client {
   void submit(int count, const json& job) {
     json items = json::array();
     for (int i = 0; i < count; ++i) items.push_back({{"request", run_ + "-" + std::to_string(++last_)}, {"job", job}});
-    bus_->publish({.topic = topics_.service("scheduler", "submit", "operator"), .payload = json{{"v", 1}, {"items", items}}.dump()});
+    bus_->publish({.topic = topics_.service("scheduler", "submit", "operator"),
+                   .payload = json{{"v", 1}, {"items", items}}.dump()});
   }
 
   bool wait_done(std::uint64_t count, seconds patience) {
@@ -105,8 +108,8 @@ struct Throughput {
   std::uint64_t failed = 0;
 };
 
-Throughput measure_throughput(const bench::Stack& stack, const std::vector<std::unique_ptr<bench::Device>>& devices, int jobs,
-                              int outstanding, const json& job) {
+Throughput measure_throughput(const bench::Stack& stack, const std::vector<std::unique_ptr<bench::Device>>& devices,
+                              int jobs, int outstanding, const json& job) {
   Client client(stack);
   const auto published = [&] {
     double sum = stack.sum_of("fieldwork_bus_published") + static_cast<double>(client.stats().published);
@@ -148,14 +151,16 @@ std::vector<double> measure_latency(const bench::Stack& stack, int jobs, const j
 // --- the ring -------------------------------------------------------------------------------------------------------
 
 // One party of the ring: what it hears goes on unchanged. Runs in a process of its own, as the service does.
-[[noreturn]] void ring_party(const bench::Stack& stack, const std::string& name, const std::map<std::string, std::string>& routes) {
+[[noreturn]] void ring_party(const bench::Stack& stack, const std::string& name,
+                             const std::map<std::string, std::string>& routes) {
   auto config = stack.mqtt("services", "services/" + name, name);
   for (const auto& [from, to] : routes) config.subscriptions.emplace_back(from, 1);
   bus::MqttBus* bus = nullptr;
   bus::MqttBus party(config, {.message =
                                   [&](bus::Message&& m) {
                                     for (const auto& [from, to] : routes) {
-                                      if (matches(from, m.topic)) bus->publish({.topic = to, .payload = std::move(m.payload)});
+                                      if (matches(from, m.topic))
+                                        bus->publish({.topic = to, .payload = std::move(m.payload)});
                                     }
                                   },
                               .connected = [] {},
@@ -183,14 +188,19 @@ Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) 
     if (pid == 0) ring_party(stack, name, routes);
     parties.push_back(pid);
   };
-  start("scheduler", {{submit, question}, {answer, topics.down(device, "command")}, {topics.up(device, "report"), done_topic}});
+  start("scheduler",
+        {{submit, question}, {answer, topics.down(device, "command")}, {topics.up(device, "report"), done_topic}});
   start("security-policy", {{question, answer}});
 
   auto device_config = stack.mqtt("devices", "devices/" + device, device);
   device_config.mqtt5 = false;
   device_config.subscriptions = {{topics.down(device, "command"), 1}};
   bus::MqttBus* device_bus = nullptr;
-  bus::MqttBus on_device(device_config, {.message = [&](bus::Message&& m) { device_bus->publish({.topic = topics.up(device, "report"), .payload = std::move(m.payload)}); },
+  bus::MqttBus on_device(device_config, {.message =
+                                             [&](bus::Message&& m) {
+                                               device_bus->publish({.topic = topics.up(device, "report"),
+                                                                    .payload = std::move(m.payload)});
+                                             },
                                          .connected = [] {},
                                          .disconnected = [](const std::string&) {}});
   device_bus = &on_device;
@@ -257,12 +267,20 @@ json measure_jobs(const bench::Stack& stack, int jobs, int singles) {
   for (const bool spawn : {false, true}) {
     std::vector<std::unique_ptr<bench::Device>> devices;
     for (const auto& id : stack.devices()) {
-      agent::AgentConfig config{.device = id,
-                                .certificate_pem = read_text(stack.path("pki/devices/" + id + ".crt")),
-                                .capacity = {.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30},
-                                .grants = *grants,
-                                .resources = [] { return Resources{0.1, 1 << 29, 1 << 29, 1000}; },
-                                .wall_ms = [spawn] { return to_ms(std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())) + (spawn ? 1 : 0); }};
+      agent::AgentConfig config{
+          .device = id,
+          .certificate_pem = read_text(stack.path("pki/devices/" + id + ".crt")),
+          .capacity = {.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30},
+          .grants = *grants,
+          .resources =
+              [] {
+                return Resources{0.1, 1 << 29, 1 << 29, 1000};
+              },
+          .wall_ms =
+              [spawn] {
+                return to_ms(std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())) +
+                       (spawn ? 1 : 0);
+              }};
       auto mqtt = stack.mqtt("devices", "devices/" + id, id);
       mqtt.window = 200;
       devices.push_back(std::make_unique<bench::Device>(config, mqtt, spawn, stack.path("sim/" + id)));
@@ -309,7 +327,11 @@ int main(int argc, char** argv) {
     result = measure_jobs(stack, jobs, singles);
   } else {
     const auto ring = measure_ring(stack, jobs, singles, 300);
-    result = {{"ring_jobs_per_s", ring.jobs_per_s}, {"ring_p50_ms", ring.p50_ms}, {"ring_p99_ms", ring.p99_ms}, {"broker_round_trip_p50_ms", ring.round_trip_p50_ms}, {"hops", hops}};
+    result = {{"ring_jobs_per_s", ring.jobs_per_s},
+              {"ring_p50_ms", ring.p50_ms},
+              {"ring_p99_ms", ring.p99_ms},
+              {"broker_round_trip_p50_ms", ring.round_trip_p50_ms},
+              {"hops", hops}};
     row("ring of 6 hops", ring.jobs_per_s, "jobs/s");
     row("ring p50", ring.p50_ms, "ms");
     row("broker round trip p50", ring.round_trip_p50_ms, "ms");

@@ -14,7 +14,8 @@ class Stack {
   explicit Stack(std::string directory);
 
   // who: operators/operator, services/scheduler, devices/edge-1; listener: operators, services, devices
-  [[nodiscard]] bus::MqttConfig mqtt(const std::string& listener, const std::string& who, const std::string& client_id) const;
+  [[nodiscard]] bus::MqttConfig mqtt(const std::string& listener, const std::string& who,
+                                     const std::string& client_id) const;
   [[nodiscard]] std::string path(const std::string& relative) const { return directory_ + "/" + relative; }
   [[nodiscard]] std::vector<std::string> devices() const;
   // CPU time so far in microseconds, by process name; postgres with its children.

@@ -13,11 +13,18 @@ AttemptKey key(const std::string& job, std::int64_t fence = 1) { return {JobId(j
 
 AssignArrived assignment(const AttemptKey& k, const std::string& package = "") {
   Assign assign{.key = k, .command = {"run"}, .package = package, .grant = "jws"};
-  Grant grant{.key = k, .device = DeviceId("a"), .package = package, .command_digest = "d", .issued_ms = 100, .expires_ms = 1000};
+  Grant grant{.key = k,
+              .device = DeviceId("a"),
+              .package = package,
+              .command_digest = "d",
+              .issued_ms = 100,
+              .expires_ms = 1000};
   return {.assign = std::move(assign), .grant = std::move(grant), .command_digest = "d", .wall_ms = 500};
 }
 
-RunEnded ended(const AttemptKey& k, int exit_code = 0) { return {.key = k, .result = RunResult{.exit_code = exit_code}}; }
+RunEnded ended(const AttemptKey& k, int exit_code = 0) {
+  return {.key = k, .result = RunResult{.exit_code = exit_code}};
+}
 
 struct World {
   Time now = from_ms(1'000'000);
@@ -68,7 +75,8 @@ struct World {
   [[nodiscard]] std::vector<std::string> reported() const {
     std::vector<std::string> out;
     for (const auto& save : all<SaveReport>()) {
-      out.push_back(save.report.key.job.value + std::to_string(save.report.key.fence) + " " + std::string(name(save.report.state)));
+      out.push_back(save.report.key.job.value + std::to_string(save.report.key.fence) + " " +
+                    std::string(name(save.report.state)));
     }
     return out;
   }
@@ -146,7 +154,11 @@ struct GrantCase {
 
 TEST(Orders, GrantMustCoverEachField) {
   const GrantCase cases[] = {
-      {"signature", [](auto& a) { a.grant = Error{Code::denied, "bad signature"}; }, "grant: bad signature"},
+      {"signature",
+       [](auto& a) {
+         a.grant = Error{Code::denied, "bad signature"};
+       },
+       "grant: bad signature"},
       {"job", [](auto& a) { a.grant.value().key.job = JobId("x"); }, "grant: is for another attempt"},
       {"execution", [](auto& a) { a.grant.value().key.execution = 1; }, "grant: is for another attempt"},
       {"fence", [](auto& a) { a.grant.value().key.fence = 2; }, "grant: is for another attempt"},
@@ -226,7 +238,8 @@ TEST(Orders, CancelAfter) {
 TEST(Orders, StaleKillsAndIsSilent) {
   World world;
   world.step({assignment(key("j")), assignment(key("k"), "p")});
-  world.step({StaleArrived{{key("j"), "queued"}}, StaleArrived{{key("k"), "queued"}}, StaleArrived{{key("x"), "unknown"}}});
+  world.step(
+      {StaleArrived{{key("j"), "queued"}}, StaleArrived{{key("k"), "queued"}}, StaleArrived{{key("x"), "unknown"}}});
   ASSERT_EQ(world.all<Kill>().size(), 1U);
   EXPECT_EQ(world.all<Kill>()[0].key, key("j"));
   EXPECT_TRUE(world.core.live().empty());

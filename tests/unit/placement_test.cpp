@@ -10,7 +10,9 @@ namespace fieldwork::scheduler {
 namespace {
 
 DeviceView view(const std::string& id) {
-  return {.device = {.id = DeviceId(id), .state = DeviceState::ready, .capacity = {4000, 4000, 4000}, .labels = {{"zone", "x"}}}};
+  return {
+      .device = {
+          .id = DeviceId(id), .state = DeviceState::ready, .capacity = {4000, 4000, 4000}, .labels = {{"zone", "x"}}}};
 }
 
 Devices devices(const std::vector<DeviceView>& views) {
@@ -34,21 +36,52 @@ struct FilterCase {
 TEST(Placement, EveryFilteredDeviceHasItsReason) {
   const FilterCase cases[] = {
       {.name = "fits", .job = {.requirements = {4000, 4000, 4000, {{"zone", "x"}}}}},
-      {.name = "enrolling", .change = [](auto& v) { v.device.state = DeviceState::enrolling; }, .requirement = "state", .reason = "is enrolling"},
-      {.name = "suspect", .change = [](auto& v) { v.device.state = DeviceState::suspect; }, .requirement = "state", .reason = "is suspect"},
-      {.name = "lost", .change = [](auto& v) { v.device.state = DeviceState::lost; }, .requirement = "state", .reason = "is lost"},
-      {.name = "refused", .change = [](auto& v) { v.device.state = DeviceState::refused; }, .requirement = "state", .reason = "is refused"},
-      {.name = "label missing", .job = {.requirements = {.labels = {{"arm", "1"}}}}, .requirement = "labels/arm",
+      {.name = "enrolling",
+       .change = [](auto& v) { v.device.state = DeviceState::enrolling; },
+       .requirement = "state",
+       .reason = "is enrolling"},
+      {.name = "suspect",
+       .change = [](auto& v) { v.device.state = DeviceState::suspect; },
+       .requirement = "state",
+       .reason = "is suspect"},
+      {.name = "lost",
+       .change = [](auto& v) { v.device.state = DeviceState::lost; },
+       .requirement = "state",
+       .reason = "is lost"},
+      {.name = "refused",
+       .change = [](auto& v) { v.device.state = DeviceState::refused; },
+       .requirement = "state",
+       .reason = "is refused"},
+      {.name = "label missing",
+       .job = {.requirements = {.labels = {{"arm", "1"}}}},
+       .requirement = "labels/arm",
        .reason = "has no such label, wanted 1"},
-      {.name = "label other", .job = {.requirements = {.labels = {{"zone", "y"}}}}, .requirement = "labels/zone", .reason = "is x, wanted y"},
-      {.name = "target label", .job = {.targets = Labels{{"zone", "y"}}}, .requirement = "labels/zone", .reason = "is x, wanted y"},
-      {.name = "cpu", .job = {.requirements = {.cpu_millis = 1001}}, .change = [](auto& v) { v.cpu_millis_used = 3000; },
-       .requirement = "requirements/cpu_millis", .reason = "has 1000 free of 4000, wanted 1001"},
-      {.name = "memory", .job = {.requirements = {.memory_bytes = 4001}}, .requirement = "requirements/memory_bytes",
+      {.name = "label other",
+       .job = {.requirements = {.labels = {{"zone", "y"}}}},
+       .requirement = "labels/zone",
+       .reason = "is x, wanted y"},
+      {.name = "target label",
+       .job = {.targets = Labels{{"zone", "y"}}},
+       .requirement = "labels/zone",
+       .reason = "is x, wanted y"},
+      {.name = "cpu",
+       .job = {.requirements = {.cpu_millis = 1001}},
+       .change = [](auto& v) { v.cpu_millis_used = 3000; },
+       .requirement = "requirements/cpu_millis",
+       .reason = "has 1000 free of 4000, wanted 1001"},
+      {.name = "memory",
+       .job = {.requirements = {.memory_bytes = 4001}},
+       .requirement = "requirements/memory_bytes",
        .reason = "has 4000 free of 4000, wanted 4001"},
-      {.name = "disk", .job = {.requirements = {.disk_bytes = 1}}, .change = [](auto& v) { v.disk_bytes_used = 4000; },
-       .requirement = "requirements/disk_bytes", .reason = "has 0 free of 4000, wanted 1"},
-      {.name = "attempts", .change = [](auto& v) { v.attempts = 256; }, .requirement = "attempts", .reason = "runs 256 already"},
+      {.name = "disk",
+       .job = {.requirements = {.disk_bytes = 1}},
+       .change = [](auto& v) { v.disk_bytes_used = 4000; },
+       .requirement = "requirements/disk_bytes",
+       .reason = "has 0 free of 4000, wanted 1"},
+      {.name = "attempts",
+       .change = [](auto& v) { v.attempts = 256; },
+       .requirement = "attempts",
+       .reason = "runs 256 already"},
   };
   for (const auto& c : cases) {
     auto one = view("a");
@@ -95,12 +128,20 @@ TEST(Placement, ScoreComponents) {
       {.name = "nothing asked"},
       {.name = "one asked", .job = {.requirements = {.cpu_millis = 1000}}, .fit = 0.25},
       {.name = "mean", .job = {.requirements = {.cpu_millis = 1000, .memory_bytes = 2000}}, .fit = 0.375},
-      {.name = "used counts", .job = {.requirements = {.cpu_millis = 1000}}, .change = [](auto& v) { v.cpu_millis_used = 2000; }, .fit = 0.75},
+      {.name = "used counts",
+       .job = {.requirements = {.cpu_millis = 1000}},
+       .change = [](auto& v) { v.cpu_millis_used = 2000; },
+       .fit = 0.75},
       {.name = "full", .job = {.requirements = {4000, 4000, 4000, {}}}, .fit = 1},
       {.name = "health", .change = [](auto& v) { v.device.health = 0.4; }, .health = 0.4},
       {.name = "link", .change = [](auto& v) { v.device.link.round_trip_ms = 300; }, .link = 0.25},
       {.name = "not here before", .job = {.package = "sha256:p"}, .locality = 0},
-      {.name = "here before", .job = {.package = "sha256:p"}, .change = [](auto& v) { v.packages = {"sha256:o", "sha256:p"}; }},
+      {.name = "here before",
+       .job = {.package = "sha256:p"},
+       .change =
+           [](auto& v) {
+             v.packages = {"sha256:o", "sha256:p"};
+           }},
       {.name = "spread", .change = [](auto& v) { v.attempts = 64; }, .spread = 0.75},
   };
   for (const auto& c : cases) {
@@ -114,7 +155,8 @@ TEST(Placement, ScoreComponents) {
     EXPECT_DOUBLE_EQ(got.link, c.link) << c.name;
     EXPECT_DOUBLE_EQ(got.locality, c.locality) << c.name;
     EXPECT_DOUBLE_EQ(got.spread, c.spread) << c.name;
-    EXPECT_NEAR(got.score, 0.35 * c.fit + 0.25 * c.health + 0.15 * c.link + 0.15 * c.locality + 0.10 * c.spread, 1e-12) << c.name;
+    EXPECT_NEAR(got.score, 0.35 * c.fit + 0.25 * c.health + 0.15 * c.link + 0.15 * c.locality + 0.10 * c.spread, 1e-12)
+        << c.name;
   }
 }
 

@@ -65,7 +65,12 @@ struct World {
 
   static JobSubmitted submission(const std::string& id, JobSpec spec = {}, Reply reply = 1) {
     if (spec.command.empty()) spec.command = {"run", id};
-    return {.reply = reply, .job = JobId(id), .submitter = "ops", .request = id, .spec = std::move(spec), .spec_digest = "d-" + id};
+    return {.reply = reply,
+            .job = JobId(id),
+            .submitter = "ops",
+            .request = id,
+            .spec = std::move(spec),
+            .spec_digest = "d-" + id};
   }
   static DecisionMade allow(const Question& question) {
     return {{.key = question.key, .device = question.device, .allow = true, .reason = "rule 1", .grant = "grant"}};
@@ -91,7 +96,8 @@ struct World {
     return allow_all();
   }
   std::map<DeviceId, std::int64_t> seqs;
-  const Effects& report(const std::string& device, const AttemptKey& key, AttemptState state, const std::string& reason = "") {
+  const Effects& report(const std::string& device, const AttemptKey& key, AttemptState state,
+                        const std::string& reason = "") {
     return step(ReportArrived{dev(device), 1, ++seqs[dev(device)], {{.key = key, .state = state, .reason = reason}}});
   }
   [[nodiscard]] JobState state(const std::string& id) const { return core.find(JobId(id))->state; }
@@ -100,7 +106,9 @@ struct World {
   }
 };
 
-AttemptKey key(const std::string& job, std::int64_t fence = 1, int execution = 0) { return {JobId(job), execution, fence}; }
+AttemptKey key(const std::string& job, std::int64_t fence = 1, int execution = 0) {
+  return {JobId(job), execution, fence};
+}
 
 // --- submission ---------------------------------------------------------------------------------------------------
 
@@ -108,7 +116,8 @@ TEST(Submission, IsSavedAndAsked) {
   World world({ready("a")});
   world.submit("j", {.command = {"run"}, .limits = {.time_s = 9, .output_bytes = 8}});
   EXPECT_EQ(world.one<SaveJob>().job, JobId("j"));
-  const Question expected{.key = key("j"), .submitter = "ops", .command = {"run"}, .device = dev("a"), .limits = {9, 8}};
+  const Question expected{
+      .key = key("j"), .submitter = "ops", .command = {"run"}, .device = dev("a"), .limits = {9, 8}};
   EXPECT_EQ(world.one<Ask>().question, expected);
   EXPECT_TRUE(world.all<AnswerSubmission>().empty()) << "is answered once it is decided";
 }
@@ -162,9 +171,18 @@ struct RefusedCase {
 TEST(Submission, RefusalsNameTheField) {
   const RefusedCase cases[] = {
       {.name = "package", .spec = {.package = "sha256:no"}, .code = Code::unknown, .path = "/package"},
-      {.name = "cpu", .spec = {.requirements = {.cpu_millis = 4001}}, .code = Code::invalid, .path = "/requirements/cpu_millis"},
-      {.name = "memory", .spec = {.requirements = {.memory_bytes = 1024 * mib + 1}}, .code = Code::invalid, .path = "/requirements/memory_bytes"},
-      {.name = "disk", .spec = {.requirements = {.disk_bytes = 1024 * mib + 1}}, .code = Code::invalid, .path = "/requirements/disk_bytes"},
+      {.name = "cpu",
+       .spec = {.requirements = {.cpu_millis = 4001}},
+       .code = Code::invalid,
+       .path = "/requirements/cpu_millis"},
+      {.name = "memory",
+       .spec = {.requirements = {.memory_bytes = 1024 * mib + 1}},
+       .code = Code::invalid,
+       .path = "/requirements/memory_bytes"},
+      {.name = "disk",
+       .spec = {.requirements = {.disk_bytes = 1024 * mib + 1}},
+       .code = Code::invalid,
+       .path = "/requirements/disk_bytes"},
   };
   for (const auto& c : cases) {
     World world({ready("a", {{"zone", "x"}})});
@@ -221,8 +239,14 @@ TEST(Decision, AllowOrdersWithTheGrant) {
   ASSERT_EQ(orders.size(), 1U);
   EXPECT_EQ(orders[0].key, assign_key(key("j")));
   EXPECT_EQ(orders[0].device, dev("a"));
-  const Assign expected{.key = key("j"), .attempt = 1, .lease_s = 30, .command = {"run"}, .env = {{"K", "V"}},
-                        .limits = {9, 8}, .outputs = {"o"}, .grant = "grant"};
+  const Assign expected{.key = key("j"),
+                        .attempt = 1,
+                        .lease_s = 30,
+                        .command = {"run"},
+                        .env = {{"K", "V"}},
+                        .limits = {9, 8},
+                        .outputs = {"o"},
+                        .grant = "grant"};
   EXPECT_EQ(std::get<Assign>(orders[0].order), expected);
   EXPECT_EQ(world.one<SaveAttempt>().key, key("j"));
   EXPECT_EQ(world.one<AnswerSubmission>().state, "assigned");
@@ -288,8 +312,11 @@ TEST(Report, FollowsAnAttemptToItsEnd) {
   EXPECT_EQ(world.state("j"), JobState::assigned);
   world.report("a", key("j"), AttemptState::running);
   EXPECT_EQ(world.state("j"), JobState::running);
-  world.step(ReportArrived{dev("a"), 1, ++world.seqs[dev("a")],
-                           {{.key = key("j"), .state = AttemptState::succeeded, .result = RunResult{.stdout_text = "hi"}}}});
+  world.step(
+      ReportArrived{dev("a"),
+                    1,
+                    ++world.seqs[dev("a")],
+                    {{.key = key("j"), .state = AttemptState::succeeded, .result = RunResult{.stdout_text = "hi"}}}});
   EXPECT_EQ(world.state("j"), JobState::succeeded);
   EXPECT_EQ(world.execution("j").attempt->result->stdout_text, "hi");
   EXPECT_EQ(world.core.devices().at(dev("a")).attempts, 0);
@@ -408,7 +435,8 @@ TEST(Retry, WaitsItsWholeBackoff) {
     const auto due = world.now + seconds(c.backoff_s);
     while (world.now + milliseconds(500) < due) {
       world.pass(milliseconds(500));
-      ASSERT_TRUE(world.all<Ask>().empty()) << "backoff " << c.backoff_s << " s, asked " << to_ms(due) - to_ms(world.now) << " ms early";
+      ASSERT_TRUE(world.all<Ask>().empty())
+          << "backoff " << c.backoff_s << " s, asked " << to_ms(due) - to_ms(world.now) << " ms early";
     }
     world.pass(milliseconds(500));
     EXPECT_EQ(world.all<Ask>().size(), 1U) << c.backoff_s;
@@ -558,7 +586,11 @@ TEST(Stop, CancelInEachPhase) {
     bool order;
   };
   const Case cases[] = {
-      {"queued", [](World& w) { w.run("j", {.requirements = {.labels = {{"zone", "x"}}}}); }, false},
+      {"queued",
+       [](World& w) {
+         w.run("j", {.requirements = {.labels = {{"zone", "x"}}}});
+       },
+       false},
       {"asking", [](World& w) { w.submit("j"); }, false},
       {"live", [](World& w) { w.run("j"); }, true},
       {"running", [](World& w) { w.run("j"), w.report("a", key("j"), AttemptState::running); }, true},
@@ -570,7 +602,8 @@ TEST(Stop, CancelInEachPhase) {
     world.step(CancelRequested{9, JobId("j")});
     EXPECT_EQ(world.state("j"), JobState::cancelled) << c.name;
     bool answered = false;
-    for (const auto& answer : world.all<AnswerSubmission>()) answered = answered || (answer.reply == 9 && answer.state == "cancelled");
+    for (const auto& answer : world.all<AnswerSubmission>())
+      answered = answered || (answer.reply == 9 && answer.state == "cancelled");
     EXPECT_TRUE(answered) << c.name;
     const auto orders = world.all<Order>();
     ASSERT_EQ(orders.size(), c.order ? 1U : 0U) << c.name;
@@ -811,8 +844,10 @@ class Storm {
       if (settled(job.state)) continue;
       out += id.value + " is " + std::string(name(job.state)) + (job.authorised ? ", authorised:" : ":");
       for (const auto& e : job.executions) {
-        out += " phase " + std::to_string(static_cast<int>(e.phase)) + " on " + (e.attempt ? e.attempt->device.value : e.proposed.value);
-        for (const auto& f : world_.core.explain(job, e).filtered) out += " [" + f.device.value + " " + f.requirement + " " + f.reason + "]";
+        out += " phase " + std::to_string(static_cast<int>(e.phase)) + " on " +
+               (e.attempt ? e.attempt->device.value : e.proposed.value);
+        for (const auto& f : world_.core.explain(job, e).filtered)
+          out += " [" + f.device.value + " " + f.requirement + " " + f.reason + "]";
       }
       out += "\n";
     }
@@ -855,7 +890,8 @@ class Storm {
   void any() {
     switch (draw(13)) {
       case 0:
-      case 1: return feed(World::submission("j" + std::to_string(jobs_ < 5 || draw(4) > 0 ? jobs_++ : draw(jobs_)), spec()));
+      case 1:
+        return feed(World::submission("j" + std::to_string(jobs_ < 5 || draw(4) > 0 ? jobs_++ : draw(jobs_)), spec()));
       case 2:
       case 3:
       case 4:

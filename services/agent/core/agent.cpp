@@ -99,7 +99,7 @@ std::optional<std::string> Agent::refuse(const AssignArrived& input) const {
   return std::nullopt;
 }
 
-void Agent::on(const AssignArrived& input, Time /*now*/, Effects& out) {
+void Agent::on(const AssignArrived& input, Time now, Effects& out) {
   const auto& key = input.assign.key;
   if (attempts_.contains(key)) return;  // a repeat: the report stream answers it
   auto& attempt = attempts_[key];
@@ -107,11 +107,14 @@ void Agent::on(const AssignArrived& input, Time /*now*/, Effects& out) {
   attempt.order = ++order_;
   if (auto reason = refuse(input)) return end(attempt, AttemptState::refused, std::move(*reason), std::nullopt, out);
   // An older attempt of the same execution has lost its lease: two must not run side by side here.
-  for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) {
-    if (it->second.phase == Phase::done) continue;
-    it->second.stale = true;
-    if (it->second.phase == Phase::running) out.push_back(Kill{it->first});
+  const auto next = attempts_.upper_bound(key);
+  if (next != attempts_.end() && next->first.job == key.job && next->first.execution == key.execution) {
+    attempt.stale = true;  // this is the older one, and comes late
+    return end(attempt, AttemptState::cancelled, "", std::nullopt, out);
   }
+  std::vector<AttemptKey> older;
+  for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
+  for (const auto& other : older) on(StaleArrived{{other, ""}}, now, out);
   report({.key = key, .state = AttemptState::accepted});
   if (input.assign.package.empty()) return start(attempt, out);
   out.push_back(SaveAttempt{key});
@@ -183,7 +186,8 @@ void Agent::on(const RunEnded& input, Time /*now*/, Effects& out) {
   end(it->second, state, std::move(reason), input.result, out);
 }
 
-void Agent::end(Attempt& attempt, AttemptState state, std::string reason, std::optional<RunResult> result, Effects& out) {
+void Agent::end(Attempt& attempt, AttemptState state, std::string reason, std::optional<RunResult> result,
+                Effects& out) {
   attempt.phase = Phase::done;
   const auto key = attempt.assign.key;
   Assign bare;

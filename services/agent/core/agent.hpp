@@ -1,8 +1,8 @@
 // The agent's core: what a device does with orders, and what it owes the scheduler. Pure.
 //
-// An attempt is journalled before it is answered, and run at most once: what was running when the agent died is reported as
-// failed, never started again. Reports are a durable stream (epoch, seq) that is repeated from the first one not
-// acknowledged. Several changes of one attempt that were not yet sent travel as the last of them.
+// An attempt is journalled before it is answered, and run at most once: what was running when the agent died is
+// reported as failed, never started again. Reports are a durable stream (epoch, seq) that is repeated from the first
+// one not acknowledged. Several changes of one attempt that were not yet sent travel as the last of them.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,12 @@
 namespace fieldwork::agent {
 
 struct Limits {
-  Duration report_again{seconds{2}};        // doubles up to report_again_max while nothing is acknowledged
+  Duration report_again{seconds{2}};  // doubles up to report_again_max while nothing is acknowledged
   Duration report_again_max{seconds{30}};
   Duration enrol_again{seconds{5}};
   Duration refused_again{seconds{60}};
-  std::size_t done_max = 1000;              // ended attempts remembered, so that a late repeat does not run them again
-  std::size_t report_items_max = 256;       // in one message
+  std::size_t done_max = 1000;               // ended attempts remembered, so that a late repeat does not run them again
+  std::size_t report_items_max = 256;        // in one message
   std::size_t report_bytes_max = 1'000'000;  // of output in one message
 };
 
@@ -70,8 +70,8 @@ struct RunEnded {
   std::string reason;               // empty when the program ended by itself
 };
 struct TimePassed {};
-using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived, StaleArrived, AckArrived,
-                           PackageReady, PackageRefused, RunEnded, TimePassed>;
+using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived, StaleArrived,
+                           AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed>;
 
 // --- effects ---
 struct SaveAttempt {
@@ -102,7 +102,8 @@ struct Run {
 struct Kill {
   AttemptKey key;
 };
-using Effect = std::variant<SaveAttempt, DropAttempt, SaveReport, DropReports, SendReports, SendEnrolment, SendHeartbeat, Fetch, Run, Kill>;
+using Effect = std::variant<SaveAttempt, DropAttempt, SaveReport, DropReports, SendReports, SendEnrolment,
+                            SendHeartbeat, Fetch, Run, Kill>;
 using Effects = std::vector<Effect>;
 
 enum class Phase { fetching, running, done };
@@ -166,7 +167,7 @@ class Agent {
   std::deque<AttemptKey> done_;
   std::int64_t order_ = 0;
 
-  std::vector<AttemptReport> unsent_;             // not numbered yet
+  std::vector<AttemptReport> unsent_;              // not numbered yet
   std::map<std::int64_t, AttemptReport> reports_;  // numbered, not acknowledged
   std::int64_t next_seq_;
   std::int64_t sent_up_to_ = 0;

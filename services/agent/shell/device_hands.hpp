@@ -1,6 +1,7 @@
 // What the core orders, done on a real device: packages are fetched, programs are run.
 #pragma once
 
+#include "agent/shell/outputs.hpp"
 #include "agent/shell/packages.hpp"
 #include "agent/shell/service.hpp"
 #include "agent/shell/workplace.hpp"
@@ -9,9 +10,11 @@ namespace fieldwork::agent {
 
 class DeviceHands : public Hands {
  public:
-  DeviceHands(Packages packages, std::filesystem::path directory, std::int64_t package_bytes_max, Workplace::Done done,
-              Workplace::Log log)
-      : packages_(std::move(packages)), workplace_(directory / "work", directory / "outputs", package_bytes_max, std::move(done), std::move(log)) {}
+  DeviceHands(Packages packages, Outputs outputs, std::filesystem::path directory, std::int64_t package_bytes_max,
+              Workplace::Done done, Workplace::Log log)
+      : packages_(std::move(packages)),
+        outputs_(std::move(outputs)),
+        workplace_(directory / "work", directory / "outputs", package_bytes_max, std::move(done), std::move(log)) {}
 
   void run(const Assign& assign) override {
     workplace_.run(assign, assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
@@ -20,12 +23,29 @@ class DeviceHands : public Hands {
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
   void offer(std::string_view payload, Time now) override { packages_.offer(payload, now); }
   void frame(std::string_view payload, Time now) override { packages_.frame(payload, now); }
-  void connected(Time now) override { packages_.connected(now); }
-  std::vector<bus::Message> due(Time now) override { return packages_.due(now); }
+  void output(std::string_view channel, std::string_view payload, Time now) override {
+    if (channel == "want") outputs_.want(payload, now);
+    if (channel == "output") outputs_.stored(payload);
+    if (channel == "received") outputs_.received(payload, now);
+  }
+  void connected(Time now) override {
+    packages_.connected(now);
+    outputs_.connected(now);
+  }
+  std::vector<bus::Message> due(Time now) override {
+    auto out = packages_.due(now);
+    for (auto& message : outputs_.due(now)) out.push_back(std::move(message));
+    return out;
+  }
+  // On the engine's thread.
+  void deliver(const Outcome& outcome) {
+    for (const auto& kept : outcome.large) outputs_.add(kept, outcome.key);
+  }
   std::vector<PackageNews> news() override { return packages_.news(); }
 
  private:
   Packages packages_;
+  Outputs outputs_;
   Workplace workplace_;
 };
 

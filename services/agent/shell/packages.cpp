@@ -13,7 +13,8 @@ constexpr Duration silent_for = seconds(20);  // a transfer that says nothing th
 
 }  // namespace
 
-Packages::Packages(std::filesystem::path directory, Identity identity, crypto::TrustStore releases, Topics topics, std::int64_t size_max)
+Packages::Packages(std::filesystem::path directory, Identity identity, crypto::TrustStore releases, Topics topics,
+                   std::int64_t size_max)
     : directory_(std::move(directory)),
       identity_(std::move(identity)),
       releases_(std::move(releases)),
@@ -22,7 +23,9 @@ Packages::Packages(std::filesystem::path directory, Identity identity, crypto::T
   std::filesystem::create_directories(directory_);
 }
 
-std::filesystem::path Packages::archive(const std::string& digest) const { return directory_ / (digest.substr(7) + ".tar"); }
+std::filesystem::path Packages::archive(const std::string& digest) const {
+  return directory_ / (digest.substr(7) + ".tar");
+}
 
 void Packages::fetch(const std::string& digest, Time now) {
   if (std::filesystem::exists(archive(digest))) {
@@ -47,7 +50,8 @@ std::optional<std::string> Packages::bad_release(const Offer& offer) const {
   if (!payload) return "release: " + describe(payload.error());
   const auto release = codec::decode_release(*payload);
   if (!release) return "release: " + describe(release.error());
-  if (release->digest != offer.digest || release->size_bytes != offer.size_bytes) return "release: is for another package";
+  if (release->digest != offer.digest || release->size_bytes != offer.size_bytes)
+    return "release: is for another package";
   return std::nullopt;
 }
 
@@ -62,7 +66,11 @@ void Packages::offer(std::string_view payload, Time now) {
     return;
   }
   const auto it = fetching_.find(offer->digest);
-  if (it != fetching_.end()) accept(it->second, *offer, now);
+  if (it != fetching_.end()) return accept(it->second, *offer, now);
+  // Here already: the sender missed our last word.
+  if (!std::filesystem::exists(archive(offer->digest))) return;
+  const Received answer{.transfer = offer->transfer, .state = ReceivedState::complete, .ranges = {}, .reason = ""};
+  last_words_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(answer)});
 }
 
 void Packages::accept(Fetching& fetching, const Offer& offer, Time now) {
@@ -97,13 +105,14 @@ void Packages::frame(std::string_view payload, Time now) {
     }
     return;
   }
-  // Of a transfer that is over for us: the sender missed our last word. A new question makes it ask for the state.
+  // Of a transfer that is over for us: the sender missed our last word, and will offer it again.
 }
 
 void Packages::finish(const std::string& digest, Fetching& fetching) {
   auto answer = fetching.inbound->received();
   const auto done = fetching.inbound->finish(archive(digest));
-  if (!done && done.error().code == Code::unavailable) return;  // the disk: the sender repeats a frame, we come here again
+  if (!done && done.error().code == Code::unavailable)
+    return;  // the disk: the sender repeats a frame, we come here again
   answer.state = done ? ReceivedState::complete : ReceivedState::failed;
   if (!done) answer.reason = describe(done.error());
   last_words_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(answer)});
@@ -117,7 +126,8 @@ std::vector<bus::Message> Packages::due(Time now) {
   out.swap(last_words_);
   for (auto& [digest, fetching] : fetching_) {
     if (now >= fetching.ask_due) {
-      out.push_back({.topic = topics_.up(identity_.device, "want"), .payload = codec::encode(codec::Want{digest, identity_.certificate_pem})});
+      out.push_back({.topic = topics_.up(identity_.device, "want"),
+                     .payload = codec::encode(codec::Want{digest, identity_.certificate_pem})});
       fetching.ask_due = now + ask_again;
     }
     if (!fetching.inbound) continue;

@@ -1,5 +1,5 @@
-// The device's packages: what is here, and the transfers that bring what is missing. A package counts only when its bytes
-// match its digest and its release is signed by someone this device trusts.
+// The device's packages: what is here, and the transfers that bring what is missing. A package counts only when its
+// bytes match its digest and its release is signed by someone this device trusts.
 #pragma once
 
 #include <filesystem>
@@ -32,7 +32,8 @@ struct PackageNews {
 
 class Packages {
  public:
-  Packages(std::filesystem::path directory, Identity identity, crypto::TrustStore releases, Topics topics, std::int64_t size_max);
+  Packages(std::filesystem::path directory, Identity identity, crypto::TrustStore releases, Topics topics,
+           std::int64_t size_max);
 
   [[nodiscard]] std::filesystem::path archive(const std::string& digest) const;
   // Here already: the news come at once. Else it is asked for until it is here or refused.

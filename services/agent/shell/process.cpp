@@ -57,7 +57,8 @@ Prepared prepare(const Command& command) {
   out.program = command.command.front();
   const auto local = std::filesystem::path(command.directory) / out.program;
   std::error_code ignored;
-  if (out.program.find('/') == std::string::npos && std::filesystem::exists(local, ignored)) out.program = "./" + out.program;
+  if (out.program.find('/') == std::string::npos && std::filesystem::exists(local, ignored))
+    out.program = "./" + out.program;
   std::map<std::string, std::string> env{
       {"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", command.directory}, {"LANG", "C.UTF-8"}};
   for (const auto& [key, value] : command.env) env[key] = value;
@@ -69,7 +70,8 @@ Prepared prepare(const Command& command) {
   return out;
 }
 
-[[noreturn]] void exec_child(const Prepared& prepared, const char* directory, const Pipe& out, const Pipe& err, const Pipe& failure) {
+[[noreturn]] void exec_child(const Prepared& prepared, const char* directory, const Pipe& out, const Pipe& err,
+                             const Pipe& failure) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int null = open("/dev/null", O_RDONLY);
@@ -93,7 +95,8 @@ struct Captured {
   bool truncated = false;
 };
 
-void take(Captured& into, std::string_view bytes, std::string_view stream, const RunLimits& limits, const Process::Log& log) {
+void take(Captured& into, std::string_view bytes, std::string_view stream, const RunLimits& limits,
+          const Process::Log& log) {
   const auto room = static_cast<std::size_t>(limits.output_bytes) - into.text.size();
   into.truncated = into.truncated || bytes.size() > room;
   bytes = bytes.substr(0, room);
@@ -191,7 +194,8 @@ Result<Ended> Process::run(const Command& command, const Log& log) {
   }
   kill_all(pid);  // children that outlived it in its group
   pid_ = 0;
-  if (!started) return Error{Code::invalid, "cannot start " + prepared.program + ": " + std::strerror(error), "command"};
+  if (!started)
+    return Error{Code::invalid, "cannot start " + prepared.program + ": " + std::strerror(error), "command"};
 
   Ended ended;
   ended.result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;

@@ -1,5 +1,5 @@
-// Runs a program without a shell: its own process group, its own PID namespace where the kernel allows it, a time limit,
-// bounded output, dead with its parent. Blocks until it has ended; kill() ends it from another thread.
+// Runs a program without a shell: its own process group, its own PID namespace where the kernel allows it, a time
+// limit, bounded output, dead with its parent. Blocks until it has ended; kill() ends it from another thread.
 #pragma once
 
 #include <atomic>

@@ -59,14 +59,16 @@ Result<Attempt> decode_attempt(const std::string& text) {
 
 }  // namespace
 
-AgentService::AgentService(AgentConfig config, Hands& hands) : config_(std::move(config)), hands_(hands), topics_(config_.root) {}
+AgentService::AgentService(AgentConfig config, Hands& hands)
+    : config_(std::move(config)), hands_(hands), topics_(config_.root) {}
 AgentService::~AgentService() = default;
 
 std::vector<std::pair<std::string, int>> AgentService::subscriptions() const {
   return {{topics_.down(config_.device, "+"), 1}};
 }
 
-bus::Message AgentService::presence(const Topics& topics, const std::string& device, bool online, std::int64_t session) {
+bus::Message AgentService::presence(const Topics& topics, const std::string& device, bool online,
+                                    std::int64_t session) {
   return {.topic = topics.up(device, "presence"), .payload = codec::encode(Presence{online, session}), .retain = true};
 }
 
@@ -74,7 +76,8 @@ Result<std::int64_t> AgentService::next_session(store::Store& store) {
   auto rows = store.find("meta", "key", {"session"});
   if (!rows) return rows.error();
   const std::int64_t session = rows->empty() ? 1 : Json::parse(rows->front()).at("value").get<std::int64_t>() + 1;
-  if (auto done = store.commit({{"meta", "session", Json{{"key", "session"}, {"value", session}}.dump()}}); !done) return done.error();
+  if (auto done = store.commit({{"meta", "session", Json{{"key", "session"}, {"value", session}}.dump()}}); !done)
+    return done.error();
   return session;
 }
 
@@ -94,7 +97,8 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   }
   if (saved.epoch == 0) {
     saved.epoch = std::max<std::int64_t>(config_.wall_ms(), 1);
-    if (auto done = store.commit({{"meta", "epoch", Json{{"key", "epoch"}, {"value", saved.epoch}}.dump()}}); !done) return done;
+    if (auto done = store.commit({{"meta", "epoch", Json{{"key", "epoch"}, {"value", saved.epoch}}.dump()}}); !done)
+      return done;
   }
   for (const auto& text : *attempts) {
     auto attempt = decode_attempt(text);
@@ -133,9 +137,13 @@ void AgentService::message(const bus::Message& message, Time now, runtime::Outpu
     hands_.offer(message.payload, now);
   } else if (topic->channel == "frame") {
     hands_.frame(message.payload, now);
+  } else if (topic->channel == "want" || topic->channel == "output" || topic->channel == "received") {
+    hands_.output(topic->channel, message.payload, now);
   } else if (topic->channel == "rejected") {
     const auto rejected = codec::decode_rejected(message.payload);
-    if (rejected) log::error("a message was rejected", {{"channel", rejected->channel}, {"path", rejected->path}, {"reason", rejected->reason}});
+    if (rejected)
+      log::error("a message was rejected",
+                 {{"channel", rejected->channel}, {"path", rejected->path}, {"reason", rejected->reason}});
   }
 }
 
@@ -199,7 +207,8 @@ void AgentService::flush(Time now, runtime::Output& out) {
 }
 
 Heartbeat AgentService::heartbeat() const {
-  return {.session = core_->session(), .resources = config_.resources(), .link = config_.link(), .attempts = core_->live()};
+  return {
+      .session = core_->session(), .resources = config_.resources(), .link = config_.link(), .attempts = core_->live()};
 }
 
 void AgentService::carry_out(const Effect& effect, Time now, runtime::Output& out) {
@@ -219,9 +228,12 @@ void AgentService::carry_out(const Effect& effect, Time now, runtime::Output& ou
           [&](const DropReports& e) {
             for (auto seq = e.first; seq <= e.last; ++seq) out.remove("report", seq_text(seq), "{}");
           },
-          [&](const SendReports& e) { up("report", codec::encode(codec::Report{core_->epoch(), e.seq, e.items})); },
+          [&](const SendReports& e) {
+            up("report", codec::encode(codec::Report{core_->epoch(), e.seq, e.items}));
+          },
           [&](const SendEnrolment&) {
-            up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels, "0.1.0"}));
+            up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity,
+                                                config_.labels, "0.1.0"}));
           },
           [&](const SendHeartbeat&) { up("heartbeat", codec::encode(heartbeat()), 0); },
           [&](const Fetch& e) { hands_.fetch(e.digest, now); },

@@ -22,11 +22,13 @@ class Hands {
   virtual void fetch(const std::string& digest, Time now) = 0;
   virtual void offer(std::string_view /*payload*/, Time /*now*/) {}
   virtual void frame(std::string_view /*payload*/, Time /*now*/) {}
+  // The other channels of down/ that concern outputs: want, output, received.
+  virtual void output(std::string_view /*channel*/, std::string_view /*payload*/, Time /*now*/) {}
   virtual void connected(Time /*now*/) {}
   virtual std::vector<bus::Message> due(Time /*now*/) { return {}; }
   virtual std::vector<PackageNews> news() { return {}; }
-  // Only for what has no effect outside of the process (simulated devices): run() is called within the batch, and ended()
-  // tells at once what is over. Everything else runs after the commit: nothing runs that is not in the journal.
+  // Only for what has no effect outside of the process (simulated devices): run() is called within the batch, and
+  // ended() tells at once what is over. Everything else runs after the commit: nothing runs that is not in the journal.
   [[nodiscard]] virtual bool in_batch() const { return false; }
   virtual std::vector<RunEnded> ended() { return {}; }
 };
@@ -60,7 +62,8 @@ class AgentService : public runtime::Service {
   void step(const Input& input, Time now);
 
   // Retained: said on every connect, and the last will.
-  [[nodiscard]] static bus::Message presence(const Topics& topics, const std::string& device, bool online, std::int64_t session);
+  [[nodiscard]] static bus::Message presence(const Topics& topics, const std::string& device, bool online,
+                                             std::int64_t session);
   // The session of the next start, from the journal.
   [[nodiscard]] static Result<std::int64_t> next_session(store::Store& store);
   [[nodiscard]] const Agent& core() const { return *core_; }

@@ -110,8 +110,9 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
       return outcome.reason = "package: " + describe(done.error()), outcome;
     }
   }
-  auto ended = process.run({assign.command, assign.env, place.string(), assign.limits},
-                           [&](std::string_view stream, std::string text) { log_(assign.key, stream, std::move(text)); });
+  auto ended =
+      process.run({assign.command, assign.env, place.string(), assign.limits},
+                  [&](std::string_view stream, std::string text) { log_(assign.key, stream, std::move(text)); });
   if (!ended) return outcome.reason = describe(ended.error()), outcome;
   outcome.result = std::move(ended->result);
   outcome.reason = std::move(ended->reason);
@@ -124,7 +125,8 @@ void Workplace::collect(const Assign& assign, const fs::path& place, Outcome& ou
   for (const auto& name : assign.outputs) {
     const auto path = place / name;
     if (!inside(place, path)) {
-      if (outcome.reason.empty() && outcome.result->exit_code == 0) outcome.reason = "output " + name + " was not written";
+      if (outcome.reason.empty() && outcome.result->exit_code == 0)
+        outcome.reason = "output " + name + " was not written";
       continue;
     }
     OutputFile file{.path = name, .size_bytes = static_cast<std::int64_t>(fs::file_size(path))};

@@ -28,7 +28,8 @@ class Workplace {
   static constexpr std::int64_t inline_bytes_max = 64 * 1024;         // of one output file in a report
   static constexpr std::int64_t inline_total_bytes_max = 512 * 1024;  // of all in one report
 
-  Workplace(std::filesystem::path directory, std::filesystem::path outputs, std::int64_t package_bytes_max, Done done, Log log);
+  Workplace(std::filesystem::path directory, std::filesystem::path outputs, std::int64_t package_bytes_max, Done done,
+            Log log);
   ~Workplace();  // kills what runs and waits for it
 
   // Unpacks (the archive's digest is checked again), runs, collects. `archive` is empty for a job without a package.
@@ -41,7 +42,8 @@ class Workplace {
     std::thread thread;
   };
   void work(const Assign& assign, const std::filesystem::path& archive, Process& process);
-  Outcome attempt(const Assign& assign, const std::filesystem::path& archive, const std::filesystem::path& place, Process& process);
+  Outcome attempt(const Assign& assign, const std::filesystem::path& archive, const std::filesystem::path& place,
+                  Process& process);
   void collect(const Assign& assign, const std::filesystem::path& place, Outcome& outcome) const;
   void reap();
 

@@ -5,7 +5,8 @@
 
 namespace fieldwork::scheduler {
 namespace {
-constexpr const char* unasked = "?\n";  // lanes of jobs that security-policy has not yet allowed: all of them are asked about
+constexpr const char* unasked =
+    "?\n";  // lanes of jobs that security-policy has not yet allowed: all of them are asked about
 }
 
 void Scheduler::enqueue(Job& job, Execution& execution) {
@@ -193,7 +194,8 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Effects& out) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const auto it = jobs_.find(deadlines_.begin()->second);
     deadlines_.erase(deadlines_.begin());
-    if (it != jobs_.end() && !settled(it->second.state)) stop(it->second, JobState::expired, "deadline passed", now, out);
+    if (it != jobs_.end() && !settled(it->second.state))
+      stop(it->second, JobState::expired, "deadline passed", now, out);
   }
   while (!timeline_.empty() && timeline_.begin()->first <= now) {
     const auto key = timeline_.begin()->second;

@@ -62,8 +62,8 @@ std::optional<Filtered> unfit(const JobSpec& job, const DeviceView& view, const 
   for (const auto& amount : amounts(job, view)) {
     if (amount.used + amount.need > amount.capacity) {
       return Filtered{device.id, amount.requirement,
-                      "has " + std::to_string(amount.capacity - amount.used) + " free of " + std::to_string(amount.capacity) +
-                          ", wanted " + std::to_string(amount.need)};
+                      "has " + std::to_string(amount.capacity - amount.used) + " free of " +
+                          std::to_string(amount.capacity) + ", wanted " + std::to_string(amount.need)};
     }
   }
   if (view.attempts >= limits.attempts_per_device_max) {
@@ -72,12 +72,13 @@ std::optional<Filtered> unfit(const JobSpec& job, const DeviceView& view, const 
   return std::nullopt;
 }
 
-Placement place(const JobSpec& job, const DeviceId& target, const DeviceId& avoid,
-                const std::set<DeviceId>& taken, const Devices& devices, const Limits& limits) {
+Placement place(const JobSpec& job, const DeviceId& target, const DeviceId& avoid, const std::set<DeviceId>& taken,
+                const Devices& devices, const Limits& limits) {
   Placement out;
   const auto consider = [&](const DeviceView& view) {
     auto reason = unfit(job, view, limits);
-    if (!reason && taken.contains(view.device.id)) reason = Filtered{view.device.id, "replicas", "has another replica of this job"};
+    if (!reason && taken.contains(view.device.id))
+      reason = Filtered{view.device.id, "replicas", "has another replica of this job"};
     if (reason) {
       ++out.filtered_total;
       if (out.filtered.size() < limits.explained_max) out.filtered.push_back(std::move(*reason));

@@ -1,4 +1,5 @@
-// Filter and score: a pure function of the job and a snapshot of the devices. Every device that is not chosen has a reason.
+// Filter and score: a pure function of the job and a snapshot of the devices. Every device that is not chosen has a
+// reason.
 //
 // score = 0.35 fit + 0.25 health + 0.15 link + 0.15 locality + 0.10 spread, each 0 to 1:
 //   fit       mean over cpu, memory and disk (those asked for) of used-after / capacity: best fit, fullest first

@@ -1,5 +1,5 @@
-// Executions that want a device, by priority, then by order of submission. Those that want the same thing stand in one lane:
-// when the head of a lane does not fit, nobody behind it does.
+// Executions that want a device, by priority, then by order of submission. Those that want the same thing stand in one
+// lane: when the head of a lane does not fit, nobody behind it does.
 #pragma once
 
 #include <compare>
@@ -27,7 +27,8 @@ class Queue {
   void add(const Lane& lane, QueueEntry entry);
   void remove(const Lane& lane, const QueueEntry& entry);
 
-  // One pass over the lanes: next() gives the best head not yet tried; skip() closes the lane of the last one for this pass.
+  // One pass over the lanes: next() gives the best head not yet tried; skip() closes the lane of the last one for this
+  // pass.
   class Pass {
    public:
     explicit Pass(const Queue& queue);

@@ -34,8 +34,8 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   if (settled(report.state)) out.push_back(Settle{cancel_key(report.key)});
   Job* job = nullptr;
   Execution* execution = find(report.key, job);
-  const bool current = execution != nullptr && execution->phase == Phase::live && execution->attempt->key == report.key &&
-                       execution->attempt->device == device;
+  const bool current = execution != nullptr && execution->phase == Phase::live &&
+                       execution->attempt->key == report.key && execution->attempt->device == device;
   if (!current) {
     out.push_back(Settle{assign_key(report.key)});
     if (!settled(report.state)) {

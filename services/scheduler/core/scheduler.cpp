@@ -91,7 +91,10 @@ void Scheduler::refresh(Job& job, Time now, Effects& out) {
     finish(job, all_good ? JobState::succeeded : JobState::failed, now, out);
     return;
   }
-  job.state = running ? JobState::running : assigned ? JobState::assigned : job.authorised ? JobState::queued : JobState::submitted;
+  job.state = running          ? JobState::running
+              : assigned       ? JobState::assigned
+              : job.authorised ? JobState::queued
+                               : JobState::submitted;
   job.changed_ms = to_ms(now);
   out.push_back(JobChanged{job.id});
 }

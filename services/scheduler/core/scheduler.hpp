@@ -1,11 +1,11 @@
 // The scheduler's core: jobs in, orders out. Pure: no clock, socket, file, thread; time comes in.
 //
-// Inputs are facts, effects are orders; both are values. What changed is named by SaveJob / SaveAttempt / SaveStream: the
-// shell writes the record as it is at the end of the batch, in one transaction, before anything is said. The exception is
-// Ask: a question promises nothing and may leave before the commit (docs/decisions/0003).
+// Inputs are facts, effects are orders; both are values. What changed is named by SaveJob / SaveAttempt / SaveStream:
+// the shell writes the record as it is at the end of the batch, in one transaction, before anything is said. The
+// exception is Ask: a question promises nothing and may leave before the commit (docs/decisions/0003).
 //
-// Promises: at most one live attempt per execution; a fence is never used for two attempts; a report with another fence than
-// the live one changes nothing; repeated inputs change nothing.
+// Promises: at most one live attempt per execution; a fence is never used for two attempts; a report with another fence
+// than the live one changes nothing; repeated inputs change nothing.
 #pragma once
 
 #include <deque>

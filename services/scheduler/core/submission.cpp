@@ -8,7 +8,7 @@ namespace fieldwork::scheduler {
 namespace {
 constexpr std::size_t executions_max = 10'000;
 constexpr std::size_t replies_per_job_max = 8;
-}
+}  // namespace
 
 std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   const auto& spec = input.spec;
@@ -85,7 +85,8 @@ void Scheduler::accept(const JobSubmitted& input, Time now, Effects& out) {
       out.push_back(AnswerError{input.reply, {Code::unknown, "no device has these labels", "/targets/labels"}});
       return;
     }
-    std::sort(job.executions.begin(), job.executions.end(), [](const auto& a, const auto& b) { return a.target < b.target; });
+    std::sort(job.executions.begin(), job.executions.end(),
+              [](const auto& a, const auto& b) { return a.target < b.target; });
   } else {
     job.executions.resize(static_cast<std::size_t>(job.spec.replicas));
   }

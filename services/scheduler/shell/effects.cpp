@@ -65,7 +65,8 @@ void SchedulerService::say_changes(runtime::Output& out) {
   codec::Json items = codec::Json::array();
   const auto send = [&] {
     if (items.empty()) return;
-    out.messages.push_back({.topic = topics_.event("job", "changed"), .payload = codec::dump({{"v", 1}, {"items", std::move(items)}})});
+    out.messages.push_back(
+        {.topic = topics_.event("job", "changed"), .payload = codec::dump({{"v", 1}, {"items", std::move(items)}})});
     items = codec::Json::array();
   };
   for (const auto& id : changed_) {
@@ -79,7 +80,8 @@ void SchedulerService::say_changes(runtime::Output& out) {
     items.push_back(std::move(item));
     if (settled(job->state)) {
       metrics::count("fieldwork_jobs_total", {{"state", std::string(fieldwork::name(job->state))}});
-      log::debug("job settled", {{"job", id.value}, {"state", std::string(fieldwork::name(job->state))}, {"trace", job->traceparent}});
+      log::debug("job settled",
+                 {{"job", id.value}, {"state", std::string(fieldwork::name(job->state))}, {"trace", job->traceparent}});
     }
     if (items.size() >= event_items_max) send();
   }
@@ -104,19 +106,23 @@ void SchedulerService::carry_out(const Effect& effect, runtime::Output& out) {
             // A newer attempt may already stand there: then this one was written when it ended, in this batch.
             if (attempt && attempt->key == e.key) out.upsert("attempt", key_text(e.key), attempt_row(*attempt));
           },
-          [&](const SaveStream& e) { out.upsert("stream", e.device.value, stream_row(e.device, core_->stream(e.device))); },
+          [&](const SaveStream& e) {
+            out.upsert("stream", e.device.value, stream_row(e.device, core_->stream(e.device)));
+          },
           [&](const Ask& e) { questions_.push_back(e.question); },
           [&](const Order& e) {
             const codec::Order order = std::visit([](const auto& o) -> codec::Order { return o; }, e.order);
             if (const auto* assign = std::get_if<Assign>(&order)) {
-              log::debug("assigned", {{"job", assign->key.job.value}, {"device", e.device.value}, {"trace", assign->traceparent}});
+              log::debug("assigned",
+                         {{"job", assign->key.job.value}, {"device", e.device.value}, {"trace", assign->traceparent}});
             }
             out.commands.push_back({e.key, topics_.down(e.device.value, "command"), codec::dump(codec::encode(order))});
           },
           [&](const Settle& e) { out.settled.push_back(e.key); },
           [&](const TellStale& e) {
             metrics::count("fieldwork_stale_total");
-            out.messages.push_back({.topic = topics_.down(e.device.value, "command"), .payload = one_item(codec::encode(codec::Order(e.stale)))});
+            out.messages.push_back({.topic = topics_.down(e.device.value, "command"),
+                                    .payload = one_item(codec::encode(codec::Order(e.stale)))});
           },
           [&](const Acknowledge& e) {
             out.messages.push_back({.topic = topics_.down(e.device.value, "ack"),
@@ -132,7 +138,8 @@ void SchedulerService::carry_out(const Effect& effect, runtime::Output& out) {
           [&](const JobChanged& e) { changed_.push_back(e.job); },
           [&](const ForgetJob& e) {
             forgotten_.insert(e.job);
-            if (!e.bulk) out.messages.push_back({.topic = topics_.state("job", e.job.value), .payload = "", .retain = true});
+            if (!e.bulk)
+              out.messages.push_back({.topic = topics_.state("job", e.job.value), .payload = "", .retain = true});
           },
       },
       effect);
@@ -158,7 +165,9 @@ void SchedulerService::answer(Reply reply, codec::Json item, runtime::Output& ou
     item["v"] = 1;
     payload = codec::dump(item);
   }
-  if (!group->second.topic.empty()) out.messages.push_back({.topic = group->second.topic, .payload = std::move(payload), .correlation = group->second.correlation});
+  if (!group->second.topic.empty())
+    out.messages.push_back(
+        {.topic = group->second.topic, .payload = std::move(payload), .correlation = group->second.correlation});
   groups_.erase(group);
 }
 

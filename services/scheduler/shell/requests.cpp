@@ -2,8 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/job.hpp"
-#include "crypto/digest.hpp"
 #include "crypto/bytes.hpp"
+#include "crypto/digest.hpp"
 #include "scheduler/shell/rows.hpp"
 #include "scheduler/shell/service.hpp"
 
@@ -47,7 +47,8 @@ Result<ListAsked> list_asked(const bus::Message& message) {
 
 }  // namespace
 
-Result<SchedulerService::Submission> SchedulerService::decode_submission(const bus::Message& message, std::string_view from) const {
+Result<SchedulerService::Submission> SchedulerService::decode_submission(const bus::Message& message,
+                                                                         std::string_view from) const {
   auto value = codec::parse(message.payload, submission_bytes_max);
   if (!value) return value.error();
   codec::Reader reader(*value);
@@ -140,7 +141,8 @@ const Job* SchedulerService::known(const JobId& id) const {
 
 void SchedulerService::respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out) {
   if (message.response_topic.empty()) return;
-  out.messages.push_back({.topic = message.response_topic, .payload = codec::dump(answer), .correlation = message.correlation});
+  out.messages.push_back(
+      {.topic = message.response_topic, .payload = codec::dump(answer), .correlation = message.correlation});
 }
 
 Reply SchedulerService::wait_for(const bus::Message& message, std::size_t answers) {
@@ -196,7 +198,8 @@ void SchedulerService::submit(const bus::Message& message, Time now, runtime::Ou
     job.reply = next_reply_++;
     waiting_[job.reply] = Waiting{group, job.request};
     if (const auto it = fetched_.find(job.job); it != fetched_.end()) {
-      job.known = JobSubmitted::Known{std::string(fieldwork::name(it->second.state)), it->second.reason, it->second.spec_digest};
+      job.known = JobSubmitted::Known{std::string(fieldwork::name(it->second.state)), it->second.reason,
+                                      it->second.spec_digest};
     }
     step(std::move(job), now);
   }
@@ -208,15 +211,23 @@ void SchedulerService::show(const bus::Message& message, bool explain, runtime::
   if (!explain) return respond(message, {{"v", 1}, {"job", encode_state(job)}}, out);
   codec::Json executions = codec::Json::array();
   for (const auto& execution : job.executions) {
-    const bool waits = execution.phase == Phase::queued || execution.phase == Phase::waiting || execution.phase == Phase::asking;
-    codec::Json entry = encode(waits ? core_->explain(job, execution) : execution.attempt ? execution.attempt->placement : Placement{});
+    const bool waits =
+        execution.phase == Phase::queued || execution.phase == Phase::waiting || execution.phase == Phase::asking;
+    codec::Json entry = encode(waits               ? core_->explain(job, execution)
+                               : execution.attempt ? execution.attempt->placement
+                                                   : Placement{});
     if (waits) entry.erase("chosen");
     entry["execution"] = execution.index;
-    entry["state"] = waits || !execution.attempt ? std::string("queued") : std::string(fieldwork::name(execution.attempt->state));
+    entry["state"] =
+        waits || !execution.attempt ? std::string("queued") : std::string(fieldwork::name(execution.attempt->state));
     executions.push_back(std::move(entry));
   }
   respond(message,
-          {{"v", 1}, {"job", job.id.value}, {"state", fieldwork::name(job.state)}, {"reason", job.reason}, {"executions", std::move(executions)}},
+          {{"v", 1},
+           {"job", job.id.value},
+           {"state", fieldwork::name(job.state)},
+           {"reason", job.reason},
+           {"executions", std::move(executions)}},
           out);
 }
 
@@ -226,11 +237,11 @@ void SchedulerService::list(const bus::Message& message, runtime::Output& out) {
   for (const auto& stored : lists_.at(&message)) {
     const Job& job = core_->find(stored.id) != nullptr ? *core_->find(stored.id) : stored;
     if (!state.empty() && fieldwork::name(job.state) != state) continue;
-    codec::Json item{{"job", job.id.value},       {"name", job.spec.name},
-                     {"state", fieldwork::name(job.state)},  {"reason", job.reason},
-                     {"submitter", job.submitter}, {"submitted_ms", job.submitted_ms},
+    codec::Json item{{"job", job.id.value},         {"name", job.spec.name},      {"state", fieldwork::name(job.state)},
+                     {"reason", job.reason},        {"submitter", job.submitter}, {"submitted_ms", job.submitted_ms},
                      {"changed_ms", job.changed_ms}};
-    if (job.executions.size() == 1 && job.executions.front().attempt) item["device"] = job.executions.front().attempt->device.value;
+    if (job.executions.size() == 1 && job.executions.front().attempt)
+      item["device"] = job.executions.front().attempt->device.value;
     items.push_back(std::move(item));
   }
   respond(message, {{"v", 1}, {"items", std::move(items)}}, out);

@@ -20,7 +20,8 @@ Placement decode_placement(const Json& value) {
                               parts.at("health"), parts.at("link"), parts.at("locality"), parts.at("spread")});
   }
   for (const auto& entry : value.value("filtered", Json::array())) {
-    out.filtered.push_back({DeviceId(entry.at("device").get<std::string>()), entry.at("requirement"), entry.at("reason")});
+    out.filtered.push_back(
+        {DeviceId(entry.at("device").get<std::string>()), entry.at("requirement"), entry.at("reason")});
   }
   out.candidates_total = value.value("candidates_total", out.candidates.size());
   out.filtered_total = value.value("filtered_total", out.filtered.size());
@@ -164,7 +165,8 @@ std::string stream_row(const DeviceId& device, const Stream& stream) {
   return codec::dump(Json{{"device", device.value}, {"epoch", stream.epoch}, {"seq", stream.seq}});
 }
 
-Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows, const std::vector<std::string>& attempt_rows) {
+Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
+                                  const std::vector<std::string>& attempt_rows) {
   std::unordered_map<std::string, std::map<int, std::vector<Attempt>>> attempts;
   for (const auto& text : attempt_rows) {
     auto attempt = decode_attempt(Json::parse(text));

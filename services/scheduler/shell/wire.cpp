@@ -16,12 +16,9 @@ SchedulerService::SchedulerService(std::string root, Limits limits) : topics_(st
 SchedulerService::~SchedulerService() = default;
 
 std::vector<std::pair<std::string, int>> SchedulerService::subscriptions() const {
-  return {{topics_.up("+", "report"), 1},
-          {topics_.up("+", "heartbeat"), 0},
-          {topics_.up("+", "presence"), 1},
-          {topics_.state("device", "+"), 1},
-          {topics_.state("package", "+"), 1},
-          {topics_.service("scheduler", "+", "+"), 1}};
+  return {{topics_.up("+", "report"), 1},     {topics_.up("+", "heartbeat"), 0},
+          {topics_.up("+", "presence"), 1},   {topics_.state("device", "+"), 1},
+          {topics_.state("package", "+"), 1}, {topics_.service("scheduler", "+", "+"), 1}};
 }
 
 Result<void> SchedulerService::load(store::Store& store, Time now) {
@@ -119,7 +116,8 @@ void SchedulerService::flush(Time now, runtime::Output& out) {
     const auto end = std::min(begin + codec::items_max, questions_.size());
     const std::vector<Question> part(questions_.begin() + static_cast<std::ptrdiff_t>(begin),
                                      questions_.begin() + static_cast<std::ptrdiff_t>(end));
-    out.early.push_back({.topic = topics_.service("security-policy", "authorise", "scheduler"), .payload = codec::encode(part)});
+    out.early.push_back(
+        {.topic = topics_.service("security-policy", "authorise", "scheduler"), .payload = codec::encode(part)});
   }
   questions_.clear();
   say_changes(out);

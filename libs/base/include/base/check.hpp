@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define FIELDWORK_CHECK(condition)                                                             \
-  do {                                                                                         \
-    if (!(condition)) {                                                                        \
-      std::fprintf(stderr, "check failed: %s at %s:%d\n", #condition, __FILE__, __LINE__);     \
-      std::abort();                                                                            \
-    }                                                                                          \
+#define FIELDWORK_CHECK(condition)                                                         \
+  do {                                                                                     \
+    if (!(condition)) {                                                                    \
+      std::fprintf(stderr, "check failed: %s at %s:%d\n", #condition, __FILE__, __LINE__); \
+      std::abort();                                                                        \
+    }                                                                                      \
   } while (false)

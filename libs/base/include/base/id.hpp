@@ -26,9 +26,7 @@ using TransferId = Id<struct TransferTag>;  // 32 hex digits
 // True for `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`: what may stand as one level of a topic.
 [[nodiscard]] constexpr bool is_id(std::string_view text) {
   if (text.empty() || text.size() > 64) return false;
-  const auto alnum = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
+  const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   if (!alnum(text.front())) return false;
   for (const char c : text) {
     if (!alnum(c) && c != '.' && c != '_' && c != '-') return false;

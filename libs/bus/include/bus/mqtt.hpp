@@ -1,6 +1,6 @@
-// The bus over a real broker, with Paho inside. One client, clean start on every connect: the broker keeps nothing for us
-// but retained messages. Reconnects by itself with full jitter; sets TCP_NODELAY on its own socket (Paho does not); keeps
-// its window below what the broker allows; bounds what waits.
+// The bus over a real broker, with Paho inside. One client, clean start on every connect: the broker keeps nothing for
+// us but retained messages. Reconnects by itself with full jitter; sets TCP_NODELAY on its own socket (Paho does not);
+// keeps its window below what the broker allows; bounds what waits.
 #pragma once
 
 #include <atomic>
@@ -28,19 +28,19 @@ struct MqttConfig {
   int connect_timeout_s = 5;
   std::chrono::milliseconds reconnect_first{200};  // upper end of the first random wait; doubles
   std::chrono::milliseconds reconnect_last{10'000};
-  int window = 500;                            // publishes not yet acknowledged
-  std::size_t waiting_max = 200'000;           // publishes that wait for the window
-  std::size_t waiting_bytes_max = 256U << 20;  // and their size; beyond it new ones are dropped and counted
-  std::size_t packet_bytes_max = 2'000'000;    // a larger publish is dropped and counted
+  int window = 500;                                        // publishes not yet acknowledged
+  std::size_t waiting_max = 200'000;                       // publishes that wait for the window
+  std::size_t waiting_bytes_max = 256U << 20;              // and their size; beyond it new ones are dropped and counted
+  std::size_t packet_bytes_max = 2'000'000;                // a larger publish is dropped and counted
   std::vector<std::pair<std::string, int>> subscriptions;  // filter, QoS
-  std::optional<Message> will;   // also said on a planned stop
-  std::optional<Message> birth;  // said first on every connect
+  std::optional<Message> will;                             // also said on a planned stop
+  std::optional<Message> birth;                            // said first on every connect
 };
 
 // Called on Paho's threads: they must copy, queue and return. They must not throw.
 struct MqttEvents {
   std::function<void(Message&&)> message;
-  std::function<void()> connected;                            // subscriptions are made
+  std::function<void()> connected;                              // subscriptions are made
   std::function<void(const std::string& reason)> disconnected;  // also each failed attempt to connect
 };
 

@@ -52,13 +52,14 @@ class Reader {
   const Json* object_maybe(const char* field);
   const Json* array(const char* field, std::size_t count_max);
   const Json* array_maybe(const char* field, std::size_t count_max);
+  const Json* items();  // "items": 1 to items_max
   const Json* any_maybe(const char* field);
 
   // A reader of something inside this one; its mistakes count as this one's.
   Reader(Reader& parent, const char* field, const Json& value);
   Reader(Reader& parent, const char* field, std::size_t index, const Json& value);
 
-  void version();                     // "v" must be 1
+  void version();  // "v" must be 1
   void allow_unknown() { open_ = true; }
   void fail(std::string_view field, std::string reason, Code code = Code::invalid);
   // Unknown fields are a mistake here, unless allow_unknown() was called. Call it on children too (true: no mistake).

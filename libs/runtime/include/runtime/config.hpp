@@ -1,5 +1,5 @@
-// Settings: file < environment < flag. Keys are section.key (broker.url); the environment says FIELDWORK_BROKER_URL, the
-// flag says --set broker.url=…. Every error names the setting and where its value came from.
+// Settings: file < environment < flag. Keys are section.key (broker.url); the environment says FIELDWORK_BROKER_URL,
+// the flag says --set broker.url=…. Every error names the setting and where its value came from.
 #pragma once
 
 #include <map>

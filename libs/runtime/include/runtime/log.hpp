@@ -1,4 +1,5 @@
-// Logs: one line each, text or JSON, to stderr. Fields carry the ids (job, device, trace), so that one grep tells a story.
+// Logs: one line each, text or JSON, to stderr. Fields carry the ids (job, device, trace), so that one grep tells a
+// story.
 #pragma once
 
 #include <initializer_list>

@@ -1,4 +1,5 @@
-// The main() that all services share: flags, settings, log, migrations, waiting to be the active instance, /metrics, signals.
+// The main() that all services share: flags, settings, log, migrations, waiting to be the active instance, /metrics,
+// signals.
 #pragma once
 
 #include <functional>

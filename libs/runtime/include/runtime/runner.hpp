@@ -13,7 +13,7 @@ namespace fieldwork::runtime {
 
 struct RunnerLimits {
   std::size_t batch_max = 500;
-  std::size_t queue_max = 100'000;             // inputs; beyond it messages are dropped and counted (who asked repeats)
+  std::size_t queue_max = 100'000;  // inputs; beyond it messages are dropped and counted (who asked repeats)
   std::size_t queue_bytes_max = 256U << 20;
   milliseconds tick{20};
   seconds store_patience{120};  // the store may be away this long before the process gives up and is restarted
@@ -21,14 +21,16 @@ struct RunnerLimits {
 
 class Runner {
  public:
-  Runner(Service& service, store::Store& store, bus::MqttConfig mqtt, RunnerLimits limits = {}, store::Outbox::Limits outbox = {});
+  Runner(Service& service, store::Store& store, bus::MqttConfig mqtt, RunnerLimits limits = {},
+         store::Outbox::Limits outbox = {});
 
-  // Loads, connects and turns until stop(). The exit code: 0 stopped, 1 the store or our own bug, 75 another instance took over.
+  // Loads, connects and turns until stop(). The exit code: 0 stopped, 1 the store or our own bug, 75 another instance
+  // took over.
   int run();
   void stop();           // from any thread, also before run()
   void post(Task task);  // from any thread; also what the service's own threads report through
-  [[nodiscard]] bool ready() const { return ready_; }       // connected to the broker, loaded from the store
-  [[nodiscard]] bool healthy() const;                       // the loop turned within the last 30 s
+  [[nodiscard]] bool ready() const { return ready_; }  // connected to the broker, loaded from the store
+  [[nodiscard]] bool healthy() const;                  // the loop turned within the last 30 s
   [[nodiscard]] bus::MqttStats bus_stats() const { return bus_.stats(); }
   [[nodiscard]] bus::MqttBus& bus() { return bus_; }
 

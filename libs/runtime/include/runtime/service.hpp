@@ -1,5 +1,6 @@
-// What the runtime drives: the shell around one core. One thread, batches of inputs, one transaction per batch, then the
-// messages. The same shells run over the real broker and database (runner.hpp) and over the simulation's (tests/sim).
+// What the runtime drives: the shell around one core. One thread, batches of inputs, one transaction per batch, then
+// the messages. The same shells run over the real broker and database (runner.hpp) and over the simulation's
+// (tests/sim).
 #pragma once
 
 #include <functional>
@@ -14,14 +15,15 @@
 
 namespace fieldwork::runtime {
 
-// What a batch wants done. All of it is collected first; then `changes` and the outbox are committed; then the rest happens.
+// What a batch wants done. All of it is collected first; then `changes` and the outbox are committed; then the rest
+// happens.
 struct Output {
   std::vector<store::Change> changes;
-  std::vector<bus::Message> early;         // questions: they promise nothing, so they leave before the commit
-  std::vector<bus::Message> messages;      // said once, after the commit
-  std::vector<store::Command> commands;    // kept in the outbox and repeated until settled
-  std::vector<std::string> settled;        // keys of commands that were answered
-  std::vector<std::string> returned;       // topics whose reader came back: their commands are sent again now
+  std::vector<bus::Message> early;          // questions: they promise nothing, so they leave before the commit
+  std::vector<bus::Message> messages;       // said once, after the commit
+  std::vector<store::Command> commands;     // kept in the outbox and repeated until settled
+  std::vector<std::string> settled;         // keys of commands that were answered
+  std::vector<std::string> returned;        // topics whose reader came back: their commands are sent again now
   std::vector<std::function<void()>> acts;  // the shell's own side effects, after the commit, in order
 
   void upsert(std::string table, std::string key, std::string row) {
@@ -46,7 +48,9 @@ class Service {
   virtual Result<void> load(store::Store& store, Time now) = 0;
 
   // Before the steps of a batch, for what the core needs from the store to decide (rows it does not keep in memory).
-  virtual Result<void> prefetch(store::Store& /*store*/, const std::vector<const bus::Message*>& /*batch*/) { return {}; }
+  virtual Result<void> prefetch(store::Store& /*store*/, const std::vector<const bus::Message*>& /*batch*/) {
+    return {};
+  }
 
   virtual void message(const bus::Message& message, Time now, Output& out) = 0;
   virtual void tick(Time now, Output& out) = 0;

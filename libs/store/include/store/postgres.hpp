@@ -14,12 +14,12 @@ struct PostgresConfig {
   std::string migrations;  // directory of numbered NNNN_name.sql files
 };
 
-// Applies the migrations not yet applied, in order, each in a transaction, under an advisory lock. A file that was applied
-// and has changed since, or a gap in the numbers, is an error that names it. Returns how many were applied.
+// Applies the migrations not yet applied, in order, each in a transaction, under an advisory lock. A file that was
+// applied and has changed since, or a gap in the numbers, is an error that names it. Returns how many were applied.
 Result<int> migrate(const PostgresConfig& config);
 
-// Waits for its turn to be the active instance of the service (an advisory lock), then raises the schema's term. A commit
-// of an instance whose term has passed does nothing and says so with Code::conflict: it must end at once.
+// Waits for its turn to be the active instance of the service (an advisory lock), then raises the schema's term. A
+// commit of an instance whose term has passed does nothing and says so with Code::conflict: it must end at once.
 class PostgresStore : public Store {
  public:
   // Tries once: Code::unavailable while another instance is active or the server cannot be reached.

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Killing (kill -9) any service, the broker, the database or the agent in the middle of the main job delays it and nothing else.
+# Usage: kill_test.sh BIN_DIR [VICTIM …]
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+bin=$1
+shift
+victims=("$@")
+[ ${#victims[@]} -gt 0 ] || victims=(registry scheduler transfer security-policy alerting mosquitto postgres edge-1 wipe)
+dir=$(mktemp -d)
+chmod 755 "$dir"
+trap '"$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
+stack() { "$top/scripts/stack" "$@"; }
+cli() { timeout 120 "$bin/fieldwork" --config "$dir/etc/cli.toml" "$@"; }
+
+stack up "$dir" --bin "$bin" --fast-disk --ttl 1200 --devices "edge-1:cpu=4000,mem=4096,zone=a edge-2:cpu=2000,mem=1024,zone=b"
+deadline=$((SECONDS + 30))
+until [ "$(cli device ls --json | jq '[.[] | select(.state == "ready")] | length')" -eq 2 ]; do
+  [ $SECONDS -lt $deadline ] || { echo "the devices did not come up"; exit 1; }
+done
+
+passed=0 failed=0
+# One job whose package is new, so that every part has work: enrolment is done, transfer, grant and run are not.
+trial() {
+  local victim=$1 work=$dir/work-$1 digest job deadline code=0
+  mkdir "$work"
+  head -c 3000000 /dev/urandom >"$work/input.bin"
+  # Marks each run outside of the sandboxed directory: an attempt must not run twice.
+  # shellcheck disable=SC2016
+  printf '#!/bin/sh\necho run >>%s\nsleep 0.3\nwc -c <input.bin >result.txt\n' "$dir/runs-$victim" >"$work/count"
+  chmod +x "$work/count"
+  cat >"$dir/job-$victim.json" <<J
+{"name": "$victim", "command": ["./count"], "requirements": {"cpu_millis": 100, "labels": {"zone": "a"}}, "outputs": ["result.txt"]}
+J
+  digest=$(cli package push "$work" --name "$victim" --version 1 --json | jq -r .digest)
+  cli run "$dir/job-$victim.json" --set-package "$digest" --wait --json >"$dir/result-$victim.json" 2>"$dir/progress-$victim.txt" &
+  job=$!
+  # In the middle: once the device has the job, or it is done already (then the next round of this test is another).
+  deadline=$((SECONDS + 60))
+  until grep -q accepted "$dir/progress-$victim.txt"; do [ $SECONDS -lt $deadline ] || break; done
+  if [ "$victim" = wipe ]; then
+    stack wipe-broker "$dir"
+  else
+    stack kill "$dir" "$victim" KILL
+    stack start "$dir" "$victim"
+  fi
+  wait $job || code=$?
+  local state content runs
+  state=$(jq -r .state "$dir/result-$victim.json")
+  content=$(jq -r '.executions[0].result.files[0].content | @base64d' "$dir/result-$victim.json" | tr -d ' \n')
+  runs=$(wc -l <"$dir/runs-$victim")
+  # The agent's own death may cost the attempt that ran: then a second attempt runs. Nobody else's may.
+  if [ "$state" = succeeded ] && [ "$content" = 3000000 ] && { [ "$runs" -eq 1 ] || { [ "$victim" = edge-1 ] && [ "$runs" -le 2 ]; }; }; then
+    echo "ok   kill $victim: $state, ran $runs time(s)"
+    passed=$((passed + 1))
+  else
+    echo "FAIL kill $victim: exit $code, state $state, content '$content', ran $runs time(s)"
+    cat "$dir/progress-$victim.txt"
+    tail -n 20 "$dir"/log/{scheduler,transfer,edge-1}.log
+    failed=$((failed + 1))
+  fi
+}
+for victim in "${victims[@]}"; do trial "$victim"; done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -1,0 +1,277 @@
+#include "checks.hpp"
+
+#include "codec/job.hpp"
+#include "crypto/digest.hpp"
+
+namespace fieldwork::sim {
+namespace {
+
+constexpr const char* once = "an attempt never runs twice";
+constexpr const char* saved = "nothing was said that was not saved";
+constexpr const char* acknowledged = "no acknowledged thing is lost";
+constexpr const char* is_signed = "what ran is what was signed";
+constexpr const char* fences = "fences only grow and no fence is used by two devices";
+constexpr const char* legal = "states follow each other as the table says";
+constexpr const char* one_live = "at most one attempt of an execution is live";
+constexpr const char* really_ran = "what succeeded ran and ended well";
+constexpr const char* ends = "every job ends once the faults stop";
+
+void require(bool holds, const char* invariant, const std::string& detail) {
+  if (!holds) throw Violation(invariant, detail);
+}
+
+AttemptKey key_of(const codec::Json& row) {
+  return {JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("fence")};
+}
+
+bool is_settled_job(const codec::Json& state) { return settled(*job_state(state.get<std::string>())); }
+
+}  // namespace
+
+std::string text(const AttemptKey& key) {
+  return key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
+}
+
+Checks::Checks(World& world, const crypto::TrustStore& grants) : grants_(grants) {
+  world.on_publish = [this](Party& from, const bus::Message& message) { published(from, message); };
+  world.on_commit = [this](Party& from, const std::vector<store::Change>& changes) { committed(from, changes); };
+}
+
+const Checks::Json* Checks::row(const std::string& party, const std::string& table, const std::string& key) const {
+  const auto disk = disks_.find(party);
+  if (disk == disks_.end()) return nullptr;
+  const auto rows = disk->second.find(table);
+  if (rows == disk->second.end()) return nullptr;
+  const auto it = rows->second.find(key);
+  return it == rows->second.end() ? nullptr : &it->second;
+}
+
+// --- what is said ---------------------------------------------------------------------------------------------------
+
+void Checks::published(Party& from, const bus::Message& message) {
+  const auto topic = topics_.parse(message.topic);
+  require(topic.has_value(), "every message is well formed", message.topic);
+  if (message.payload.empty()) return;
+  if (from.name() == "scheduler") return said_by_scheduler(*topic, Json::parse(message.payload));
+  if (topic->kind == Topic::Kind::device && topic->direction == "up") {
+    return said_by_device(from.name(), *topic, Json::parse(message.payload));
+  }
+}
+
+void Checks::said_by_scheduler(const Topic& topic, const Json& payload) const {
+  const std::string name(topic.name);
+  if (topic.kind == Topic::Kind::state && topic.channel == "job") return check_state(payload);
+  if (topic.kind == Topic::Kind::event || topic.kind == Topic::Kind::reply) {
+    if (payload.contains("items")) {
+      for (const auto& item : payload.at("items")) check_job(item);
+    } else {
+      check_job(payload);
+    }
+    return;
+  }
+  if (topic.kind != Topic::Kind::device) return;  // questions promise nothing
+  if (topic.channel == "command") {
+    for (const auto& item : payload.at("items")) check_command(name, item);
+  } else if (topic.channel == "ack") {
+    const auto* stream = row("scheduler", "stream", name);
+    const bool holds = payload.at("seq") == 0 || (stream != nullptr && stream->at("epoch") == payload.at("epoch") &&
+                                                  stream->at("seq") >= payload.at("seq"));
+    require(holds, saved, "ack " + payload.dump() + " to " + name);
+  } else {
+    require(topic.channel != "rejected", "every message is well formed", name + " " + payload.dump());
+  }
+}
+
+// {"job","state"}: of a settled job the state is in its row, of a live one it follows from its attempts.
+void Checks::check_job(const Json& item) const {
+  if (!item.contains("job") || item.contains("error")) return;
+  const auto* job = row("scheduler", "job", item.at("job"));
+  require(job != nullptr, saved, item.dump());
+  const bool done = is_settled_job(item.at("state"));
+  require(job->at("live") == !done && (!done || job->at("state") == item.at("state")), saved,
+          item.dump() + " but the row says " + job->at("state").dump());
+}
+
+void Checks::check_state(const Json& state) const {
+  check_job(state);
+  for (const auto& execution : state.at("executions")) {
+    if (execution.at("state") == "queued") continue;
+    const auto key = state.at("job").get<std::string>() + ":" + execution.at("execution").dump() + ":" +
+                     execution.at("fence").dump();
+    const auto* attempt = row("scheduler", "attempt", key);
+    require(attempt != nullptr, saved, key + " is not saved");
+    for (const char* field : {"state", "device", "attempt"}) {
+      require(attempt->at(field) == execution.at(field), saved,
+              key + " " + field + ": said " + execution.at(field).dump() + ", saved " + attempt->at(field).dump());
+    }
+  }
+}
+
+void Checks::check_command(const std::string& device, const Json& item) const {
+  const auto key = text(key_of(item));
+  if (item.at("type") == "stale") return;
+  const auto type = item.at("type").get<std::string>();
+  const auto* attempt = row("scheduler", "attempt", key);
+  require(attempt != nullptr, saved, type + " " + key);
+  require(attempt->at("device") == device, fences, key + " is " + attempt->at("device").dump() + "'s, sent to " + device);
+  require(row("scheduler", "outbox", type + ":" + key) != nullptr, saved, type + " " + key + " is not in the outbox");
+  if (type == "assign") require(attempt->at("grant") == item.at("grant"), saved, "the grant of " + key);
+}
+
+void Checks::said_by_device(const std::string& device, const Topic& topic, const Json& payload) const {
+  require(topic.name == device, "every message is well formed", device + " speaks as " + std::string(topic.name));
+  if (topic.channel != "report") return;
+  auto seq = payload.at("seq").get<std::int64_t>();
+  for (const auto& item : payload.at("items")) {
+    auto key = std::to_string(seq);
+    key.insert(0, 20 - key.size(), '0');
+    const auto* report = row(device, "report", key);
+    require(report != nullptr && report->at("report") == item, saved, device + " report " + key + " " + item.dump());
+    ++seq;
+  }
+}
+
+// --- what is saved --------------------------------------------------------------------------------------------------
+
+void Checks::committed(Party& from, const std::vector<store::Change>& changes) {
+  const bool scheduler = from.name() == "scheduler";
+  for (const auto& change : changes) {
+    auto& rows = disks_[from.name()][change.table];
+    const auto it = rows.find(change.key);
+    const Json* before = it == rows.end() ? nullptr : &it->second;
+    if (change.kind == store::Change::Kind::remove) {
+      require(!scheduler || change.table == "outbox", acknowledged, change.table + " " + change.key + " is removed");
+      if (!scheduler && change.table == "report" && before != nullptr) report_dropped(from.name(), *before);
+      rows.erase(change.key);
+      continue;
+    }
+    if (change.kind == store::Change::Kind::insert && before != nullptr) continue;
+    auto now = Json::parse(change.row);
+    if (scheduler && change.table == "attempt") attempt_saved(before, now);
+    if (scheduler && change.table == "job") job_saved(before, now);
+    if (scheduler && change.table == "stream") stream_saved(before, now);
+    rows[change.key] = std::move(now);
+  }
+  if (scheduler) one_live_attempt();
+}
+
+void Checks::attempt_saved(const Json* before, const Json& now) {
+  const auto key = key_of(now);
+  if (before == nullptr) {
+    auto& newest = fences_[{key.job.value, key.execution}];
+    require(key.fence > newest, fences, text(key) + " after " + std::to_string(newest));
+    newest = key.fence;
+    return;
+  }
+  require(before->at("device") == now.at("device"), fences, text(key) + " moves to " + now.at("device").dump());
+  require(before->at("grant") == now.at("grant"), saved, "the grant of " + text(key) + " changes");
+  const auto from = *attempt_state(before->at("state").get<std::string>());
+  const auto to = *attempt_state(now.at("state").get<std::string>());
+  require(from == to || may_follow(from, to), legal,
+          text(key) + " " + before->at("state").dump() + " to " + now.at("state").dump());
+}
+
+void Checks::job_saved(const Json* before, const Json& now) const {
+  if (before == nullptr || before->at("live") == true) return;
+  require(before->at("state") == now.at("state"), legal, now.at("job").dump() + " was " + before->at("state").dump());
+}
+
+void Checks::stream_saved(const Json* before, const Json& now) const {
+  if (before == nullptr) return;
+  const auto place = [](const Json& row) {
+    return std::pair(row.at("epoch").get<std::int64_t>(), row.at("seq").get<std::int64_t>());
+  };
+  require(place(*before) <= place(now), acknowledged, "stream of " + now.at("device").dump() + " goes back");
+}
+
+// A device forgets a report because the scheduler has it: then it must show there.
+void Checks::report_dropped(const std::string& device, const Json& dropped) const {
+  const auto* stream = row("scheduler", "stream", device);
+  require(stream != nullptr && stream->at("seq") >= dropped.at("seq"), acknowledged, device + " " + dropped.dump());
+  const auto& report = dropped.at("report");
+  const auto* attempt = row("scheduler", "attempt", text(key_of(report)));
+  require(attempt != nullptr, acknowledged, device + " ran what nobody ordered: " + report.dump());
+  if (!settled(*attempt_state(report.at("state").get<std::string>()))) return;
+  require(attempt->at("live") == false, acknowledged, report.dump() + " but " + attempt->at("state").dump());
+}
+
+void Checks::one_live_attempt() const {
+  std::set<std::pair<std::string, int>> live;
+  const auto disk = disks_.find("scheduler");
+  const auto attempts = disk->second.find("attempt");
+  if (attempts == disk->second.end()) return;
+  for (const auto& [key, attempt] : attempts->second) {
+    if (attempt.at("live") == false) continue;
+    const bool first = live.emplace(attempt.at("job"), attempt.at("execution")).second;
+    require(first, one_live, key);
+  }
+}
+
+// --- what is done ---------------------------------------------------------------------------------------------------
+
+void Checks::run(const std::string& device, const Assign& assign) {
+  const auto key = text(assign.key);
+  const auto [it, fresh] = runs_.emplace(assign.key, device);
+  require(fresh, once, key + " ran on " + it->second + ", now on " + device);
+  const auto* journal = row(device, "attempt", key);
+  require(journal != nullptr && journal->at("phase") == "running", saved, key + " runs and is not in the journal");
+  const auto payload = grants_.verify(assign.grant, "fieldwork-grant+jws");
+  require(payload.ok(), is_signed, key);
+  const auto grant = codec::decode_grant(*payload);
+  require(grant.ok() && grant->key == assign.key && grant->device.value == device && grant->package == assign.package &&
+              grant->command_digest == crypto::digest_of(codec::command_text(assign.command)) &&
+              grant->limits == assign.limits,
+          is_signed, key);
+  const auto* job = row("scheduler", "job", assign.key.job.value);
+  require(job != nullptr, saved, key + " of no job");
+  const auto spec = codec::decode_job(job->at("spec"));
+  require(spec.ok() && spec->command == assign.command && spec->package == assign.package && spec->env == assign.env,
+          is_signed, key + " is not what was submitted");
+}
+
+void Checks::ended(const AttemptKey& key) { ended_.insert(key); }
+
+// --- the end --------------------------------------------------------------------------------------------------------
+
+bool Checks::all_settled(const std::vector<Wish>& wishes) const {
+  for (const auto& wish : wishes) {
+    if (wish.job.empty() || (wish.cancel_at && !wish.cancelled)) return false;
+    const auto* job = row("scheduler", "job", wish.job);
+    if (job != nullptr && job->at("live") == true) return false;
+  }
+  return true;
+}
+
+std::string Checks::open(const std::vector<Wish>& wishes) const {
+  std::string out;
+  for (const auto& wish : wishes) {
+    const auto* job = wish.job.empty() ? nullptr : row("scheduler", "job", wish.job);
+    if (job == nullptr || job->at("live") == true) out += " " + wish.request + "=" + wish.job;
+    if (wish.cancel_at && !wish.cancelled) out += " " + wish.request + "(cancel is not answered)";
+  }
+  return out;
+}
+
+void Checks::at_the_end(const std::vector<Wish>& wishes) const {
+  const auto& disk = disks_.at("scheduler");
+  for (const auto& wish : wishes) {
+    const auto* job = row("scheduler", "job", wish.job);
+    require(job != nullptr, acknowledged, wish.job);
+    const auto spec = codec::decode_job(job->at("spec"));
+    require(spec.ok() && *spec == wish.spec, acknowledged, wish.job + " is not what was submitted");
+    const bool cancelled = wish.cancel_at && job->at("state") == "cancelled";
+    require(job->at("state") == "succeeded" || cancelled, ends, wish.job + " is " + job->at("state").dump());
+    if (cancelled) continue;
+    std::set<int> succeeded;
+    for (const auto& [key, attempt] : disk.at("attempt")) {
+      if (attempt.at("job") != wish.job || attempt.at("state") != "succeeded") continue;
+      require(ended_.contains(key_of(attempt)), really_ran, key);
+      require(succeeded.insert(attempt.at("execution")).second, once, key + " succeeded again");
+    }
+    const auto targets = job->at("targets").size();
+    const auto executions = targets > 0 ? targets : static_cast<std::size_t>(wish.spec.replicas);
+    require(succeeded.size() == executions, really_ran, wish.job);
+  }
+}
+
+}  // namespace fieldwork::sim

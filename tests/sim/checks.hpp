@@ -1,0 +1,59 @@
+// The named invariants. Looks on at every commit, message and run, and keeps its own copy of what is on the disks.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "crypto/jws.hpp"
+#include "model/job.hpp"
+#include "stand_ins.hpp"
+#include "world.hpp"
+
+namespace fieldwork::sim {
+
+class Checks {
+ public:
+  Checks(World& world, const crypto::TrustStore& grants);
+
+  void run(const std::string& device, const Assign& assign);  // a program starts
+  void ended(const AttemptKey& key);                          // it ended well
+  // Whether all wishes are answered and their jobs settled; and what then must be true.
+  [[nodiscard]] bool all_settled(const std::vector<Wish>& wishes) const;
+  void at_the_end(const std::vector<Wish>& wishes) const;
+  // What is not over yet, for the message of a run that does not end.
+  [[nodiscard]] std::string open(const std::vector<Wish>& wishes) const;
+  [[nodiscard]] std::size_t runs() const { return runs_.size(); }
+
+ private:
+  using Json = codec::Json;
+  using Rows = std::map<std::string, Json>;
+
+  void published(Party& from, const bus::Message& message);
+  void said_by_scheduler(const Topic& topic, const Json& payload) const;
+  void said_by_device(const std::string& device, const Topic& topic, const Json& payload) const;
+  void check_state(const Json& state) const;
+  void check_command(const std::string& device, const Json& item) const;
+  void check_job(const Json& item) const;
+
+  void committed(Party& from, const std::vector<store::Change>& changes);
+  void attempt_saved(const Json* before, const Json& now);
+  void job_saved(const Json* before, const Json& now) const;
+  void stream_saved(const Json* before, const Json& now) const;
+  void report_dropped(const std::string& device, const Json& row) const;
+  void one_live_attempt() const;
+
+  [[nodiscard]] const Json* row(const std::string& party, const std::string& table, const std::string& key) const;
+
+  const crypto::TrustStore& grants_;
+  Topics topics_{root};
+  std::map<std::string, std::map<std::string, Rows>> disks_;  // party, table, key
+  std::map<std::pair<std::string, int>, std::int64_t> fences_;
+  std::map<AttemptKey, std::string> runs_;  // and where
+  std::set<AttemptKey> ended_;
+};
+
+[[nodiscard]] std::string text(const AttemptKey& key);
+
+}  // namespace fieldwork::sim

@@ -1,0 +1,171 @@
+// A world in one thread: parties, each an engine over its own disk, and one broker that may lose, repeat, delay and
+// reorder everything. Time is virtual; all chance comes from one seed, so that a run can be had again.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "runtime/engine.hpp"
+#include "store/memory.hpp"
+
+namespace fieldwork::sim {
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : engine_(seed) {}
+  std::uint64_t below(std::uint64_t n) { return engine_() % n; }
+  bool chance(double p) { return static_cast<double>(below(1'000'000)) < p * 1e6; }
+  Duration between(Duration least, Duration most) {
+    return least + Duration(below(static_cast<std::uint64_t>((most - least).count()) + 1));
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+// A named invariant does not hold.
+struct Violation : std::runtime_error {
+  Violation(std::string invariant, const std::string& detail)
+      : std::runtime_error(invariant + ": " + detail), name(std::move(invariant)) {}
+  std::string name;
+};
+
+// How bad the world is, while it is bad.
+struct Faults {
+  double lose = 0;             // a delivery
+  double lose_publish = 0;     // a message on its way to the broker: nobody gets it, nor is it retained
+  double repeat = 0;           // a delivery comes twice
+  Duration delay_max{0};       // of each delivery; different delays reorder
+  double commit_fails = 0;     // nothing was stored, or (half of these) everything was and the answer is lost
+  double read_fails = 0;       // of a store
+  double dies_in_commit = 0;   // after a commit; some of the batch's messages may still leave
+  Duration crash_every{0};     // of any one party, on average; zero: never
+  Duration link_cut_every{0};  // of any one party
+  Duration wipe_every{0};      // the broker forgets all and everyone connects again
+};
+
+class World;
+
+// A service (or an agent) that lives, dies and is made again from its disk.
+class Party {
+ public:
+  using Make = std::function<std::unique_ptr<runtime::Service>(Party& self)>;
+
+  Party(World& world, std::string name, Duration tick, Make make);
+
+  // From what is on the disk, and connects.
+  void start();
+  void kill();
+  void connect();
+  void disconnect();
+  void post(runtime::Input input);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] bool up() const { return service_ != nullptr; }
+  [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] int life() const { return life_; }
+  [[nodiscard]] store::MemoryStore& disk() { return disk_; }
+  [[nodiscard]] runtime::Service* service() { return service_.get(); }
+  [[nodiscard]] std::size_t outbox_size() const { return engine_ ? engine_->outbox_size() : 0; }
+  [[nodiscard]] bool idle() const { return up() && inbox_.empty() && !engine_->waits(); }
+  // False when the party has died in the middle of a batch: what it does now does not happen.
+  bool acts();
+  // Said on each connect by the MQTT client itself, and for it by the broker when it is gone.
+  std::optional<bus::Message> birth, will;
+
+ private:
+  friend class World;
+  class Line : public bus::Bus {  // to the broker
+   public:
+    Line(World& world, Party& party) : world_(world), party_(party) {}
+    void publish(bus::Message message) override;
+
+   private:
+    World& world_;
+    Party& party_;
+  };
+  class Disk : public store::Store {  // fails now and then
+   public:
+    Disk(World& world, Party& party) : world_(world), party_(party) {}
+    Result<void> commit(const std::vector<store::Change>& changes) override;
+    Result<std::vector<std::string>> select(const store::Query& query) override;
+    Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
+                                          const std::vector<std::string>& keys) override;
+    Result<std::int64_t> now_us() override;
+
+   private:
+    World& world_;
+    Party& party_;
+  };
+  void turn();
+  void turn_soon(Duration wait);
+  void tick_later();
+
+  World& world_;
+  std::string name_;
+  Duration tick_;
+  Make make_;
+  store::MemoryStore disk_;
+  Line line_;
+  Disk faulty_disk_;
+  std::unique_ptr<runtime::Service> service_;
+  std::unique_ptr<runtime::Engine> engine_;
+  std::vector<runtime::Input> inbox_;
+  std::optional<std::uint64_t> fuse_;  // dying: so many more messages and acts happen
+  bool turn_due_ = false;
+  bool connected_ = false;
+  int life_ = 0;
+};
+
+class World {
+ public:
+  // Faults happen until `faults_end`, counted from the start.
+  World(std::uint64_t seed, Faults faults, Duration faults_end);
+
+  Party& add(std::string name, Duration tick, Party::Make make);
+  void start();
+  // Goes on until `done` (asked when the clock moves) or `deadline`, counted from the start. Whether it was done.
+  bool run(const std::function<bool()>& done, Duration deadline);
+  void at(Time when, std::function<void()> what) { events_.emplace(when, std::move(what)); }
+  void after(Duration wait, std::function<void()> what) { at(now_ + wait, std::move(what)); }
+
+  void publish(Party& from, bus::Message message);
+  [[nodiscard]] Time now() const { return now_; }
+  [[nodiscard]] Duration age() const;
+  [[nodiscard]] Random& random() { return random_; }
+  [[nodiscard]] const Faults& faults() const;  // none once they have stopped
+  [[nodiscard]] bool faulty() const { return now_ < faults_end_; }
+  [[nodiscard]] std::vector<std::unique_ptr<Party>>& parties() { return parties_; }
+  void note(const std::string& line) const;
+
+  // What looks on. on_publish: before a message leaves a party that lives. on_commit: after changes are on the disk.
+  std::function<void(Party& from, const bus::Message& message)> on_publish;
+  std::function<void(Party& from, const std::vector<store::Change>& changes)> on_commit;
+  std::function<void(const std::string& line)> trace;
+
+  std::map<std::string, std::uint64_t> counts;  // of what happened
+
+ private:
+  friend class Party;
+  void deliver(Party& to, const bus::Message& message);
+  void deliver_retained(Party& to);
+  void restart_later(Party& party);
+  void plan(Duration every, const std::function<void()>& what);
+
+  Random random_;
+  Faults faults_;
+  Time start_;
+  Time now_;
+  Time faults_end_;
+  std::multimap<Time, std::function<void()>> events_;
+  std::vector<std::unique_ptr<Party>> parties_;
+  std::map<std::string, bus::Message> retained_;
+};
+
+}  // namespace fieldwork::sim

@@ -1,0 +1,148 @@
+// links: codec nlohmann_json::nlohmann_json GTest::gtest_main
+// Every example goes through its schema and, where the codec reads that message, through the codec: both agree with its
+// name.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "codec/device.hpp"
+#include "codec/job.hpp"
+#include "codec/policy.hpp"
+#include "codec/transfer.hpp"
+
+namespace fieldwork::codec {
+namespace {
+
+namespace fs = std::filesystem;
+using Adapter = valijson::adapters::NlohmannJsonAdapter;
+using Decoder = std::function<std::optional<Error>(const std::string&)>;  // none: it was read
+
+const fs::path schemas = fs::path(FIELDWORK_SOURCE_DIR) / "schemas";
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path);
+  std::stringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+// valijson reads one document: what is shared is brought into it.
+Json load(const fs::path& path) {
+  auto text = read(path);
+  const std::string shared = "common.schema.json#/";
+  for (std::size_t at = 0; (at = text.find(shared, at)) != std::string::npos;) text.replace(at, shared.size(), "#/");
+  return Json::parse(text);
+}
+
+template <class T>
+std::optional<Error> error_of(const Result<T>& result) {
+  return result ? std::nullopt : std::optional(result.error());
+}
+
+template <class T>
+Decoder of_text(Result<T> (*decode)(std::string_view)) {
+  return [decode](const std::string& text) { return error_of(decode(text)); };
+}
+
+template <class T>
+Decoder of_json(Result<T> (*decode)(const Json&)) {
+  return [decode](const std::string& text) {
+    const auto value = parse(text);
+    return value ? error_of(decode(*value)) : error_of(value);
+  };
+}
+
+const std::map<std::string, Decoder>& decoders() {
+  static const std::map<std::string, Decoder> all{
+      {"device.down.ack", of_text(decode_ack)},
+      {"device.down.command", of_text(decode_orders)},
+      {"device.down.enrolled", of_text(decode_enrolled)},
+      {"device.down.offer",
+       [](const std::string& text) { return decode_not_offered(text) ? std::nullopt : error_of(decode_offer(text)); }},
+      {"device.down.rejected", of_text(decode_rejected)},
+      {"device.down.want", of_text(decode_want)},
+      {"device.up.enrol", of_text(decode_enrolment)},
+      {"device.up.heartbeat", of_text(decode_heartbeat)},
+      {"device.up.log", of_text(decode_log)},
+      {"device.up.presence", of_text(decode_presence)},
+      {"device.up.received", of_text(decode_received)},
+      {"device.up.report", of_text(decode_report)},
+      {"device.up.want", of_text(decode_want)},
+      {"job", of_json(decode_job)},
+      {"service.registry.certificate", of_text(decode_certificate_answers)},
+      {"service.scheduler.authorised", of_text(decode_decisions)},
+      {"service.security-policy.authorise", of_text(decode_questions)},
+      {"service.security-policy.certificate", of_text(decode_certificate_checks)},
+      {"service.transfer.offer", of_text(decode_upload)},
+      {"service.transfer.start", of_text(decode_offer)},
+      {"state.device", of_json(decode_device)},
+      {"state.package", of_json(decode_package)},
+  };
+  return all;
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> out;
+  for (const auto& entry : fs::directory_iterator(schemas / "examples"))
+    out.push_back(entry.path().filename().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+class Contract : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Contract, SchemaAndCodecAgreeWithTheExamples) {
+  const auto& name = GetParam();
+  auto document = load(schemas / (name + ".schema.json"));
+  document["definitions"] = load(schemas / "common.schema.json").at("definitions");
+  valijson::Schema schema;
+  valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(Adapter(document), schema);
+  valijson::Validator validator(valijson::Validator::kStrongTypes);
+  const auto decoder = decoders().find(name);
+  int valid = 0;
+  int invalid = 0;
+  for (const auto& entry : fs::directory_iterator(schemas / "examples" / name)) {
+    const auto file = entry.path().filename().string();
+    const bool good = file.starts_with("valid-");
+    ASSERT_TRUE(good || file.starts_with("invalid-")) << file;
+    ++(good ? valid : invalid);
+    const auto text = read(entry.path());
+    const auto value = Json::parse(text);
+    EXPECT_EQ(validator.validate(schema, Adapter(value), nullptr), good) << "schema: " << file;
+    if (decoder == decoders().end()) continue;
+    const auto error = decoder->second(text);
+    EXPECT_EQ(!error, good) << "codec: " << file << (error ? ": " + describe(*error) : ": was read");
+  }
+  EXPECT_GT(valid, 0);
+  EXPECT_GT(invalid, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Examples, Contract, ::testing::ValuesIn(names()), [](const auto& param) {
+  auto name = param.param;
+  for (char& c : name) c = c == '.' || c == '-' ? '_' : c;
+  return name;
+});
+
+TEST(ContractTest, EveryDecoderHasItsExamples) {
+  for (const auto& [name, decoder] : decoders()) EXPECT_TRUE(fs::is_directory(schemas / "examples" / name)) << name;
+}
+
+TEST(ContractTest, EverySchemaHasItsExamples) {
+  for (const auto& entry : fs::directory_iterator(schemas)) {
+    const auto file = entry.path().filename().string();
+    if (!file.ends_with(".schema.json") || file == "common.schema.json") continue;
+    EXPECT_TRUE(fs::is_directory(schemas / "examples" / file.substr(0, file.size() - 12))) << file;
+  }
+}
+
+}  // namespace
+}  // namespace fieldwork::codec
