@@ -266,7 +266,7 @@ void Checks::at_the_end(const std::vector<Wish>& wishes) const {
     for (const auto& [key, attempt] : disk.at("attempt")) {
       if (attempt.at("job") != wish.job || attempt.at("state") != "succeeded") continue;
       require(ended_.contains(key_of(attempt)), really_ran, key);
-      require(succeeded.insert(attempt.at("execution")).second, once, key + " succeeded again");
+      require(succeeded.insert(attempt.at("execution").get<int>()).second, once, key + " succeeded again");
     }
     const auto targets = job->at("targets").size();
     const auto executions = targets > 0 ? targets : static_cast<std::size_t>(wish.spec.replicas);

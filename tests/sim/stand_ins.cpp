@@ -161,8 +161,13 @@ void Client::message(const bus::Message& message, Time /*now*/, runtime::Output&
       if (!answer.contains("error")) wish.cancelled = true;
       continue;
     }
-    for (const auto& item : answer.value("items", codec::Json::array())) {
-      if (item.at("request") != wish.request || !item.contains("job")) continue;  // an error: asked again
+    if (answer.contains("error")) throw Violation("every message is well formed", answer.dump());
+    for (const auto& item : answer.at("items")) {
+      if (!item.contains("job")) {  // no such package, no device with these labels: not yet; asked again
+        const auto code = item.at("error").at("code");
+        if (code != "unknown") throw Violation("every message is well formed", item.dump());
+        continue;
+      }
       const auto job = item.at("job").get<std::string>();
       if (!wish.job.empty() && wish.job != job) throw Violation("one request is one job", wish.job + " and " + job);
       wish.job = job;

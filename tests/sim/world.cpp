@@ -268,7 +268,7 @@ void World::deliver(Party& to, const bus::Message& message) {
   for (; copies > 0; --copies) {
     after(hop + random_.between(Duration::zero(), faults().delay_max), [this, p = &to, life = to.life_, message] {
       if (p->life_ != life || !p->connected_) return;  // it was for someone who is no more
-      note(p->name_ + " <- " + message.topic);
+      note(p->name_ + " <- " + message.topic + " " + message.payload.substr(0, 400));
       p->post(message);
     });
   }
