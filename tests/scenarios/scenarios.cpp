@@ -1,1 +1,120 @@
-int main() { return 0; }
+// scenarios [--rewrite]: conversations without faults, message by message, compared with the text files beside this
+// one. What differs from run to run (signatures, certificates, times) stands as "…". After --rewrite, review the diff.
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "fleet.hpp"
+#include "runtime/log.hpp"
+
+using namespace fieldwork;
+using namespace fieldwork::sim;
+
+namespace {
+
+bool is_volatile(const std::string& field) {
+  return field == "grant" || field == "release" || field == "certificate" || field == "epoch" || field.ends_with("_ms");
+}
+
+void blank(nlohmann::json& value) {
+  if (value.is_object()) {
+    for (auto& [field, inside] : value.items()) {
+      if (is_volatile(field)) {
+        inside = "…";
+      } else {
+        blank(inside);
+      }
+    }
+  } else if (value.is_array()) {
+    for (auto& inside : value) blank(inside);
+  }
+}
+
+std::string render(const Party& from, const bus::Message& message) {
+  auto value = nlohmann::json::parse(message.payload);
+  blank(value);
+  value.erase("v");
+  std::string line = from.name() + " -> " + message.topic.substr(std::string(root).size() + 1);
+  if (message.retain) line += " (retained)";
+  if (!message.response_topic.empty())
+    line += " (answer to " + message.response_topic.substr(std::string(root).size() + 1) + ")";
+  return line + "\n    " + value.dump() + "\n";
+}
+
+// One job without a package: submitted, asked about, assigned, run, reported, settled.
+std::string main_job() {
+  World world(1, Faults{}, Duration::zero());
+  Fleet fleet(world, 2);
+  Wish wish;
+  wish.request = "r1";
+  wish.submit_at = world.now() + seconds(1);
+  wish.spec.name = "anomaly";
+  wish.spec.command = {"./detect", "input.csv"};
+  wish.spec.requirements.labels = {{"zone", "a"}};  // of the two devices, the second
+  fleet.wishes.push_back(wish);
+  std::string trace;
+  const auto check = world.on_publish;
+  world.on_publish = [&](Party& from, const bus::Message& message) {
+    check(from, message);
+    trace += render(from, message);
+  };
+  world.start();
+  if (!world.run([&] { return fleet.quiet(); }, seconds(60))) throw Violation("the job ends", fleet.open());
+  fleet.checks().at_the_end(fleet.wishes);
+  return trace;
+}
+
+struct Scenario {
+  const char* name;
+  std::string (*run)();
+};
+constexpr Scenario scenarios[] = {{"main_job", main_job}};
+
+// The first line that differs, for a person.
+void explain(const std::string& expected, const std::string& got) {
+  const auto differs = std::mismatch(expected.begin(), expected.end(), got.begin(), got.end()).second - got.begin();
+  const auto at = static_cast<std::size_t>(differs);
+  const auto begin = at == 0 ? 0 : got.rfind('\n', at - 1) + 1;
+  const auto line = [&](const std::string& text) {
+    return begin >= text.size() ? std::string("(nothing)") : text.substr(begin, text.find('\n', begin) - begin);
+  };
+  std::printf("  expected: %s\n  got:      %s\n", line(expected).c_str(), line(got).c_str());
+}
+
+bool holds(const Scenario& scenario, bool rewrite) {
+  const auto path = std::string(FIELDWORK_SCENARIOS_DIR) + "/" + scenario.name + ".txt";
+  const auto got = scenario.run();
+  if (rewrite) {
+    std::ofstream(path, std::ios::binary) << got;
+    return true;
+  }
+  std::ifstream file(path, std::ios::binary);
+  const std::string expected{std::istreambuf_iterator<char>(file), {}};
+  if (expected == got) return true;
+  std::printf("%s is not as %s says (rewrite it with --rewrite, then review the diff)\n", scenario.name, path.c_str());
+  explain(expected, got);
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool rewrite = argc == 2 && std::string(argv[1]) == "--rewrite";
+  if (argc > 1 && !rewrite) {
+    std::fputs("scenarios [--rewrite]\n", stderr);
+    return 2;
+  }
+  log::setup("scenarios", "text", "off");
+  int bad = 0;
+  for (const auto& scenario : scenarios) {
+    try {
+      bad += holds(scenario, rewrite) ? 0 : 1;
+    } catch (const std::exception& failure) {
+      std::printf("%s: %s\n", scenario.name, failure.what());
+      ++bad;
+    }
+  }
+  return bad == 0 ? 0 : 1;
+}

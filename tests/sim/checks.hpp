@@ -35,7 +35,7 @@ class Checks {
   void said_by_device(const std::string& device, const Topic& topic, const Json& payload) const;
   void check_state(const Json& state) const;
   void check_command(const std::string& device, const Json& item) const;
-  void check_job(const Json& item) const;
+  void check_job(const Json& item, bool now) const;
 
   void committed(Party& from, const std::vector<store::Change>& changes);
   void attempt_saved(const Json* before, const Json& now);

@@ -76,7 +76,8 @@ void SimHands::fetch(const std::string& digest, Time /*now*/) {
 
 // --- the fleet ------------------------------------------------------------------------------------------------------
 
-Fleet::Fleet(World& world, int devices) : world_(world), grants_(trust()), checks_(world, grants_), packages_(make_packages()) {
+Fleet::Fleet(World& world, int devices)
+    : world_(world), grants_(trust()), checks_(world, grants_), packages_(make_packages()) {
   world.add("scheduler", service_tick, [](Party&) {
     scheduler::Limits limits;
     limits.jobs_finished_max = 4;  // it soon forgets, and has to look things up
@@ -129,7 +130,8 @@ std::string Fleet::open() const {
     const auto* device = dynamic_cast<const agent::AgentService*>(party->service());
     if (device == nullptr) continue;
     if (device->core().unacknowledged() > 0) out += " " + party->name() + "(reports)";
-    if (!device->core().live().empty()) out += " " + party->name() + "(runs " + text(device->core().live().front()) + ")";
+    if (!device->core().live().empty())
+      out += " " + party->name() + "(runs " + text(device->core().live().front()) + ")";
   }
   return out;
 }

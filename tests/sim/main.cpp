@@ -1,4 +1,5 @@
-// sim --seed N [--seeds COUNT] [--trace]: whole runs of a fleet in a world that loses, repeats, delays, reorders, kills.
+// sim --seed N [--seeds COUNT] [--trace]: whole runs of a fleet in a world that loses, repeats, delays, reorders,
+// kills.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -44,7 +45,7 @@ std::vector<Wish> wishes_of(Random& random, Time start, const std::vector<Packag
     wish.spec.command = {"./detect", "input-" + std::to_string(i)};
     wish.spec.priority = static_cast<int>(random.below(10));
     wish.spec.requirements.cpu_millis = random.chance(0.5) ? 700 : 0;
-    wish.spec.retry.attempts_max = 20;
+    wish.spec.retry.attempts_max = 10;  // with its backoff more than the faults last
     if (random.chance(0.4)) wish.spec.package = packages[random.below(packages.size())].digest;
     if (random.chance(0.15)) {
       wish.spec.targets = Labels{{"zone", "a"}};
@@ -78,8 +79,10 @@ bool run_seed(std::uint64_t seed, bool trace) {
   }
   if (trace) {
     std::printf("seed %llu: ok after %lld s, %zu runs", static_cast<unsigned long long>(seed),
-                static_cast<long long>(std::chrono::duration_cast<seconds>(world.age()).count()), fleet.checks().runs());
-    for (const auto& [what, count] : world.counts) std::printf(", %llu %s", static_cast<unsigned long long>(count), what.c_str());
+                static_cast<long long>(std::chrono::duration_cast<seconds>(world.age()).count()),
+                fleet.checks().runs());
+    for (const auto& [what, count] : world.counts)
+      std::printf(", %llu %s", static_cast<unsigned long long>(count), what.c_str());
     std::puts("");
   }
   return true;

@@ -63,8 +63,9 @@ std::vector<std::pair<std::string, int>> RegistryStandIn::subscriptions() const 
 }
 
 void RegistryStandIn::say(const Device& device, runtime::Output& out) const {
-  out.messages.push_back(
-      {.topic = topics_.state("device", device.id.value), .payload = codec::dump(codec::encode(device)), .retain = true});
+  out.messages.push_back({.topic = topics_.state("device", device.id.value),
+                          .payload = codec::dump(codec::encode(device)),
+                          .retain = true});
 }
 
 void RegistryStandIn::message(const bus::Message& message, Time now, runtime::Output& out) {

@@ -95,7 +95,8 @@ class Client : public StandIn {
   void tick(Time now, runtime::Output& out) override;
 
  private:
-  void ask(const char* operation, const codec::Json& payload, const std::string& correlation, runtime::Output& out) const;
+  void ask(const char* operation, const codec::Json& payload, const std::string& correlation,
+           runtime::Output& out) const;
   std::vector<Wish>& wishes_;
   std::map<std::string, Time> ask_again_;
 };

@@ -29,7 +29,8 @@ void Party::start() {
   service_ = make_(*this);
   engine_ = std::make_unique<runtime::Engine>(*service_, faulty_disk_, line_);
   if (auto loaded = engine_->load(world_.now()); !loaded) {
-    if (loaded.error().code != Code::unavailable) throw Violation("what was saved can be loaded", describe(loaded.error()));
+    if (loaded.error().code != Code::unavailable)
+      throw Violation("what was saved can be loaded", describe(loaded.error()));
     kill();
     return world_.restart_later(*this);
   }
@@ -101,7 +102,8 @@ void Party::turn() {
       inbox_ = std::move(batch);
     }
   }
-  if (!done && done.error().code != Code::unavailable) throw Violation("a batch can be carried out", describe(done.error()));
+  if (!done && done.error().code != Code::unavailable)
+    throw Violation("a batch can be carried out", describe(done.error()));
   if (fuse_) {
     ++world_.counts["deaths after a commit"];
     kill();

@@ -51,6 +51,7 @@ std::set<DeviceId> Scheduler::taken_by_siblings(const Job& job, const Execution&
 }
 
 void Scheduler::place_waiting(Time now, Effects& out) {
+  forget_finished(out);
   if (!try_again_) return;
   try_again_ = false;
   std::vector<QueueEntry> proposed;

@@ -33,6 +33,7 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
       }
     }
   }
+  finished_saved_ = finished_.size();
 }
 
 void Scheduler::step(const Input& input, Time now, Effects& out) {
@@ -108,7 +109,12 @@ void Scheduler::finish(Job& job, JobState state, Time now, Effects& out) {
   out.push_back(JobChanged{job.id});
   answer(job.id, out);
   finished_.push_back(job.id);
-  while (finished_.size() > limits_.jobs_finished_max) {
+}
+
+// At the end of a batch, so that a job that was there when it began stays until then. Never one that this batch
+// finished: the shell is yet to write it.
+void Scheduler::forget_finished(Effects& out) {
+  for (; finished_.size() > limits_.jobs_finished_max && finished_saved_ > 0; --finished_saved_) {
     const auto it = jobs_.find(finished_.front());
     if (it != jobs_.end()) {
       out.push_back(ForgetJob{it->first, it->second.bulk});
@@ -116,6 +122,7 @@ void Scheduler::finish(Job& job, JobState state, Time now, Effects& out) {
     }
     finished_.pop_front();
   }
+  finished_saved_ = finished_.size();
 }
 
 }  // namespace fieldwork::scheduler

@@ -138,7 +138,7 @@ class Scheduler {
   Scheduler(Limits limits, Saved saved, Time now);
 
   void step(const Input& input, Time now, Effects& out);
-  // Once per batch, after its inputs: gives devices to what waits.
+  // Once per batch, after its inputs: gives devices to what waits, forgets the oldest finished jobs.
   void place_waiting(Time now, Effects& out);
 
   [[nodiscard]] const Job* find(const JobId& job) const;
@@ -182,12 +182,14 @@ class Scheduler {
   void settle_attempt(Job& job, Execution& execution, AttemptState state, Time now, Effects& out);
   void refresh(Job& job, Time now, Effects& out);
   void finish(Job& job, JobState state, Time now, Effects& out);
+  void forget_finished(Effects& out);
 
   Execution* find(const AttemptKey& key, Job*& job);
 
   Limits limits_;
   std::unordered_map<JobId, Job> jobs_;
   std::deque<JobId> finished_;
+  std::size_t finished_saved_ = 0;  // so many of them, from the front, were finished before this batch and are written
   std::size_t live_ = 0;
   std::uint64_t order_ = 0;
   Devices devices_;
