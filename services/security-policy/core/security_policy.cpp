@@ -44,9 +44,9 @@ void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Effects& out
 void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
   std::string objects;
   if (!question.device.empty()) {
-    const bool unseen = !devices_.contains(question.device);
-    const bool settled = broker_since_ && now - *broker_since_ >= limits_.settle && !devices_.empty();
-    if (unseen && !settled) return;  // its state may be on its way, and the question comes again
+    const auto device = devices_.find(question.device);
+    // Who asks has seen it ready: that state is on its way to us, and the question comes again.
+    if (device == devices_.end() || device->second == DeviceState::enrolling) return;
     objects = objection(question.device);
   }
   auto key = memory_key(question);
@@ -83,10 +83,7 @@ void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
 }
 
 std::string SecurityPolicy::objection(const DeviceId& device) const {
-  const auto it = devices_.find(device);
-  if (it == devices_.end()) return "device " + device.value + " is not known";
-  if (it->second == DeviceState::refused) return "device " + device.value + " is refused";
-  if (it->second == DeviceState::enrolling) return "device " + device.value + " is not enrolled yet";
+  if (devices_.at(device) == DeviceState::refused) return "device " + device.value + " is refused";
   return {};
 }
 
@@ -104,14 +101,14 @@ void SecurityPolicy::audit(AuditRow row, Effects& out) {
   out.push_back(AppendAudit{std::move(row)});
 }
 
-void SecurityPolicy::apply(const BrokerReturned&, Time now, Effects&) {
-  broker_since_ = now;
+void SecurityPolicy::apply(const BrokerReturned&, Time, Effects&) {
+  broker_came_ = true;
   published_sequence_ = 0;  // the broker may have lost it
 }
 
 void SecurityPolicy::apply(const TimePassed&, Time now, Effects& out) {
   recheck(now, out);
-  if (!broker_since_ || head_.sequence == published_sequence_ || now - published_at_ < limits_.checkpoint_every) return;
+  if (!broker_came_ || head_.sequence == published_sequence_ || now - published_at_ < limits_.checkpoint_every) return;
   published_at_ = now;
   published_sequence_ = head_.sequence;
   out.push_back(PublishHead{head_});

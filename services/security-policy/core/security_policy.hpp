@@ -27,7 +27,6 @@ struct Limits {
   std::size_t devices_max = 200'000;         // devices whose state is known
   std::size_t certificates_max = 100'000;    // certificates that are checked again when the list changes
   std::size_t recheck_per_tick = 100;        // of these
-  Duration settle = seconds{5};              // after the broker came: devices not yet seen may still be on their way
   Duration checkpoint_every = seconds{1};    // audit head
   Duration same_check_within = seconds{60};  // the same certificate with the same answer is not audited again
 };
@@ -146,7 +145,7 @@ class SecurityPolicy {
   std::deque<std::string> remembered_order_;
   std::map<DeviceId, Known> certificates_;
   std::optional<DeviceId> recheck_after_;  // rechecking goes on behind this one
-  std::optional<Time> broker_since_;
+  bool broker_came_ = false;
   Time published_at_{};
   std::int64_t published_sequence_ = 0;
 };
