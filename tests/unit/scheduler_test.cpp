@@ -571,6 +571,19 @@ TEST(DeviceState, LostWhileAskedAboutIsNotAssigned) {
   EXPECT_EQ(next[0].question.device, dev("b"));
 }
 
+// Nobody answers: the question is put about another one.
+TEST(DeviceState, LostWhileAskedAboutIsNotAskedAboutAgain) {
+  World world({ready("a")});
+  world.submit("j");
+  auto gone = ready("a");
+  gone.state = DeviceState::lost;
+  world.step(DeviceSeen{gone});
+  world.step(DeviceSeen{ready("b")});
+  world.pass(seconds(3));
+  EXPECT_EQ(world.one<Ask>().question.device, dev("b"));
+  EXPECT_EQ(world.core.devices().at(dev("a")).attempts, 0);
+}
+
 TEST(DeviceState, ReturnedIsReminded) {
   World world({ready("a")});
   world.step(DeviceReturned{dev("a")});

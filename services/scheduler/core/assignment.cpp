@@ -97,6 +97,18 @@ void Scheduler::ask(Job& job, Execution& execution, Time now, Effects& out) {
                      .traceparent = job.traceparent}});
 }
 
+// Security-policy may be waiting for a device that has left us meanwhile.
+void Scheduler::ask_again(Job& job, Execution& execution, Time now, Effects& out) {
+  if (execution.proposed.empty() || is_ready(execution.proposed)) return ask(job, execution, now, out);
+  withdraw(job, execution);
+  enqueue(job, execution);
+}
+
+bool Scheduler::is_ready(const DeviceId& device) const {
+  const auto it = devices_.find(device);
+  return it != devices_.end() && it->second.device.state == DeviceState::ready;
+}
+
 void Scheduler::on(const DecisionMade& input, Time now, Effects& out) {
   const auto& decision = input.decision;
   Job* job = nullptr;
@@ -119,8 +131,7 @@ void Scheduler::on(const DecisionMade& input, Time now, Effects& out) {
     }
   }
   // No device was asked about, or it was given up meanwhile.
-  const auto device = devices_.find(execution->proposed);
-  if (device == devices_.end() || device->second.device.state != DeviceState::ready) {
+  if (!is_ready(execution->proposed)) {
     withdraw(*job, *execution);
     enqueue(*job, *execution);
     refresh(*job, now, out);
@@ -211,7 +222,7 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Effects& out) {
         timeline_.emplace(execution->attempt->lease_until, key);
       }
     } else if (execution->phase == Phase::asking && execution->fence + 1 == key.fence && execution->ask_again <= now) {
-      ask(*job, *execution, now, out);
+      ask_again(*job, *execution, now, out);
     } else if (execution->phase == Phase::waiting && execution->fence == key.fence && execution->retry_at <= now) {
       enqueue(*job, *execution);
     }

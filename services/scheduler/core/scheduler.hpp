@@ -166,6 +166,8 @@ class Scheduler {
   void on(const PackageSeen& input, Time now, Effects& out);
   void on(const TimePassed& input, Time now, Effects& out);
   void ask(Job& job, Execution& execution, Time now, Effects& out);
+  void ask_again(Job& job, Execution& execution, Time now, Effects& out);
+  [[nodiscard]] bool is_ready(const DeviceId& device) const;
   void assign(Job& job, Execution& execution, const Decision& decision, Time now, Effects& out);
   void withdraw(Job& job, Execution& execution);
   void lose(Job& job, Execution& execution, const std::string& reason, Time now, Effects& out);
