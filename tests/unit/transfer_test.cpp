@@ -455,6 +455,16 @@ TEST(Core, SavesAndSaysProgressNowAndThen) {
   EXPECT_EQ(t.core->sending(id)->sent_bytes, 20);
 }
 
+TEST(Core, SaysItsPackagesNowAndThen) {
+  Core t({}, {.contents = {content_of(digest_a), content_of(digest_b)}});
+  std::map<std::string, int> said;
+  for (int second = 0; second < 300; ++second, t.now += seconds(1)) {
+    for (const auto& effect : t.step(TimePassed{})) ++said[std::get<PublishPackage>(effect).digest];
+  }
+  EXPECT_EQ(said.size(), 2U);
+  for (const auto& [digest, times] : said) EXPECT_NEAR(times, 5, 1);
+}
+
 TEST(Core, ForgetsByAndBy) {
   Core t({}, {.contents = {content_of(digest_a)}});
   const auto id = only<SendOffer>(t.want("d1", digest_a)).id;

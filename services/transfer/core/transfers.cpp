@@ -7,7 +7,8 @@ namespace {
 constexpr Duration sweep_every = seconds(10);
 }  // namespace
 
-Transfers::Transfers(Limits limits, Saved saved, Time now) : limits_(limits) {
+Transfers::Transfers(Limits limits, Saved saved, Time now)
+    : limits_(limits), say_package_at_(now + limits.packages_again) {
   for (auto& content : saved.contents) {
     if (!content.transfer.empty()) brought_[content.transfer] = content.package.digest;
     contents_.emplace(content.package.digest, std::move(content));
@@ -58,6 +59,7 @@ void Transfers::on(const TimePassed&, Time now, Effects& out) {
     drop_at_.erase(drop_at_.begin());
     forget(id, out);
   }
+  say_packages(now, out);
   if (now - swept_ < sweep_every) return;
   swept_ = now;
   std::erase_if(announced_, [&](const auto& one) { return now - one.second.at > limits_.silence_max; });
@@ -67,6 +69,19 @@ void Transfers::on(const TimePassed&, Time now, Effects& out) {
     if (!finishing_.contains(id) && now - receiving.heard > patience) silent.push_back(id);
   }
   for (const auto& id : silent) drop(id, out);
+}
+
+// Evenly over the time in which all come round.
+void Transfers::say_packages(Time now, Effects& out) {
+  if (contents_.empty()) return;
+  const auto pause = std::max<Duration>(limits_.packages_again / contents_.size(), Duration(1));
+  say_package_at_ = std::clamp(say_package_at_, now - limits_.packages_again, now + pause);
+  for (; say_package_at_ <= now; say_package_at_ += pause) {
+    auto next = contents_.upper_bound(said_package_);
+    if (next == contents_.end()) next = contents_.begin();
+    said_package_ = next->first;
+    if (next->second.kind == ContentKind::package) out.push_back(PublishPackage{next->first});
+  }
 }
 
 const Content* Transfers::content(const std::string& digest) const {

@@ -29,6 +29,7 @@ struct Limits {
   Duration silence_max{std::chrono::hours{24}};
   Duration client_silence_max{std::chrono::minutes{10}};  // also of an upload that was announced and not started
   Duration say_every{seconds{1}};                         // progress, as retained state
+  Duration packages_again{seconds{60}};                   // each package's retained state: someone may have missed it
   Duration save_every{seconds{2}};                        // progress, as row; or
   std::int64_t save_bytes = 4 << 20;                      // this much more acknowledged
   Duration state_kept{std::chrono::hours{1}};             // retained state of an ended transfer
@@ -256,6 +257,7 @@ class Transfers {
   void save(Sending& sending, Time now, Effects& out);
   void publish(Sending& sending, Time now, Effects& out);
   void pass_time(Sending& sending, Time now, Effects& out);
+  void say_packages(Time now, Effects& out);
   Sending* live_for(const Target& target);
   [[nodiscard]] std::size_t live_with(const Party& to) const;
   [[nodiscard]] std::size_t receiving_from(const Party& from) const;
@@ -278,6 +280,8 @@ class Transfers {
   std::set<TransferId> finishing_;
   std::map<Target, Announced> announced_;
   Time swept_{};
+  Time say_package_at_;
+  std::string said_package_;  // the last one; the next follows it
 };
 
 }  // namespace fieldwork::transfer
