@@ -1,6 +1,7 @@
 // The transfer service on the bus: topics, JSON and frames to inputs; effects to rows, messages and files.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,6 +18,9 @@
 
 namespace fieldwork::transfer {
 
+/// 32 random hex digits.
+[[nodiscard]] TransferId random_transfer_id();
+
 struct Settings {
   ContentStore store;
   crypto::CertificateAuthority device_ca;
@@ -29,6 +33,7 @@ struct Settings {
   std::uint64_t window_bytes = 1 << 20;
   std::uint64_t in_flight_bytes_max = 64 << 20;  // of all sendings together
   std::int64_t inline_bytes_max = 1 << 20;       // larger content is verified on the worker's thread
+  std::function<TransferId()> fresh_id = random_transfer_id;
 };
 
 /// [transfer] directory, device_ca, operator_ca, releases, …; [broker] certificate, key. An Error names the setting.

@@ -16,8 +16,6 @@ constexpr std::size_t answer_bytes_max = 900'000;  // below what a reader of one
 constexpr std::size_t shown_transfers_max = 100;
 constexpr const char* release_type = "fieldwork-release+jws";
 
-TransferId fresh_id() { return TransferId(crypto::to_hex(crypto::random_bytes(16))); }
-
 // The certificate, if `authority` issued it to whom the topic names.
 Result<crypto::Certificate> verify(const crypto::CertificateAuthority& authority, const std::string& pem,
                                    const std::string& name, Time now) {
@@ -50,6 +48,8 @@ Result<Package> verify(const crypto::TrustStore& releases, const codec::Upload& 
 }
 
 }  // namespace
+
+TransferId random_transfer_id() { return TransferId(crypto::to_hex(crypto::random_bytes(16))); }
 
 std::vector<std::pair<std::string, int>> TransferService::subscriptions() const {
   std::vector<std::pair<std::string, int>> out;
@@ -120,7 +120,7 @@ Result<void> TransferService::want(const Request& request, std::string_view payl
   auto certificate =
       verify(device ? settings_.device_ca : settings_.operator_ca, want->certificate, request.party.name, now);
   if (!certificate) return certificate.error();
-  take(Wanted{request.party, request.reply, want->digest, std::move(*certificate), fresh_id()}, now, out);
+  take(Wanted{request.party, request.reply, want->digest, std::move(*certificate), settings_.fresh_id()}, now, out);
   return {};
 }
 
@@ -192,7 +192,7 @@ Result<void> TransferService::upload(const Request& request, std::string_view pa
   if (!upload) return upload.error();
   auto package = verify(settings_.releases, *upload);
   if (!package) return package.error();
-  take(PackageAnnounced{request.party, request.reply, std::move(*package), fresh_id()}, now, out);
+  take(PackageAnnounced{request.party, request.reply, std::move(*package), settings_.fresh_id()}, now, out);
   return {};
 }
 
