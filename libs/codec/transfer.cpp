@@ -15,7 +15,7 @@ std::string read_transfer(Reader& reader) {
   return id;
 }
 
-constexpr const char* received_words[] = {"receiving", "complete", "failed"};
+constexpr const char* received_words[] = {"receiving", "complete", "failed", "unwanted"};
 
 }  // namespace
 
@@ -106,13 +106,13 @@ Result<Received> decode_received(std::string_view text) {
   out.transfer = TransferId(read_transfer(reader));
   const auto state = reader.text("state", 16);
   bool known = false;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
     if (state == received_words[i]) {
       out.state = static_cast<ReceivedState>(i);
       known = true;
     }
   }
-  if (reader.ok() && !known) reader.fail("state", "must be receiving, complete or failed");
+  if (reader.ok() && !known) reader.fail("state", "must be receiving, complete, failed or unwanted");
   out.reason = reader.text_or("reason", "", 1024);
   if (const Json* ranges = reader.array("ranges", ranges_max)) {
     for (const auto& range : *ranges) {

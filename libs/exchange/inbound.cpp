@@ -199,4 +199,9 @@ Result<std::string> Inbound::finish(const fs::path& final_path) {
 
 void Inbound::discard() { impl_->remove_files(); }
 
+void Inbound::discard(const fs::path& directory, const TransferId& transfer) {
+  std::error_code ignored;
+  for (const char* suffix : {".part", ".ranges", ".plain"}) fs::remove(directory / (transfer.value + suffix), ignored);
+}
+
 }  // namespace fieldwork::exchange

@@ -151,6 +151,11 @@ void Outbound::received(const Received& answer, Time now) {
     out.reason = answer.reason.empty() ? "the receiver gave it up" : answer.reason;
     return;
   }
+  if (answer.state == ReceivedState::unwanted) {
+    out.failed = true;
+    out.reason = "the receiver does not want it";
+    return;
+  }
   auto ranges = content::Ranges::parse(answer.ranges, out.config.encoded_bytes);
   if (!ranges) return;
   // All was acknowledged once, and now something is missing: the receiver came back with less.

@@ -428,6 +428,18 @@ TEST(Core, CompleteEndsItOnce) {
   EXPECT_TRUE(t.step(Answered{d1, id, ReceivedState::failed, "late"}).empty());
 }
 
+TEST(Core, ForgetsATransferThatNobodyWants) {
+  Core t({}, {.contents = {content_of(digest_a)}});
+  const auto id = only<SendOffer>(t.want("d1", digest_a)).id;
+  const auto effects = t.step(Answered{d1, id, ReceivedState::unwanted, ""});
+  only<CloseSending>(effects);
+  only<ClearSending>(effects);
+  only<DropSending>(effects);
+  EXPECT_EQ(t.core->sending(id), nullptr);
+  EXPECT_TRUE(t.step(Answered{d1, id, ReceivedState::unwanted, ""}).empty());
+  EXPECT_EQ(t.core->sending(only<SendOffer>(t.want("d1", digest_a)).id)->attempt, 1);
+}
+
 TEST(Core, GivesUpAfterFourFailuresForAWhile) {
   Core t({}, {.contents = {content_of(digest_a)}});
   for (int attempt = 1; attempt <= 4; ++attempt) {
@@ -766,6 +778,23 @@ TEST_F(World, StoresAPackageAndSendsItThroughRestartsOfBothSides) {
   EXPECT_EQ(ask("list", "bob", R"({"v":1})").at("items").size(), 1U);
   pass(std::chrono::hours(1));
   EXPECT_EQ(retained.at(topics.state("transfer", id)), "");
+}
+
+TEST_F(World, OffersAgainToAReceiverThatSaysNothing) {
+  const auto bytes = make_bytes(30'000, 10);
+  push(bytes);
+  hear(topics.up("d1", "want"), want_of(crypto::digest_of(bytes), "d1"));
+  const auto first = take(topics.down("d1", "offer")).at(0);
+  std::vector<std::string> offers;
+  for (int round = 0; round < 300 && offers.empty(); ++round) {
+    pass(milliseconds(100));
+    offers = take(topics.down("d1", "offer"));
+  }
+  ASSERT_EQ(offers, std::vector{first});
+  const auto id = codec::decode_offer(first)->transfer;
+  hear(topics.up("d1", "received"), codec::encode(Received{.transfer = id, .state = ReceivedState::unwanted}));
+  EXPECT_TRUE(service->core().live().empty());
+  EXPECT_EQ(retained.at(topics.state("transfer", id.value)), "");
 }
 
 TEST_F(World, SaysSoWhenItHasNoSuchContent) {

@@ -67,9 +67,17 @@ void Packages::offer(std::string_view payload, Time now) {
   }
   const auto it = fetching_.find(offer->digest);
   if (it != fetching_.end()) return accept(it->second, *offer, now);
-  // Here already: the sender missed our last word.
-  if (!std::filesystem::exists(archive(offer->digest))) return;
-  const Received answer{.transfer = offer->transfer, .state = ReceivedState::complete, .ranges = {}, .reason = ""};
+  unasked_.push_back(*offer);
+}
+
+// Here already: the sender missed our last word. Or wanted by an attempt that was over when we came back.
+void Packages::decline(const Offer& offer) {
+  const bool here = std::filesystem::exists(archive(offer.digest));
+  if (!here) exchange::Inbound::discard(directory_, offer.transfer);
+  const Received answer{.transfer = offer.transfer,
+                        .state = here ? ReceivedState::complete : ReceivedState::unwanted,
+                        .ranges = {},
+                        .reason = ""};
   last_words_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(answer)});
 }
 
@@ -122,6 +130,15 @@ void Packages::finish(const std::string& digest, Fetching& fetching) {
 }
 
 std::vector<bus::Message> Packages::due(Time now) {
+  // Only now is it known what is wanted: of a start, the first batch may hold offers.
+  for (const auto& offer : std::exchange(unasked_, {})) {
+    const auto it = fetching_.find(offer.digest);
+    if (it != fetching_.end()) {
+      accept(it->second, offer, now);
+    } else {
+      decline(offer);
+    }
+  }
   std::vector<bus::Message> out;
   out.swap(last_words_);
   for (auto& [digest, fetching] : fetching_) {

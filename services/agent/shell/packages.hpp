@@ -52,6 +52,7 @@ class Packages {
     Time heard{};
   };
   void accept(Fetching& fetching, const Offer& offer, Time now);
+  void decline(const Offer& offer);
   void finish(const std::string& digest, Fetching& fetching);
   void refuse(const std::string& digest, std::string reason);
   [[nodiscard]] std::optional<std::string> bad_release(const Offer& offer) const;
@@ -63,6 +64,7 @@ class Packages {
   std::int64_t size_max_;
   std::map<std::string, Fetching> fetching_;  // by digest; as many as there are attempts that wait
   std::vector<PackageNews> news_;
+  std::vector<Offer> unasked_;  // of this batch
   std::vector<bus::Message> last_words_;
 };
 

@@ -86,6 +86,7 @@ void Transfers::on(const OfferFailed& input, Time, Effects& out) {
 
 void Transfers::on(const Answered& input, Time now, Effects& out) {
   const auto it = sendings_.find(input.id);
+  if (it == sendings_.end() && input.state == ReceivedState::unwanted) return;  // said twice
   if (it == sendings_.end() || it->second.to != input.from) {
     out.push_back(Reject{input.from, "received", {Code::unknown, "no such transfer", "/transfer"}});
     return;
@@ -98,6 +99,12 @@ void Transfers::on(const Answered& input, Time now, Effects& out) {
     sending.acked = {{0, static_cast<std::uint64_t>(sending.acked_bytes)}};
     end(sending, SendingState::complete, "", true, now, out);
     return;
+  }
+  if (input.state == ReceivedState::unwanted) {  // nobody failed: as if it had never been
+    out.push_back(CloseSending{input.id});
+    live_.erase(input.id);
+    tracks_.erase(input.id);
+    return forget(input.id, out);
   }
   if (input.state != ReceivedState::failed) return;
   // A device that still needs it asks again: that is the next attempt.

@@ -11,6 +11,8 @@
 namespace fieldwork::transfer {
 namespace {
 
+constexpr Duration offer_again = seconds(5);  // of silence
+
 template <class Row, class FromRow>
 Result<std::vector<Row>> load_table(store::Store& store, const std::string& table, FromRow from_row) {
   auto rows = store.select({.table = table});
@@ -135,8 +137,9 @@ void TransferService::pump(const TransferId& id, Time now, runtime::Output& out)
   auto frames = outbound.due(now);
   if (outbound.failed()) return take(SendingBroke{id, outbound.reason()}, now, out);
   if (frames.empty()) return;
-  // All is there, and no word of it: the offer asks a receiver that has forgotten the transfer.
-  if (outbound.acked_bytes() == outbound.total_bytes()) act(SendOffer{id}, now, out);
+  // All is there, and no word of it; or no word at all: the offer asks a receiver that has forgotten the transfer.
+  const bool silent = now - outbound.heard() >= offer_again;
+  if (silent || outbound.acked_bytes() == outbound.total_bytes()) act(SendOffer{id}, now, out);
   const auto topic = topic_to(sending->to, sending->reply, "frame");
   for (auto& frame : frames) out.messages.push_back({.topic = topic, .payload = std::move(frame), .qos = 0});
   const auto sent = outbound.sent_bytes() - before;

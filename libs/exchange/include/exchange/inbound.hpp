@@ -77,6 +77,8 @@ class Inbound {
 
   /// Deletes the files of this transfer.
   void discard();
+  /// The same, of a transfer that is not open; its id is 32 hex digits.
+  static void discard(const std::filesystem::path& directory, const TransferId& transfer);
 
  private:
   struct Impl;

@@ -42,7 +42,7 @@ struct Offer {
 
 using ByteRanges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // half open
 
-enum class ReceivedState { receiving, complete, failed };
+enum class ReceivedState { receiving, complete, failed, unwanted };
 
 // What the receiver has, newest wins.
 struct Received {
