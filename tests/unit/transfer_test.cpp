@@ -780,6 +780,27 @@ TEST_F(World, StoresAPackageAndSendsItThroughRestartsOfBothSides) {
   EXPECT_EQ(retained.at(topics.state("transfer", id)), "");
 }
 
+// Killed between the content's rename and its row's commit.
+TEST_F(World, FindsContentThatItHadNoTimeToSave) {
+  const auto bytes = make_bytes(100'000, 15);
+  const auto digest = crypto::digest_of(bytes);
+  std::string receiving;
+  push(bytes, [&](int) {
+    const auto rows = store.select({.table = "receiving"}).value();
+    if (!rows.empty()) receiving = rows.front();
+  });
+  const auto id = Json::parse(receiving).at("transfer").get<std::string>();
+  ASSERT_TRUE(store
+                  .commit({{"content", digest, Json{{"digest", digest}}.dump(), store::Change::Kind::remove},
+                           {"receiving", id, receiving}})
+                  .ok());
+  restart();
+  EXPECT_EQ(service->core().contents().size(), 1U);
+  EXPECT_TRUE(service->core().receivings().empty());
+  EXPECT_EQ(read(dir / "store/content/" / digest.substr(7)), bytes);
+  EXPECT_EQ(codec::decode_received(take(topics.reply("cli-alice", "received")).back())->state, ReceivedState::complete);
+}
+
 TEST_F(World, OffersAgainToAReceiverThatSaysNothing) {
   const auto bytes = make_bytes(30'000, 10);
   push(bytes);

@@ -1,6 +1,7 @@
 #include "transfer/shell/content_store.hpp"
 
 #include "crypto/bytes.hpp"
+#include "crypto/digest.hpp"
 
 namespace fieldwork::transfer {
 namespace {
@@ -50,11 +51,17 @@ void ContentStore::discard(const TransferId& transfer) const {
   remove_unknown(incoming(), 32, [&](const std::string& hex) { return hex != transfer.value; });
 }
 
-Result<exchange::Encoded> keep(exchange::Inbound& inbound, const fs::path& path) {
-  if (auto done = inbound.finish(path); !done) return done.error();
+Result<exchange::Encoded> keep(exchange::Inbound* inbound, const Offer& offer, const fs::path& path) {
+  if (inbound != nullptr) {
+    if (auto done = inbound->finish(path); !done) return done.error();
+  } else if (const auto digest = crypto::digest_of_file(path); !digest || *digest != offer.digest) {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    return Error{Code::unavailable, "is not what was put there", path.string()};
+  }
   auto encoded = exchange::encode_beside(path);
   if (encoded) return encoded;
-  return exchange::Encoded{"identity", path, inbound.offer().size_bytes};
+  return exchange::Encoded{"identity", path, offer.size_bytes};
 }
 
 Worker::Worker() : thread_([this] { turn(); }) {}

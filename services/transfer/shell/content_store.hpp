@@ -36,9 +36,11 @@ class ContentStore {
   std::filesystem::path directory_;
 };
 
-/// Puts the content of a complete transfer at `path`, and its encoding beside it. May run on any thread. When no room
-/// is left for an encoding, the content is its own.
-[[nodiscard]] Result<exchange::Encoded> keep(exchange::Inbound& inbound, const std::filesystem::path& path);
+/// Puts the content of a complete transfer at `path`, and its encoding beside it. Without `inbound` the content is
+/// there already: of an earlier life, which ended before it had saved that. May run on any thread. When no room is left
+/// for an encoding, the content is its own.
+[[nodiscard]] Result<exchange::Encoded> keep(exchange::Inbound* inbound, const Offer& offer,
+                                             const std::filesystem::path& path);
 
 /// One thread for what would block the engine. Its end waits for the present job; jobs that wait are forgotten.
 class Worker {

@@ -116,6 +116,10 @@ void TransferService::act(const OpenReceiving& effect, Time now, runtime::Output
     if (auto saved = it->second.checkpoint(); !saved) log::warn("no checkpoint", {{"reason", describe(saved.error())}});
     inbounds_.erase(it);
   }
+  if (std::filesystem::exists(settings_.store.plain(receiving.offer.digest))) {
+    all_received_.push_back(effect.id);
+    return act(AnswerFinishing{effect.id}, now, out);
+  }
   auto opened = exchange::Inbound::open(receiving.offer, settings_.key, settings_.certificate.fingerprint(),
                                         settings_.store.incoming(), settings_.limits.content_bytes_max);
   if (!opened) {
@@ -141,17 +145,19 @@ void TransferService::act(const AnswerFinishing& effect, Time, runtime::Output& 
 }
 
 void TransferService::act(const FinishReceiving& effect, Time now, runtime::Output& out) {
-  const auto it = inbounds_.find(effect.id);
-  if (it == inbounds_.end()) return;
-  auto inbound = std::make_shared<exchange::Inbound>(std::move(it->second));
-  inbounds_.erase(it);
-  const auto path = settings_.store.plain(inbound->offer().digest);
-  if (!worker_ || inbound->offer().size_bytes <= settings_.inline_bytes_max) {
-    const auto encoded = keep(*inbound, path);
+  std::shared_ptr<exchange::Inbound> inbound;  // none where the content is in its place
+  if (const auto it = inbounds_.find(effect.id); it != inbounds_.end()) {
+    inbound = std::make_shared<exchange::Inbound>(std::move(it->second));
+    inbounds_.erase(it);
+  }
+  const auto offer = core_->receiving(effect.id)->offer;
+  const auto path = settings_.store.plain(offer.digest);
+  if (!worker_ || offer.size_bytes <= settings_.inline_bytes_max) {
+    const auto encoded = keep(inbound.get(), offer, path);
     return finished(effect.id, std::move(inbound), encoded, now, out);
   }
-  worker_->run([this, id = effect.id, inbound, path] {
-    auto encoded = keep(*inbound, path);
+  worker_->run([this, id = effect.id, inbound, offer, path] {
+    auto encoded = keep(inbound.get(), offer, path);
     post_.task([this, id, inbound, encoded = std::move(encoded)](Time then, runtime::Output& output) {
       finished(id, inbound, encoded, then, output);
     });

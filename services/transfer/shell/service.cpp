@@ -53,7 +53,10 @@ void TransferService::check_files(Time now) {
   std::set<std::string> digests;
   std::set<TransferId> incoming;
   for (const auto& [digest, content] : core_->contents()) digests.insert(digest);
-  for (const auto& [id, receiving] : core_->receivings()) incoming.insert(id);
+  for (const auto& [id, receiving] : core_->receivings()) {
+    incoming.insert(id);
+    digests.insert(receiving.package.digest);  // it may be in its place, and its row not
+  }
   settings_.store.sweep(digests, incoming);
   runtime::Output nothing;
   for (const auto& id : std::vector<TransferId>(core_->live().begin(), core_->live().end())) {
@@ -172,7 +175,7 @@ void TransferService::finished(const TransferId& id, std::shared_ptr<exchange::I
                                const Result<exchange::Encoded>& encoded, Time now, runtime::Output& out) {
   if (encoded) return take(ContentArrived{id, encoded->encoding, encoded->encoded_bytes}, now, out);
   log::warn("content refused", {{"transfer", id.value}, {"reason", describe(encoded.error())}});
-  if (encoded.error().code == Code::unavailable) inbounds_.insert_or_assign(id, std::move(*inbound));
+  if (inbound && encoded.error().code == Code::unavailable) inbounds_.insert_or_assign(id, std::move(*inbound));
   take(ContentRefused{id, encoded.error()}, now, out);
 }
 
