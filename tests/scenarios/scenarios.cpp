@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "fleet.hpp"
@@ -14,44 +13,26 @@ using namespace fieldwork::sim;
 
 namespace {
 
-bool is_volatile(const std::string& field) {
-  return field == "grant" || field == "release" || field == "certificate" || field == "epoch" || field.ends_with("_ms");
-}
-
-void blank(nlohmann::json& value) {
-  if (value.is_object()) {
-    for (auto& [field, inside] : value.items()) {
-      if (is_volatile(field)) {
-        inside = "…";
-      } else {
-        blank(inside);
-      }
-    }
-  } else if (value.is_array()) {
-    for (auto& inside : value) blank(inside);
-  }
-}
-
 std::string render(const Party& from, const bus::Message& message) {
-  auto value = nlohmann::json::parse(message.payload);
-  blank(value);
-  value.erase("v");
   std::string line = from.name() + " -> " + message.topic.substr(std::string(root).size() + 1);
   if (message.retain) line += " (retained)";
   if (!message.response_topic.empty())
     line += " (answer to " + message.response_topic.substr(std::string(root).size() + 1) + ")";
-  return line + "\n    " + value.dump() + "\n";
+  return line + "\n    " + payload_text(message) + "\n";
 }
 
-// One job without a package: submitted, asked about, assigned, run, reported, settled.
+// A package is pushed; a job with it is submitted, asked about and assigned; the package is fetched, the job run,
+// reported and settled.
 std::string main_job() {
+  const Supplies supplies(2, {{"detector", 5'000}});
   World world(1, Faults{}, Duration::zero());
-  Fleet fleet(world, 2);
+  Fleet fleet(world, supplies, 2);
   Wish wish;
   wish.request = "r1";
-  wish.submit_at = world.now() + seconds(1);
+  wish.submit_at = world.now() + seconds(2);
   wish.spec.name = "anomaly";
   wish.spec.command = {"./detect", "input.csv"};
+  wish.spec.package = supplies.packages().front().package.digest;
   wish.spec.requirements.labels = {{"zone", "a"}};  // of the two devices, the second
   fleet.wishes.push_back(wish);
   std::string trace;
@@ -62,7 +43,7 @@ std::string main_job() {
   };
   world.start();
   if (!world.run([&] { return fleet.quiet(); }, seconds(60))) throw Violation("the job ends", fleet.open());
-  fleet.checks().at_the_end(fleet.wishes);
+  fleet.check_at_the_end();
   return trace;
 }
 

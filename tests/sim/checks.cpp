@@ -32,18 +32,18 @@ std::string text(const AttemptKey& key) {
   return key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
 }
 
-Checks::Checks(World& world, const crypto::TrustStore& grants) : grants_(grants) {
-  world.on_publish = [this](Party& from, const bus::Message& message) { published(from, message); };
-  world.on_commit = [this](Party& from, const std::vector<store::Change>& changes) { committed(from, changes); };
+const Checks::Rows& Checks::rows(const std::string& party, const std::string& table) const {
+  static const Rows none;
+  const auto disk = disks_.find(party);
+  if (disk == disks_.end()) return none;
+  const auto it = disk->second.find(table);
+  return it == disk->second.end() ? none : it->second;
 }
 
 const Checks::Json* Checks::row(const std::string& party, const std::string& table, const std::string& key) const {
-  const auto disk = disks_.find(party);
-  if (disk == disks_.end()) return nullptr;
-  const auto rows = disk->second.find(table);
-  if (rows == disk->second.end()) return nullptr;
-  const auto it = rows->second.find(key);
-  return it == rows->second.end() ? nullptr : &it->second;
+  const auto& all = rows(party, table);
+  const auto it = all.find(key);
+  return it == all.end() ? nullptr : &it->second;
 }
 
 // --- what is said ---------------------------------------------------------------------------------------------------

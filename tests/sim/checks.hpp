@@ -6,17 +6,23 @@
 #include <set>
 #include <tuple>
 
+#include "client.hpp"
 #include "crypto/jws.hpp"
 #include "model/job.hpp"
-#include "stand_ins.hpp"
+#include "said.hpp"
 #include "world.hpp"
 
 namespace fieldwork::sim {
 
 class Checks {
  public:
-  Checks(World& world, const crypto::TrustStore& grants);
+  using Json = codec::Json;
+  using Rows = std::map<std::string, Json>;  // by key
 
+  explicit Checks(const crypto::TrustStore& grants) : grants_(grants) {}
+
+  void published(Party& from, const bus::Message& message);
+  void committed(Party& from, const std::vector<store::Change>& changes);
   void run(const std::string& device, const Assign& assign);  // a program starts
   void ended(const AttemptKey& key);                          // it ended well
   // Whether all wishes are answered and their jobs settled; and what then must be true.
@@ -25,19 +31,16 @@ class Checks {
   // What is not over yet, for the message of a run that does not end.
   [[nodiscard]] std::string open(const std::vector<Wish>& wishes) const;
   [[nodiscard]] std::size_t runs() const { return runs_.size(); }
+  // What a party's disk holds.
+  [[nodiscard]] const Rows& rows(const std::string& party, const std::string& table) const;
 
  private:
-  using Json = codec::Json;
-  using Rows = std::map<std::string, Json>;
-
-  void published(Party& from, const bus::Message& message);
   void said_by_scheduler(const Topic& topic, const Json& payload) const;
   void said_by_device(const std::string& device, const Topic& topic, const Json& payload) const;
   void check_state(const Json& state) const;
   void check_command(const std::string& device, const Json& item) const;
   void check_job(const Json& item, bool now) const;
 
-  void committed(Party& from, const std::vector<store::Change>& changes);
   void attempt_saved(const Json* before, const Json& now);
   void job_saved(const Json* before, const Json& now) const;
   void stream_saved(const Json* before, const Json& now) const;

@@ -1,44 +1,36 @@
 #include "fleet.hpp"
 
-#include "crypto/digest.hpp"
+#include "crypto/bytes.hpp"
+#include "registry/shell/service.hpp"
 #include "scheduler/shell/service.hpp"
+#include "security-policy/shell/rules.hpp"
+#include "security-policy/shell/service.hpp"
+#include "transfer/shell/service.hpp"
 
 namespace fieldwork::sim {
 namespace {
 
 constexpr Duration service_tick = milliseconds(100);
 constexpr Duration agent_tick = milliseconds(200);
+constexpr std::int64_t package_bytes_max = 1 << 20;
 
-const crypto::PrivateKey& policy_key() {
-  static const auto key = crypto::PrivateKey::generate();
-  return key;
-}
-
-crypto::TrustStore trust() {
-  crypto::TrustStore out;
-  out.add(policy_key().public_key());
-  return out;
-}
-
-std::vector<Package> make_packages() {
-  std::vector<Package> out;
-  for (const char* name : {"one", "two"}) {
-    out.push_back({crypto::digest_of(name), name, "1.0", 3, "stands-in.for.a-release", "releaser"});
-  }
-  return out;
+TransferId fresh_transfer(Random& random) {
+  std::string bytes(16, '\0');
+  for (auto& byte : bytes) byte = static_cast<char>(random.below(256));
+  return TransferId(crypto::to_hex(bytes));
 }
 
 }  // namespace
 
 // --- hands ----------------------------------------------------------------------------------------------------------
 
-SimHands::SimHands(World& world, Checks& checks, Party& party, std::set<std::string>& packages)
-    : world_(world), checks_(checks), party_(party), packages_(packages) {}
+SimHands::SimHands(World& world, Fleet& fleet, Party& party, agent::Packages packages)
+    : world_(world), fleet_(fleet), party_(party), packages_(std::move(packages)) {}
 
 void SimHands::end_later(Duration wait, agent::RunEnded ended) {
   world_.after(wait, [this, party = &party_, life = party_.life(), ended = std::move(ended)] {
     if (party->life() != life || running_.erase(ended.key) == 0) return;  // the program died with its agent
-    if (ended.result) checks_.ended(ended.key);
+    if (ended.result) fleet_.checks().ended(ended.key);
     party->post([party, ended](Time now, runtime::Output& /*out*/) {
       dynamic_cast<agent::AgentService&>(*party->service()).step(ended, now);
     });
@@ -47,7 +39,8 @@ void SimHands::end_later(Duration wait, agent::RunEnded ended) {
 
 void SimHands::run(const Assign& assign) {
   if (!party_.acts()) return;
-  checks_.run(party_.name(), assign);
+  fleet_.runs(party_.name(), assign,
+              assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
   world_.note(party_.name() + " runs " + text(assign.key));
   running_.insert(assign.key);
   auto wait = world_.random().between(milliseconds(20), seconds(6));
@@ -59,65 +52,111 @@ void SimHands::kill(const AttemptKey& key) {
   if (party_.acts() && running_.contains(key)) end_later(milliseconds(10), {key, std::nullopt, "killed"});
 }
 
-void SimHands::fetch(const std::string& digest, Time /*now*/) {
-  if (packages_.contains(digest)) {
-    news_.push_back({digest, std::nullopt});
-    return;
-  }
-  if (!fetching_.insert(digest).second) return;
-  const auto wait = world_.random().between(milliseconds(50), seconds(5));
-  world_.after(wait, [this, party = &party_, life = party_.life(), digest] {
-    if (party->life() != life) return;
-    packages_.insert(digest);
-    fetching_.erase(digest);
-    news_.push_back({digest, std::nullopt});
-  });
-}
-
 // --- the fleet ------------------------------------------------------------------------------------------------------
 
-Fleet::Fleet(World& world, int devices)
-    : world_(world), grants_(trust()), checks_(world, grants_), packages_(make_packages()) {
-  world.add("scheduler", service_tick, [](Party&) {
+Fleet::Fleet(World& world, const Supplies& supplies, int devices)
+    : world_(world),
+      supplies_(supplies),
+      checks_(supplies.grants()),
+      transfer_checks_(world, checks_, bounds_.window_bytes) {
+  watch();
+  add_scheduler();
+  add_security_policy();
+  world.add("registry", service_tick,
+            [](Party&) { return std::make_unique<registry::RegistryService>(root, registry::Limits{}); });
+  add_transfer();
+  for (int i = 1; i <= devices; ++i) add_device("d" + std::to_string(i), {{"zone", i == 1 ? "b" : "a"}});
+  world.add("cli", service_tick, [this](Party&) { return std::make_unique<Client>(supplies_, bounds_, wishes); });
+}
+
+void Fleet::watch() {
+  world_.on_start = [this](Party& party) { transfer_checks_.starts(party); };
+  world_.on_publish = [this](Party& from, const bus::Message& message) {
+    if (!is_frame(message)) checks_.published(from, message);
+    transfer_checks_.says(from, message);
+  };
+  world_.on_deliver = [this](Party& to, const bus::Message& message, bool whole) {
+    transfer_checks_.hears(to, message, whole);
+  };
+  world_.on_commit = [this](Party& from, const std::vector<store::Change>& changes) {
+    checks_.committed(from, changes);
+  };
+  world_.on_stall = [this](Party& party) { transfer_checks_.stalls(party); };
+}
+
+void Fleet::add_scheduler() {
+  world_.add("scheduler", service_tick, [](Party&) {
     scheduler::Limits limits;
     limits.jobs_finished_max = 4;  // it soon forgets, and has to look things up
     return std::make_unique<scheduler::SchedulerService>(root, limits);
   });
-  world.add("security-policy", service_tick, [](Party&) { return std::make_unique<PolicyStandIn>(policy_key()); });
-  std::vector<Device> all;
-  for (int i = 1; i <= devices; ++i) {
-    Device device;
-    device.id = DeviceId("d" + std::to_string(i));
-    device.capacity = {.cpu_millis = 2000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30};
-    device.labels = {{"zone", i == 1 ? "b" : "a"}};
-    device.session = 1;
-    device.fingerprint = std::string(64, '0');
-    all.push_back(device);
-  }
-  world.add("registry", service_tick, [all](Party&) { return std::make_unique<RegistryStandIn>(all); });
-  world.add("transfer", service_tick, [this](Party&) { return std::make_unique<PackagesStandIn>(packages_); });
-  for (const auto& device : all) add_device(device);
-  world.add("cli", service_tick, [this](Party&) { return std::make_unique<Client>(wishes); });
 }
 
-void Fleet::add_device(const Device& device) {
-  const auto id = device.id.value;
-  world_.add(id, agent_tick, [this, id, device](Party& self) {
+void Fleet::add_security_policy() {
+  world_.add("security-policy", service_tick, [this](Party&) {
+    namespace policy = security_policy;
+    policy::Rulebook rulebook;
+    rulebook.rules = policy::load_rules(FIELDWORK_POLICIES_DIR).value();
+    policy::AuthorityFiles files(supplies_.device_ca_file(), std::nullopt);
+    auto authority = files.load().value();
+    return std::make_unique<policy::SecurityPolicyService>(root, policy::Limits{}, std::move(rulebook),
+                                                           supplies_.grant_key(), std::move(files), authority);
+  });
+}
+
+void Fleet::add_transfer() {
+  const auto directory = disks_ / "transfer";
+  const auto store = transfer::ContentStore::open(directory).value();
+  transfer_checks_.add_receiver("transfer",
+                                {store.incoming(), [store](const std::string& digest) { return store.plain(digest); }});
+  world_.add("transfer", service_tick, [this, store](Party&) {
+    const auto& own = supplies_.identity("transfer");
+    transfer::Settings settings{.store = store,
+                                .device_ca = supplies_.devices(),
+                                .operator_ca = supplies_.services(),
+                                .releases = supplies_.releases(),
+                                .certificate = crypto::Certificate::from_pem(own.certificate_pem).value(),
+                                .key = crypto::PrivateKey::from_pem(own.key->to_pem()).value(),
+                                .frame_bytes = bounds_.frame_bytes,
+                                .window_bytes = bounds_.window_bytes,
+                                .fresh_id = [this] { return fresh_transfer(world_.random()); }};
+    return std::make_unique<transfer::TransferService>(root, std::move(settings), runtime::Post{});
+  });
+}
+
+void Fleet::add_device(const std::string& id, Labels labels) {
+  const auto directory = disks_ / id;
+  transfer_checks_.add_receiver(
+      id, {directory, [directory](const std::string& digest) { return directory / (digest.substr(7) + ".tar"); }});
+  world_.add(id, agent_tick, [this, id, labels, directory](Party& self) {
+    const auto& identity = supplies_.identity(id);
     agent::AgentConfig config;
     config.root = root;
     config.device = id;
-    config.certificate_pem = "stands in for a certificate";
-    config.capacity = device.capacity;
-    config.labels = device.labels;
-    config.grants = grants_;
+    config.certificate_pem = identity.certificate_pem;
+    config.capacity = {.cpu_millis = 2000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30};
+    config.labels = labels;
+    config.grants = supplies_.grants();
     config.resources = [] { return Resources{0.1, 1 << 30, 1 << 30, 1}; };
     config.wall_ms = [this] { return to_ms(world_.now()); };
     const auto session = *agent::AgentService::next_session(self.disk());
     self.birth = agent::AgentService::presence(Topics(root), id, true, session);
     self.will = agent::AgentService::presence(Topics(root), id, false, session);
-    hands_[id] = std::make_unique<SimHands>(world_, checks_, self, on_devices_[id]);
+    hands_[id] = std::make_unique<SimHands>(
+        world_, *this, self,
+        agent::Packages(directory, identity, supplies_.releases(), Topics(root), package_bytes_max));
     return std::make_unique<agent::AgentService>(std::move(config), *hands_[id]);
   });
+}
+
+void Fleet::runs(const std::string& device, const Assign& assign, const std::filesystem::path& archive) {
+  checks_.run(device, assign);
+  if (archive.empty()) return;
+  const TempDir place;
+  for (const auto& [package, encoded] : supplies_.packages()) {
+    if (package.digest == assign.package) return transfer_checks_.uses(device, package, archive, place / "");
+  }
+  throw Violation("what ran is what was signed", assign.package);
 }
 
 bool Fleet::quiet() const { return !world_.faulty() && checks_.all_settled(wishes) && open().empty(); }
@@ -125,15 +164,26 @@ bool Fleet::quiet() const { return !world_.faulty() && checks_.all_settled(wishe
 std::string Fleet::open() const {
   auto out = checks_.open(wishes);
   for (const auto& party : world_.parties()) {
-    if (!party->idle()) out += " " + party->name() + "(busy)";
-    if (party->outbox_size() > 0) out += " " + party->name() + "(outbox: " + std::to_string(party->outbox_size()) + ")";
+    const auto& name = party->name();
+    if (!party->idle()) out += " " + name + "(busy)";
+    if (party->outbox_size() > 0) out += " " + name + "(outbox: " + std::to_string(party->outbox_size()) + ")";
+    if (const auto* client = dynamic_cast<const Client*>(party->service()); client != nullptr && !client->pushed())
+      out += " " + name + "(pushes)";
+    if (const auto* transfer = dynamic_cast<const transfer::TransferService*>(party->service())) {
+      for (const auto& id : transfer->core().live()) out += " " + name + "(sends " + id.value + ")";
+      for (const auto& [id, receiving] : transfer->core().receivings()) out += " " + name + "(gets " + id.value + ")";
+    }
     const auto* device = dynamic_cast<const agent::AgentService*>(party->service());
     if (device == nullptr) continue;
-    if (device->core().unacknowledged() > 0) out += " " + party->name() + "(reports)";
-    if (!device->core().live().empty())
-      out += " " + party->name() + "(runs " + text(device->core().live().front()) + ")";
+    if (device->core().unacknowledged() > 0) out += " " + name + "(reports)";
+    if (!device->core().live().empty()) out += " " + name + "(runs " + text(device->core().live().front()) + ")";
   }
   return out;
+}
+
+void Fleet::check_at_the_end() const {
+  checks_.at_the_end(wishes);
+  transfer_checks_.at_the_end();
 }
 
 }  // namespace fieldwork::sim

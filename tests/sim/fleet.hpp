@@ -1,58 +1,70 @@
-// A small fleet in one world: the real scheduler and real agents, stand-ins for the rest, and a client with wishes.
-//
-// The bytes of packages do not travel here: SimHands::fetch() ends after a random time, and is forgotten when the agent
-// dies. tests/unit/transfer_test.cpp storms the transfer itself.
+// A small fleet in one world: the real services and real agents, whose packages really travel, and a client with
+// wishes. Only programs do not run: SimHands says that they end after a random time.
 #pragma once
 
 #include <set>
 
 #include "agent/shell/service.hpp"
 #include "checks.hpp"
-#include "stand_ins.hpp"
+#include "client.hpp"
+#include "supplies.hpp"
+#include "transfer_checks.hpp"
 #include "world.hpp"
 
 namespace fieldwork::sim {
 
-// Hands that run nothing: each run takes a random time, at the end of which it has succeeded.
+class Fleet;
+
+// The device's real packages, and programs that take a random time, at the end of which they have succeeded.
 class SimHands : public agent::Hands {
  public:
-  // `packages`: what is on the device's disk.
-  SimHands(World& world, Checks& checks, Party& party, std::set<std::string>& packages);
+  SimHands(World& world, Fleet& fleet, Party& party, agent::Packages packages);
   void run(const Assign& assign) override;
   void kill(const AttemptKey& key) override;
-  void fetch(const std::string& digest, Time now) override;
-  std::vector<agent::PackageNews> news() override { return std::exchange(news_, {}); }
+  void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
+  void offer(std::string_view payload, Time now) override { packages_.offer(payload, now); }
+  void frame(std::string_view payload, Time now) override { packages_.frame(payload, now); }
+  void connected(Time now) override { packages_.connected(now); }
+  std::vector<bus::Message> due(Time now) override { return packages_.due(now); }
+  std::vector<agent::PackageNews> news() override { return packages_.news(); }
 
  private:
   void end_later(Duration wait, agent::RunEnded ended);
   World& world_;
-  Checks& checks_;
+  Fleet& fleet_;
   Party& party_;
-  std::set<std::string>& packages_;
+  agent::Packages packages_;
   std::set<AttemptKey> running_;
-  std::set<std::string> fetching_;
-  std::vector<agent::PackageNews> news_;
 };
 
 class Fleet {
  public:
-  Fleet(World& world, int devices);
+  Fleet(World& world, const Supplies& supplies, int devices);
 
   std::vector<Wish> wishes;
-  [[nodiscard]] const std::vector<Package>& packages() const { return packages_; }
+  [[nodiscard]] const Supplies& supplies() const { return supplies_; }
   [[nodiscard]] Checks& checks() { return checks_; }
   // All wishes are fulfilled, and nobody owes anybody anything.
   [[nodiscard]] bool quiet() const;
   [[nodiscard]] std::string open() const;
+  void check_at_the_end() const;
+  // `archive`: of the job's package, if it has one.
+  void runs(const std::string& device, const Assign& assign, const std::filesystem::path& archive);
 
  private:
-  void add_device(const Device& device);
+  void add_scheduler();
+  void add_security_policy();
+  void add_transfer();
+  void add_device(const std::string& id, Labels labels);
+  void watch();
+
   World& world_;
-  crypto::TrustStore grants_;
+  const Supplies& supplies_;
+  TransferBounds bounds_;
+  TempDir disks_;  // files of the parties
   Checks checks_;
-  std::vector<Package> packages_;
+  TransferChecks transfer_checks_;
   std::map<std::string, std::unique_ptr<SimHands>> hands_;
-  std::map<std::string, std::set<std::string>> on_devices_;  // packages
 };
 
 }  // namespace fieldwork::sim

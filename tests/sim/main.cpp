@@ -26,6 +26,7 @@ Faults faults_of(Random& random) {
   return {.lose = up_to(0.3),
           .lose_publish = up_to(0.1),
           .repeat = up_to(0.3),
+          .damage = up_to(0.1),
           .delay_max = random.between(milliseconds(0), milliseconds(500)),
           .commit_fails = up_to(0.2),
           .read_fails = up_to(0.05),
@@ -35,7 +36,7 @@ Faults faults_of(Random& random) {
           .wipe_every = random.between(seconds(10), seconds(60))};
 }
 
-std::vector<Wish> wishes_of(Random& random, Time start, const std::vector<Package>& packages) {
+std::vector<Wish> wishes_of(Random& random, Time start, const std::vector<Released>& packages) {
   std::vector<Wish> out;
   for (int i = 1; i <= jobs; ++i) {
     Wish wish;
@@ -46,7 +47,7 @@ std::vector<Wish> wishes_of(Random& random, Time start, const std::vector<Packag
     wish.spec.priority = static_cast<int>(random.below(10));
     wish.spec.requirements.cpu_millis = random.chance(0.5) ? 700 : 0;
     wish.spec.retry.attempts_max = 10;  // with its backoff more than the faults last
-    if (random.chance(0.4)) wish.spec.package = packages[random.below(packages.size())].digest;
+    if (random.chance(0.4)) wish.spec.package = packages[random.below(packages.size())].package.digest;
     if (random.chance(0.15)) {
       wish.spec.targets = Labels{{"zone", "a"}};
     } else if (random.chance(0.25)) {
@@ -58,18 +59,18 @@ std::vector<Wish> wishes_of(Random& random, Time start, const std::vector<Packag
   return out;
 }
 
-bool run_seed(std::uint64_t seed, bool trace) {
+bool run_seed(const Supplies& supplies, std::uint64_t seed, bool trace) {
   Random setup(seed ^ 0x5eed);
   World world(seed, faults_of(setup), faults_end);
   if (trace) world.trace = [](const std::string& line) { std::puts(line.c_str()); };
-  Fleet fleet(world, devices);
-  fleet.wishes = wishes_of(setup, world.now(), fleet.packages());
+  Fleet fleet(world, supplies, devices);
+  fleet.wishes = wishes_of(setup, world.now(), supplies.packages());
   try {
     world.start();
     if (!world.run([&] { return fleet.quiet(); }, deadline)) {
       throw Violation("every job ends once the faults stop", "still open:" + fleet.open());
     }
-    fleet.checks().at_the_end(fleet.wishes);
+    fleet.check_at_the_end();
   } catch (const std::exception& violation) {  // a Violation, or what a service threw
     std::printf("seed %llu: invariant \"%s\"\n  at %lld ms; replay: tests/sim --seed %llu --trace\n",
                 static_cast<unsigned long long>(seed), violation.what(),
@@ -113,8 +114,9 @@ int main(int argc, char** argv) {
   }
   if (count == 0) count = one ? 1 : seeds_default;
   log::setup("sim", "text", trace ? "debug" : "off");
+  const Supplies supplies(devices, {{"small", 20'000}, {"large", 120'000}});
   std::uint64_t bad = 0;
-  for (auto seed = first; seed < first + count; ++seed) bad += run_seed(seed, trace) ? 0 : 1;
+  for (auto seed = first; seed < first + count; ++seed) bad += run_seed(supplies, seed, trace) ? 0 : 1;
   std::printf("%llu seeds from %llu, %llu failed\n", static_cast<unsigned long long>(count),
               static_cast<unsigned long long>(first), static_cast<unsigned long long>(bad));
   return bad == 0 ? 0 : 1;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "said.hpp"
 #include "topic/topic.hpp"
 
 namespace fieldwork::sim {
 namespace {
 
-constexpr std::int64_t start_ms = 1'700'000'000'000;
+constexpr std::int64_t start_ms = 2'000'000'000'000;  // 2033: certificates that are made today are valid then
 constexpr Duration hop = milliseconds(2);
 
 }  // namespace
@@ -26,6 +27,7 @@ void Party::start() {
   ++life_;
   fuse_.reset();
   world_.note(name_ + " starts");
+  if (world_.on_start) world_.on_start(*this);
   service_ = make_(*this);
   engine_ = std::make_unique<runtime::Engine>(*service_, faulty_disk_, line_);
   if (auto loaded = engine_->load(world_.now()); !loaded) {
@@ -105,7 +107,7 @@ void Party::turn() {
   if (!done && done.error().code != Code::unavailable)
     throw Violation("a batch can be carried out", describe(done.error()));
   if (fuse_) {
-    ++world_.counts["deaths after a commit"];
+    ++world_.counts["deaths in a commit"];
     kill();
     return world_.restart_later(*this);
   }
@@ -125,13 +127,21 @@ void Party::Line::publish(bus::Message message) {
 
 Result<void> Party::Disk::commit(const std::vector<store::Change>& changes) {
   const auto& faults = world_.faults();
+  const bool dies = world_.random().chance(faults.dies_in_commit);
+  if (dies && world_.random().chance(0.5)) {
+    party_.fuse_ = 0;
+    return Error{Code::unavailable, "nobody is left to hear the answer"};
+  }
   const bool fails = world_.random().chance(faults.commit_fails);
-  if (fails) ++world_.counts["commit failures"];
+  if (fails) {
+    ++world_.counts["commit failures"];
+    if (world_.on_stall) world_.on_stall(party_);
+  }
   if (fails && world_.random().chance(0.5)) return Error{Code::unavailable, "the store is away"};
   if (auto done = party_.disk_.commit(changes); !done) return done;
   if (world_.on_commit) world_.on_commit(party_, changes);
   if (fails) return Error{Code::unavailable, "the store's answer was lost"};
-  if (world_.random().chance(faults.dies_in_commit)) party_.fuse_ = world_.random().below(4);
+  if (dies) party_.fuse_ = world_.random().below(4);
   return {};
 }
 
@@ -267,13 +277,23 @@ void World::deliver(Party& to, const bus::Message& message) {
     ++counts["repeated"];
     copies = 2;
   }
-  for (; copies > 0; --copies) {
-    after(hop + random_.between(Duration::zero(), faults().delay_max), [this, p = &to, life = to.life_, message] {
-      if (p->life_ != life || !p->connected_) return;  // it was for someone who is no more
-      note(p->name_ + " <- " + message.topic + " " + message.payload.substr(0, 400));
-      p->post(message);
-    });
+  for (; copies > 0; --copies) deliver_once(to, message);
+}
+
+void World::deliver_once(Party& to, bus::Message message) {
+  const bool damaged = is_frame(message) && random_.chance(faults().damage);
+  if (damaged) {
+    ++counts["damaged"];
+    auto& byte = message.payload[random_.below(message.payload.size())];
+    byte = static_cast<char>(byte ^ (1 << random_.below(8)));
   }
+  const auto wait = hop + random_.between(Duration::zero(), faults().delay_max);
+  after(wait, [this, p = &to, life = to.life_, damaged, message = std::move(message)] {
+    if (p->life_ != life || !p->connected_) return;  // it was for someone who is no more
+    if (trace) note(p->name_ + " <- " + message.topic + " " + payload_text(message).substr(0, 400));
+    if (on_deliver) on_deliver(*p, message, !damaged);
+    p->post(message);
+  });
 }
 
 }  // namespace fieldwork::sim

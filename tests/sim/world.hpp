@@ -41,10 +41,11 @@ struct Faults {
   double lose = 0;             // a delivery
   double lose_publish = 0;     // a message on its way to the broker: nobody gets it, nor is it retained
   double repeat = 0;           // a delivery comes twice
+  double damage = 0;           // of a sealed frame: one byte of a delivery is another
   Duration delay_max{0};       // of each delivery; different delays reorder
   double commit_fails = 0;     // nothing was stored, or (half of these) everything was and the answer is lost
   double read_fails = 0;       // of a store
-  double dies_in_commit = 0;   // after a commit; some of the batch's messages may still leave
+  double dies_in_commit = 0;   // before it, or after it; then some of the batch's messages may still leave
   Duration crash_every{0};     // of any one party, on average; zero: never
   Duration link_cut_every{0};  // of any one party
   Duration wipe_every{0};      // the broker forgets all and everyone connects again
@@ -144,9 +145,14 @@ class World {
   [[nodiscard]] std::vector<std::unique_ptr<Party>>& parties() { return parties_; }
   void note(const std::string& line) const;
 
-  // What looks on. on_publish: before a message leaves a party that lives. on_commit: after changes are on the disk.
+  // What looks on. on_start: before a party reads its disk. on_publish: before a message leaves a party that lives.
+  // on_deliver: as a message reaches a party; whether it is as it was sent. on_commit: after changes are on the disk.
+  // on_stall: a commit failed, so that what its batch says comes late.
+  std::function<void(Party& party)> on_start;
   std::function<void(Party& from, const bus::Message& message)> on_publish;
+  std::function<void(Party& to, const bus::Message& message, bool whole)> on_deliver;
   std::function<void(Party& from, const std::vector<store::Change>& changes)> on_commit;
+  std::function<void(Party& party)> on_stall;
   std::function<void(const std::string& line)> trace;
 
   std::map<std::string, std::uint64_t> counts;  // of what happened
@@ -154,6 +160,7 @@ class World {
  private:
   friend class Party;
   void deliver(Party& to, const bus::Message& message);
+  void deliver_once(Party& to, bus::Message message);
   void deliver_retained(Party& to);
   void restart_later(Party& party);
   void plan(Duration every, const std::function<void()>& what);

@@ -1,0 +1,70 @@
+// An operator: pushes packages, submits and cancels jobs, again and again until answered. Its wishes outlive it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codec/json.hpp"
+#include "exchange/outbound.hpp"
+#include "model/job.hpp"
+#include "runtime/service.hpp"
+#include "said.hpp"
+#include "supplies.hpp"
+#include "topic/topic.hpp"
+
+namespace fieldwork::sim {
+
+// A job a client wants, and what it was answered.
+struct Wish {
+  std::string request;
+  JobSpec spec;
+  Time submit_at{};
+  std::optional<Time> cancel_at;
+  std::string job;         // answered with this id; empty: not yet
+  bool cancelled = false;  // answered
+};
+
+struct TransferBounds {
+  std::int64_t frame_bytes = 2048;
+  std::uint64_t window_bytes = 16 << 10;
+};
+
+class Client : public runtime::Service {
+ public:
+  Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes);
+  [[nodiscard]] std::string name() const override { return "cli"; }
+  [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
+  Result<void> load(store::Store& /*store*/, Time /*now*/) override { return {}; }
+  void message(const bus::Message& message, Time now, runtime::Output& out) override;
+  void tick(Time now, runtime::Output& out) override;
+  void connected(Time /*now*/, runtime::Output& /*out*/) override {}
+
+  // All packages are with the transfer service.
+  [[nodiscard]] bool pushed() const;
+
+ private:
+  struct Push {
+    const Released* released = nullptr;
+    bool stored = false;
+    bool started = false;  // the service knows the key, and has said what it has
+    std::optional<exchange::Outbound> outbound;
+    Time ask_again{};
+  };
+  void ask(const char* service, const char* operation, std::string payload, const std::string& correlation,
+           runtime::Output& out) const;
+  void push(Push& push, Time now, runtime::Output& out);
+  void offered(Push& push, const codec::Json& answer, Time now, runtime::Output& out);
+  void acknowledged(const Received& received, bool first, Time now);
+  void submitted(const bus::Message& message, const codec::Json& answer);
+
+  const Supplies& supplies_;
+  TransferBounds bounds_;
+  std::vector<Wish>& wishes_;
+  Topics topics_{root};
+  std::vector<Push> pushes_;
+  std::map<std::string, Time> ask_again_;  // for wishes
+};
+
+}  // namespace fieldwork::sim

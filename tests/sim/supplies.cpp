@@ -1,0 +1,98 @@
+#include "supplies.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+
+#include "codec/transfer.hpp"
+#include "content/archive.hpp"
+
+namespace fieldwork::sim {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read(const fs::path& path) {
+  std::stringstream out;
+  out << std::ifstream(path, std::ios::binary).rdbuf();
+  return out.str();
+}
+
+void shell(const fs::path& directory, const std::string& command) {
+  const auto all = "cd " + directory.string() + " && (" + command + ") >/dev/null 2>&1";
+  if (std::system(all.c_str()) != 0) throw std::runtime_error(command);
+}
+
+// The world's clock is years ahead of the real one (world.cpp).
+constexpr const char* new_key = " -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes ";
+constexpr const char* dates = " -days 36500 ";
+
+}  // namespace
+
+TempDir::TempDir() {
+  const auto base = fs::is_directory("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path();
+  std::string name = (base / "fieldwork-sim-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory in " + base.string());
+  path_ = name;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+Supplies::Supplies(int devices, const std::vector<std::pair<std::string, std::size_t>>& packages) {
+  authority("device-ca");
+  authority("service-ca");
+  for (int i = 1; i <= devices; ++i) issue("device-ca", "d" + std::to_string(i));
+  issue("service-ca", "transfer");
+  device_ca_ = std::make_unique<crypto::CertificateAuthority>(
+      crypto::CertificateAuthority::load(dir_ / "device-ca.crt").value());
+  service_ca_ = std::make_unique<crypto::CertificateAuthority>(
+      crypto::CertificateAuthority::load(dir_ / "service-ca.crt").value());
+  grants_.add(grant_key_.public_key());
+  releases_.add(releaser_.public_key());
+  for (const auto& [name, bytes] : packages) release(name, bytes);
+}
+
+crypto::PrivateKey Supplies::grant_key() const { return crypto::PrivateKey::from_pem(grant_key_.to_pem()).value(); }
+
+void Supplies::authority(const std::string& name) const {
+  shell(dir_ / "", std::string("openssl req -x509") + new_key + dates + "-subj /CN=" + name + " -keyout " + name +
+                       ".key -out " + name + ".crt -addext basicConstraints=critical,CA:TRUE");
+}
+
+void Supplies::issue(const std::string& authority, const std::string& name) {
+  shell(dir_ / "", std::string("openssl req") + new_key + "-subj /CN=" + name + " -keyout " + name + ".key -out " +
+                       name + ".csr && openssl x509 -req" + dates + "-in " + name + ".csr -CA " + authority +
+                       ".crt -CAkey " + authority + ".key -CAcreateserial -out " + name + ".crt");
+  const auto pem = read(dir_ / (name + ".crt"));
+  identities_[name] = {
+      name, pem, crypto::Certificate::from_pem(pem).value().fingerprint(),
+      std::make_shared<const crypto::PrivateKey>(crypto::PrivateKey::load(dir_ / (name + ".key")).value())};
+}
+
+void Supplies::release(const std::string& name, std::size_t bytes) {
+  const auto tree = dir_ / name;
+  fs::create_directories(tree / "model");
+  std::mt19937_64 noise(bytes);
+  std::string content(bytes, '\0');
+  for (auto& byte : content) byte = static_cast<char>(noise());
+  std::ofstream(tree / "model" / "weights", std::ios::binary) << content;
+  std::ofstream(tree / "detect") << "#!/bin/sh\n";
+  const auto archive = dir_ / (name + ".tar");
+  const auto digest = content::pack(tree, archive).value();
+  const auto size = static_cast<std::int64_t>(fs::file_size(archive));
+  const codec::Release release{digest, size, name, "1.0", 1};
+  const Package package{.digest = digest,
+                        .name = name,
+                        .version = "1.0",
+                        .size_bytes = size,
+                        .release = crypto::sign_jws(releaser_, "fieldwork-release+jws", codec::encode(release)),
+                        .released_by = releaser_.public_key().id()};
+  packages_.push_back({package, exchange::encode_beside(archive).value()});
+}
+
+}  // namespace fieldwork::sim

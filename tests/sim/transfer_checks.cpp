@@ -1,0 +1,236 @@
+#include "transfer_checks.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "codec/transfer.hpp"
+#include "content/archive.hpp"
+#include "crypto/digest.hpp"
+
+namespace fieldwork::sim {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* window = "no frame is sent beyond the window";
+constexpr const char* goes_on = "a transfer goes on from what was saved";
+constexpr const char* arrived_whole = "no byte is acknowledged that did not arrive undamaged";
+constexpr const char* released = "what a job finds is what was released";
+constexpr const char* verified = "complete is said of what is verified and on the disk";
+constexpr const char* one_transfer = "a receiver gets a package under one transfer at a time";
+constexpr const char* ends = "every transfer ends well once the faults stop";
+
+// No sender takes a piece for lost sooner (content::SenderConfig).
+constexpr Duration lost_after = milliseconds(200);
+// How long what a failed commit held back looks newer than it is.
+constexpr Duration late_for = lost_after + milliseconds(100);
+
+void require(bool holds, const char* invariant, const std::string& detail) {
+  if (!holds) throw Violation(invariant, detail);
+}
+
+bool contains(const content::Ranges& all, const ByteRanges& some) {
+  return std::all_of(some.begin(), some.end(), [&](const auto& one) { return all.contains(one.first, one.second); });
+}
+
+std::string text(const ByteRanges& ranges) { return codec::Json(ranges).dump(); }
+
+content::Ranges ranges_of(const ByteRanges& pairs) { return content::Ranges::parse(pairs, INT64_MAX).value(); }
+
+// Of an answer to up/…/start, which is a Received without a state.
+std::optional<Received> received_of(const Topic& topic, const std::string& payload) {
+  if (topic.channel == "received") {
+    auto received = codec::decode_received(payload);
+    return received ? std::optional(std::move(*received)) : std::nullopt;
+  }
+  if (topic.kind != Topic::Kind::reply || topic.channel != "start") return std::nullopt;
+  const auto answer = codec::Json::parse(payload);
+  if (!answer.contains("ranges")) return std::nullopt;
+  return Received{.transfer = TransferId(answer.at("transfer").get<std::string>()),
+                  .ranges = answer.at("ranges").get<ByteRanges>()};
+}
+
+}  // namespace
+
+TransferChecks::TransferChecks(World& world, const Checks& checks, std::uint64_t window_bytes)
+    : world_(world), checks_(checks), window_bytes_(window_bytes) {}
+
+void TransferChecks::add_receiver(const std::string& party, Shelf shelf) { shelves_[party] = std::move(shelf); }
+
+bool TransferChecks::is_on_the_shelf(const std::string& party, const std::string& digest) const {
+  const auto path = shelves_.at(party).content(digest);
+  return fs::exists(path) && crypto::digest_of_file(path).value() == digest;
+}
+
+// --- what a party finds when it comes back --------------------------------------------------------------------------
+
+void TransferChecks::starts(const Party& party) {
+  for (auto& [id, transfer] : transfers_) {
+    if (transfer.sender != party.name()) continue;
+    transfer.in_flight.clear();
+    transfer.anew = false;
+    transfer.known = {};
+  }
+  if (shelves_.contains(party.name())) find_records(party.name());
+  if (party.name() != "transfer") return;
+  for (const auto& [id, row] : checks_.rows("transfer", "sending")) {
+    if (row.at("state") != "sending") continue;
+    // Its frames may go out before its offer does: that one may have died with the service.
+    begins(codec::decode_offer(row.at("offer").get<std::string>()).value(), party.name(), row.at("receiver"));
+    transfers_.at(id).known = ranges_of(codec::decode_received(row.at("received").get<std::string>())->ranges);
+  }
+}
+
+void TransferChecks::find_records(const std::string& party) {
+  const auto& shelf = shelves_.at(party);
+  for (auto& [id, transfer] : transfers_) {
+    if (transfer.receiver != party) continue;
+    std::ifstream file(shelf.parts / (id + ".ranges"));
+    std::string content, record;
+    if (std::getline(file, content) && std::getline(file, record))
+      transfer.kept = ranges_of(codec::decode_received(record)->ranges);
+    // Verified and in its place, though nobody may have heard of it.
+    if (is_on_the_shelf(party, transfer.digest)) transfer.kept = ranges_of({{0, transfer.encoded_bytes}});
+  }
+}
+
+void TransferChecks::stalls(const Party& party) { late_until_[party.name()] = world_.now() + late_for; }
+
+void TransferChecks::begins(const Offer& offer, const std::string& sender, const std::string& receiver) {
+  const auto [it, fresh] = transfers_.try_emplace(offer.transfer.value);
+  if (!fresh) return;
+  it->second.sender = sender;
+  it->second.receiver = receiver;
+  it->second.digest = offer.digest;
+  it->second.encoded_bytes = static_cast<std::uint64_t>(offer.encoded_bytes);
+  it->second.anew = true;  // it may have been asked for twice at once
+}
+
+// --- what is said ---------------------------------------------------------------------------------------------------
+
+void TransferChecks::says(const Party& party, const bus::Message& message) {
+  const auto topic = topics_.parse(message.topic);
+  if (!topic || message.payload.empty()) return;
+  if (is_frame(message)) return sends(party, crypto::frame_header(message.payload).value());
+  const bool device = topic->kind == Topic::Kind::device;
+  if (const auto received = received_of(*topic, message.payload)) return answers(party, *received);
+  if (device && topic->channel == "want") {
+    const auto want = codec::decode_want(message.payload);
+    const bool has = is_on_the_shelf(party.name(), want->digest);
+    return require(!has, goes_on, party.name() + " wants " + want->digest + ", which it has");
+  }
+  if (device ? topic->channel != "offer" : topic->kind != Topic::Kind::service || topic->channel != "start") return;
+  const auto offer = codec::decode_offer(message.payload);
+  if (offer) offers(party, *offer, device ? std::string(topic->name) : "transfer");
+}
+
+void TransferChecks::offers(const Party& party, const Offer& offer, const std::string& to) {
+  for (const auto& [id, row] : checks_.rows("transfer", "sending")) {
+    const bool other = party.name() == "transfer" && id != offer.transfer.value && row.at("state") == "sending";
+    require(!other || row.at("receiver") != to || row.at("digest") != offer.digest, one_transfer,
+            offer.transfer.value + " beside " + id);
+  }
+  begins(offer, party.name(), to);
+}
+
+void TransferChecks::sends(const Party& party, const crypto::FrameHeader& frame) {
+  const auto it = transfers_.find(frame.transfer_id_hex);
+  require(it != transfers_.end() && it->second.sender == party.name(), one_transfer, party.name() + " sends a frame");
+  auto& transfer = it->second;
+  const auto place = frame.transfer_id_hex + " [" + std::to_string(frame.offset) + ",+" + std::to_string(frame.length);
+  // The first piece also asks how it stands.
+  require(frame.offset == 0 || !transfer.known.contains(frame.offset, frame.offset + frame.length), goes_on,
+          place + ") is sent again, and was acknowledged");
+  auto& in_flight = transfer.in_flight;
+  while (!in_flight.empty() && in_flight.front().sent + lost_after <= world_.now()) in_flight.pop_front();
+  in_flight.push_back({frame, world_.now()});
+  std::uint64_t bytes = 0;
+  for (const auto& piece : in_flight) bytes += piece.at.length;
+  const auto late = late_until_.find(party.name());
+  if (late != late_until_.end() && world_.now() < late->second) return;
+  require(bytes <= window_bytes_, window, place + "): " + std::to_string(bytes) + " bytes are on their way");
+}
+
+void TransferChecks::answers(const Party& party, const Received& received) {
+  const auto it = transfers_.find(received.transfer.value);
+  require(it != transfers_.end() && it->second.receiver == party.name(), one_transfer,
+          party.name() + " answers to " + received.transfer.value);
+  const auto& transfer = it->second;
+  const auto who = party.name() + " " + received.transfer.value + " ";
+  require(contains(transfer.arrived, received.ranges), arrived_whole, who + text(received.ranges));
+  if (received.state == ReceivedState::complete) {
+    require(is_on_the_shelf(party.name(), transfer.digest), verified, who);
+    const bool stored = party.name() != "transfer" || checks_.rows("transfer", "content").contains(transfer.digest);
+    require(stored, verified, who + "has no row");
+  } else if (received.state == ReceivedState::receiving) {
+    require(contains(ranges_of(received.ranges), transfer.kept.as_pairs()), goes_on,
+            who + "has " + text(received.ranges) + ", had " + text(transfer.kept.as_pairs()));
+  }
+}
+
+// --- what is heard --------------------------------------------------------------------------------------------------
+
+void TransferChecks::hears(const Party& party, const bus::Message& message, bool whole) {
+  const auto topic = topics_.parse(message.topic);
+  if (!topic || message.payload.empty()) return;
+  if (is_frame(message)) {
+    if (!whole) return;
+    const auto frame = crypto::frame_header(message.payload).value();
+    (void)transfers_.at(frame.transfer_id_hex).arrived.add(frame.offset, frame.offset + frame.length);
+    return;
+  }
+  if (const auto received = received_of(*topic, message.payload)) {
+    if (topic->channel == "start") transfers_.at(received->transfer.value).anew = true;
+    return is_answered(party, *received);
+  }
+  if (party.name() != "transfer" || topic->channel != "want") return;
+  is_asked(std::string(topic->name), codec::decode_want(message.payload)->digest);
+}
+
+void TransferChecks::is_answered(const Party& party, const Received& received) {
+  auto& transfer = transfers_.at(received.transfer.value);
+  if (transfer.sender != party.name()) return;
+  const auto ranges = ranges_of(received.ranges);
+  // Less than before: from an older answer that comes late, or from a receiver that has lost some.
+  if (!contains(ranges, transfer.known.as_pairs())) transfer.known = {};
+  if (std::exchange(transfer.anew, false)) {
+    transfer.known = ranges;
+    transfer.in_flight.clear();
+  }
+  std::erase_if(transfer.in_flight, [&](const Piece& piece) {
+    return ranges.contains(piece.at.offset, piece.at.offset + piece.at.length);
+  });
+}
+
+// The sender begins anew, with what it knows.
+void TransferChecks::is_asked(const std::string& device, const std::string& digest) {
+  for (auto& [id, transfer] : transfers_) {
+    if (transfer.receiver != device || transfer.digest != digest) continue;
+    transfer.in_flight.clear();
+    transfer.anew = true;
+  }
+}
+
+// --- what is done ---------------------------------------------------------------------------------------------------
+
+void TransferChecks::uses(const std::string& device, const Package& package, const Path& archive,
+                          const Path& place) const {
+  const auto who = device + " " + package.name;
+  require(fs::exists(archive), released, who + " is not here");
+  const auto size = static_cast<std::uint64_t>(package.size_bytes);
+  require(fs::file_size(archive) == size && is_on_the_shelf(device, package.digest), released, who);
+  const auto unpacked = content::unpack(archive, place / "unpacked", size);
+  require(unpacked.ok(), released, who);
+  const auto again = content::pack(place / "unpacked", place / "again.tar");
+  require(again.ok() && *again == package.digest, released, who + " unpacked");
+}
+
+void TransferChecks::at_the_end() const {
+  for (const auto& [id, row] : checks_.rows("transfer", "sending")) {
+    require(row.at("state") == "complete", ends, id + " is " + row.at("state").dump() + " " + row.at("reason").dump());
+  }
+  require(checks_.rows("transfer", "receiving").empty(), ends, "something is still being received");
+}
+
+}  // namespace fieldwork::sim
