@@ -1,8 +1,12 @@
 #include "fleet.hpp"
 
+#include <algorithm>
+
 #include "crypto/bytes.hpp"
+#include "crypto/digest.hpp"
 #include "registry/shell/service.hpp"
 #include "scheduler/shell/service.hpp"
+#include "security-policy/shell/rows.hpp"
 #include "security-policy/shell/rules.hpp"
 #include "security-policy/shell/service.hpp"
 #include "transfer/shell/service.hpp"
@@ -184,6 +188,23 @@ std::string Fleet::open() const {
 void Fleet::check_at_the_end() const {
   checks_.at_the_end(wishes);
   transfer_checks_.at_the_end();
+  check_audit();
+}
+
+// Keys are such that the newest row comes first.
+void Fleet::check_audit() const {
+  std::vector<security_policy::AuditRow> chain;
+  for (const auto& [key, row] : checks_.rows("security-policy", "audit"))
+    chain.push_back(security_policy::audit_from_row(row.dump()).value());
+  std::reverse(chain.begin(), chain.end());
+  if (const auto head = security_policy::verify(chain); !head)
+    throw Violation("the audit has no gap", describe(head.error()));
+  std::set<std::string> audited;
+  for (const auto& row : chain) audited.insert(row.grant_digest);
+  for (const auto& [key, attempt] : checks_.rows("scheduler", "attempt")) {
+    const auto digest = crypto::digest_of(attempt.at("grant").get<std::string>());
+    if (!audited.contains(digest)) throw Violation("every grant is in the audit", key);
+  }
 }
 
 }  // namespace fieldwork::sim

@@ -57,6 +57,7 @@ class Fleet {
   void add_transfer();
   void add_device(const std::string& id, Labels labels);
   void watch();
+  void check_audit() const;
 
   World& world_;
   const Supplies& supplies_;

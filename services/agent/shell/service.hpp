@@ -13,7 +13,8 @@
 
 namespace fieldwork::agent {
 
-// What the core's Run, Kill and Fetch orders are carried out by: the device's own, or a no-op in simulations.
+// What the core's Run, Kill and Fetch orders are carried out by: the device's own, or in
+// simulations ones that run nothing.
 class Hands {
  public:
   virtual ~Hands() = default;
