@@ -7,6 +7,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <atomic>
+#include <charconv>
 #include <mutex>
 #include <thread>
 
@@ -58,18 +60,37 @@ void observe(const std::string& name, double value) {
 
 std::string text() { return prometheus::TextSerializer().Serialize(registry().all.Collect()); }
 
+namespace {
+
+// Of host:port; -1 when that is no port.
+int port_of(const std::string& listen) {
+  const auto colon = listen.rfind(':');
+  if (colon == std::string::npos) return -1;
+  int port = -1;
+  const char* last = listen.data() + listen.size();
+  const auto [end, error] = std::from_chars(listen.data() + colon + 1, last, port);
+  return error == std::errc() && end == last && port >= 0 && port <= 65535 ? port : -1;
+}
+
+}  // namespace
+
 struct HttpServer::Impl {
   httplib::Server server;
   std::thread thread;
+  std::atomic<bool> ended{false};
   int port = -1;
 };
 
 HttpServer::HttpServer(const std::string& listen, std::function<bool()> healthy, std::function<bool()> ready)
     : impl_(std::make_unique<Impl>()) {
-  const auto colon = listen.rfind(':');
-  const std::string host = listen.substr(0, colon);
-  const int port = colon == std::string::npos ? 0 : std::atoi(listen.c_str() + colon + 1);
+  const std::string host = listen.substr(0, listen.rfind(':'));
+  const int port = port_of(listen);
   auto& server = impl_->server;
+  // The default, SO_REUSEPORT, would share a port that another process has, and half of the questions with it.
+  server.set_socket_options([](int socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
   server.new_task_queue = [] { return new httplib::ThreadPool(2); };
   server.set_read_timeout(5);
   server.set_write_timeout(5);
@@ -82,12 +103,19 @@ HttpServer::HttpServer(const std::string& listen, std::function<bool()> healthy,
   });
   server.Get("/healthz", [answer, healthy](const httplib::Request&, httplib::Response& r) { answer(healthy(), r); });
   server.Get("/readyz", [answer, ready](const httplib::Request&, httplib::Response& r) { answer(ready(), r); });
+  if (port < 0) return;
   if (port == 0) {
     impl_->port = server.bind_to_any_port(host.c_str());
   } else if (server.bind_to_port(host.c_str(), port)) {
     impl_->port = port;
   }
-  if (ok()) impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
+  if (!ok()) return;
+  impl_->thread = std::thread([this] {
+    impl_->server.listen_after_bind();
+    impl_->ended = true;
+  });
+  // stop() does nothing before the thread listens, and the thread would then never end.
+  while (!server.is_running() && !impl_->ended) std::this_thread::yield();
 }
 
 HttpServer::~HttpServer() {
