@@ -3,20 +3,24 @@
 #include <toml++/toml.h>
 #include <charconv>
 #include <cstring>
-#include <sstream>
+#include <optional>
 
 extern char** environ;
 
 namespace fieldwork::runtime {
 namespace {
 
+bool is_scalar(const toml::node& node) {
+  return node.is_string() || node.is_integer() || node.is_floating_point() || node.is_boolean();
+}
+
 std::string scalar_text(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
-  std::stringstream out;
-  if (const auto* integer = node.as_integer()) out << integer->get();
-  if (const auto* number = node.as_floating_point()) out << number->get();
-  if (const auto* flag = node.as_boolean()) out << (flag->get() ? "true" : "false");
-  return out.str();
+  if (const auto* integer = node.as_integer()) return std::to_string(integer->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  char digits[32];
+  const auto number = node.value_or(0.0);
+  return std::string(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
 // section.key and FIELDWORK_SECTION_KEY fold to the same word.
@@ -46,17 +50,23 @@ Result<Config> Config::load(const std::string& file, const std::vector<std::stri
   if (!file.empty()) {
     try {
       const toml::table parsed = toml::parse_file(file);
+      std::optional<Error> wrong;
       const auto walk = [&](const auto& self, const toml::table& table, const std::string& prefix) -> void {
         for (const auto& [key, node] : table) {
           const std::string name = prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
           if (const auto* inner = node.as_table()) {
             self(self, *inner, name);
-          } else {
-            config.values_[name] = Value{scalar_text(node), file + ":" + std::to_string(node.source().begin.line)};
+            continue;
           }
+          const auto place = file + ":" + std::to_string(node.source().begin.line);
+          if (!is_scalar(node) && !wrong) {
+            wrong = Error{Code::invalid, "must be a string, a number, true or false", name + " (" + place + ")"};
+          }
+          config.values_[name] = Value{scalar_text(node), place};
         }
       };
       walk(walk, parsed, "");
+      if (wrong) return *wrong;
     } catch (const toml::parse_error& e) {
       return Error{Code::invalid, std::string(e.description()), file + ":" + std::to_string(e.source().begin.line)};
     }
@@ -92,13 +102,18 @@ std::string Config::text(const std::string& key) {
   return {};
 }
 
-std::string Config::text(const std::string& key, const std::string& fallback) {
+const std::string* Config::find(const std::string& key) {
   const std::string* found = nullptr;
   for (const auto& name : {"set:" + key, "env:" + folded(key), key}) {
     used_.insert(name);
     const auto it = values_.find(name);
     if (it != values_.end() && found == nullptr) found = &it->second.text;
   }
+  return found;
+}
+
+std::string Config::text(const std::string& key, const std::string& fallback) {
+  const auto* found = find(key);
   return found == nullptr ? fallback : *found;
 }
 
@@ -116,10 +131,11 @@ std::int64_t Config::integer(const std::string& key, std::int64_t fallback, std:
 }
 
 double Config::number(const std::string& key, double fallback, double min, double max) {
-  const auto value = text(key, std::to_string(fallback));
+  const auto* value = find(key);
+  if (value == nullptr) return fallback;
   double number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size() || !(number >= min && number <= max)) {
+  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+  if (error != std::errc() || end != value->data() + value->size() || !(number >= min && number <= max)) {
     mistakes_.push_back(
         {Code::invalid, "must be a number from " + std::to_string(min) + " to " + std::to_string(max), origin(key)});
     return fallback;

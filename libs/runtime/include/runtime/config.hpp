@@ -37,6 +37,8 @@ class Config {
     std::string from;
     bool strict = true;  // unknown environment variables are not ours to judge
   };
+  const std::string* find(const std::string& key);
+
   std::map<std::string, Value> values_;
   std::set<std::string> used_;
   std::vector<Error> mistakes_;
