@@ -1,0 +1,157 @@
+// links: runtime store GTest::gtest_main
+// The loop around the engine, with no broker at its address: what the store's answers mean for the process.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "../support/fakes.hpp"
+#include "runtime/runner.hpp"
+
+namespace fieldwork::runtime {
+namespace {
+
+using fakes::Journal;
+
+const Error away{Code::unavailable, "the store is away"};
+
+struct Rig {
+  Journal journal;
+  fakes::FlakyStore store{journal};
+  fakes::FakeService service{journal};
+  RunnerLimits limits{.tick = milliseconds(1)};
+
+  std::unique_ptr<Runner> runner() {
+    bus::MqttConfig nowhere;
+    nowhere.url = "tcp://127.0.0.1:1";
+    nowhere.client_id = "runner-test";
+    return std::make_unique<Runner>(service, store, nowhere, limits);
+  }
+};
+
+// Saves a row; what comes after the commit ends the loop.
+Task save_and_stop(Runner& runner, Journal& journal) {
+  return [&](Time, Output& out) {
+    journal.emplace_back("stepped");
+    out.upsert("t", "k", "{}");
+    out.acts.emplace_back([&] {
+      journal.emplace_back("acted");
+      runner.stop();
+    });
+  };
+}
+
+TEST(RunnerTest, TasksRunInOrderInBoundedBatchesOnOneThread) {
+  Rig rig;
+  rig.limits.batch_max = 3;
+  const auto runner = rig.runner();
+  std::vector<int> order;
+  std::vector<std::size_t> batches;
+  std::set<std::thread::id> threads;
+  std::size_t flushed = 0;
+  rig.service.on_flush = [&](Output&) {
+    if (order.size() > flushed) batches.push_back(order.size() - flushed);
+    flushed = order.size();
+  };
+  for (int i = 0; i < 7; ++i) {
+    runner->post([&, i](Time, Output&) {
+      order.push_back(i);
+      threads.insert(std::this_thread::get_id());
+      if (i == 6) runner->stop();
+    });
+  }
+  std::thread other([&] { EXPECT_EQ(runner->run(), 0); });
+  const auto id = other.get_id();
+  other.join();
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(batches, (std::vector<std::size_t>{3, 3, 1}));
+  EXPECT_EQ(threads, std::set<std::thread::id>{id});
+}
+
+TEST(RunnerTest, PostFromAnotherThreadWakesTheLoopAndTimeIsTheStores) {
+  Rig rig;
+  rig.limits.tick = seconds(3600);
+  const auto runner = rig.runner();
+  Time seen{};
+  std::thread other([&] {
+    runner->post([&](Time now, Output&) {
+      seen = now;
+      runner->stop();
+    });
+  });
+  EXPECT_EQ(runner->run(), 0);
+  other.join();
+  EXPECT_GE(seen, from_ms(0)) << "the store's clock began at 0";
+  EXPECT_LT(seen, from_ms(600'000)) << "not this machine's";
+}
+
+TEST(RunnerTest, StopBeforeTheBeginning) {
+  Rig rig;
+  const auto runner = rig.runner();
+  runner->stop();
+  EXPECT_EQ(runner->run(), 0);
+}
+
+TEST(RunnerTest, WithoutABrokerItIsHealthyButNotReady) {
+  Rig rig;
+  const auto runner = rig.runner();
+  bool healthy = false;
+  bool ready = true;
+  runner->post([&](Time, Output&) {
+    healthy = runner->healthy();
+    ready = runner->ready();
+    runner->stop();
+  });
+  EXPECT_EQ(runner->run(), 0);
+  EXPECT_TRUE(healthy);
+  EXPECT_FALSE(ready);
+}
+
+struct StoreCase {
+  const char* name;
+  std::deque<Error> failures;
+  seconds patience;
+  int code;
+  Journal journal;
+};
+
+TEST(RunnerTest, WhatTheStoreAnswersDecides) {
+  const Error taken{Code::conflict, "another instance took over"};
+  const Error bad{Code::invalid, "no such table"};
+  const StoreCase cases[] = {
+      {"well", {}, seconds(60), 0, {"stepped", "committed", "acted"}},
+      {"away twice: the same batch again, stepped once",
+       {away, away},
+       seconds(60),
+       0,
+       {"stepped", "refused: unavailable", "refused: unavailable", "committed", "acted"}},
+      {"away for longer than patience", {away, away}, seconds(0), 1, {"stepped", "refused: unavailable"}},
+      {"another instance took over", {taken}, seconds(60), 75, {"stepped", "refused: conflict"}},
+      {"took over while the store was away",
+       {away, taken},
+       seconds(60),
+       75,
+       {"stepped", "refused: unavailable", "refused: conflict"}},
+      {"our own bug", {bad}, seconds(60), 1, {"stepped", "refused: invalid"}},
+  };
+  for (const auto& c : cases) {
+    Rig rig;
+    rig.limits.store_patience = c.patience;
+    rig.store.failures = c.failures;
+    const auto runner = rig.runner();
+    runner->post(save_and_stop(*runner, rig.journal));
+    EXPECT_EQ(runner->run(), c.code) << c.name;
+    EXPECT_EQ(rig.journal, c.journal) << c.name;
+  }
+}
+
+TEST(RunnerTest, WhatCannotBeLoadedIsNotRun) {
+  Rig rig;
+  rig.store.load_answer = away;
+  const auto runner = rig.runner();
+  runner->post(save_and_stop(*runner, rig.journal));
+  EXPECT_EQ(runner->run(), 1);
+  EXPECT_EQ(rig.journal, Journal{});
+}
+
+}  // namespace
+}  // namespace fieldwork::runtime
