@@ -40,6 +40,21 @@ bool is_digest_text(const std::string& text) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+// One level of a JSON pointer (RFC 6901).
+std::string pointer_level(std::string_view key) {
+  std::string out;
+  for (const char c : key.substr(0, 128)) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 std::string range_text(std::int64_t min, std::int64_t max) {
   return "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max);
 }
@@ -192,7 +207,7 @@ std::map<std::string, std::string> Reader::map_or_empty(const char* field, std::
   for (const auto& [key, entry] : object->items()) {
     if (key.empty() || key.size() > 128 || !entry.is_string() ||
         entry.get_ref<const std::string&>().size() > length_max) {
-      fail(std::string(field) + "/" + key.substr(0, 128),
+      fail(std::string(field) + "/" + pointer_level(key),
            "must be a string of at most " + std::to_string(length_max) + " bytes");
       return {};
     }
@@ -243,7 +258,7 @@ bool Reader::finish() {
     for (const auto& [key, entry] : value_->items()) {
       const bool known = std::any_of(seen_.begin(), seen_.end(), [&](const char* name) { return key == name; });
       if (!known) {
-        fail(key.substr(0, 128), "is not a field here");
+        fail(pointer_level(key), "is not a field here");
         return false;
       }
     }
