@@ -40,13 +40,23 @@ std::vector<std::string> read_command(Reader& reader) {
   return command;
 }
 
+// No level of it may be empty (so it is not absolute either) or "..".
+bool is_inside(std::string_view path) {
+  while (true) {
+    const auto slash = path.find('/');
+    const auto level = path.substr(0, slash);
+    if (level.empty() || level == "..") return false;
+    if (slash == path.npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+constexpr const char* inside_text = "must be a relative path inside the working directory";
+
 std::vector<std::string> read_outputs(Reader& reader) {
   auto outputs = reader.texts_or_empty("outputs", 16, 256);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const auto& path = outputs[i];
-    const bool inside = !path.empty() && path.front() != '/' && path != ".." && !path.starts_with("../") &&
-                        path.find("/../") == std::string::npos && !path.ends_with("/..");
-    if (!inside) reader.fail("outputs/" + std::to_string(i), "must be a relative path inside the working directory");
+    if (!is_inside(outputs[i])) reader.fail("outputs/" + std::to_string(i), inside_text);
   }
   return outputs;
 }
@@ -55,6 +65,7 @@ OutputFile read_file(Reader& parent, std::size_t index, const Json& value) {
   Reader reader(parent, "files", index, value);
   OutputFile file;
   file.path = reader.text("path", 256);
+  if (reader.ok() && !is_inside(file.path)) reader.fail("path", inside_text);
   file.size_bytes = reader.integer("size_bytes", 0, size_max);
   file.digest = reader.digest("digest");
   if (const auto content = reader.text_or("content", "", content_length_max); reader.any_maybe("content") != nullptr) {
