@@ -38,7 +38,7 @@ Resources read_resources(Reader& parent, const Json& value) {
   out.cpu_load = reader.number("cpu_load", 0, 1e6);
   out.memory_available_bytes = reader.integer("memory_available_bytes", 0, size_max);
   out.disk_available_bytes = reader.integer("disk_available_bytes", 0, size_max);
-  out.uptime_s = reader.integer("uptime_s", 0, INT64_MAX);
+  out.uptime_s = reader.integer("uptime_s", 0, integer_max);
   reader.finish();
   return out;
 }
@@ -49,12 +49,12 @@ Link read_link(Reader& parent, const Json& value) {
   Reader reader(parent, "link", value);
   Link out;
   out.round_trip_ms = reader.number("round_trip_ms", 0, 1e9);
-  out.reconnects = reader.integer("reconnects", 0, INT64_MAX);
+  out.reconnects = reader.integer("reconnects", 0, integer_max);
   reader.finish();
   return out;
 }
 
-std::int64_t read_session(Reader& reader) { return reader.integer("session", 1, INT64_MAX); }
+std::int64_t read_session(Reader& reader) { return reader.integer("session", 1, integer_max); }
 
 }  // namespace
 
@@ -191,9 +191,9 @@ Result<Device> decode_device(const Json& value) {
   out.labels = reader.map_or_empty("labels", 32, 256);
   if (const Json* resources = reader.object("resources")) out.resources = read_resources(reader, *resources);
   if (const Json* link = reader.object("link")) out.link = read_link(reader, *link);
-  out.session = reader.integer("session", 0, INT64_MAX);
+  out.session = reader.integer("session", 0, integer_max);
   out.fingerprint = reader.text("fingerprint", 64);
-  out.changed_ms = reader.integer("changed_ms", 0, INT64_MAX);
+  out.changed_ms = reader.integer("changed_ms", 0, integer_max);
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -215,7 +215,7 @@ Result<LogLine> decode_log(std::string_view text) {
   if (reader.ok() && line.stream != "stdout" && line.stream != "stderr")
     reader.fail("stream", "must be stdout or stderr");
   line.text = reader.text("text", 32768);
-  line.dropped = reader.integer("dropped", 0, INT64_MAX);
+  line.dropped = reader.integer("dropped", 0, integer_max);
   if (!reader.finish()) return reader.error();
   return line;
 }

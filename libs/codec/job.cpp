@@ -92,7 +92,7 @@ AttemptKey read_key(Reader& reader) {
   AttemptKey key;
   key.job = JobId(reader.id("job"));
   key.execution = static_cast<int>(reader.integer("execution", 0, 9999));
-  key.fence = reader.integer("fence", 1, INT64_MAX);
+  key.fence = reader.integer("fence", 1, integer_max);
   return key;
 }
 
@@ -180,7 +180,7 @@ RunResult read_result(Reader& reader) {
   result.stdout_text = reader.text_or("stdout", "", 4 << 20);
   result.stderr_text = reader.text_or("stderr", "", 4 << 20);
   result.truncated = reader.boolean_or("truncated", false);
-  result.elapsed_ms = reader.integer_or("elapsed_ms", 0, 0, INT64_MAX);
+  result.elapsed_ms = reader.integer_or("elapsed_ms", 0, 0, integer_max);
   if (const Json* files = reader.array_maybe("files", 16)) {
     for (std::size_t i = 0; i < files->size(); ++i) result.files.push_back(read_file(reader, i, (*files)[i]));
   }
@@ -259,8 +259,8 @@ Result<Report> decode_report(std::string_view text) {
   Reader reader(*value);
   reader.version();
   Report report;
-  report.epoch = reader.integer("epoch", 0, INT64_MAX);
-  report.seq = reader.integer("seq", 1, INT64_MAX - 1024);
+  report.epoch = reader.integer("epoch", 0, integer_max);
+  report.seq = reader.integer("seq", 1, integer_max);
   if (const Json* items = reader.items()) {
     for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
       Reader item(reader, "items", i, (*items)[i]);
@@ -334,7 +334,7 @@ Result<StreamAck> decode_ack(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  StreamAck ack{reader.integer("epoch", 0, INT64_MAX), reader.integer("seq", 0, INT64_MAX)};
+  StreamAck ack{reader.integer("epoch", 0, integer_max), reader.integer("seq", 0, integer_max)};
   if (!reader.finish()) return reader.error();
   return ack;
 }
@@ -360,8 +360,8 @@ Result<Grant> decode_grant(std::string_view text) {
   grant.package = reader.digest_or_empty("package");
   grant.command_digest = reader.digest("command_digest");
   if (const Json* limits = reader.object("limits")) grant.limits = read_limits(reader, *limits);
-  grant.issued_ms = reader.integer("issued_ms", 0, INT64_MAX);
-  grant.expires_ms = reader.integer("expires_ms", 0, INT64_MAX);
+  grant.issued_ms = reader.integer("issued_ms", 0, integer_max);
+  grant.expires_ms = reader.integer("expires_ms", 0, integer_max);
   if (!reader.finish()) return reader.error();
   return grant;
 }

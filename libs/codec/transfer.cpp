@@ -146,7 +146,7 @@ Result<OutputOffer> decode_output_offer(std::string_view text) {
   Reader reader(*value);
   reader.version();
   OutputOffer out{reader.digest("digest"), reader.integer("size_bytes", 0, size_max), reader.id("job"),
-                  reader.integer("execution", 0, INT32_MAX), reader.integer("fence", 0, INT64_MAX)};
+                  reader.integer("execution", 0, 9999), reader.integer("fence", 1, integer_max)};
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -224,7 +224,7 @@ Result<Release> decode_release(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   Release out{reader.digest("digest"), reader.integer("size_bytes", 0, size_max), reader.text("name", 128),
-              reader.text("version", 128), reader.integer("released_ms", 0, INT64_MAX)};
+              reader.text("version", 128), reader.integer("released_ms", 0, integer_max)};
   if (!reader.finish()) return reader.error();
   return out;
 }

@@ -18,6 +18,8 @@ using Json = nlohmann::json;
 inline constexpr std::size_t message_bytes_max = 1 << 20;
 inline constexpr int depth_max = 16;
 inline constexpr std::size_t items_max = 512;
+// What every reader of JSON can hold: 2^53 - 1. A larger one would come out of a browser or of jq as another number.
+inline constexpr std::int64_t integer_max = 9'007'199'254'740'991;
 
 // Refuses more than bytes_max, deeper than depth_max, a NUL in a string, invalid UTF-8 and anything after the value.
 [[nodiscard]] Result<Json> parse(std::string_view text, std::size_t bytes_max = message_bytes_max);
