@@ -23,6 +23,8 @@ std::optional<Error> scan(std::string_view text) {
       } else if (c == '"') {
         quoted = false;
       }
+    } else if (c == '\0') {
+      return Error{Code::invalid, "not JSON"};  // the parser takes it for the end and would not see what follows
     } else if (c == '"') {
       quoted = true;
     } else if (c == '{' || c == '[') {
