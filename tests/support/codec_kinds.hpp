@@ -1,0 +1,311 @@
+// Every kind of message the codec reads: a full example of each, and the rule of each of its fields.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "codec/device.hpp"
+#include "codec/job.hpp"
+#include "codec/policy.hpp"
+#include "codec/transfer.hpp"
+#include "codec_rules.hpp"
+
+namespace fieldwork::codec::rules {
+
+// Of messages with many items, and of what is parsed before it comes here.
+inline constexpr std::size_t much = 8 << 20;
+
+struct Kind {
+  std::string name;
+  std::size_t bytes_max;
+  std::function<Result<std::string>(std::string_view)> read_and_write;  // decode, then encode
+  std::string example;                                                  // as encode() writes it
+  std::map<std::string, Rule> fields;                                   // by JSON pointer
+  std::vector<std::string> open{};                                      // objects that may hold unknown fields
+};
+
+inline void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
+
+inline std::string as_text(const std::string& text) { return text; }
+inline std::string as_text(const Json& value) { return dump(value); }
+
+// For the decoders of text, and of JSON that was parsed before.
+template <class T>
+auto through(Result<T> (*decode)(std::string_view)) {
+  return [decode](std::string_view text) -> Result<std::string> {
+    auto value = decode(text);
+    if (!value) return value.error();
+    return as_text(encode(*value));
+  };
+}
+template <class T>
+auto through(Result<T> (*decode)(const Json&)) {
+  return [decode](std::string_view text) -> Result<std::string> {
+    const auto json = parse(text, much);
+    if (!json) return json.error();
+    auto value = decode(*json);
+    if (!value) return value.error();
+    return as_text(encode(*value));
+  };
+}
+
+using Fields = std::map<std::string, Rule>;
+
+// Those of `inner` below `prefix`, and the others.
+inline Fields below(const std::string& prefix, const Fields& inner, Fields others = {}) {
+  for (const auto& [at, rule] : inner) others.emplace(prefix + at, rule);
+  return others;
+}
+inline Fields both(Fields a, const Fields& b) {
+  a.insert(b.begin(), b.end());
+  return a;
+}
+
+inline Fields versioned(Fields fields) {
+  Rule version = whole(0, 1 << 20);
+  version.good = {1};
+  for (const int other : {0, 2, 1 << 20}) {
+    version.bad.push_back({other, "is a version this software does not know; it knows 1"});
+  }
+  fields.emplace("/v", version);
+  return fields;
+}
+
+// {"v":1,"items":[…]} with these fields in the first item, which is the only one of the example.
+inline Fields listed(const Fields& item) {
+  return versioned(below("/items/0", item, {{"/items", items()}, {"/items/0", object()}}));
+}
+
+inline std::string one_item(const std::string& item) { return R"({"items":[)" + item + R"(],"v":1})"; }
+
+inline constexpr std::int64_t bytes_2_50 = std::int64_t{1} << 50;
+inline const std::string key_example = R"("execution":3,"fence":7,"job":"j-1")";
+
+inline Fields key_fields() {
+  return {{"/job", id()}, {"/execution", whole(0, 9999)}, {"/fence", whole(1, integer_max)}};
+}
+
+// Times and sizes of a run; in a job each may be missing.
+inline Fields limits_fields(bool required) {
+  Fields out{{"/limits", object()},
+             {"/limits/time_s", maybe(whole(1, 604'800))},
+             {"/limits/output_bytes", maybe(whole(0, 1 << 20))}};
+  if (required) {
+    for (auto& [at, rule] : out) rule.missing = "is missing";
+  }
+  return out;
+}
+
+inline const std::string limits_example = R"("limits":{"output_bytes":100,"time_s":60})";
+
+// --- devices ------------------------------------------------------------------------------------------------------
+
+inline Fields resources_fields() {
+  return {{"/resources", object()},
+          {"/resources/cpu_load", number(0, 1e6)},
+          {"/resources/memory_available_bytes", whole(0, bytes_2_50)},
+          {"/resources/disk_available_bytes", whole(0, bytes_2_50)},
+          {"/resources/uptime_s", whole(0, integer_max)},
+          {"/link", object()},
+          {"/link/round_trip_ms", number(0, 1e9)},
+          {"/link/reconnects", whole(0, integer_max)}};
+}
+
+inline const std::string resources_example =
+    R"("link":{"reconnects":2,"round_trip_ms":1.5},)"
+    R"("resources":{"cpu_load":0.25,"disk_available_bytes":3,"memory_available_bytes":4,"uptime_s":5})";
+
+// A device that was never enrolled has no capacity yet.
+inline Fields capacity_fields(std::int64_t least) {
+  return {{"/capacity", object()},
+          {"/capacity/cpu_millis", whole(least, 1'024'000)},
+          {"/capacity/memory_bytes", whole(least, bytes_2_50)},
+          {"/capacity/disk_bytes", whole(0, bytes_2_50)}};
+}
+
+inline const std::string capacity_example = R"("capacity":{"cpu_millis":4000,"disk_bytes":0,"memory_bytes":1})";
+
+inline std::vector<Kind> device_kinds() {
+  const Rule session = whole(1, integer_max);
+  const auto reason = maybe(text(1024));
+  return {
+      {"presence", 4096, through(decode_presence), R"({"session":7,"state":"online","v":1})",
+       versioned({{"/session", session}, {"/state", word({"online", "offline"}, "must be online or offline")}})},
+      {"enrolment", 65536, through(decode_enrolment),
+       R"({"agent":"0.1.0",)" + capacity_example + R"(,"certificate":"PEM","labels":{"zone":"a"},"session":7,"v":1})",
+       versioned(both(
+           capacity_fields(1),
+           {{"/agent", text(64)}, {"/certificate", text(16384)}, {"/labels", map(32, 256)}, {"/session", session}}))},
+      {"heartbeat", 262144, through(decode_heartbeat),
+       R"({"attempts":[{)" + key_example + "}]," + resources_example + R"(,"session":7,"v":1})",
+       versioned(below(
+           "/attempts/0", key_fields(),
+           both(resources_fields(), {{"/attempts", array(512)}, {"/attempts/0", object()}, {"/session", session}})))},
+      {"enrolled", 4096, through(decode_enrolled),
+       R"({"heartbeat_s":5,"reason":"r","session":7,"state":"enrolled","v":1})",
+       versioned({{"/heartbeat_s", whole(1, 3600)},
+                  {"/reason", reason},
+                  {"/session", session},
+                  {"/state", word({"enrolled", "refused"}, "must be enrolled or refused")}})},
+      {"state of a device",
+       much,
+       through(decode_device),
+       "{" + capacity_example + R"(,"changed_ms":9,"device":"edge-1","fingerprint":"ab","health":0.5,)" +
+           R"("labels":{},)" + resources_example.substr(0, resources_example.find(",\"resources")) +
+           R"(,"reason":"",)" + resources_example.substr(resources_example.find("\"resources")) +
+           R"(,"session":0,"state":"ready","v":1})",
+       versioned(
+           both(both(capacity_fields(0), resources_fields()),
+                {{"/changed_ms", whole(0, integer_max)},
+                 {"/device", id()},
+                 {"/fingerprint", text(64)},
+                 {"/health", number(0, 1)},
+                 {"/labels", map(32, 256)},
+                 {"/reason", reason},
+                 {"/session", whole(0, integer_max)},
+                 {"/state", word({"enrolling", "ready", "suspect", "lost", "refused"}, "is not a device state")}})),
+       {"", "/capacity"}},
+      {"log line", 65536, through(decode_log),
+       R"({"dropped":1,)" + key_example + R"(,"stream":"stdout","text":"t","v":1})",
+       versioned(both(key_fields(), {{"/dropped", whole(0, integer_max)},
+                                     {"/stream", word({"stdout", "stderr"}, "must be stdout or stderr", 8)},
+                                     {"/text", text(32768)}}))},
+      {"rejected", 8192, through(decode_rejected), R"({"channel":"report","path":"/a","reason":"r","v":1})",
+       versioned({{"/channel", text(32)}, {"/path", maybe(text(1024))}, {"/reason", text(1024)}})},
+  };
+}
+
+// --- jobs and attempts --------------------------------------------------------------------------------------------
+
+inline Fields job_fields() {
+  Fields limits = limits_fields(false);
+  limits.at("/limits") = maybe(object());
+  return both(limits, {{"/command", command()},
+                       {"/deadline_s", maybe(whole(1, 2'592'000))},
+                       {"/env", map(64, 4096)},
+                       {"/name", maybe(text(128))},
+                       {"/outputs", outputs()},
+                       {"/package", maybe(digest())},
+                       {"/priority", maybe(whole(0, 9))},
+                       {"/requirements", maybe(object())},
+                       {"/requirements/cpu_millis", maybe(whole(0, 1'024'000))},
+                       {"/requirements/disk_bytes", maybe(whole(0, bytes_2_50))},
+                       {"/requirements/labels", map(32, 256)},
+                       {"/requirements/memory_bytes", maybe(whole(0, bytes_2_50))},
+                       {"/retry", maybe(object())},
+                       {"/retry/attempts_max", maybe(whole(1, 10))},
+                       {"/retry/backoff_s", maybe(whole(0, 3600))}});
+}
+
+inline Fields result_fields() {
+  Rule content = maybe(text(87'384));
+  content.good = {"", "YQ==", std::string(87'384, 'A')};
+  for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) content.bad.push_back({wrong, "must be base64"});
+  return {{"/exit_code", whole(-1, 255)},    {"/signal", maybe(whole(1, 64))},
+          {"/stdout", maybe(text(4 << 20))}, {"/stderr", maybe(text(4 << 20))},
+          {"/truncated", maybe(flag())},     {"/elapsed_ms", maybe(whole(0, integer_max))},
+          {"/files", maybe(array(16))},      {"/files/0", object()},
+          {"/files/0/path", path()},         {"/files/0/size_bytes", whole(0, bytes_2_50)},
+          {"/files/0/digest", digest()},     {"/files/0/content", content}};
+}
+
+inline const std::string result_example = R"({"elapsed_ms":12,"exit_code":-1,"files":[{"content":"YQA=","digest":")" +
+                                          some_digest() + R"(","path":"out/a","size_bytes":2}],)" +
+                                          R"("signal":9,"stderr":"e","stdout":"ü\n","truncated":true})";
+
+inline Fields attempt_fields() {
+  return below(
+      "/result", result_fields(),
+      both(key_fields(), {{"/reason", maybe(text(1024))},
+                          {"/result", maybe(object())},
+                          {"/state", word({"accepted", "running", "succeeded", "failed", "cancelled", "refused"},
+                                          "must be accepted, running, succeeded, failed, cancelled or "
+                                          "refused")}}));
+}
+
+inline const std::string attempt_example =
+    "{" + key_example + R"(,"reason":"r","result":)" + result_example + R"(,"state":"failed"})";
+
+inline Fields assign_fields() {
+  return both(both(key_fields(), limits_fields(false)), {{"/attempt", whole(1, 1000)},
+                                                         {"/command", command()},
+                                                         {"/env", map(64, 4096)},
+                                                         {"/grant", text(65536)},
+                                                         {"/lease_s", whole(1, 86'400)},
+                                                         {"/limits", object()},
+                                                         {"/outputs", outputs()},
+                                                         {"/package", maybe(digest())},
+                                                         {"/traceparent", maybe(text(55))}});
+}
+
+inline const std::string assign_example = R"({"attempt":1,"command":["./a","b"],"env":{"K":"V"},"execution":3,)"
+                                          R"("fence":7,"grant":"g","job":"j-1","lease_s":30,)" +
+                                          limits_example + R"(,"outputs":["r"],"package":")" + some_digest() +
+                                          R"(","traceparent":"00-t","type":"assign"})";
+
+inline Fields typed(Fields fields) {
+  Rule type = word({}, "must be assign, cancel or stale");
+  fields.emplace("/type", type);
+  return fields;
+}
+
+inline Result<std::string> orders_again(std::string_view text) {
+  const auto orders = decode_orders(text);
+  if (!orders) return orders.error();
+  Json out{{"v", 1}, {"items", Json::array()}};
+  for (const auto& order : *orders) out["items"].push_back(encode(order));
+  return dump(out);
+}
+
+inline Result<std::string> assign_again(std::string_view text) {
+  const auto json = parse(text, much);
+  if (!json) return json.error();
+  const auto assign = decode_assign(*json);
+  if (!assign) return assign.error();
+  return dump(encode(Order(*assign)));
+}
+
+inline std::vector<Kind> job_kinds() {
+  auto free_type = maybe(text(16));
+  free_type.good = {"assign"};
+  auto with_targets = job_fields();
+  with_targets.emplace("/targets", maybe(object()));
+  auto labels = map(32, 256);
+  labels.missing = "is missing";
+  with_targets.emplace("/targets/labels", labels);
+  auto with_replicas = job_fields();
+  with_replicas.emplace("/replicas", maybe(whole(1, 1000)));
+  const std::string job_begin = R"({"command":["./a"],"deadline_s":9,"env":{"K":"V"},)" + limits_example +
+                                R"(,"name":"n","outputs":["r"],"package":")" + some_digest() + R"(","priority":0,)";
+  const std::string job_end = R"("requirements":{"cpu_millis":1,"disk_bytes":2,"labels":{"zone":"a"},)"
+                              R"("memory_bytes":3},"retry":{"attempts_max":1,"backoff_s":0})";
+  return {
+      {"job", much, through(decode_job), job_begin + R"("replicas":2,)" + job_end + "}", with_replicas},
+      {"job with targets", much, through(decode_job), job_begin + job_end + R"(,"targets":{"labels":{"zone":"a"}}})",
+       with_targets},
+      {"result", much, through(decode_result), result_example, result_fields()},
+      {"report of an attempt", much, through(decode_attempt_report), attempt_example, attempt_fields()},
+      {"report", much, through(decode_report), R"({"epoch":5,"items":[)" + attempt_example + R"(],"seq":6,"v":1})",
+       both(listed(attempt_fields()), {{"/epoch", whole(0, integer_max)}, {"/seq", whole(1, integer_max)}})},
+      {"assign", much, orders_again, one_item(assign_example), listed(typed(assign_fields()))},
+      {"cancel", much, orders_again, one_item("{" + key_example + R"(,"type":"cancel"})"), listed(typed(key_fields()))},
+      {"stale", much, orders_again, one_item("{" + key_example + R"(,"state":"lost","type":"stale"})"),
+       listed(typed(both(key_fields(), {{"/state", text(32)}})))},
+      {"kept assign", much, assign_again, assign_example, both(assign_fields(), {{"/type", free_type}})},
+      {"acknowledgement", 4096, through(decode_ack), R"({"epoch":5,"seq":0,"v":1})",
+       versioned({{"/epoch", whole(0, integer_max)}, {"/seq", whole(0, integer_max)}})},
+      {"grant", 65536, through(decode_grant),
+       R"({"command_digest":")" + some_digest() + R"(","device":"edge-1","execution":3,"expires_ms":9,"fence":7,)" +
+           R"("issued_ms":8,"job":"j-1",)" + limits_example + R"(,"package":")" + some_digest() + "\"}",
+       both(both(key_fields(), limits_fields(false)), {{"/command_digest", digest()},
+                                                       {"/device", id()},
+                                                       {"/expires_ms", whole(0, integer_max)},
+                                                       {"/issued_ms", whole(0, integer_max)},
+                                                       {"/package", maybe(digest())}})},
+  };
+}
+
+}  // namespace fieldwork::codec::rules

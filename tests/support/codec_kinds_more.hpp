@@ -1,0 +1,118 @@
+// The kinds of messages about packages and policy; see codec_kinds.hpp.
+#pragma once
+
+#include "codec_kinds.hpp"
+
+namespace fieldwork::codec::rules {
+
+// --- packages and transfers ---------------------------------------------------------------------------------------
+
+inline Rule transfer_id() {
+  const std::string good = "0123456789abcdef0123456789abcdef";
+  Rule out = text(32);
+  out.good = {good};
+  for (const auto& wrong : {std::string(), good.substr(1), "G" + good.substr(1), "A" + good.substr(1)}) {
+    out.bad.push_back({wrong, "must be 32 hex digits"});
+  }
+  return out;
+}
+
+inline Rule ranges() {
+  Rule out = array(4096);
+  out.good = {Json::array(), Json::parse("[[0,1],[5,1125899906842624]]")};
+  for (const char* wrong : {"[1]", "[[1]]", "[[1,2,3]]", "[[2,1]]", "[[1,1]]", "[[-1,2]]", "[[0,1.0]]", "[[\"0\",1]]",
+                            "[[0,1],[0,1125899906842625]]", "[[0,18446744073709551616]]"}) {
+    out.bad.push_back({Json::parse(wrong), "must hold pairs [begin, end] of whole numbers with begin < end"});
+  }
+  return out;
+}
+
+inline Fields content_fields() { return {{"/digest", digest()}, {"/size_bytes", whole(0, bytes_2_50)}}; }
+
+inline Fields package_fields() { return both(content_fields(), {{"/name", text(128)}, {"/version", text(128)}}); }
+
+inline std::vector<Kind> transfer_kinds() {
+  const std::string digest_example = R"("digest":")" + some_digest() + "\"";
+  const std::string transfer_example = R"("transfer":"0123456789abcdef0123456789abcdef")";
+  const std::string key_of_content = R"("key":{"alg":"A","ephemeral":"E","wrapped":"W"})";
+  return {
+      {"want", 32768, through(decode_want), R"({"certificate":"PEM",)" + digest_example + R"(,"v":1})",
+       versioned({{"/certificate", text(16384)}, {"/digest", digest()}})},
+      {"offer", 131072, through(decode_offer),
+       "{" + digest_example + R"(,"encoded_bytes":9,"encoding":"zstd","frame_bytes":65536,)" + key_of_content +
+           R"(,"release":"jws","size_bytes":10,)" + transfer_example + R"(,"v":1})",
+       versioned(both(content_fields(), {{"/encoded_bytes", whole(1, bytes_2_50)},
+                                         {"/encoding", word({"zstd", "identity"}, "must be zstd or identity")},
+                                         {"/frame_bytes", whole(1, 1 << 20)},
+                                         {"/key", object()},
+                                         {"/key/alg", text(64)},
+                                         {"/key/ephemeral", text(128)},
+                                         {"/key/wrapped", text(128)},
+                                         {"/release", maybe(text(65536))},
+                                         {"/transfer", transfer_id()}}))},
+      {"received", 262144, through(decode_received),
+       R"({"ranges":[[0,1],[3,9]],"reason":"r","state":"receiving",)" + transfer_example + R"(,"v":1})",
+       versioned({{"/ranges", ranges()},
+                  {"/reason", maybe(text(1024))},
+                  {"/state", word({"receiving", "complete", "failed"}, "must be receiving, complete or failed")},
+                  {"/transfer", transfer_id()}})},
+      {"offer of an output", 4096, through(decode_output_offer),
+       "{" + digest_example + "," + key_example + R"(,"size_bytes":10,"v":1})",
+       versioned(both(content_fields(), key_fields()))},
+      {"output stored", 4096, through(decode_output_stored), "{" + digest_example + R"(,"state":"stored","v":1})",
+       versioned({{"/digest", digest()}, {"/state", word({"stored"}, "must be stored")}})},
+      {"upload", 131072, through(decode_upload),
+       "{" + digest_example + R"(,"name":"n","release":"jws","size_bytes":10,"v":1,"version":"1"})",
+       versioned(both(package_fields(), {{"/release", text(65536)}}))},
+      {"state of a package",
+       much,
+       through(decode_package),
+       "{" + digest_example + R"(,"name":"n","release":"jws","released_by":"o","size_bytes":10,"v":1,"version":"1"})",
+       versioned(both(package_fields(), {{"/release", text(65536)}, {"/released_by", maybe(text(128))}})),
+       {""}},
+      {"release", 65536, through(decode_release),
+       "{" + digest_example + R"(,"name":"n","released_ms":9,"size_bytes":10,"version":"1"})",
+       both(package_fields(), {{"/released_ms", whole(0, integer_max)}})},
+  };
+}
+
+// --- policy -------------------------------------------------------------------------------------------------------
+
+inline std::vector<Kind> policy_kinds() {
+  const Rule reason = text(1024);
+  return {
+      {"questions", much, through(decode_questions),
+       one_item(R"({"command":["./a"],"device":"edge-1",)" + key_example + "," + limits_example + R"(,"package":")" +
+                some_digest() + R"(","submitter":"ann","traceparent":"00-t"})"),
+       listed(both(both(key_fields(), limits_fields(true)), {{"/command", maybe(texts(64, 4096))},
+                                                             {"/device", maybe(id())},
+                                                             {"/package", maybe(digest())},
+                                                             {"/submitter", id()},
+                                                             {"/traceparent", maybe(text(55))}}))},
+      {"decisions", much, through(decode_decisions),
+       one_item(R"({"decision":"allow","device":"edge-1",)" + key_example.substr(0, key_example.find(",\"job")) +
+                R"(,"grant":"jws","job":"j-1","reason":"r"})"),
+       listed(both(key_fields(), {{"/decision", word({"allow", "deny"}, "must be allow or deny")},
+                                  {"/device", maybe(id())},
+                                  {"/grant", maybe(text(65536))},
+                                  {"/reason", reason}}))},
+      {"certificates to check", much, through(decode_certificate_checks),
+       one_item(R"({"certificate":"PEM","device":"edge-1"})"),
+       listed({{"/certificate", text(16384)}, {"/device", id()}})},
+      {"certificates checked", much, through(decode_certificate_answers),
+       one_item(R"({"device":"edge-1","fingerprint":"ab","reason":"r","state":"revoked"})"),
+       listed({{"/device", id()},
+               {"/fingerprint", text(64)},
+               {"/reason", reason},
+               {"/state", word({"valid", "revoked", "invalid"}, "must be valid, revoked or invalid")}})},
+  };
+}
+
+inline std::vector<Kind> all_kinds() {
+  std::vector<Kind> out = device_kinds();
+  for (const auto& more : {job_kinds(), transfer_kinds(), policy_kinds()})
+    out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+}  // namespace fieldwork::codec::rules

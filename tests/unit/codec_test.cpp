@@ -1,0 +1,223 @@
+// links: codec nlohmann_json::nlohmann_json GTest::gtest_main
+// Every kind of message: what is written is read, and what is wrong is refused with its place and its reason.
+#include <gtest/gtest.h>
+
+#include "../support/codec_kinds_more.hpp"
+
+namespace fieldwork::codec {
+namespace {
+
+using rules::Kind;
+using Pointer = Json::json_pointer;
+
+// What reading this gives, as one text.
+std::string outcome(const Kind& kind, const std::string& text) {
+  const auto read = kind.read_and_write(text);
+  if (read) return "read: " + *read;
+  return std::string(name(read.error().code)) + " " + describe(read.error());
+}
+
+std::string refused(const std::string& path, const std::string& reason) {
+  return "invalid " + describe(Error{Code::invalid, reason, path});
+}
+
+// The first 200 bytes are enough to find it.
+std::string shown(const Kind& kind, const std::string& at, const Json& value) {
+  return kind.name + " with " + at + " = " + dump(value).substr(0, 200);
+}
+
+Json with(const Kind& kind, const std::string& at, const Json& value) {
+  auto message = Json::parse(kind.example);
+  message[Pointer(at)] = value;
+  return message;
+}
+
+Json without(const Kind& kind, const std::string& at) {
+  auto message = Json::parse(kind.example);
+  const Pointer pointer(at);
+  message[pointer.parent_pointer()].erase(pointer.back());
+  return message;
+}
+
+bool is_item(const std::string& at) { return at.ends_with("/0"); }
+
+// Every pointer into the example that its decoder looks at one by one.
+void walk(const Kind& kind, const Json& value, const std::string& at, std::vector<std::string>& out) {
+  if (!at.empty()) out.push_back(at);
+  const auto rule = kind.fields.find(at);
+  if (rule != kind.fields.end() && rule->second.open) return;
+  if (value.is_object()) {
+    for (const auto& [key, inner] : value.items()) walk(kind, inner, at + "/" + key, out);
+  }
+  if (value.is_array() && !value.empty() && value[0].is_object()) walk(kind, value[0], at + "/0", out);
+}
+
+std::vector<std::string> pointers(const Kind& kind) {
+  std::vector<std::string> out;
+  walk(kind, Json::parse(kind.example), "", out);
+  return out;
+}
+
+class CodecTest : public ::testing::TestWithParam<Kind> {};
+
+TEST_P(CodecTest, WhatIsWrittenIsRead) {
+  const auto& kind = GetParam();
+  EXPECT_EQ(outcome(kind, kind.example), "read: " + kind.example);
+  EXPECT_EQ(outcome(kind, " \t\r\n" + Json::parse(kind.example).dump(2) + "\n"), "read: " + kind.example);
+}
+
+// Else the tables forget a field.
+TEST_P(CodecTest, EveryFieldOfTheExampleHasItsRule) {
+  const auto& kind = GetParam();
+  std::vector<std::string> ruled;
+  for (const auto& [at, rule] : kind.fields) ruled.push_back(at);
+  auto there = pointers(kind);
+  std::sort(there.begin(), there.end());
+  EXPECT_EQ(there, ruled);
+}
+
+TEST_P(CodecTest, GoodValuesAreKept) {
+  const auto& kind = GetParam();
+  for (const auto& [at, rule] : kind.fields) {
+    for (const auto& value : rule.good) {
+      const auto text = dump(with(kind, at, value));
+      EXPECT_TRUE(outcome(kind, text) == "read: " + text) << shown(kind, at, value) << ": " << outcome(kind, text);
+    }
+  }
+}
+
+TEST_P(CodecTest, BadValuesAreRefusedWithTheirPlace) {
+  const auto& kind = GetParam();
+  for (const auto& [at, rule] : kind.fields) {
+    EXPECT_FALSE(rule.bad.empty()) << at;
+    for (const auto& bad : rule.bad) {
+      EXPECT_EQ(outcome(kind, dump(with(kind, at, bad.value))), refused(at + bad.below, bad.reason))
+          << shown(kind, at, bad.value);
+    }
+  }
+}
+
+TEST_P(CodecTest, MissingFieldsAreNamedUnlessTheyMayBe) {
+  const auto& kind = GetParam();
+  for (const auto& [at, rule] : kind.fields) {
+    if (is_item(at)) continue;
+    const auto said = outcome(kind, dump(without(kind, at)));
+    if (rule.missing.empty()) {
+      EXPECT_TRUE(said.starts_with("read: ")) << kind.name << " without " << at << ": " << said;
+    } else {
+      EXPECT_EQ(said, refused(at, rule.missing)) << kind.name;
+    }
+  }
+}
+
+TEST_P(CodecTest, UnknownFieldsAreNamed) {
+  const auto& kind = GetParam();
+  auto all = pointers(kind);
+  all.emplace_back("");
+  for (const auto& at : all) {
+    auto message = Json::parse(kind.example);
+    auto& object = message[Pointer(at)];
+    const auto rule = kind.fields.find(at);
+    if (!object.is_object() || (rule != kind.fields.end() && rule->second.open)) continue;
+    object["of/a~later"] = Json::array({1});
+    const bool open = std::find(kind.open.begin(), kind.open.end(), at) != kind.open.end();
+    EXPECT_EQ(outcome(kind, dump(message)),
+              open ? "read: " + kind.example : refused(at + "/of~1a~0later", "is not a field here"))
+        << kind.name;
+  }
+}
+
+TEST_P(CodecTest, WhatIsNoMessageAtAll) {
+  const auto& kind = GetParam();
+  const auto larger = "larger than " + std::to_string(kind.bytes_max) + " bytes";
+  const auto padded = [&](std::size_t bytes) { return kind.example + std::string(bytes - kind.example.size(), ' '); };
+  auto cut = kind.example;
+  cut.pop_back();
+  const std::pair<std::string, std::string> cases[] = {
+      {padded(kind.bytes_max), "read: " + kind.example},
+      {padded(kind.bytes_max + 1), refused("", larger)},
+      {"", refused("", "not JSON")},
+      {cut, refused("", "not JSON")},
+      {kind.example + "{}", refused("", "not JSON")},
+      {"[]", refused("", "must be an object")},
+      {"null", refused("", "must be an object")},
+      {"\"{}\"", refused("", "must be an object")},
+      {R"({"a":"b\u0000"})", refused("", "a string holds NUL")},
+      {"{\"a\":\"\xff\"}", refused("", "not JSON")},
+      {std::string(17, '['), refused("", "nested deeper than 16")},
+  };
+  for (const auto& [text, expected] : cases) {
+    EXPECT_TRUE(outcome(kind, text) == expected)
+        << kind.name << ": " << text.substr(0, 200) << "\nis " << outcome(kind, text).substr(0, 400);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, CodecTest, ::testing::ValuesIn(rules::all_kinds()), [](const auto& param) {
+  auto name = param.param.name;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+});
+
+// --- what one field says of another -------------------------------------------------------------------------------
+
+TEST(JobTest, EitherReplicasOrTargets) {
+  const auto said = decode_job(Json::parse(R"({"command":["a"],"replicas":1,"targets":{"labels":{}}})"));
+  ASSERT_FALSE(said.ok());
+  EXPECT_EQ(said.error(), (Error{Code::invalid, "cannot stand beside replicas", "/targets"}));
+}
+
+TEST(JobTest, TheLeastThereCanBe) {
+  const auto job = decode_job(Json::parse(R"({"command":["a"]})"));
+  ASSERT_TRUE(job.ok());
+  JobSpec expected;
+  expected.command = {"a"};
+  EXPECT_EQ(*job, expected);
+  const auto everywhere = decode_job(Json::parse(R"({"command":["a"],"targets":{"labels":{}}})"));
+  ASSERT_TRUE(everywhere.ok());
+  EXPECT_EQ(everywhere->targets, Labels{}) << "every device, not one anywhere";
+}
+
+TEST(JobTest, AFileOfNoBytesIsNotAFileWithoutContent) {
+  const std::string file = R"("path":"a","size_bytes":0,"digest":")" + rules::some_digest() + "\"";
+  const auto read = [&](const std::string& more) {
+    return decode_result(Json::parse(R"({"exit_code":0,"files":[{)" + file + more + "}]}"))->files.at(0).content;
+  };
+  EXPECT_EQ(read(""), std::nullopt);
+  EXPECT_EQ(read(R"(,"content":"")"), "");
+  EXPECT_EQ(read(R"(,"content":"AP8=")"), std::string("\0\xff", 2));
+}
+
+TEST(OrdersTest, SeveralKindsInOneMessageAndTheItemThatIsWrong) {
+  const std::string key = R"("job":"j","execution":0,"fence":1)";
+  const std::string text = R"({"v":1,"items":[{"type":"cancel",)" + key + R"(},{"type":"stale","state":"lost",)" + key +
+                           R"(},{"type":"cancel",)" + key;
+  const auto orders = decode_orders(text + "}]}");
+  ASSERT_TRUE(orders.ok()) << describe(orders.error());
+  const AttemptKey expected{JobId("j"), 0, 1};
+  EXPECT_EQ(*orders, (std::vector<Order>{Cancel{expected}, Stale{expected, "lost"}, Cancel{expected}}));
+  const auto wrong = decode_orders(text + R"(,"grant":"g"}]})");
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error(), (Error{Code::invalid, "is not a field here", "/items/2/grant"}));
+}
+
+TEST(OffersTest, NotOfferedIsNoOffer) {
+  const NotOffered answer{rules::some_digest(), "nobody has it"};
+  const auto text = encode(answer);
+  const auto read = decode_not_offered(text);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->digest, answer.digest);
+  EXPECT_EQ(read->reason, answer.reason);
+  EXPECT_FALSE(decode_offer(text).ok());
+  auto other = Json::parse(text);
+  other["state"] = "known";
+  for (const auto& wrong : {dump(other), std::string("{}"), std::string("nonsense")}) {
+    EXPECT_FALSE(decode_not_offered(wrong).has_value()) << wrong;
+  }
+}
+
+TEST(GrantTest, TheDigestIsOfTheCommandWithoutWhiteSpace) {
+  EXPECT_EQ(command_text({"./a b", "ü\"\\\n", ""}), R"(["./a b","ü\"\\\n",""])");
+}
+
+}  // namespace
+}  // namespace fieldwork::codec
