@@ -55,7 +55,11 @@ Result<int> apply(pqxx::connection& connection, const std::string& schema, const
       }
       continue;
     }
-    work.exec(migration.sql);
+    try {
+      work.exec(migration.sql);
+    } catch (const pqxx::sql_error& e) {
+      return Error{Code::invalid, e.what(), migration.name};
+    }
     work.exec_params("INSERT INTO migration (number, name, checksum) VALUES ($1, $2, $3)", migration.number,
                      migration.name, migration.checksum);
     work.commit();
