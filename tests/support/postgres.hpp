@@ -1,0 +1,138 @@
+// A real PostgreSQL of this test program: in a temporary directory, on a free port of 127.0.0.1, ended with the object,
+// and by the kernel when the program dies before that. Root lets the user postgres run it, as PostgreSQL wants.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <pqxx/pqxx>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace fieldwork::support {
+
+class PostgresServer {
+ public:
+  PostgresServer() {
+    std::string name = (std::filesystem::temp_directory_path() / "fieldwork-postgres-XXXXXX").string();
+    directory_ = mkdtemp(name.data());
+    if (geteuid() == 0) {
+      const passwd* user = getpwnam("postgres");
+      if (user == nullptr) throw std::runtime_error("there is no user postgres: scripts/deps run");
+      user_ = user->pw_uid;
+      group_ = user->pw_gid;
+      if (chown(directory_.c_str(), user_, group_) != 0) throw std::runtime_error("cannot give the directory away");
+    }
+    const auto data = (directory_ / "data").string();
+    const auto made = start({program("initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8",
+                             "--locale=C", "--no-sync"});
+    int status = 0;
+    if (waitpid(made, &status, 0) != made || status != 0) throw std::runtime_error("initdb failed\n" + log());
+    port_ = free_port();
+    pid_ = start({program("postgres"), "-D", data, "-h", "127.0.0.1", "-p", std::to_string(port_), "-k", "", "-c",
+                  "fsync=off", "-c", "max_connections=30", "-c", "shared_buffers=32MB"});
+    wait_until_it_answers();
+  }
+  PostgresServer(const PostgresServer&) = delete;
+  PostgresServer& operator=(const PostgresServer&) = delete;
+  ~PostgresServer() {
+    if (pid_ > 0) {
+      kill(pid_, SIGINT);  // disconnects everybody and ends
+      waitpid(pid_, nullptr, 0);
+    }
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+
+  [[nodiscard]] std::string url() const {
+    return "postgresql://postgres@127.0.0.1:" + std::to_string(port_) + "/postgres";
+  }
+  static int free_port() {
+    const int socket_number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    const bool found = bind(socket_number, any, size) == 0 && getsockname(socket_number, any, &size) == 0;
+    close(socket_number);
+    if (!found) throw std::runtime_error("no free port");
+    return ntohs(address.sin_port);
+  }
+
+ private:
+  static std::string program(const std::string& name) {
+    std::string newest;
+    std::error_code none;
+    for (const auto& version : std::filesystem::directory_iterator("/usr/lib/postgresql", none)) {
+      const auto path = version.path() / "bin" / name;
+      if (std::filesystem::exists(path)) newest = std::max(newest, path.string());
+    }
+    if (newest.empty()) throw std::runtime_error("PostgreSQL is not installed: scripts/deps run");
+    return newest;
+  }
+
+  pid_t start(const std::vector<std::string>& command) const {
+    std::vector<char*> argv;
+    for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    const auto log = (directory_ / "log").string();
+    const pid_t parent = getpid();
+    const pid_t child = fork();
+    if (child < 0) throw std::runtime_error("cannot fork");
+    if (child > 0) return child;
+    if (user_ != 0 && (setgroups(0, nullptr) != 0 || setgid(group_) != 0 || setuid(user_) != 0)) _exit(126);
+    prctl(PR_SET_PDEATHSIG, SIGQUIT);  // after the change of user, which clears it
+    if (getppid() != parent) _exit(126);
+    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (chdir(directory_.c_str()) != 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(126);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+
+  void wait_until_it_answers() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (true) {
+      try {
+        const pqxx::connection there(url());
+        return;
+      } catch (const pqxx::broken_connection&) {
+        const bool ended = waitpid(pid_, nullptr, WNOHANG) != 0;
+        if (ended || std::chrono::steady_clock::now() > deadline) {
+          if (ended) pid_ = 0;
+          throw std::runtime_error("PostgreSQL does not answer\n" + log());
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    }
+  }
+
+  [[nodiscard]] std::string log() const {
+    std::stringstream text;
+    text << std::ifstream(directory_ / "log").rdbuf();
+    return text.str();
+  }
+
+  std::filesystem::path directory_;
+  uid_t user_ = 0;
+  gid_t group_ = 0;
+  int port_ = 0;
+  pid_t pid_ = 0;
+};
+
+}  // namespace fieldwork::support
