@@ -1,0 +1,125 @@
+// links: store PkgConfig::PQXX GTest::gtest_main
+// One active instance at a time, against a real PostgreSQL whose sessions end under our hands.
+#include "../support/postgres_test.hpp"
+
+// libpqxx 6.4 loses the answer it was reading when a session breaks; nobody but LeakSanitizer minds.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:PQmakeEmptyPGresult\n"; }
+
+namespace fieldwork::store {
+namespace {
+
+using Rows = std::vector<std::string>;
+
+class TermTest : public PostgresTest {
+ protected:
+  TermTest() {
+    write("0001_table.sql", "CREATE TABLE t (key text PRIMARY KEY, n int)");
+    EXPECT_TRUE(migrate(config).ok());
+  }
+  static std::vector<Change> put(const std::string& key, int n) {
+    return {{"t", key, R"({"key":")" + key + R"(","n":)" + std::to_string(n) + "}", Change::Kind::upsert}};
+  }
+  Rows rows() { return sql("SELECT key, n FROM " + quoted("t") + " ORDER BY key"); }
+  static void expect(const Result<void>& done, Code code) {
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code, code) << describe(done.error());
+  }
+  static void expect_done(const Result<void>& done) { EXPECT_TRUE(done.ok()) << describe(done.error()); }
+};
+
+TEST_F(TermTest, ASecondInstanceWaitsUntilTheFirstIsGone) {
+  auto first = activate();
+  for (int i = 0; i < 3; ++i) {
+    const auto second = PostgresStore::activate(config);
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().code, Code::unavailable);
+  }
+  expect_done(first->commit(put("a", 1)));
+  first.reset();
+  const auto second = activate();
+  expect_done(second->commit(put("a", 2)));
+  EXPECT_EQ(rows(), Rows{"a|2"});
+}
+
+TEST_F(TermTest, ServicesDoNotWaitForEachOther) {
+  auto other = config;
+  other.schema += " too";
+  ASSERT_TRUE(migrate(other).ok());
+  const auto one = activate();
+  const auto two = PostgresStore::activate(other);
+  ASSERT_TRUE(two.ok()) << describe(two.error());
+  expect_done(one->commit(put("a", 1)));
+  expect_done((*two)->commit(put("a", 2)));
+  EXPECT_EQ(rows(), Rows{"a|1"});
+}
+
+TEST_F(TermTest, AServerThatIsNotThere) {
+  config.url = "postgresql://postgres@127.0.0.1:" + std::to_string(support::PostgresServer::free_port()) + "/postgres";
+  const auto store = PostgresStore::activate(config);
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().code, Code::unavailable);
+}
+
+TEST_F(TermTest, ASessionThatEndedWithNobodyBetweenGoesOn) {
+  const auto store = activate();
+  expect_done(store->commit(put("a", 1)));
+  for (int i = 2; i < 5; ++i) {
+    end_sessions();
+    expect_done(patiently(*store, put("a", i)));
+    EXPECT_EQ(rows(), Rows{"a|" + std::to_string(i)});
+  }
+  end_sessions();
+  const auto read = patiently<Rows>([&] { return store->select({.table = "t"}); });
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(*read, Rows{R"({"key":"a","n":4})"});
+  expect_done(patiently(*store, put("b", 1)));
+}
+
+TEST_F(TermTest, ACommitThatWasCutOffDidNothingAndIsDoneByTheSecond) {
+  const auto store = activate();
+  expect_done(store->commit(put("a", 1)));
+  // It waits for this lock when its session ends.
+  pqxx::connection blocker(config.url);
+  auto lock = std::make_unique<pqxx::work>(blocker);
+  lock->exec("LOCK TABLE " + quoted("t") + " IN ACCESS EXCLUSIVE MODE");
+  Result<void> done;
+  std::thread committing([&] { done = store->commit(put("a", 2)); });
+  const std::string waiting = " FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()";
+  waits_until("SELECT count(*)" + waiting, {"1"});
+  EXPECT_EQ(sql("SELECT pg_terminate_backend(pid, 30000)" + waiting), Rows{"t"});
+  committing.join();
+  lock.reset();
+  expect(done, Code::unavailable);
+  EXPECT_EQ(rows(), Rows{"a|1"});
+  expect_done(patiently(*store, put("a", 2)));
+  EXPECT_EQ(rows(), Rows{"a|2"});
+}
+
+TEST_F(TermTest, WhoseTermHasPassedChangesNothingMore) {
+  const auto first = activate();
+  expect_done(first->commit(put("a", 1)));
+  end_sessions();
+  auto second = activate();
+  expect_done(second->commit(put("a", 2)));
+  const auto beside = first->commit(put("a", 3));
+  ASSERT_FALSE(beside.ok()) << "two at once";
+  EXPECT_TRUE(beside.error().code == Code::conflict || beside.error().code == Code::unavailable)
+      << describe(beside.error());
+  EXPECT_EQ(rows(), Rows{"a|2"});
+  expect_done(second->commit(put("b", 2)));
+  second.reset();
+  for (int i = 0; i < 3; ++i) expect(patiently(*first, put("a", 3)), Code::conflict);
+  EXPECT_EQ(rows(), (Rows{"a|2", "b|2"}));
+}
+
+TEST_F(TermTest, AlsoWhenTheOtherDidNothing) {
+  const auto first = activate();
+  end_sessions();
+  (void)activate();
+  expect(patiently(*first, put("a", 3)), Code::conflict);
+  EXPECT_EQ(rows(), Rows{});
+}
+
+}  // namespace
+}  // namespace fieldwork::store
