@@ -51,8 +51,13 @@ std::vector<ExecutionResult> results_of(const codec::Json& job) {
     const auto& result = member(one, "result");
     if (!result.is_object()) continue;
     auto decoded = codec::decode_result(result);
-    if (!decoded) continue;
-    out.push_back({integer_of(one, "execution"), text_of(one, "device"), std::move(*decoded)});
+    ExecutionResult found{integer_of(one, "execution"), text_of(one, "device"), {}};
+    if (decoded) {
+      found.result = std::move(*decoded);
+    } else {
+      found.wrong = describe(decoded.error());
+    }
+    out.push_back(std::move(found));
   }
   return out;
 }
@@ -61,6 +66,7 @@ Outcome<Written> write_files(const std::vector<ExecutionResult>& results, const 
                              const Fetch& fetch) {
   Written out;
   for (const auto& one : results) {
+    out.missing = out.missing || !one.wrong.empty();
     const auto place = results.size() > 1 ? directory / std::to_string(one.execution) : directory;
     for (const auto& file : one.result.files) {
       auto wrong =

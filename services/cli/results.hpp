@@ -16,6 +16,7 @@ struct ExecutionResult {
   std::int64_t execution = 0;
   std::string device;
   RunResult result;
+  std::string wrong{};  // why the result cannot be read, and then there is none
 };
 [[nodiscard]] std::vector<ExecutionResult> results_of(const codec::Json& job);
 

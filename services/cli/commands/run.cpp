@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/id.hpp"
@@ -173,7 +174,7 @@ Outcome<bool> write_results(Session& session, const Options& options, const RunA
                             const std::vector<ExecutionResult>& results) {
   if (arguments.output_dir.empty()) {
     for (const auto& line : list_files(results)) say(line);
-    return true;
+    return std::all_of(results.begin(), results.end(), [](const auto& one) { return one.wrong.empty(); });
   }
   const auto silence = options.timeout_s ? std::chrono::ceil<seconds>(options.timeout()) : fetch_silence;
   Progress progress;
@@ -190,6 +191,8 @@ int print_result(Session& session, const Options& options, const RunArguments& a
   const auto results = results_of(job);
   for (const auto& one : results) {
     if (results.size() > 1) say("--- execution " + std::to_string(one.execution) + " on " + printable(one.device));
+    if (!one.wrong.empty())
+      say("cannot read the result of execution " + std::to_string(one.execution) + ": " + printable(one.wrong));
     if (!one.result.stderr_text.empty()) say(one.result.stderr_text);
     if (!options.json) print(one.result.stdout_text);
     if (one.result.truncated) say("the output was longer than limits.output_bytes and was cut");

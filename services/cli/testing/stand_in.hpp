@@ -148,11 +148,7 @@ class StandIn {
                                       {"truncated", false},
                                       {"elapsed_ms", 5},
                                       {"files",
-                                       {{{"path", "out/result.json"},
-                                         {"size_bytes", 7},
-                                         {"digest", crypto::digest_of(content)},
-                                         {"content", crypto::base64_encode(content)}},
-                                        {{"path", "../evil"},
+                                       {{{"path", job == "j-outside" ? "../evil" : "out/result.json"},
                                          {"size_bytes", 7},
                                          {"digest", crypto::digest_of(content)},
                                          {"content", crypto::base64_encode(content)}}}}};
