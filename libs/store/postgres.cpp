@@ -27,6 +27,7 @@ std::string text_array(const std::vector<std::string>& values) {
   return out + "}";
 }
 
+// Names of prepared statements that take the rows of a batch as one JSON array.
 struct Statements {
   std::string upsert, insert, remove;
 };
@@ -39,30 +40,36 @@ struct PostgresStore::Impl {
   std::int64_t term = 0;
   std::map<std::string, Statements> tables;
 
-  // Connects and takes the lock; on a later reconnect the term says whether another instance was active in between.
-  void connect() {
+  // Connects and takes the lock. The session that holds it is the one that commits, so a commit need not look whether
+  // another instance has taken over: while the session lives none has. Only a new session has to look.
+  Result<void> connect() {
     connection.reset();
     tables.clear();
     auto fresh = std::make_unique<pqxx::connection>(with_settings(config.url));
     pqxx::work work(*fresh);
     const auto locked =
         work.exec_params1("SELECT pg_try_advisory_lock(hashtext($1))", "fieldwork " + config.schema)[0].as<bool>();
-    if (!locked) throw pqxx::broken_connection("another instance of this service is active");
+    if (!locked) return Error{Code::unavailable, "another instance of this service is active", "database.url"};
+    const auto stored = work.quote_name(config.schema) + ".term";
     if (term == 0) {
-      term = work.exec1("UPDATE " + work.quote_name(config.schema) + ".term SET term = term + 1 RETURNING term")[0]
-                 .as<std::int64_t>();
+      term = work.exec1("UPDATE " + stored + " SET term = term + 1 RETURNING term")[0].as<std::int64_t>();
+    } else if (work.exec1("SELECT term FROM " + stored)[0].as<std::int64_t>() != term) {
+      return Error{Code::conflict, "another instance of " + config.schema + " has taken over"};
     }
     work.commit();
     connection = std::move(fresh);
+    return {};
   }
 
-  // Runs `body` in a transaction; a broken connection is thrown away, the next call makes a new one.
-  Result<void> transact(const std::function<Result<void>(pqxx::work&)>& body) {
+  // Runs `body` in a transaction of the given kind; a broken connection is thrown away, the next call makes a new one.
+  template <class Transaction>
+  Result<void> transact(const std::function<void(Transaction&)>& body) {
     try {
-      if (!connection || !connection->is_open()) connect();
-      pqxx::work work(*connection);
-      auto done = body(work);
-      if (!done) return done;
+      if (!connection || !connection->is_open()) {
+        if (auto connected = connect(); !connected) return connected;
+      }
+      Transaction work(*connection);
+      body(work);
       work.commit();
       return {};
     } catch (const pqxx::broken_connection& e) {
@@ -81,7 +88,7 @@ struct PostgresStore::Impl {
     return connection->quote_name(config.schema) + "." + connection->quote_name(table);
   }
 
-  const Statements& statements(pqxx::work& work, const std::string& table) {
+  const Statements& statements(pqxx::nontransaction& work, const std::string& table) {
     const auto it = tables.find(table);
     if (it != tables.end()) return it->second;
     const auto columns = work.exec_params(
@@ -103,24 +110,12 @@ struct PostgresStore::Impl {
     const std::string rows = " json_populate_recordset(NULL::" + quoted(table) + ", $1::json)";
     const std::string insert =
         "INSERT INTO " + quoted(table) + " SELECT * FROM" + rows + " ON CONFLICT (" + keys + ") DO ";
-    Statements out;
-    out.upsert = table + "_upsert";
-    out.insert = table + "_insert";
-    out.remove = table + "_remove";
-    connection->prepare(out.upsert, insert + (set.empty() ? "NOTHING" : "UPDATE SET " + set));
-    connection->prepare(out.insert, insert + "NOTHING");
-    connection->prepare(out.remove, "DELETE FROM " + quoted(table) + " t USING" + rows + " k WHERE " + match);
+    Statements out{connection->quote_name(table + " upsert"), connection->quote_name(table + " insert"),
+                   connection->quote_name(table + " remove")};
+    work.exec("PREPARE " + out.upsert + "(text) AS " + insert + (set.empty() ? "NOTHING" : "UPDATE SET " + set) +
+              ";PREPARE " + out.insert + "(text) AS " + insert + "NOTHING;PREPARE " + out.remove +
+              "(text) AS DELETE FROM " + quoted(table) + " t USING" + rows + " k WHERE " + match);
     return tables.emplace(table, std::move(out)).first->second;
-  }
-
-  Result<void> check_term(pqxx::work& work) {
-    if (tables.empty()) {
-      connection->prepare("check_term",
-                          "SELECT term FROM " + connection->quote_name(config.schema) + ".term FOR SHARE");
-    }
-    const auto current = work.exec_prepared1("check_term")[0].as<std::int64_t>();
-    if (current == term) return {};
-    return Error{Code::conflict, "another instance of " + config.schema + " has taken over"};
   }
 };
 
@@ -131,7 +126,7 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::activate(PostgresConfig co
   auto impl = std::make_unique<Impl>();
   impl->config = std::move(config);
   try {
-    impl->connect();
+    if (auto connected = impl->connect(); !connected) return connected.error();
   } catch (const std::exception& e) {
     return Error{Code::unavailable, e.what(), "database.url"};
   }
@@ -139,32 +134,33 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::activate(PostgresConfig co
 }
 
 Result<void> PostgresStore::commit(const std::vector<Change>& changes) {
-  return impl_->transact([&](pqxx::work& work) -> Result<void> {
-    if (auto active = impl_->check_term(work); !active) return active;
-    // One statement per table and kind; removes last is wrong when a key is removed and added again in one batch,
-    // which coalesce() has already reduced to the last of both.
-    std::map<std::pair<std::string, Change::Kind>, std::string> batches;
-    for (const auto& change : changes) {
-      auto& rows = batches[{change.table, change.kind}];
-      rows += rows.empty() ? '[' : ',';
-      rows += change.row;
-    }
+  // One statement per table and kind; removes last is wrong when a key is removed and added again in one batch,
+  // which coalesce() has already reduced to the last of both.
+  std::map<std::pair<std::string, Change::Kind>, std::string> batches;
+  for (const auto& change : changes) {
+    auto& rows = batches[{change.table, change.kind}];
+    rows += rows.empty() ? '[' : ',';
+    rows += change.row;
+  }
+  if (batches.empty()) return {};
+  // All of them are sent as one query, which PostgreSQL runs as one transaction: one round trip and one flush.
+  return impl_->transact<pqxx::nontransaction>([&](pqxx::nontransaction& work) {
+    std::string query;
     for (auto& [target, rows] : batches) {
       rows += ']';
-      const auto& statements = impl_->statements(work, target.first);
-      switch (target.second) {
-        case Change::Kind::upsert: work.exec_prepared(statements.upsert, rows); break;
-        case Change::Kind::insert: work.exec_prepared(statements.insert, rows); break;
-        case Change::Kind::remove: work.exec_prepared(statements.remove, rows); break;
-      }
+      const auto& [upsert, insert, remove] = impl_->statements(work, target.first);
+      const auto& name = target.second == Change::Kind::upsert   ? upsert
+                         : target.second == Change::Kind::insert ? insert
+                                                                 : remove;
+      query += "EXECUTE " + name + "(" + work.quote(rows) + ");";
     }
-    return {};
+    work.exec(query);
   });
 }
 
 Result<std::vector<std::string>> PostgresStore::select(const Query& query) {
   std::vector<std::string> out;
-  auto done = impl_->transact([&](pqxx::work& work) -> Result<void> {
+  auto done = impl_->transact<pqxx::work>([&](pqxx::work& work) {
     std::string sql = "SELECT row_to_json(t) FROM " + impl_->quoted(query.table) + " t";
     for (const auto& [column, value] : query.where) {
       sql += (sql.find(" WHERE ") == std::string::npos ? " WHERE t." : " AND t.") + work.quote_name(column) +
@@ -175,7 +171,6 @@ Result<std::vector<std::string>> PostgresStore::select(const Query& query) {
     }
     if (query.limit > 0) sql += " LIMIT " + std::to_string(query.limit);
     for (const auto& row : work.exec(sql)) out.push_back(row[0].as<std::string>());
-    return {};
   });
   if (!done) return done.error();
   return out;
@@ -184,12 +179,11 @@ Result<std::vector<std::string>> PostgresStore::select(const Query& query) {
 Result<std::vector<std::string>> PostgresStore::find(const std::string& table, const std::string& column,
                                                      const std::vector<std::string>& keys) {
   std::vector<std::string> out;
-  auto done = impl_->transact([&](pqxx::work& work) -> Result<void> {
+  auto done = impl_->transact<pqxx::work>([&](pqxx::work& work) {
     const auto rows = work.exec_params("SELECT row_to_json(t) FROM " + impl_->quoted(table) + " t WHERE t." +
                                            work.quote_name(column) + " = ANY($1::text[])",
                                        text_array(keys));
     for (const auto& row : rows) out.push_back(row[0].as<std::string>());
-    return {};
   });
   if (!done) return done.error();
   return out;
@@ -197,9 +191,8 @@ Result<std::vector<std::string>> PostgresStore::find(const std::string& table, c
 
 Result<std::int64_t> PostgresStore::now_us() {
   std::int64_t now = 0;
-  auto done = impl_->transact([&](pqxx::work& work) -> Result<void> {
+  auto done = impl_->transact<pqxx::work>([&](pqxx::work& work) {
     now = work.exec1("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0].as<std::int64_t>();
-    return {};
   });
   if (!done) return done.error();
   return now;

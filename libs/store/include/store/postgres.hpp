@@ -18,8 +18,9 @@ struct PostgresConfig {
 // applied and has changed since, or a gap in the numbers, is an error that names it. Returns how many were applied.
 Result<int> migrate(const PostgresConfig& config);
 
-// Waits for its turn to be the active instance of the service (an advisory lock), then raises the schema's term. A
-// commit of an instance whose term has passed does nothing and says so with Code::conflict: it must end at once.
+// Takes its turn as the active instance of the service (an advisory lock of the session that commits), then raises the
+// schema's term. When the session breaks, the next call makes another: if the term has passed by then, the call does
+// nothing and says so with Code::conflict, and the instance must end at once.
 class PostgresStore : public Store {
  public:
   // Tries once: Code::unavailable while another instance is active or the server cannot be reached.
