@@ -102,9 +102,9 @@ struct PostgresStore::Impl {
       names += (names.empty() ? "" : ", ") + name;
       if (column[1].as<bool>()) {
         keys += (keys.empty() ? "" : ", ") + name;
-        match += (match.empty() ? "" : " AND ") + ("t." + name) + " = k." + name;
+        match.append(match.empty() ? "t." : " AND t.").append(name).append(" = k.").append(name);
       } else {
-        set += (set.empty() ? "" : ", ") + name + " = EXCLUDED." + name;
+        set.append(set.empty() ? "" : ", ").append(name).append(" = EXCLUDED.").append(name);
       }
     }
     const std::string rows = " json_populate_recordset(NULL::" + quoted(table) + ", $1::json)";
