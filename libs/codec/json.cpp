@@ -258,7 +258,8 @@ bool Reader::finish() {
   if (!ok()) return false;
   if (!open_ && value_->is_object()) {
     for (const auto& [key, entry] : value_->items()) {
-      const bool known = std::any_of(seen_.begin(), seen_.end(), [&](const char* name) { return key == name; });
+      const bool known =
+          std::any_of(seen_.begin(), seen_.end(), [&key = key](const char* name) { return key == name; });
       if (!known) {
         fail(pointer_level(key), "is not a field here");
         return false;

@@ -53,7 +53,8 @@ Result<Config> Config::load(const std::string& file, const std::vector<std::stri
       std::optional<Error> wrong;
       const auto walk = [&](const auto& self, const toml::table& table, const std::string& prefix) -> void {
         for (const auto& [key, node] : table) {
-          const std::string name = prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
+          std::string name = prefix.empty() ? std::string() : prefix + ".";
+          name += key.str();
           if (const auto* inner = node.as_table()) {
             self(self, *inner, name);
             continue;

@@ -23,8 +23,7 @@ bus::MqttConfig with_subscriptions(bus::MqttConfig config, const Service& servic
 
 Runner::Runner(Service& service, store::Store& store, bus::MqttConfig mqtt, RunnerLimits limits,
                store::Outbox::Limits outbox)
-    : service_(service),
-      store_(store),
+    : store_(store),
       limits_(limits),
       bus_(with_subscriptions(std::move(mqtt), service), events()),
       engine_(service, store, bus_, outbox),

@@ -39,12 +39,14 @@ struct PostgresStore::Impl {
   std::unique_ptr<pqxx::connection> connection;
   std::int64_t term = 0;
   std::map<std::string, Statements> tables;
+  std::map<std::pair<std::string, std::string>, std::string> finders;  // by table and column
 
   // Connects and takes the lock. The session that holds it is the one that commits, so a commit need not look whether
   // another instance has taken over: while the session lives none has. Only a new session has to look.
   Result<void> connect() {
     connection.reset();
     tables.clear();
+    finders.clear();
     auto fresh = std::make_unique<pqxx::connection>(with_settings(config.url));
     pqxx::work work(*fresh);
     const auto locked =
@@ -86,6 +88,16 @@ struct PostgresStore::Impl {
 
   std::string quoted(const std::string& table) const {
     return connection->quote_name(config.schema) + "." + connection->quote_name(table);
+  }
+
+  // The name of the prepared statement that finds a table's rows by a column.
+  const std::string& finder(const std::string& table, const std::string& column) {
+    const auto [it, fresh] = finders.try_emplace({table, column}, table + " by " + column);
+    if (fresh) {
+      connection->prepare(it->second, "SELECT row_to_json(t) FROM " + quoted(table) + " t WHERE t." +
+                                          connection->quote_name(column) + " = ANY($1::text[])");
+    }
+    return it->second;
   }
 
   const Statements& statements(pqxx::nontransaction& work, const std::string& table) {
@@ -179,10 +191,8 @@ Result<std::vector<std::string>> PostgresStore::select(const Query& query) {
 Result<std::vector<std::string>> PostgresStore::find(const std::string& table, const std::string& column,
                                                      const std::vector<std::string>& keys) {
   std::vector<std::string> out;
-  auto done = impl_->transact<pqxx::work>([&](pqxx::work& work) {
-    const auto rows = work.exec_params("SELECT row_to_json(t) FROM " + impl_->quoted(table) + " t WHERE t." +
-                                           work.quote_name(column) + " = ANY($1::text[])",
-                                       text_array(keys));
+  auto done = impl_->transact<pqxx::nontransaction>([&](pqxx::nontransaction& work) {
+    const auto rows = work.exec_prepared(impl_->finder(table, column), text_array(keys));
     for (const auto& row : rows) out.push_back(row[0].as<std::string>());
   });
   if (!done) return done.error();

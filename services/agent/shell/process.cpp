@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <thread>
 
 namespace fieldwork::agent {
 namespace {
@@ -62,7 +61,7 @@ Prepared prepare(const Command& command) {
   std::map<std::string, std::string> env{
       {"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", command.directory}, {"LANG", "C.UTF-8"}};
   for (const auto& [key, value] : command.env) env[key] = value;
-  for (const auto& [key, value] : env) out.env.push_back(key + "=" + value);
+  for (const auto& [key, value] : env) out.env.emplace_back(key).append(1, '=').append(value);
   for (const auto& word : command.command) out.argv.push_back(const_cast<char*>(word.c_str()));
   out.argv.push_back(nullptr);
   for (const auto& entry : out.env) out.envp.push_back(const_cast<char*>(entry.c_str()));
@@ -114,6 +113,22 @@ std::string clean(std::string text) {
     if (c == '\0') c = ' ';
   }
   return text;
+}
+
+// Whether the process, which stays to be waited for, ends before the deadline.
+bool ends_before(pid_t pid, Clock::time_point deadline) {
+  const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  pollfd ended{handle, POLLIN, 0};
+  bool done = false;
+  for (auto now = Clock::now(); !done && now < deadline; now = Clock::now()) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count() + 1;
+    // Without pidfds (Linux before 5.3) it looks each millisecond.
+    poll(handle < 0 ? nullptr : &ended, handle < 0 ? 0 : 1, handle < 0 ? 1 : static_cast<int>(left));
+    siginfo_t info{};
+    done = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid;
+  }
+  if (handle >= 0) close(handle);
+  return done;
 }
 
 void kill_all(pid_t pid) {
@@ -184,14 +199,12 @@ Result<Ended> Process::run(const Command& command, const Log& log) {
     }
   }
   // Both streams are shut; a program may still run on without them, until its time is over.
-  int status = 0;
-  while (waitpid(pid, &status, WNOHANG) == 0) {
-    if (Clock::now() > deadline && !timed_out) {
-      timed_out = true;
-      kill_all(pid);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (!timed_out && !ends_before(pid, deadline)) {
+    timed_out = true;
+    kill_all(pid);
   }
+  int status = 0;
+  waitpid(pid, &status, 0);
   kill_all(pid);  // children that outlived it in its group
   pid_ = 0;
   if (!started)

@@ -42,7 +42,7 @@ Queue::Lane lane_of(const Job& job, const Execution& execution) {
                      std::to_string(need.disk_bytes) + ' ' + job.spec.package + ' ' + execution.target.value;
   // Replicas exclude each other's devices, so what stops one of them stops nobody else.
   if (job.executions.size() > 1 && execution.target.empty()) lane += ' ' + job.id.value;
-  for (const auto& [key, value] : need.labels) lane += '\n' + key + '=' + value;
+  for (const auto& [key, value] : need.labels) lane.append(1, '\n').append(key).append(1, '=').append(value);
   return lane;
 }
 

@@ -42,7 +42,6 @@ class Runner {
   void say_bus_metrics() const;
   bus::MqttEvents events();
 
-  Service& service_;
   store::Store& store_;
   RunnerLimits limits_;
   bus::MqttBus bus_;
