@@ -23,6 +23,8 @@ std::string scalar_text(const toml::node& node) {
   return std::string(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
+std::string in_file(const std::string& name, const std::string& place) { return name + " (" + place + ")"; }
+
 // section.key and FIELDWORK_SECTION_KEY fold to the same word.
 std::string folded(const std::string& key) {
   std::string out;
@@ -61,7 +63,7 @@ Result<Config> Config::load(const std::string& file, const std::vector<std::stri
           }
           const auto place = file + ":" + std::to_string(node.source().begin.line);
           if (!is_scalar(node) && !wrong) {
-            wrong = Error{Code::invalid, "must be a string, a number, true or false", name + " (" + place + ")"};
+            wrong = Error{Code::invalid, "must be a string, a number, true or false", in_file(name, place)};
           }
           config.values_[name] = Value{scalar_text(node), place};
         }
