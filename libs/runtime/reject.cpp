@@ -4,8 +4,12 @@
 #include "runtime/metrics.hpp"
 
 namespace fieldwork::runtime {
+namespace {
+const std::string other = "other";
+}
 
-void Rejections::note(const std::string& channel, const std::string& from, const Error& error, Time now) {
+void Rejections::note(const std::string& said, const std::string& from, const Error& error, Time now) {
+  const auto& channel = bursts_.contains(said) || bursts_.size() < channels_max ? said : other;
   metrics::count("fieldwork_rejected_total", {{"channel", channel}});
   auto [it, first] = bursts_.try_emplace(channel);
   auto& burst = it->second;

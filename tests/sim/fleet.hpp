@@ -22,8 +22,8 @@ class SimHands : public agent::Hands {
   void run(const Assign& assign) override;
   void kill(const AttemptKey& key) override;
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
-  void offer(std::string_view payload, Time now) override { packages_.offer(payload, now); }
-  void frame(std::string_view payload, Time now) override { packages_.frame(payload, now); }
+  Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }
+  Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }
   void connected(Time now) override { packages_.connected(now); }
   std::vector<bus::Message> due(Time now) override { return packages_.due(now); }
   std::vector<agent::PackageNews> news() override { return packages_.news(); }

@@ -152,5 +152,15 @@ TEST(RejectionsTest, CountsEachAndLogsOnceABurst) {
   EXPECT_TRUE(has_line(text, R"(fieldwork_rejected_total{channel="enrol"} 1)")) << text;
 }
 
+TEST(RejectionsTest, ChannelsThatClientsMakeUpAreBounded) {
+  runtime::Rejections rejections;
+  const auto lines = logged("text", [&] {
+    for (int i = 0; i < 1000; ++i)
+      rejections.note("made-up-" + std::to_string(i), "eve", {Code::unknown, "no"}, from_ms(0));
+  });
+  EXPECT_EQ(lines.size(), runtime::Rejections::channels_max + 1);
+  EXPECT_TRUE(has_line(metrics::text(), R"(fieldwork_rejected_total{channel="other"} 968)"));
+}
+
 }  // namespace
 }  // namespace fieldwork

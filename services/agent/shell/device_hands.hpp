@@ -21,12 +21,12 @@ class DeviceHands : public Hands {
   }
   void kill(const AttemptKey& key) override { workplace_.kill(key); }
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
-  void offer(std::string_view payload, Time now) override { packages_.offer(payload, now); }
-  void frame(std::string_view payload, Time now) override { packages_.frame(payload, now); }
-  void output(std::string_view channel, std::string_view payload, Time now) override {
-    if (channel == "want") outputs_.want(payload, now);
-    if (channel == "output") outputs_.stored(payload);
-    if (channel == "received") outputs_.received(payload, now);
+  Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }
+  Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }
+  Result<void> output(std::string_view channel, std::string_view payload, Time now) override {
+    if (channel == "want") return outputs_.want(payload, now);
+    if (channel == "output") return outputs_.stored(payload);
+    return outputs_.received(payload, now);
   }
   void connected(Time now) override {
     packages_.connected(now);

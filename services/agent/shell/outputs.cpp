@@ -49,18 +49,18 @@ void Outputs::connected(Time now) {
   for (auto& [digest, output] : outputs_) output.announce_due = now;
 }
 
-void Outputs::want(std::string_view payload, Time now) {
+Result<void> Outputs::want(std::string_view payload, Time now) {
   const auto want = codec::decode_want(payload);
-  if (!want) return;
+  if (!want) return want.error();
   const auto it = outputs_.find(want->digest);
-  if (it == outputs_.end() || it->second.outbound) return;
+  if (it == outputs_.end() || it->second.outbound) return {};
   const auto receiver = crypto::Certificate::from_pem(want->certificate);
   const auto wall = std::chrono::system_clock::now();
   if (!receiver || receiver->common_name() != "transfer" || !transfer_ca_.verify(*receiver, wall)) {
-    log::error("somebody who is not the transfer service wants an output", {{"digest", want->digest}});
-    return;
+    return Error{Code::denied, "is not the transfer service's", "/certificate"};
   }
   send(it->first, it->second, *receiver, now);
+  return {};
 }
 
 void Outputs::send(const std::string& digest, Output& output, const crypto::Certificate& receiver, Time now) {
@@ -81,25 +81,29 @@ void Outputs::send(const std::string& digest, Output& output, const crypto::Cert
   offers_.push_back({.topic = topics_.up(identity_.device, "offer"), .payload = codec::encode(*offer)});
 }
 
-void Outputs::received(std::string_view payload, Time now) {
+Result<void> Outputs::received(std::string_view payload, Time now) {
   const auto received = codec::decode_received(payload);
-  if (!received) return;
+  if (!received) return received.error();
   for (auto& [digest, output] : outputs_) {
     if (!output.outbound || output.outbound->offer().transfer != received->transfer) continue;
     output.outbound->received(*received, now);
     output.announce_due = now + silent_for;
-    if (output.outbound->finished()) return finish(std::string(digest));
-    if (output.outbound->failed()) {
+    if (output.outbound->finished()) {
+      finish(std::string(digest));
+    } else if (output.outbound->failed()) {
       log::warn("an output was refused", {{"digest", digest}, {"reason", output.outbound->reason()}});
       output.outbound.reset();  // announced again, sent under a new id and key
     }
-    return;
+    break;
   }
+  return {};
 }
 
-void Outputs::stored(std::string_view payload) {
+Result<void> Outputs::stored(std::string_view payload) {
   const auto stored = codec::decode_output_stored(payload);
-  if (stored && outputs_.contains(stored->digest)) finish(stored->digest);
+  if (!stored) return stored.error();
+  if (outputs_.contains(stored->digest)) finish(stored->digest);
+  return {};
 }
 
 void Outputs::finish(const std::string& digest) {

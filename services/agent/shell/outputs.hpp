@@ -24,9 +24,9 @@ class Outputs {
 
   // `kept`: a file in the directory that is named by its digest (64 hex digits).
   void add(const std::filesystem::path& kept, const AttemptKey& key);
-  void want(std::string_view payload, Time now);      // down/want: send it now
-  void stored(std::string_view payload);              // down/output: it is there
-  void received(std::string_view payload, Time now);  // down/received
+  Result<void> want(std::string_view payload, Time now);      // down/want: send it now
+  Result<void> stored(std::string_view payload);              // down/output: it is there
+  Result<void> received(std::string_view payload, Time now);  // down/received
   void connected(Time now);
   [[nodiscard]] std::vector<bus::Message> due(Time now);
   [[nodiscard]] std::size_t size() const { return outputs_.size(); }

@@ -55,19 +55,20 @@ std::optional<std::string> Packages::bad_release(const Offer& offer) const {
   return std::nullopt;
 }
 
-void Packages::offer(std::string_view payload, Time now) {
+Result<void> Packages::offer(std::string_view payload, Time now) {
   if (const auto unknown = codec::decode_not_offered(payload)) {
     if (fetching_.contains(unknown->digest)) refuse(unknown->digest, unknown->reason);
-    return;
+    return {};
   }
   const auto offer = codec::decode_offer(payload);
-  if (!offer) {
-    log::warn("bad offer", {{"reason", describe(offer.error())}});
-    return;
-  }
+  if (!offer) return offer.error();
   const auto it = fetching_.find(offer->digest);
-  if (it != fetching_.end()) return accept(it->second, *offer, now);
-  unasked_.push_back(*offer);
+  if (it != fetching_.end()) {
+    accept(it->second, *offer, now);
+  } else {
+    unasked_.push_back(*offer);
+  }
+  return {};
 }
 
 // Here already: the sender missed our last word. Or wanted by an attempt that was over when we came back.
@@ -95,25 +96,22 @@ void Packages::accept(Fetching& fetching, const Offer& offer, Time now) {
   if (fetching.inbound->complete()) finish(offer.digest, fetching);
 }
 
-void Packages::frame(std::string_view payload, Time now) {
+Result<void> Packages::frame(std::string_view payload, Time now) {
   const auto header = crypto::frame_header(payload);
-  if (!header) return;
+  if (!header) return header.error();
   for (auto& [digest, fetching] : fetching_) {
     if (!fetching.inbound || fetching.inbound->offer().transfer.value != header->transfer_id_hex) continue;
     const auto fresh = fetching.inbound->frame(payload, now);
-    if (!fresh) {
-      log::warn("bad frame", {{"package", digest}, {"reason", describe(fresh.error())}});
-      return;
-    }
+    if (!fresh) return fresh.error();
     fetching.heard = now;
     fetching.ask_due = now + silent_for;
     if (fetching.inbound->complete()) {
       const auto done = digest;
       finish(done, fetching);
     }
-    return;
+    return {};
   }
-  // Of a transfer that is over for us: the sender missed our last word, and will offer it again.
+  return {};  // of a transfer that is over for us: the sender missed our last word, and will offer it again
 }
 
 void Packages::finish(const std::string& digest, Fetching& fetching) {

@@ -38,8 +38,8 @@ class Packages {
   [[nodiscard]] std::filesystem::path archive(const std::string& digest) const;
   // Here already: the news come at once. Else it is asked for until it is here or refused.
   void fetch(const std::string& digest, Time now);
-  void offer(std::string_view payload, Time now);
-  void frame(std::string_view payload, Time now);
+  Result<void> offer(std::string_view payload, Time now);
+  Result<void> frame(std::string_view payload, Time now);
   void connected(Time now);  // ask again at once
   // Questions and acknowledgements to publish now.
   [[nodiscard]] std::vector<bus::Message> due(Time now);

@@ -122,42 +122,42 @@ void AgentService::step(const Input& input, Time now) { core_->step(input, now, 
 void AgentService::message(const bus::Message& message, Time now, runtime::Output& /*out*/) {
   const auto topic = topics_.parse(message.topic);
   if (!topic || topic->kind != Topic::Kind::device || topic->name != config_.device) return;
-  if (topic->channel == "command") {
-    orders(message, now);
-  } else if (topic->channel == "ack") {
-    const auto ack = codec::decode_ack(message.payload);
-    if (ack) step(AckArrived{ack->epoch, ack->seq}, now);
-  } else if (topic->channel == "enrolled") {
-    const auto enrolled = codec::decode_enrolled(message.payload);
-    if (!enrolled) return;
+  const auto done = take(topic->channel, message.payload, now);
+  if (!done) rejections_.note(std::string(topic->channel), "the broker", done.error(), now);
+}
+
+Result<void> AgentService::take(std::string_view channel, std::string_view payload, Time now) {
+  if (channel == "command") return orders(payload, now);
+  if (channel == "offer") return hands_.offer(payload, now);
+  if (channel == "frame") return hands_.frame(payload, now);
+  if (channel == "want" || channel == "output" || channel == "received") return hands_.output(channel, payload, now);
+  if (channel == "ack") {
+    const auto ack = codec::decode_ack(payload);
+    if (!ack) return ack.error();
+    step(AckArrived{ack->epoch, ack->seq}, now);
+  } else if (channel == "enrolled") {
+    const auto enrolled = codec::decode_enrolled(payload);
+    if (!enrolled) return enrolled.error();
     if (!enrolled->enrolled) log::error("enrolment refused", {{"reason", enrolled->reason}});
     if (enrolled->enrolled && !core_->enrolled()) log::info("enrolled");
     step(EnrolAnswered{enrolled->session, enrolled->enrolled, enrolled->reason, enrolled->heartbeat_s}, now);
-  } else if (topic->channel == "offer") {
-    hands_.offer(message.payload, now);
-  } else if (topic->channel == "frame") {
-    hands_.frame(message.payload, now);
-  } else if (topic->channel == "want" || topic->channel == "output" || topic->channel == "received") {
-    hands_.output(topic->channel, message.payload, now);
-  } else if (topic->channel == "rejected") {
-    const auto rejected = codec::decode_rejected(message.payload);
-    if (rejected)
-      log::error("a message was rejected",
-                 {{"channel", rejected->channel}, {"path", rejected->path}, {"reason", rejected->reason}});
+  } else if (channel == "rejected") {
+    const auto rejected = codec::decode_rejected(payload);
+    if (!rejected) return rejected.error();
+    log::error("a message was rejected",
+               {{"channel", rejected->channel}, {"path", rejected->path}, {"reason", rejected->reason}});
   }
+  return {};
 }
 
-void AgentService::orders(const bus::Message& message, Time now) {
-  auto orders = codec::decode_orders(message.payload);
-  if (!orders) {
-    log::error("bad command", {{"reason", describe(orders.error())}});
-    return;
-  }
+Result<void> AgentService::orders(std::string_view payload, Time now) {
+  auto orders = codec::decode_orders(payload);
+  if (!orders) return orders.error();
   for (auto& order : *orders) {
     if (auto* assign = std::get_if<Assign>(&order)) {
       if (core_->find(assign->key) != nullptr) continue;
-      auto payload = config_.grants.verify(assign->grant, "fieldwork-grant+jws");
-      auto grant = payload ? codec::decode_grant(*payload) : Result<Grant>(payload.error());
+      auto signed_grant = config_.grants.verify(assign->grant, "fieldwork-grant+jws");
+      auto grant = signed_grant ? codec::decode_grant(*signed_grant) : Result<Grant>(signed_grant.error());
       auto digest = crypto::digest_of(codec::command_text(assign->command));
       log::debug("assigned", {{"job", assign->key.job.value}, {"trace", assign->traceparent}});
       step(AssignArrived{std::move(*assign), std::move(grant), std::move(digest), config_.wall_ms()}, now);
@@ -167,6 +167,7 @@ void AgentService::orders(const bus::Message& message, Time now) {
       step(StaleArrived{std::move(std::get<Stale>(order))}, now);
     }
   }
+  return {};
 }
 
 void AgentService::connected(Time now, runtime::Output& /*out*/) {

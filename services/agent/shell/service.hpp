@@ -8,6 +8,7 @@
 #include "agent/shell/packages.hpp"
 #include "codec/device.hpp"
 #include "crypto/jws.hpp"
+#include "runtime/reject.hpp"
 #include "runtime/service.hpp"
 #include "topic/topic.hpp"
 
@@ -21,10 +22,11 @@ class Hands {
   virtual void run(const Assign& assign) = 0;
   virtual void kill(const AttemptKey& key) = 0;
   virtual void fetch(const std::string& digest, Time now) = 0;
-  virtual void offer(std::string_view /*payload*/, Time /*now*/) {}
-  virtual void frame(std::string_view /*payload*/, Time /*now*/) {}
+  // These three fail only with what is wrong with the message.
+  virtual Result<void> offer(std::string_view /*payload*/, Time /*now*/) { return {}; }
+  virtual Result<void> frame(std::string_view /*payload*/, Time /*now*/) { return {}; }
   // The other channels of down/ that concern outputs: want, output, received.
-  virtual void output(std::string_view /*channel*/, std::string_view /*payload*/, Time /*now*/) {}
+  virtual Result<void> output(std::string_view /*channel*/, std::string_view /*payload*/, Time /*now*/) { return {}; }
   virtual void connected(Time /*now*/) {}
   virtual std::vector<bus::Message> due(Time /*now*/) { return {}; }
   virtual std::vector<PackageNews> news() { return {}; }
@@ -71,13 +73,15 @@ class AgentService : public runtime::Service {
 
  private:
   void carry_out(const Effect& effect, Time now, runtime::Output& out);
-  void orders(const bus::Message& message, Time now);
+  Result<void> take(std::string_view channel, std::string_view payload, Time now);
+  Result<void> orders(std::string_view payload, Time now);
   [[nodiscard]] Heartbeat heartbeat() const;
 
   AgentConfig config_;
   Hands& hands_;
   Topics topics_;
   std::unique_ptr<Agent> core_;
+  runtime::Rejections rejections_;
   Effects effects_;
   bool started_ = false;
 };

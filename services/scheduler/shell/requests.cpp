@@ -153,11 +153,15 @@ Reply SchedulerService::wait_for(const bus::Message& message, std::size_t answer
 }
 
 void SchedulerService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
-  if (topic.name != "scheduler" || message.retain) return;
+  if (topic.name != "scheduler") return;
+  const std::string asker(topic.from);
+  if (message.retain) return rejections_.note("retained", asker, {Code::invalid, "a request is not retained"}, now);
   if (topic.channel == "authorised") return decided(topic, message, now);
   if (!message.response_topic.empty()) {
     const auto reply = topics_.parse(message.response_topic);
-    if (!reply || reply->kind != Topic::Kind::reply) return;  // nobody is answered outside of the reply tree
+    if (!reply || reply->kind != Topic::Kind::reply) {
+      return rejections_.note("reply", asker, {Code::invalid, "the response topic is not below reply/"}, now);
+    }
   }
   if (topic.channel == "submit") {
     const auto it = submissions_.find(&message);

@@ -242,9 +242,7 @@ Result<void> TransferService::list(std::string_view payload, runtime::Output& ou
 
 void TransferService::reject(const Party& party, const std::string& channel, const Error& error, Time now,
                              runtime::Output& out) {
-  // A channel is a label: what a client makes up is not.
-  const bool known = error.reason != "the transfer service has no such operation";
-  rejections_.note(known ? channel : "other", party.name, error, now);
+  rejections_.note(channel, party.name, error, now);
   if (party.kind == Party::Kind::client) return answer(codec::encode_error(error), out);
   if (!is_id(party.name)) return;
   const codec::Rejected rejected{channel, error.path, error.reason};
