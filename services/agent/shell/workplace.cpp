@@ -135,7 +135,10 @@ void Workplace::collect(const Assign& assign, const fs::path& place, Outcome& ou
       continue;
     }
     const auto digest = crypto::digest_of_file(path);
-    if (!digest) continue;
+    if (!digest) {
+      outcome.reason = "output " + name + " cannot be read: " + describe(digest.error());
+      continue;
+    }
     file.digest = *digest;
     if (file.size_bytes <= inline_bytes_max && total + file.size_bytes <= inline_total_bytes_max) {
       file.content = read_file(path);
@@ -144,7 +147,11 @@ void Workplace::collect(const Assign& assign, const fs::path& place, Outcome& ou
       const auto kept = outputs_ / digest->substr(7);
       std::error_code error;
       fs::rename(path, kept, error);
-      if (!error) outcome.large.push_back(kept);
+      if (error) {
+        outcome.reason = "output " + name + " cannot be kept: " + error.message();
+        continue;
+      }
+      outcome.large.push_back(kept);
     }
     outcome.result->files.push_back(std::move(file));
   }
