@@ -9,7 +9,10 @@ namespace {
 
 // Session settings belong in the connection string: a reconnect of libpq's would lose SET values.
 std::string with_settings(const std::string& url) {
-  const char* settings = "options=-c%20statement_timeout%3D30s%20-c%20lock_timeout%3D10s&connect_timeout=5";
+  // A statement is planned once, often on an empty table; all go by key, so no plan may read whole tables.
+  const char* settings =
+      "options=-c%20statement_timeout%3D30s%20-c%20lock_timeout%3D10s%20-c%20enable_seqscan%3Doff"
+      "%20-c%20enable_hashjoin%3Doff%20-c%20enable_mergejoin%3Doff&connect_timeout=5";
   return url + (url.find('?') == std::string::npos ? "?" : "&") + settings;
 }
 
