@@ -201,6 +201,7 @@ Result<Device> decode_device(const Json& value) {
 std::string encode(const LogLine& line) {
   Json out{{"v", 1}, {"stream", line.stream}, {"text", line.text}, {"dropped", line.dropped}};
   write_key(out, line.key);
+  write_traceparent(out, line.traceparent);
   return dump(out);
 }
 
@@ -216,6 +217,7 @@ Result<LogLine> decode_log(std::string_view text) {
     reader.fail("stream", "must be stdout or stderr");
   line.text = reader.text("text", 32768);
   line.dropped = reader.integer("dropped", 0, integer_max);
+  line.traceparent = read_traceparent(reader);
   if (!reader.finish()) return reader.error();
   return line;
 }

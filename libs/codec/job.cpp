@@ -96,6 +96,12 @@ AttemptKey read_key(Reader& reader) {
   return key;
 }
 
+void write_traceparent(Json& into, const std::string& traceparent) {
+  if (!traceparent.empty()) into["traceparent"] = traceparent;
+}
+
+std::string read_traceparent(Reader& reader) { return reader.text_or("traceparent", "", 55); }
+
 Json encode(const JobSpec& job) {
   Json out{{"command", job.command}, {"priority", job.priority}, {"limits", encode(job.limits)}};
   if (!job.name.empty()) out["name"] = job.name;
@@ -200,6 +206,7 @@ Json encode(const AttemptReport& report) {
   write_key(out, report.key);
   if (!report.reason.empty()) out["reason"] = report.reason;
   if (report.result) out["result"] = encode(*report.result);
+  write_traceparent(out, report.traceparent);
   return out;
 }
 
@@ -219,6 +226,7 @@ AttemptReport read_attempt_report(Reader& reader) {
     Reader result(reader, "result", *value);
     report.result = read_result(result);
   }
+  report.traceparent = read_traceparent(reader);
   reader.finish();
   return report;
 }
@@ -234,7 +242,7 @@ Assign read_assign(Reader& reader) {
   assign.package = reader.digest_or_empty("package");
   assign.outputs = read_outputs(reader);
   assign.grant = reader.text("grant", 65536);
-  assign.traceparent = reader.text_or("traceparent", "", 55);
+  assign.traceparent = read_traceparent(reader);
   return assign;
 }
 
@@ -280,14 +288,16 @@ Json encode(const Order& order) {
     if (!assign->env.empty()) out["env"] = assign->env;
     if (!assign->package.empty()) out["package"] = assign->package;
     if (!assign->outputs.empty()) out["outputs"] = assign->outputs;
-    if (!assign->traceparent.empty()) out["traceparent"] = assign->traceparent;
+    write_traceparent(out, assign->traceparent);
   } else if (const auto* cancel = std::get_if<Cancel>(&order)) {
     out["type"] = "cancel";
     write_key(out, cancel->key);
+    write_traceparent(out, cancel->traceparent);
   } else {
     const auto& stale = std::get<Stale>(order);
     out = Json{{"type", "stale"}, {"state", stale.state}};
     write_key(out, stale.key);
+    write_traceparent(out, stale.traceparent);
   }
   return out;
 }
@@ -305,9 +315,10 @@ Result<std::vector<Order>> decode_orders(std::string_view text) {
       if (type == "assign") {
         orders.emplace_back(read_assign(item));
       } else if (type == "cancel") {
-        orders.emplace_back(Cancel{read_key(item)});
+        Cancel cancel{read_key(item), read_traceparent(item)};
+        orders.emplace_back(std::move(cancel));
       } else if (type == "stale") {
-        Stale stale{read_key(item), item.text("state", 32)};
+        Stale stale{read_key(item), item.text("state", 32), read_traceparent(item)};
         orders.emplace_back(std::move(stale));
       } else {
         item.fail("type", "must be assign, cancel or stale");

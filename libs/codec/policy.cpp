@@ -62,7 +62,7 @@ std::string encode(const std::vector<Question>& questions) {
     write_key(out, question.key);
     if (!question.package.empty()) out["package"] = question.package;
     if (!question.device.empty()) out["device"] = question.device.value;
-    if (!question.traceparent.empty()) out["traceparent"] = question.traceparent;
+    write_traceparent(out, question.traceparent);
     return out;
   });
 }
@@ -76,7 +76,7 @@ Result<std::vector<Question>> decode_questions(std::string_view text) {
     out.package = item.digest_or_empty("package");
     out.device = DeviceId(maybe_id(item, "device"));
     out.limits = read_limits(item);
-    out.traceparent = item.text_or("traceparent", "", 55);
+    out.traceparent = read_traceparent(item);
     return out;
   });
 }
@@ -87,6 +87,7 @@ std::string encode(const std::vector<Decision>& decisions) {
     write_key(out, decision.key);
     if (!decision.device.empty()) out["device"] = decision.device.value;
     if (!decision.grant.empty()) out["grant"] = decision.grant;
+    write_traceparent(out, decision.traceparent);
     return out;
   });
 }
@@ -101,6 +102,7 @@ Result<std::vector<Decision>> decode_decisions(std::string_view text) {
     out.allow = decision == "allow";
     out.reason = item.text("reason", 1024);
     out.grant = item.text_or("grant", "", 65536);
+    out.traceparent = read_traceparent(item);
     return out;
   });
 }

@@ -109,8 +109,8 @@ int run(Settings settings) {
       service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason}, now);
     });
   };
-  const auto log = [&](const AttemptKey& key, std::string_view stream, std::string text) {
-    codec::LogLine line{key, std::string(stream), std::move(text), 0};
+  const auto log = [&](const Assign& assign, std::string_view stream, std::string text) {
+    codec::LogLine line{assign.key, std::string(stream), std::move(text), 0, assign.traceparent};
     if (line.text.size() > 32768) line.text.resize(32768);
     runner->bus().publish({.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
   };

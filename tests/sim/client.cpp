@@ -44,6 +44,7 @@ void Client::tick(Time now, runtime::Output& out) {
     if (now < wish.submit_at || now < ask_again_[wish.request]) continue;
     if (wish.job.empty()) {
       codec::Json item{{"request", wish.request}, {"job", codec::encode(wish.spec)}};
+      item["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
       ask("scheduler", "submit", codec::dump({{"v", 1}, {"items", codec::Json::array({std::move(item)})}}),
           wish.request, out);
     } else if (wish.cancel_at && now >= *wish.cancel_at && !wish.cancelled) {

@@ -87,6 +87,20 @@ using Words = std::vector<std::string>;
 
 // --- orders -------------------------------------------------------------------------------------------------------
 
+TEST(Orders, ReportsCarryTheTraceOfTheirJob) {
+  World world;
+  auto order = assignment(key("j"));
+  order.assign.traceparent = "00-t";
+  world.step({order});
+  EXPECT_EQ(world.last_report().traceparent, "00-t");
+  world.step({ended(key("j"))});
+  EXPECT_EQ(world.last_report().traceparent, "00-t");
+  world.step({CancelArrived{{key("j"), "00-t"}}});
+  EXPECT_EQ(world.last_report().traceparent, "00-t") << "also when it is over";
+  world.step({CancelArrived{{key("k"), "00-k"}}});
+  EXPECT_EQ(world.last_report().traceparent, "00-k") << "also of an assignment that was never seen";
+}
+
 TEST(Orders, RunIsJournalledThenStarted) {
   World world;
   world.step({assignment(key("j"))});

@@ -114,7 +114,7 @@ void Agent::on(const AssignArrived& input, Time now, Effects& out) {
   }
   std::vector<AttemptKey> older;
   for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
-  for (const auto& other : older) on(StaleArrived{{other, ""}}, now, out);
+  for (const auto& other : older) on(StaleArrived{{other, "", ""}}, now, out);
   report({.key = key, .state = AttemptState::accepted});
   if (input.assign.package.empty()) return start(attempt, out);
   out.push_back(SaveAttempt{key});
@@ -150,6 +150,7 @@ void Agent::on(const CancelArrived& input, Time /*now*/, Effects& out) {
   const auto& key = input.cancel.key;
   auto& attempt = attempts_[key];  // not seen yet: remembered as done, so that a late assignment does not run
   attempt.assign.key = key;
+  if (attempt.assign.traceparent.empty()) attempt.assign.traceparent = input.cancel.traceparent;
   if (attempt.order == 0) attempt.order = ++order_;
   if (attempt.phase == Phase::running) {
     attempt.cancelled = true;
@@ -192,6 +193,7 @@ void Agent::end(Attempt& attempt, AttemptState state, std::string reason, std::o
   const auto key = attempt.assign.key;
   Assign bare;
   bare.key = key;
+  bare.traceparent = attempt.assign.traceparent;
   attempt.assign = bare;
   if (!attempt.stale) report({.key = key, .state = state, .reason = std::move(reason), .result = std::move(result)});
   out.push_back(SaveAttempt{key});
@@ -210,6 +212,8 @@ void Agent::prune(Effects& out) {
 // --- the report stream --------------------------------------------------------------------------------------------
 
 void Agent::report(AttemptReport report) {
+  if (const auto of = attempts_.find(report.key); of != attempts_.end())
+    report.traceparent = of->second.assign.traceparent;
   const auto same = std::find_if(unsent_.begin(), unsent_.end(), [&](const auto& r) { return r.key == report.key; });
   if (same == unsent_.end()) {
     unsent_.push_back(std::move(report));

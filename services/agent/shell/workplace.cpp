@@ -110,9 +110,8 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
       return outcome.reason = "package: " + describe(done.error()), outcome;
     }
   }
-  auto ended =
-      process.run({assign.command, assign.env, place.string(), assign.limits},
-                  [&](std::string_view stream, std::string text) { log_(assign.key, stream, std::move(text)); });
+  auto ended = process.run({assign.command, assign.env, place.string(), assign.limits},
+                           [&](std::string_view stream, std::string text) { log_(assign, stream, std::move(text)); });
   if (!ended) return outcome.reason = describe(ended.error()), outcome;
   outcome.result = std::move(ended->result);
   outcome.reason = std::move(ended->reason);

@@ -23,7 +23,7 @@ struct Outcome {
 class Workplace {
  public:
   using Done = std::function<void(Outcome)>;  // on a thread of the workplace
-  using Log = std::function<void(const AttemptKey&, std::string_view stream, std::string text)>;
+  using Log = std::function<void(const Assign&, std::string_view stream, std::string text)>;
 
   static constexpr std::int64_t inline_bytes_max = 64 * 1024;         // of one output file in a report
   static constexpr std::int64_t inline_total_bytes_max = 512 * 1024;  // of all in one report

@@ -39,7 +39,8 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   if (!current) {
     out.push_back(Settle{assign_key(report.key)});
     if (!settled(report.state)) {
-      out.push_back(TellStale{device, {report.key, job != nullptr ? std::string(name(job->state)) : "unknown"}});
+      out.push_back(TellStale{
+          device, {report.key, job != nullptr ? std::string(name(job->state)) : "unknown", report.traceparent}});
     }
     return;
   }
@@ -104,7 +105,9 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Effects& out) {
     }
     Job* job = nullptr;
     (void)find(key, job);
-    out.push_back(TellStale{input.device, {key, job != nullptr ? std::string(name(job->state)) : "unknown"}});
+    Stale stale{key, "unknown", ""};
+    if (job != nullptr) stale = {key, std::string(name(job->state)), job->traceparent};
+    out.push_back(TellStale{input.device, std::move(stale)});
   }
 }
 

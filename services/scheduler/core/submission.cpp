@@ -125,7 +125,7 @@ void Scheduler::stop(Job& job, JobState state, std::string reason, Time now, Eff
   for (auto& execution : job.executions) {
     if (execution.phase == Phase::live) {
       const auto key = execution.attempt->key;
-      out.push_back(Order{cancel_key(key), execution.attempt->device, Cancel{key}});
+      out.push_back(Order{cancel_key(key), execution.attempt->device, Cancel{key, job.traceparent}});
       settle_attempt(job, execution, AttemptState::cancelled, now, out);
     } else {
       withdraw(job, execution);

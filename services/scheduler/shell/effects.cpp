@@ -77,6 +77,7 @@ void SchedulerService::say_changes(runtime::Output& out) {
     if (job->executions.size() == 1 && job->executions.front().attempt) {
       item["device"] = job->executions.front().attempt->device.value;
     }
+    codec::write_traceparent(item, job->traceparent);
     items.push_back(std::move(item));
     if (settled(job->state)) {
       metrics::count("fieldwork_jobs_total", {{"state", std::string(fieldwork::name(job->state))}});

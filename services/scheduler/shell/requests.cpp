@@ -60,7 +60,7 @@ Result<SchedulerService::Submission> SchedulerService::decode_submission(const b
     codec::Reader item(reader, "items", i, (*items)[i]);
     JobSubmitted job;
     job.request = item.id("request");
-    job.traceparent = item.text_or("traceparent", "", 55);
+    job.traceparent = codec::read_traceparent(item);
     job.submitter = from;
     job.bulk = items->size() >= bulk_from;
     const auto* spec = item.object("job");

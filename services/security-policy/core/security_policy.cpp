@@ -56,7 +56,8 @@ void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
   }
 
   auto evaluation = policy::evaluate(rulebook_.rules, question);
-  Decision decision{question.key, question.device, evaluation.allow, std::move(evaluation.reason), ""};
+  Decision decision{question.key, question.device,     evaluation.allow, std::move(evaluation.reason),
+                    "",           question.traceparent};
   if (decision.allow && !objects.empty()) {
     decision.allow = false;
     decision.reason = std::move(objects);

@@ -34,6 +34,7 @@ struct LogLine {
   std::string stream;  // stdout or stderr
   std::string text;
   std::int64_t dropped = 0;  // lines lost before this one
+  std::string traceparent;
 };
 [[nodiscard]] std::string encode(const LogLine& line);
 [[nodiscard]] Result<LogLine> decode_log(std::string_view text);

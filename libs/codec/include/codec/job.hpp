@@ -52,5 +52,8 @@ struct StreamAck {
 // Common fields of messages about one attempt.
 void write_key(Json& into, const AttemptKey& key);
 [[nodiscard]] AttemptKey read_key(Reader& reader);
+// W3C Trace Context, of every item that belongs to a job; absent when nobody traces.
+void write_traceparent(Json& into, const std::string& traceparent);
+[[nodiscard]] std::string read_traceparent(Reader& reader);
 
 }  // namespace fieldwork::codec

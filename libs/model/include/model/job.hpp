@@ -99,6 +99,7 @@ struct AttemptReport {
   AttemptState state = AttemptState::accepted;
   std::string reason;
   std::optional<RunResult> result;
+  std::string traceparent;  // the assignment's
   bool operator==(const AttemptReport&) const = default;
 };
 
@@ -119,12 +120,14 @@ struct Assign {
 
 struct Cancel {
   AttemptKey key;
+  std::string traceparent;
   bool operator==(const Cancel&) const = default;
 };
 
 struct Stale {
   AttemptKey key;
   std::string state;
+  std::string traceparent;
   bool operator==(const Stale&) const = default;
 };
 

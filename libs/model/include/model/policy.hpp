@@ -27,6 +27,7 @@ struct Decision {
   bool allow = false;
   std::string reason;  // names the rule
   std::string grant;   // JWS
+  std::string traceparent;
   bool operator==(const Decision&) const = default;
 };
 
