@@ -2,17 +2,9 @@
 // and by the kernel when the program dies before that. Root lets the user postgres run it, as PostgreSQL wants.
 #pragma once
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <netinet/in.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -23,6 +15,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "child.hpp"
 
 namespace fieldwork::support {
 
@@ -61,18 +55,6 @@ class PostgresServer {
   [[nodiscard]] std::string url() const {
     return "postgresql://postgres@127.0.0.1:" + std::to_string(port_) + "/postgres";
   }
-  static int free_port() {
-    const int socket_number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    const bool found = bind(socket_number, any, size) == 0 && getsockname(socket_number, any, &size) == 0;
-    close(socket_number);
-    if (!found) throw std::runtime_error("no free port");
-    return ntohs(address.sin_port);
-  }
 
  private:
   static std::string program(const std::string& name) {
@@ -86,22 +68,8 @@ class PostgresServer {
     return newest;
   }
 
-  pid_t start(const std::vector<std::string>& command) const {
-    std::vector<char*> argv;
-    for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    const auto log = (directory_ / "log").string();
-    const pid_t parent = getpid();
-    const pid_t child = fork();
-    if (child < 0) throw std::runtime_error("cannot fork");
-    if (child > 0) return child;
-    if (user_ != 0 && (setgroups(0, nullptr) != 0 || setgid(group_) != 0 || setuid(user_) != 0)) _exit(126);
-    prctl(PR_SET_PDEATHSIG, SIGQUIT);  // after the change of user, which clears it
-    if (getppid() != parent) _exit(126);
-    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    if (chdir(directory_.c_str()) != 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(126);
-    execv(argv[0], argv.data());
-    _exit(127);
+  [[nodiscard]] pid_t start(const std::vector<std::string>& command) const {
+    return start_child(command, directory_, SIGQUIT, user_, group_);
   }
 
   // Until it answers or has ended.

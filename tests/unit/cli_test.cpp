@@ -2,10 +2,8 @@
 // The command line's pure parts, and its commands against a real broker (mosquitto on a free port) with a stand-in for
 // the services in a process of its own.
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "../support/child.hpp"
 #include "commands/commands.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
@@ -172,24 +171,12 @@ TEST(CliView, PackageNames) {
 
 // --- against a broker ---------------------------------------------------------------------------------------------
 
-int free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  bind(fd, reinterpret_cast<sockaddr*>(&address), length);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  close(fd);
-  return ntohs(address.sin_port);
-}
-
 class CliCommands : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     place = fs::temp_directory_path() / ("fieldwork-cli-test-" + std::to_string(getpid()));
     fs::create_directories(place);
-    port = free_port();
+    port = support::free_port();
     write("broker.conf", "listener " + std::to_string(port) +
                              " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nlog_type none\n");
     const auto run_openssl =

@@ -133,7 +133,7 @@ TEST_F(MigrateTest, WhatIsNotThere) {
   EXPECT_EQ(error.code, Code::unavailable);
   EXPECT_EQ(error.path, config.migrations);
   config.migrations = directory.string();
-  config.url = "postgresql://postgres@127.0.0.1:" + std::to_string(support::PostgresServer::free_port()) + "/postgres";
+  config.url = "postgresql://postgres@127.0.0.1:" + std::to_string(support::free_port()) + "/postgres";
   EXPECT_EQ(refused().code, Code::unavailable);
 }
 

@@ -55,7 +55,7 @@ TEST_F(TermTest, ServicesDoNotWaitForEachOther) {
 }
 
 TEST_F(TermTest, AServerThatIsNotThere) {
-  config.url = "postgresql://postgres@127.0.0.1:" + std::to_string(support::PostgresServer::free_port()) + "/postgres";
+  config.url = "postgresql://postgres@127.0.0.1:" + std::to_string(support::free_port()) + "/postgres";
   const auto store = PostgresStore::activate(config);
   ASSERT_FALSE(store.ok());
   EXPECT_EQ(store.error().code, Code::unavailable);
