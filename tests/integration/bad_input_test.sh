@@ -2,50 +2,28 @@
 # Bad input at every topic is answered where it can be, counted, logged once per burst, and changes nothing.
 # Jobs that cannot be are refused with the field's path; a package whose bytes or signature do not match never runs.
 # Usage: bad_input_test.sh BIN_DIR
-set -euo pipefail
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=$1
-dir=$(mktemp -d)
-chmod 755 "$dir"
-trap '"$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
-stack() { "$top/scripts/stack" "$@"; }
-cli() { timeout 60 "$bin/fieldwork" --config "$dir/etc/cli.toml" "$@"; }
+# shellcheck source=tests/support/stack.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
 root=fieldwork/v1
-passed=0 failed=0
-check() {  # OK WHAT
-  if [ "$1" = yes ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAIL $2" >&2; fi
-}
 
 stack up "$dir" --bin "$bin" --fast-disk --ttl 600 --no-agents --devices "edge-1:cpu=4000,mem=4096,zone=a mallory:cpu=1000,mem=512"
 pki=$dir/pki
-port() { jq -r ".ports.$1" "$dir/stack.json"; }
 devices=$(port devices) services=$(port services) operators=$(port operators)
 agent_http=$((services + 40000 > 65000 ? services - 10000 : services + 20000))
 sed -i "1i [http]\nlisten = \"127.0.0.1:$agent_http\"\n" "$dir/etc/edge-1.toml"
 sed -i '/^root = /d' "$dir/etc/edge-1.toml"
 stack start "$dir" edge-1
-# await WHAT COMMAND…: until the command succeeds
-await() {
-  local what=$1 deadline=$((SECONDS + 60))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $deadline ] || { echo "FAIL $what did not come"; diff "$dir/a" "$dir/b"; tail -n 20 "$dir"/log/*.log; exit 1; }
-    sleep 0.05
-  done
-}
-device_is() { [ "$(cli device show "$1" --json 2>/dev/null | jq -r .state)" = "$2" ]; }
 await "edge-1" device_is edge-1 ready
 
 # --- messages ----------------------------------------------------------------------------------------------------
 
-door() {  # ACTOR: how mosquitto's clients connect in its name
-  local port=$services certificate=$pki/services/$1
+as() {  # ACTOR: how mosquitto's clients connect in its name
   case $1 in
-    mallory) port=$devices certificate=$pki/devices/mallory ;;
-    operator) port=$operators certificate=$pki/operators/operator ;;
+    mallory) door "$devices" "$pki/devices/mallory" ;;
+    operator) door "$operators" "$pki/operators/operator" ;;
+    *) door "$services" "$pki/services/$1" ;;
   esac
-  printf '%s\n' -V 5 -h localhost -p "$port" --cafile "$pki/service-ca.crt" --cert "$certificate.crt" --key "$certificate.key" \
-    --tls-version tlsv1.3
 }
 
 http_port() { if [ "$1" = edge-1 ]; then echo "$agent_http"; else jq -r ".http[\"$1\"]" "$dir/stack.json"; fi; }
@@ -75,7 +53,7 @@ declare -A reason=([malformed]="not JSON" [empty]="not JSON" [bytes]="" [deep]="
 # mosquitto_rr takes no file, so what is too large for an argument is only counted.
 tell() {
   local actor=$1 topic=$2 kind=$3 service=$4 channel=$5 answer=${6:-} args before file=$dir/bad/$3 heard=$dir/answer deadline
-  mapfile -t args < <(door "$actor")
+  mapfile -t args < <(as "$actor")
   [ "$kind" != large ] || answer=
   before=$(rejected "$service" "$channel")
   for _ in 1 2 3 4 5; do
@@ -109,7 +87,7 @@ lasting() {
       esac | sed "s/^/$table /"
     done
   local args
-  mapfile -t args < <(door operator)
+  mapfile -t args < <(as operator)
   { timeout 20 mosquitto_sub "${args[@]}" -i cli-lasting -t "$root/state/#" --retained-only -W 2 -F '%t %p' 2>/dev/null || true; } |
     jq -R -c 'capture("(?<t>[^ ]*) (?<p>.*)") | [.t, (.p | fromjson | if .capacity then {device, state} else . end)]' |
     grep -v 'state/service\|state/audit' | sort
@@ -125,7 +103,7 @@ cat >"$dir/good.json" <<J
 J
 run_good() { cli run "$dir/good.json" --set-package "$good" --wait 2>/dev/null; }
 [ "$(run_good)" = fine ] || { echo "FAIL the first job"; exit 1; }
-settled() { lasting >"$dir/a" && lasting >"$dir/b" && cmp -s "$dir/a" "$dir/b"; }
+settled() { lasting >"$dir/a" && lasting >"$dir/b" && diff "$dir/a" "$dir/b" >"$dir/log/unrest.log"; }
 await "rest" settled
 cp "$dir/b" "$dir/before"
 check "$(grep -q 'scheduler.job' "$dir/before" && grep -q 'state/job/' "$dir/before" && echo yes)" "the picture of what lasts shows the job: $(head -c 500 "$dir/before")"
@@ -159,8 +137,8 @@ for kind in malformed large version; do
 done
 
 # An operation that nobody has.
+reason[malformed]="no such operation"
 for service in scheduler registry transfer security-policy; do
-  reason[malformed]="no such operation"
   tell operator service/$service/nonsense/operator malformed $service nonsense reply/cli-tell/answer
 done
 
@@ -174,21 +152,21 @@ tell mallory device/mallory/up/want stolen-want transfer want $down
 tell registry state/device/edge-1 renamed scheduler device
 tell registry state/device/edge-1 renamed security-policy device
 tell registry state/device/edge-1 renamed alerting device
-mapfile -t args < <(door mallory)
+mapfile -t args < <(as mallory)
 for _ in 1 2 3 4 5; do  # the registry may still be away because of the words in its name
   ! timeout 20 mosquitto_rr "${args[@]}" -i cli-tell -q 1 -t "$root/device/mallory/up/enrol" -e "$root/device/mallory/down/enrolled" -m "$(<"$dir/bad/stolen")" -W 3 >"$dir/answer" 2>&1 || break
 done
 check "$(jq -e '.state == "refused"' "$dir/answer" >/dev/null 2>&1 && echo yes)" "a stolen certificate was answered with '$(head -c 300 "$dir/answer")'"
 
 # What the reason says of something too large (mosquitto_rr cannot send it).
-mapfile -t args < <(door operator)
+mapfile -t args < <(as operator)
 timeout 30 mosquitto_sub "${args[@]}" -i cli-large -q 1 -C 1 -t $root/reply/cli-large/answer >"$dir/answer" &
 listener=$!
 while kill -0 $listener 2>/dev/null; do
   timeout 20 mosquitto_pub "${args[@]}" -i cli-tell -q 1 -D publish response-topic $root/reply/cli-large/answer -t $root/service/scheduler/list/operator -f "$dir/bad/large"
 done
 check "$(grep -q 'larger than ' "$dir/answer" && echo yes)" "too large a message was answered with: $(head -c 300 "$dir/answer")"
-mapfile -t args < <(door mallory)
+mapfile -t args < <(as mallory)
 
 # One line per burst, however long it is.
 before=$(rejected registry heartbeat) lines=$(grep -c 'rejected channel=heartbeat' "$dir/log/registry.log" || true) began=$SECONDS
@@ -227,7 +205,7 @@ refused '{"command":["true"]' 2 "not JSON"
 check "$([ "$(cli job ls --json | jq length)" -eq "$jobs_before" ] && echo yes)" "a refused job is in the list"
 # The scheduler refuses them too: nobody needs the CLI's own check.
 echo '{"v":1,"items":[{"request":"r-1","job":{"command":["true"],"nonsense":1}}]}' >"$dir/bad/job"
-mapfile -t args < <(door operator)
+mapfile -t args < <(as operator)
 timeout 20 mosquitto_rr "${args[@]}" -i cli-tell -q 1 -t $root/service/scheduler/submit/operator -e $root/reply/cli-tell/answer -m "$(<"$dir/bad/job")" -W 10 >"$dir/answer" 2>&1 || true
 check "$(grep -q 'job/nonsense' "$dir/answer" && echo yes)" "the scheduler's answer to an unknown field: $(cat "$dir/answer")"
 
@@ -247,21 +225,21 @@ never_runs() {  # NAME DIGEST
   check "$([ $code -ne 0 ] && [ ! -e "$dir/ran-$1" ] && echo yes)" "$1: exit code $code, ran: $(cat "$dir/ran-$1" 2>/dev/null)"
   check "$(grep -qi "$3" "$dir/out" "$dir/progress" && echo yes)" "$1: no reason like '$3' in $(cat "$dir/progress" "$dir/out")"
 }
-other=$dir/other
-"$top/scripts/pki" "$other" >/dev/null
+release_of() { psql -XAtq "$database" -c "select release from transfer.content where digest = '$1'"; }
+# rewrite DIGEST RELEASE: behind the back of the transfer service, so that only the agent is left to notice
+rewrite() {
+  stack kill "$dir" transfer TERM
+  psql -XAtq "$database" -c "update transfer.content set release = '$2' where digest = '$1'"
+  stack start "$dir" transfer
+}
+foreign=$(release_of "$good")
+# The release of another package.
 digest=$(forge signature)
-# Another release key signs the same words: only the agent is left to notice, the transfer service has the row already.
-stack kill "$dir" transfer TERM
-payload=$(psql -XAtq "$database" -c "select release from transfer.content where digest = '$digest'" | cut -d. -f2)
-foreign=$(psql -XAtq "$database" -c "select release from transfer.content where digest = '$good'")
-psql -XAtq "$database" -c "update transfer.content set release = '$foreign' where digest = '$digest'"
-stack start "$dir" transfer
+rewrite "$digest" "$foreign"
 never_runs signature "$digest" release
-payload="${foreign%%.*}.$payload.${foreign##*.}"
+# Its own words under another package's signature.
 digest=$(forge mixed)
-stack kill "$dir" transfer TERM
-psql -XAtq "$database" -c "update transfer.content set release = '$payload' where digest = '$digest'"
-stack start "$dir" transfer
+rewrite "$digest" "${foreign%%.*}.$(release_of "$digest" | cut -d. -f2).${foreign##*.}"
 never_runs mixed "$digest" release
 digest=$(forge bytes)
 stack kill "$dir" transfer TERM
@@ -276,5 +254,4 @@ stack start "$dir" transfer
 never_runs bytes "$digest" checksum
 check "$([ "$(run_good)" = fine ] && echo yes)" "the good job at the end"
 
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+verdict

@@ -1,25 +1,18 @@
 #!/usr/bin/env bash
 # Killing (kill -9) any service, the broker, the database or the agent in the middle of the main job delays it and nothing else.
 # Usage: kill_test.sh BIN_DIR [VICTIM …]
-set -euo pipefail
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=$1
 shift
 victims=("$@")
 [ ${#victims[@]} -gt 0 ] || victims=(registry scheduler transfer security-policy alerting mosquitto postgres edge-1 wipe)
-dir=$(mktemp -d)
-chmod 755 "$dir"
-trap '"$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
-stack() { "$top/scripts/stack" "$@"; }
-cli() { timeout 120 "$bin/fieldwork" --config "$dir/etc/cli.toml" "$@"; }
+cli_s=120 await_s=30
+# shellcheck source=tests/support/stack.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
 
 stack up "$dir" --bin "$bin" --fast-disk --ttl 1200 --devices "edge-1:cpu=4000,mem=4096,zone=a edge-2:cpu=2000,mem=1024,zone=b"
-deadline=$((SECONDS + 30))
-until [ "$(cli device ls --json | jq '[.[] | select(.state == "ready")] | length')" -eq 2 ]; do
-  [ $SECONDS -lt $deadline ] || { echo "the devices did not come up"; exit 1; }
-done
+both_ready() { [ "$(cli device ls --json | jq '[.[] | select(.state == "ready")] | length')" -eq 2 ]; }
+await "the devices" both_ready
 
-passed=0 failed=0
 # One job whose package is new, so that every part has work: enrolment is done, transfer, grant and run are not.
 trial() {
   local victim=$1 work=$dir/work-$1 digest job deadline code=0
@@ -61,5 +54,4 @@ J
   fi
 }
 for victim in "${victims[@]}"; do trial "$victim"; done
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+verdict

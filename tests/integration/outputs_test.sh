@@ -2,30 +2,13 @@
 # Result files that are too large for a report come back byte for byte, also when the agent or the transfer service is killed
 # (kill -9) in the middle; one that is larger than allowed or missing fails the job with a clear reason.
 # Usage: outputs_test.sh BIN_DIR
-set -euo pipefail
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=$1
-dir=$(mktemp -d)
-chmod 755 "$dir"
-trap '"$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
-stack() { "$top/scripts/stack" "$@"; }
-cli() { timeout 200 "$bin/fieldwork" --config "$dir/etc/cli.toml" "$@"; }
-passed=0 failed=0
-check() {  # OK WHAT
-  if [ "$1" = yes ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAIL $2"; fi
-}
-await() {  # WHAT COMMAND…
-  local what=$1 deadline=$((SECONDS + 90))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $deadline ] || { echo "FAIL $what did not come"; tail -n 20 "$dir"/log/{transfer,edge-1}.log; exit 1; }
-    sleep 0.01
-  done
-}
+cli_s=200 await_s=90
+# shellcheck source=tests/support/stack.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
 
 stack up "$dir" --bin "$bin" --fast-disk --ttl 600 --devices "edge-1:cpu=1000,mem=1024"
-device_ready() { [ "$(cli device show edge-1 --json 2>/dev/null | jq -r .state)" = ready ]; }
-await "edge-1" device_ready
+await "edge-1" device_is edge-1 ready
 
 # pack NAME: a package whose program writes its input, twice, and something small
 pack() {
@@ -77,5 +60,4 @@ fails() {  # SCRIPT OUTPUT TEXT
 }
 fails 'truncate -s 1073741825 huge' huge 'output huge is larger than 1073741824 bytes'
 fails 'true' absent 'output absent was not written'
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+verdict

@@ -1,28 +1,18 @@
 #!/usr/bin/env bash
 # Who may connect to the broker, and who may say and hear what: each line of a table is tried on a real broker.
-set -euo pipefail
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-work=$(mktemp -d)
-stack=$work/stack
+# shellcheck source=tests/support/stack.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
+work=$dir/work
+mkdir "$work"
 root=fieldwork/v1
-passed=0 failed=0
-trap '"$top/scripts/stack" down "$stack" >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
 
-"$top/scripts/stack" up "$stack" --devices "edge-1 edge-2" --services "" --no-agents --fast-disk --ttl 300 >&2
-pki=$stack/pki
-port() { jq -r ".ports.$1" "$stack/stack.json"; }
+stack up "$dir" --devices "edge-1 edge-2" --services "" --no-agents --fast-disk --ttl 300 >&2
+pki=$dir/pki
 devices=$(port devices) services=$(port services) operators=$(port operators) websocket=$(port websocket)
 # A stranger: the same names, signed by CAs of its own.
 "$top/scripts/pki" "$work/other" --devices edge-1
 
-verdict() {  # RESULT WHAT
-  if [ "$1" = ok ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "not ok: $2" >&2; fi
-}
-
-# door LISTENER_PORT CERTIFICATE_WITHOUT_SUFFIX: what mosquitto_pub and _sub need
-door() { printf '%s\n' -V 5 -h localhost -p "$1" --cafile "$pki/service-ca.crt" --cert "$2.crt" --key "$2.key" --tls-version tlsv1.3; }
-
-# who NAME: the same, through the door that belongs to it
+# who NAME: how mosquitto's clients connect in its name, through the door that belongs to it
 who() {
   case $1 in
     edge-*) door "$devices" "$pki/devices/$1" ;;
@@ -63,8 +53,8 @@ try() {
   wait $pid 2>/dev/null || true
 }
 
-# await FILE PATTERN
-await() {
+# heard FILE PATTERN: within 15 s
+heard() {
   local deadline=$((SECONDS + 15))
   until grep -aq "$2" "$1"; do
     [ $SECONDS -lt $deadline ] || return 1
@@ -76,12 +66,12 @@ listen() {  # FILE and the arguments of try
   local out=$1 writer=$2 topic=$3 reader=$4 expected=$5 last_writer last_topic heard=no
   shift 5
   read -r last_writer last_topic <<<"$(last_word "$reader")"
-  await "$out" '^Subscribed' || { verdict bad "$reader cannot subscribe: $(cat "$out")"; return; }
+  heard "$out" '^Subscribed' || { check no "$reader cannot subscribe: $(cat "$out")"; return; }
   if [ $# -gt 0 ]; then say "$writer" "$topic" "$@"; else say "$writer" "$topic" -m said; fi
   say "$last_writer" "$last_topic" -m last-word
-  await "$out" "^heard $root/$last_topic 9$" || { verdict bad "$writer, $topic: $reader did not hear the last word"; return; }
+  heard "$out" "^heard $root/$last_topic 9$" || { check no "$writer, $topic: $reader did not hear the last word"; return; }
   ! grep '^heard' "$out" | grep -v ' 9$' | grep -q "^heard $root/$topic " || heard=yes
-  verdict "$([ $heard = "$expected" ] && echo ok)" "$writer says $topic: $reader hears it: $heard, not $expected"
+  check "$([ $heard = "$expected" ] && echo yes)" "$writer says $topic: $reader hears it: $heard, not $expected"
 }
 
 # connects yes|no WHAT ARGUMENT…
@@ -89,7 +79,7 @@ connects() {
   local expected=$1 what=$2 got=no
   shift 2
   timeout 10 mosquitto_pub "$@" -i "cli-c$RANDOM" -q 0 -t x -m x >/dev/null 2>&1 && got=yes
-  verdict "$([ $got = "$expected" ] && echo ok)" "$what connects: $got, not $expected"
+  check "$([ $got = "$expected" ] && echo yes)" "$what connects: $got, not $expected"
 }
 
 # ws_connect PASSWORD: the reason code of the answer to an MQTT CONNECT over WebSockets (mask of zeros: plain bytes)
@@ -178,24 +168,23 @@ for version in tls1_2:no tls1_3:yes; do  # the clients' --tls-version is only th
   got=no
   timeout 10 openssl s_client -connect "localhost:$devices" "-${version%:*}" -CAfile "$pki/service-ca.crt" \
     -cert "$pki/devices/edge-1.crt" -key "$pki/devices/edge-1.key" </dev/null 2>/dev/null | grep -q '^New, TLSv1' && got=yes
-  verdict "$([ $got = "${version#*:}" ] && echo ok)" "${version%:*}: $got"
+  check "$([ $got = "${version#*:}" ] && echo yes)" "${version%:*}: $got"
 done
 connects no "no TLS" -V 5 -h localhost -p "$devices"
 connects no "a broker that another CA vouches for" "${edge[@]}" --cafile "$work/other/service-ca.crt"
 connects no "a password at the operators' door" -V 5 -h localhost -p "$operators" --cafile "$pki/service-ca.crt" -u dashboard -P "$(cat "$pki/dashboard.password")"
 
 answer=$(ws_connect "$(cat "$pki/dashboard.password")")
-verdict "$([ "$answer" = 00 ] && echo ok)" "a dashboard connects: '$answer', not 00"
+check "$([ "$answer" = 00 ] && echo yes)" "a dashboard connects: '$answer', not 00"
 answer=$(ws_connect wrong)
-verdict "$([ "$answer" = 05 ] && echo ok)" "a dashboard with a wrong password connects: '$answer', not 05"
+check "$([ "$answer" = 05 ] && echo yes)" "a dashboard with a wrong password connects: '$answer', not 05"
 
 "$top/scripts/pki" "$pki" revoke edge-2
-kill -HUP "$(cat "$stack/run/mosquitto.pid")"
+kill -HUP "$(cat "$dir/run/mosquitto.pid")"
 mapfile -t revoked < <(who edge-2)
 deadline=$((SECONDS + 10))
 while timeout 10 mosquitto_pub "${revoked[@]}" -t x -m x 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.05; done
 connects no "a revoked device" "${revoked[@]}"
 connects yes "a device beside a revoked one" "${edge[@]}"
 
-echo "broker_acl_test: $passed passed, $failed failed" >&2
-[ $failed -eq 0 ]
+verdict

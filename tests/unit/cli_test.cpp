@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "../support/child.hpp"
+#include "../support/broker.hpp"
 #include "commands/commands.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
@@ -176,9 +176,6 @@ class CliCommands : public testing::Test {
   static void SetUpTestSuite() {
     place = fs::temp_directory_path() / ("fieldwork-cli-test-" + std::to_string(getpid()));
     fs::create_directories(place);
-    port = support::free_port();
-    write("broker.conf", "listener " + std::to_string(port) +
-                             " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nlog_type none\n");
     const auto run_openssl =
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=transfer -keyout " +
         (place / "transfer.key").string() + " -out " + (place / "transfer.pem").string() + " 2>/dev/null";
@@ -186,22 +183,17 @@ class CliCommands : public testing::Test {
     const auto key = crypto::PrivateKey::generate();
     write("release.key", key.to_pem());
     write("release.pub", key.public_key().to_pem());
-    broker = child([] {
-      execl("/usr/sbin/mosquitto", "mosquitto", "-c", (place / "broker.conf").c_str(), nullptr);
-      execlp("mosquitto", "mosquitto", "-c", (place / "broker.conf").c_str(), nullptr);
-      _exit(1);
-    });
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!try_tcp(url(), std::chrono::seconds(1)).empty() && std::chrono::steady_clock::now() < until) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    try {
+      broker.emplace("log_type none\n");
+      broker->begin();
+    } catch (const std::runtime_error&) {
+      ready = false;
     }
-    ready = ready && try_tcp(url(), std::chrono::seconds(1)).empty();
     if (ready) services = child([] { StandIn(url(), place).run(); });
   }
   static void TearDownTestSuite() {
-    for (const auto pid : {services, broker}) {
-      if (pid > 0) kill(pid, SIGKILL), waitpid(pid, nullptr, 0);
-    }
+    if (services > 0) kill(services, SIGKILL), waitpid(services, nullptr, 0);
+    broker.reset();
     fs::remove_all(place);
   }
 
@@ -229,7 +221,7 @@ class CliCommands : public testing::Test {
     return *kept;
   }
 
-  static std::string url() { return "tcp://127.0.0.1:" + std::to_string(port); }
+  static std::string url() { return broker->url(); }
   static std::string write(const std::string& name, const std::string& text) {
     std::ofstream(place / name, std::ios::binary) << text;
     return (place / name).string();
@@ -248,8 +240,7 @@ class CliCommands : public testing::Test {
   }
 
   static inline fs::path place;
-  static inline int port = 0;
-  static inline pid_t broker = 0;
+  static inline std::optional<support::Broker> broker;
   static inline pid_t services = 0;
   static inline bool ready = false;
   Options options;

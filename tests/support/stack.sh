@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# What the tests of a whole stack share: a stack of its own in a temporary directory, ended with the test; counted checks;
+# waiting with a bound. To be sourced, after the test's own arguments were read:
+#   bin       the programs' directory; without it the stack takes its default
+#   cli_s     s that a command of the CLI may take
+#   await_s   s that await waits
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+dir=$(mktemp -d)
+chmod 755 "$dir"
+trap '"$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+stack() { "$top/scripts/stack" "$@"; }
+cli() { timeout "${cli_s:-60}" "${bin:-}/fieldwork" --config "$dir/etc/cli.toml" "$@"; }
+port() { jq -r ".ports.$1" "$dir/stack.json"; }
+
+# door PORT CERTIFICATE_WITHOUT_SUFFIX: the arguments with which mosquitto's clients connect
+door() {
+  printf '%s\n' -V 5 -h localhost -p "$1" --cafile "$dir/pki/service-ca.crt" --cert "$2.crt" --key "$2.key" --tls-version tlsv1.3
+}
+
+check() {  # yes|no WHAT
+  if [ "$1" = yes ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAIL $2" >&2; fi
+}
+
+# await WHAT COMMAND…: until the command succeeds; else the test is over
+await() {
+  local what=$1 deadline=$((SECONDS + ${await_s:-60}))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $deadline ] || { echo "FAIL $what did not come"; tail -n 20 "$dir"/log/*.log; exit 1; }
+    sleep 0.01
+  done
+}
+
+device_is() { [ "$(cli device show "$1" --json 2>/dev/null | jq -r .state)" = "$2" ]; }
+
+# The test's last line and its exit code.
+verdict() {
+  echo "$passed passed, $failed failed"
+  [ $failed -eq 0 ]
+}
