@@ -23,7 +23,8 @@ std::string scalar_text(const toml::node& node) {
   return std::string(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-std::string in_file(const std::string& name, const std::string& place) { return name + " (" + place + ")"; }
+// A setting as errors name it.
+std::string from(const std::string& name, const std::string& place) { return name + " (" + place + ")"; }
 
 // section.key and FIELDWORK_SECTION_KEY fold to the same word.
 std::string folded(const std::string& key) {
@@ -63,7 +64,7 @@ Result<Config> Config::load(const std::string& file, const std::vector<std::stri
           }
           const auto place = file + ":" + std::to_string(node.source().begin.line);
           if (!is_scalar(node) && !wrong) {
-            wrong = Error{Code::invalid, "must be a string, a number, true or false", in_file(name, place)};
+            wrong = Error{Code::invalid, "must be a string, a number, true or false", from(name, place)};
           }
           config.values_[name] = Value{scalar_text(node), place};
         }
@@ -90,9 +91,9 @@ Result<Config> Config::load(const std::string& file, const std::vector<std::stri
 
 std::string Config::origin(const std::string& key) const {
   for (const auto& name : {"set:" + key, "env:" + folded(key), key}) {
-    if (const auto it = values_.find(name); it != values_.end()) return key + " (" + it->second.from + ")";
+    if (const auto it = values_.find(name); it != values_.end()) return from(key, it->second.from);
   }
-  return key + " (default)";
+  return from(key, "default");
 }
 
 std::string Config::text(const std::string& key) {
@@ -170,7 +171,7 @@ Result<void> Config::finish() {
   for (const auto& [name, value] : values_) {
     if (value.strict && !used_.contains(name)) {
       const auto key = name.starts_with("set:") ? name.substr(4) : name;
-      return Error{Code::invalid, "is not a setting of this program", key + " (" + value.from + ")"};
+      return Error{Code::invalid, "is not a setting of this program", from(key, value.from)};
     }
   }
   return {};

@@ -9,6 +9,11 @@ namespace {
 constexpr std::size_t packages_per_device_max = 64;
 constexpr Duration backoff_max = seconds(300);
 
+// To a device that speaks of an attempt which is not, or no more, its own. `job`: its job, null when there is none.
+TellStale tell_stale(const DeviceId& device, const AttemptKey& key, const Job* job, const std::string& traceparent) {
+  return {device, {key, job != nullptr ? std::string(name(job->state)) : "unknown", traceparent}};
+}
+
 }  // namespace
 
 void Scheduler::on(const ReportArrived& input, Time now, Effects& out) {
@@ -38,10 +43,7 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
                        execution->attempt->key == report.key && execution->attempt->device == device;
   if (!current) {
     out.push_back(Settle{assign_key(report.key)});
-    if (!settled(report.state)) {
-      out.push_back(TellStale{
-          device, {report.key, job != nullptr ? std::string(name(job->state)) : "unknown", report.traceparent}});
-    }
+    if (!settled(report.state)) out.push_back(tell_stale(device, report.key, job, report.traceparent));
     return;
   }
   auto& attempt = *execution->attempt;
@@ -105,9 +107,7 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Effects& out) {
     }
     Job* job = nullptr;
     (void)find(key, job);
-    Stale stale{key, "unknown", ""};
-    if (job != nullptr) stale = {key, std::string(name(job->state)), job->traceparent};
-    out.push_back(TellStale{input.device, std::move(stale)});
+    out.push_back(tell_stale(input.device, key, job, job != nullptr ? job->traceparent : ""));
   }
 }
 
