@@ -10,6 +10,13 @@ namespace {
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
 constexpr std::size_t content_length_max = 87'384;  // 64 KiB as base64
 
+// 00-<32 hex>-<16 hex>-<2 hex>, of any version that has this form.
+bool is_traceparent(std::string_view text) {
+  return text.size() == 55 && text[2] == '-' && text[35] == '-' && text[52] == '-' &&
+         crypto::is_hex(text.substr(0, 2), 2) && crypto::is_hex(text.substr(3, 32), 32) &&
+         crypto::is_hex(text.substr(36, 16), 16) && crypto::is_hex(text.substr(53, 2), 2);
+}
+
 Labels read_labels(Reader& reader, const char* field) { return reader.map_or_empty(field, 32, 256); }
 
 Requirements read_requirements(Reader& parent, const Json& value) {
@@ -100,7 +107,13 @@ void write_traceparent(Json& into, const std::string& traceparent) {
   if (!traceparent.empty()) into["traceparent"] = traceparent;
 }
 
-std::string read_traceparent(Reader& reader) { return reader.text_or("traceparent", "", 55); }
+std::string read_traceparent(Reader& reader) {
+  if (reader.any_maybe("traceparent") == nullptr) return {};
+  auto text = reader.text("traceparent", 55);
+  if (reader.ok() && !is_traceparent(text))
+    reader.fail("traceparent", "must be a W3C traceparent: 2, 32, 16 and 2 hex digits with - between");
+  return text;
+}
 
 Json encode(const JobSpec& job) {
   Json out{{"command", job.command}, {"priority", job.priority}, {"limits", encode(job.limits)}};

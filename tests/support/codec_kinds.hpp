@@ -169,11 +169,12 @@ inline std::vector<Kind> device_kinds() {
                  {"/state", word({"enrolling", "ready", "suspect", "lost", "refused"}, "is not a device state")}})),
        {"", "/capacity"}},
       {"log line", 65536, through(decode_log),
-       R"({"dropped":1,)" + key_example + R"(,"stream":"stdout","text":"t","traceparent":"00-t","v":1})",
+       R"({"dropped":1,)" + key_example + R"(,"stream":"stdout","text":"t","traceparent":")" + some_trace() +
+           R"(","v":1})",
        versioned(both(key_fields(), {{"/dropped", whole(0, integer_max)},
                                      {"/stream", word({"stdout", "stderr"}, "must be stdout or stderr", 8)},
                                      {"/text", text(32768)},
-                                     {"/traceparent", maybe(text(55))}}))},
+                                     {"/traceparent", traceparent()}}))},
       {"rejected", 8192, through(decode_rejected), R"({"channel":"report","path":"/a","reason":"r","v":1})",
        versioned({{"/channel", text(32)}, {"/path", maybe(text(1024))}, {"/reason", text(1024)}})},
   };
@@ -222,14 +223,14 @@ inline Fields attempt_fields() {
       "/result", result_fields(),
       both(key_fields(), {{"/reason", maybe(text(1024))},
                           {"/result", maybe(object())},
-                          {"/traceparent", maybe(text(55))},
+                          {"/traceparent", traceparent()},
                           {"/state", word({"accepted", "running", "succeeded", "failed", "cancelled", "refused"},
                                           "must be accepted, running, succeeded, failed, cancelled or "
                                           "refused")}}));
 }
 
-inline const std::string attempt_example =
-    "{" + key_example + R"(,"reason":"r","result":)" + result_example + R"(,"state":"failed","traceparent":"00-t"})";
+inline const std::string attempt_example = "{" + key_example + R"(,"reason":"r","result":)" + result_example +
+                                           R"(,"state":"failed","traceparent":")" + some_trace() + R"("})";
 
 inline Fields assign_fields() {
   return both(both(key_fields(), limits_fields(false)), {{"/attempt", whole(1, 1000)},
@@ -240,13 +241,13 @@ inline Fields assign_fields() {
                                                          {"/limits", object()},
                                                          {"/outputs", outputs()},
                                                          {"/package", maybe(digest())},
-                                                         {"/traceparent", maybe(text(55))}});
+                                                         {"/traceparent", traceparent()}});
 }
 
 inline const std::string assign_example = R"({"attempt":1,"command":["./a","b"],"env":{"K":"V"},"execution":3,)"
                                           R"("fence":7,"grant":"g","job":"j-1","lease_s":30,)" +
                                           limits_example + R"(,"outputs":["r"],"package":")" + some_digest() +
-                                          R"(","traceparent":"00-t","type":"assign"})";
+                                          R"(","traceparent":")" + some_trace() + R"(","type":"assign"})";
 
 inline Fields typed(Fields fields) {
   Rule type = word({}, "must be assign, cancel or stale");
@@ -293,11 +294,12 @@ inline std::vector<Kind> job_kinds() {
       {"report", much, through(decode_report), R"({"epoch":5,"items":[)" + attempt_example + R"(],"seq":6,"v":1})",
        both(listed(attempt_fields()), {{"/epoch", whole(0, integer_max)}, {"/seq", whole(1, integer_max)}})},
       {"assign", much, orders_again, one_item(assign_example), listed(typed(assign_fields()))},
-      {"cancel", much, orders_again, one_item("{" + key_example + R"(,"traceparent":"00-t","type":"cancel"})"),
-       listed(typed(both(key_fields(), {{"/traceparent", maybe(text(55))}})))},
+      {"cancel", much, orders_again,
+       one_item("{" + key_example + R"(,"traceparent":")" + some_trace() + R"(","type":"cancel"})"),
+       listed(typed(both(key_fields(), {{"/traceparent", traceparent()}})))},
       {"stale", much, orders_again,
-       one_item("{" + key_example + R"(,"state":"lost","traceparent":"00-t","type":"stale"})"),
-       listed(typed(both(key_fields(), {{"/state", text(32)}, {"/traceparent", maybe(text(55))}})))},
+       one_item("{" + key_example + R"(,"state":"lost","traceparent":")" + some_trace() + R"(","type":"stale"})"),
+       listed(typed(both(key_fields(), {{"/state", text(32)}, {"/traceparent", traceparent()}})))},
       {"kept assign", much, assign_again, assign_example, both(assign_fields(), {{"/type", free_type}})},
       {"acknowledgement", 4096, through(decode_ack), R"({"epoch":5,"seq":0,"v":1})",
        versioned({{"/epoch", whole(0, integer_max)}, {"/seq", whole(0, integer_max)}})},

@@ -82,6 +82,22 @@ inline Rule digest() {
   return out;
 }
 
+inline std::string some_trace() { return "00-" + std::string(32, 'a') + "-" + std::string(16, '9') + "-01"; }
+
+inline Rule traceparent() {
+  Rule out = text(55);
+  out.good = {some_trace()};
+  out.missing.clear();
+  auto wrong = std::vector<std::string>{"", some_trace().substr(0, 54), std::string(55, '0')};
+  for (const std::size_t place : {0, 2, 3, 35, 36, 52, 53}) {
+    wrong.push_back(some_trace());
+    wrong.back()[place] = 'A';
+  }
+  for (const auto& one : wrong)
+    out.bad.push_back({one, "must be a W3C traceparent: 2, 32, 16 and 2 hex digits with - between"});
+  return out;
+}
+
 inline Rule whole(std::int64_t min, std::int64_t max) {
   const auto reason = "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max);
   Rule out{{min, max}, all_but({Json::value_t::number_integer, Json::value_t::number_unsigned}, reason)};
