@@ -328,8 +328,7 @@ Result<std::vector<Order>> decode_orders(std::string_view text) {
       if (type == "assign") {
         orders.emplace_back(read_assign(item));
       } else if (type == "cancel") {
-        Cancel cancel{read_key(item), read_traceparent(item)};
-        orders.emplace_back(std::move(cancel));
+        orders.emplace_back(Cancel{read_key(item), read_traceparent(item)});
       } else if (type == "stale") {
         Stale stale{read_key(item), item.text("state", 32), read_traceparent(item)};
         orders.emplace_back(std::move(stale));

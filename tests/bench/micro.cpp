@@ -1,7 +1,6 @@
 // scripts/bench micro: what one step of the hot paths costs, each beside its limit: the same work by the library below,
 // or by the plainest loop, without what we add to it.
 #include <benchmark/benchmark.h>
-#include <openssl/ec.h>
 #include <openssl/evp.h>
 
 #include <cstring>
@@ -19,6 +18,7 @@ namespace fieldwork {
 namespace {
 
 constexpr std::size_t frame_bytes = 64 * 1024;
+constexpr int frames = 256;  // of one content
 constexpr const char* trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 // --- frames --------------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ void bare_gcm(benchmark::State& state) {
 // What both ends of a transfer decide about one frame: when to send it, whether it is new, when to acknowledge it.
 void window(benchmark::State& state) {
   using std::chrono::microseconds;
-  constexpr std::uint64_t content_bytes = 256 * frame_bytes;
+  constexpr std::uint64_t content_bytes = frames * frame_bytes;
   for (auto _ : state) {
     content::Sender sender({.encoded_bytes = content_bytes, .frame_bytes = frame_bytes});
     content::Receiver receiver({.encoded_bytes = content_bytes});
@@ -76,18 +76,16 @@ void window(benchmark::State& state) {
       sender.acknowledged(receiver.ranges(), now);
     }
   }
-  state.SetItemsProcessed(state.iterations() * 256);
 }
 
 void copies(benchmark::State& state) {
   std::string to(frame_bytes, '\0');
   for (auto _ : state) {
-    for (int i = 0; i < 256; ++i) {
+    for (int i = 0; i < frames; ++i) {
       std::memcpy(to.data(), piece().data(), frame_bytes);
       benchmark::ClobberMemory();
     }
   }
-  state.SetItemsProcessed(state.iterations() * 256);
 }
 
 // --- grants --------------------------------------------------------------------------------------------------------
@@ -108,15 +106,16 @@ const crypto::PrivateKey& signer() {
 }
 
 void sign(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(crypto::sign_jws(signer(), "fieldwork-grant", codec::encode(grant())));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(crypto::sign_jws(signer(), "fieldwork-grant+jws", codec::encode(grant())));
 }
 
 void verify(benchmark::State& state) {
   crypto::TrustStore trusted;
   trusted.add(signer().public_key());
-  const auto jws = crypto::sign_jws(signer(), "fieldwork-grant", codec::encode(grant()));
+  const auto jws = crypto::sign_jws(signer(), "fieldwork-grant+jws", codec::encode(grant()));
   for (auto _ : state)
-    benchmark::DoNotOptimize(codec::decode_grant(trusted.verify(jws, "fieldwork-grant").value()).value());
+    benchmark::DoNotOptimize(codec::decode_grant(trusted.verify(jws, "fieldwork-grant+jws").value()).value());
 }
 
 using Digest = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
@@ -185,9 +184,9 @@ void bare_dump(benchmark::State& state) {
 
 // --- placement -----------------------------------------------------------------------------------------------------
 
-scheduler::Devices fleet(std::int64_t count) {
+scheduler::Devices fleet(int count) {
   scheduler::Devices out;
-  for (std::int64_t i = 0; i < count; ++i) {
+  for (int i = 0; i < count; ++i) {
     const DeviceId id("edge-" + std::to_string(i));
     scheduler::DeviceView view;
     view.device = {.id = id,
@@ -200,15 +199,15 @@ scheduler::Devices fleet(std::int64_t count) {
   return out;
 }
 
-void place(benchmark::State& state) {
-  const auto devices = fleet(state.range(0));
+void place(benchmark::State& state, int count) {
+  const auto devices = fleet(count);
   const JobSpec job{.command = {"./go"}, .requirements = {1000, 1 << 20, 0, {{"zone", "a"}}}};
   for (auto _ : state) benchmark::DoNotOptimize(scheduler::place(job, DeviceId(), DeviceId(), {}, devices, {}));
 }
 
 // The device with the least room that is enough: one walk, one requirement, no label, no reason kept.
-void bare_walk(benchmark::State& state) {
-  const auto devices = fleet(state.range(0));
+void bare_walk(benchmark::State& state, int count) {
+  const auto devices = fleet(count);
   for (auto _ : state) {
     const scheduler::DeviceView* best = nullptr;
     for (const auto& [id, view] : devices) {
@@ -219,9 +218,11 @@ void bare_walk(benchmark::State& state) {
   }
 }
 
-void pair(const std::string& name, void (*ours)(benchmark::State&), void (*limit)(benchmark::State&)) {
-  benchmark::RegisterBenchmark((name + "/ours").c_str(), ours);
-  benchmark::RegisterBenchmark((name + "/limit").c_str(), limit);
+template <class... Size>
+void pair(const std::string& name, void (*ours)(benchmark::State&, Size...), void (*limit)(benchmark::State&, Size...),
+          Size... size) {
+  benchmark::RegisterBenchmark((name + "/ours").c_str(), ours, size...);
+  benchmark::RegisterBenchmark((name + "/limit").c_str(), limit, size...);
 }
 
 }  // namespace
@@ -236,11 +237,8 @@ int main(int argc, char** argv) {
   pair("verify a grant", verify, bare_verify);
   pair("read a report of 16", read_report, bare_parse);
   pair("write a report of 16", write_report, bare_dump);
-  for (const int devices : {10, 1000, 10'000}) {
-    const auto name = "place among " + std::to_string(devices) + " devices";
-    benchmark::RegisterBenchmark((name + "/ours").c_str(), place)->Arg(devices);
-    benchmark::RegisterBenchmark((name + "/limit").c_str(), bare_walk)->Arg(devices);
-  }
+  for (const int devices : {10, 1000, 10'000})
+    pair("place among " + std::to_string(devices) + " devices", place, bare_walk, devices);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

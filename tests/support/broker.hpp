@@ -66,11 +66,8 @@ class Broker {
   }
   [[nodiscard]] bool answers() const {
     const int socket_number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port_));
-    const bool good = connect(socket_number, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    const auto address = loopback(port_);
+    const bool good = connect(socket_number, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     close(socket_number);
     return good;
   }

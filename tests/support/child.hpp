@@ -18,12 +18,18 @@
 
 namespace fieldwork::support {
 
-// Of 127.0.0.1. Between finding it and taking it, somebody else may.
-inline int free_port() {
-  const int socket_number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+inline sockaddr_in loopback(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
+// Of 127.0.0.1. Between finding it and taking it, somebody else may.
+inline int free_port() {
+  const int socket_number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto address = loopback(0);
   socklen_t size = sizeof address;
   auto* any = reinterpret_cast<sockaddr*>(&address);
   const bool found = bind(socket_number, any, size) == 0 && getsockname(socket_number, any, &size) == 0;

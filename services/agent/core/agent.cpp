@@ -114,7 +114,7 @@ void Agent::on(const AssignArrived& input, Time now, Effects& out) {
   }
   std::vector<AttemptKey> older;
   for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
-  for (const auto& other : older) on(StaleArrived{{other, "", ""}}, now, out);
+  for (const auto& other : older) on(StaleArrived{{.key = other}}, now, out);
   report({.key = key, .state = AttemptState::accepted});
   if (input.assign.package.empty()) return start(attempt, out);
   out.push_back(SaveAttempt{key});

@@ -56,8 +56,11 @@ void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
   }
 
   auto evaluation = policy::evaluate(rulebook_.rules, question);
-  Decision decision{question.key, question.device,     evaluation.allow, std::move(evaluation.reason),
-                    "",           question.traceparent};
+  Decision decision{.key = question.key,
+                    .device = question.device,
+                    .allow = evaluation.allow,
+                    .reason = std::move(evaluation.reason),
+                    .traceparent = question.traceparent};
   if (decision.allow && !objects.empty()) {
     decision.allow = false;
     decision.reason = std::move(objects);
