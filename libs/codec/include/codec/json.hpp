@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::codec {
 
 using Json = nlohmann::json;
 
-inline constexpr std::size_t message_bytes_max = 1 << 20;
+inline constexpr std::size_t message_bytes_max = limits::message_bytes_max;
 inline constexpr int depth_max = 16;
-inline constexpr std::size_t items_max = 512;
+inline constexpr std::size_t items_max = limits::items_max;
 // What every reader of JSON can hold: 2^53 - 1. A larger one would come out of a browser or of jq as another number.
 inline constexpr std::int64_t integer_max = 9'007'199'254'740'991;
 
