@@ -41,6 +41,8 @@ Result<void> Engine::run(const std::vector<Input>& batch, Time now) {
     } else if (std::holds_alternative<Connected>(input)) {
       outbox_.hasten_all(now);
       service_.connected(now, output_);
+    } else if (const auto* stalled = std::get_if<Stalled>(&input)) {
+      service_.stalled(stalled->lasted, now, output_);
     } else {
       service_.disconnected(now, output_);
     }

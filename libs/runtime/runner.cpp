@@ -34,6 +34,7 @@ bus::MqttEvents Runner::events() {
       .message =
           [this](bus::Message&& message) {
             const auto bytes = message.topic.size() + message.payload.size();
+            message.arrived = now();
             push(std::move(message), bytes);
           },
       .connected =
@@ -90,8 +91,21 @@ std::vector<Input> Runner::take() {
   return batch;
 }
 
+// Runs the batch at one moment, which is also the one that is compared with the step before: a process may be frozen
+// between any two lines.
+Result<void> Runner::step(std::vector<Input>& batch) {
+  const auto moment = steady_us();
+  if (const Duration lasted{moment - stepped_us_}; lasted > limits_.stalled_after) {
+    metrics::count("fieldwork_stalls_total");
+    log::warn("stood still", {{"lasted_ms", std::to_string(lasted.count() / 1000)}});
+    batch.insert(batch.begin(), Stalled{lasted});
+  }
+  stepped_us_ = moment;
+  return engine_.run(batch, Time{Duration{moment + anchor_us_}});
+}
+
 // Until the batch is committed, or it makes no sense to go on.
-bool Runner::settle(Result<void> done, const std::vector<Input>& batch) {
+bool Runner::settle(Result<void> done, std::vector<Input>& batch) {
   const auto deadline = std::chrono::steady_clock::now() + limits_.store_patience;
   auto wait = milliseconds(50);
   while (!done) {
@@ -104,7 +118,7 @@ bool Runner::settle(Result<void> done, const std::vector<Input>& batch) {
     std::this_thread::sleep_for(wait);
     wait = std::min(wait * 2, milliseconds(2000));
     turned_us_ = steady_us();
-    done = engine_.waits() ? engine_.commit(now()) : engine_.run(batch, now());
+    done = engine_.waits() ? engine_.commit(now()) : step(batch);
   }
   return true;
 }
@@ -133,10 +147,11 @@ int Runner::run() {
   bus_.start();
   log::info("started");
   auto counted = std::chrono::steady_clock::now();
+  stepped_us_ = steady_us();
   while (!stopping_) {
-    const auto batch = take();
+    auto batch = take();
     const auto began = steady_us();
-    if (!settle(engine_.run(batch, now()), batch)) break;
+    if (!settle(step(batch), batch)) break;
     turned_us_ = steady_us();
     if (!batch.empty()) {
       metrics::count("fieldwork_inputs_total", {}, static_cast<double>(batch.size()));

@@ -90,6 +90,9 @@ class FakeService : public runtime::Service {
   void tick(Time /*now*/, runtime::Output& /*out*/) override { ++ticks; }
   void connected(Time /*now*/, runtime::Output& /*out*/) override { journal_.emplace_back("got connected"); }
   void disconnected(Time /*now*/, runtime::Output& /*out*/) override { journal_.emplace_back("got disconnected"); }
+  void stalled(Duration /*lasted*/, Time /*now*/, runtime::Output& /*out*/) override {
+    journal_.emplace_back("got stalled");
+  }
   void flush(Time /*now*/, runtime::Output& out) override { on_flush(out); }
 
   int ticks = 0;

@@ -144,6 +144,40 @@ TEST(RunnerTest, WhatTheStoreAnswersDecides) {
   }
 }
 
+TEST(RunnerTest, AfterAStandstillTheNextBatchBeginsWithIt) {
+  Rig rig;
+  rig.limits.tick = seconds(3600);
+  rig.limits.stalled_after = milliseconds(200);
+  const auto runner = rig.runner();
+  runner->post([&](Time, Output&) {
+    runner->post([&](Time, Output&) {
+      rig.journal.emplace_back("stepped");
+      runner->stop();
+    });
+    std::this_thread::sleep_for(milliseconds(250));  // the standstill itself
+  });
+  EXPECT_EQ(runner->run(), 0);
+  EXPECT_EQ(rig.journal, (Journal{"got stalled", "stepped"}));
+}
+
+TEST(RunnerTest, AStoreThatWasAwayIsAStandstillToo) {
+  Rig rig;
+  rig.limits.tick = seconds(3600);
+  rig.limits.stalled_after = milliseconds(100);
+  rig.store.failures = {away, away};  // waits 50 and 100 ms between the tries
+  const auto runner = rig.runner();
+  runner->post([&](Time, Output& out) {
+    out.upsert("t", "k", "{}");
+    runner->post([&](Time, Output&) {
+      rig.journal.emplace_back("stepped");
+      runner->stop();
+    });
+  });
+  EXPECT_EQ(runner->run(), 0);
+  EXPECT_EQ(rig.journal,
+            (Journal{"refused: unavailable", "refused: unavailable", "committed", "got stalled", "stepped"}));
+}
+
 TEST(RunnerTest, WhatCannotBeLoadedIsNotRun) {
   Rig rig;
   rig.store.load_answer = away;

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "base/time.hpp"
+
 namespace fieldwork::bus {
 
 struct Message {
@@ -12,6 +14,7 @@ struct Message {
   bool retain = false;
   std::string response_topic{};  // MQTT 5; empty: none
   std::string correlation{};     // MQTT 5; bytes
+  Time arrived{};                // set by who received it, on the clock that its steps are given; zero: not known
 };
 
 class Bus {

@@ -12,7 +12,12 @@ namespace fieldwork::runtime {
 using Task = std::function<void(Time now, Output& out)>;
 struct Connected {};
 struct Disconnected {};
-using Input = std::variant<bus::Message, Task, Connected, Disconnected>;
+// The loop did not turn, or the store did not commit, for this long (more than 2 s, see RunnerLimits): what is missing
+// from that time may be nobody's silence. It is the first input of the batch that follows.
+struct Stalled {
+  Duration lasted{};
+};
+using Input = std::variant<bus::Message, Task, Connected, Disconnected, Stalled>;
 
 class Engine {
  public:

@@ -16,7 +16,8 @@ struct RunnerLimits {
   std::size_t queue_max = 100'000;  // inputs; beyond it messages are dropped and counted (who asked repeats)
   std::size_t queue_bytes_max = 256U << 20;
   milliseconds tick{20};
-  seconds store_patience{120};  // the store may be away this long before the process gives up and is restarted
+  Duration stalled_after = seconds{2};  // from one step to the next; beyond it the service hears Stalled
+  seconds store_patience{120};          // the store may be away this long before the process gives up and is restarted
 };
 
 class Runner {
@@ -37,7 +38,8 @@ class Runner {
  private:
   void push(Input input, std::size_t bytes);
   std::vector<Input> take();
-  bool settle(Result<void> done, const std::vector<Input>& batch);
+  Result<void> step(std::vector<Input>& batch);
+  bool settle(Result<void> done, std::vector<Input>& batch);
   [[nodiscard]] Time now() const;
   void say_bus_metrics() const;
   bus::MqttEvents events();
@@ -54,6 +56,7 @@ class Runner {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ready_{false};
   std::atomic<std::int64_t> turned_us_{0};
+  std::int64_t stepped_us_ = 0;
   std::int64_t anchor_us_ = 0;  // the store's clock minus the steady clock
   int exit_code_ = 0;
 };

@@ -57,6 +57,9 @@ class Service {
   // The broker is (again) there and may have lost everything: say what is retained.
   virtual void connected(Time now, Output& out) = 0;
   virtual void disconnected(Time /*now*/, Output& /*out*/) {}
+  // This process stood still for `lasted` (frozen, starved, or waiting for the store) and now goes on; messages of that
+  // time may still wait behind this. Whoever was silent meanwhile is given that time again.
+  virtual void stalled(Duration /*lasted*/, Time /*now*/, Output& /*out*/) {}
   // The batch is over: flush what was gathered over several messages (questions, acknowledgements, state).
   virtual void flush(Time /*now*/, Output& /*out*/) {}
   // Topics that the outbox repeats to, as one message with many items.
