@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <random>
 #include <thread>
 
+#include "bus/lanes.hpp"
 #include "nodelay.hpp"
 
 namespace fieldwork::bus {
@@ -17,10 +17,10 @@ using Clock = std::chrono::steady_clock;
 
 struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   Impl(MqttConfig c, MqttEvents e)
-      : config(std::move(c)), events(std::move(e)), slots(static_cast<std::size_t>(config.window)) {
+      : config(std::move(c)), events(std::move(e)), lanes(config.lanes), packet_max(config.packet_bytes_max) {
     mqtt::create_options create(config.mqtt5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1);
     create.set_send_while_disconnected(false);
-    create.set_max_buffered_messages(config.window * 2 + 16);
+    create.set_max_buffered_messages(static_cast<int>(config.lanes.window) * 2 + 16);
     create.set_delete_oldest_messages(false);
     client = std::make_unique<mqtt::async_client>(config.url, config.client_id, create, nullptr);
     client->set_callback(*this);
@@ -28,7 +28,6 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     client->set_disconnected_handler([this](const mqtt::properties&, mqtt::ReasonCode reason) {
       lost("the broker closed the connection, reason " + std::to_string(static_cast<int>(reason)));
     });
-    for (std::size_t i = slots.size(); i > 0; --i) free_slots.push_back(i - 1);
     build_options();
   }
 
@@ -41,7 +40,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     }
     options.set_keep_alive_interval(config.keep_alive_s);
     options.set_connect_timeout(config.connect_timeout_s);
-    options.set_max_inflight(config.window + 16);
+    options.set_max_inflight(static_cast<int>(config.lanes.window) + 16);
     options.set_automatic_reconnect(false);
     if (config.will) {
       options.set_will(mqtt::will_options(config.will->topic, mqtt::binary_ref(config.will->payload), config.will->qos,
@@ -70,7 +69,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
       std::string reason;
       if (connect(reason)) {
         bound = config.reconnect_first;
-        if (config.birth) publish(*config.birth);
+        if (config.birth) (void)publish(*config.birth);
         events.connected();
         pump();
         while (!stopping && watch()) {
@@ -107,7 +106,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
         return false;
       }
       set_nodelay_for_peer_port(port_of(config.url.c_str()));
-      limit_window(token);
+      take_limits(token);
       subscribe(timeout);
       std::lock_guard lock(mutex);
       up = client->is_connected();
@@ -123,18 +122,25 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     }
   }
 
-  void limit_window(const mqtt::token_ptr& token) {
-    std::size_t allowed = slots.size();
+  // What the broker said of itself in CONNACK (MQTT 5 only).
+  void take_limits(const mqtt::token_ptr& token) {
+    std::size_t allowed = config.lanes.window;
+    std::size_t largest = config.packet_bytes_max;
     if (config.mqtt5) {
       const auto response = token->get_connect_response();
       const auto& properties = response.get_properties();
       if (properties.contains(mqtt::property::RECEIVE_MAXIMUM)) {
-        const auto maximum = mqtt::get<std::uint16_t>(properties, mqtt::property::RECEIVE_MAXIMUM);
-        allowed = std::min<std::size_t>(allowed, maximum > 1 ? maximum - 1U : 1U);
+        allowed = mqtt::get<std::uint16_t>(properties, mqtt::property::RECEIVE_MAXIMUM);
+        allowed = allowed > 1 ? allowed - 1U : 1U;
+      }
+      if (properties.contains(mqtt::property::MAXIMUM_PACKET_SIZE)) {
+        largest =
+            std::min<std::size_t>(largest, mqtt::get<std::uint32_t>(properties, mqtt::property::MAXIMUM_PACKET_SIZE));
       }
     }
     std::lock_guard lock(mutex);
-    window = allowed;
+    lanes.limit_window(allowed);
+    packet_max = largest;
   }
 
   void subscribe(std::chrono::seconds timeout) {
@@ -156,11 +162,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
       std::lock_guard lock(mutex);
       if (!up) return;
       up = false;
-      // What was in flight is gone with the clean session; late callbacks carry the old generation.
-      ++generation;
-      in_flight = 0;
-      free_slots.clear();
-      for (std::size_t i = slots.size(); i > 0; --i) free_slots.push_back(i - 1);
+      lanes.lost();  // late callbacks carry old tickets
     }
     changed.notify_all();
     events.disconnected(cause);
@@ -189,19 +191,26 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
 
   // --- sending --------------------------------------------------------------------------------------------------
 
-  void publish(Message message) {
+  Result<void> publish(Message message) {
+    if (auto good = check(message); !good) {
+      ++dropped;
+      return good;
+    }
     {
       std::lock_guard lock(mutex);
-      const auto size = message.topic.size() + message.payload.size();
-      if (message.topic.empty() || size > config.packet_bytes_max || waiting.size() >= config.waiting_max ||
-          waiting_bytes + size > config.waiting_bytes_max) {
-        ++dropped;
-        return;
+      const auto size = packet_bytes(message);
+      if (size > packet_max) {
+        ++too_large;
+        return Error{Code::invalid, "a packet of " + std::to_string(size) + " bytes is larger than " +
+                                        std::to_string(packet_max) + ", the most that the broker takes"};
       }
-      waiting_bytes += size;
-      waiting.push_back(std::move(message));
+      if (auto room = lanes.put(std::move(message)); !room) {
+        ++dropped;
+        return room;
+      }
     }
     pump();
+    return {};
   }
 
   // Hands to Paho what the window takes. Runs on the caller's and on Paho's threads; `pumping` keeps the order.
@@ -209,28 +218,22 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     std::unique_lock lock(mutex);
     if (pumping) return;
     pumping = true;
-    while (up && in_flight < window && !waiting.empty() && !free_slots.empty()) {
-      Message message = std::move(waiting.front());
-      waiting.pop_front();
-      waiting_bytes -= message.topic.size() + message.payload.size();
-      const std::size_t slot = free_slots.back();
-      free_slots.pop_back();
-      slots[slot] = Clock::now();
-      ++in_flight;
-      const auto context = (generation << 20U) | slot;
+    while (up) {
+      auto sending = lanes.next(Clock::now());
+      if (!sending) break;
       lock.unlock();
-      const bool sent = send(std::move(message), context);
+      const bool sent = send(std::move(sending->message), sending->ticket);
       lock.lock();
       if (sent) {
         ++published;
       } else {
-        release(context);
+        lanes.done(sending->ticket, false, Clock::now());
       }
     }
     pumping = false;
   }
 
-  bool send(Message message, std::uint64_t context) {
+  bool send(Message message, Lanes::Ticket ticket) {
     try {
       mqtt::properties properties;
       if (config.mqtt5 && !message.response_topic.empty()) {
@@ -241,7 +244,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
       }
       auto out = mqtt::message::create(std::move(message.topic), std::move(message.payload), message.qos,
                                        message.retain, properties);
-      client->publish(out, reinterpret_cast<void*>(context), *this);  // NOLINT: a number, not a pointer
+      client->publish(out, reinterpret_cast<void*>(ticket), *this);  // NOLINT: a number, not a pointer
       return true;
     } catch (const mqtt::exception& e) {
       if (e.get_reason_code() == 135) ++denied;
@@ -251,24 +254,16 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     }
   }
 
-  // Gives a slot back, unless a reconnect already did. `mutex` is held.
-  bool release(std::uint64_t context) {
-    if (context >> 20U != generation) return false;
-    free_slots.push_back(context & 0xFFFFFU);
-    --in_flight;
-    return true;
-  }
-
   void finished(const mqtt::token& token, bool good) {
-    const auto context = reinterpret_cast<std::uint64_t>(token.get_user_context());
+    const auto ticket = reinterpret_cast<Lanes::Ticket>(token.get_user_context());
     {
       std::lock_guard lock(mutex);
-      if (context >> 20U == generation && good) {
-        const double ms = std::chrono::duration<double, std::milli>(Clock::now() - slots[context & 0xFFFFFU]).count();
+      const auto done = lanes.done(ticket, good, Clock::now());
+      if (done && done->acknowledged) {
+        const double ms = done->took.count();
         round_trip_ms = acknowledged == 0 ? ms : round_trip_ms * 0.875 + ms * 0.125;
         ++acknowledged;
       }
-      release(context);
     }
     pump();
   }
@@ -288,16 +283,11 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   std::condition_variable changed;
   bool up = false;
   bool pumping = false;
-  std::uint64_t generation = 1;
-  std::size_t window = 1;
-  std::size_t in_flight = 0;
-  std::vector<Clock::time_point> slots;  // when each was sent
-  std::vector<std::size_t> free_slots;
-  std::deque<Message> waiting;
-  std::size_t waiting_bytes = 0;
+  Lanes lanes;
+  std::size_t packet_max;  // the smaller of the setting and what the broker said
   std::uint64_t published = 0, acknowledged = 0, connects = 0;
   double round_trip_ms = 0;
-  std::atomic<std::uint64_t> received{0}, dropped{0}, denied{0};
+  std::atomic<std::uint64_t> received{0}, dropped{0}, denied{0}, too_large{0};
   std::atomic<bool> stopping{false};
   std::thread thread;
 };
@@ -312,7 +302,7 @@ void MqttBus::start() {
 
 void MqttBus::stop() {
   if (!impl_->thread.joinable()) return;
-  if (impl_->config.will && connected()) publish(*impl_->config.will);
+  if (impl_->config.will && connected()) (void)publish(*impl_->config.will);
   const auto deadline = Clock::now() + std::chrono::seconds(1);
   while (connected() && !idle() && Clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   {
@@ -328,7 +318,7 @@ void MqttBus::stop() {
   }
 }
 
-void MqttBus::publish(Message message) { impl_->publish(std::move(message)); }
+Result<void> MqttBus::publish(Message message) { return impl_->publish(std::move(message)); }
 
 bool MqttBus::connected() const {
   std::lock_guard lock(impl_->mutex);
@@ -337,13 +327,23 @@ bool MqttBus::connected() const {
 
 bool MqttBus::idle() const {
   std::lock_guard lock(impl_->mutex);
-  return impl_->waiting.empty() && impl_->in_flight == 0;
+  return impl_->lanes.idle();
+}
+
+std::size_t MqttBus::backlog(Lane lane) const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->lanes.backlog(lane);
+}
+
+std::size_t MqttBus::packet_bytes_max() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->packet_max;
 }
 
 MqttStats MqttBus::stats() const {
   std::lock_guard lock(impl_->mutex);
-  return {impl_->published, impl_->acknowledged, impl_->received,     impl_->dropped,
-          impl_->denied,    impl_->connects,     impl_->round_trip_ms};
+  return {impl_->published, impl_->acknowledged, impl_->received,  impl_->dropped,
+          impl_->denied,    impl_->connects,     impl_->too_large, impl_->round_trip_ms};
 }
 
 }  // namespace fieldwork::bus

@@ -49,7 +49,7 @@ Result<void> Engine::run(const std::vector<Input>& batch, Time now) {
   }
   service_.tick(now, output_);
   service_.flush(now, output_);
-  for (auto& message : output_.early) bus_.publish(std::move(message));
+  for (auto& message : output_.early) (void)bus_.publish(std::move(message));
   output_.early.clear();
   for (const auto& topic : output_.returned) outbox_.hasten(topic, now);
   for (const auto& key : output_.settled) outbox_.settle(key, output_.changes);
@@ -74,7 +74,7 @@ void Engine::release(Time now) {
   Output done = std::move(output_);
   output_ = Output{};
   publish_due(now);
-  for (auto& message : done.messages) bus_.publish(std::move(message));
+  for (auto& message : done.messages) (void)bus_.publish(std::move(message));
   for (const auto& act : done.acts) act();
 }
 
@@ -87,13 +87,13 @@ void Engine::publish_due(Time now) {
     size += command.item.size();
     items.push_back(std::move(command.item));
     if (items.size() >= items_max || size >= items_bytes_max) {
-      bus_.publish({.topic = command.topic, .payload = service_.join(items)});
+      (void)bus_.publish({.topic = command.topic, .payload = service_.join(items)});
       items.clear();
       size = 0;
     }
   }
   for (const auto& [topic, items] : by_topic) {
-    if (!items.empty()) bus_.publish({.topic = topic, .payload = service_.join(items)});
+    if (!items.empty()) (void)bus_.publish({.topic = topic, .payload = service_.join(items)});
   }
 }
 

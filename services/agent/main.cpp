@@ -112,7 +112,8 @@ int run(Settings settings) {
   const auto log = [&](const Assign& assign, std::string_view stream, std::string text) {
     codec::LogLine line{assign.key, std::string(stream), std::move(text), 0, assign.traceparent};
     if (line.text.size() > 32768) line.text.resize(32768);
-    runner->bus().publish({.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
+    (void)runner->bus().publish(
+        {.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
   };
   agent::Packages packages(std::filesystem::path(settings.directory) / "packages", *identity, std::move(*releases),
                            topics, settings.package_bytes_max);

@@ -113,7 +113,7 @@ Outcome<codec::Json> Session::request(const std::string& service, const std::str
   std::optional<Failure> stop;
   for (auto repeat = begin; !answer && !stop && Clock::now() < begin + patience; stop = stopped(denied)) {
     if (Clock::now() >= repeat && (connected() || repeat == begin)) {
-      publish(message);
+      (void)publish(message);
       repeat = Clock::now() + repeat_every;
     }
     answer = wait_answer(correlation, std::min(begin + patience, Clock::now() + look_every));

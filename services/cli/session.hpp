@@ -43,7 +43,7 @@ class Session {
   // The next message that is no answer; nothing at `until` or after Ctrl-C.
   std::optional<bus::Message> next(Clock::time_point until);
 
-  void publish(bus::Message message) { bus_->publish(std::move(message)); }
+  Result<void> publish(bus::Message message) { return bus_->publish(std::move(message)); }
   [[nodiscard]] const Topics& topics() const { return topics_; }
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] std::string answer_topic() const { return topics_.reply(settings_.mqtt.client_id, "answer"); }

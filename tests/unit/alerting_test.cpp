@@ -155,7 +155,10 @@ TEST(Notifications, SurviveARestartAndAreBounded) {
 
 struct Bus : bus::Bus {
   std::vector<bus::Message> said;
-  void publish(bus::Message message) override { said.push_back(std::move(message)); }
+  Result<void> publish(bus::Message message) override {
+    said.push_back(std::move(message));
+    return {};
+  }
 };
 
 struct Stack {

@@ -86,7 +86,7 @@ class StandIn {
         body ? answer_to(std::string(topic->name) + "/" + std::string(topic->channel), *body, message) : Json();
     if (answer.is_null()) return;
     answer["v"] = 1;
-    bus_.publish({message.response_topic, codec::dump(answer), 1, false, "", message.correlation});
+    (void)bus_.publish({message.response_topic, codec::dump(answer), 1, false, "", message.correlation});
   }
 
   Json answer_to(const std::string& what, const Json& body, const bus::Message& message) {
@@ -135,8 +135,8 @@ class StandIn {
     auto out = job_state_json(step == 0 ? "assigned" : "running", step == 0 ? "assigned" : "running");
     out["job"] = job;
     if (step < 2 || job == "j-for-ever" || job == "j-interrupt") {
-      bus_.publish({"fieldwork/v1/event/job/changed",
-                    codec::dump({{"v", 1}, {"items", {{{"job", job}, {"state", "running"}, {"reason", ""}}}}})});
+      (void)bus_.publish({"fieldwork/v1/event/job/changed",
+                          codec::dump({{"v", 1}, {"items", {{{"job", job}, {"state", "running"}, {"reason", ""}}}}})});
       return out;
     }
     out["state"] = job == "j-fail" ? "failed" : "succeeded";
@@ -188,10 +188,10 @@ class StandIn {
   void acknowledge(bool complete) {
     if (complete) {
       if (!inbound_->finish(place_ / "stored")) return;
-      bus_.publish({acks_, codec::encode(Received{inbound_->offer().transfer, ReceivedState::complete, {}, ""})});
+      (void)bus_.publish({acks_, codec::encode(Received{inbound_->offer().transfer, ReceivedState::complete, {}, ""})});
       inbound_.reset();
     } else if (const auto answer = inbound_->ack_due(now())) {
-      bus_.publish({acks_, codec::encode(*answer)});
+      (void)bus_.publish({acks_, codec::encode(*answer)});
     }
   }
 

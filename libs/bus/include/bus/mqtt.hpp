@@ -14,6 +14,7 @@
 
 #include "base/result.hpp"
 #include "bus/bus.hpp"
+#include "bus/lanes.hpp"
 
 namespace fieldwork::bus {
 
@@ -28,10 +29,10 @@ struct MqttConfig {
   int connect_timeout_s = 5;
   std::chrono::milliseconds reconnect_first{200};  // upper end of the first random wait; doubles
   std::chrono::milliseconds reconnect_last{10'000};
-  int window = 500;                                        // publishes not yet acknowledged
-  std::size_t waiting_max = 200'000;                       // publishes that wait for the window
-  std::size_t waiting_bytes_max = 256U << 20;              // and their size; beyond it new ones are dropped and counted
-  std::size_t packet_bytes_max = 2'000'000;                // a larger publish is dropped and counted
+  LaneLimits lanes{};
+  // The largest packet that the broker takes, in bytes as packet_bytes() counts; a larger publish is refused. An MQTT 5
+  // broker says its own limit in CONNACK: the smaller counts.
+  std::size_t packet_bytes_max = 2U << 20;
   std::vector<std::pair<std::string, int>> subscriptions;  // filter, QoS
   std::optional<Message> will;                             // also said on a planned stop
   std::optional<Message> birth;                            // said first on every connect
@@ -48,10 +49,11 @@ struct MqttStats {
   std::uint64_t published = 0;
   std::uint64_t acknowledged = 0;
   std::uint64_t received = 0;
-  std::uint64_t dropped = 0;  // waiting_max, waiting_bytes_max or packet_bytes_max
+  std::uint64_t dropped = 0;  // no room to wait, or what check() refuses
   std::uint64_t denied = 0;   // the broker's ACL said no (MQTT 5 only)
   std::uint64_t connects = 0;
-  double round_trip_ms = 0;  // smoothed: publish to its acknowledgement
+  std::uint64_t too_large = 0;  // above packet_bytes_max()
+  double round_trip_ms = 0;     // smoothed: a QoS 1 publish to the broker's acknowledgement
 };
 
 class MqttBus : public Bus {
@@ -61,7 +63,10 @@ class MqttBus : public Bus {
 
   void start();  // returns at once; connected() follows
   void stop();   // sends what is in the window if it can within a second, says goodbye, joins
-  void publish(Message message) override;
+  Result<void> publish(Message message) override;
+  [[nodiscard]] std::size_t backlog(Lane lane) const override;
+  // The largest packet that is taken now: the setting, or less if the broker said so.
+  [[nodiscard]] std::size_t packet_bytes_max() const;
   [[nodiscard]] bool connected() const;
   [[nodiscard]] MqttStats stats() const;
   // Nothing waits and everything sent is acknowledged.
