@@ -125,7 +125,7 @@ Result<Report> decode_report(std::string_view text) {
 }
 
 std::string encode(const StreamAck& ack) {
-  Json out{{"v", 1}, {"epoch", ack.epoch}, {"seq", ack.seq}};
+  Json out{{"v", 1}, {"epoch", ack.epoch}, {"seq", ack.seq}, {"tag", ack.tag}};
   if (ack.begin > 0) out["begin"] = ack.begin;
   if (ack.beat > 0) out["beat"] = ack.beat;
   return dump(out);
@@ -139,6 +139,7 @@ Result<StreamAck> decode_ack(std::string_view text) {
   StreamAck ack;
   ack.epoch = reader.integer("epoch", 0, integer_max);
   ack.seq = reader.integer("seq", 0, integer_max);
+  ack.tag = reader.integer_or("tag", 0, 0, tag_max);
   ack.begin = reader.integer_or("begin", 0, 0, integer_max);
   ack.beat = reader.integer_or("beat", 0, 0, integer_max);
   if (!reader.finish()) return reader.error();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <random>
 #include <sstream>
 
 #include "agent/shell/device_hands.hpp"
@@ -123,6 +124,12 @@ int run(Settings settings) {
                                                settings.package_bytes_max, done, log);
   settings.agent.resources = [directory = settings.directory] { return agent::read_resources(directory); };
   settings.agent.wall_ms = wall_ms;
+  settings.agent.random = [source = std::make_shared<std::random_device>()] {
+    return (std::uint64_t{(*source)()} << 32U) | (*source)();
+  };
+  settings.agent.reports_idle = [&] { 
+    return runner->bus().backlog(bus::Lane::bulk) + runner->bus().backlog(bus::Lane::control) == 0;
+  };
   settings.agent.link = [&] {
     const auto stats = runner->bus_stats();
     return Link{stats.round_trip_ms, static_cast<std::int64_t>(stats.connects > 0 ? stats.connects - 1 : 0)};

@@ -143,6 +143,7 @@ struct JobRecord {
   std::string reason;
   bool bulk = false;        // no state topic of its own
   bool authorised = false;  // security-policy has said yes once
+  DeviceId device;                // of the newest attempt, when it has one execution
   std::vector<DeviceId> targets;  // of each execution; empty: the scheduler chooses
   Counts counts{};
   std::vector<std::string> reasons;  // the newest ones of its executions, newest first

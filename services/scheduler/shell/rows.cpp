@@ -97,6 +97,7 @@ Result<Job> decode_job_row(const Json& row) {
   for (const auto& one : row.at("reasons")) job.reasons.push_back(one);
   job.bulk = row.at("bulk");
   job.authorised = row.at("authorised");
+  job.device = DeviceId(row.at("device").get<std::string>());
   job.submitted_ms = row.at("submitted_ms");
   job.changed_ms = row.at("changed_ms");
   for (const auto& target : row.at("targets")) job.targets.push_back(DeviceId(target.get<std::string>()));
@@ -163,6 +164,7 @@ std::string job_row(const JobRecord& job) {
                           {"live", !settled(job.state)},
                           {"bulk", job.bulk},
                           {"authorised", job.authorised},
+                          {"device", job.device.value},
                           {"targets", std::move(targets)},
                           {"counts", counts_of(job.counts)},
                           {"submitted_ms", job.submitted_ms},

@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS job (
   live boolean NOT NULL,
   bulk boolean NOT NULL,
   authorised boolean NOT NULL,
+  device text NOT NULL,
   targets json NOT NULL,
   counts json NOT NULL,
   submitted_ms bigint NOT NULL,

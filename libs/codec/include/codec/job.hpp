@@ -54,6 +54,7 @@ struct Orders {
 struct StreamAck {
   std::int64_t epoch = 0;
   std::int64_t seq = 0;
+  std::int64_t tag = 0;    // of seq, 0 when it was never heard
   std::int64_t begin = 0;  // 0: go on
   std::int64_t beat = 0;   // 0: says nothing about it
 };
