@@ -1,5 +1,5 @@
 // What may follow what, one table per noun: a row per state, in the order of the enum; x: may follow. States that are
-// settled have nothing behind them. A state may always be said again.
+// settled have nothing behind them, but for the one that was given up. A state may always be said again.
 #include <array>
 #include <string_view>
 
@@ -24,7 +24,8 @@ constexpr std::array<std::string_view, 9> attempts{
     "..xxxxxxx",  // accepted
     "...xxxx.x",  // running: what ran was not refused
     "xxx.xxxxx",  // unreachable: back to where it was, or an end
-    ".........", ".........", ".........", ".........", ".........",
+    ".........", ".........", ".........", ".........",
+    "....x....",  // lost: it was silent, not dead, and nobody had begun again
 };
 
 constexpr std::array<std::string_view, 13> executions{
