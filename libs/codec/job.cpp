@@ -253,8 +253,8 @@ RunResult read_result(Reader& reader) {
   RunResult result;
   result.exit_code = static_cast<int>(reader.integer("exit_code", -1, 255));
   if (const auto signal = reader.integer_maybe("signal", 1, 64)) result.signal = static_cast<int>(*signal);
-  result.stdout_text = reader.text_or("stdout", "", limits::message_bytes_max);
-  result.stderr_text = reader.text_or("stderr", "", limits::message_bytes_max);
+  result.stdout_text = reader.text_or("stdout", "", limits::output_bytes_max);
+  result.stderr_text = reader.text_or("stderr", "", limits::output_bytes_max);
   result.truncated = reader.boolean_or("truncated", false);
   result.elapsed_ms = reader.integer_or("elapsed_ms", 0, 0, integer_max);
   result.in_parts = reader.boolean_or("in_parts", false);
