@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "codec/job.hpp"
 
 namespace fieldwork::codec {
@@ -137,7 +138,7 @@ std::string encode(const Enrolled& enrolled) {
            {"session", enrolled.session},
            {"state", enrolled.enrolled ? "enrolled" : "refused"},
            {"heartbeat_s", enrolled.heartbeat_s}};
-  if (!enrolled.reason.empty()) out["reason"] = enrolled.reason;
+  if (!enrolled.reason.empty()) out["reason"] = clamp_text(enrolled.reason);
   return dump(out);
 }
 
@@ -151,7 +152,7 @@ Result<Enrolled> decode_enrolled(std::string_view text) {
   const auto state = reader.text("state", 16);
   if (reader.ok() && state != "enrolled" && state != "refused") reader.fail("state", "must be enrolled or refused");
   out.enrolled = state == "enrolled";
-  out.reason = reader.text_or("reason", "", 1024);
+  out.reason = reader.text_or("reason", "", reason_bytes_max);
   out.heartbeat_s = static_cast<int>(reader.integer("heartbeat_s", 1, 3600));
   if (!reader.finish()) return reader.error();
   return out;
@@ -161,7 +162,7 @@ Json encode(const Device& device) {
   return Json{{"v", 1},
               {"device", device.id.value},
               {"state", name(device.state)},
-              {"reason", device.reason},
+              {"reason", clamp_text(device.reason)},
               {"health", device.health},
               {"capacity", encode(device.capacity)},
               {"labels", device.labels},
@@ -181,7 +182,7 @@ Result<Device> decode_device(const Json& value) {
   const auto state = device_state(reader.text("state", 16));
   if (!state) reader.fail("state", "is not a device state");
   out.state = state.value_or(DeviceState::enrolling);
-  out.reason = reader.text_or("reason", "", 1024);
+  out.reason = reader.text_or("reason", "", reason_bytes_max);
   out.health = reader.number("health", 0, 1);
   if (const Json* capacity = reader.object("capacity")) {
     Reader fields(reader, "capacity", *capacity);
@@ -223,8 +224,8 @@ Result<LogLine> decode_log(std::string_view text) {
 }
 
 std::string encode(const Rejected& rejected) {
-  Json out{{"v", 1}, {"channel", rejected.channel}, {"reason", rejected.reason}};
-  if (!rejected.path.empty()) out["path"] = rejected.path;
+  Json out{{"v", 1}, {"channel", rejected.channel}, {"reason", clamp_text(rejected.reason)}};
+  if (!rejected.path.empty()) out["path"] = clamp_text(rejected.path);
   return dump(out);
 }
 
@@ -233,7 +234,7 @@ Result<Rejected> decode_rejected(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  Rejected out{reader.text("channel", 32), reader.text_or("path", "", 1024), reader.text("reason", 1024)};
+  Rejected out{reader.text("channel", 32), reader.text_or("path", "", 1024), reader.text("reason", reason_bytes_max)};
   if (!reader.finish()) return reader.error();
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "codec/job.hpp"
 
 namespace fieldwork::codec {
@@ -83,7 +84,7 @@ Result<std::vector<Question>> decode_questions(std::string_view text) {
 
 std::string encode(const std::vector<Decision>& decisions) {
   return encode_items(decisions, [](const Decision& decision) {
-    Json out{{"decision", decision.allow ? "allow" : "deny"}, {"reason", decision.reason}};
+    Json out{{"decision", decision.allow ? "allow" : "deny"}, {"reason", clamp_text(decision.reason)}};
     write_key(out, decision.key);
     if (!decision.device.empty()) out["device"] = decision.device.value;
     if (!decision.grant.empty()) out["grant"] = decision.grant;
@@ -100,7 +101,7 @@ Result<std::vector<Decision>> decode_decisions(std::string_view text) {
     const auto decision = item.text("decision", 16);
     if (item.ok() && decision != "allow" && decision != "deny") item.fail("decision", "must be allow or deny");
     out.allow = decision == "allow";
-    out.reason = item.text("reason", 1024);
+    out.reason = item.text("reason", reason_bytes_max);
     out.grant = item.text_or("grant", "", 65536);
     out.traceparent = read_traceparent(item);
     return out;
@@ -124,7 +125,7 @@ std::string encode(const std::vector<CertificateAnswer>& answers) {
     return Json{{"device", answer.device.value},
                 {"fingerprint", answer.fingerprint},
                 {"state", certificate_words[static_cast<int>(answer.state)]},
-                {"reason", answer.reason}};
+                {"reason", clamp_text(answer.reason)}};
   });
 }
 
@@ -142,7 +143,7 @@ Result<std::vector<CertificateAnswer>> decode_certificate_answers(std::string_vi
       }
     }
     if (item.ok() && !known) item.fail("state", "must be valid, revoked or invalid");
-    out.reason = item.text("reason", 1024);
+    out.reason = item.text("reason", reason_bytes_max);
     return out;
   });
 }
