@@ -22,7 +22,10 @@ class StartTest : public ::testing::Test {
     std::string name = (fs::temp_directory_path() / "fieldwork-start-XXXXXX").string();
     directory = mkdtemp(name.data());
   }
-  ~StartTest() override { fs::remove_all(directory); }
+  ~StartTest() override {
+    umount(directory.c_str());
+    fs::remove_all(directory);
+  }
   [[nodiscard]] std::vector<std::string> rows() const {
     auto journal = open_journal(directory);
     EXPECT_TRUE(journal.ok()) << describe(journal.error());
@@ -107,15 +110,14 @@ TEST_F(StartTest, AFullDiskDoesNotEndIt) {
     const std::string block(4096, 'x');
     while (file.write(block.data(), 4096).flush()) continue;
   };
-  fill();
   put("{}");
+  fill();
   EXPECT_EQ(rows(), std::vector<std::string>{"{}"});
   EXPECT_FALSE(fs::exists(directory / "journal.reserve")) << "the reserve is used";
   fill();
   std::thread later([&] { fs::remove(directory / "package.part"); });
   (void)rows();  // waits until there is room
   later.join();
-  umount(directory.c_str());
 }
 
 }  // namespace

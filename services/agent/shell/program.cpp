@@ -161,7 +161,7 @@ void prepare(const Command& command, Program& into) {
     // Not found: execve says so of this name.
     if (into.file.empty()) into.file = "./" + name;
   }
-  for (const auto& [key, value] : env) into.env.push_back(key + "=" + value);
+  for (const auto& [key, value] : env) into.env.emplace_back(key).append(1, '=').append(value);
   for (auto& word : into.words) into.argv.push_back(word.data());
   for (auto& entry : into.env) into.envp.push_back(entry.data());
   into.argv.push_back(nullptr);
