@@ -222,7 +222,9 @@ int print_result(Session& session, const Options& options, const RunArguments& a
       say("cannot read the result of execution " + std::to_string(one.execution) + ": " + printable(one.wrong));
     if (!one.result.stderr_text.empty()) say(one.result.stderr_text);
     if (!options.json) print(one.result.stdout_text);
-    if (one.result.truncated) say("the output was longer than limits.output_bytes and was cut");
+    if (one.result.truncated)
+      say("the output was longer than limits.output_bytes and was cut: " + std::to_string(one.result.stdout_cut_bytes) +
+          " bytes are missing in the middle of stdout, " + std::to_string(one.result.stderr_cut_bytes) + " of stderr");
   }
   if (options.json) print_json(job);
   std::fflush(stdout);
