@@ -158,9 +158,9 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
   if (message.retain) return rejections_.note("retained", asker, {Code::invalid, "a request is not retained"}, now);
   if (topic.channel == "authorised") return decided(topic, message, now);
   if (!message.response_topic.empty()) {
-    const auto reply = topics_.parse(message.response_topic);
-    if (!reply || reply->kind != Topic::Kind::reply) {
-      return rejections_.note("reply", asker, {Code::invalid, "the response topic is not below reply/"}, now);
+    if (!topics_.reply_to(message.response_topic, message.correlation)) {
+      return rejections_.note("reply", asker, {Code::invalid, "the response topic is not reply/{client}/{channel}"},
+                              now);
     }
   }
   if (topic.channel == "submit") {
