@@ -14,6 +14,7 @@ namespace fieldwork::crypto {
 namespace {
 
 using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
+using Refused = std::unique_ptr<X509, decltype(&X509_free)>;
 using Connection = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
 std::string text(BIO* bio) {
@@ -69,6 +70,16 @@ std::string wrong_files(SSL_CTX* context, const TlsFiles& files) {
                  : "broker.key (" + files.key + ") cannot be read as a key in PEM form";
   }
   return {};
+}
+
+// The certificate that the check failed for: kept here, as the connection itself forgets it then.
+int keep_refused(int good, X509_STORE_CTX* checked) {
+  if (good == 1) return 1;
+  auto* tls = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(checked, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* kept = static_cast<Refused*>(SSL_get_app_data(tls));
+  auto* certificate = X509_STORE_CTX_get_current_cert(checked);
+  if (certificate != nullptr && X509_up_ref(certificate) == 1) kept->reset(certificate);
+  return 0;
 }
 
 std::string wrong_peer(long verified, X509* peer, const std::string& host, const TlsFiles& files) {
@@ -133,11 +144,13 @@ std::string why_tls_fails(int socket, const std::string& host, const TlsFiles& f
   ERR_clear_error();
   const Context context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
   if (auto wrong = wrong_files(context.get(), files); !wrong.empty()) return wrong;
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, &keep_refused);
   const timeval bound{.tv_sec = patience.count() / 1000, .tv_usec = patience.count() % 1000 * 1000};
   setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound);
   setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof bound);
   const Connection tls(SSL_new(context.get()), &SSL_free);
+  Refused refused(nullptr, &X509_free);
+  SSL_set_app_data(tls.get(), &refused);
   auto* parameters = SSL_get0_param(tls.get());
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) != 1) {
     X509_VERIFY_PARAM_set1_host(parameters, host.c_str(), host.size());
@@ -154,8 +167,7 @@ std::string why_tls_fails(int socket, const std::string& host, const TlsFiles& f
   }
   const int failure = SSL_get_error(tls.get(), done);
   const auto verified = SSL_get_verify_result(tls.get());
-  const std::unique_ptr<X509, decltype(&X509_free)> peer(SSL_get1_peer_certificate(tls.get()), &X509_free);
-  if (verified != X509_V_OK && peer) return wrong_peer(verified, peer.get(), host, files);
+  if (verified != X509_V_OK && refused) return wrong_peer(verified, refused.get(), host, files);
   return wrong_talk(failure, files);
 }
 
