@@ -41,6 +41,15 @@ for name in scheduler cli-edge ../edge "" "a/b" "-edge" "$(printf 'x%.0s' {1..65
   [ -z "$name" ] || refused "$pki" --devices "$name"
   [ -z "$name" ] || refused "$pki" --operators "$name"
 done
+# One name, one party: over both CAs, and whatever a broker thinks of case.
+for name in alice Alice operator EDGE-1 Scheduler; do refused "$pki" --devices "$name"; done
+for name in edge-1 Edge-2 ALICE Registry; do refused "$pki" --operators "$name"; done
+# A machine whose clock is some hours behind can join.
+for one in device-ca service-ca broker services/registry operators/operator devices/edge-1; do
+  from=$(date -d "$(openssl x509 -in "$pki/$one.crt" -noout -startdate | cut -d= -f2)" +%s)
+  [ "$from" -le $(($(date +%s) - 80000)) ] || fail "$one is valid only from now on"
+done
+
 refused
 refused "$pki" --unknown x
 refused "$pki" revoke nobody
