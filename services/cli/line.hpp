@@ -20,6 +20,10 @@ class Line {
 
 using MakeLine = std::function<std::unique_ptr<Line>(bus::MqttConfig, bus::MqttEvents)>;
 
+// For a program that ends with its one conversation: a line over MQTT that was stopped is kept as it is from now on.
+// Taking its library's threads down is 200 ms of sleep.
+void leave_lines_standing();
+
 // A line over MQTT.
 [[nodiscard]] std::unique_ptr<Line> mqtt_line(bus::MqttConfig config, bus::MqttEvents events);
 

@@ -2,8 +2,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include "commands/commands.hpp"
+#include "line.hpp"
 #include "output.hpp"
 #include "words.hpp"
 
@@ -181,4 +183,8 @@ int main_of(int argc, char** argv) {
 }  // namespace
 }  // namespace fieldwork::cli
 
-int main(int argc, char** argv) { return fieldwork::cli::main_of(argc, argv); }
+int main(int argc, char** argv) {
+  fieldwork::cli::leave_lines_standing();
+  // Not through the libraries' own ends: threads of a line that stands still run.
+  std::_Exit(fieldwork::cli::main_of(argc, argv));
+}

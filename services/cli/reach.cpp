@@ -11,7 +11,6 @@
 #include <memory>
 
 #include "crypto/certificate.hpp"
-#include "crypto/handshake.hpp"
 #include "files.hpp"
 
 namespace fieldwork::cli {
@@ -86,47 +85,6 @@ std::optional<Trouble> certificate_trouble(const Settings& settings) {
                  "another stack: make a new one with scripts/pki"};
 }
 
-namespace {
-
-// The other side's TLS, or nothing where it has nothing against us.
-std::optional<Trouble> tls_trouble(const Settings& settings, const Endpoint& where) {
-  using crypto::HandshakeFault;
-  const auto& mqtt = settings.mqtt;
-  const auto found =
-      crypto::try_handshake(where.host, where.port, {mqtt.ca, mqtt.certificate, mqtt.key}, std::chrono::seconds(2));
-  switch (found.fault) {
-    case HandshakeFault::none:
-    case HandshakeFault::no_network: return std::nullopt;
-    case HandshakeFault::no_tls:
-      return Trouble{"no TLS is spoken at that port" + (found.detail.empty() ? "" : " (" + found.detail + ")"),
-                     "Correct the port in broker.url: operators have one of their own"};
-    case HandshakeFault::not_trusted:
-      return Trouble{"the broker's certificate is not issued by broker.ca (" + mqtt.ca + ") but by " + found.detail,
-                     "Correct broker.ca (" + settings.ca_origin + ")"};
-    case HandshakeFault::expired:
-      return Trouble{"the broker's certificate expired on " + found.detail, "The broker needs a new certificate"};
-    case HandshakeFault::not_yet_valid:
-      return Trouble{"the broker's certificate is not valid before " + found.detail, "Look at this machine's clock"};
-    case HandshakeFault::wrong_host:
-      return Trouble{
-          "the broker's certificate is for " + found.detail + ", not for " + where.host,
-          "Use one of its names in broker.url, or make it a certificate with this one (scripts/pki --hosts)"};
-    case HandshakeFault::refuses_us:
-      if (auto own = certificate_trouble(settings)) return own;
-      return Trouble{
-          "the broker does not accept our certificate " + mqtt.certificate + " (" + found.detail + ")",
-          "Is it an operator's, of this stack, and not revoked; is the port the operators' one? The broker's "
-          "log says more"};
-    case HandshakeFault::own_files:
-      if (auto own = certificate_trouble(settings)) return own;
-      return Trouble{found.detail, "Correct broker.ca, broker.certificate and broker.key"};
-    case HandshakeFault::other: break;
-  }
-  return Trouble{"TLS failed: " + found.detail, "Try fieldwork doctor, and look at the broker's log"};
-}
-
-}  // namespace
-
 Trouble connection_trouble(const Settings& settings, const std::string& mqtt_reason) {
   const auto& url = settings.mqtt.url;
   const auto at = "cannot reach the broker at " + url + " (" + settings.url_origin + "): ";
@@ -137,12 +95,10 @@ Trouble connection_trouble(const Settings& settings, const std::string& mqtt_rea
     return {at + "it accepts connections, but the MQTT greeting failed: " + mqtt_reason,
             "Does that port want TLS (ssl://…)?"};
   }
-  std::optional<Trouble> found;
-  if (const auto where = endpoint(url)) found = tls_trouble(settings, *where);
-  if (!found) found = certificate_trouble(settings);
-  if (found) return {at + found->what, found->next};
-  return {at + "TLS is well, but the MQTT greeting failed: " + mqtt_reason,
-          "Is that an MQTT port? Look at the broker's log: it says whom it refused"};
+  // MQTT's library has one sentence for all that can be wrong with TLS; the files may tell more.
+  const bool says_nothing = mqtt_reason.find("TCP/TLS connect failure") != std::string::npos;
+  if (const auto own = says_nothing ? certificate_trouble(settings) : std::nullopt) return {at + own->what, own->next};
+  return {at + mqtt_reason, "fieldwork doctor looks step by step; the broker's log says whom it refused"};
 }
 
 }  // namespace fieldwork::cli

@@ -28,8 +28,8 @@ struct Trouble {
 // What is wrong with our own certificate and key, as far as the files alone tell: dates, key, authority.
 [[nodiscard]] std::optional<Trouble> certificate_trouble(const Settings& settings);
 
-// The cause of a connection that failed with `mqtt_reason`: asks the files, the network and the other side's TLS, in
-// this order. Blocks for a few seconds at most.
+// The cause of a connection that failed with `mqtt_reason`: asks the network, and our own files where the reason says
+// nothing. Blocks for 2 s at most.
 [[nodiscard]] Trouble connection_trouble(const Settings& settings, const std::string& mqtt_reason);
 
 }  // namespace fieldwork::cli

@@ -12,22 +12,33 @@ namespace fieldwork::cli {
 namespace {
 
 constexpr std::chrono::seconds repeat_every{2};
-constexpr std::chrono::seconds down_patience{2};      // a service that is started again is back sooner
+constexpr std::chrono::seconds down_patience{
+    3};  // so that it is asked twice; a service that is started again is back sooner
 constexpr std::chrono::milliseconds look_every{100};  // at what has no signal of its own: the broker's refusals
 constexpr std::chrono::milliseconds retained_within{1000};
 constexpr std::size_t messages_max = 100'000;
 
+bool lines_stay = false;
+
 class MqttLine : public Line {
  public:
-  MqttLine(bus::MqttConfig config, bus::MqttEvents events) : bus_(std::move(config), std::move(events)) {}
-  void start() override { bus_.start(); }
-  void stop() override { bus_.stop(); }
-  void publish(bus::Message message) override { bus_.publish(std::move(message)); }
-  [[nodiscard]] bool connected() const override { return bus_.connected(); }
-  [[nodiscard]] bus::MqttStats stats() const override { return bus_.stats(); }
+  MqttLine(bus::MqttConfig config, bus::MqttEvents events)
+      : bus_(std::make_unique<bus::MqttBus>(std::move(config), std::move(events))) {}
+  ~MqttLine() override {
+    static auto* kept = new std::vector<std::unique_ptr<bus::MqttBus>>;
+    bus_->stop();
+    if (lines_stay) kept->push_back(std::move(bus_));
+  }
+  MqttLine(const MqttLine&) = delete;
+  MqttLine& operator=(const MqttLine&) = delete;
+  void start() override { bus_->start(); }
+  void stop() override { bus_->stop(); }
+  void publish(bus::Message message) override { bus_->publish(std::move(message)); }
+  [[nodiscard]] bool connected() const override { return bus_->connected(); }
+  [[nodiscard]] bus::MqttStats stats() const override { return bus_->stats(); }
 
  private:
-  bus::MqttBus bus_;
+  std::unique_ptr<bus::MqttBus> bus_;
 };
 
 // The person wrote no message: a field of ours is named by what it held.
@@ -42,6 +53,8 @@ std::string told(const Error& error, const codec::Json& body) {
 }
 
 }  // namespace
+
+void leave_lines_standing() { lines_stay = true; }
 
 std::unique_ptr<Line> mqtt_line(bus::MqttConfig config, bus::MqttEvents events) {
   return std::make_unique<MqttLine>(std::move(config), std::move(events));

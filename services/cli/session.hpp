@@ -36,7 +36,7 @@ class Session {
 
   // Asks every 2 s until answered. A Failure for no answer (timed_out, or unreachable without a broker), for an error
   // as the answer, for what the broker's access list forbids, and for Ctrl-C. `body` gets its "v". A service whose
-  // retained state says that it is down is waited for 2 s only, unless --timeout asks for more.
+  // retained state says that it is down is waited for 3 s only, unless --timeout asks for more.
   Outcome<codec::Json> request(const std::string& service, const std::string& operation, codec::Json body);
   Outcome<codec::Json> request(const std::string& service, const std::string& operation, codec::Json body,
                                Patience patience);

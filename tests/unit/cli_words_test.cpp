@@ -66,6 +66,9 @@ TEST(Suggest, Distances) {
   const Words names{"command", "requirements", "memory_bytes"};
   EXPECT_EQ(closest("requirement", names), "requirements");
   EXPECT_EQ(closest("memory", names), "memory_bytes");
+  EXPECT_EQ(closest("cmd", names), "command");
+  EXPECT_EQ(closest("list", Words{"show", "ls"}), "ls");
+  EXPECT_EQ(closest("x", Words{"a"}), "");
   EXPECT_EQ(closest("gpu", names), "");
   EXPECT_EQ(closest(std::string(100'000, 'a'), names), "");
 }
@@ -94,7 +97,7 @@ TEST_F(CliDocument, WhatIsNoJsonIsNamedAsWhatItIs) {
   EXPECT_EQ(reason(R"({"command":["a"]})"), "");
   EXPECT_EQ(reason(""), "job.json: not JSON: it is empty");
   EXPECT_EQ(reason("{\n  \"command\": [\"true\"],\n  \"retry\": {\"attempts_max\": 3,}\n}\n").substr(0, 45),
-            "job.json: not JSON: line 3, column 30: while ");
+            "job.json: not JSON: line 3, column 31: while ");
   EXPECT_NE(reason("# a job\n[broker]\nurl = \"x\"\n").find("looks like TOML"), std::string::npos);
   EXPECT_NE(reason("name = \"x\"\n").find("looks like TOML"), std::string::npos);
   EXPECT_NE(reason("---\nname: x\n").find("looks like YAML"), std::string::npos);

@@ -29,18 +29,30 @@ namespace fieldwork {
   return cost[a.size()][b.size()];
 }
 
-// The nearest of `names`, or empty where none is near: a third of the letters may be wrong, or one is the beginning
-// of the other ("memory" for "memory_bytes"). `word` may be long: what is longer than 64 has no near name.
+// Whether `part` is `whole` with letters left out: "ls" of "list", "cmd" of "command".
+[[nodiscard]] inline bool abbreviates(std::string_view part, std::string_view whole) {
+  if (part.size() < 2 || whole.empty() || part.front() != whole.front()) return false;
+  for (const char c : whole) {
+    if (!part.empty() && part.front() == c) part.remove_prefix(1);
+  }
+  return part.empty();
+}
+
+// The nearest of `names`, or empty where none is near: a third of the letters may be wrong, or one is the beginning of
+// the other ("memory" for "memory_bytes"), or short for it. `word` may be long: what is longer than 64 has no near
+// name.
 template <class Names>
 [[nodiscard]] std::string closest(std::string_view word, const Names& names) {
   std::string best;
   if (word.size() > 64) return best;
-  auto best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+  const std::size_t near = word.size() < 3 ? 0 : word.size() / 3;  // of one or two letters nothing is left to know
+  std::size_t best_distance = 64;
   for (const std::string_view name : names) {
     if (name.size() > 64 || name == word) continue;
     const bool begins = word.size() > 2 && name.size() > 2 && (name.starts_with(word) || word.starts_with(name));
+    const bool is_short = abbreviates(word, name) || abbreviates(name, word);
     const auto distance = begins ? 1 : typing_distance(word, name);
-    if (distance >= best_distance) continue;
+    if (distance >= best_distance || !(begins || is_short || distance <= near)) continue;
     best_distance = distance;
     best = name;
   }
