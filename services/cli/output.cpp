@@ -52,7 +52,6 @@ std::size_t width(std::string_view text) {
   return columns;
 }
 
-
 }  // namespace
 
 std::string printable(std::string_view text) {
