@@ -149,9 +149,10 @@ int misused(CLI::App& app, const Unknown& unknown) {
   const CLI::App* at = &app;
   for (const auto& name : unknown.level) at = at->get_subcommand(name);
   std::string path;
-  for (const auto* up = at->get_parent(); up != nullptr; up = up->get_parent()) path = up->get_name() + " " + path;
+  for (const auto* up = at->get_parent(); up != nullptr; up = up->get_parent())
+    path = up->get_name() + (path.empty() ? "" : " ") + path;
   if (!unknown.sentence.empty()) say("fieldwork: " + printable(unknown.sentence) + "\n");
-  say(at->help(path + at->get_name()));
+  say(at->help(path));
   return code(Exit::usage);
 }
 

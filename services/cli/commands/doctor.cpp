@@ -176,6 +176,8 @@ int doctor(const Options& options) {
     auto answer = check_service(**session, service, seen, options, checks);
     if (service == "registry") devices = std::move(answer);
     if ((*session)->interrupted()) return code(Exit::interrupted);
+    // Nobody there, and asking is forbidden: the others would be told the same.
+    if (seen.empty() && (*session)->stats().denied > 0) return checks.finish(Exit::failed);
   }
   check_devices(devices, checks);
   check_release_key(**session, options, checks);

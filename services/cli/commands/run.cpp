@@ -32,7 +32,9 @@ Outcome<JobSpec> read_job(const RunArguments& arguments) {
   if (!value) return value.failure();
   if (!arguments.package.empty() && value->is_object()) value->erase("package");
   auto spec = codec::decode_job(*value);
-  if (!spec) return Failure{Exit::usage, arguments.file + ": " + describe(spec.error())};
+  if (!spec)
+    return Failure{Exit::usage,
+                   (arguments.file == "-" ? "standard input" : arguments.file) + ": " + describe(spec.error())};
   return std::move(*spec);
 }
 
