@@ -33,7 +33,7 @@ class MqttLine : public Line {
   MqttLine& operator=(const MqttLine&) = delete;
   void start() override { bus_->start(); }
   void stop() override { bus_->stop(); }
-  void publish(bus::Message message) override { bus_->publish(std::move(message)); }
+  void publish(bus::Message message) override { (void)bus_->publish(std::move(message)); }
   [[nodiscard]] bool connected() const override { return bus_->connected(); }
   [[nodiscard]] bus::MqttStats stats() const override { return bus_->stats(); }
 
