@@ -70,7 +70,7 @@ listen() {  # FILE and the arguments of try
   if [ $# -gt 0 ]; then say "$writer" "$topic" "$@"; else say "$writer" "$topic" -m said; fi
   say "$last_writer" "$last_topic" -m last-word
   heard "$out" "^heard $root/$last_topic 9$" || { check no "$writer, $topic: $reader did not hear the last word"; return; }
-  ! grep '^heard' "$out" | grep -v ' 9$' | grep -q "^heard $root/$topic " || heard=yes
+  ! grep '^heard' "$out" | grep -v ' 9$' | grep "^heard $root/$topic " >/dev/null || heard=yes
   check "$([ $heard = "$expected" ] && echo yes)" "$writer says $topic: $reader hears it: $heard, not $expected"
 }
 
@@ -188,7 +188,7 @@ connects no "no certificate" -V 5 -h localhost -p "$devices" --cafile "$pki/serv
 for version in tls1_2:no tls1_3:yes; do  # the clients' --tls-version is only the least
   got=no
   timeout 10 openssl s_client -connect "localhost:$devices" "-${version%:*}" -CAfile "$pki/service-ca.crt" \
-    -cert "$pki/devices/edge-1.crt" -key "$pki/devices/edge-1.key" </dev/null 2>/dev/null | grep -q '^New, TLSv1' && got=yes
+    -cert "$pki/devices/edge-1.crt" -key "$pki/devices/edge-1.key" </dev/null 2>/dev/null | grep "^New, TLSv1" >/dev/null && got=yes
   check "$([ $got = "${version#*:}" ] && echo yes)" "${version%:*}: $got"
 done
 connects no "no TLS" -V 5 -h localhost -p "$devices"
