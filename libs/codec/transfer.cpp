@@ -7,6 +7,16 @@ namespace {
 
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
 constexpr std::size_t ranges_max = 4096;
+constexpr std::size_t reason_bytes_max = 1024;
+constexpr std::size_t names_max = 100;  // of one content
+
+// What a reader takes: cut before the character that does not fit.
+std::string clamped(const std::string& reason) {
+  if (reason.size() <= reason_bytes_max) return reason;
+  auto end = reason_bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0U) == 0x80U) --end;
+  return reason.substr(0, end);
+}
 
 std::string read_transfer(Reader& reader) {
   auto id = reader.text("transfer", 32);
@@ -72,7 +82,7 @@ Result<Offer> decode_offer(std::string_view text) {
 }
 
 std::string encode(const NotOffered& answer) {
-  return dump(Json{{"v", 1}, {"digest", answer.digest}, {"state", "unknown"}, {"reason", answer.reason}});
+  return dump(Json{{"v", 1}, {"digest", answer.digest}, {"state", "unknown"}, {"reason", clamped(answer.reason)}});
 }
 
 std::optional<NotOffered> decode_not_offered(std::string_view text) {
@@ -81,7 +91,7 @@ std::optional<NotOffered> decode_not_offered(std::string_view text) {
   Reader reader(*value);
   reader.version();
   const auto state = reader.text("state", 16);
-  NotOffered out{reader.digest("digest"), reader.text("reason", 1024)};
+  NotOffered out{reader.digest("digest"), reader.text("reason", reason_bytes_max)};
   if (!reader.finish() || state != "unknown") return std::nullopt;
   return out;
 }
@@ -93,7 +103,7 @@ std::string encode(const Received& received) {
            {"transfer", received.transfer.value},
            {"state", received_words[static_cast<int>(received.state)]},
            {"ranges", std::move(ranges)}};
-  if (!received.reason.empty()) out["reason"] = received.reason;
+  if (!received.reason.empty()) out["reason"] = clamped(received.reason);
   return dump(out);
 }
 
@@ -113,7 +123,7 @@ Result<Received> decode_received(std::string_view text) {
     }
   }
   if (reader.ok() && !known) reader.fail("state", "must be receiving, complete, failed or unwanted");
-  out.reason = reader.text_or("reason", "", 1024);
+  out.reason = reader.text_or("reason", "", reason_bytes_max);
   if (const Json* ranges = reader.array("ranges", ranges_max)) {
     for (const auto& range : *ranges) {
       const bool good = range.is_array() && range.size() == 2 && range[0].is_number_unsigned() &&
@@ -152,7 +162,9 @@ Result<OutputOffer> decode_output_offer(std::string_view text) {
 }
 
 std::string encode(const OutputStored& stored) {
-  return dump(Json{{"v", 1}, {"digest", stored.digest}, {"state", "stored"}});
+  Json out{{"v", 1}, {"digest", stored.digest}, {"state", stored.refused.empty() ? "stored" : "refused"}};
+  if (!stored.refused.empty()) out["reason"] = clamped(stored.refused);
+  return dump(out);
 }
 
 Result<OutputStored> decode_output_stored(std::string_view text) {
@@ -160,8 +172,14 @@ Result<OutputStored> decode_output_stored(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  OutputStored out{reader.digest("digest")};
-  if (reader.text("state", 16) != "stored" && reader.ok()) reader.fail("state", "must be stored");
+  OutputStored out{reader.digest("digest"), ""};
+  const auto state = reader.text("state", 16);
+  if (state == "refused") {
+    out.refused = reader.text("reason", reason_bytes_max);
+    if (reader.ok() && out.refused.empty()) reader.fail("reason", "must not be empty");
+  } else if (state != "stored" && reader.ok()) {
+    reader.fail("state", "must be stored or refused");
+  }
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -187,10 +205,13 @@ Result<Upload> decode_upload(std::string_view text) {
 }
 
 Json encode(const Package& package) {
+  auto names = Json::array();
+  for (const auto& [name, version] : package.names) names.push_back({{"name", name}, {"version", version}});
   return Json{{"v", 1},
               {"digest", package.digest},
               {"name", package.name},
               {"version", package.version},
+              {"names", std::move(names)},
               {"size_bytes", package.size_bytes},
               {"release", package.release},
               {"released_by", package.released_by}};
@@ -207,6 +228,14 @@ Result<Package> decode_package(const Json& value) {
   out.size_bytes = reader.integer("size_bytes", 0, size_max);
   out.release = reader.text("release", 65536);
   out.released_by = reader.text_or("released_by", "", 128);
+  if (const Json* names = reader.array_maybe("names", names_max)) {
+    for (std::size_t i = 0; i < names->size(); ++i) {
+      Reader one(reader, "names", i, (*names)[i]);
+      one.allow_unknown();
+      out.names.push_back({one.text("name", 128), one.text("version", 128)});
+      one.finish();
+    }
+  }
   if (!reader.finish()) return reader.error();
   return out;
 }

@@ -24,6 +24,7 @@ struct Settings {
   agent::AgentConfig agent;
   bus::MqttConfig mqtt;
   std::int64_t package_bytes_max = 0;
+  std::int64_t packages_bytes_max = 0;
 };
 
 int fail(const Error& error) {
@@ -50,6 +51,7 @@ Result<Settings> read_settings(runtime::Config& config) {
   out.agent.capacity.disk_bytes = config.integer("device.disk_bytes", own.disk_bytes, 0, std::int64_t{1} << 50);
   out.agent.labels = config.table("device.labels");
   out.package_bytes_max = config.integer("device.package_bytes_max", std::int64_t{4} << 30, 1, std::int64_t{1} << 50);
+  out.packages_bytes_max = config.integer("device.packages_bytes_max", 0, 0, std::int64_t{1} << 50);
   out.grants = config.text("trust.grants");
   out.releases = config.text("trust.releases");
   out.transfer_ca = config.text("trust.transfer_ca");
@@ -90,6 +92,8 @@ int run(Settings settings) {
   if (!releases) return fail({Code::invalid, describe(releases.error()), "trust.releases"});
   auto transfer_ca = crypto::CertificateAuthority::load(settings.transfer_ca);
   if (!transfer_ca) return fail({Code::invalid, describe(transfer_ca.error()), "trust.transfer_ca"});
+  const auto package_directory = std::filesystem::path(settings.directory) / "packages";
+  agent::PackageCache::prepare(package_directory);  // the journal needs room
   auto journal = store::SqliteStore::open(settings.directory + "/journal.db");
   if (!journal) return fail(journal.error());
   const auto session = agent::AgentService::next_session(**journal);
@@ -114,10 +118,10 @@ int run(Settings settings) {
     if (line.text.size() > 32768) line.text.resize(32768);
     runner->bus().publish({.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
   };
-  agent::Packages packages(std::filesystem::path(settings.directory) / "packages", *identity, std::move(*releases),
-                           topics, settings.package_bytes_max);
+  agent::Packages packages(package_directory, *identity, std::move(*releases), topics, settings.package_bytes_max,
+                           {.cache_bytes_max = settings.packages_bytes_max, .thread = true});
   agent::Outputs outputs(std::filesystem::path(settings.directory) / "outputs", *identity, std::move(*transfer_ca),
-                         topics);
+                         topics, {.thread = true});
   hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
                                                settings.package_bytes_max, done, log);
   settings.agent.resources = [directory = settings.directory] { return agent::read_resources(directory); };

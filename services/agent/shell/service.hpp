@@ -22,6 +22,7 @@ class Hands {
   virtual void run(const Assign& assign) = 0;
   virtual void kill(const AttemptKey& key) = 0;
   virtual void fetch(const std::string& digest, Time now) = 0;
+  virtual void unfetch(const std::string& /*digest*/) {}  // no attempt needs it any more
   // These three fail only with what is wrong with the message.
   virtual Result<void> offer(std::string_view /*payload*/, Time /*now*/) { return {}; }
   virtual Result<void> frame(std::string_view /*payload*/, Time /*now*/) { return {}; }
