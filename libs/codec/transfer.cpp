@@ -228,7 +228,8 @@ Result<Package> decode_package(const Json& value) {
   out.size_bytes = reader.integer("size_bytes", 0, size_max);
   out.release = reader.text("release", 65536);
   out.released_by = reader.text_or("released_by", "", 128);
-  if (const Json* names = reader.array_maybe("names", names_max)) {
+  if (const Json* names = reader.array("names", names_max)) {
+    if (names->empty()) reader.fail("names", "must not be empty");
     for (std::size_t i = 0; i < names->size(); ++i) {
       Reader one(reader, "names", i, (*names)[i]);
       one.allow_unknown();

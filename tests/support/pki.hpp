@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -40,6 +41,13 @@ inline void write(const fs::path& path, const std::string& bytes) { std::ofstrea
 inline std::string read(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Lets go who stands still writing to this pipe, and takes its name away: the next one writes a file.
+inline void drain(const fs::path& pipe) {
+  std::ifstream in(pipe, std::ios::binary);
+  fs::remove(pipe);
+  in.ignore(std::numeric_limits<std::streamsize>::max());
 }
 
 // Half noise, half not: zstd makes it smaller and leaves many frames.

@@ -102,8 +102,8 @@ class World : public ::testing::Test, public bus::Bus {
     return answers.empty() ? Json::object() : Json::parse(answers.front());
   }
 
-  codec::Upload upload_of(const std::string& bytes) const {
-    codec::Upload upload{crypto::digest_of(bytes), static_cast<std::int64_t>(bytes.size()), "demo", "1", ""};
+  codec::Upload upload_of(const std::string& bytes, const std::string& version = "1") const {
+    codec::Upload upload{crypto::digest_of(bytes), static_cast<std::int64_t>(bytes.size()), "demo", version, ""};
     const codec::Release release{upload.digest, upload.size_bytes, upload.name, upload.version, 1};
     upload.release = crypto::sign_jws(pki().releaser, "fieldwork-release+jws", codec::encode(release));
     return upload;
@@ -113,8 +113,9 @@ class World : public ::testing::Test, public bus::Bus {
 
   // The CLI: returns when the service has said that it is stored.
   void push(
-      const std::string& bytes, const std::function<void(int round)>& each = [](int) {}) {
-    const auto upload = upload_of(bytes);
+      const std::string& bytes, const std::function<void(int round)>& each = [](int) {},
+      const std::string& version = "1") {
+    const auto upload = upload_of(bytes, version);
     const auto answer = ask("offer", "alice", codec::encode(upload));
     if (answer.value("state", "") == "stored") return;
     const TransferId id(answer.at("transfer").get<std::string>());

@@ -128,7 +128,7 @@ TEST_F(Waiting, IsCompressedOnAThreadOfItsOwn) {
   EXPECT_EQ(announced(), std::vector{digest});
   want(digest);
   EXPECT_TRUE(said("offer").empty());
-  (void)read(pipe);
+  drain(pipe);
   const auto other = add("another");
   std::set<std::string> seen;
   while (!seen.contains(other)) {
@@ -152,7 +152,7 @@ TEST_F(Waiting, OldOnesAreGivenUp) {
   announced();
   answer({refused, "too large"});
   const auto now_on_disk = fs::file_time_type::clock::now();
-  fs::last_write_time(file(digest), now_on_disk - Outputs::kept - std::chrono::hours(1));
+  fs::last_write_time(file(digest), now_on_disk - Outputs::waiting_kept - std::chrono::hours(1));
   fs::last_write_time(file(refused).string() + ".refused", now_on_disk - Outputs::refused_kept - std::chrono::hours(1));
   now += std::chrono::minutes(11);
   announced();

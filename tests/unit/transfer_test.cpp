@@ -273,5 +273,95 @@ TEST_F(World, BigContentIsVerifiedOnTheWorkersThread) {
   service.reset();
 }
 
+TEST_F(World, AContentKeepsItsNamesOverARestartAndAVersionItsContent) {
+  const auto bytes = make_bytes(20'000, 16), other = make_bytes(20'000, 17);
+  const auto digest = crypto::digest_of(bytes);
+  push(bytes);
+  EXPECT_EQ(ask("offer", "alice", codec::encode(upload_of(bytes, "2"))).at("state"), "stored");
+  EXPECT_EQ(ask("offer", "alice", codec::encode(upload_of(other, "2"))).at("error").at("code"), "conflict");
+  const auto state = retained.at(topics.state("package", digest.substr(7)));
+  EXPECT_EQ(Json::parse(state).at("names").dump(), R"([{"name":"demo","version":"1"},{"name":"demo","version":"2"}])");
+  restart();
+  for (const char* version : {"1", "2"}) {
+    const auto shown = ask("show", "bob", Json{{"v", 1}, {"name", "demo"}, {"version", version}}.dump());
+    EXPECT_EQ(shown.at("package").at("digest"), digest);
+  }
+  EXPECT_EQ(ask("show", "bob", R"({"v":1,"name":"demo","version":"3"})").at("error").at("path"), "/name");
+  EXPECT_EQ(ask("offer", "alice", codec::encode(upload_of(other, "2"))).at("error").at("code"), "conflict");
+  pass(seconds(1));
+  EXPECT_EQ(retained.at(topics.state("package", digest.substr(7))), state);
+}
+
+TEST_F(World, ListsPageByPage) {
+  std::set<std::string> pushed, listed;
+  for (unsigned i = 0; i < 7; ++i) {
+    const auto bytes = make_bytes(5000, 20 + i);
+    pushed.insert(crypto::digest_of(bytes));
+    push(
+        bytes, [](int) {}, std::to_string(i));
+  }
+  Json question{{"v", 1}, {"limit", 3}};
+  std::vector<std::size_t> sizes;
+  while (true) {
+    const auto page = ask("list", "bob", question.dump());
+    sizes.push_back(page.at("items").size());
+    for (const auto& item : page.at("items")) listed.insert(item.at("digest"));
+    if (!page.contains("next")) break;
+    question["after"] = page.at("next");
+    if (sizes.size() == 1) restart();  // a cursor outlives us
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{3, 3, 1}));
+  EXPECT_EQ(listed, pushed);
+  for (const char* after : {"x", "1", "1.", "-1.zz"}) {
+    question["after"] = after;
+    EXPECT_EQ(ask("list", "bob", question.dump()).at("error").at("path"), "/after") << after;
+  }
+}
+
+TEST_F(World, ADeviceThatIsRefusedGetsNotOneFrameMore) {
+  const auto bytes = make_bytes(400'000, 18);
+  push(bytes);
+  hear(topics.up("d1", "want"), want_of(crypto::digest_of(bytes), "d1"));
+  EXPECT_FALSE(take(topics.down("d1", "frame")).empty());
+  stands("d1", DeviceState::refused);
+  take(topics.down("d1", "frame"));
+  hear(topics.up("d1", "want"), want_of(crypto::digest_of(bytes), "d1"));
+  EXPECT_TRUE(codec::decode_not_offered(take(topics.down("d1", "offer")).back()));
+  for (int i = 0; i < 100; ++i) pass(seconds(1));
+  EXPECT_TRUE(take(topics.down("d1", "frame")).empty());
+  restart();  // which says again that they are ready
+  hear(topics.state("device", "d1"), "");
+  hear(topics.up("d1", "want"), want_of(crypto::digest_of(bytes), "d1"));
+  EXPECT_EQ(take(topics.down("d1", "rejected")).size(), 1U);
+}
+
+TEST_F(World, AnOutputOverTheQuotaIsRefusedForGoodAndPrunedOnesLeaveNoFile) {
+  restart({.content_bytes_max = 1000, .device_outputs_max = 1});
+  const auto announce = [&](const std::string& text, std::int64_t size) {
+    hear(topics.up("d1", "output"), codec::encode(codec::OutputOffer{crypto::digest_of(text), size, "j", 0, 1}));
+  };
+  announce("a", 1001);
+  const auto refused = codec::decode_output_stored(take(topics.down("d1", "output")).at(0)).value();
+  EXPECT_NE(refused.refused.find("1000 bytes"), std::string::npos);
+  EXPECT_NE(ask("fetch", "alice", want_of(digest_a, "alice")).dump().find("was refused"), std::string::npos);
+
+  write(dir / "result", "b");
+  const auto digest = crypto::digest_of("b");
+  announce("b", 1);
+  EXPECT_NE(ask("fetch", "alice", want_of(digest, "alice")).dump().find("still on d1"), std::string::npos);
+  auto key = crypto::generate_content_key();
+  const auto offer =
+      exchange::make_offer(id_of(3), digest, 1, "identity", 1, 4096, key, pki().certificate("transfer"), "").value();
+  hear(topics.up("d1", "offer"), codec::encode(offer));
+  hear(topics.up("d1", "frame"), crypto::seal_frame(key, offer.transfer.value, 0, "b"));
+  pass(milliseconds(60));
+  EXPECT_EQ(files_in(dir / "store/content"), 1U);
+  announce("c", 1);
+  EXPECT_NE(codec::decode_output_stored(take(topics.down("d1", "output")).back())->refused, "");
+  pass(std::chrono::hours(24 * 31));
+  EXPECT_EQ(files_in(dir / "store/content"), 0U);
+  EXPECT_TRUE(store.select({.table = "content"}).value().empty());
+}
+
 }  // namespace
 }  // namespace fieldwork::transfer

@@ -224,7 +224,8 @@ void Outputs::sweep(Time now) {
   for (const auto& path : files) {
     const auto digest = "sha256:" + path.filename().string();
     const auto it = outputs_.find(digest);
-    const bool old = older(path, kept) && (it == outputs_.end() || (!it->second.outbound && !it->second.encoding));
+    const bool old =
+        older(path, waiting_kept) && (it == outputs_.end() || (!it->second.outbound && !it->second.encoding));
     if (!old && !older(path.string() + ".refused", refused_kept)) continue;
     log::warn("an output is given up: it is too old", {{"digest", digest}});
     finish(digest);

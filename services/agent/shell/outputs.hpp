@@ -26,7 +26,7 @@ class Outputs {
   static constexpr std::size_t sending_max = 4;  // at once: announced or sent; the others have their turn later
   static constexpr int failures_max = 4;         // of sendings of one output, then it is taken for refused
   static constexpr std::chrono::hours refused_kept{24 * 7};
-  static constexpr std::chrono::hours kept{24 * 30};  // what was not delivered by then is given up
+  static constexpr std::chrono::hours waiting_kept{24 * 30};  // what was not delivered by then is given up
 
   struct Options {
     bool thread = false;  // to compress on; else on the engine's

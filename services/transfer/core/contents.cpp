@@ -70,7 +70,8 @@ void Transfers::add_name(Content& content, const Package& package, Time now, Eff
   out.push_back(PublishPackage{own.digest});
 }
 
-Content& Transfers::store(const Receiving& receiving, const ContentArrived& arrived, Time now, Effects& out) {
+// The caller saves it, or names it, which does.
+Content& Transfers::store(const Receiving& receiving, const ContentArrived& arrived, Time now) {
   const auto& digest = receiving.package.digest;
   brought_[receiving.id] = digest;
   if (const auto it = contents_.find(digest); it != contents_.end()) return it->second;  // someone else was faster
@@ -83,7 +84,6 @@ Content& Transfers::store(const Receiving& receiving, const ContentArrived& arri
                   .stored = from_ms(to_ms(now))};  // as the row has it
   count_usage(content, 1);
   nameless_.insert({content.stored, digest});
-  out.push_back(SaveContent{digest});
   return contents_.emplace(digest, std::move(content)).first->second;
 }
 

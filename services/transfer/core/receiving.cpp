@@ -182,7 +182,7 @@ void Transfers::on(const ContentArrived& input, Time now, Effects& out) {
   const auto it = receivings_.find(input.id);
   if (it == receivings_.end()) return;
   const auto receiving = it->second;
-  auto& content = store(receiving, input, now, out);
+  auto& content = store(receiving, input, now);
   std::string error;
   if (receiving.kind == ContentKind::package) {
     // Two pushed under one name at once: the first to arrive has it. These bytes stay, another name costs no upload.
@@ -190,6 +190,7 @@ void Transfers::on(const ContentArrived& input, Time now, Effects& out) {
     if (bad) error = bad->reason;
     if (!bad) add_name(content, receiving.package, now, out);
   }
+  if (content.package.names.empty()) out.push_back(SaveContent{receiving.package.digest});
   announced_.erase({receiving.from, receiving.package.digest});
   drop(input.id, out);
   out.push_back(AckEnded{receiving, std::move(error)});

@@ -135,7 +135,7 @@ class Transfers {
 
   // contents.cpp
   void load_contents(Saved& saved);
-  Content& store(const Receiving& receiving, const ContentArrived& arrived, Time now, Effects& out);
+  Content& store(const Receiving& receiving, const ContentArrived& arrived, Time now);
   // Why it cannot have that name: it is another content's, or there are too many.
   [[nodiscard]] std::optional<Error> bad_name(const Package& package) const;
   void add_name(Content& content, const Package& package, Time now, Effects& out);
