@@ -74,7 +74,7 @@ codec::Json by_name(const codec::Json& packages) {
 int package_list(const Options& options) {
   auto session = open_session(options);
   if (!session) return end(session.failure());
-  const auto packages = all_packages(**session);
+  auto packages = all_packages(**session);
   if (!packages) return end(packages.failure());
   if (options.json) {
     print_json(*packages);
