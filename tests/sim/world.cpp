@@ -119,7 +119,7 @@ void Party::turn() {
     kill();
     return world_.restart_later(*this);
   }
-  if (!done) turn_soon(wait);
+  if (!done) turn_soon(stuck_since_ && world_.now() - *stuck_since_ > seconds(1) ? milliseconds(2000) : wait);
 }
 
 bool Party::acts() {
