@@ -191,6 +191,13 @@ inline std::vector<Kind> device_kinds() {
 
 inline constexpr int seconds_max = 31'536'000;
 
+inline Rule environment() {
+  Rule out = map(64, 4096);
+  out.bad.push_back({Json{{"A=B", "x"}}, "\"A=B\": a name must not hold '='"});
+  out.bad.push_back({Json{{"=", "x"}}, "\"=\": a name must not hold '='"});
+  return out;
+}
+
 inline Fields job_fields() {
   Fields limits = limits_fields();
   limits.at("/limits") = maybe(object());
@@ -204,7 +211,7 @@ inline Fields job_fields() {
   Rule on_reboot = maybe(word({"restart"}, "must be fail or restart"));
   return both(limits, {{"/command", command()},
                        {"/deadline_s", maybe(whole(1, 2'592'000))},
-                       {"/env", map(64, 4096)},
+                       {"/env", environment()},
                        {"/name", maybe(text(128))},
                        {"/outputs", outputs()},
                        {"/package", maybe(digest())},
@@ -232,18 +239,23 @@ inline Fields result_fields() {
   Rule content = maybe(text(87'384));
   content.good = {"", "YQ==", std::string(87'384, 'A')};
   for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) content.bad.push_back({wrong, "must be base64"});
+  Rule bytes = maybe(text(1'398'104));
+  bytes.good = {"/w==", "AP8=", std::string(1'398'104, 'A')};
+  for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) bytes.bad.push_back({wrong, "must be base64"});
   Rule in_parts = maybe(flag());
   in_parts.good = {true};
   return {{"/exit_code", whole(-1, 255)},
           {"/signal", maybe(whole(1, 64))},
-          {"/stdout", maybe(text(1 << 20))},
+          {"/stdout_base64", bytes},
+          {"/stdout_cut_bytes", maybe(whole(1, integer_max))},
           {"/stderr", maybe(text(1 << 20))},
+          {"/stderr_cut_bytes", maybe(whole(1, integer_max))},
           {"/in_parts", in_parts},
           {"/stdout_bytes", maybe(whole(0, integer_max))},
           {"/stderr_bytes", maybe(whole(0, integer_max))},
           {"/truncated", maybe(flag())},
           {"/elapsed_ms", maybe(whole(0, integer_max))},
-          {"/files", maybe(array(16))},
+          {"/files", maybe(array(64))},
           {"/files/0", object()},
           {"/files/0/path", path()},
           {"/files/0/size_bytes", whole(0, bytes_2_50)},
@@ -251,10 +263,12 @@ inline Fields result_fields() {
           {"/files/0/content", content}};
 }
 
+// One stream is text, the other is not.
 inline const std::string result_example = R"({"elapsed_ms":12,"exit_code":-1,"files":[{"content":"YQA=","digest":")" +
                                           some_digest() + R"(","path":"out/a","size_bytes":2}],"in_parts":true,)" +
-                                          R"("signal":9,"stderr":"e","stderr_bytes":1,"stdout":"ü\n",)" +
-                                          R"("stdout_bytes":3,"truncated":true})";
+                                          R"("signal":9,"stderr":"ü\n","stderr_bytes":3,"stderr_cut_bytes":7,)" +
+                                          R"("stdout_base64":"/w==","stdout_bytes":1,"stdout_cut_bytes":5,)" +
+                                          R"("truncated":true})";
 
 inline Fields attempt_fields() {
   Rule base64 = text(43'692);
@@ -295,7 +309,7 @@ inline const std::string contract_example =
 inline Fields assign_fields() {
   return both(both(both(key_fields(), limits_fields()), contract_fields()), {{"/attempt", whole(1, 2'147'483'647)},
                                                                              {"/command", command()},
-                                                                             {"/env", map(64, 4096)},
+                                                                             {"/env", environment()},
                                                                              {"/fetching_s", whole(1, seconds_max)},
                                                                              {"/grant", text(65536)},
                                                                              {"/limits", object()},

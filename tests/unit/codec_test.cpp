@@ -2,7 +2,10 @@
 // Every kind of message: what is written is read, and what is wrong is refused with its place and its reason.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "../support/codec_kinds_more.hpp"
+#include "base/text.hpp"
 #include "model/limits.hpp"
 
 namespace fieldwork::codec {
@@ -122,9 +125,9 @@ TEST_P(CodecTest, UnknownFieldsAreNamed) {
     if (!object.is_object() || (rule != kind.fields.end() && rule->second.open)) continue;
     object["of/a~later"] = Json::array({1});
     const bool open = std::find(kind.open.begin(), kind.open.end(), at) != kind.open.end();
-    EXPECT_EQ(outcome(kind, dump(message)),
-              open ? "read: " + kind.example : refused(at + "/of~1a~0later", "is not a field here"))
-        << kind.name;
+    const auto said = outcome(kind, dump(message));
+    const auto expected = open ? "read: " + kind.example : refused(at + "/of~1a~0later", "is not a field here");
+    EXPECT_TRUE(said.starts_with(expected)) << kind.name << ": " << said;
   }
 }
 
@@ -148,7 +151,7 @@ TEST_P(CodecTest, WhatIsNoMessageAtAll) {
       {std::string(17, '['), refused("", "nested deeper than 16")},
   };
   for (const auto& [text, expected] : cases) {
-    EXPECT_TRUE(outcome(kind, text) == expected)
+    EXPECT_TRUE(outcome(kind, text).starts_with(expected))
         << kind.name << ": " << text.substr(0, 200) << "\nis " << outcome(kind, text).substr(0, 400);
   }
 }
@@ -219,8 +222,7 @@ TEST(JobTest, TheOfflineContractMustNotContradictItself) {
 TEST(JobTest, IsBoundedAsAWhole) {
   JobSpec job;
   job.command = {"a"};
-  for (int i = 0; i < 64; ++i) job.command.emplace_back(i < 63 ? 4000 : 1, '\x01');  // six bytes each as JSON
-  job.command.pop_back();
+  for (int i = 0; i < 63; ++i) job.command.emplace_back(4000, '\x01');  // six bytes each as JSON
   const auto bytes = dump(encode(job)).size();
   ASSERT_GT(bytes, limits::job_bytes_max) << "every field by itself is good";
   const auto refused = decode_job(encode(job));
@@ -228,12 +230,78 @@ TEST(JobTest, IsBoundedAsAWhole) {
   EXPECT_EQ(refused.error(), (Error{Code::invalid, "is " + std::to_string(bytes) + " bytes as JSON, at most 262144; " +
                                                        "put large input into a package"}));
   job.command.resize(1);
+  for (int i = 0; i < 30; ++i) job.env["K" + std::to_string(i)] = std::string(4000, 'x');
   while (dump(encode(job)).size() + 4003 <= limits::job_bytes_max) job.command.emplace_back(4000, 'x');
   job.command.emplace_back(limits::job_bytes_max - dump(encode(job)).size() - 3, 'x');
   ASSERT_EQ(dump(encode(job)).size(), limits::job_bytes_max);
   EXPECT_TRUE(decode_job(encode(job)).ok()) << "the largest one";
   job.command.back() += 'x';
   EXPECT_FALSE(decode_job(encode(job)).ok());
+}
+
+// Random bytes of every kind: text, text full of escapes, control characters, no text at all.
+std::string some_bytes(std::mt19937& random) {
+  const std::string_view alphabets[] = {"abc \xc3\xbc", "a\n\"\\", "\x01\x1f\t\x7f", ""};
+  const auto& alphabet = alphabets[random() % 4];
+  std::string out(random() % 200, '\0');
+  for (char& c : out) c = alphabet.empty() ? static_cast<char>(random() & 0xff) : alphabet[random() % alphabet.size()];
+  return out;
+}
+
+TEST(ResultTest, EverySizeIsKnownBeforeAndEveryByteComesBack) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 3000; ++round) {
+    RunResult result{.exit_code = static_cast<int>(random() % 256), .truncated = random() % 2 == 0};
+    if (random() % 2 == 0) result.signal = 9;
+    result.stdout_text = some_bytes(random);
+    result.stderr_text = some_bytes(random);
+    result.stdout_cut_bytes = random() % 2 == 0 ? 0 : static_cast<std::int64_t>(random());
+    result.elapsed_ms = random();
+    for (auto files = random() % 4; files > 0; --files) {
+      result.files.push_back({"a\"\n", static_cast<std::int64_t>(random()), rules::some_digest(), std::nullopt});
+      if (random() % 2 == 0) result.files.back().content = some_bytes(random);
+    }
+    const auto text = dump(encode(result));
+    ASSERT_EQ(encoded_bytes(result), text.size()) << text;
+    const auto read = decode_result(*parse(text));
+    ASSERT_TRUE(read.ok()) << describe(read.error()) << text;
+    ASSERT_EQ(*read, result) << text;
+    const auto streams = result.stdout_text.size() + result.stderr_text.size();
+    auto bound = 2 * streams + 512;
+    for (const auto& file : result.files) bound += 512 + 2 * file.content.value_or("").size();
+    ASSERT_LE(text.size(), bound) << text;
+  }
+}
+
+TEST(ResultTest, AStreamStandsInOneForm) {
+  const auto both = decode_result(Json::parse(R"({"exit_code":0,"stdout":"a","stdout_base64":"/w=="})"));
+  ASSERT_FALSE(both.ok());
+  EXPECT_EQ(both.error(), (Error{Code::invalid, "cannot stand beside the text", "/stdout_base64"}));
+}
+
+TEST(TextTest, ReasonsAreCutWhereTheirReadersStop) {
+  const std::string e = "\xc3\xa9";
+  struct Case {
+    std::string text;
+    std::size_t bytes_max;
+    std::string expected;
+  };
+  const Case cases[] = {
+      {"", 0, ""},
+      {"abcdef", 6, "abcdef"},
+      {"abcdefg", 6, "abc..."},
+      {"abc", 2, "ab"},
+      {e + e + e, 6, e + e + e},
+      {e + e + e + e, 6, e + "..."},
+      {e + e + e, 5, e + "..."},
+      {"a\xff\xc3z", 10, "a??z"},
+      {std::string("a\0b\x1b\n", 5), 10, "a?b?\n"},
+      {"\xed\xa0\x80 \xc0\x80 \xf5\x80\x80\x80", 20, "??? ?? ????"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(clamp_text(c.text, c.bytes_max), c.expected) << c.text;
+    EXPECT_TRUE(is_text(clamp_text(c.text, c.bytes_max)));
+  }
 }
 
 TEST(OrdersTest, SeveralKindsInOneMessageAndTheItemThatIsWrong) {
@@ -250,7 +318,8 @@ TEST(OrdersTest, SeveralKindsInOneMessageAndTheItemThatIsWrong) {
   ASSERT_TRUE(wrong.ok());
   EXPECT_EQ(wrong->good, (std::vector<Order>{Cancel{expected, ""}, Stale{expected, "lost", ""}}));
   ASSERT_EQ(wrong->bad.size(), 1U);
-  EXPECT_EQ(wrong->bad[0].error, (Error{Code::invalid, "is not a field here", "/items/2/grant"}));
+  EXPECT_EQ(wrong->bad[0].error.path, "/items/2/grant");
+  EXPECT_TRUE(wrong->bad[0].error.reason.starts_with("is not a field here")) << wrong->bad[0].error.reason;
   EXPECT_EQ(wrong->bad[0].key, expected);
 }
 
@@ -339,7 +408,9 @@ TEST(ReportTest, ThePartsOfTheLongestPathPass) {
 // Whoever writes a reason cuts it to what its reader takes.
 TEST(ReasonTest, IsCutByWhoEncodesIt) {
   const AttemptKey key{JobId("j"), 0, 1};
-  for (const auto& reason : {std::string(1024, 'x'), std::string(1025, 'x'), std::string(100'000, '"')}) {
+  for (const auto& reason :
+       {std::string(1024, 'x'), std::string(1025, 'x'), std::string(100'000, '"'), std::string(5000, '\x01'),
+        std::string(5000, '\xff'), std::string(5000, '\0'), std::string(1023, 'x') + "\xc3\xa9"}) {
     AttemptReport report;
     report.key = key;
     report.state = AttemptState::failed;
@@ -368,6 +439,7 @@ TEST(ReasonTest, IsCutByWhoEncodesIt) {
     device.id = DeviceId("d");
     device.reason = reason;
     EXPECT_TRUE(decode_device(encode(device)).ok());
+    EXPECT_TRUE(decode_not_offered(encode(NotOffered{rules::some_digest(), reason})).has_value());
   }
   const std::string two_bytes = std::string(1020, 'x') + "\xc3\xbc\xc3\xbc\xc3\xbc";
   AttemptReport report;
@@ -394,6 +466,7 @@ TEST(DecisionTest, IsAboutTheDeviceOrAboutTheJob) {
     EXPECT_FALSE(encode(decision).contains("about")) << "only a denial is about something";
     EXPECT_EQ(decode_decisions(dump({{"v", 1}, {"items", {encode(decision)}}}))->at(0), decision);
   }
+  EXPECT_EQ(wrong.error().path, "/items/2/grant");
 }
 
 TEST(OffersTest, NotOfferedIsNoOffer) {

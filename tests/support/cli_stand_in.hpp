@@ -1,0 +1,215 @@
+// For the tests of the command line: answers as the services would, over a real broker.
+#pragma once
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bus/mqtt.hpp"
+#include "codec/transfer.hpp"
+#include "crypto/bytes.hpp"
+#include "crypto/certificate.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/jws.hpp"
+#include "exchange/inbound.hpp"
+#include "files.hpp"
+#include "topic/topic.hpp"
+
+namespace fieldwork::cli {
+
+namespace fs = std::filesystem;
+using codec::Json;
+
+inline Json job_state_json(const std::string& state, const std::string& execution, const std::string& reason = "") {
+  return {{"v", 1},
+          {"job", "j-1"},
+          {"name", "anomaly"},
+          {"state", state},
+          {"reason", reason},
+          {"submitter", "operator"},
+          {"submitted_ms", 1000},
+          {"changed_ms", 2000},
+          {"executions", {{{"execution", 0}, {"device", "d-1"}, {"attempt", 1}, {"fence", 1}, {"state", execution}}}}};
+}
+
+// What the services would answer. Runs in a child process, so that the commands' client is the only one of theirs (Paho
+// takes 2 s for the second connect of a process).
+class StandIn {
+ public:
+  StandIn(const std::string& url, fs::path place)
+      : place_(std::move(place)),
+        bus_(config(url), {[this](bus::Message&& m) { push(std::move(m)); }, [] {}, [](const std::string&) {}}) {}
+
+  [[noreturn]] void run() {
+    bus_.start();
+    while (true) {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return !queue_.empty(); });
+      auto batch = std::exchange(queue_, {});
+      lock.unlock();
+      for (const auto& message : batch) take(message);
+      if (inbound_) acknowledge(false);
+    }
+  }
+
+ private:
+  static bus::MqttConfig config(const std::string& url) {
+    bus::MqttConfig out;
+    out.url = url;
+    out.client_id = "stand-in";
+    out.reconnect_last = std::chrono::milliseconds(200);
+    out.subscriptions = {{"fieldwork/v1/service/+/+/+", 1}};
+    return out;
+  }
+  void push(bus::Message&& message) {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(message));
+    changed_.notify_all();
+  }
+  static Time now() {
+    return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+  }
+
+  void take(const bus::Message& message) {
+    const auto topic = topics_.parse(message.topic);
+    if (topic->channel == "frame") return frame(message.payload);
+    const auto body = codec::parse(message.payload);
+    auto answer =
+        body ? answer_to(std::string(topic->name) + "/" + std::string(topic->channel), *body, message) : Json();
+    if (answer.is_null()) return;
+    answer["v"] = 1;
+    (void)bus_.publish({message.response_topic, codec::dump(answer), 1, false, "", message.correlation});
+  }
+
+  Json answer_to(const std::string& what, const Json& body, const bus::Message& message) {
+    if (what == "registry/list") {
+      // The first asking is lost: a request is repeated.
+      if (registry_asked_++ == 0) return {};
+      return {{"items", {{{"v", 1}, {"device", "d-1"}, {"state", "ready"}, {"health", 0.9}}}}};
+    }
+    if (what == "registry/show") return codec::encode_error({Code::unknown, "there is no such device", "/device"});
+    if (what == "scheduler/submit") {
+      auto item = submitted(body["items"][0]);
+      return item.is_null() ? item : Json{{"items", {std::move(item)}}};
+    }
+    if (what == "scheduler/show") return {{"job", shown(body["job"])}};
+    if (what == "transfer/offer") return offered(body);
+    if (what == "transfer/start") return started(message);
+    if (what == "transfer/list") {
+      return {{"items",
+               {{{"v", 1},
+                 {"digest", "sha256:" + std::string(64, 'a')},
+                 {"name", "anomaly"},
+                 {"version", "1.0"},
+                 {"size_bytes", 5}}}}};
+    }
+    return {};
+  }
+
+  static Json submitted(const Json& item) {
+    const auto command = item["job"]["command"][0].get<std::string>();
+    const auto request = item["request"];
+    if (command == "silent") return {};
+    if (command == "invalid") {
+      return {
+          {"request", request},
+          {"error", {{"code", "invalid"}, {"path", "/items/0/job/requirements"}, {"reason", "no device can do this"}}}};
+    }
+    if (command == "deny")
+      return {{"request", request}, {"job", "j-deny"}, {"state", "denied"}, {"reason", "rule default"}};
+    // The package that was asked for, as far as the answer can say.
+    return {{"request", request},
+            {"job", "j-" + command},
+            {"state", "queued"},
+            {"reason", item["job"].value("package", "")}};
+  }
+
+  // Each asking sees the job one state further.
+  Json shown(const std::string& job) {
+    const int step = steps_[job]++;
+    if (job == "j-interrupt") kill(getppid(), SIGINT);  // someone's Ctrl-C while we wait
+    auto out = job_state_json(step == 0 ? "assigned" : "running", step == 0 ? "assigned" : "running");
+    out["job"] = job;
+    if (step < 2 || job == "j-for-ever" || job == "j-interrupt") {
+      (void)bus_.publish({"fieldwork/v1/event/job/changed",
+                          codec::dump({{"v", 1}, {"items", {{{"job", job}, {"state", "running"}, {"reason", ""}}}}})});
+      return out;
+    }
+    out["state"] = job == "j-fail" ? "failed" : "succeeded";
+    out["executions"][0]["state"] = out["state"];
+    const std::string content = "{\"n\":1}";
+    out["executions"][0]["result"] = {{"exit_code", job == "j-fail" ? 3 : 0},
+                                      {"stdout", "hello\n"},
+                                      {"stderr", ""},
+                                      {"truncated", false},
+                                      {"elapsed_ms", 5},
+                                      {"files",
+                                       {{{"path", job == "j-outside" ? "../evil" : "out/result.json"},
+                                         {"size_bytes", 7},
+                                         {"digest", crypto::digest_of(content)},
+                                         {"content", crypto::base64_encode(content)}}}}};
+    return out;
+  }
+
+  Json offered(const Json& body) {
+    if (fs::exists(place_ / "stored")) return {{"state", "stored"}};
+    const auto trust = crypto::TrustStore::load(place_ / "release.pub");
+    const auto release = trust->verify(body["release"].get<std::string>(), "fieldwork-release+jws");
+    if (!release) return codec::encode_error(release.error());
+    return {{"transfer", std::string(32, '7')}, {"certificate", *read_file(place_ / "transfer.pem", 65536)}};
+  }
+
+  Json started(const bus::Message& message) {
+    const auto offer = codec::decode_offer(message.payload);
+    if (!offer) return codec::encode_error(offer.error());
+    const auto key = crypto::PrivateKey::load(place_ / "transfer.key");
+    const auto certificate = crypto::Certificate::from_pem(*read_file(place_ / "transfer.pem", 65536));
+    fs::create_directories(place_ / "parts");
+    auto inbound = exchange::Inbound::open(*offer, *key, certificate->fingerprint(), place_ / "parts", 1 << 30);
+    if (!inbound) return codec::encode_error(inbound.error());
+    inbound_ = std::move(*inbound);
+    acks_ = topics_.reply(topics_.parse(message.response_topic)->name, "received");
+    auto ranges = Json::array();
+    for (const auto& [begin, end] : inbound_->received().ranges) ranges.push_back({begin, end});
+    return {{"transfer", offer->transfer.value}, {"ranges", ranges}};
+  }
+
+  void frame(const std::string& payload) {
+    // Every third frame is lost.
+    if (++frames_ % 3 == 0 || !inbound_) return;
+    if (!inbound_->frame(payload, now())) return;
+    acknowledge(inbound_->complete());
+  }
+
+  void acknowledge(bool complete) {
+    if (complete) {
+      if (!inbound_->finish(place_ / "stored")) return;
+      (void)bus_.publish({acks_, codec::encode(Received{inbound_->offer().transfer, ReceivedState::complete, {}, ""})});
+      inbound_.reset();
+    } else if (const auto answer = inbound_->ack_due(now())) {
+      (void)bus_.publish({acks_, codec::encode(*answer)});
+    }
+  }
+
+  fs::path place_;
+  Topics topics_{"fieldwork/v1"};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<bus::Message> queue_;
+  int registry_asked_ = 0;
+  int frames_ = 0;
+  std::map<std::string, int> steps_;
+  std::optional<exchange::Inbound> inbound_;
+  std::string acks_;
+  bus::MqttBus bus_;
+};
+
+}  // namespace fieldwork::cli
