@@ -29,6 +29,7 @@ inline constexpr std::int64_t output_bytes_max = 1 << 20;      // of stdout and 
 inline constexpr std::size_t content_bytes_max = 64U << 10;    // a file that rides in the report stream
 inline constexpr std::size_t result_inline_bytes_max = 8U << 10;  // a whole result in one item; above it goes in parts
 inline constexpr std::size_t part_bytes_max = 32U << 10;       // of one part, raw
+inline constexpr std::size_t part_of_bytes_max = 5 + 256;         // what a part is of: "file:" and a path
 inline constexpr std::size_t report_bytes_max = 64U << 10;     // one message of a report stream, unless one item is more
 inline constexpr std::size_t tail_bytes_max = 1024;            // the end of the output in state/execution
 
