@@ -84,7 +84,11 @@ void Lanes::measure(const Slot& slot, Clock::time_point now) {
   } else if (!slot.alone) {
     rate_ = rate_ * 0.875 + sample * 0.125;
   }
-  const double takes = rate_ * (shortest_.count() + 0.5);
+  double takes = rate_ * (shortest_.count() + 0.5);
+  // Nothing queued: with few large messages the rate alone would never show that the link takes more.
+  if (!slot.alone && took < shortest_ + std::chrono::milliseconds(250)) {
+    takes = std::max(takes, static_cast<double>(bulk_window_ + slot.bytes));
+  }
   bulk_window_ = static_cast<std::size_t>(std::clamp(takes, static_cast<double>(limits_.bulk_window_bytes_min),
                                                      static_cast<double>(limits_.bulk_window_bytes_max)));
 }

@@ -2,14 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "crypto/bytes.hpp"
+#include "inside.hpp"
 #include "model/limits.hpp"
 
 namespace fieldwork::codec {
 namespace {
 
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
-constexpr std::size_t content_length_max = (limits::content_bytes_max + 2) / 3 * 4;  // as base64
 
 // 00-<32 hex>-<16 hex>-<2 hex>, of any version that has this form.
 bool is_traceparent(std::string_view text) {
@@ -64,38 +65,6 @@ Json encode(const Offline& offline) {
   return out;
 }
 
-// No level of it may be empty (so it is not absolute either) or "..".
-bool is_inside(std::string_view path) {
-  while (true) {
-    const auto slash = path.find('/');
-    const auto level = path.substr(0, slash);
-    if (level.empty() || level == "..") return false;
-    if (slash == path.npos) return true;
-    path.remove_prefix(slash + 1);
-  }
-}
-
-constexpr const char* inside_text = "must be a relative path inside the working directory";
-
-OutputFile read_file(Reader& parent, std::size_t index, const Json& value) {
-  Reader reader(parent, "files", index, value);
-  OutputFile file;
-  file.path = reader.text("path", 256);
-  if (reader.ok() && !is_inside(file.path)) reader.fail("path", inside_text);
-  file.size_bytes = reader.integer("size_bytes", 0, size_max);
-  file.digest = reader.digest("digest");
-  if (const auto content = reader.text_or("content", "", content_length_max); reader.any_maybe("content") != nullptr) {
-    auto bytes = crypto::base64_decode(content);
-    if (bytes) {
-      file.content = std::move(*bytes);
-    } else {
-      reader.fail("content", "must be base64");
-    }
-  }
-  reader.finish();
-  return file;
-}
-
 }  // namespace
 
 RunLimits read_limits(Reader& parent, const Json& value) {
@@ -113,6 +82,15 @@ std::vector<std::string> read_command(Reader& reader) {
   auto command = reader.texts_or_empty("command", 64, 4096);
   if (reader.ok() && (command.empty() || command.front().empty())) reader.fail("command", "must name a program");
   return command;
+}
+
+// What execve takes: a name ends at the first '='.
+std::map<std::string, std::string> read_env(Reader& reader) {
+  auto env = reader.map_or_empty("env", 64, 4096);
+  for (const auto& [name, value] : env) {
+    if (name.find('=') != name.npos) reader.fail("env", "\"" + clamp_text(name, 64) + "\": a name must not hold '='");
+  }
+  return env;
 }
 
 std::vector<std::string> read_outputs(Reader& reader) {
@@ -181,7 +159,7 @@ JobSpec read_job(Reader& reader) {
   job.name = reader.text_or("name", "", 128);
   job.command = read_command(reader);
   job.package = reader.digest_or_empty("package");
-  job.env = reader.map_or_empty("env", 64, 4096);
+  job.env = read_env(reader);
   if (const Json* value = reader.object_maybe("requirements")) job.requirements = read_requirements(reader, *value);
   job.priority = static_cast<int>(reader.integer_or("priority", job.priority, 0, 9));
   const bool has_replicas = reader.any_maybe("replicas") != nullptr;
@@ -225,53 +203,6 @@ Result<JobSpec> decode_job(const Json& value) {
                                     std::to_string(limits::job_bytes_max) + "; put large input into a package"};
   }
   return job;
-}
-
-Json encode(const RunResult& result) {
-  Json out{{"exit_code", result.exit_code},
-           {"stdout", result.stdout_text},
-           {"stderr", result.stderr_text},
-           {"truncated", result.truncated},
-           {"elapsed_ms", result.elapsed_ms}};
-  if (result.signal) out["signal"] = *result.signal;
-  if (result.in_parts) {
-    out["in_parts"] = true;
-    out["stdout_bytes"] = result.stdout_bytes;
-    out["stderr_bytes"] = result.stderr_bytes;
-  }
-  Json files = Json::array();
-  for (const auto& file : result.files) {
-    Json entry{{"path", file.path}, {"size_bytes", file.size_bytes}, {"digest", file.digest}};
-    if (file.content) entry["content"] = crypto::base64_encode(*file.content);
-    files.push_back(std::move(entry));
-  }
-  out["files"] = std::move(files);
-  return out;
-}
-
-RunResult read_result(Reader& reader) {
-  RunResult result;
-  result.exit_code = static_cast<int>(reader.integer("exit_code", -1, 255));
-  if (const auto signal = reader.integer_maybe("signal", 1, 64)) result.signal = static_cast<int>(*signal);
-  result.stdout_text = reader.text_or("stdout", "", limits::message_bytes_max);
-  result.stderr_text = reader.text_or("stderr", "", limits::message_bytes_max);
-  result.truncated = reader.boolean_or("truncated", false);
-  result.elapsed_ms = reader.integer_or("elapsed_ms", 0, 0, integer_max);
-  result.in_parts = reader.boolean_or("in_parts", false);
-  result.stdout_bytes = reader.integer_or("stdout_bytes", 0, 0, integer_max);
-  result.stderr_bytes = reader.integer_or("stderr_bytes", 0, 0, integer_max);
-  if (const Json* files = reader.array_maybe("files", 16)) {
-    for (std::size_t i = 0; i < files->size(); ++i) result.files.push_back(read_file(reader, i, (*files)[i]));
-  }
-  reader.finish();
-  return result;
-}
-
-Result<RunResult> decode_result(const Json& value) {
-  Reader reader(value);
-  auto result = read_result(reader);
-  if (!reader.ok()) return reader.error();
-  return result;
 }
 
 }  // namespace fieldwork::codec

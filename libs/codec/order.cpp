@@ -16,7 +16,7 @@ Assign read_assign(Reader& reader) {
   assign.fetching_s = static_cast<int>(reader.integer("fetching_s", 1, 31'536'000));
   if (const Json* value = reader.object("contract")) assign.contract = read_contract(reader, *value);
   assign.command = read_command(reader);
-  assign.env = reader.map_or_empty("env", 64, 4096);
+  assign.env = read_env(reader);
   if (const Json* value = reader.object("limits")) assign.limits = read_limits(reader, *value);
   assign.package = reader.digest_or_empty("package");
   assign.outputs = read_outputs(reader);

@@ -66,7 +66,7 @@ Result<std::vector<Question>> decode_questions(std::string_view text) {
     out.submitter = item.id("submitter");
     out.command = read_command(item);
     if (const Json* value = item.object("contract")) out.contract = read_contract(item, *value);
-    out.env = item.map_or_empty("env", 64, 4096);
+    out.env = read_env(item);
     out.outputs = read_outputs(item);
     out.package = item.digest_or_empty("package");
     out.device = DeviceId(maybe_id(item, "device"));

@@ -2,11 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
+#include "model/limits.hpp"
+
 namespace fieldwork::codec {
 namespace {
 
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
 constexpr std::size_t ranges_max = 4096;
+constexpr std::size_t names_max = 100;  // of one content
 
 std::string read_transfer(Reader& reader) {
   auto id = reader.text("transfer", 32);
@@ -72,7 +76,7 @@ Result<Offer> decode_offer(std::string_view text) {
 }
 
 std::string encode(const NotOffered& answer) {
-  return dump(Json{{"v", 1}, {"digest", answer.digest}, {"state", "unknown"}, {"reason", answer.reason}});
+  return dump(Json{{"v", 1}, {"digest", answer.digest}, {"state", "unknown"}, {"reason", clamp_text(answer.reason, limits::reason_bytes_max)}});
 }
 
 std::optional<NotOffered> decode_not_offered(std::string_view text) {
@@ -81,7 +85,7 @@ std::optional<NotOffered> decode_not_offered(std::string_view text) {
   Reader reader(*value);
   reader.version();
   const auto state = reader.text("state", 16);
-  NotOffered out{reader.digest("digest"), reader.text("reason", 1024)};
+  NotOffered out{reader.digest("digest"), reader.text("reason", limits::reason_bytes_max)};
   if (!reader.finish() || state != "unknown") return std::nullopt;
   return out;
 }
@@ -93,7 +97,7 @@ std::string encode(const Received& received) {
            {"transfer", received.transfer.value},
            {"state", received_words[static_cast<int>(received.state)]},
            {"ranges", std::move(ranges)}};
-  if (!received.reason.empty()) out["reason"] = received.reason;
+  if (!received.reason.empty()) out["reason"] = clamp_text(received.reason, limits::reason_bytes_max);
   return dump(out);
 }
 
@@ -113,7 +117,7 @@ Result<Received> decode_received(std::string_view text) {
     }
   }
   if (reader.ok() && !known) reader.fail("state", "must be receiving, complete, failed or unwanted");
-  out.reason = reader.text_or("reason", "", 1024);
+  out.reason = reader.text_or("reason", "", limits::reason_bytes_max);
   if (const Json* ranges = reader.array("ranges", ranges_max)) {
     for (const auto& range : *ranges) {
       const bool good = range.is_array() && range.size() == 2 && range[0].is_number_unsigned() &&
@@ -152,7 +156,9 @@ Result<OutputOffer> decode_output_offer(std::string_view text) {
 }
 
 std::string encode(const OutputStored& stored) {
-  return dump(Json{{"v", 1}, {"digest", stored.digest}, {"state", "stored"}});
+  Json out{{"v", 1}, {"digest", stored.digest}, {"state", stored.refused.empty() ? "stored" : "refused"}};
+  if (!stored.refused.empty()) out["reason"] = clamp_text(stored.refused, limits::reason_bytes_max);
+  return dump(out);
 }
 
 Result<OutputStored> decode_output_stored(std::string_view text) {
@@ -160,8 +166,14 @@ Result<OutputStored> decode_output_stored(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  OutputStored out{reader.digest("digest")};
-  if (reader.text("state", 16) != "stored" && reader.ok()) reader.fail("state", "must be stored");
+  OutputStored out{reader.digest("digest"), ""};
+  const auto state = reader.text("state", 16);
+  if (state == "refused") {
+    out.refused = reader.text("reason", limits::reason_bytes_max);
+    if (reader.ok() && out.refused.empty()) reader.fail("reason", "must not be empty");
+  } else if (state != "stored" && reader.ok()) {
+    reader.fail("state", "must be stored or refused");
+  }
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -187,10 +199,13 @@ Result<Upload> decode_upload(std::string_view text) {
 }
 
 Json encode(const Package& package) {
+  auto names = Json::array();
+  for (const auto& [name, version] : package.names) names.push_back({{"name", name}, {"version", version}});
   return Json{{"v", 1},
               {"digest", package.digest},
               {"name", package.name},
               {"version", package.version},
+              {"names", std::move(names)},
               {"size_bytes", package.size_bytes},
               {"release", package.release},
               {"released_by", package.released_by}};
@@ -207,6 +222,15 @@ Result<Package> decode_package(const Json& value) {
   out.size_bytes = reader.integer("size_bytes", 0, size_max);
   out.release = reader.text("release", 65536);
   out.released_by = reader.text_or("released_by", "", 128);
+  if (const Json* names = reader.array("names", names_max)) {
+    if (names->empty()) reader.fail("names", "must not be empty");
+    for (std::size_t i = 0; i < names->size(); ++i) {
+      Reader one(reader, "names", i, (*names)[i]);
+      one.allow_unknown();
+      out.names.push_back({one.text("name", 128), one.text("version", 128)});
+      one.finish();
+    }
+  }
   if (!reader.finish()) return reader.error();
   return out;
 }

@@ -48,6 +48,7 @@ bus::MqttEvents Runner::events() {
             if (ready_.exchange(false)) push(Disconnected{}, 0);
             log::warn("not connected to the broker", {{"reason", reason}});
           },
+      .trouble = [](const std::string& what) { log::warn(what); },
   };
 }
 
@@ -129,6 +130,7 @@ void Runner::say_bus_metrics() const {
   metrics::gauge("fieldwork_bus_received", static_cast<double>(stats.received));
   metrics::gauge("fieldwork_bus_dropped", static_cast<double>(stats.dropped));
   metrics::gauge("fieldwork_bus_denied", static_cast<double>(stats.denied));
+  metrics::gauge("fieldwork_bus_too_large_total", static_cast<double>(stats.too_large));
   metrics::gauge("fieldwork_bus_round_trip_seconds", stats.round_trip_ms / 1e3);
   metrics::gauge("fieldwork_outbox_commands", static_cast<double>(engine_.outbox_size()));
 }

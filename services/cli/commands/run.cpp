@@ -5,9 +5,9 @@
 #include "codec/job.hpp"
 #include "commands/commands.hpp"
 #include "crypto/bytes.hpp"
+#include "document.hpp"
 #include "download.hpp"
 #include "executions.hpp"
-#include "files.hpp"
 #include "follow.hpp"
 #include "output.hpp"
 #include "results.hpp"
@@ -30,12 +30,13 @@ std::string traceparent() {
 }
 
 Outcome<JobSpec> read_job(const RunArguments& arguments) {
-  auto text = read_file(arguments.file, codec::message_bytes_max);
-  if (!text) return Failure{Exit::usage, describe(text.error())};
-  auto value = codec::parse(*text);
-  if (value && !arguments.package.empty() && value->is_object()) value->erase("package");
-  auto spec = value ? codec::decode_job(*value) : Result<JobSpec>(value.error());
-  if (!spec) return Failure{Exit::usage, arguments.file + ": " + describe(spec.error())};
+  auto value = read_document(arguments.file);
+  if (!value) return value.failure();
+  if (!arguments.package.empty() && value->is_object()) value->erase("package");
+  auto spec = codec::decode_job(*value);
+  if (!spec)
+    return Failure{Exit::usage,
+                   (arguments.file == "-" ? "standard input" : arguments.file) + ": " + describe(spec.error())};
   return std::move(*spec);
 }
 
@@ -57,12 +58,19 @@ struct Submitted {
   std::string reason;
 };
 
+// No answer is not a no: the same request id makes asking again safe.
+Failure may_be_stored(Failure failure, const std::string& request) {
+  if (failure.exit == Exit::timed_out || failure.exit == Exit::unreachable || failure.exit == Exit::interrupted)
+    failure.reason += ". The job may have been stored: repeat with --request " + request;
+  return failure;
+}
+
 Outcome<Submitted> submit(Session& session, const RunArguments& arguments, const JobSpec& spec) {
   const auto request =
       arguments.request.empty() ? "cli-" + crypto::to_hex(crypto::random_bytes(12)) : arguments.request;
   Json item{{"request", request}, {"job", codec::encode(spec)}, {"traceparent", traceparent()}};
   auto answer = session.request("scheduler", "submit", {{"items", Json::array({std::move(item)})}});
-  if (!answer) return answer.failure();
+  if (!answer) return may_be_stored(answer.failure(), request);
   for (const auto& one : list_of(*answer, "items")) {
     if (text_of(one, "request") != request) continue;
     if (const auto& error = member(one, "error"); error.is_object()) return refused(error, arguments.file);
@@ -222,7 +230,9 @@ int print_result(Session& session, const Options& options, const RunArguments& a
       say("cannot read the result of execution " + std::to_string(one.execution) + ": " + printable(one.wrong));
     if (!one.result.stderr_text.empty()) say(one.result.stderr_text);
     if (!options.json) print(one.result.stdout_text);
-    if (one.result.truncated) say("the output was longer than limits.output_bytes and was cut");
+    if (one.result.truncated)
+      say("the output was longer than limits.output_bytes and was cut: " + std::to_string(one.result.stdout_cut_bytes) +
+          " bytes are missing in the middle of stdout, " + std::to_string(one.result.stderr_cut_bytes) + " of stderr");
   }
   if (options.json) print_json(job);
   std::fflush(stdout);

@@ -51,8 +51,7 @@ void RegistryService::request(const Topic& topic, const bus::Message& message, T
   }
   auto text = answer(topic.channel, message.payload);
   if (!text) return reject(topic, message, text.error(), now, out);
-  const auto reply = topics_.parse(message.response_topic);
-  if (!reply || reply->kind != Topic::Kind::reply) return;
+  if (!topics_.reply_to(message.response_topic, message.correlation)) return;
   out.messages.push_back(
       {.topic = message.response_topic, .payload = std::move(*text), .correlation = message.correlation});
 }
@@ -98,8 +97,7 @@ void RegistryService::reject(const Topic& topic, const bus::Message& message, co
     out.messages.push_back({.topic = topics_.down(topic.name, "rejected"), .payload = codec::encode(rejected)});
     return;
   }
-  const auto reply = topics_.parse(message.response_topic);
-  if (!reply || reply->kind != Topic::Kind::reply) return;
+  if (!topics_.reply_to(message.response_topic, message.correlation)) return;
   out.messages.push_back({.topic = message.response_topic,
                           .payload = codec::dump(codec::encode_error(error)),
                           .correlation = message.correlation});

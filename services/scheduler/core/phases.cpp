@@ -12,8 +12,11 @@ constexpr std::size_t reasons_max = 5;
 constexpr Duration backoff_max = seconds(300);
 
 QueueEntry entry_of(const Job& job, const Execution& execution) {
-  return {9 - job.spec->priority, job.order, job.id, execution.index};
+  return {std::get<Queued>(execution.phase).rank, job.order, job.id, execution.index};
 }
+
+// By priority. A job that someone submitted alone is decided before the thousands of a program.
+int rank_of(const Job& job) { return 2 * (9 - job.spec->priority) + (job.bulk && !job.authorised ? 1 : 0); }
 
 ExecutionState seen_as(AttemptState state) {
   switch (state) {
@@ -64,15 +67,14 @@ void Scheduler::occupy(Job& job, const DeviceId& device, int sign) {
 }
 
 void Scheduler::enqueue(Job& job, Execution& execution, Time now) {
-  Queued queued{.lane = 0, .since = now};
+  execution.phase = Queued{.lane = 0, .rank = rank_of(job), .since = now};
   // Of a job that nobody has allowed yet, one execution asks for all.
   if (job.authorised || execution.index == 0) {
     auto shape = shape_of(job, execution);
     if (!job.authorised) shape.text.insert(0, "?\n" + job.id.value);
-    queued.lane = queue_.add(shape, entry_of(job, execution));
+    std::get<Queued>(execution.phase).lane = queue_.add(shape, entry_of(job, execution));
     place_ = true;
   }
-  execution.phase = queued;
   set_state(job, execution, ExecutionState::queued, now);
   set_timer(job, execution, now + seconds(job.spec->timeouts.queued_s));
 }

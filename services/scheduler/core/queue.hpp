@@ -15,7 +15,7 @@
 namespace fieldwork::scheduler {
 
 struct QueueEntry {
-  int priority_down = 0;  // 9 - priority: smaller first
+  int rank = 0;  // smaller first
   std::uint64_t order = 0;
   JobId job;
   int execution = 0;

@@ -79,7 +79,8 @@ struct Attempt {
 
 // --- phases of an execution: each alternative holds only what is valid in it ---
 struct Queued {
-  std::uint64_t lane = 0;  // of the queue
+  std::uint64_t lane = 0;  // of the queue; 0: not in it
+  int rank = 0;            // smaller first
   Time since{};
 };
 struct Waiting {  // for its next try

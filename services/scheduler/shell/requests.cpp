@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t groups_max = 10'000;
 constexpr std::size_t groups_bytes_max = 16U << 20;  // of response topics and correlation data
-constexpr std::size_t correlation_bytes_max = 256;
 constexpr std::size_t bulk_from = 17;  // jobs in one submission; fewer have state topics of their own
 
 // The same submitter and request name the same job, also after the scheduler forgot it.
@@ -112,10 +111,8 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
   if (message.retain) return noted("retained", "a request is not retained");
   if (topic.channel == "authorised") return decided(topic, message, now);
   if (!message.response_topic.empty()) {
-    const auto reply = topics_.parse(message.response_topic);
-    if (!reply || reply->kind != Topic::Kind::reply || !is_id(reply->name) || !is_id(reply->channel))
-      return noted("reply", "the response topic is not reply/{client}/{channel}");
-    if (message.correlation.size() > correlation_bytes_max) return noted("reply", "the correlation data is too long");
+    if (!topics_.reply_to(message.response_topic, message.correlation))
+      return noted("reply", "the response topic is not reply/{client}/{channel}, or the correlation data is too long");
   }
   if (is_read(topic.channel)) {
     const auto answer = reads_.find(&message);

@@ -4,7 +4,8 @@
 // The bulk window, in bytes not yet acknowledged: what the link was seen to deliver in its shortest round trip and
 // half a second more, between bulk_window_bytes_min and _max. The delivery rate of a publish is what was
 // acknowledged since it was sent, by the time that took (as in BBR, draft-cardwell-iccrg-bbr-congestion-control);
-// what was sent while nothing waited behind it says only that the link is at least so fast. One message is always let
+// what was sent while nothing waited behind it says only that the link is at least so fast. While acknowledgements come
+// within a quarter of a second of the shortest round trip it grows by what is acknowledged. One message is always let
 // through when no other bulk is on its way, however large.
 #pragma once
 
@@ -23,7 +24,7 @@ struct LaneLimits {
   std::size_t waiting_max = 200'000;                // publishes that wait, of each lane
   std::size_t waiting_bytes_max = 256U << 20;       // and their size
   std::size_t bulk_window_bytes_min = 16U << 10;    // 16 KiB are half a second at 256 kbit/s
-  std::size_t bulk_window_bytes_first = 64U << 10;  // before anything is measured
+  std::size_t bulk_window_bytes_first = 32U << 10;  // before anything is measured
   std::size_t bulk_window_bytes_max = 2U << 20;
 };
 

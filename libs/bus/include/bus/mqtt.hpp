@@ -26,7 +26,7 @@ struct MqttConfig {
   std::string key;
   bool mqtt5 = true;  // devices speak 3.1.1
   int keep_alive_s = 15;
-  int connect_timeout_s = 5;
+  int connect_timeout_s = 5;                       // the first; doubles up to 30 s when a broker answers late
   std::chrono::milliseconds reconnect_first{200};  // upper end of the first random wait; doubles
   std::chrono::milliseconds reconnect_last{10'000};
   LaneLimits lanes{};
@@ -38,11 +38,14 @@ struct MqttConfig {
   std::optional<Message> birth;                            // said first on every connect
 };
 
-// Called on Paho's threads: they must copy, queue and return. They must not throw.
+// Called on Paho's threads and on those that publish: they must copy, queue and return. They must not throw.
 struct MqttEvents {
   std::function<void(Message&&)> message;
-  std::function<void()> connected;                              // subscriptions are made
-  std::function<void(const std::string& reason)> disconnected;  // also each failed attempt to connect
+  std::function<void()> connected;  // subscriptions are made
+  // Also each failed attempt to connect. One sentence: the cause, and what to do.
+  std::function<void(const std::string& reason)> disconnected;
+  // What nobody else would be told: a message was too large or was refused. Once a minute for each kind of topic.
+  std::function<void(const std::string& what)> trouble{};
 };
 
 struct MqttStats {
@@ -50,7 +53,7 @@ struct MqttStats {
   std::uint64_t acknowledged = 0;
   std::uint64_t received = 0;
   std::uint64_t dropped = 0;  // no room to wait, or what check() refuses
-  std::uint64_t denied = 0;   // the broker's ACL said no (MQTT 5 only)
+  std::uint64_t denied = 0;   // publishes (MQTT 5 only) and subscriptions that the broker refused, whatever the reason
   std::uint64_t connects = 0;
   std::uint64_t too_large = 0;  // above packet_bytes_max()
   double round_trip_ms = 0;     // smoothed: a QoS 1 publish to the broker's acknowledgement

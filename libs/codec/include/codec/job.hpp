@@ -13,7 +13,11 @@ namespace fieldwork::codec {
 [[nodiscard]] JobSpec read_job(Reader& reader);  // mistakes go to the reader
 [[nodiscard]] Result<JobSpec> decode_job(const Json& value);
 
+// A stream that is no text (base/text.hpp), or that escapes would more than double, goes as <name>_base64.
 [[nodiscard]] Json encode(const RunResult& result);
+// Of dump(encode(result)), without making it. At most twice the streams, 4/3 of the files' content and 2 KiB per file;
+// who makes a report bounds it.
+[[nodiscard]] std::size_t encoded_bytes(const RunResult& result);
 [[nodiscard]] RunResult read_result(Reader& reader);
 [[nodiscard]] Result<RunResult> decode_result(const Json& value);
 
@@ -75,6 +79,7 @@ struct StreamAck {
 [[nodiscard]] Json encode(const RunLimits& limits);
 [[nodiscard]] RunLimits read_limits(Reader& parent, const Json& value);
 [[nodiscard]] std::vector<std::string> read_command(Reader& reader);
+[[nodiscard]] std::map<std::string, std::string> read_env(Reader& reader);
 [[nodiscard]] std::vector<std::string> read_outputs(Reader& reader);
 
 // Common fields of messages about one attempt.

@@ -161,12 +161,18 @@ struct OutputFile {
   bool operator==(const OutputFile&) const = default;
 };
 
+inline constexpr std::size_t files_max = 64;  // of one result
+
+// How a program ended. What it said is kept as the bytes it was; of more than RunLimits::output_bytes the beginning
+// and the end are, half of the limit each, and `…_cut_bytes` says how much is missing between them.
 struct RunResult {
-  int exit_code = 0;
+  int exit_code = 0;  // -1: ended by `signal`
   std::optional<int> signal;
   std::string stdout_text;
   std::string stderr_text;
-  bool truncated = false;
+  bool truncated = false;  // something of either is missing
+  std::int64_t stdout_cut_bytes = 0;
+  std::int64_t stderr_cut_bytes = 0;
   std::int64_t elapsed_ms = 0;
   // What of it came in parts: then the texts are at most their last 512 bytes, and the files have no content.
   bool in_parts = false;
@@ -178,8 +184,8 @@ struct RunResult {
 
 // A piece of a result that is too large for one message (docs/decisions/0009).
 struct ResultPart {
-  std::string of;            // "stdout", "stderr", or "file:" and the path of an output file
-  std::int64_t offset = 0;   // in bytes
+  std::string of;           // "stdout", "stderr", or "file:" and the path of an output file
+  std::int64_t offset = 0;  // in bytes
   std::string bytes;
   bool operator==(const ResultPart&) const = default;
 };
