@@ -155,9 +155,7 @@ std::vector<std::string> words(const std::vector<std::string_view>& names) { ret
 // The states of the schemas are those of libs/model, in its order.
 TEST(ContractTest, SchemasNameTheStatesOfTheModel) {
   const auto definitions = load(schemas / "common.schema.json").at("definitions");
-  const auto listed = [&](const char* name) {
-    return definitions.at(name).at("enum").get<std::vector<std::string>>();
-  };
+  const auto listed = [&](const char* name) { return definitions.at(name).at("enum").get<std::vector<std::string>>(); };
   EXPECT_EQ(listed("job_state"), words(job_state_names()));
   EXPECT_EQ(listed("execution_state"), words(execution_state_names()));
   // Of an attempt, what a device may say: whether it is assigned or unreachable is the scheduler's to know.
