@@ -48,15 +48,19 @@ void Agent::on(const Started& /*input*/, Time now, Output& out) {
   for (const auto& key : live) {
     auto& attempt = attempts_.at(key);
     if (attempt.phase == Phase::fetching) {
-      if (!attempt.assign.package.empty()) out.acts.emplace_back(Fetch{attempt.assign.package});
-      else start(attempt, now, out);
+      if (!attempt.assign.package.empty())
+        out.acts.emplace_back(Fetch{attempt.assign.package});
+      else
+        start(attempt, now, out);
     } else if (attempt.assign.contract.restart_on_reboot && !attempt.stale && !attempt.cancelled) {
       out.notices.push_back({"the agent was restarted; its contract starts it again: " + key.job.value});
       attempt.phase = Phase::fetching;
       attempt.since = now;
       save(attempt, out);
-      if (attempt.assign.package.empty()) start(attempt, now, out);
-      else out.acts.emplace_back(Fetch{attempt.assign.package});
+      if (attempt.assign.package.empty())
+        start(attempt, now, out);
+      else
+        out.acts.emplace_back(Fetch{attempt.assign.package});
     } else {
       end(attempt, {.state = AttemptState::failed, .reason = "the agent was restarted while it ran"}, now, out);
     }
@@ -82,11 +86,13 @@ std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) c
   if (grant.limits != assign.limits) return "grant: is for other limits";
   const auto now_ms = trusted_ms(input.wall_ms, now);
   if (now_ms > grant.expires_ms) {
-    auto reason = "grant: has expired " + std::to_string((now_ms - grant.expires_ms) / 1000) + " s ago by this device's clock";
+    auto reason =
+        "grant: has expired " + std::to_string((now_ms - grant.expires_ms) / 1000) + " s ago by this device's clock";
     if (!registry_clock_) reason += ", which was not yet compared with the registry's";
     return reason;
   }
-  if (live_.size() > limits_.live_max) return "this device has " + std::to_string(live_.size() - 1) + " attempts already";
+  if (live_.size() > limits_.live_max)
+    return "this device has " + std::to_string(live_.size() - 1) + " attempts already";
   return std::nullopt;
 }
 
@@ -120,9 +126,8 @@ void Agent::tell_again(const Attempt& attempt) {
   const auto& key = attempt.assign.key;
   if (reports_.owes(key)) return;  // the stream answers it
   if (attempt.phase == Phase::done) {
-    report(attempt.outcome.value_or(AttemptReport{.key = key,
-                                                  .state = AttemptState::cancelled,
-                                                  .reason = "it ended here; how is no longer known"}));
+    report(attempt.outcome.value_or(AttemptReport{
+        .key = key, .state = AttemptState::cancelled, .reason = "it ended here; how is no longer known"}));
   } else if (!attempt.stale) {
     report({.key = key, .state = attempt.phase == Phase::running ? AttemptState::running : AttemptState::accepted});
   }
@@ -149,9 +154,8 @@ void Agent::on(const PackageRefused& input, Time now, Output& out) {
   for (const auto& key : live) {
     auto& attempt = attempts_.at(key);
     if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest) continue;
-    end(attempt,
-        {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault}, now,
-        out);
+    end(attempt, {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault},
+        now, out);
   }
 }
 
@@ -176,7 +180,8 @@ void Agent::on(const CancelArrived& input, Time now, Output& out) {
 void Agent::on(const InquireArrived& input, Time /*now*/, Output& /*out*/) {
   const auto& key = input.inquire.key;
   if (const auto known = attempts_.find(key); known != attempts_.end()) return tell_again(known->second);
-  AttemptReport lost{.key = key, .state = AttemptState::lost, .reason = "this device does not know it: its journal is new"};
+  AttemptReport lost{
+      .key = key, .state = AttemptState::lost, .reason = "this device does not know it: its journal is new"};
   lost.traceparent = input.inquire.traceparent;
   reports_.add(std::move(lost));
 }

@@ -33,7 +33,7 @@ struct Limits {
   Duration refused_again{seconds{60}};
   std::size_t done_max = 5'000;  // ended attempts remembered
   std::size_t live_max = limits::attempts_per_device_max;
-  std::size_t beats_max = 64;    // heartbeats whose confirmation is awaited
+  std::size_t beats_max = 64;  // heartbeats whose confirmation is awaited
 };
 
 // --- inputs ---
@@ -95,21 +95,21 @@ struct BatchEnded {
   std::uint64_t random = 0;
   bool reports_idle = true;
 };
-using Input =
-    std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived, InquireArrived,
-                 StaleArrived, BadOrderArrived, AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
+using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived,
+                           InquireArrived, StaleArrived, BadOrderArrived, AckArrived, PackageReady, PackageRefused,
+                           RunEnded, TimePassed, BatchEnded>;
 
 enum class Phase { fetching, running, done };
 
 struct Attempt {
   Assign assign;  // when done: its key and trace only
   Phase phase = Phase::fetching;
-  bool cancelled = false;  // killed on request: reported as cancelled when it ends
-  bool stale = false;      // killed because it is no longer ours: not reported
-  bool stopped = false;    // killed by its contract: reported as lost when it ends
-  std::int64_t order = 0;  // of arrival
+  bool cancelled = false;                // killed on request: reported as cancelled when it ends
+  bool stale = false;                    // killed because it is no longer ours: not reported
+  bool stopped = false;                  // killed by its contract: reported as lost when it ends
+  std::int64_t order = 0;                // of arrival
   std::optional<AttemptReport> outcome;  // when done: what it ended with, in short
-  Time since{};            // of its phase
+  Time since{};                          // of its phase
 };
 
 // --- output ---

@@ -76,13 +76,13 @@ void Agent::enforce(Time now, Output& out) {
     if (attempt.phase == Phase::running) {
       attempt.stopped = true;
       out.acts.emplace_back(Kill{key});
-      out.notices.push_back({"no contact for " + std::to_string(*contract.stop_after_s) +
-                             " s: its contract stops " + key.job.value});
+      out.notices.push_back(
+          {"no contact for " + std::to_string(*contract.stop_after_s) + " s: its contract stops " + key.job.value});
     } else {
       end(attempt,
           {.state = AttemptState::lost,
-           .reason = "its contract ended it before it began: no contact for " +
-                     std::to_string(*contract.stop_after_s) + " s"},
+           .reason = "its contract ended it before it began: no contact for " + std::to_string(*contract.stop_after_s) +
+                     " s"},
           now, out);
     }
   }
@@ -97,9 +97,10 @@ void Agent::on(const AckArrived& input, Time now, Output& out) {
   }
   Reports::Changes changes;
   if (reports_.answered(input.answer, input.wall_ms, now, changes)) {
-    out.notices.push_back({"the scheduler knows another history of this device (a copy or an older state was restored); "
-                           "reports go on as epoch " +
-                           std::to_string(reports_.state().epoch)});
+    out.notices.push_back(
+        {"the scheduler knows another history of this device (a copy or an older state was restored); "
+         "reports go on as epoch " +
+         std::to_string(reports_.state().epoch)});
   }
   save_stream(changes, out);
   reports_.heard(now);

@@ -162,8 +162,8 @@ bool Reports::answered(const StreamAnswer& answer, std::int64_t wall_ms, Time no
   if (answer.epoch != state_.epoch) return false;
   // It knows a number that was never given here, or another report under one of ours: this journal went back.
   const auto known = state_.waiting.find(answer.seq);
-  const bool parted = answer.seq >= state_.next_seq || (known != state_.waiting.end() && answer.tag != 0 &&
-                                                        known->second.tag != answer.tag);
+  const bool parted = answer.seq >= state_.next_seq ||
+                      (known != state_.waiting.end() && answer.tag != 0 && known->second.tag != answer.tag);
   if (parted) return begin(std::max(wall_ms, answer.epoch + 1), now, changes), true;
   if (known == state_.waiting.end()) return false;
   state_.acked_tag = known->second.tag;

@@ -114,9 +114,9 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   }
   Job* job = nullptr;
   Execution* execution = find(report.key, job);
-  const bool given_up = execution != nullptr && !execution->is<Done>() && !execution->is<Live>() && execution->attempt &&
-                        execution->attempt->key == report.key && execution->attempt->device == device &&
-                        execution->attempt->state == AttemptState::lost;
+  const bool given_up = execution != nullptr && !execution->is<Done>() && !execution->is<Live>() &&
+                        execution->attempt && execution->attempt->key == report.key &&
+                        execution->attempt->device == device && execution->attempt->state == AttemptState::lost;
   if (!given_up) return false;
   if (report.part) return out.parts.push_back({report.key, *report.part}), true;
   if (report.state != AttemptState::succeeded) return false;
@@ -145,8 +145,8 @@ void Scheduler::conclude(Job& job, Execution& execution, AttemptState state, Tim
       execution.reason = attempt.reason;
       back_off(job, execution, execution.failures, now);
     } else {
-      done(job, execution,
-           state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed, attempt.reason, now);
+      done(job, execution, state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed,
+           attempt.reason, now);
     }
   }
   refresh(job, now, out);
