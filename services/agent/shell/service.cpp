@@ -32,6 +32,9 @@ std::string attempt_row(const Attempt& attempt) {
     if (attempt.outcome) row["outcome"] = codec::encode(*attempt.outcome);
   } else {
     row["assign"] = codec::encode(codec::Order(attempt.assign));
+    row["cancelled"] = attempt.cancelled;
+    row["stale"] = attempt.stale;
+    row["stopped"] = attempt.stopped;
   }
   return codec::dump(row);
 }
@@ -54,6 +57,9 @@ Result<Attempt> decode_attempt(const Json& row) {
   auto assign = codec::decode_assign(row.at("assign"));
   if (!assign) return assign.error();
   out.assign = std::move(*assign);
+  out.cancelled = row.at("cancelled");
+  out.stale = row.at("stale");
+  out.stopped = row.at("stopped");
   return out;
 }
 
