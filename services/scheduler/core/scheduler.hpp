@@ -84,6 +84,7 @@ class Scheduler {
   void on(const DeviceGone& input, Time now, Output& out);
   void on(const DeviceReturned& input, Time now, Output& out);
   void on(const PackageSeen& input, Time now, Output& out);
+  void end_rounds_without(const DeviceId& device);
   void lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out);
   void device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now, Output& out);
   void device_works(const DeviceId& device, Output& out);
