@@ -20,7 +20,7 @@ Json encode(const ResultPart& part) {
 ResultPart read_part(Reader& parent, const Json& value) {
   Reader reader(parent, "part", value);
   ResultPart part;
-  part.of = reader.text("of", 256);
+  part.of = reader.text("of", 5 + 256);  // "file:" and a path
   part.offset = reader.integer("offset", 0, integer_max);
   auto bytes = crypto::base64_decode(reader.text("base64", limits::part_bytes_max * 2));
   if (bytes) {

@@ -139,7 +139,7 @@ TEST(OfflineContract, AtMostOnceIsNotReplaced) {
 
 TEST(OfflineContract, ReplaceIsTheJobsWord) {
   World always({ready("a")}), never({ready("a")});
-  always.run("j", {.retry = {.attempts_max = 1}, .offline = {.replace = true}});
+  always.run("j", {.retry = {.attempts_max = 3}, .offline = {.replace = true}});
   never.run("j", {.retry = {.attempts_max = 3}, .offline = {.replace = false}});
   always.pass(seconds(305));
   never.pass(seconds(305));
