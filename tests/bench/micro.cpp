@@ -184,33 +184,40 @@ void bare_dump(benchmark::State& state) {
 
 // --- placement -----------------------------------------------------------------------------------------------------
 
-scheduler::Devices fleet(int count) {
-  scheduler::Devices out;
+std::vector<scheduler::DeviceView> views(int count) {
+  std::vector<scheduler::DeviceView> out;
   for (int i = 0; i < count; ++i) {
-    const DeviceId id("edge-" + std::to_string(i));
     scheduler::DeviceView view;
-    view.device = {.id = id,
+    view.device = {.id = DeviceId("edge-" + std::to_string(i)),
                    .state = i % 10 == 0 ? DeviceState::suspect : DeviceState::ready,
                    .capacity = {4000, 4 << 20, 4 << 20},
                    .labels = {{"zone", i % 2 == 0 ? "a" : "b"}, {"arch", "arm64"}}};
     view.cpu_millis_used = i % 4000;
-    out.emplace(id, view);
+    out.push_back(std::move(view));
   }
   return out;
 }
 
 void place(benchmark::State& state, int count) {
-  const auto devices = fleet(count);
-  const JobSpec job{.command = {"./go"}, .requirements = {1000, 1 << 20, 0, {{"zone", "a"}}}};
-  for (auto _ : state) benchmark::DoNotOptimize(scheduler::place(job, DeviceId(), DeviceId(), {}, devices, {}));
+  scheduler::Fleet fleet;
+  for (const auto& view : views(count)) {
+    fleet.seen(view.device);
+    fleet.reserve(view.device.id, {.cpu_millis = view.cpu_millis_used}, 1);
+  }
+  scheduler::Job job;
+  job.spec = std::make_shared<JobSpec>(
+      JobSpec{.command = {"./go"}, .requirements = {1000, 1 << 20, 0, {{"zone", "a"}}}});
+  job.executions.resize(1);
+  const auto want = scheduler::want_of(job, job.executions.front(), from_ms(0));
+  for (auto _ : state) benchmark::DoNotOptimize(scheduler::place(want, fleet, {}));
 }
 
 // The device with the least room that is enough: one walk, one requirement, no label, no reason kept.
 void bare_walk(benchmark::State& state, int count) {
-  const auto devices = fleet(count);
+  const auto devices = views(count);
   for (auto _ : state) {
     const scheduler::DeviceView* best = nullptr;
-    for (const auto& [id, view] : devices) {
+    for (const auto& view : devices) {
       if (view.device.capacity.cpu_millis - view.cpu_millis_used < 1000) continue;
       if (best == nullptr || view.cpu_millis_used > best->cpu_millis_used) best = &view;
     }
