@@ -11,6 +11,7 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
     place_ = true;
     queue_.wake(groups_of(*fleet_.find(id)), [](const Requirements&) { return true; });
   }
+  if (input.device.state == DeviceState::refused) end_rounds_without(id);
   const auto there = on_device_.find(id);
   if (there == on_device_.end()) return;
   // What it can no longer prove to be its own is given to others; what is merely silent waits for its contract.
@@ -30,8 +31,20 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
 
 void Scheduler::on(const DeviceGone& input, Time now, Output& out) {
   lose_all(input.device, "the device was removed", now, out);
-  if (const auto number = fleet_.number_of(input.device)) holds_.erase(*number);
+  if (const auto number = fleet_.number_of(input.device)) {
+    holds_.erase(*number);
+    fleet_.set_hold(*number, std::nullopt);
+  }
+  end_rounds_without(input.device);
   fleet_.gone(input.device);
+}
+
+// It will take nothing any more: who was refused by all others has waited for it alone.
+void Scheduler::end_rounds_without(const DeviceId& device) {
+  const auto* view = fleet_.find(device);
+  if (view == nullptr) return;
+  place_ = true;
+  queue_.wake(groups_of(*view), [](const Requirements&) { return true; });
 }
 
 void Scheduler::lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out) {
@@ -58,6 +71,7 @@ void Scheduler::device_refused(const DeviceId& device, const JobId& job, const s
     const auto most = static_cast<std::size_t>(limits_.refusals_max);
     if (view.refused_jobs.size() < most) view.refused_jobs.insert(job);
     if (view.refused_jobs.size() < most) return;
+    if (view.unplaceable_until > now) return;  // what it had when it went bad: the same fault
     const auto wait = std::min<Duration>(limits_.unplaceable_first * (1 << std::min(view.unplaceable_times, 20)),
                                          limits_.unplaceable_last);
     if (view.unplaceable_times == 0) view.unplaceable_since_ms = to_ms(now);
