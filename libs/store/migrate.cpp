@@ -96,8 +96,9 @@ Result<int> migrate(const PostgresConfig& config) {
       work.exec(
           "CREATE TABLE IF NOT EXISTS term (one boolean PRIMARY KEY DEFAULT true CHECK (one), term bigint NOT NULL)");
       work.exec("INSERT INTO term (term) VALUES (0) ON CONFLICT DO NOTHING");
-      work.exec("CREATE TABLE IF NOT EXISTS outbox (key text PRIMARY KEY, topic text NOT NULL, item text NOT NULL, "
-                "until_ms bigint NOT NULL)");
+      work.exec(
+          "CREATE TABLE IF NOT EXISTS outbox (key text PRIMARY KEY, topic text NOT NULL, item text NOT NULL, "
+          "until_ms bigint NOT NULL)");
       work.commit();
     }
     return apply(connection, config.schema, *migrations);
