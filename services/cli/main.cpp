@@ -76,9 +76,8 @@ void add_job(CLI::App& app, Chosen& chosen) {
   job->require_subcommand(1);
   auto* list = command(*job, "ls", "jobs, newest first", "fieldwork job ls --state failed --limit 10");
   list->add_option("--state", chosen.list.state, "only those in this state")
-      ->check(CLI::IsMember(
-          {"submitted", "queued", "assigned", "running", "succeeded", "failed", "denied", "cancelled", "expired",
-           "quarantined"}));
+      ->check(CLI::IsMember({"submitted", "queued", "assigned", "running", "succeeded", "failed", "denied", "cancelled",
+                             "expired", "quarantined"}));
   list->add_option("--limit", chosen.list.limit, "at most so many (50)")->check(CLI::Range(1, 512));
   list->callback([&chosen] { chosen.command = [&chosen] { return job_list(chosen.options, chosen.list); }; });
   const auto one = [&](const char* name, const char* what, const char* example,

@@ -205,8 +205,8 @@ void place(benchmark::State& state, int count) {
     fleet.reserve(view.device.id, {.cpu_millis = view.cpu_millis_used}, 1);
   }
   scheduler::Job job;
-  job.spec = std::make_shared<JobSpec>(
-      JobSpec{.command = {"./go"}, .requirements = {1000, 1 << 20, 0, {{"zone", "a"}}}});
+  job.spec =
+      std::make_shared<JobSpec>(JobSpec{.command = {"./go"}, .requirements = {1000, 1 << 20, 0, {{"zone", "a"}}}});
   job.executions.resize(1);
   const auto want = scheduler::want_of(job, job.executions.front(), from_ms(0));
   for (auto _ : state) benchmark::DoNotOptimize(scheduler::place(want, fleet, {}));

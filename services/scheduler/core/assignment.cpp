@@ -41,7 +41,8 @@ bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, st
                         Output& out) {
   const auto shape = shape_of(job, execution);
   std::shared_ptr<const Placement> placement;
-  if (!full.contains(shape.text)) placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
+  if (!full.contains(shape.text))
+    placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
   const auto chosen = placement && placement->chosen ? *placement->chosen : DeviceId();
   if (chosen.empty()) {
     full.insert(shape.text);

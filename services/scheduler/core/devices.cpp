@@ -15,7 +15,8 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
   const auto there = on_device_.find(id);
   if (there == on_device_.end()) return;
   // What it can no longer prove to be its own is given to others; what is merely silent waits for its contract.
-  if (input.device.state == DeviceState::refused) return lose_all(id, "the device is refused: " + input.device.reason, now, out);
+  if (input.device.state == DeviceState::refused)
+    return lose_all(id, "the device is refused: " + input.device.reason, now, out);
   const bool silent = input.device.state == DeviceState::suspect || input.device.state == DeviceState::lost;
   if (!silent) return;
   for (const auto& key : there->second) {
@@ -62,7 +63,8 @@ void Scheduler::on(const DeviceReturned& input, Time /*now*/, Output& out) {
 
 void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) { packages_.insert(input.digest); }
 
-// Some refusals of different jobs in a row, and the device gets nothing for a while: it must not eat what others can do.
+// Some refusals of different jobs in a row, and the device gets nothing for a while: it must not eat what others can
+// do.
 void Scheduler::device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now,
                                Output& out) {
   fleet_.update(device, [&](DeviceView& view) {

@@ -4,7 +4,9 @@ namespace fieldwork::scheduler {
 namespace {
 
 // Length first, so that no text can look like two others.
-void append(std::string& out, const std::string& text) { out.append(std::to_string(text.size())).append(1, ':').append(text); }
+void append(std::string& out, const std::string& text) {
+  out.append(std::to_string(text.size())).append(1, ':').append(text);
+}
 
 std::string label_group(const std::string& key, const std::string& value) {
   std::string out = "label ";
@@ -37,8 +39,6 @@ Queue::Lane Queue::add(const Shape& shape, QueueEntry entry) {
   const auto number = it->second;
   auto& lane = lanes_.at(number);
   unlist(number, lane);
-  // Behind a head that fits nowhere it waits like the rest; before it, or alone, it has not been tried.
-  if (lane.entries.empty()) lane.awake = true;
   if (lane.entries.insert(std::move(entry)).second) ++size_;
   list(number, lane);
   return number;

@@ -25,6 +25,8 @@ void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
   };
   if (!fresh && input.epoch < stream.epoch) return begin_anew("its journal is older than what was heard of it");
   if (fresh || input.epoch > stream.epoch) stream = Stream{input.epoch, input.first - 1, 0};
+  // A number that was never heard, only begun behind: whoever still holds it is asked for it.
+  if (stream.tag == 0 && input.first <= stream.seq) stream.seq = input.first - 1;
   if (stream.seq + 1 < input.first) {
     reports_lost_ += static_cast<std::size_t>(input.first - 1 - stream.seq);
     out.notices.push_back({"reports are gone on both sides: " + std::to_string(input.first - 1 - stream.seq) +
@@ -114,9 +116,9 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   }
   Job* job = nullptr;
   Execution* execution = find(report.key, job);
-  const bool given_up = execution != nullptr && !execution->is<Done>() && !execution->is<Live>() && execution->attempt &&
-                        execution->attempt->key == report.key && execution->attempt->device == device &&
-                        execution->attempt->state == AttemptState::lost;
+  const bool given_up = execution != nullptr && !execution->is<Done>() && !execution->is<Live>() &&
+                        execution->attempt && execution->attempt->key == report.key &&
+                        execution->attempt->device == device && execution->attempt->state == AttemptState::lost;
   if (!given_up) return false;
   if (report.part) return out.parts.push_back({report.key, *report.part}), true;
   if (report.state != AttemptState::succeeded) return false;
@@ -146,8 +148,8 @@ void Scheduler::conclude(Job& job, Execution& execution, AttemptState state, Tim
       execution.reason = attempt.reason;
       back_off(job, execution, execution.failures, now);
     } else {
-      done(job, execution,
-           state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed, attempt.reason, now);
+      done(job, execution, state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed,
+           attempt.reason, now);
     }
   }
   refresh(job, now, out);

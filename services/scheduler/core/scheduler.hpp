@@ -156,8 +156,8 @@ class Scheduler {
 
   std::set<JobId> unsaved_jobs_;
   std::set<JobId> touched_jobs_;
-  std::set<std::pair<JobId, int>> touched_;  // executions
-  std::size_t shown_ = 0;                    // executions with a retained state
+  std::set<std::pair<JobId, int>> touched_;                     // executions
+  std::size_t shown_ = 0;                                       // executions with a retained state
   std::set<std::tuple<std::int64_t, JobId, int>> shown_ended_;  // by until_ms
 };
 
