@@ -178,8 +178,8 @@ Result<std::vector<std::string>> PostgresStore::select(const Query& query) {
   auto done = impl_->transact<pqxx::work>([&](pqxx::work& work) {
     std::string sql = "SELECT row_to_json(t) FROM " + impl_->quoted(query.table) + " t";
     for (const auto& [column, value] : query.where) {
-      sql += (sql.find(" WHERE ") == std::string::npos ? " WHERE t." : " AND t.") + work.quote_name(column) +
-             "::text = " + work.quote(value);
+      sql += (sql.find(" WHERE ") == std::string::npos ? " WHERE t." : " AND t.") + work.quote_name(column) + " = " +
+             work.quote(value);  // of the column's own type, so that an index serves
     }
     if (!query.order_by.empty()) {
       sql += " ORDER BY t." + work.quote_name(query.order_by) + (query.descending ? " DESC" : "");

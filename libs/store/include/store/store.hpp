@@ -29,7 +29,7 @@ struct Change {
 
 struct Query {
   std::string table;
-  std::map<std::string, std::string> where;  // column = value, as text
+  std::map<std::string, std::string> where;  // column = value, written as text, compared as the column's type
   std::string order_by;                      // a column, or empty
   bool descending = false;
   int limit = 0;  // 0: all
