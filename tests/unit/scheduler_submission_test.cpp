@@ -143,7 +143,7 @@ TEST(Submission, TooManyTargetsAreRefusedWithTheirNumber) {
   const auto error = world.error();
   EXPECT_EQ(error.code, Code::invalid);
   EXPECT_EQ(error.path, "/targets/labels");
-  EXPECT_EQ(error.message, "10001 devices have these labels, a job has at most 10000; narrow them");
+  EXPECT_EQ(error.reason, "10001 devices have these labels, a job has at most 10000; narrow them");
   EXPECT_EQ(world.core.live(), 0U);
   world.step(DeviceGone{dev("d0")});
   world.submit("k", {.targets = Labels{{"zone", "x"}}});
