@@ -30,15 +30,16 @@ void Outbox::apply(OutboxChange change, Time now, std::vector<Change>& changes) 
 }
 
 void Outbox::schedule(Entry& entry, Time due) {
-  timeline_.erase({entry.due, entry.command.key});
+  timeline_.erase({entry.due, entry.turn, entry.command.key});
   entry.due = due;
-  timeline_.emplace(due, entry.command.key);
+  entry.turn = ++turns_;
+  timeline_.emplace(due, entry.turn, entry.command.key);
 }
 
 void Outbox::remove(const std::string& key) {
   const auto it = entries_.find(key);
   if (it == entries_.end()) return;
-  timeline_.erase({it->second.due, key});
+  timeline_.erase({it->second.due, it->second.turn, key});
   ends_.erase({it->second.until, key});
   if (const auto of = topics_.find(it->second.command.topic); of != topics_.end()) {
     of->second.keys.erase(key);
@@ -50,9 +51,9 @@ void Outbox::remove(const std::string& key) {
 void Outbox::add(Command command, Time now, Time until) {
   remove(command.key);
   auto& entry = entries_[command.key];
-  entry = Entry{std::move(command), now, limits_.first_repeat, until};
+  entry = Entry{std::move(command), now, ++turns_, limits_.first_repeat, until};
   topics_[entry.command.topic].keys.insert(entry.command.key);
-  timeline_.emplace(now, entry.command.key);
+  timeline_.emplace(now, entry.turn, entry.command.key);
   if (until != Time::max()) ends_.emplace(until, entry.command.key);
 }
 
@@ -81,8 +82,8 @@ void Outbox::expire(Time now, std::vector<Change>& changes) {
 
 std::vector<Command> Outbox::due(Time now) {
   std::vector<Command> out;
-  while (!timeline_.empty() && timeline_.begin()->first <= now) {
-    auto& entry = entries_.at(timeline_.begin()->second);
+  while (!timeline_.empty() && std::get<0>(*timeline_.begin()) <= now) {
+    auto& entry = entries_.at(std::get<2>(*timeline_.begin()));
     out.push_back(entry.command);
     schedule(entry, now + entry.repeat);
     entry.repeat = std::min(entry.repeat * 2, limits_.last_repeat);

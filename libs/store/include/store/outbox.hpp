@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <variant>
@@ -58,6 +59,7 @@ class Outbox {
   struct Entry {
     Command command;
     Time due{};
+    std::uint64_t turn = 0;  // among those due at the same time: as they were put
     Duration repeat{};
     Time until = Time::max();
   };
@@ -75,8 +77,9 @@ class Outbox {
   Limits limits_;
   std::unordered_map<std::string, Entry> entries_;
   std::unordered_map<std::string, Topic> topics_;
-  std::set<std::pair<Time, std::string>> timeline_;  // one per entry
-  std::set<std::pair<Time, std::string>> ends_;      // of those with a life
+  std::set<std::tuple<Time, std::uint64_t, std::string>> timeline_;  // one per entry
+  std::uint64_t turns_ = 0;
+  std::set<std::pair<Time, std::string>> ends_;  // of those with a life
 };
 
 }  // namespace fieldwork::store
