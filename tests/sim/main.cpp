@@ -17,7 +17,7 @@ constexpr std::uint64_t base_seed = 1000;
 constexpr std::uint64_t seeds_default = 50;
 constexpr Duration faults_end = seconds(60);
 constexpr Duration deadline = seconds(1800);
-constexpr Duration outage_max = std::chrono::hours{2};
+constexpr Duration outage_max = std::chrono::minutes{12};  // more than any contract of these jobs bears
 constexpr int devices = 3;
 constexpr int jobs = 14;
 

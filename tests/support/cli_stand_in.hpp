@@ -100,18 +100,45 @@ class StandIn {
       auto item = submitted(body["items"][0]);
       return item.is_null() ? item : Json{{"items", {std::move(item)}}};
     }
-    if (what == "scheduler/show") return {{"job", shown(body["job"])}};
+    if (what == "scheduler/show") {
+      auto job = shown(body["job"]);
+      auto executions = job["executions"];
+      job.erase("executions");
+      for (auto& one : executions) {
+        if (one.contains("result")) one["exit_code"] = one["result"]["exit_code"];
+        one.erase("result");
+      }
+      return {{"job", std::move(job)}, {"executions", std::move(executions)}};
+    }
+    if (what == "scheduler/result") return {{"result", result_of(body["job"])}, {"parts", Json::array()}};
+    if (what == "scheduler/explain") return {{"executions", Json::array()}};
+    if (what == "transfer/show") return {{"package", package()}};
     if (what == "transfer/offer") return offered(body);
     if (what == "transfer/start") return started(message);
-    if (what == "transfer/list") {
-      return {{"items",
-               {{{"v", 1},
-                 {"digest", "sha256:" + std::string(64, 'a')},
-                 {"name", "anomaly"},
-                 {"version", "1.0"},
-                 {"size_bytes", 5}}}}};
-    }
+    if (what == "transfer/list") return {{"items", {package()}}};
     return {};
+  }
+
+  static Json package() {
+    return {{"v", 1},
+            {"digest", "sha256:" + std::string(64, 'a')},
+            {"name", "anomaly"},
+            {"version", "1.0"},
+            {"size_bytes", 5}};
+  }
+
+  static Json result_of(const std::string& job) {
+    const std::string content = "{\"n\":1}";
+    return {{"exit_code", job == "j-fail" ? 3 : 0},
+            {"stdout", "hello\n"},
+            {"stderr", ""},
+            {"truncated", false},
+            {"elapsed_ms", 5},
+            {"files",
+             {{{"path", job == "j-outside" ? "../evil" : "out/result.json"},
+               {"size_bytes", 7},
+               {"digest", crypto::digest_of(content)},
+               {"content", crypto::base64_encode(content)}}}}};
   }
 
   static Json submitted(const Json& item) {
@@ -145,17 +172,7 @@ class StandIn {
     }
     out["state"] = job == "j-fail" ? "failed" : "succeeded";
     out["executions"][0]["state"] = out["state"];
-    const std::string content = "{\"n\":1}";
-    out["executions"][0]["result"] = {{"exit_code", job == "j-fail" ? 3 : 0},
-                                      {"stdout", "hello\n"},
-                                      {"stderr", ""},
-                                      {"truncated", false},
-                                      {"elapsed_ms", 5},
-                                      {"files",
-                                       {{{"path", job == "j-outside" ? "../evil" : "out/result.json"},
-                                         {"size_bytes", 7},
-                                         {"digest", crypto::digest_of(content)},
-                                         {"content", crypto::base64_encode(content)}}}}};
+    out["executions"][0]["result"] = result_of(job);
     return out;
   }
 

@@ -133,11 +133,10 @@ TEST(CliView, Jobs) {
             "JOB  NAME  STATE  DEVICE  AGE  REASON\n     -     -      -       -\n");
   const auto text = job_text(job_state_json("running", "running"), 61'000);
   EXPECT_NE(text.find("submitted    1970-01-01 00:00:01Z (1m 0s ago)\n"), std::string::npos) << text;
-  EXPECT_NE(
-      text.find(
-          "\nEXECUTION  DEVICE  ATTEMPT  FENCE  STATE    EXIT  ELAPSED  REASON\n0          d-1     1        1      "
-          "running  -     -\n"),
-      std::string::npos)
+  EXPECT_NE(text.find("\nEXECUTION  DEVICE  ATTEMPT  FENCE  STATE    EXIT  ELAPSED  OUTPUT  REASON\n0          d-1     "
+                      "1        1      "
+                      "running  -     -        -\n"),
+            std::string::npos)
       << text;
 }
 

@@ -422,7 +422,8 @@ TEST(ReasonTest, IsCutByWhoEncodesIt) {
     ASSERT_TRUE(reports.ok());
     ASSERT_FALSE(reports->items[0].error) << describe(*reports->items[0].error);
     const auto& read = reports->items[0].report.reason;
-    EXPECT_EQ(read.size(), 1024U);
+    EXPECT_LE(read.size(), 1024U);
+    EXPECT_GE(read.size(), 1022U) << "cut between two characters";
     EXPECT_EQ(read.ends_with("..."), reason.size() > 1024);
     Decision decision;
     decision.key = key;

@@ -76,7 +76,7 @@ const ParseCase parse_cases[] = {
     {"seventeen deep", nested(17), "! nested deeper than 16"},
     {"very deep", std::string(1 << 20, '['), "! nested deeper than 16"},
     {"closed more often than opened", "]]]]" + nested(16), "! not JSON: line"},
-    {"too large", '"' + std::string(1 << 20, 'x') + '"', "! larger than 1048576 bytes"},
+    {"too large", '"' + std::string(limits::message_bytes_max, 'x') + '"', "! larger than 2000000 bytes"},
 };
 
 TEST(Parse, ReadsOrSaysWhyNot) {

@@ -208,11 +208,11 @@ TEST(Placement, ScoreComponents) {
     const auto placement = place_on(c.job, {one});
     ASSERT_EQ(placement.candidates.size(), 1U) << c.name;
     const auto& got = placement.candidates[0];
-    EXPECT_DOUBLE_EQ(got.fit, c.fit) << c.name;
-    EXPECT_DOUBLE_EQ(got.health, c.health) << c.name;
-    EXPECT_DOUBLE_EQ(got.link, c.link) << c.name;
-    EXPECT_DOUBLE_EQ(got.locality, c.locality) << c.name;
-    EXPECT_DOUBLE_EQ(got.spread, c.spread) << c.name;
+    EXPECT_NEAR(got.fit, 0.35 * c.fit, 1e-12) << c.name;
+    EXPECT_NEAR(got.health, 0.25 * c.health, 1e-12) << c.name;
+    EXPECT_NEAR(got.link, 0.15 * c.link, 1e-12) << c.name;
+    EXPECT_NEAR(got.locality, 0.15 * c.locality, 1e-12) << c.name;
+    EXPECT_NEAR(got.spread, 0.10 * c.spread, 1e-12) << c.name;
     EXPECT_NEAR(got.score, 0.35 * c.fit + 0.25 * c.health + 0.15 * c.link + 0.15 * c.locality + 0.10 * c.spread, 1e-12)
         << c.name;
   }

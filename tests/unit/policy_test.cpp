@@ -216,7 +216,7 @@ TEST(Rules, SayWhereTheMistakeIs) {
 }
 
 TEST(Rules, TheDefaultOnesAreGood) {
-  const auto here = fs::path(__FILE__).parent_path() / "../../deploy/policies";
+  const auto here = fs::path(FIELDWORK_SOURCE_DIR) / "deploy/policies";
   const auto rules = load_rules(here);
   ASSERT_TRUE(rules.ok()) << describe(rules.error());
   EXPECT_TRUE(policy::evaluate(*rules, question("operator", "ls")).allow);

@@ -306,10 +306,10 @@ TEST(EngineTest, ItemsOfOneTopicTravelTogetherWithinBounds) {
   };
   const Case cases[] = {
       {"one", 1, 10, {1}},
-      {"as many as fit", 256, 10, {256}},
-      {"one more", 257, 10, {256, 1}},
-      {"many", 600, 10, {256, 256, 88}},
-      {"large", 7, 200U << 10, {3, 3, 1}},
+      {"as many as fit", 512, 10, {512}},
+      {"one more", 513, 10, {512, 1}},
+      {"many", 1100, 10, {512, 512, 76}},
+      {"large", 7, 200U << 10, {2, 2, 2, 1}},
       {"each too large for company", 2, 600U << 10, {1, 1}},
   };
   for (const auto& c : cases) {

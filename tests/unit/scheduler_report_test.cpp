@@ -364,6 +364,9 @@ TEST(Restart, SilenceEndsAnAttemptAfterIt) {
   World world({ready("a")});
   world.run("j");
   world.restart({ready("a")});
+  world.pass(seconds(3600));
+  EXPECT_EQ(world.execution("j").state, ExecutionState::assigned) << "before it is connected silence means nothing";
+  world.step(LinkBack{});
   world.pass(seconds(305));
   EXPECT_EQ(world.execution("j").state, ExecutionState::waiting);
   world.pass(seconds(1));

@@ -123,7 +123,7 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   const auto& key = input.assign.key;
   if (const auto known = attempts_.find(key); known != attempts_.end()) return tell_again(known->second);
   // By a clock that was not yet compared with the registry's nothing has expired: it comes again after the comparison.
-  if (!registry_clock_ && input.grant && input.wall_ms > (*input.grant).expires_ms) return;
+  if (!registry_clock_ && !enrolled_ && input.grant && input.wall_ms > (*input.grant).expires_ms) return;
   auto& attempt = attempts_[key];
   attempt.assign = input.assign;
   attempt.order = ++order_;

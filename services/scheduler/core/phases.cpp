@@ -133,6 +133,7 @@ void Scheduler::end_attempt(Job& job, Execution& execution, AttemptState state, 
   }
   if (state != AttemptState::succeeded) occupy(job, attempt.device, -1);
   clear_timer(job, execution);
+  execution.phase = Done{};
   out.outbox.emplace_back(SettleOrder{assign_key(attempt.key)});
   out.outbox.emplace_back(SettleOrder{inquire_key(attempt.key)});
   out.attempts.push_back(attempt);
