@@ -70,12 +70,7 @@ Result<std::vector<Question>> decode_questions(std::string_view text) {
     out.outputs = read_outputs(item);
     out.package = item.digest_or_empty("package");
     out.device = DeviceId(maybe_id(item, "device"));
-    if (const Json* value = item.object("limits")) {
-      out.limits = read_limits(item, *value);
-      for (const char* field : {"time_s", "output_bytes"}) {
-        if (item.ok() && !value->contains(field)) item.fail(std::string("limits/") + field, "is missing");
-      }
-    }
+    if (const Json* value = item.object("limits")) out.limits = read_limits(item, *value);
     out.traceparent = read_traceparent(item);
     return out;
   });
