@@ -119,24 +119,6 @@ TEST_F(Waiting, WhatFailsFourTimesIsTakenForRefused) {
   EXPECT_EQ(read(file(digest).string() + ".refused"), "not what was announced\n");
 }
 
-// The compressed file is a pipe that nobody reads: who compresses stands still. It must not be the engine's thread.
-TEST_F(Waiting, IsCompressedOnAThreadOfItsOwn) {
-  start({.thread = true});
-  const auto digest = add(std::string(100'000, 'x'));
-  const auto pipe = file(digest).string() + ".zst.new";
-  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(announced(), std::vector{digest});
-  want(digest);
-  EXPECT_TRUE(said("offer").empty());
-  drain(pipe);
-  const auto other = add("another");
-  std::set<std::string> seen;
-  while (!seen.contains(other)) {
-    for (const auto& one : announced()) seen.insert(one);
-    std::this_thread::yield();
-  }
-}
-
 TEST_F(Waiting, WhatNoReportNamesIsNotKept) {
   const auto named = add("named");
   const auto unnamed = kept("unnamed");

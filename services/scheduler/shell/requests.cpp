@@ -19,6 +19,16 @@ JobId job_id(std::string_view submitter, const std::string& request) {
   return JobId("j-" + crypto::to_hex(crypto::sha256(std::string(submitter) + "\n" + request)).substr(0, 20));
 }
 
+Result<JobId> job_asked(const bus::Message& message) {
+  auto value = codec::parse(message.payload, 4096);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  JobId job{reader.id("job")};
+  if (!reader.finish()) return reader.error();
+  return job;
+}
+
 }  // namespace
 
 Result<SchedulerService::Submission> SchedulerService::decode_submission(const bus::Message& message,
@@ -69,6 +79,9 @@ Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<c
         }
       }
       submissions_.insert_or_assign(message, std::move(submission));
+    } else if (topic->channel == "cancel") {
+      const auto job = job_asked(*message);
+      if (job && core_->find(*job) == nullptr) ids.push_back(job->value);
     } else if (is_read(topic->channel)) {
       reads_.insert_or_assign(message, read(store, topic->channel, message->payload, stepped_at_));
     }
@@ -148,12 +161,12 @@ void SchedulerService::submit(const bus::Message& message, Time now, runtime::Ou
 }
 
 void SchedulerService::cancel(const bus::Message& message, Time now, runtime::Output& out) {
-  auto value = codec::parse(message.payload, 4096);
-  if (!value) return respond(message, codec::encode_error(value.error()), out);
-  codec::Reader reader(*value);
-  reader.version();
-  const JobId job{reader.id("job")};
-  if (!reader.finish()) return respond(message, codec::encode_error(reader.error()), out);
+  const auto asked = job_asked(message);
+  if (!asked) return respond(message, codec::encode_error(asked.error()), out);
+  const auto& job = *asked;
+  if (const auto over = known_.find(job); over != known_.end() && core_->find(job) == nullptr) {
+    return respond(message, {{"v", 1}, {"job", job.value}, {"state", over->second.state}}, out);
+  }
   const auto group = wait_for(message, 1);
   groups_.at(group).single = true;
   const auto reply = next_reply_++;

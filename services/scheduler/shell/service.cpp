@@ -31,9 +31,13 @@ void SchedulerService::stalled(Duration lasted, Time now, runtime::Output& /*out
   step(Stalled{}, now);
 }
 
-// The broker may have lost everything: what is retained is said again.
-void SchedulerService::connected(Time now, runtime::Output& out) {
+void SchedulerService::connected(Time now, runtime::Output& /*out*/) {
   step(LinkBack{}, now);
+  say_all_ = true;
+}
+
+// The broker may have lost everything: what is retained is said again, as it is at the end of this batch.
+void SchedulerService::say_all(runtime::Output& out) const {
   Output all;
   for (const auto& [id, job] : core_->jobs()) {
     all.job_states.push_back(job);
@@ -57,6 +61,7 @@ void SchedulerService::flush(Time now, runtime::Output& out) {
   done_ = Output{};
   save(done, out);
   order(done, out);
+  if (std::exchange(say_all_, false)) say_all(out);
   say(done, out);
   submissions_.clear();
   known_.clear();

@@ -60,6 +60,7 @@ class SchedulerService : public runtime::Service {
   void order(const Output& done, runtime::Output& out) const;
   void say(const Output& done, runtime::Output& out);
   void say_states(const Output& done, runtime::Output& out) const;
+  void say_all(runtime::Output& out) const;
   [[nodiscard]] bus::Message retained(const char* kind, const std::string& id, std::string payload) const;
   void answer(Reply reply, codec::Json item, runtime::Output& out);
   void send(const Group& group, codec::Json item, runtime::Output& out) const;
@@ -91,6 +92,7 @@ class SchedulerService : public runtime::Service {
   Reply next_reply_ = 1;
   std::size_t groups_bytes_ = 0;
   Time stepped_at_{};
+  bool say_all_ = false;  // the broker came back in this batch
   // Of this batch only:
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
   std::unordered_map<JobId, JobSubmitted::Known> known_;
