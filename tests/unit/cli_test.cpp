@@ -365,7 +365,7 @@ TEST_F(CliCommands, PushAgainSendsNothing) {
 }
 
 TEST_F(CliCommands, DoctorNamesAReleaseKeyThatTransferDoesNotTrust) {
-  options.timeout_s = 0.5;
+  options.timeout_s = 2;
   options.sets = {"release.key=" + write("other.key", crypto::PrivateKey::generate().to_pem())};
   EXPECT_EQ(doctor(options), 1);
   EXPECT_NE(out().find("FAIL  release key "), std::string::npos) << out();

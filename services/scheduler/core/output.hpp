@@ -50,7 +50,11 @@ struct ErrorAnswer {
   Reply reply = 0;
   Error error;
 };
-using Answer = std::variant<SubmissionAnswer, ErrorAnswer>;
+// Whoever asked has asked again, more often than answers are kept for: the newest are answered.
+struct NoAnswer {
+  Reply reply = 0;
+};
+using Answer = std::variant<SubmissionAnswer, ErrorAnswer, NoAnswer>;
 
 // To a device, once: an attempt that is not, or no more, its own.
 struct TellStale {

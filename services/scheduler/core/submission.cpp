@@ -44,8 +44,7 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
 void Scheduler::wait(const JobId& job, Reply reply, Output& out) {
   if (replies_.count(job) >= replies_per_job_max) {
     const auto oldest = replies_.find(job);
-    out.answers.emplace_back(
-        ErrorAnswer{oldest->second, {Code::unavailable, "asked again too often; the newest are answered"}});
+    out.answers.emplace_back(NoAnswer{oldest->second});
     replies_.erase(oldest);
   }
   replies_.emplace(job, reply);

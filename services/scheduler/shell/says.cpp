@@ -90,6 +90,8 @@ void SchedulerService::say(const Output& done, runtime::Output& out) {
       codec::Json item{{"job", answered->job.value}, {"state", answered->state}};
       if (!answered->reason.empty()) item["reason"] = answered->reason;
       answer(answered->reply, std::move(item), out);
+    } else if (const auto* none = std::get_if<NoAnswer>(&one)) {
+      leave_unanswered(none->reply, out);
     } else {
       const auto& error = std::get<ErrorAnswer>(one);
       answer(error.reply, codec::encode_error(error.error), out);
@@ -149,6 +151,17 @@ void SchedulerService::answer(Reply reply, codec::Json item, runtime::Output& ou
   group->second.items.push_back(codec::dump(item));
   if (--group->second.open > 0) return;
   send(group->second, std::move(item), out);
+  groups_bytes_ -= group->second.topic.size() + group->second.correlation.size();
+  groups_.erase(group);
+}
+
+void SchedulerService::leave_unanswered(Reply reply, runtime::Output& out) {
+  const auto waiting = waiting_.find(reply);
+  if (waiting == waiting_.end()) return;
+  const auto group = groups_.find(waiting->second.group);
+  waiting_.erase(waiting);
+  if (group == groups_.end() || --group->second.open > 0) return;
+  if (!group->second.items.empty()) send(group->second, codec::Json::object(), out);
   groups_bytes_ -= group->second.topic.size() + group->second.correlation.size();
   groups_.erase(group);
 }

@@ -63,6 +63,7 @@ class SchedulerService : public runtime::Service {
   void say_all(runtime::Output& out) const;
   [[nodiscard]] bus::Message retained(const char* kind, const std::string& id, std::string payload) const;
   void answer(Reply reply, codec::Json item, runtime::Output& out);
+  void leave_unanswered(Reply reply, runtime::Output& out);
   void send(const Group& group, codec::Json item, runtime::Output& out) const;
   // requests.cpp
   void request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
