@@ -139,7 +139,7 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
     if (!it->second) return reject(topic, message, it->second.error(), now, out);
     return submit(message, now, out);
   }
-  if (topic.channel == "cancel") return cancel(message, now, out);
+  if (topic.channel == "cancel") return cancel(message, topic, now, out);
   if (topic.channel == "reset") return reset(message, topic, now, out);
   reject(topic, message, {Code::unknown, "no such operation"}, now, out);
 }
@@ -160,9 +160,9 @@ void SchedulerService::submit(const bus::Message& message, Time now, runtime::Ou
   }
 }
 
-void SchedulerService::cancel(const bus::Message& message, Time now, runtime::Output& out) {
+void SchedulerService::cancel(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out) {
   const auto asked = job_asked(message);
-  if (!asked) return respond(message, codec::encode_error(asked.error()), out);
+  if (!asked) return reject(topic, message, asked.error(), now, out);
   const auto& job = *asked;
   if (const auto over = known_.find(job); over != known_.end() && core_->find(job) == nullptr) {
     return respond(message, {{"v", 1}, {"job", job.value}, {"state", over->second.state}}, out);
@@ -177,11 +177,11 @@ void SchedulerService::cancel(const bus::Message& message, Time now, runtime::Ou
 // For an operator who must repair by hand: whatever the device reports next begins its stream.
 void SchedulerService::reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out) {
   auto value = codec::parse(message.payload, 4096);
-  if (!value) return respond(message, codec::encode_error(value.error()), out);
+  if (!value) return reject(topic, message, value.error(), now, out);
   codec::Reader reader(*value);
   reader.version();
   const DeviceId device{reader.id("device")};
-  if (!reader.finish()) return respond(message, codec::encode_error(reader.error()), out);
+  if (!reader.finish()) return reject(topic, message, reader.error(), now, out);
   if (core_->fleet().find(device) == nullptr)
     return reject(topic, message, {Code::unknown, "no such device", "/device"}, now, out);
   step(StreamReset{device}, now);

@@ -68,7 +68,7 @@ class SchedulerService : public runtime::Service {
   // requests.cpp
   void request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void submit(const bus::Message& message, Time now, runtime::Output& out);
-  void cancel(const bus::Message& message, Time now, runtime::Output& out);
+  void cancel(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   void reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   Result<Submission> decode_submission(const bus::Message& message, std::string_view from) const;
   std::uint64_t wait_for(const bus::Message& message, std::size_t answers);
