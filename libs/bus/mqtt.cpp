@@ -66,7 +66,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   void run() {
     std::mt19937_64 random(std::random_device{}());
     auto bound = config.reconnect_first;
-    while (!stopping) {
+    while (wait_for_leave_to_speak()) {
       std::string reason;
       if (connect(reason)) {
         bound = config.reconnect_first;
@@ -83,6 +83,30 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
       std::unique_lock lock(mutex);
       changed.wait_for(lock, std::chrono::milliseconds(wait(random)), [&] { return stopping.load(); });
     }
+  }
+
+  [[nodiscard]] bool may_speak() const { return !events.may_speak || events.may_speak(); }
+
+  // False: it is told to stop.
+  bool wait_for_leave_to_speak() {
+    std::unique_lock lock(mutex);
+    while (!stopping && !may_speak()) changed.wait_for(lock, std::chrono::milliseconds(100));
+    return !stopping;
+  }
+
+  // What is said here goes out on a connection that was made in good standing, before anybody who takes it over.
+  void leave() {
+    try {
+      if (!client->is_connected()) return;
+      if (config.will) {
+        client->publish(
+            mqtt::message::create(config.will->topic, config.will->payload, config.will->qos, config.will->retain));
+      }
+      client->disconnect(200)->wait_for(std::chrono::seconds(1));
+    } catch (const mqtt::exception&) {
+      // It is gone, or will be.
+    }
+    lost("left until the store is there");
   }
 
   // Waits for the end of the connection; also looks by itself, should no callback say so.
@@ -209,7 +233,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
     std::unique_lock lock(mutex);
     if (pumping) return;
     pumping = true;
-    while (up && in_flight < window && !waiting.empty() && !free_slots.empty()) {
+    while (up && may_speak() && in_flight < window && !waiting.empty() && !free_slots.empty()) {
       Message message = std::move(waiting.front());
       waiting.pop_front();
       waiting_bytes -= message.topic.size() + message.payload.size();
@@ -312,9 +336,10 @@ void MqttBus::start() {
 
 void MqttBus::stop() {
   if (!impl_->thread.joinable()) return;
-  if (impl_->config.will && connected()) publish(*impl_->config.will);
+  if (impl_->config.will && connected() && impl_->may_speak()) publish(*impl_->config.will);
   const auto deadline = Clock::now() + std::chrono::seconds(1);
-  while (connected() && !idle() && Clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  while (connected() && impl_->may_speak() && !idle() && Clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   {
     std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
@@ -329,6 +354,13 @@ void MqttBus::stop() {
 }
 
 void MqttBus::publish(Message message) { impl_->publish(std::move(message)); }
+
+void MqttBus::leave() { impl_->leave(); }
+
+void MqttBus::wake() {
+  impl_->changed.notify_all();
+  impl_->pump();
+}
 
 bool MqttBus::connected() const {
   std::lock_guard lock(impl_->mutex);

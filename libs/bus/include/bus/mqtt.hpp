@@ -42,6 +42,9 @@ struct MqttEvents {
   std::function<void(Message&&)> message;
   std::function<void()> connected;                              // subscriptions are made
   std::function<void(const std::string& reason)> disconnected;  // also each failed attempt to connect
+  // Asked before each attempt to connect and each publish that leaves; no: it waits. Absent: always yes. It must be
+  // quick. After a no, wake() says that the answer may be another.
+  std::function<bool()> may_speak = nullptr;
 };
 
 struct MqttStats {
@@ -62,6 +65,8 @@ class MqttBus : public Bus {
   void start();  // returns at once; connected() follows
   void stop();   // sends what is in the window if it can within a second, says goodbye, joins
   void publish(Message message) override;
+  void leave();  // says the will and breaks the connection; a new one is made when may_speak allows it
+  void wake();   // may_speak may have changed
   [[nodiscard]] bool connected() const;
   [[nodiscard]] MqttStats stats() const;
   // Nothing waits and everything sent is acknowledged.
