@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "codec/job.hpp"
 
 namespace fieldwork::codec {
@@ -43,13 +44,18 @@ Resources read_resources(Reader& parent, const Json& value) {
   return out;
 }
 
-Json encode(const Link& link) { return {{"round_trip_ms", link.round_trip_ms}, {"reconnects", link.reconnects}}; }
+Json encode(const Link& link) {
+  return {{"round_trip_ms", link.round_trip_ms},
+          {"reconnects", link.reconnects},
+          {"clock_offset_ms", link.clock_offset_ms}};
+}
 
 Link read_link(Reader& parent, const Json& value) {
   Reader reader(parent, "link", value);
   Link out;
   out.round_trip_ms = reader.number("round_trip_ms", 0, 1e9);
   out.reconnects = reader.integer("reconnects", 0, integer_max);
+  out.clock_offset_ms = reader.integer_or("clock_offset_ms", 0, -integer_max, integer_max);
   reader.finish();
   return out;
 }
@@ -107,21 +113,23 @@ std::string encode(const Heartbeat& heartbeat) {
   }
   return dump(Json{{"v", 1},
                    {"session", heartbeat.session},
+                   {"beat", heartbeat.beat},
                    {"resources", encode(heartbeat.resources)},
                    {"link", encode(heartbeat.link)},
                    {"attempts", std::move(attempts)}});
 }
 
 Result<Heartbeat> decode_heartbeat(std::string_view text) {
-  auto value = parse(text, 262144);
+  auto value = parse(text, limits::heartbeat_bytes_max);
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
   Heartbeat out;
   out.session = read_session(reader);
+  out.beat = reader.integer_or("beat", 0, 0, integer_max);
   if (const Json* resources = reader.object("resources")) out.resources = read_resources(reader, *resources);
   if (const Json* link = reader.object("link")) out.link = read_link(reader, *link);
-  if (const Json* attempts = reader.array("attempts", items_max)) {
+  if (const Json* attempts = reader.array("attempts", limits::attempts_per_device_max)) {
     for (std::size_t i = 0; i < attempts->size() && reader.ok(); ++i) {
       Reader entry(reader, "attempts", i, (*attempts)[i]);
       out.attempts.push_back(read_key(entry));
@@ -137,7 +145,8 @@ std::string encode(const Enrolled& enrolled) {
            {"session", enrolled.session},
            {"state", enrolled.enrolled ? "enrolled" : "refused"},
            {"heartbeat_s", enrolled.heartbeat_s}};
-  if (!enrolled.reason.empty()) out["reason"] = enrolled.reason;
+  if (!enrolled.reason.empty()) out["reason"] = clamp_text(enrolled.reason, limits::reason_bytes_max);
+  if (enrolled.now_ms > 0) out["now_ms"] = enrolled.now_ms;
   return dump(out);
 }
 
@@ -153,6 +162,7 @@ Result<Enrolled> decode_enrolled(std::string_view text) {
   out.enrolled = state == "enrolled";
   out.reason = reader.text_or("reason", "", 1024);
   out.heartbeat_s = static_cast<int>(reader.integer("heartbeat_s", 1, 3600));
+  out.now_ms = reader.integer_or("now_ms", 0, 0, integer_max);
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -161,7 +171,7 @@ Json encode(const Device& device) {
   return Json{{"v", 1},
               {"device", device.id.value},
               {"state", name(device.state)},
-              {"reason", device.reason},
+              {"reason", clamp_text(device.reason, limits::reason_bytes_max)},
               {"health", device.health},
               {"capacity", encode(device.capacity)},
               {"labels", device.labels},
@@ -223,8 +233,8 @@ Result<LogLine> decode_log(std::string_view text) {
 }
 
 std::string encode(const Rejected& rejected) {
-  Json out{{"v", 1}, {"channel", rejected.channel}, {"reason", rejected.reason}};
-  if (!rejected.path.empty()) out["path"] = rejected.path;
+  Json out{{"v", 1}, {"channel", rejected.channel}, {"reason", clamp_text(rejected.reason, limits::reason_bytes_max)}};
+  if (!rejected.path.empty()) out["path"] = clamp_text(rejected.path, limits::reason_bytes_max);
   return dump(out);
 }
 

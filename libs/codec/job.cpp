@@ -2,13 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "crypto/bytes.hpp"
+#include "inside.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::codec {
 namespace {
 
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
-constexpr std::size_t content_length_max = 87'384;  // 64 KiB as base64
 
 // 00-<32 hex>-<16 hex>-<2 hex>, of any version that has this form.
 bool is_traceparent(std::string_view text) {
@@ -30,11 +32,46 @@ Requirements read_requirements(Reader& parent, const Json& value) {
   return out;
 }
 
+Offline read_offline(Reader& parent, const Json& value, const Retry& retry) {
+  Reader reader(parent, "offline", value);
+  Offline out;
+  const auto period = [&](const char* field) -> std::optional<int> {
+    const auto value_s = reader.integer_maybe(field, 1, 31'536'000);
+    return value_s ? std::optional(static_cast<int>(*value_s)) : std::nullopt;
+  };
+  out.lost_after_s = period("lost_after_s");
+  out.stop_after_s = period("stop_after_s");
+  if (reader.any_maybe("replace") != nullptr) out.replace = reader.boolean_or("replace", true);
+  const auto on_reboot = reader.text_or("on_reboot", "fail", 16);
+  if (reader.ok() && on_reboot != "fail" && on_reboot != "restart")
+    reader.fail("on_reboot", "must be fail or restart");
+  out.restart_on_reboot = on_reboot == "restart";
+  if (reader.ok() && out.stop_after_s && out.lost_after_s && *out.stop_after_s >= *out.lost_after_s)
+    reader.fail("stop_after_s", "must be below lost_after_s: the device gives up first");
+  if (reader.ok() && retry.attempts_max == 1 && out.replace.value_or(false))
+    reader.fail("replace", "contradicts retry/attempts_max 1: at most once is never replaced");
+  if (reader.ok() && retry.attempts_max == 1 && out.restart_on_reboot)
+    reader.fail("on_reboot", "restart contradicts retry/attempts_max 1: at most once never starts again");
+  reader.finish();
+  return out;
+}
+
+Json encode(const Offline& offline) {
+  Json out = Json::object();
+  if (offline.lost_after_s) out["lost_after_s"] = *offline.lost_after_s;
+  if (offline.stop_after_s) out["stop_after_s"] = *offline.stop_after_s;
+  if (offline.replace) out["replace"] = *offline.replace;
+  if (offline.restart_on_reboot) out["on_reboot"] = "restart";
+  return out;
+}
+
+}  // namespace
+
 RunLimits read_limits(Reader& parent, const Json& value) {
   Reader reader(parent, "limits", value);
   RunLimits out;
   out.time_s = static_cast<int>(reader.integer_or("time_s", out.time_s, 1, 604'800));
-  out.output_bytes = reader.integer_or("output_bytes", out.output_bytes, 0, 1 << 20);
+  out.output_bytes = reader.integer_or("output_bytes", out.output_bytes, 0, limits::output_bytes_max);
   reader.finish();
   return out;
 }
@@ -47,18 +84,14 @@ std::vector<std::string> read_command(Reader& reader) {
   return command;
 }
 
-// No level of it may be empty (so it is not absolute either) or "..".
-bool is_inside(std::string_view path) {
-  while (true) {
-    const auto slash = path.find('/');
-    const auto level = path.substr(0, slash);
-    if (level.empty() || level == "..") return false;
-    if (slash == path.npos) return true;
-    path.remove_prefix(slash + 1);
+// What execve takes: a name ends at the first '='.
+std::map<std::string, std::string> read_env(Reader& reader) {
+  auto env = reader.map_or_empty("env", 64, 4096);
+  for (const auto& [name, value] : env) {
+    if (name.find('=') != name.npos) reader.fail("env", "\"" + clamp_text(name, 64) + "\": a name must not hold '='");
   }
+  return env;
 }
-
-constexpr const char* inside_text = "must be a relative path inside the working directory";
 
 std::vector<std::string> read_outputs(Reader& reader) {
   auto outputs = reader.texts_or_empty("outputs", 16, 256);
@@ -67,27 +100,6 @@ std::vector<std::string> read_outputs(Reader& reader) {
   }
   return outputs;
 }
-
-OutputFile read_file(Reader& parent, std::size_t index, const Json& value) {
-  Reader reader(parent, "files", index, value);
-  OutputFile file;
-  file.path = reader.text("path", 256);
-  if (reader.ok() && !is_inside(file.path)) reader.fail("path", inside_text);
-  file.size_bytes = reader.integer("size_bytes", 0, size_max);
-  file.digest = reader.digest("digest");
-  if (const auto content = reader.text_or("content", "", content_length_max); reader.any_maybe("content") != nullptr) {
-    auto bytes = crypto::base64_decode(content);
-    if (bytes) {
-      file.content = std::move(*bytes);
-    } else {
-      reader.fail("content", "must be base64");
-    }
-  }
-  reader.finish();
-  return file;
-}
-
-}  // namespace
 
 void write_key(Json& into, const AttemptKey& key) {
   into["job"] = key.job.value;
@@ -98,8 +110,8 @@ void write_key(Json& into, const AttemptKey& key) {
 AttemptKey read_key(Reader& reader) {
   AttemptKey key;
   key.job = JobId(reader.id("job"));
-  key.execution = static_cast<int>(reader.integer("execution", 0, 9999));
-  key.fence = reader.integer("fence", 1, integer_max);
+  key.execution = static_cast<int>(reader.integer("execution", 0, limits::executions_max - 1));
+  key.fence = reader.integer("fence", 1, limits::fence_max);
   return key;
 }
 
@@ -132,7 +144,12 @@ Json encode(const JobSpec& job) {
     out["replicas"] = job.replicas;
   }
   if (!job.outputs.empty()) out["outputs"] = job.outputs;
-  out["retry"] = Json{{"attempts_max", job.retry.attempts_max}, {"backoff_s", job.retry.backoff_s}};
+  out["retry"] = Json{{"attempts_max", job.retry.attempts_max},
+                      {"backoff_s", job.retry.backoff_s},
+                      {"lost_max", job.retry.lost_max}};
+  if (job.offline != Offline{}) out["offline"] = encode(job.offline);
+  if (job.timeouts != Timeouts{})
+    out["timeouts"] = Json{{"queued_s", job.timeouts.queued_s}, {"fetching_s", job.timeouts.fetching_s}};
   if (job.deadline_s) out["deadline_s"] = *job.deadline_s;
   return out;
 }
@@ -142,11 +159,11 @@ JobSpec read_job(Reader& reader) {
   job.name = reader.text_or("name", "", 128);
   job.command = read_command(reader);
   job.package = reader.digest_or_empty("package");
-  job.env = reader.map_or_empty("env", 64, 4096);
+  job.env = read_env(reader);
   if (const Json* value = reader.object_maybe("requirements")) job.requirements = read_requirements(reader, *value);
   job.priority = static_cast<int>(reader.integer_or("priority", job.priority, 0, 9));
   const bool has_replicas = reader.any_maybe("replicas") != nullptr;
-  job.replicas = static_cast<int>(reader.integer_or("replicas", 1, 1, 1000));
+  job.replicas = static_cast<int>(reader.integer_or("replicas", 1, 1, limits::replicas_max));
   if (const Json* value = reader.object_maybe("targets")) {
     Reader targets(reader, "targets", *value);
     if (targets.object("labels") != nullptr) job.targets = read_labels(targets, "labels");
@@ -159,7 +176,16 @@ JobSpec read_job(Reader& reader) {
     Reader retry(reader, "retry", *value);
     job.retry.attempts_max = static_cast<int>(retry.integer_or("attempts_max", job.retry.attempts_max, 1, 10));
     job.retry.backoff_s = static_cast<int>(retry.integer_or("backoff_s", job.retry.backoff_s, 0, 3600));
+    job.retry.lost_max = static_cast<int>(retry.integer_or("lost_max", job.retry.lost_max, 1, 100));
     retry.finish();
+  }
+  if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, job.retry);
+  if (const Json* value = reader.object_maybe("timeouts")) {
+    Reader timeouts(reader, "timeouts", *value);
+    auto& of = job.timeouts;
+    of.queued_s = static_cast<int>(timeouts.integer_or("queued_s", of.queued_s, 1, 31'536'000));
+    of.fetching_s = static_cast<int>(timeouts.integer_or("fetching_s", of.fetching_s, 1, 31'536'000));
+    timeouts.finish();
   }
   if (const auto deadline = reader.integer_maybe("deadline_s", 1, 2'592'000)) {
     job.deadline_s = static_cast<int>(*deadline);
@@ -172,223 +198,11 @@ Result<JobSpec> decode_job(const Json& value) {
   Reader reader(value);
   auto job = read_job(reader);
   if (!reader.ok()) return reader.error();
+  if (const auto bytes = dump(encode(job)).size(); bytes > limits::job_bytes_max) {
+    return Error{Code::invalid, "is " + std::to_string(bytes) + " bytes as JSON, at most " +
+                                    std::to_string(limits::job_bytes_max) + "; put large input into a package"};
+  }
   return job;
 }
-
-Json encode(const RunResult& result) {
-  Json out{{"exit_code", result.exit_code},
-           {"stdout", result.stdout_text},
-           {"stderr", result.stderr_text},
-           {"truncated", result.truncated},
-           {"elapsed_ms", result.elapsed_ms}};
-  if (result.signal) out["signal"] = *result.signal;
-  Json files = Json::array();
-  for (const auto& file : result.files) {
-    Json entry{{"path", file.path}, {"size_bytes", file.size_bytes}, {"digest", file.digest}};
-    if (file.content) entry["content"] = crypto::base64_encode(*file.content);
-    files.push_back(std::move(entry));
-  }
-  out["files"] = std::move(files);
-  return out;
-}
-
-RunResult read_result(Reader& reader) {
-  RunResult result;
-  result.exit_code = static_cast<int>(reader.integer("exit_code", -1, 255));
-  if (const auto signal = reader.integer_maybe("signal", 1, 64)) result.signal = static_cast<int>(*signal);
-  result.stdout_text = reader.text_or("stdout", "", 4 << 20);
-  result.stderr_text = reader.text_or("stderr", "", 4 << 20);
-  result.truncated = reader.boolean_or("truncated", false);
-  result.elapsed_ms = reader.integer_or("elapsed_ms", 0, 0, integer_max);
-  if (const Json* files = reader.array_maybe("files", 16)) {
-    for (std::size_t i = 0; i < files->size(); ++i) result.files.push_back(read_file(reader, i, (*files)[i]));
-  }
-  reader.finish();
-  return result;
-}
-
-Result<RunResult> decode_result(const Json& value) {
-  Reader reader(value);
-  auto result = read_result(reader);
-  if (!reader.ok()) return reader.error();
-  return result;
-}
-
-Json encode(const AttemptReport& report) {
-  Json out{{"state", name(report.state)}};
-  write_key(out, report.key);
-  if (!report.reason.empty()) out["reason"] = report.reason;
-  if (report.result) out["result"] = encode(*report.result);
-  write_traceparent(out, report.traceparent);
-  return out;
-}
-
-namespace {
-
-AttemptReport read_attempt_report(Reader& reader) {
-  AttemptReport report;
-  report.key = read_key(reader);
-  const auto state = attempt_state(reader.text("state", 16));
-  if (!state || *state == AttemptState::assigned || *state == AttemptState::lost) {
-    reader.fail("state", "must be accepted, running, succeeded, failed, cancelled or refused");
-  } else {
-    report.state = *state;
-  }
-  report.reason = reader.text_or("reason", "", 1024);
-  if (const Json* value = reader.object_maybe("result")) {
-    Reader result(reader, "result", *value);
-    report.result = read_result(result);
-  }
-  report.traceparent = read_traceparent(reader);
-  reader.finish();
-  return report;
-}
-
-Assign read_assign(Reader& reader) {
-  Assign assign;
-  assign.key = read_key(reader);
-  assign.attempt = static_cast<int>(reader.integer("attempt", 1, 1000));
-  assign.lease_s = static_cast<int>(reader.integer("lease_s", 1, 86'400));
-  assign.command = read_command(reader);
-  assign.env = reader.map_or_empty("env", 64, 4096);
-  if (const Json* value = reader.object("limits")) assign.limits = read_limits(reader, *value);
-  assign.package = reader.digest_or_empty("package");
-  assign.outputs = read_outputs(reader);
-  assign.grant = reader.text("grant", 65536);
-  assign.traceparent = read_traceparent(reader);
-  return assign;
-}
-
-}  // namespace
-
-Result<AttemptReport> decode_attempt_report(const Json& value) {
-  Reader reader(value);
-  auto report = read_attempt_report(reader);
-  if (!reader.ok()) return reader.error();
-  return report;
-}
-
-std::string encode(const Report& report) {
-  Json items = Json::array();
-  for (const auto& item : report.items) items.push_back(encode(item));
-  return dump(Json{{"v", 1}, {"epoch", report.epoch}, {"seq", report.seq}, {"items", std::move(items)}});
-}
-
-Result<Report> decode_report(std::string_view text) {
-  auto value = parse(text, 8 << 20);
-  if (!value) return value.error();
-  Reader reader(*value);
-  reader.version();
-  Report report;
-  report.epoch = reader.integer("epoch", 0, integer_max);
-  report.seq = reader.integer("seq", 1, integer_max);
-  if (const Json* items = reader.items()) {
-    for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
-      Reader item(reader, "items", i, (*items)[i]);
-      report.items.push_back(read_attempt_report(item));
-    }
-  }
-  if (!reader.finish()) return reader.error();
-  return report;
-}
-
-Json encode(const Order& order) {
-  Json out;
-  if (const auto* assign = std::get_if<Assign>(&order)) {
-    out = Json{{"type", "assign"},           {"attempt", assign->attempt},       {"lease_s", assign->lease_s},
-               {"command", assign->command}, {"limits", encode(assign->limits)}, {"grant", assign->grant}};
-    write_key(out, assign->key);
-    if (!assign->env.empty()) out["env"] = assign->env;
-    if (!assign->package.empty()) out["package"] = assign->package;
-    if (!assign->outputs.empty()) out["outputs"] = assign->outputs;
-    write_traceparent(out, assign->traceparent);
-  } else if (const auto* cancel = std::get_if<Cancel>(&order)) {
-    out["type"] = "cancel";
-    write_key(out, cancel->key);
-    write_traceparent(out, cancel->traceparent);
-  } else {
-    const auto& stale = std::get<Stale>(order);
-    out = Json{{"type", "stale"}, {"state", stale.state}};
-    write_key(out, stale.key);
-    write_traceparent(out, stale.traceparent);
-  }
-  return out;
-}
-
-Result<std::vector<Order>> decode_orders(std::string_view text) {
-  auto value = parse(text, 8 << 20);
-  if (!value) return value.error();
-  Reader reader(*value);
-  reader.version();
-  std::vector<Order> orders;
-  if (const Json* items = reader.items()) {
-    for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
-      Reader item(reader, "items", i, (*items)[i]);
-      const auto type = item.text("type", 16);
-      if (type == "assign") {
-        orders.emplace_back(read_assign(item));
-      } else if (type == "cancel") {
-        orders.emplace_back(Cancel{read_key(item), read_traceparent(item)});
-      } else if (type == "stale") {
-        Stale stale{read_key(item), item.text("state", 32), read_traceparent(item)};
-        orders.emplace_back(std::move(stale));
-      } else {
-        item.fail("type", "must be assign, cancel or stale");
-      }
-      item.finish();
-    }
-  }
-  if (!reader.finish()) return reader.error();
-  return orders;
-}
-
-Result<Assign> decode_assign(const Json& value) {
-  Reader reader(value);
-  reader.text_or("type", "assign", 16);
-  auto assign = read_assign(reader);
-  if (!reader.finish()) return reader.error();
-  return assign;
-}
-
-std::string encode(const StreamAck& ack) { return dump(Json{{"v", 1}, {"epoch", ack.epoch}, {"seq", ack.seq}}); }
-
-Result<StreamAck> decode_ack(std::string_view text) {
-  auto value = parse(text, 4096);
-  if (!value) return value.error();
-  Reader reader(*value);
-  reader.version();
-  StreamAck ack{reader.integer("epoch", 0, integer_max), reader.integer("seq", 0, integer_max)};
-  if (!reader.finish()) return reader.error();
-  return ack;
-}
-
-std::string encode(const Grant& grant) {
-  Json out{{"device", grant.device.value},
-           {"command_digest", grant.command_digest},
-           {"limits", encode(grant.limits)},
-           {"issued_ms", grant.issued_ms},
-           {"expires_ms", grant.expires_ms}};
-  write_key(out, grant.key);
-  if (!grant.package.empty()) out["package"] = grant.package;
-  return dump(out);
-}
-
-Result<Grant> decode_grant(std::string_view text) {
-  auto value = parse(text, 65536);
-  if (!value) return value.error();
-  Reader reader(*value);
-  Grant grant;
-  grant.key = read_key(reader);
-  grant.device = DeviceId(reader.id("device"));
-  grant.package = reader.digest_or_empty("package");
-  grant.command_digest = reader.digest("command_digest");
-  if (const Json* limits = reader.object("limits")) grant.limits = read_limits(reader, *limits);
-  grant.issued_ms = reader.integer("issued_ms", 0, integer_max);
-  grant.expires_ms = reader.integer("expires_ms", 0, integer_max);
-  if (!reader.finish()) return reader.error();
-  return grant;
-}
-
-std::string command_text(const std::vector<std::string>& command) { return dump(Json(command)); }
 
 }  // namespace fieldwork::codec

@@ -4,14 +4,75 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/id.hpp"
+#include "base/suggest.hpp"
 
 namespace fieldwork::codec {
 namespace {
 
-// One pass before the parser: depth and NUL escapes. The parser's recursion and PostgreSQL's text both depend on it.
-std::optional<Error> scan(std::string_view text) {
+// "not JSON: line 3, column 7: what" of the byte at `at`.
+Error not_json(std::string_view text, std::size_t at, const std::string& what) {
+  const auto before = text.substr(0, at);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto begin = before.rfind('\n');
+  const auto column = begin == before.npos ? at + 1 : at - begin;
+  return Error{Code::invalid,
+               "not JSON: line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what};
+}
+
+// Of nlohmann's "… syntax error while parsing X - unexpected Y; last read: 'Z'; expected W": without Z, which is the
+// sender's and may be long.
+std::string syntax_of(const std::string& what) {
+  const auto at = what.find("syntax error ");
+  auto text = at == std::string::npos ? std::string("not understood") : what.substr(at + 13);
+  if (const auto read = text.find("; last read: '"); read != std::string::npos) {
+    const auto expected = text.rfind("'; expected ");
+    text = text.substr(0, read) + (expected == std::string::npos ? "" : text.substr(expected + 1));
+  }
+  return text.substr(0, 200);
+}
+
+Error syntax_error(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == text.npos) return Error{Code::invalid, "not JSON: it is empty"};
+  try {
+    [[maybe_unused]] const auto never = Json::parse(text);
+  } catch (const Json::parse_error& e) {
+    return not_json(text, e.byte > 0 ? e.byte - 1 : 0, syntax_of(e.what()));
+  } catch (const Json::exception&) {  // a number that nothing holds
+  }
+  return Error{Code::invalid, "not JSON: a number is out of range"};
+}
+
+std::size_t fields_of(const Json& value) {
+  if (!value.is_structured()) return 0;
+  std::size_t count = value.is_object() ? value.size() : 0;
+  for (const auto& inner : value) count += fields_of(inner);
+  return count;
+}
+
+// Of two fields with one name the parser keeps the later; another reader may keep the earlier.
+Error named_twice(std::string_view text) {
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  std::string twice;
+  [[maybe_unused]] const auto parsed_again = Json::parse(
+      text,
+      [&](int, Json::parse_event_t event, Json& parsed) {
+        if (event == Json::parse_event_t::object_start) names.emplace_back();
+        if (event == Json::parse_event_t::object_end) names.pop_back();
+        if (event == Json::parse_event_t::key && twice.empty() &&
+            !names.back().insert(parsed.get<std::string>()).second)
+          twice = parsed.get<std::string>();
+        return true;
+      },
+      false);
+  return Error{Code::invalid, "the field \"" + twice.substr(0, 64) + "\" stands twice in one object"};
+}
+
+// One pass before the parser: depth and NUL escapes (the parser's recursion and PostgreSQL's text depend on them), and
+// how many fields the text has: one for each colon.
+std::optional<Error> scan(std::string_view text, std::size_t& fields) {
   int depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -24,7 +85,9 @@ std::optional<Error> scan(std::string_view text) {
         quoted = false;
       }
     } else if (c == '\0') {
-      return Error{Code::invalid, "not JSON"};  // the parser takes it for the end and would not see what follows
+      return not_json(text, i, "a byte that is 0");  // the parser takes it for the end and would not see what follows
+    } else if (c == ':') {
+      ++fields;
     } else if (c == '"') {
       quoted = true;
     } else if (c == '{' || c == '[') {
@@ -67,9 +130,11 @@ Result<Json> parse(std::string_view text, std::size_t bytes_max) {
   if (text.size() > bytes_max) {
     return Error{Code::invalid, "larger than " + std::to_string(bytes_max) + " bytes"};
   }
-  if (auto error = scan(text)) return *error;
+  std::size_t fields = 0;
+  if (auto error = scan(text, fields)) return *error;
   auto value = Json::parse(text, nullptr, false);
-  if (value.is_discarded()) return Error{Code::invalid, "not JSON"};
+  if (value.is_discarded()) return syntax_error(text);
+  if (fields_of(value) != fields) return named_twice(text);
   return value;
 }
 
@@ -99,6 +164,8 @@ void Reader::fail(std::string_view field, std::string reason, Code code) {
   std::string where = path();
   if (!field.empty()) where += "/" + std::string(field);
   root_->error_ = Error{code, std::move(reason), std::move(where)};
+  const auto first = field.substr(0, field.find('/'));
+  root_->absent_ = !first.empty() && value_->is_object() && !value_->contains(first);
 }
 
 const Json* Reader::find(const char* field) {
@@ -254,19 +321,30 @@ void Reader::version() {
   if (integer("v", 0, 1 << 20) != 1 && ok()) fail("v", "is a version this software does not know; it knows 1");
 }
 
+// An unknown field is told before a missing one: it may be that one, mistyped.
 bool Reader::finish() {
-  if (!ok()) return false;
+  if (!ok() && !root_->absent_) return false;
   if (!open_ && value_->is_object()) {
     for (const auto& [key, entry] : value_->items()) {
       const bool known =
           std::any_of(seen_.begin(), seen_.end(), [&key = key](const char* name) { return key == name; });
       if (!known) {
-        fail(pointer_level(key), "is not a field here");
+        root_->error_.reset();
+        fail(pointer_level(key), "is not a field here" + fields_here(key));
+        root_->absent_ = false;
         return false;
       }
     }
   }
-  return true;
+  return ok();
+}
+
+std::string Reader::fields_here(const std::string& key) const {
+  const std::set<std::string> names(seen_.begin(), seen_.end());
+  if (const auto meant = closest(key, names); !meant.empty()) return "; did you mean '" + meant + "'?";
+  std::string all;
+  for (const auto& one : names) all += (all.empty() ? "" : ", ") + one;
+  return all.empty() || all.size() > 160 ? "" : "; there are: " + all;
 }
 
 Json encode_error(const Error& error) {

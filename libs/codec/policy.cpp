@@ -2,12 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "codec/job.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::size_t bytes_max = 8 << 20;
+constexpr std::size_t bytes_max = limits::message_bytes_max;
 
 // {"v":1,"items":[…]}, each item read by `read`.
 template <class T, class Read>
@@ -35,17 +37,6 @@ std::string encode_items(const std::vector<T>& values, Write write) {
   return dump(Json{{"v", 1}, {"items", std::move(items)}});
 }
 
-RunLimits read_limits(Reader& parent) {
-  RunLimits limits;
-  if (const Json* value = parent.object("limits")) {
-    Reader reader(parent, "limits", *value);
-    limits.time_s = static_cast<int>(reader.integer("time_s", 1, 604'800));
-    limits.output_bytes = reader.integer("output_bytes", 0, 1 << 20);
-    reader.finish();
-  }
-  return limits;
-}
-
 std::string maybe_id(Reader& reader, const char* field) {
   return reader.any_maybe(field) == nullptr ? std::string() : reader.id(field);
 }
@@ -54,17 +45,18 @@ constexpr const char* certificate_words[] = {"valid", "revoked", "invalid"};
 
 }  // namespace
 
-std::string encode(const std::vector<Question>& questions) {
-  return encode_items(questions, [](const Question& question) {
-    Json out{{"submitter", question.submitter},
-             {"command", question.command},
-             {"limits", Json{{"time_s", question.limits.time_s}, {"output_bytes", question.limits.output_bytes}}}};
-    write_key(out, question.key);
-    if (!question.package.empty()) out["package"] = question.package;
-    if (!question.device.empty()) out["device"] = question.device.value;
-    write_traceparent(out, question.traceparent);
-    return out;
-  });
+Json encode(const Question& question) {
+  Json out{{"submitter", question.submitter},
+           {"command", question.command},
+           {"contract", encode(question.contract)},
+           {"limits", encode(question.limits)}};
+  write_key(out, question.key);
+  if (!question.env.empty()) out["env"] = question.env;
+  if (!question.outputs.empty()) out["outputs"] = question.outputs;
+  if (!question.package.empty()) out["package"] = question.package;
+  if (!question.device.empty()) out["device"] = question.device.value;
+  write_traceparent(out, question.traceparent);
+  return out;
 }
 
 Result<std::vector<Question>> decode_questions(std::string_view text) {
@@ -72,24 +64,27 @@ Result<std::vector<Question>> decode_questions(std::string_view text) {
     Question out;
     out.key = read_key(item);
     out.submitter = item.id("submitter");
-    out.command = item.texts_or_empty("command", 64, 4096);
+    out.command = read_command(item);
+    if (const Json* value = item.object("contract")) out.contract = read_contract(item, *value);
+    out.env = read_env(item);
+    out.outputs = read_outputs(item);
     out.package = item.digest_or_empty("package");
     out.device = DeviceId(maybe_id(item, "device"));
-    out.limits = read_limits(item);
+    if (const Json* value = item.object("limits")) out.limits = read_limits(item, *value);
     out.traceparent = read_traceparent(item);
     return out;
   });
 }
 
-std::string encode(const std::vector<Decision>& decisions) {
-  return encode_items(decisions, [](const Decision& decision) {
-    Json out{{"decision", decision.allow ? "allow" : "deny"}, {"reason", decision.reason}};
-    write_key(out, decision.key);
-    if (!decision.device.empty()) out["device"] = decision.device.value;
-    if (!decision.grant.empty()) out["grant"] = decision.grant;
-    write_traceparent(out, decision.traceparent);
-    return out;
-  });
+Json encode(const Decision& decision) {
+  Json out{{"decision", decision.allow ? "allow" : "deny"},
+           {"reason", clamp_text(decision.reason, limits::reason_bytes_max)}};
+  write_key(out, decision.key);
+  if (!decision.allow) out["about"] = decision.about_device ? "device" : "job";
+  if (!decision.device.empty()) out["device"] = decision.device.value;
+  if (!decision.grant.empty()) out["grant"] = decision.grant;
+  write_traceparent(out, decision.traceparent);
+  return out;
 }
 
 Result<std::vector<Decision>> decode_decisions(std::string_view text) {
@@ -100,7 +95,10 @@ Result<std::vector<Decision>> decode_decisions(std::string_view text) {
     const auto decision = item.text("decision", 16);
     if (item.ok() && decision != "allow" && decision != "deny") item.fail("decision", "must be allow or deny");
     out.allow = decision == "allow";
-    out.reason = item.text("reason", 1024);
+    const auto about = item.text_or("about", "job", 8);
+    if (item.ok() && about != "job" && about != "device") item.fail("about", "must be job or device");
+    out.about_device = about == "device";
+    out.reason = item.text("reason", limits::reason_bytes_max);
     out.grant = item.text_or("grant", "", 65536);
     out.traceparent = read_traceparent(item);
     return out;
@@ -124,7 +122,7 @@ std::string encode(const std::vector<CertificateAnswer>& answers) {
     return Json{{"device", answer.device.value},
                 {"fingerprint", answer.fingerprint},
                 {"state", certificate_words[static_cast<int>(answer.state)]},
-                {"reason", answer.reason}};
+                {"reason", clamp_text(answer.reason, limits::reason_bytes_max)}};
   });
 }
 

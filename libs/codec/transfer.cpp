@@ -2,6 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
+#include "model/limits.hpp"
+
 namespace fieldwork::codec {
 namespace {
 
@@ -72,7 +75,7 @@ Result<Offer> decode_offer(std::string_view text) {
 }
 
 std::string encode(const NotOffered& answer) {
-  return dump(Json{{"v", 1}, {"digest", answer.digest}, {"state", "unknown"}, {"reason", answer.reason}});
+  return dump(Json{{"v", 1}, {"digest", answer.digest}, {"state", "unknown"}, {"reason", clamp_text(answer.reason, limits::reason_bytes_max)}});
 }
 
 std::optional<NotOffered> decode_not_offered(std::string_view text) {
@@ -81,7 +84,7 @@ std::optional<NotOffered> decode_not_offered(std::string_view text) {
   Reader reader(*value);
   reader.version();
   const auto state = reader.text("state", 16);
-  NotOffered out{reader.digest("digest"), reader.text("reason", 1024)};
+  NotOffered out{reader.digest("digest"), reader.text("reason", limits::reason_bytes_max)};
   if (!reader.finish() || state != "unknown") return std::nullopt;
   return out;
 }
@@ -93,7 +96,7 @@ std::string encode(const Received& received) {
            {"transfer", received.transfer.value},
            {"state", received_words[static_cast<int>(received.state)]},
            {"ranges", std::move(ranges)}};
-  if (!received.reason.empty()) out["reason"] = received.reason;
+  if (!received.reason.empty()) out["reason"] = clamp_text(received.reason, limits::reason_bytes_max);
   return dump(out);
 }
 
@@ -113,7 +116,7 @@ Result<Received> decode_received(std::string_view text) {
     }
   }
   if (reader.ok() && !known) reader.fail("state", "must be receiving, complete, failed or unwanted");
-  out.reason = reader.text_or("reason", "", 1024);
+  out.reason = reader.text_or("reason", "", limits::reason_bytes_max);
   if (const Json* ranges = reader.array("ranges", ranges_max)) {
     for (const auto& range : *ranges) {
       const bool good = range.is_array() && range.size() == 2 && range[0].is_number_unsigned() &&

@@ -6,56 +6,49 @@
 namespace fieldwork {
 namespace {
 
-constexpr std::array<std::pair<JobState, std::string_view>, 9> job_states{{
-    {JobState::submitted, "submitted"},
-    {JobState::queued, "queued"},
-    {JobState::assigned, "assigned"},
-    {JobState::running, "running"},
-    {JobState::succeeded, "succeeded"},
-    {JobState::failed, "failed"},
-    {JobState::denied, "denied"},
-    {JobState::cancelled, "cancelled"},
-    {JobState::expired, "expired"},
-}};
+constexpr std::array<std::string_view, 10> job_words{"submitted", "queued", "assigned",  "running", "succeeded",
+                                                     "failed",    "denied", "cancelled", "expired", "quarantined"};
+constexpr std::array<std::string_view, 9> attempt_words{"assigned", "accepted",  "running", "unreachable", "succeeded",
+                                                        "failed",   "cancelled", "refused", "lost"};
+constexpr std::array<std::string_view, 13> execution_words{
+    "queued", "waiting",   "assigned", "accepted", "running", "unreachable", "succeeded",
+    "failed", "cancelled", "lost",     "denied",   "expired", "quarantined"};
 
-constexpr std::array<std::pair<AttemptState, std::string_view>, 8> attempt_states{{
-    {AttemptState::assigned, "assigned"},
-    {AttemptState::accepted, "accepted"},
-    {AttemptState::running, "running"},
-    {AttemptState::succeeded, "succeeded"},
-    {AttemptState::failed, "failed"},
-    {AttemptState::cancelled, "cancelled"},
-    {AttemptState::refused, "refused"},
-    {AttemptState::lost, "lost"},
-}};
+template <class State, std::size_t size>
+std::optional<State> find(const std::array<std::string_view, size>& words, std::string_view text) {
+  for (std::size_t i = 0; i < size; ++i) {
+    if (words[i] == text) return static_cast<State>(i);
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
-std::string_view name(JobState state) { return job_states[static_cast<std::size_t>(state)].second; }
-std::string_view name(AttemptState state) { return attempt_states[static_cast<std::size_t>(state)].second; }
-
-std::optional<JobState> job_state(std::string_view text) {
-  for (const auto& [state, word] : job_states) {
-    if (word == text) return state;
-  }
-  return std::nullopt;
+std::string_view name(JobState state) { return job_words[static_cast<std::size_t>(state)]; }
+std::string_view name(AttemptState state) { return attempt_words[static_cast<std::size_t>(state)]; }
+std::string_view name(ExecutionState state) { return execution_words[static_cast<std::size_t>(state)]; }
+std::optional<JobState> job_state(std::string_view text) { return find<JobState>(job_words, text); }
+std::optional<AttemptState> attempt_state(std::string_view text) { return find<AttemptState>(attempt_words, text); }
+std::optional<ExecutionState> execution_state(std::string_view text) {
+  return find<ExecutionState>(execution_words, text);
 }
-
-std::optional<AttemptState> attempt_state(std::string_view text) {
-  for (const auto& [state, word] : attempt_states) {
-    if (word == text) return state;
-  }
-  return std::nullopt;
-}
+std::vector<std::string_view> job_state_names() { return {job_words.begin(), job_words.end()}; }
+std::vector<std::string_view> attempt_state_names() { return {attempt_words.begin(), attempt_words.end()}; }
+std::vector<std::string_view> execution_state_names() { return {execution_words.begin(), execution_words.end()}; }
 
 bool settled(JobState state) { return state >= JobState::succeeded; }
 bool settled(AttemptState state) { return state >= AttemptState::succeeded; }
+bool settled(ExecutionState state) { return state >= ExecutionState::succeeded; }
 
-bool may_follow(AttemptState from, AttemptState to) {
-  // A live attempt may jump ahead (a report can carry only the last of several changes); nothing follows an end.
-  if (from == to) return true;
-  if (settled(from)) return false;
-  return to > from;
+Contract contract_of(const JobSpec& job, bool bound, int lost_after_s) {
+  Contract out;
+  out.lost_after_s = job.offline.lost_after_s;
+  if (!out.lost_after_s && !bound) out.lost_after_s = lost_after_s;
+  out.stop_after_s = job.offline.stop_after_s;
+  // Work that is bound to a device has nowhere else to go: it is tried there again, if at all.
+  out.replace = job.offline.replace.value_or(job.retry.attempts_max > 1);
+  out.restart_on_reboot = job.offline.restart_on_reboot;
+  return out;
 }
 
 }  // namespace fieldwork

@@ -5,10 +5,14 @@
 #include <cstring>
 #include <optional>
 
+#include "base/suggest.hpp"
+
 extern char** environ;
 
 namespace fieldwork::runtime {
 namespace {
+
+constexpr const char* not_set = "is not set";
 
 bool is_scalar(const toml::node& node) {
   return node.is_string() || node.is_integer() || node.is_floating_point() || node.is_boolean();
@@ -100,9 +104,9 @@ std::string Config::text(const std::string& key) {
   const std::string missing = "\x01";
   auto value = text(key, missing);
   if (value != missing) return value;
-  mistakes_.push_back({Code::invalid,
-                       "is not set: put it in the file, in FIELDWORK_" + folded(key) + " or in --set " + key + "=…",
-                       key});
+  mistakes_.push_back(
+      {Code::invalid,
+       std::string(not_set) + ": put it in the file, in FIELDWORK_" + folded(key) + " or in --set " + key + "=…", key});
   return {};
 }
 
@@ -166,14 +170,38 @@ std::map<std::string, std::string> Config::table(const std::string& prefix) {
   return out;
 }
 
+// "; did you mean broker.url?", or nothing.
+std::string Config::meant(const std::string& key, bool as_variable) const {
+  std::set<std::string> names;
+  for (const auto& name : used_) {
+    const bool variable = name.starts_with("env:");
+    if (variable == as_variable && !name.starts_with("set:")) names.insert(variable ? name.substr(4) : name);
+  }
+  const auto found = closest(key, names);
+  return found.empty() ? "" : "; did you mean " + std::string(as_variable ? "FIELDWORK_" : "") + found + "?";
+}
+
+std::vector<std::string> Config::unknown_variables() const {
+  std::vector<std::string> out;
+  for (const auto& [name, value] : values_) {
+    if (!name.starts_with("env:") || used_.contains(name) || name == "env:CONFIG") continue;
+    out.push_back(value.from + " is not a setting of this program" + meant(name.substr(4), true));
+  }
+  return out;
+}
+
 Result<void> Config::finish() {
-  if (!mistakes_.empty()) return mistakes_.front();
+  const bool missing = !mistakes_.empty() && mistakes_.front().reason.starts_with(not_set);
+  if (!mistakes_.empty() && !missing) return mistakes_.front();
   for (const auto& [name, value] : values_) {
     if (value.strict && !used_.contains(name)) {
       const auto key = name.starts_with("set:") ? name.substr(4) : name;
-      return Error{Code::invalid, "is not a setting of this program", from(key, value.from)};
+      const bool typed_wrong = missing && !closest(key, std::vector{mistakes_.front().path}).empty();
+      if (missing && !typed_wrong) continue;
+      return Error{Code::invalid, "is not a setting of this program" + meant(key, false), from(key, value.from)};
     }
   }
+  if (missing) return mistakes_.front();
   return {};
 }
 

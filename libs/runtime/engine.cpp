@@ -2,21 +2,9 @@
 
 #include <map>
 
+#include "model/items.hpp"
+
 namespace fieldwork::runtime {
-namespace {
-constexpr std::size_t items_max = 256;
-constexpr std::size_t items_bytes_max = 512U << 10;
-}  // namespace
-
-std::string Service::join(const std::vector<std::string>& items) const {
-  std::string out = R"({"v":1,"items":[)";
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) out += ',';
-    out += items[i];
-  }
-  return out + "]}";
-}
-
 Engine::Engine(Service& service, store::Store& store, bus::Bus& bus, store::Outbox::Limits outbox)
     : service_(service), store_(store), bus_(bus), outbox_(outbox) {}
 
@@ -49,11 +37,11 @@ Result<void> Engine::run(const std::vector<Input>& batch, Time now) {
   }
   service_.tick(now, output_);
   service_.flush(now, output_);
-  for (auto& message : output_.early) bus_.publish(std::move(message));
+  for (auto& message : output_.early) (void)bus_.publish(std::move(message));
   output_.early.clear();
-  for (const auto& topic : output_.returned) outbox_.hasten(topic, now);
-  for (const auto& key : output_.settled) outbox_.settle(key, output_.changes);
-  for (auto& command : output_.commands) outbox_.put(std::move(command), now, output_.changes);
+  for (auto& change : output_.outbox) outbox_.apply(std::move(change), now, output_.changes);
+  output_.outbox.clear();
+  outbox_.expire(now, output_.changes);
   changes_ = store::coalesce(std::move(output_.changes));
   output_.changes.clear();
   pending_ = true;
@@ -74,26 +62,15 @@ void Engine::release(Time now) {
   Output done = std::move(output_);
   output_ = Output{};
   publish_due(now);
-  for (auto& message : done.messages) bus_.publish(std::move(message));
+  for (auto& message : done.messages) (void)bus_.publish(std::move(message));
   for (const auto& act : done.acts) act();
 }
 
 void Engine::publish_due(Time now) {
   std::map<std::string, std::vector<std::string>> by_topic;
-  std::map<std::string, std::size_t> bytes;
-  for (auto& command : outbox_.due(now)) {
-    auto& items = by_topic[command.topic];
-    auto& size = bytes[command.topic];
-    size += command.item.size();
-    items.push_back(std::move(command.item));
-    if (items.size() >= items_max || size >= items_bytes_max) {
-      bus_.publish({.topic = command.topic, .payload = service_.join(items)});
-      items.clear();
-      size = 0;
-    }
-  }
+  for (auto& command : outbox_.due(now)) by_topic[command.topic].push_back(std::move(command.item));
   for (const auto& [topic, items] : by_topic) {
-    if (!items.empty()) bus_.publish({.topic = topic, .payload = service_.join(items)});
+    for (auto& payload : pack_items(items)) (void)bus_.publish({.topic = topic, .payload = std::move(payload)});
   }
 }
 

@@ -92,7 +92,9 @@ bus::MqttConfig read_mqtt(Config& config, const std::string& client_id) {
     mqtt.key = config.text("broker.key");
   }
   mqtt.keep_alive_s = static_cast<int>(config.integer("broker.keep_alive_s", mqtt.keep_alive_s, 1, 3600));
-  mqtt.window = static_cast<int>(config.integer("broker.window", mqtt.window, 1, 60'000));
+  mqtt.lanes.window = static_cast<std::size_t>(config.integer("broker.window", 500, 1, 60'000));
+  mqtt.packet_bytes_max =
+      static_cast<std::size_t>(config.integer("broker.packet_bytes_max", 2 << 20, 16 << 10, 256 << 20));
   return mqtt;
 }
 

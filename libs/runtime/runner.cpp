@@ -54,6 +54,7 @@ bus::MqttEvents Runner::events() {
             if (ready_.exchange(false)) push(Disconnected{}, 0);
             log::warn("not connected to the broker", {{"reason", reason}});
           },
+      .trouble = [](const std::string& what) { log::warn(what); },
       .may_speak = [this] { return may_speak(); },
   };
 }
@@ -167,6 +168,7 @@ void Runner::say_bus_metrics() {
   metrics::count("fieldwork_bus_received_total", {}, static_cast<double>(stats.received - said_.received));
   metrics::count("fieldwork_bus_dropped_total", {}, static_cast<double>(stats.dropped - said_.dropped));
   metrics::count("fieldwork_bus_denied_total", {}, static_cast<double>(stats.denied - said_.denied));
+  metrics::count("fieldwork_bus_too_large_total", {}, static_cast<double>(stats.too_large - said_.too_large));
   said_ = stats;
   metrics::gauge("fieldwork_bus_round_trip_seconds", stats.round_trip_ms / 1e3);
   metrics::gauge("fieldwork_outbox_commands", static_cast<double>(engine_.outbox_size()));

@@ -13,60 +13,100 @@ Result<void> Outbox::load(Store& store, Time now) {
   if (!rows) return rows.error();
   for (const auto& text : *rows) {
     const auto row = nlohmann::json::parse(text);
-    Command command{row.at("key"), row.at("topic"), row.at("item")};
-    auto& entry = entries_[command.key];
-    entry = Entry{std::move(command), now, limits_.first_repeat};
-    schedule(entry.command.key, entry, now);
+    const auto until_ms = row.at("until_ms").get<std::int64_t>();
+    add({row.at("key"), row.at("topic"), row.at("item")}, now, until_ms == 0 ? Time::max() : from_ms(until_ms));
   }
   return {};
 }
 
-void Outbox::schedule(const std::string& key, Entry& entry, Time due) {
+void Outbox::apply(OutboxChange change, Time now, std::vector<Change>& changes) {
+  if (auto* command = std::get_if<Command>(&change)) {
+    put(std::move(*command), now, changes);
+  } else if (const auto* settled = std::get_if<Settle>(&change)) {
+    settle(settled->key, changes);
+  } else {
+    hasten(std::get<Hasten>(change).topic, now);
+  }
+}
+
+void Outbox::schedule(Entry& entry, Time due) {
+  timeline_.erase({entry.due, entry.command.key});
   entry.due = due;
-  timeline_.emplace(due, key);
+  timeline_.emplace(due, entry.command.key);
+}
+
+void Outbox::remove(const std::string& key) {
+  const auto it = entries_.find(key);
+  if (it == entries_.end()) return;
+  timeline_.erase({it->second.due, key});
+  ends_.erase({it->second.until, key});
+  if (const auto of = topics_.find(it->second.command.topic); of != topics_.end()) {
+    of->second.keys.erase(key);
+    if (of->second.keys.empty()) topics_.erase(of);
+  }
+  entries_.erase(it);
+}
+
+void Outbox::add(Command command, Time now, Time until) {
+  remove(command.key);
+  auto& entry = entries_[command.key];
+  entry = Entry{std::move(command), now, limits_.first_repeat, until};
+  topics_[entry.command.topic].keys.insert(entry.command.key);
+  timeline_.emplace(now, entry.command.key);
+  if (until != Time::max()) ends_.emplace(until, entry.command.key);
 }
 
 void Outbox::put(Command command, Time now, std::vector<Change>& changes) {
-  nlohmann::json row{{"key", command.key}, {"topic", command.topic}, {"item", command.item}};
+  const auto until = command.life == Duration{} ? Time::max() : now + command.life;
+  nlohmann::json row{{"key", command.key},
+                     {"topic", command.topic},
+                     {"item", command.item},
+                     {"until_ms", until == Time::max() ? 0 : to_ms(until)}};
   changes.push_back({table, command.key, row.dump(), Change::Kind::upsert});
-  auto& entry = entries_[command.key];
-  entry = Entry{std::move(command), now, limits_.first_repeat};
-  schedule(entry.command.key, entry, now);
+  add(std::move(command), now, until);
 }
 
 void Outbox::settle(const std::string& key, std::vector<Change>& changes) {
-  if (entries_.erase(key) == 0) return;
+  if (!entries_.contains(key)) return;
+  remove(key);
   changes.push_back({table, key, nlohmann::json{{"key", key}}.dump(), Change::Kind::remove});
+}
+
+void Outbox::expire(Time now, std::vector<Change>& changes) {
+  while (!ends_.empty() && ends_.begin()->first <= now) {
+    const auto key = ends_.begin()->second;
+    settle(key, changes);
+  }
 }
 
 std::vector<Command> Outbox::due(Time now) {
   std::vector<Command> out;
   while (!timeline_.empty() && timeline_.begin()->first <= now) {
-    const auto when = timeline_.begin()->first;
-    const std::string key = std::move(timeline_.begin()->second);
-    timeline_.erase(timeline_.begin());
-    const auto it = entries_.find(key);
-    if (it == entries_.end() || it->second.due != when) continue;
-    out.push_back(it->second.command);
-    schedule(key, it->second, now + it->second.repeat);
-    it->second.repeat = std::min(it->second.repeat * 2, limits_.last_repeat);
+    auto& entry = entries_.at(timeline_.begin()->second);
+    out.push_back(entry.command);
+    schedule(entry, now + entry.repeat);
+    entry.repeat = std::min(entry.repeat * 2, limits_.last_repeat);
   }
   return out;
 }
 
+// Its reader came back. One that says so again and again gets no more than one who says it once.
 void Outbox::hasten(const std::string& topic, Time now) {
-  for (auto& [key, entry] : entries_) {
-    if (entry.command.topic != topic) continue;
+  const auto it = topics_.find(topic);
+  if (it == topics_.end() || (it->second.hastened != Time{} && now - it->second.hastened < limits_.hasten_again)) return;
+  it->second.hastened = now;
+  for (const auto& key : it->second.keys) {
+    auto& entry = entries_.at(key);
     entry.repeat = limits_.first_repeat;
-    schedule(key, entry, now);
+    schedule(entry, now);
   }
 }
 
 void Outbox::hasten_all(Time now) {
-  timeline_.clear();
+  for (auto& [topic, of] : topics_) of.hastened = now;
   for (auto& [key, entry] : entries_) {
     entry.repeat = limits_.first_repeat;
-    schedule(key, entry, now);
+    schedule(entry, now);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/id.hpp"
+
 namespace fieldwork {
 namespace {
 
@@ -39,7 +41,8 @@ std::optional<Topic> Topics::parse(std::string_view topic) const {
   while (true) {
     if (count == level.size()) return std::nullopt;
     const auto slash = topic.find('/');
-    level[count++] = topic.substr(0, slash);
+    level[count] = topic.substr(0, slash);
+    if (!is_id(level[count++])) return std::nullopt;
     if (slash == std::string_view::npos) break;
     topic.remove_prefix(slash + 1);
   }
@@ -55,6 +58,31 @@ std::optional<Topic> Topics::parse(std::string_view topic) const {
   if (level[0] == "state") return Topic{.kind = Kind::state, .name = level[2], .channel = level[1]};
   if (level[0] == "event") return Topic{.kind = Kind::event, .name = level[2], .channel = level[1]};
   return std::nullopt;
+}
+
+std::optional<Topic> Topics::reply_to(std::string_view response_topic, std::string_view correlation) const {
+  if (correlation.size() > correlation_bytes_max) return std::nullopt;
+  auto topic = parse(response_topic);
+  if (topic && topic->kind != Topic::Kind::reply) topic.reset();
+  return topic;
+}
+
+std::string topic_kind(std::string_view topic) {
+  std::array<std::string_view, 4> last;  // the last levels, in order
+  std::size_t count = 0;
+  while (count < last.size()) {
+    const auto slash = topic.rfind('/');
+    last[last.size() - ++count] = slash == std::string_view::npos ? topic : topic.substr(slash + 1);
+    if (slash == std::string_view::npos) break;
+    topic = topic.substr(0, slash);
+  }
+  const auto text = [](std::initializer_list<std::string_view> levels) { return join("", levels).substr(1); };
+  if (count == 4 && last[0] == "device") return text({last[0], "+", last[2], last[3]});
+  if (count == 4 && last[0] == "service") return text({last[0], last[1], last[2], "+"});
+  if (count >= 3 && last[1] == "reply") return text({last[1], "+", last[3]});
+  if (count >= 3 && (last[1] == "state" || last[1] == "event")) return text({last[1], last[2], "+"});
+  if (count >= 3 && last[1] == "content") return text({last[1], "+", last[3]});
+  return "other";
 }
 
 bool matches(std::string_view filter, std::string_view topic) {

@@ -3,10 +3,13 @@
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <random>
 #include <sstream>
 
 #include "agent/shell/device_hands.hpp"
 #include "agent/shell/resources.hpp"
+#include "agent/shell/start.hpp"
+#include "base/text.hpp"
 #include "codec/device.hpp"
 #include "crypto/certificate.hpp"
 #include "runtime/log.hpp"
@@ -29,6 +32,13 @@ struct Settings {
 int fail(const Error& error) {
   log::error(describe(error));
   return error.code == Code::unavailable ? runtime::exit_unreachable : runtime::exit_usage;
+}
+
+// Its path names the file.
+int fail_with_journal(const Error& error) {
+  if (error.code != Code::conflict) return fail(error);
+  log::error(describe(error));
+  return agent::exit_damaged;
 }
 
 std::string read_text(const std::string& path) {
@@ -90,8 +100,12 @@ int run(Settings settings) {
   if (!releases) return fail({Code::invalid, describe(releases.error()), "trust.releases"});
   auto transfer_ca = crypto::CertificateAuthority::load(settings.transfer_ca);
   if (!transfer_ca) return fail({Code::invalid, describe(transfer_ca.error()), "trust.transfer_ca"});
-  auto journal = store::SqliteStore::open(settings.directory + "/journal.db");
-  if (!journal) return fail(journal.error());
+  const auto lock = agent::DirectoryLock::take(settings.directory);
+  if (!lock) return fail(lock.error());
+  // Before the journal is opened: a full disk may be full of this.
+  agent::Workplace::clear(std::filesystem::path(settings.directory) / "work");
+  auto journal = agent::open_journal(settings.directory);
+  if (!journal) return fail_with_journal(journal.error());
   const auto session = agent::AgentService::next_session(**journal);
   if (!session) return fail(session.error());
 
@@ -111,8 +125,9 @@ int run(Settings settings) {
   };
   const auto log = [&](const Assign& assign, std::string_view stream, std::string text) {
     codec::LogLine line{assign.key, std::string(stream), std::move(text), 0, assign.traceparent};
-    if (line.text.size() > 32768) line.text.resize(32768);
-    runner->bus().publish({.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
+    line.text = clamp_text(line.text, 32768);
+    (void)runner->bus().publish(
+        {.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
   };
   agent::Packages packages(std::filesystem::path(settings.directory) / "packages", *identity, std::move(*releases),
                            topics, settings.package_bytes_max);
@@ -120,15 +135,24 @@ int run(Settings settings) {
                          topics);
   hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
                                                settings.package_bytes_max, done, log);
-  settings.agent.resources = [directory = settings.directory] { return agent::read_resources(directory); };
+  settings.agent.resources = [directory = settings.directory, declared = settings.agent.capacity] {
+    return agent::read_resources(directory, declared);
+  };
   settings.agent.wall_ms = wall_ms;
+  settings.agent.random = [source = std::make_shared<std::random_device>()] {
+    return (std::uint64_t{(*source)()} << 32U) | (*source)();
+  };
+  settings.agent.reports_idle = [&] {
+    return runner->bus().backlog(bus::Lane::bulk) + runner->bus().backlog(bus::Lane::control) == 0;
+  };
   settings.agent.link = [&] {
     const auto stats = runner->bus_stats();
     return Link{stats.round_trip_ms, static_cast<std::int64_t>(stats.connects > 0 ? stats.connects - 1 : 0)};
   };
   log::info("starting", {{"device", settings.agent.device},
                          {"session", std::to_string(*session)},
-                         {"pid_namespace", agent::pid_namespaces_work() ? "yes" : "no"}});
+                         {"pid_namespace", agent::pid_namespaces_work() ? "yes" : "no"},
+                         {"ends_jobs_by", agent::pid_namespaces_work() ? "pid namespace" : "subreaper"}});
   agent::AgentService agent_service(settings.agent, *hands);
   runtime::Runner agent_runner(agent_service, **journal, settings.mqtt);
   runner = &agent_runner;
@@ -145,6 +169,16 @@ int run(Settings settings) {
   return code;
 }
 
+int repair(runtime::Config& config) {
+  const std::filesystem::path directory = config.text("device.directory");
+  const auto lock = agent::DirectoryLock::take(directory);
+  if (!lock) return fail(lock.error());
+  const auto done = agent::repair_journal(directory);
+  if (!done) return fail(done.error());
+  std::cout << *done << '\n';
+  return std::cout.flush() ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -155,10 +189,13 @@ int main(int argc, char** argv) {
   bool check = false;
   app.add_option("-c,--config", file, "settings (TOML)")->check(CLI::ExistingFile);
   app.add_option("--set", sets, "one setting, e.g. --set device.id=edge-1; stronger than file and environment");
+  auto* repairs = app.add_subcommand("repair", "move a damaged journal aside and make a new one; a sound one stays");
+  repairs->fallthrough();
   app.add_flag("--check", check, "read the settings, say what is wrong with them and end");
   app.footer(
-      "Example:\n  fieldwork-agent --config /etc/fieldwork/agent.toml\n"
-      "Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 cannot reach");
+      "Examples:\n  fieldwork-agent --config /etc/fieldwork/agent.toml\n"
+      "  fieldwork-agent repair --config /etc/fieldwork/agent.toml\n"
+      "Exit codes: 0 ok, 1 failed, 2 usage, settings or directory in use, 3 cannot reach, 4 the journal is damaged");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -169,6 +206,7 @@ int main(int argc, char** argv) {
   if (!log::setup("agent", config->text("log.format", "text"), config->text("log.level", "info"))) {
     return fail({Code::invalid, "log.format must be text or json, log.level debug, info, warn or error", "log"});
   }
+  if (repairs->parsed()) return repair(*config);
   auto settings = read_settings(*config);
   if (!settings) return fail(settings.error());
   if (check) return 0;

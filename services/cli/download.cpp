@@ -32,7 +32,7 @@ class Download {
   void listen();
   void say_received(const Received& received) {
     const auto topic = session_.topics().service("transfer", "received", session_.settings().from);
-    session_.publish({topic, codec::encode(received)});
+    (void)session_.publish({topic, codec::encode(received)});
   }
 
   Session& session_;

@@ -1,6 +1,8 @@
 // Small files, as a whole.
 #pragma once
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -13,8 +15,9 @@ namespace fieldwork::cli {
 [[nodiscard]] inline Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return Error{Code::invalid, "is a directory", path.string()};
+  errno = 0;
   std::ifstream in(path, std::ios::binary);
-  if (!in) return Error{Code::invalid, "cannot be read", path.string()};
+  if (!in) return Error{Code::invalid, std::string("cannot be read: ") + std::strerror(errno), path.string()};
   std::string text(bytes_max + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));

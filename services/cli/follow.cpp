@@ -25,8 +25,20 @@ std::vector<std::string> Follow::job(const codec::Json& state) {
   const auto now = job_state(text_of(state, "state"));
   if (text_of(state, "job") != job_ || !now) return lines;
   const auto reason = text_of(state, "reason");
+  const auto& counts = member(state, "counts");
+  queued_ = integer_of(counts, "queued") > 0 && *now != JobState::submitted;
+  const bool many = member(state, "more").is_boolean();
+  if (many) {
+    std::string line;
+    for (const auto& [word, count] : counts.items()) {
+      if (count.is_number_integer()) line += (line.empty() ? "" : ", ") + count.dump() + " " + printable(word);
+    }
+    if (line != counts_) lines.push_back("executions: " + line);
+    counts_ = line;
+  }
   for (const auto& one : list_of(state, "executions")) {
     if (const auto device = text_of(one, "device"); !device.empty()) devices_.try_emplace(device, false);
+    if (many) continue;
     auto line = execution_line(one);
     auto& said = executions_[integer_of(one, "execution")];
     if (line == said) continue;
@@ -68,6 +80,20 @@ std::optional<std::string> Follow::log(const std::string& device, const codec::L
     out += "\n";
     begin = end + 1;
   }
+}
+
+std::string waiting_line(const codec::Json& explained) {
+  for (const auto& one : list_of(explained, "executions")) {
+    const auto state = text_of(one, "state");
+    if (state != "queued" || !list_of(one, "candidates").empty()) continue;
+    const auto& filtered = list_of(one, "filtered");
+    std::string line = "execution " + std::to_string(integer_of(one, "execution")) + " waits: ";
+    if (filtered.empty()) return line + "there is no device";
+    const auto& nearest = filtered.front();
+    return line + "no device fits; nearest is " + printable(text_of(nearest, "device")) + ": " +
+           printable(text_of(nearest, "requirement")) + " " + printable(text_of(nearest, "reason"));
+  }
+  return "";
 }
 
 bool Follow::concerns(const codec::Json& event) const {

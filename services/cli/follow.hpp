@@ -17,7 +17,8 @@ class Follow {
   // `package`: its digest, or empty.
   Follow(std::string job, std::string package) : job_(std::move(job)), package_(std::move(package)) {}
 
-  // Takes a STATE_JOB; the lines that it adds to what was said. Another job's, or one without a state, says nothing.
+  // Takes a STATE_JOB with its executions (executions.hpp); the lines that it adds to what was said: of each execution,
+  // or of their counts when there are more. Another job's, or one without a state, says nothing.
   std::vector<std::string> job(const codec::Json& state);
 
   struct Sending {
@@ -37,6 +38,8 @@ class Follow {
   [[nodiscard]] bool concerns(const codec::Json& event) const;
 
   [[nodiscard]] std::optional<JobState> state() const { return state_; }
+  // Something of it is in the queue.
+  [[nodiscard]] bool waits_for_a_device() const { return queued_; }
   [[nodiscard]] bool finished() const { return state_ && settled(*state_); }
   [[nodiscard]] const std::string& reason() const { return reason_; }
 
@@ -45,8 +48,13 @@ class Follow {
   std::string package_;
   std::optional<JobState> state_;
   std::string reason_;
+  std::string counts_;
+  bool queued_ = false;
   std::map<std::int64_t, std::string> executions_;  // what was last said of each
   std::map<std::string, bool> devices_;             // of the job; whether a transfer to it was seen
 };
+
+// Of an explain answer: why nothing fits, in one line; empty when something runs or fits.
+[[nodiscard]] std::string waiting_line(const codec::Json& explained);
 
 }  // namespace fieldwork::cli

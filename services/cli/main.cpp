@@ -1,8 +1,13 @@
 // The command line of `fieldwork`: what may be said, and what is done then.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
 
 #include "commands/commands.hpp"
+#include "line.hpp"
 #include "output.hpp"
+#include "words.hpp"
 
 namespace fieldwork::cli {
 namespace {
@@ -28,9 +33,18 @@ CLI::App* command(CLI::App& parent, const char* name, const char* what, const ch
   return app;
 }
 
+// What is wrong with a number of seconds, or nothing.
+std::string seconds_problem(const std::string& text) {
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  const bool number = error == std::errc() && end == text.data() + text.size();
+  if (number && seconds >= 0.1 && seconds <= 1e6) return {};
+  return "must be a number of seconds from 0.1 to 1000000 (30), is '" + text + "'";
+}
+
 void add_globals(CLI::App& app, Chosen& chosen) {
   app.add_option("-c,--config", chosen.options.config,
-                 "settings file (TOML); else $FIELDWORK_CONFIG, else ~/.config/fieldwork/cli.toml");
+                 "settings file (TOML); else $FIELDWORK_CONFIG, else $XDG_CONFIG_HOME/fieldwork/cli.toml (~/.config)");
   app.add_option("--set", chosen.options.sets, "one setting, key=value; stronger than environment and file")
       ->take_all()
       ->type_size(1)
@@ -39,7 +53,7 @@ void add_globals(CLI::App& app, Chosen& chosen) {
   app.add_option("--timeout", chosen.options.timeout_s,
                  "seconds: for each answer (10); for run --wait: until the job is settled (no bound)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.1, 1e6).description(""));
+      ->check(CLI::Validator(seconds_problem, ""));
   app.add_flag("-v,--verbose", chosen.options.verbose, "say what is asked and how long answers take");
   app.set_version_flag("--version", FIELDWORK_VERSION);
   app.footer(
@@ -60,7 +74,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
               "Prints the job's id and state; with --wait its output (stdout), progress on stderr. Ctrl-C ends the\n"
               "waiting, not the job. Exit code with --wait: 0 succeeded, 1 failed, cancelled or expired, 4 denied.");
   auto& arguments = chosen.run;
-  run_app->add_option("JOB.json", arguments.file, "the job (docs/topics.md, JOB)")->required();
+  run_app->add_option("JOB.json", arguments.file, "the job (docs/job.md); - reads standard input")->required();
   run_app->add_flag("--wait", arguments.wait, "until the job is settled");
   run_app->add_flag("--logs", arguments.logs, "show what the job writes while it runs (implies --wait)");
   run_app->add_option("--output-dir", arguments.output_dir, "write the result files there (implies --wait)");
@@ -77,7 +91,7 @@ void add_job(CLI::App& app, Chosen& chosen) {
   auto* list = command(*job, "ls", "jobs, newest first", "fieldwork job ls --state failed --limit 10");
   list->add_option("--state", chosen.list.state, "only those in this state")
       ->check(CLI::IsMember(
-          {"submitted", "queued", "assigned", "running", "succeeded", "failed", "denied", "cancelled", "expired"}));
+          {"submitted", "queued", "assigned", "running", "succeeded", "failed", "denied", "cancelled", "expired", "quarantined"}));
   list->add_option("--limit", chosen.list.limit, "at most so many (50)")->check(CLI::Range(1, 512));
   list->callback([&chosen] { chosen.command = [&chosen] { return job_list(chosen.options, chosen.list); }; });
   const auto one = [&](const char* name, const char* what, const char* example,
@@ -86,9 +100,9 @@ void add_job(CLI::App& app, Chosen& chosen) {
     sub->add_option("JOB", chosen.id, "the job's id")->required();
     sub->callback([&chosen, act] { chosen.command = [&chosen, act] { return act(chosen.options, chosen.id); }; });
   };
-  one("show", "one job with its executions and result files", "fieldwork job show j-17", job_show);
-  one("explain", "why it runs where it runs, or does not run", "fieldwork job explain j-17", job_explain);
-  one("cancel", "stop it", "fieldwork job cancel j-17", job_cancel);
+  one("show", "one job with its executions and result files", "fieldwork job show JOB", job_show);
+  one("explain", "why it runs where it runs, or does not run", "fieldwork job explain JOB", job_explain);
+  one("cancel", "stop it", "fieldwork job cancel JOB", job_cancel);
 }
 
 void add_device(CLI::App& app, Chosen& chosen) {
@@ -96,9 +110,16 @@ void add_device(CLI::App& app, Chosen& chosen) {
   device->require_subcommand(1);
   auto* list = command(*device, "ls", "all devices", "fieldwork device ls --json");
   list->callback([&chosen] { chosen.command = [&chosen] { return device_list(chosen.options); }; });
-  auto* show = command(*device, "show", "one device with its resources and link", "fieldwork device show device-1");
+  auto* show = command(*device, "show", "one device with its resources and link", "fieldwork device show edge-1");
   show->add_option("DEVICE", chosen.id, "the device's id")->required();
   show->callback([&chosen] { chosen.command = [&chosen] { return device_show(chosen.options, chosen.id); }; });
+  auto* reset = command(*device, "reset", "forget where its report stream stands",
+                        "fieldwork device reset edge-1\n\n"
+                        "For a device whose reports are not applied although both sides are up: whatever it reports next is\n"
+                        "taken as the beginning. Nothing is lost that is still in its journal. It is not needed after a restored\n"
+                        "database or journal: both sides find that out by themselves.");
+  reset->add_option("DEVICE", chosen.id, "the device's id")->required();
+  reset->callback([&chosen] { chosen.command = [&chosen] { return device_reset(chosen.options, chosen.id); }; });
 }
 
 void add_package(CLI::App& app, Chosen& chosen) {
@@ -118,6 +139,30 @@ void add_package(CLI::App& app, Chosen& chosen) {
   show->callback([&chosen] { chosen.command = [&chosen] { return package_show(chosen.options, chosen.id); }; });
 }
 
+Grammar grammar_of(const CLI::App& app) {
+  Grammar out{app.get_name(), {}, {}, {}};
+  for (const auto* option : app.get_options([](const CLI::Option* one) { return !one->get_positional(); })) {
+    auto& list = option->get_items_expected_max() == 0 ? out.flags : out.values;
+    for (const auto& name : option->get_lnames()) list.push_back("--" + name);
+    for (const auto& name : option->get_snames()) list.push_back("-" + name);
+  }
+  for (const auto* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    out.commands.push_back(grammar_of(*sub));
+  return out;
+}
+
+// The sentence, and the help of the place where it went wrong: a command line that asks for nothing is no success.
+int misused(CLI::App& app, const Unknown& unknown) {
+  const CLI::App* at = &app;
+  for (const auto& name : unknown.level) at = at->get_subcommand(name);
+  std::string path;
+  for (const auto* up = at->get_parent(); up != nullptr; up = up->get_parent())
+    path = up->get_name() + (path.empty() ? "" : " ") + path;
+  if (!unknown.sentence.empty()) say("fieldwork: " + printable(unknown.sentence) + "\n");
+  say(at->help(path));
+  return code(Exit::usage);
+}
+
 int main_of(int argc, char** argv) {
   Chosen chosen;
   CLI::App app("Runs jobs on edge devices over MQTT.", "fieldwork");
@@ -132,15 +177,22 @@ int main_of(int argc, char** argv) {
       command(app, "doctor", "check settings, certificate, broker, services and devices, one by one",
               "fieldwork doctor\n\nExit code: 0 all is well, 1 something failed, 3 the broker cannot be reached.");
   check->callback([&chosen] { chosen.command = [&chosen] { return doctor(chosen.options); }; });
+  auto words = as_meant({argv + 1, argv + argc});
+  if (const auto unknown = unknown_word(grammar_of(app), words)) return misused(app, *unknown);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : code(Exit::usage);
+    return flushed(app.exit(e) == 0 ? 0 : code(Exit::usage));
   }
-  return chosen.command();
+  return flushed(chosen.command());
 }
 
 }  // namespace
 }  // namespace fieldwork::cli
 
-int main(int argc, char** argv) { return fieldwork::cli::main_of(argc, argv); }
+int main(int argc, char** argv) {
+  fieldwork::cli::leave_lines_standing();
+  // Not through the libraries' own ends: threads of a line that stands still run.
+  std::_Exit(fieldwork::cli::main_of(argc, argv));
+}

@@ -1,19 +1,55 @@
 #include "output.hpp"
 
+#include <locale.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
+#include <cwchar>
 #include <nlohmann/json.hpp>
 
 namespace fieldwork::cli {
 namespace {
 
+// While it lives, this thread's text is UTF-8, whatever the environment says.
+class Utf8 {
+ public:
+  Utf8() : before_(uselocale(utf8())) {}
+  ~Utf8() { uselocale(before_); }
+  Utf8(const Utf8&) = delete;
+  Utf8& operator=(const Utf8&) = delete;
+
+ private:
+  static locale_t utf8() {
+    static const locale_t kept = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    return kept;
+  }
+  locale_t before_;
+};
+
+// Columns on a terminal: none for combining characters, two for wide ones; one for what is not UTF-8.
 std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  const Utf8 locale;
+  std::size_t columns = 0;
+  std::mbstate_t state{};
+  while (!text.empty()) {
+    wchar_t c = 0;
+    auto length = std::mbrtowc(&c, text.data(), text.size(), &state);
+    if (length == 0 || length > text.size()) {
+      state = {};
+      length = 1;
+      c = L'?';
+    }
+    columns += static_cast<std::size_t>(std::max(wcwidth(c), 0));
+    text.remove_prefix(length);
+  }
+  return columns;
 }
 
 }  // namespace
@@ -101,8 +137,12 @@ std::string progress_line(std::string_view what, std::int64_t done, std::int64_t
          " of " + human_bytes(std::max<std::int64_t>(total, 0));
 }
 
+bool redraws(bool terminal, const char* kind) {
+  return terminal && kind != nullptr && *kind != '\0' && std::strcmp(kind, "dumb") != 0;
+}
+
 Progress::Progress(bool terminal) : terminal_(terminal) {}
-Progress::Progress() : Progress(isatty(STDERR_FILENO) == 1) {}
+Progress::Progress() : Progress(redraws(isatty(STDERR_FILENO) == 1, std::getenv("TERM"))) {}
 Progress::~Progress() { clear(); }
 
 void Progress::show(std::string_view what, std::int64_t done, std::int64_t total) {
@@ -139,6 +179,15 @@ void print_json(const codec::Json& document) { print(codec::dump(document) + "\n
 int end(const Failure& failure) {
   say("fieldwork: " + printable(failure.reason));
   return code(failure.exit);
+}
+
+int flushed(int exit_code) {
+  errno = 0;
+  const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  if (!lost) return exit_code;
+  // Whoever closed the pipe (head, less) has what it wanted.
+  if (errno != EPIPE) say(std::string("fieldwork: cannot write to stdout: ") + std::strerror(errno == 0 ? EIO : errno));
+  return exit_code == 0 ? code(Exit::failed) : exit_code;
 }
 
 }  // namespace fieldwork::cli

@@ -35,11 +35,14 @@ class Table {
 // "sending  [########------------]  40 %  4.0 of 10.0 MiB". A total of 0 counts as done.
 [[nodiscard]] std::string progress_line(std::string_view what, std::int64_t done, std::int64_t total);
 
+// Whether a terminal of this kind (TERM) can take a line back.
+[[nodiscard]] bool redraws(bool terminal, const char* kind);
+
 // Progress on stderr: one line that is redrawn on a terminal; else a line at each tenth.
 class Progress {
  public:
   explicit Progress(bool terminal);
-  Progress();  // asks whether stderr is a terminal
+  Progress();  // asks whether stderr is a terminal that can redraw (TERM=dumb cannot)
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -57,6 +60,7 @@ void say(std::string_view message);            // stderr, one line
 void print(std::string_view text);             // stdout, as it is
 void print_json(const codec::Json& document);  // stdout, one line
 int end(const Failure& failure);               // says it; the exit code
+int flushed(int exit_code);                    // the exit code, or 1 where stdout could not take all of it
 [[nodiscard]] inline int code(Exit exit) { return static_cast<int>(exit); }
 
 }  // namespace fieldwork::cli

@@ -10,6 +10,9 @@
 #include <cstring>
 #include <memory>
 
+#include "crypto/certificate.hpp"
+#include "files.hpp"
+
 namespace fieldwork::cli {
 namespace {
 
@@ -58,6 +61,44 @@ std::string try_tcp(const std::string& url, std::chrono::milliseconds patience) 
     if (reason.empty()) return "";
   }
   return reason;
+}
+
+std::optional<Trouble> certificate_trouble(const Settings& settings) {
+  const auto& mqtt = settings.mqtt;
+  const std::string renew = "Make a new one with scripts/pki, or correct broker.certificate and broker.key";
+  const auto pem = read_file(mqtt.certificate, crypto::pem_bytes_max);
+  const auto certificate = pem ? crypto::Certificate::from_pem(*pem) : Result<crypto::Certificate>(pem.error());
+  if (!certificate) return Trouble{mqtt.certificate + ": " + certificate.error().reason, renew};
+  const auto key = crypto::PrivateKey::load(mqtt.key);
+  if (!key) return Trouble{describe(key.error()), renew};
+  if (!(key->public_key() == certificate->public_key()))
+    return Trouble{mqtt.key + " is not the key of " + mqtt.certificate, renew};
+  const auto authority = crypto::CertificateAuthority::load(mqtt.ca);
+  if (!authority) return Trouble{settings.ca_origin + ": " + describe(authority.error()), "Correct broker.ca"};
+  const auto verified = authority->verify(*certificate, std::chrono::system_clock::now());
+  if (verified) return std::nullopt;
+  const auto what = mqtt.certificate + ": " + verified.error().reason;
+  if (verified.error().reason == "not yet valid") return Trouble{what, "Look at this machine's clock"};
+  if (verified.error().reason != "not issued by this authority") return Trouble{what, renew};
+  return Trouble{what + " (" + mqtt.ca + ")",
+                 "Correct broker.ca where that is the wrong file; else the certificate is of "
+                 "another stack: make a new one with scripts/pki"};
+}
+
+Trouble connection_trouble(const Settings& settings, const std::string& mqtt_reason) {
+  const auto& url = settings.mqtt.url;
+  const auto at = "cannot reach the broker at " + url + " (" + settings.url_origin + "): ";
+  const auto network = try_tcp(url, std::chrono::seconds(2));
+  if (!network.empty())
+    return {at + network, "Is the broker up, and is that its address? fieldwork doctor looks step by step"};
+  if (!url.starts_with("ssl://")) {
+    return {at + "it accepts connections, but the MQTT greeting failed: " + mqtt_reason,
+            "Does that port want TLS (ssl://…)?"};
+  }
+  // MQTT's library has one sentence for all that can be wrong with TLS; the files may tell more.
+  const bool says_nothing = mqtt_reason.find("TCP/TLS connect failure") != std::string::npos;
+  if (const auto own = says_nothing ? certificate_trouble(settings) : std::nullopt) return {at + own->what, own->next};
+  return {at + mqtt_reason, "fieldwork doctor looks step by step; the broker's log says whom it refused"};
 }
 
 }  // namespace fieldwork::cli

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "settings.hpp"
+
 namespace fieldwork::cli {
 
 struct Endpoint {
@@ -17,5 +19,17 @@ struct Endpoint {
 
 // Empty when something accepts connections there; else why not ("Connection refused", "Name or service not known").
 [[nodiscard]] std::string try_tcp(const std::string& url, std::chrono::milliseconds patience);
+
+struct Trouble {
+  std::string what;  // one sentence: the cause
+  std::string next;  // one sentence: what to do
+};
+
+// What is wrong with our own certificate and key, as far as the files alone tell: dates, key, authority.
+[[nodiscard]] std::optional<Trouble> certificate_trouble(const Settings& settings);
+
+// The cause of a connection that failed with `mqtt_reason`: asks the network, and our own files where the reason says
+// nothing. Blocks for 2 s at most.
+[[nodiscard]] Trouble connection_trouble(const Settings& settings, const std::string& mqtt_reason);
 
 }  // namespace fieldwork::cli

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "bus/mqtt.hpp"
 #include "codec/json.hpp"
 #include "failure.hpp"
+#include "line.hpp"
 #include "runtime/program.hpp"
 #include "settings.hpp"
 #include "topic/topic.hpp"
@@ -29,13 +29,14 @@ class Session {
   // Connects once: a failure names the URL, the setting it came from and the next step. `filters` begin below the
   // root. Connections that are lost later come back by themselves.
   static Outcome<std::unique_ptr<Session>> open(const Settings& settings, const std::vector<std::string>& filters,
-                                                const Options& options);
+                                                const Options& options, const MakeLine& make = mqtt_line);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   // Asks every 2 s until answered. A Failure for no answer (timed_out, or unreachable without a broker), for an error
-  // as the answer, for what the broker's access list forbids, and for Ctrl-C. `body` gets its "v".
+  // as the answer, for what the broker's access list forbids, and for Ctrl-C. `body` gets its "v". A service whose
+  // retained state says that it is down is waited for 3 s only, unless --timeout asks for more.
   Outcome<codec::Json> request(const std::string& service, const std::string& operation, codec::Json body);
   Outcome<codec::Json> request(const std::string& service, const std::string& operation, codec::Json body,
                                Patience patience);
@@ -43,38 +44,51 @@ class Session {
   // The next message that is no answer; nothing at `until` or after Ctrl-C.
   std::optional<bus::Message> next(Clock::time_point until);
 
-  void publish(bus::Message message) { bus_->publish(std::move(message)); }
+  void publish(bus::Message message) { line_->publish(std::move(message)); }
   [[nodiscard]] const Topics& topics() const { return topics_; }
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] std::string answer_topic() const { return topics_.reply(settings_.mqtt.client_id, "answer"); }
   [[nodiscard]] bool interrupted() const;
-  [[nodiscard]] bool connected() const { return bus_->connected(); }
-  [[nodiscard]] bus::MqttStats stats() const { return bus_->stats(); }
+  [[nodiscard]] bool connected() const { return line_->connected(); }
+  [[nodiscard]] bus::MqttStats stats() const { return line_->stats(); }
   // How an idle wait ends early: after Ctrl-C, or when the broker's access list refused a publish since `denied`.
   [[nodiscard]] std::optional<Failure> stopped(std::uint64_t denied) const;
 
+  // What the services say of themselves, retained (state/service/+), as far as it has come.
+  struct ServiceState {
+    std::string state;  // up, down
+    std::string version;
+  };
+  [[nodiscard]] std::map<std::string, ServiceState> services() const;
+  // Waits until `count` of them have said something, at most until `until`.
+  std::map<std::string, ServiceState> services(std::size_t count, Clock::time_point until) const;
+
  private:
   Session(Settings settings, const Options& options);
-  Outcome<bool> connect();
+  Outcome<bool> connect(const MakeLine& make);
   void take(bus::Message&& message);
+  void take_service(const std::string& service, const std::string& payload);
+  std::optional<std::string> ask(const std::string& service, const bus::Message& message, Patience patience,
+                                 std::optional<Failure>& stop);
   std::optional<std::string> wait_answer(const std::string& correlation, Clock::time_point until);
+  [[nodiscard]] std::optional<Failure> says_down(const std::string& service) const;
+  [[nodiscard]] Failure no_answer(const std::string& service, const std::string& operation, Patience patience) const;
+  [[nodiscard]] std::string nothing_below_root() const;
   [[nodiscard]] Failure unreachable(const std::string& reason) const;
 
   Settings settings_;
   Options options_;
   Topics topics_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  mutable std::condition_variable changed_;
   std::deque<bus::Message> messages_;
   std::map<std::string, std::optional<std::string>> answers_;  // by correlation, while asked
+  std::map<std::string, ServiceState> services_;
   bool interrupted_ = false;
   bool was_connected_ = false;
   std::optional<std::string> lost_;              // why the connection is not there
-  std::unique_ptr<runtime::StopSignal> signal_;  // before the bus: its threads inherit the blocked signals
-  std::unique_ptr<bus::MqttBus> bus_;
+  std::unique_ptr<runtime::StopSignal> signal_;  // before the line: its threads inherit the blocked signals
+  std::unique_ptr<Line> line_;
 };
-
-// The sentence for a broker that does not let us in; asks the network itself why.
-[[nodiscard]] std::string unreachable_reason(const Settings& settings, const std::string& mqtt_reason);
 
 }  // namespace fieldwork::cli

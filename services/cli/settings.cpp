@@ -7,6 +7,7 @@
 #include "base/id.hpp"
 #include "crypto/certificate.hpp"
 #include "files.hpp"
+#include "output.hpp"
 #include "runtime/config.hpp"
 #include "runtime/program.hpp"
 
@@ -44,8 +45,10 @@ Outcome<File> find_file(const Options& options, const std::map<std::string, std:
     return File{path, {}};
   }
   const auto home = environment.find("HOME");
-  if (home == environment.end()) return File{};
-  path = home->second + "/.config/fieldwork/cli.toml";
+  const auto xdg = environment.find("XDG_CONFIG_HOME");
+  const bool has_xdg = xdg != environment.end() && xdg->second.starts_with("/");
+  if (!has_xdg && home == environment.end()) return File{};
+  path = (has_xdg ? xdg->second : home->second + "/.config") + "/fieldwork/cli.toml";
   return std::filesystem::is_regular_file(path, ignored) ? File{path, {}} : File{{}, path};
 }
 
@@ -87,10 +90,12 @@ Outcome<Settings> load_settings(const Options& options) {
   for (const auto* unused : {"broker.ca", "broker.certificate", "broker.key"})
     (void)config->text(unused, "");  // by tcp://
   out.release_key = config->text("release.key", "");
+  out.root_origin = origin(*config, "root");
   out.url_origin = origin(*config, "broker.url");
   out.ca_origin = origin(*config, "broker.ca");
   out.certificate_origin = origin(*config, "broker.certificate");
   out.release_key_origin = origin(*config, "release.key");
+  for (const auto& warning : config->unknown_variables()) say("warning: " + warning);
   if (auto finished = config->finish(); !finished) {
     const bool unset = !file->tried.empty() && finished.error().reason.starts_with("is not set");
     const auto hint = !unset ? "" : " (there is no settings file " + file->tried + ")";

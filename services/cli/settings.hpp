@@ -12,7 +12,8 @@
 namespace fieldwork::cli {
 
 struct Options {
-  std::string config;  // empty: $FIELDWORK_CONFIG, then ~/.config/fieldwork/cli.toml where that exists
+  std::string
+      config;  // empty: $FIELDWORK_CONFIG, then fieldwork/cli.toml in $XDG_CONFIG_HOME or ~/.config where it exists
   std::vector<std::string> sets;
   bool json = false;
   bool verbose = false;
@@ -26,6 +27,7 @@ struct Options {
 struct Settings {
   std::string file;  // empty: none
   std::string root;
+  std::string root_origin;  // "root from file:line"
   bus::MqttConfig mqtt;     // client id and subscriptions are still open
   std::string from;         // the name that our certificate gives us; "operator" without one (tcp://)
   std::string release_key;  // path, may be empty

@@ -156,7 +156,7 @@ Outcome<bool> Upload::start() {
 void Upload::send() {
   if (!session_.connected()) return;
   const auto topic = session_.topics().service("transfer", "frame", session_.settings().from);
-  for (auto& frame : outbound_->due(now())) session_.publish({topic, std::move(frame)});
+  for (auto& frame : outbound_->due(now())) (void)session_.publish({topic, std::move(frame)});
 }
 
 void Upload::listen() {

@@ -42,15 +42,14 @@ class Fields {
 };
 
 std::string executions_table(const Json& executions) {
-  Table table({"EXECUTION", "DEVICE", "ATTEMPT", "FENCE", "STATE", "EXIT", "ELAPSED", "REASON"});
+  Table table({"EXECUTION", "DEVICE", "ATTEMPT", "FENCE", "STATE", "EXIT", "ELAPSED", "OUTPUT", "REASON"});
   for (const auto& one : executions) {
-    const auto& result = member(one, "result");
-    const bool exited = member(one, "exit_code").is_number() || member(result, "exit_code").is_number();
+    const bool exited = member(one, "exit_code").is_number();
     table.add({std::to_string(integer_of(one, "execution")), or_dash(text_of(one, "device")),
                std::to_string(integer_of(one, "attempt")), std::to_string(integer_of(one, "fence")),
-               or_dash(text_of(one, "state")),
-               exited ? std::to_string(integer_of(one, "exit_code", integer_of(result, "exit_code"))) : "-",
-               result.is_object() ? std::to_string(integer_of(result, "elapsed_ms")) + " ms" : "-",
+               or_dash(text_of(one, "state")), exited ? std::to_string(integer_of(one, "exit_code")) : "-",
+               exited ? std::to_string(integer_of(one, "elapsed_ms")) + " ms" : "-",
+               exited ? human_bytes(integer_of(one, "stdout_bytes") + integer_of(one, "stderr_bytes")) : "-",
                text_of(one, "reason")});
   }
   return table.text();
@@ -139,20 +138,17 @@ std::string job_text(const Json& job, std::int64_t now) {
   const auto submitted = integer_of(job, "submitted_ms");
   fields.add("submitted", human_time(submitted) + " (" + human_age(submitted, now) + " ago)");
   fields.add("changed", human_age(integer_of(job, "changed_ms"), now) + " ago");
+  std::string counts;
+  const auto& by_state = member(job, "counts");
+  if (by_state.is_object() && integer_of(job, "width") > 1) {
+    for (const auto& [word, count] : by_state.items()) counts += (counts.empty() ? "" : ", ") + count.dump() + " " + word;
+    fields.add("executions", counts);
+  }
   fields.add("traceparent", text_of(job, "traceparent"));
   std::string out = fields.text();
   const auto& executions = list_of(job, "executions");
   if (!executions.empty()) out += "\n" + executions_table(executions);
-  Table files({"FILE", "SIZE", "DIGEST", "EXECUTION"});
-  bool any = false;
-  for (const auto& one : executions) {
-    for (const auto& file : list_of(member(one, "result"), "files")) {
-      any = true;
-      files.add({text_of(file, "path"), human_bytes(integer_of(file, "size_bytes")), text_of(file, "digest"),
-                 std::to_string(integer_of(one, "execution"))});
-    }
-  }
-  return any ? out + "\n" + files.text() : out;
+  return out;
 }
 
 std::string explain_text(const Json& answer) {
@@ -162,7 +158,15 @@ std::string explain_text(const Json& answer) {
     const auto chosen = text_of(one, "chosen");
     out += "\nexecution " + std::to_string(integer_of(one, "execution")) + " is " + printable(text_of(one, "state")) +
            (chosen.empty() ? ": no device chosen" : ": " + printable(chosen) + " was chosen") + "\n";
+    if (const auto reason = text_of(one, "reason"); !reason.empty()) out += printable(reason) + "\n";
     out += candidates_table(list_of(one, "candidates"), chosen);
+    const auto& reasons = member(one, "reasons");
+    if (reasons.is_object() && !reasons.empty()) {
+      std::string line;
+      for (const auto& [requirement, count] : reasons.items())
+        line += (line.empty() ? "" : ", ") + count.dump() + " by " + printable(requirement);
+      out += "devices not possible: " + line + "\n";
+    }
     const auto& filtered = list_of(one, "filtered");
     if (filtered.empty()) continue;
     Table table({" ", "NOT POSSIBLE", "REQUIREMENT", "REASON"});

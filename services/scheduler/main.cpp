@@ -11,9 +11,12 @@ int main(int argc, char** argv) {
        .make = [](runtime::Config& config, const std::string& root,
                   runtime::Post) -> Result<std::unique_ptr<runtime::Service>> {
          scheduler::Limits limits;
-         limits.lease = seconds(config.integer("scheduler.lease_s", 30, 2, 86'400));
-         limits.attempts_per_device_max =
-             static_cast<int>(config.integer("scheduler.attempts_per_device_max", 256, 1, 10'000));
+         limits.lease_s = static_cast<int>(config.integer("scheduler.lease_s", limits.lease_s, 2, 86'400));
+         limits.unreachable_after = seconds(config.integer("scheduler.unreachable_after_s", 60, 1, 86'400));
+         limits.attempts_per_device_max = static_cast<int>(
+             config.integer("scheduler.attempts_per_device_max", 256, 1, fieldwork::limits::attempts_per_device_max));
+         limits.questions_open_max =
+             static_cast<std::size_t>(config.integer("scheduler.questions_open_max", 1'024, 1, 100'000));
          limits.jobs_live_max =
              static_cast<std::size_t>(config.integer("scheduler.jobs_live_max", 200'000, 1, 10'000'000));
          limits.jobs_finished_max =

@@ -54,8 +54,8 @@ class Client {
   void submit(int count, const json& job) {
     json items = json::array();
     for (int i = 0; i < count; ++i) items.push_back({{"request", run_ + "-" + std::to_string(++last_)}, {"job", job}});
-    bus_->publish({.topic = topics_.service("scheduler", "submit", "operator"),
-                   .payload = json{{"v", 1}, {"items", items}}.dump()});
+    (void)bus_->publish({.topic = topics_.service("scheduler", "submit", "operator"),
+                         .payload = json{{"v", 1}, {"items", items}}.dump()});
   }
 
   bool wait_done(std::uint64_t count, seconds patience) {
@@ -160,7 +160,7 @@ std::vector<double> measure_latency(const bench::Stack& stack, int jobs, const j
                                   [&](bus::Message&& m) {
                                     for (const auto& [from, to] : routes) {
                                       if (matches(from, m.topic))
-                                        bus->publish({.topic = to, .payload = std::move(m.payload)});
+                                        (void)bus->publish({.topic = to, .payload = std::move(m.payload)});
                                     }
                                   },
                               .connected = [] {},
@@ -198,8 +198,8 @@ Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) 
   bus::MqttBus* device_bus = nullptr;
   bus::MqttBus on_device(device_config, {.message =
                                              [&](bus::Message&& m) {
-                                               device_bus->publish({.topic = topics.up(device, "report"),
-                                                                    .payload = std::move(m.payload)});
+                                               (void)device_bus->publish({.topic = topics.up(device, "report"),
+                                                                          .payload = std::move(m.payload)});
                                              },
                                          .connected = [] {},
                                          .disconnected = [](const std::string&) {}});
@@ -228,7 +228,7 @@ Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) 
   // The parties need a moment to be there; the first answer says that they are.
   std::uint64_t sent = 0;
   while (arrived == 0 && sent < 200) {
-    client.publish({.topic = submit, .payload = payload});
+    (void)client.publish({.topic = submit, .payload = payload});
     ++sent;
     wait_for(1, milliseconds(100));
   }
@@ -238,7 +238,7 @@ Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) 
   for (int i = 0; i < singles; ++i) {
     const auto before = arrived;
     const auto begin = Clock::now();
-    client.publish({.topic = submit, .payload = payload});
+    (void)client.publish({.topic = submit, .payload = payload});
     if (wait_for(before + 1, milliseconds(5000))) latencies.push_back(ms_since(begin));
   }
   out.p50_ms = bench::percentile(latencies, 0.5);
@@ -247,7 +247,7 @@ Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) 
   const auto base = arrived;
   const auto begin = Clock::now();
   for (int i = 0; i < jobs; ++i) {
-    client.publish({.topic = submit, .payload = payload});
+    (void)client.publish({.topic = submit, .payload = payload});
     if (i >= window) wait_for(base + static_cast<std::uint64_t>(i - window), milliseconds(10'000));
   }
   wait_for(base + static_cast<std::uint64_t>(jobs), milliseconds(20'000));
@@ -282,7 +282,7 @@ json measure_jobs(const bench::Stack& stack, int jobs, int singles) {
                        (spawn ? 1 : 0);
               }};
       auto mqtt = stack.mqtt("devices", "devices/" + id, id);
-      mqtt.window = 200;
+      mqtt.lanes.window = 200;
       devices.push_back(std::make_unique<bench::Device>(config, mqtt, spawn, stack.path("sim/" + id)));
     }
     const json job{{"command", {"/bin/true"}}, {"limits", {{"time_s", 10}}}};

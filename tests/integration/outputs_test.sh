@@ -20,7 +20,7 @@ pack() {
 }
 echo '{"command": ["./go"], "outputs": ["deep/large.bin", "small.txt"]}' >"$dir/job.json"
 
-arriving() { find "$dir/content/incoming" -type f -size +1M 2>/dev/null | grep -q .; }
+arriving() { find "$dir/content/incoming" -type f -size +1M 2>/dev/null | grep . >/dev/null; }
 is_over() { ! kill -0 "$1" 2>/dev/null; }
 either() { arriving || is_over "$1"; }
 
@@ -56,7 +56,7 @@ fails() {  # SCRIPT OUTPUT TEXT
   jq -n --arg script "$1" --arg output "$2" '{command: ["/bin/sh", "-c", $script], outputs: [$output], retry: {attempts_max: 1}}' >"$dir/bad.json"
   cli run "$dir/bad.json" --wait --timeout 60 --output-dir "$dir/out-bad" --json >"$dir/result" 2>"$dir/progress" || code=$?
   check "$([ $code -eq 1 ] && echo yes)" "'$1' ended with exit code $code"
-  check "$(jq -r .reason "$dir/result" | grep -q "$3" && echo yes)" "'$1': '$3' is not in $(jq -c '{state, reason}' "$dir/result")"
+  check "$(jq -r .reason "$dir/result" | grep "$3" >/dev/null && echo yes)" "'$1': '$3' is not in $(jq -c '{state, reason}' "$dir/result")"
 }
 fails 'truncate -s 1073741825 huge' huge 'output huge is larger than 1073741824 bytes'
 fails 'true' absent 'output absent was not written'

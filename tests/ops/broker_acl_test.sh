@@ -70,7 +70,7 @@ listen() {  # FILE and the arguments of try
   if [ $# -gt 0 ]; then say "$writer" "$topic" "$@"; else say "$writer" "$topic" -m said; fi
   say "$last_writer" "$last_topic" -m last-word
   heard "$out" "^heard $root/$last_topic 9$" || { check no "$writer, $topic: $reader did not hear the last word"; return; }
-  ! grep '^heard' "$out" | grep -v ' 9$' | grep -q "^heard $root/$topic " || heard=yes
+  ! grep '^heard' "$out" | grep -v ' 9$' | grep "^heard $root/$topic " >/dev/null || heard=yes
   check "$([ $heard = "$expected" ] && echo yes)" "$writer says $topic: $reader hears it: $heard, not $expected"
 }
 
@@ -103,6 +103,7 @@ done <<'T'
 edge-1                device/edge-1/up/report                        scheduler        yes
 edge-1                device/edge-2/up/report                        scheduler        no
 edge-1                device/edge-1/up/report/more                   scheduler        no
+edge-1                device/edge-1/up/made-up                       operator         no
 edge-1                state/device/edge-1                            scheduler        no
 edge-1                service/scheduler/submit/edge-1                scheduler        no
 edge-1                service/scheduler/authorised/security-policy   scheduler        no
@@ -137,6 +138,8 @@ alerting              state/job/j-1                                  operator   
 transfer              device/edge-1/down/frame                       edge-1           yes
 operator              service/scheduler/submit/operator              scheduler        yes
 operator              service/scheduler/submit/somebody              scheduler        no
+operator              service/scheduler/made-up/operator             scheduler        no
+operator              service/made-up/submit/operator               scheduler        no
 operator              service/scheduler/authorised/security-policy   scheduler        no
 operator              state/job/j-1                                  operator         no
 operator              device/edge-1/down/command                     edge-1           no
@@ -149,6 +152,24 @@ head -c 1000000 /dev/zero >"$work/large"
 head -c 3000000 /dev/zero >"$work/too-large"
 try edge-1 device/edge-1/up/frame transfer yes -f "$work/large"
 try edge-1 device/edge-1/up/frame transfer no -f "$work/too-large"
+
+# On a channel that nobody knows nothing is kept; what the protocol retains is. The broker writes what it keeps on USR1.
+mapfile -t edge < <(who edge-1)
+mapfile -t operator < <(who operator)
+retain() { timeout 10 mosquitto_pub "$@" -i "cli-r$RANDOM" -q 1 -r -m kept >/dev/null 2>&1 || true; }
+retain "${edge[@]}" -t "$root/device/edge-1/up/made-up"
+retain "${edge[@]}" -t "$root/device/edge-1/made-up"
+retain "${operator[@]}" -t "$root/service/scheduler/made-up/operator"
+retain "${operator[@]}" -t "$root/service/made-up/list/operator"
+retain "${edge[@]}" -t "$root/device/edge-1/up/presence"
+kill -USR1 "$(cat "$dir/run/mosquitto.pid")"
+deadline=$((SECONDS + 15))
+until kept=$(find "$dir" -name mosquitto.db) && [ -n "$kept" ] && grep -aq "device/edge-1/up/presence" "$kept"; do
+  [ $SECONDS -lt $deadline ] || break
+  sleep 0.05
+done
+check "$(grep -aq "device/edge-1/up/presence" "$kept" && echo yes)" "the broker keeps what the protocol retains"
+check "$(grep -aq made-up "$kept" || echo yes)" "the broker keeps nothing on made-up channels: $(grep -ao '[a-z0-9/-]*made-up[a-z/-]*' "$kept")"
 
 mapfile -t edge < <(who edge-1)
 mapfile -t operator < <(who operator)
@@ -167,7 +188,7 @@ connects no "no certificate" -V 5 -h localhost -p "$devices" --cafile "$pki/serv
 for version in tls1_2:no tls1_3:yes; do  # the clients' --tls-version is only the least
   got=no
   timeout 10 openssl s_client -connect "localhost:$devices" "-${version%:*}" -CAfile "$pki/service-ca.crt" \
-    -cert "$pki/devices/edge-1.crt" -key "$pki/devices/edge-1.key" </dev/null 2>/dev/null | grep -q '^New, TLSv1' && got=yes
+    -cert "$pki/devices/edge-1.crt" -key "$pki/devices/edge-1.key" </dev/null 2>/dev/null | grep "^New, TLSv1" >/dev/null && got=yes
   check "$([ $got = "${version#*:}" ] && echo yes)" "${version%:*}: $got"
 done
 connects no "no TLS" -V 5 -h localhost -p "$devices"

@@ -26,14 +26,14 @@ good_for sslserver service-ca.crt broker.crt || fail "the broker's certificate d
 ! good_for sslserver device-ca.crt devices/edge-1.crt || fail "a device's certificate is good for a server"
 ! good_for sslclient service-ca.crt broker.crt || fail "the broker's certificate is good for a client"
 for host in localhost broker.example; do
-  openssl x509 -in "$pki/broker.crt" -noout -checkhost "$host" | grep -q 'does match' || fail "the broker's certificate lacks $host"
+  openssl x509 -in "$pki/broker.crt" -noout -checkhost "$host" | grep 'does match' >/dev/null || fail "the broker's certificate lacks $host"
 done
-openssl x509 -in "$pki/broker.crt" -noout -checkip 127.0.0.1 | grep -q 'does match' || fail "the broker's certificate lacks 127.0.0.1"
+openssl x509 -in "$pki/broker.crt" -noout -checkip 127.0.0.1 | grep 'does match' >/dev/null || fail "the broker's certificate lacks 127.0.0.1"
 
 while read -r key; do
   [ "$(stat -c %a "$key")" = 600 ] || fail "$key can be read by others"
   [ "$(head -n 1 "$key")" = "-----BEGIN PRIVATE KEY-----" ] || fail "$key is not PKCS#8"
-  openssl pkey -in "$key" -noout -text | grep -q 'NIST CURVE: P-256' || fail "$key is not P-256"
+  openssl pkey -in "$key" -noout -text | grep 'NIST CURVE: P-256' >/dev/null || fail "$key is not P-256"
 done < <(find "$pki" -name '*.key')
 [ "$(stat -c %a "$pki/dashboard.password")" = 600 ] || fail "the dashboards' password can be read by others"
 
@@ -41,6 +41,15 @@ for name in scheduler cli-edge ../edge "" "a/b" "-edge" "$(printf 'x%.0s' {1..65
   [ -z "$name" ] || refused "$pki" --devices "$name"
   [ -z "$name" ] || refused "$pki" --operators "$name"
 done
+# One name, one party: over both CAs, and whatever a broker thinks of case.
+for name in alice Alice operator EDGE-1 Scheduler; do refused "$pki" --devices "$name"; done
+for name in edge-1 Edge-2 ALICE Registry; do refused "$pki" --operators "$name"; done
+# A machine whose clock is some hours behind can join.
+for one in device-ca service-ca broker services/registry operators/operator devices/edge-1; do
+  from=$(date -d "$(openssl x509 -in "$pki/$one.crt" -noout -startdate | cut -d= -f2)" +%s)
+  [ "$from" -le $(($(date +%s) - 80000)) ] || fail "$one is valid only from now on"
+done
+
 refused
 refused "$pki" --unknown x
 refused "$pki" revoke nobody

@@ -2,6 +2,7 @@
 
 #include "codec/job.hpp"
 #include "crypto/digest.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::sim {
 namespace {
@@ -60,7 +61,11 @@ void Checks::published(Party& from, const bus::Message& message) {
 
 void Checks::said_by_scheduler(const Topic& topic, const Json& payload) const {
   const std::string name(topic.name);
-  if (topic.kind == Topic::Kind::state && topic.channel == "job") return check_state(payload);
+  if (topic.kind == Topic::Kind::state) {
+    if (topic.channel == "execution") return check_execution(payload);
+    require(payload.dump().size() <= limits::state_bytes_max, "states are small", payload.dump());
+    return topic.channel == "job" ? check_job(payload, true) : void();
+  }
   if (topic.kind == Topic::Kind::event || topic.kind == Topic::Kind::reply) {
     // An answer may tell what was true earlier in its batch; an event tells how it is at the batch's end.
     const auto now = topic.kind == Topic::Kind::event;
@@ -91,19 +96,15 @@ void Checks::check_job(const Json& item, bool now) const {
           item.dump() + " but the row says " + job->at("state").dump());
 }
 
-void Checks::check_state(const Json& state) const {
-  check_job(state, true);
-  for (const auto& execution : state.at("executions")) {
-    if (execution.at("state") == "queued") continue;
-    const auto key = state.at("job").get<std::string>() + ":" + execution.at("execution").dump() + ":" +
-                     execution.at("fence").dump();
-    const auto* attempt = row("scheduler", "attempt", key);
-    require(attempt != nullptr, saved, key + " is not saved");
-    for (const char* field : {"state", "device", "attempt"}) {
-      require(attempt->at(field) == execution.at(field), saved,
-              key + " " + field + ": said " + execution.at(field).dump() + ", saved " + attempt->at(field).dump());
-    }
+void Checks::check_execution(const Json& said) const {
+  const auto key = said.at("job").get<std::string>() + ":" + said.at("execution").dump();
+  const auto* execution = row("scheduler", "execution", key);
+  require(execution != nullptr, saved, key + " is not saved");
+  for (const char* field : {"state", "fence", "attempt", "version"}) {
+    require(execution->at(field) == said.at(field), saved,
+            key + " " + field + ": said " + said.at(field).dump() + ", saved " + execution->at(field).dump());
   }
+  require(said.dump().size() <= limits::state_bytes_max, "states are small", said.dump());
 }
 
 void Checks::check_command(const std::string& device, const Json& item) const {
@@ -126,7 +127,10 @@ void Checks::said_by_device(const std::string& device, const Topic& topic, const
     auto key = std::to_string(seq);
     key.insert(0, 20 - key.size(), '0');
     const auto* report = row(device, "report", key);
-    require(report != nullptr && report->at("report") == item, saved, device + " report " + key + " " + item.dump());
+    auto said = item;
+    said.erase("tag");
+    require(report != nullptr && report->at("report") == said && report->at("tag") == item.at("tag"), saved,
+            device + " report " + key + " " + item.dump());
     ++seq;
   }
 }
@@ -140,7 +144,8 @@ void Checks::committed(Party& from, const std::vector<store::Change>& changes) {
     const auto it = rows.find(change.key);
     const Json* before = it == rows.end() ? nullptr : &it->second;
     if (change.kind == store::Change::Kind::remove) {
-      require(!scheduler || change.table == "outbox", acknowledged, change.table + " " + change.key + " is removed");
+      const bool passing = change.table == "outbox" || change.table == "shown" || change.table == "unplaceable";
+      require(!scheduler || passing, acknowledged, change.table + " " + change.key + " is removed");
       if (!scheduler && change.table == "report" && before != nullptr) report_dropped(from.name(), *before);
       rows.erase(change.key);
       continue;
@@ -219,7 +224,8 @@ void Checks::run(const std::string& device, const Assign& assign) {
   require(payload.ok(), is_signed, key);
   const auto grant = codec::decode_grant(*payload);
   require(grant.ok() && grant->key == assign.key && grant->device.value == device && grant->package == assign.package &&
-              grant->command_digest == crypto::digest_of(codec::command_text(assign.command)) &&
+              grant->work_digest == crypto::digest_of(codec::work_text(assign.command, assign.env, assign.outputs,
+                                                                       assign.contract)) &&
               grant->limits == assign.limits,
           is_signed, key);
   const auto* job = row("scheduler", "job", assign.key.job.value);

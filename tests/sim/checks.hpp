@@ -37,7 +37,7 @@ class Checks {
  private:
   void said_by_scheduler(const Topic& topic, const Json& payload) const;
   void said_by_device(const std::string& device, const Topic& topic, const Json& payload) const;
-  void check_state(const Json& state) const;
+  void check_execution(const Json& said) const;
   void check_command(const std::string& device, const Json& item) const;
   void check_job(const Json& item, bool now) const;
 

@@ -121,8 +121,10 @@ bool Party::acts() {
   return true;
 }
 
-void Party::Line::publish(bus::Message message) {
+Result<void> Party::Line::publish(bus::Message message) {
+  if (auto good = bus::check(message); !good) return good;
   if (party_.connected_ && party_.acts()) world_.publish(party_, std::move(message));
+  return {};
 }
 
 Result<void> Party::Disk::commit(const std::vector<store::Change>& changes) {

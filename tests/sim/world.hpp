@@ -85,7 +85,7 @@ class Party {
   class Line : public bus::Bus {  // to the broker
    public:
     Line(World& world, Party& party) : world_(world), party_(party) {}
-    void publish(bus::Message message) override;
+    Result<void> publish(bus::Message message) override;
 
    private:
     World& world_;

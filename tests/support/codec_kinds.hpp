@@ -182,12 +182,19 @@ inline std::vector<Kind> device_kinds() {
 
 // --- jobs and attempts --------------------------------------------------------------------------------------------
 
+inline Rule environment() {
+  Rule out = map(64, 4096);
+  out.bad.push_back({Json{{"A=B", "x"}}, "\"A=B\": a name must not hold '='"});
+  out.bad.push_back({Json{{"=", "x"}}, "\"=\": a name must not hold '='"});
+  return out;
+}
+
 inline Fields job_fields() {
   Fields limits = limits_fields(false);
   limits.at("/limits") = maybe(object());
   return both(limits, {{"/command", command()},
                        {"/deadline_s", maybe(whole(1, 2'592'000))},
-                       {"/env", map(64, 4096)},
+                       {"/env", environment()},
                        {"/name", maybe(text(128))},
                        {"/outputs", outputs()},
                        {"/package", maybe(digest())},
@@ -206,17 +213,23 @@ inline Fields result_fields() {
   Rule content = maybe(text(87'384));
   content.good = {"", "YQ==", std::string(87'384, 'A')};
   for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) content.bad.push_back({wrong, "must be base64"});
+  Rule bytes = maybe(text(1'398'104));
+  bytes.good = {"/w==", "AP8=", std::string(1'398'104, 'A')};
+  for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) bytes.bad.push_back({wrong, "must be base64"});
   return {{"/exit_code", whole(-1, 255)},    {"/signal", maybe(whole(1, 64))},
-          {"/stdout", maybe(text(4 << 20))}, {"/stderr", maybe(text(4 << 20))},
+          {"/stdout_base64", bytes},         {"/stdout_cut_bytes", maybe(whole(1, integer_max))},
+          {"/stderr", maybe(text(1 << 20))}, {"/stderr_cut_bytes", maybe(whole(1, integer_max))},
           {"/truncated", maybe(flag())},     {"/elapsed_ms", maybe(whole(0, integer_max))},
-          {"/files", maybe(array(16))},      {"/files/0", object()},
+          {"/files", maybe(array(64))},      {"/files/0", object()},
           {"/files/0/path", path()},         {"/files/0/size_bytes", whole(0, bytes_2_50)},
           {"/files/0/digest", digest()},     {"/files/0/content", content}};
 }
 
+// One stream is text, the other is not.
 inline const std::string result_example = R"({"elapsed_ms":12,"exit_code":-1,"files":[{"content":"YQA=","digest":")" +
-                                          some_digest() + R"(","path":"out/a","size_bytes":2}],)" +
-                                          R"("signal":9,"stderr":"e","stdout":"ü\n","truncated":true})";
+                                          some_digest() + R"(","path":"out/a","size_bytes":2}],"signal":9,)" +
+                                          R"("stderr":"ü\n","stderr_cut_bytes":7,"stdout_base64":"/w==",)" +
+                                          R"("stdout_cut_bytes":5,"truncated":true})";
 
 inline Fields attempt_fields() {
   return below(
@@ -235,7 +248,7 @@ inline const std::string attempt_example = "{" + key_example + R"(,"reason":"r",
 inline Fields assign_fields() {
   return both(both(key_fields(), limits_fields(false)), {{"/attempt", whole(1, 1000)},
                                                          {"/command", command()},
-                                                         {"/env", map(64, 4096)},
+                                                         {"/env", environment()},
                                                          {"/grant", text(65536)},
                                                          {"/lease_s", whole(1, 86'400)},
                                                          {"/limits", object()},

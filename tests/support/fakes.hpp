@@ -61,9 +61,10 @@ class FakeBus : public bus::Bus {
   explicit FakeBus(Journal& journal) : journal_(journal) {}
   std::vector<bus::Message> said;
 
-  void publish(bus::Message message) override {
+  Result<void> publish(bus::Message message) override {
     journal_.push_back(message.topic + " " + message.payload);
     said.push_back(std::move(message));
+    return {};
   }
 
  private:

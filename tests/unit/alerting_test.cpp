@@ -92,43 +92,151 @@ TEST(Alerting, RemovesWhatIsLongResolvedAndForgetsFailures) {
   EXPECT_EQ(alerting.size(), 0u);
 }
 
-TEST(Alerting, IsBounded) {
+TEST(Alerting, SaysWhatGetsNoWork) {
+  Alerting alerting(quiet(), {});
+  (void)alerting.step(PlacementSeen{edge, false, "three jobs were refused: disk full"}, at(0));
+  const auto* alert = alerting.find("device_unplaceable.edge-1");
+  ASSERT_NE(alert, nullptr);
+  EXPECT_EQ(alert->reason, "three jobs were refused: disk full");
+  EXPECT_EQ(next_step(*alert), "fieldwork device show edge-1");
+  (void)alerting.step(PlacementSeen{edge, true, ""}, at(1));
+  EXPECT_FALSE(alerting.find("device_unplaceable.edge-1")->firing);
+  (void)alerting.step(JobSeen{job, JobState::failed, "two devices were lost", t0, true}, at(2));
+  EXPECT_TRUE(alerting.find("job_quarantined.j1")->firing);
+  EXPECT_EQ(alerting.find("job_failed.j1"), nullptr);
+  (void)alerting.step(JobSeen{job, JobState::queued, "", t0}, at(3));
+  EXPECT_FALSE(alerting.find("job_quarantined.j1")->firing);
+}
+
+// Any number of failed jobs: the lost device is told, and the flood is one alert that counts.
+TEST(Alerting, AFloodOfOneKindHidesNoOther) {
+  Alerting alerting(quiet(), {});
+  std::size_t said = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    said += alerting.step(JobSeen{JobId{"j" + std::to_string(i)}, JobState::failed, "", t0}, at(0)).size();
+  }
+  EXPECT_EQ(said, 2 * (1'000U + 1)) << "saved and said: each within the room, and that there are more";
+  EXPECT_EQ(all<PublishAlert>(alerting.step(DeviceSeen{edge, DeviceState::lost, 0, ""}, at(0))).size(), 1u);
+  auto effects = all<PublishAlert>(alerting.step(TimePassed{}, at(2)));
+  ASSERT_EQ(effects.size(), 1u);
+  EXPECT_EQ(effects[0].alert.id, "job_failed._many");
+  EXPECT_EQ(effects[0].alert.value, 9'000);
+  EXPECT_EQ(effects[0].alert.reason, "9000 more jobs failed");
+  EXPECT_EQ(next_step(effects[0].alert), "fieldwork job ls --state failed");
+  (void)alerting.step(JobSeen{JobId{"j9999"}, JobState::succeeded, "", t0}, at(3));
+  (void)alerting.step(JobSeen{JobId{"j9998"}, JobState::failed, "", t0}, at(3));  // said again
+  EXPECT_EQ(all<PublishAlert>(alerting.step(TimePassed{}, at(4)))[0].alert.value, 8'999);
+  (void)alerting.step(TimePassed{}, at(86'500));
+  EXPECT_FALSE(alerting.find("job_failed._many")->firing) << "it is long ago";
+  EXPECT_TRUE(alerting.find("device_lost.edge-1")->firing);
+}
+
+TEST(Alerting, ManyLostDevicesAreCountedUntilTheyAreBack) {
+  auto limits = quiet();
+  limits.rule_max = 1;
+  Alerting alerting(limits, {});
+  for (const char* id : {"a", "b", "c"}) (void)alerting.step(DeviceSeen{DeviceId{id}, DeviceState::lost, 0, ""}, at(0));
+  EXPECT_TRUE(alerting.find("device_lost._many")->firing);
+  for (const char* id : {"b", "c"}) (void)alerting.step(DeviceSeen{DeviceId{id}, DeviceState::ready, 1, ""}, at(1));
+  EXPECT_FALSE(alerting.find("device_lost._many")->firing);
+  EXPECT_TRUE(alerting.find("device_lost.a")->firing);
+}
+
+TEST(Alerting, ResolvedAlertsMakeRoom) {
   auto limits = quiet();
   limits.alerts_max = 2;
   Alerting alerting(limits, {});
-  (void)alerting.step(JobSeen{JobId{"a"}, JobState::failed, "", t0}, at(0));
-  (void)alerting.step(JobSeen{JobId{"b"}, JobState::failed, "", t0}, at(0));
-  EXPECT_EQ(alerting.step(JobSeen{JobId{"c"}, JobState::failed, "", t0}, at(0)), (Effects{CountDropped{"alert"}}));
-  (void)alerting.step(JobSeen{JobId{"a"}, JobState::succeeded, "", t0}, at(1));
-  EXPECT_EQ(all<RetractAlert>(alerting.step(JobSeen{JobId{"c"}, JobState::failed, "", t0}, at(2))).size(), 1u);
+  for (const char* id : {"a", "b", "c"}) {
+    (void)alerting.step(JobSeen{JobId{id}, JobState::failed, "", t0}, at(0));
+    (void)alerting.step(JobSeen{JobId{id}, JobState::succeeded, "", t0}, at(1));
+  }
   EXPECT_EQ(alerting.size(), 2u);
 }
 
-TEST(Notifications, GoOneByOneUntilTaken) {
+DeviceSeen lost(const char* id) { return {DeviceId{id}, DeviceState::lost, 0, ""}; }
+JobSeen failed(const char* id, int s = 0) { return {JobId{id}, JobState::failed, "", at(s)}; }
+std::vector<std::string> sent(const Effects& effects) {
+  std::vector<std::string> out;
+  for (const auto& one : all<SendNotification>(effects)) out.push_back(one.notification.alert.id);
+  return out;
+}
+using Ids = std::vector<std::string>;
+
+TEST(Notifications, GoOneAtATimeDevicesFirstAndTheNewestOnly) {
   Alerting alerting(Limits{}, {});
-  auto effects = alerting.step(DeviceSeen{edge, DeviceState::lost, 0, ""}, at(0));
-  ASSERT_EQ(all<SendNotification>(effects).size(), 1u);
-  EXPECT_EQ(all<SaveNotification>(effects).size(), 1u);
-  effects = alerting.step(DeviceSeen{edge, DeviceState::ready, 1, ""}, at(0));
-  EXPECT_TRUE(all<SendNotification>(effects).empty());  // the first is still on its way
-  // Waits 1, 2, 4, ... 60, 60.
-  int now = 0;
-  for (const int wait : {1, 2, 4, 8, 16, 32, 60, 60}) {
-    (void)alerting.step(NotificationFailed{1}, at(now));
-    EXPECT_TRUE(all<SendNotification>(alerting.step(TimePassed{}, at(now + wait) - milliseconds{1})).empty()) << wait;
-    now += wait;
-    EXPECT_EQ(all<SendNotification>(alerting.step(TimePassed{}, at(now))).size(), 1u) << wait;
-  }
-  EXPECT_TRUE(alerting.step(NotificationDelivered{7}, at(now)).empty());
-  effects = alerting.step(NotificationDelivered{1}, at(now));
-  EXPECT_EQ(all<RemoveNotification>(effects), (std::vector{RemoveNotification{1}}));
-  ASSERT_EQ(all<SendNotification>(effects).size(), 1u);
-  EXPECT_FALSE(all<SendNotification>(effects)[0].notification.alert.firing);
+  EXPECT_EQ(sent(alerting.step(failed("a"), at(0))), Ids{"job_failed.a"});
+  EXPECT_EQ(sent(alerting.step(failed("b"), at(0))), Ids{});
+  EXPECT_EQ(sent(alerting.step(lost("x"), at(0))), Ids{});
+  const auto back = alerting.step(DeviceSeen{DeviceId{"x"}, DeviceState::ready, 1, ""}, at(0));
+  EXPECT_EQ(all<RemoveNotification>(back), (std::vector{RemoveNotification{3}})) << "no longer news";
+  EXPECT_TRUE(alerting.step(NotificationDelivered{7}, at(0)).empty());
+  const auto next = alerting.step(NotificationDelivered{1}, at(0));
+  EXPECT_EQ(sent(next), Ids{"device_lost.x"});
+  EXPECT_FALSE(all<SendNotification>(next)[0].notification.alert.firing);
+  EXPECT_EQ(sent(alerting.step(NotificationDelivered{4}, at(0))), Ids{"job_failed.b"});
+  (void)alerting.step(NotificationDelivered{2}, at(0));
+  EXPECT_EQ(alerting.waiting(), 0u);
 }
 
-TEST(Notifications, SurviveARestartAndAreBounded) {
+TEST(Notifications, WhatIsRefusedForGoodHoldsNobodyBack) {
+  Alerting alerting(Limits{}, {});
+  (void)alerting.step(failed("a"), at(0));
+  (void)alerting.step(failed("b"), at(0));
+  const auto effects = alerting.step(NotificationFailed{1, true, "answered 400"}, at(0));
+  ASSERT_EQ(all<DeadLetter>(effects).size(), 1u);
+  EXPECT_EQ(all<DeadLetter>(effects)[0].reason, "answered 400");
+  EXPECT_EQ(all<RemoveNotification>(effects), (std::vector{RemoveNotification{1}}));
+  EXPECT_EQ(sent(effects), Ids{"job_failed.b"}) << "at once";
+}
+
+TEST(Notifications, WhatFailsIsTriedAgainWhileOthersGo) {
+  Alerting alerting(Limits{}, {});
+  (void)alerting.step(failed("a"), at(0));
+  (void)alerting.step(failed("b"), at(0));
+  EXPECT_TRUE(alerting.step(NotificationFailed{1}, at(0)).empty());
+  EXPECT_EQ(sent(alerting.step(TimePassed{}, at(1) - milliseconds{1})), Ids{}) << "the target has a moment";
+  EXPECT_EQ(sent(alerting.step(TimePassed{}, at(1))), Ids{"job_failed.a"});
+  (void)alerting.step(NotificationFailed{1}, at(1));
+  EXPECT_EQ(sent(alerting.step(TimePassed{}, at(3))), Ids{"job_failed.a"});
+  (void)alerting.step(NotificationFailed{1}, at(3));
+  EXPECT_EQ(sent(alerting.step(TimePassed{}, at(3) + seconds{4} - milliseconds{1})), Ids{});
+  // Hours later it is given up, and the other one had its turn.
+  int now = 7;
+  std::size_t dead = 0;
+  bool other = false;
+  for (; now < 30'000 && dead == 0; ++now) {
+    const auto effects = alerting.step(TimePassed{}, at(now));
+    for (const auto& one : all<SendNotification>(effects)) {
+      const auto number = one.notification.number;
+      if (number == 2) {
+        other = true;
+        (void)alerting.step(NotificationDelivered{2}, at(now));
+      } else {
+        dead += all<DeadLetter>(alerting.step(NotificationFailed{number, false, "answered 500"}, at(now))).size();
+      }
+    }
+  }
+  EXPECT_EQ(dead, 1u);
+  EXPECT_GE(now, 6 * 3600);
+  EXPECT_TRUE(other);
+  EXPECT_EQ(alerting.waiting(), 0u);
+}
+
+TEST(Notifications, AFullQueueKeepsWhatIsAboutDevices) {
   Limits limits;
-  limits.notifications_max = 2;
+  limits.notifications_max = 3;
+  Alerting alerting(limits, {});
+  (void)alerting.step(failed("a"), at(0));  // on its way
+  (void)alerting.step(lost("x"), at(0));
+  (void)alerting.step(failed("b"), at(0));
+  const auto effects = alerting.step(failed("c"), at(0));
+  EXPECT_EQ(all<RemoveNotification>(effects), (std::vector{RemoveNotification{3}}));
+  EXPECT_EQ(all<CountDropped>(effects).size(), 1u);
+  EXPECT_EQ(sent(alerting.step(NotificationDelivered{1}, at(0))), Ids{"device_lost.x"});
+}
+
+TEST(Notifications, SurviveARestart) {
+  Limits limits;
   Alerting before(limits, {});
   Saved saved;
   for (const char* id : {"a", "b", "c"}) {
@@ -143,19 +251,22 @@ TEST(Notifications, SurviveARestartAndAreBounded) {
       std::erase_if(saved.notifications, [&](const auto& n) { return n.number == one.number; });
     }
   }
-  EXPECT_EQ(before.waiting(), 2u);
-  EXPECT_EQ(saved.notifications.size(), 2u);
+  EXPECT_EQ(before.waiting(), 3u);
+  EXPECT_EQ(saved.notifications.size(), 3u);
   Alerting after(limits, saved);
-  const auto sent = all<SendNotification>(after.step(TimePassed{}, at(9)));
-  ASSERT_EQ(sent.size(), 1u);
-  EXPECT_EQ(sent[0].notification.number, 2);
+  const auto again = all<SendNotification>(after.step(TimePassed{}, at(9)));
+  ASSERT_EQ(again.size(), 1u) << "one, which may have arrived before";
+  EXPECT_EQ(again[0].notification.number, 1);
   const auto next = after.step(JobSeen{JobId{"d"}, JobState::failed, "", t0}, at(9));
   EXPECT_EQ(all<SaveNotification>(next)[0].notification.number, 4);
 }
 
 struct Bus : bus::Bus {
   std::vector<bus::Message> said;
-  void publish(bus::Message message) override { said.push_back(std::move(message)); }
+  Result<void> publish(bus::Message message) override {
+    said.push_back(std::move(message));
+    return {};
+  }
 };
 
 struct Stack {
@@ -225,7 +336,8 @@ TEST(AlertingShell, RepeatsToTheWebhookUntilItTakes) {
   const auto body = nlohmann::json::parse(bodies[0]);
   EXPECT_EQ(body["state"], "firing");
   EXPECT_EQ(body["reason"], "silent for 45 s");
-  EXPECT_EQ(body.size(), 7u);
+  EXPECT_EQ(body["next"], "fieldwork device show edge-1");
+  EXPECT_EQ(body.size(), 8u);
   Stack again(store, "");  // the alert is said again, the notification is not there any more
   EXPECT_EQ(again.service.core().waiting(), 0u);
   ASSERT_EQ(again.bus.said.size(), 1u);
@@ -238,8 +350,25 @@ TEST(AlertingShell, TakesBulkJobsFromEvents) {
             R"({"v":1,"items":[{"job":"a","state":"failed","reason":"x"},{"job":"b","state":"running","reason":""}]})",
             1);
   EXPECT_EQ(stack.service.core().size(), 1u);
+  stack.say("event/job/changed",
+            R"({"v":1,"items":[7,{"job":"-","state":"failed"},{"job":"c","state":"quarantined"}]})", 1);
+  EXPECT_TRUE(stack.service.core().find("job_quarantined.c")->firing) << "bad neighbours keep nobody from being heard";
   stack.say("state/job/a", R"({"v":1,"job":"a","state":"succeeded","changed_ms":1,"new_field":1})", 2);
   EXPECT_FALSE(stack.service.core().find("job_failed.a")->firing);
+}
+
+TEST(AlertingShell, TakesPlacementStates) {
+  store::MemoryStore store;
+  Stack stack(store, "");
+  const std::string no = R"({"v":1,"device":"edge-1","placeable":false,"reason":"clock","since_ms":1,"changed_ms":1})";
+  const auto firing = [&] { return stack.service.core().find("device_unplaceable.edge-1")->firing; };
+  stack.say("state/placement/edge-1", no, 1);
+  EXPECT_TRUE(firing());
+  stack.say("state/placement/edge-1", "", 2);
+  EXPECT_FALSE(firing());
+  stack.say("state/placement/edge-1", no, 3);
+  stack.say("state/placement/edge-1", R"({"v":1,"device":"edge-1","placeable":true,"since_ms":1,"changed_ms":1})", 4);
+  EXPECT_FALSE(firing());
 }
 
 TEST(AlertingShell, BadInputChangesNothing) {
@@ -252,8 +381,7 @@ TEST(AlertingShell, BadInputChangesNothing) {
          {std::string("{"), std::string("[]"), std::string(R"({"v":2,"job":"a","state":"failed","changed_ms":1})"),
           std::string(R"({"v":1,"job":"b","transfer":"b","state":"failed","changed_ms":1})"),
           std::string(R"({"v":1,"job":"a","transfer":"a","state":"odd","changed_ms":1})"),
-          std::string(R"({"v":1,"items":[{"job":"a","state":"failed"},{"job":"b","state":7}]})"),
-          std::string(99, '[')}) {
+          std::string(R"({"v":1,"items":[{"job":"b","state":7}]})"), std::string(99, '[')}) {
       stack.say(topic, bad, 1);
     }
   }

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "../support/broker.hpp"
+#include "../support/cli_stand_in.hpp"
 #include "commands/commands.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
@@ -20,7 +21,6 @@
 #include "output.hpp"
 #include "reach.hpp"
 #include "results.hpp"
-#include "testing/stand_in.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
@@ -255,7 +255,7 @@ TEST_F(CliCommands, RequestsAreRepeatedAndAnswersShown) {
 
 TEST_F(CliCommands, AnErrorIsSaidWithItsField) {
   EXPECT_EQ(device_show(options, "d-9"), 1);
-  EXPECT_EQ(said(), "fieldwork: /device: there is no such device\n");
+  EXPECT_EQ(said(), "fieldwork: device d-9: there is no such device. See fieldwork device ls\n");
   EXPECT_EQ(out(), "");
 }
 
@@ -271,7 +271,7 @@ TEST_F(CliCommands, NoBrokerNamesUrlOriginAndNextStep) {
   EXPECT_EQ(
       said(),
       "fieldwork: cannot reach the broker at tcp://127.0.0.1:1 (broker.url from --set broker.url): Connection refused. "
-      "Is the stack up? Try scripts/quickstart, or fieldwork doctor\n");
+      "Is the broker up, and is that its address? fieldwork doctor looks step by step\n");
 }
 
 TEST_F(CliCommands, BadSettingsAreUsage) {
@@ -365,12 +365,38 @@ TEST_F(CliCommands, PushAgainSendsNothing) {
   EXPECT_EQ(out().substr(0, 7), "sha256:");
 }
 
+TEST_F(CliCommands, DoctorNamesAReleaseKeyThatTransferDoesNotTrust) {
+  options.timeout_s = 0.5;
+  options.sets = {"release.key=" + write("other.key", crypto::PrivateKey::generate().to_pem())};
+  EXPECT_EQ(doctor(options), 1);
+  EXPECT_NE(out().find("FAIL  release key "), std::string::npos) << out();
+  EXPECT_NE(out().find("the transfer service does not trust it"), std::string::npos) << out();
+}
+
+TEST_F(CliCommands, AnUnansweredSubmissionSaysHowToRepeatIt) {
+  options.timeout_s = 0.3;
+  EXPECT_EQ(run(options, job("silent")), 5);
+  EXPECT_NE(said().find("The job may have been stored: repeat with --request cli-"), std::string::npos) << said();
+}
+
+TEST_F(CliCommands, AMistypedVariableIsNamed) {
+  setenv("FIELDWORK_BROKER_URLL", "x", 1);
+  EXPECT_EQ(device_list(options), 0);
+  unsetenv("FIELDWORK_BROKER_URLL");
+  EXPECT_NE(said().find("warning: environment FIELDWORK_BROKER_URLL is not a setting of this program; did you mean "
+                        "FIELDWORK_BROKER_URL?"),
+            std::string::npos)
+      << said();
+}
+
 TEST_F(CliCommands, DoctorSaysWhatIsMissing) {
   options.timeout_s = 0.5;
   EXPECT_EQ(doctor(options), 1);
   EXPECT_NE(out().find("ok    service registry"), std::string::npos) << out();
   EXPECT_NE(out().find("FAIL  service alerting"), std::string::npos) << out();
-  EXPECT_NE(out().find("ok    devices         1 of 1 online"), std::string::npos) << out();
+  EXPECT_NE(out().find("ok    devices                  1 of 1 online"), std::string::npos) << out();
+  EXPECT_NE(out().find("release.key, id "), std::string::npos) << out();
+  EXPECT_NE(out().find(", trusted by transfer"), std::string::npos) << out();
 }
 
 }  // namespace

@@ -162,6 +162,18 @@ const Mistake mistakes[] = {
      {},
      [](Config& c) { c.text("a"); },
      "a: is not set: put it in the file, in FIELDWORK_A or in --set a=…"},
+    {"unknown in the file, and what was meant",
+     "[broker]\nulr = \"x\"\n",
+     {},
+     {},
+     [](Config& c) { c.text("broker.url", ""); },
+     "broker.ulr (service.toml:2): is not a setting of this program; did you mean broker.url?"},
+    {"the mistyped one before the missing one that it may be",
+     "[broker]\nurls = \"x\"\n",
+     {},
+     {},
+     [](Config& c) { c.text("broker.url"); },
+     "broker.urls (service.toml:2): is not a setting of this program; did you mean broker.url?"},
     {"unknown in the file",
      "root = \"r\"\n\n[broker]\n# one\nulr = \"x\"\n",
      {},
@@ -284,6 +296,16 @@ TEST_F(ConfigTest, UnknownVariablesAreNotOursToJudge) {
   auto config = load("", {}, {{"FIELDWORK_NEVER_HEARD_OF", "x"}});
   ASSERT_TRUE(config.ok());
   EXPECT_TRUE(config->finish().ok());
+}
+
+TEST_F(ConfigTest, UnknownVariablesCanBeNamed) {
+  auto config =
+      load("", {}, {{"FIELDWORK_BROKER_URLL", "x"}, {"FIELDWORK_BROKER_URL", "y"}, {"FIELDWORK_CONFIG", "z"}});
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->text("broker.url"), "y");
+  EXPECT_EQ(config->unknown_variables(),
+            std::vector<std::string>{"environment FIELDWORK_BROKER_URLL is not a setting of this program; did you mean "
+                                     "FIELDWORK_BROKER_URL?"});
 }
 
 TEST_F(ConfigTest, TheEnvironmentOfThisProcess) {

@@ -459,7 +459,10 @@ TEST(AuthorityFiles, KeepTheLastGoodList) {
 
 struct Bus : bus::Bus {
   std::vector<bus::Message> said;
-  void publish(bus::Message message) override { said.push_back(std::move(message)); }
+  Result<void> publish(bus::Message message) override {
+    said.push_back(std::move(message));
+    return {};
+  }
   nlohmann::json last(const std::string& topic) const {
     for (auto it = said.rbegin(); it != said.rend(); ++it) {
       if (it->topic == "fieldwork/v1/" + topic) return nlohmann::json::parse(it->payload);

@@ -336,7 +336,10 @@ TEST(Health, SaysWhatTheFormulaSays) {
 // The shell over an engine, a store in memory and a bus that only writes down.
 struct Bus : bus::Bus {
   std::vector<bus::Message> said;
-  void publish(bus::Message message) override { said.push_back(std::move(message)); }
+  Result<void> publish(bus::Message message) override {
+    said.push_back(std::move(message));
+    return {};
+  }
   const bus::Message* last(const std::string& topic) const {
     for (auto it = said.rbegin(); it != said.rend(); ++it) {
       if (it->topic == topic) return &*it;

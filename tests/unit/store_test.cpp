@@ -86,7 +86,7 @@ Rows due_keys(Outbox& outbox, Time now) {
 TEST(OutboxTest, RepeatsWithBackoffUntilSettled) {
   Outbox outbox({.first_repeat = seconds(2), .last_repeat = seconds(5)});
   std::vector<Change> changes;
-  outbox.put({"k", "t", "{}"}, at(0), changes);
+  outbox.apply(Command{"k", "t", "{}"}, at(0), changes);
   EXPECT_EQ(changes.size(), 1U);
   std::vector<int> sent;
   for (int s = 0; s <= 20; ++s) {
@@ -94,8 +94,8 @@ TEST(OutboxTest, RepeatsWithBackoffUntilSettled) {
   }
   EXPECT_EQ(sent, (std::vector<int>{0, 2, 6, 11, 16}));
   changes.clear();
-  outbox.settle("k", changes);
-  outbox.settle("k", changes);
+  outbox.apply(Settle{"k"}, at(20), changes);
+  outbox.apply(Settle{"k"}, at(20), changes);
   EXPECT_EQ(text(changes), "-outbox/k ");
   EXPECT_TRUE(due_keys(outbox, at(1000)).empty());
 }
@@ -103,11 +103,11 @@ TEST(OutboxTest, RepeatsWithBackoffUntilSettled) {
 TEST(OutboxTest, HastenSendsNowAndStartsOver) {
   Outbox outbox;
   std::vector<Change> changes;
-  outbox.put({"a", "one", "{}"}, at(0), changes);
-  outbox.put({"b", "two", "{}"}, at(0), changes);
+  outbox.apply(Command{"a", "one", "{}"}, at(0), changes);
+  outbox.apply(Command{"b", "two", "{}"}, at(0), changes);
   (void)outbox.due(at(0));
   (void)outbox.due(at(2));
-  outbox.hasten("one", at(3));
+  outbox.apply(Hasten{"one"}, at(3), changes);
   EXPECT_EQ(due_keys(outbox, at(3)), Rows{"a"});
   EXPECT_EQ(due_keys(outbox, at(5)), Rows{"a"}) << "its interval is the first again";
   outbox.hasten_all(at(6));
@@ -119,9 +119,9 @@ TEST(OutboxTest, SurvivesARestart) {
   MemoryStore store;
   Outbox outbox;
   std::vector<Change> changes;
-  outbox.put({"a", "t", R"({"x":"\"y"})"}, at(0), changes);
-  outbox.put({"b", "t", "{}"}, at(0), changes);
-  outbox.settle("b", changes);
+  outbox.apply(Command{"a", "t", R"({"x":"\"y"})"}, at(0), changes);
+  outbox.apply(Command{"b", "t", "{}"}, at(0), changes);
+  outbox.apply(Settle{"b"}, at(0), changes);
   ASSERT_TRUE(store.commit(coalesce(changes)).ok());
   Outbox again;
   ASSERT_TRUE(again.load(store, at(100)).ok());

@@ -191,7 +191,7 @@ TEST_F(TermTest, AHolderThatStoppedLeavesNothingToWaitFor) {
 // --- deadlines and connection strings -------------------------------------------------------------------------------
 
 TEST_F(TermTest, AServerThatStandsStillDoesNotHoldTheCaller) {
-  config.deadline = milliseconds(200);
+  config.deadline = seconds(2);
   const auto store = activate();
   expect_done(store->commit(put("a", 1)));
   const auto pid = std::stoi(sql("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted").front());

@@ -581,9 +581,10 @@ class World : public ::testing::Test, public bus::Bus {
 
   void SetUp() override { restart(); }
 
-  void publish(bus::Message message) override {
+  Result<void> publish(bus::Message message) override {
     if (message.retain) retained[message.topic] = message.payload;
     said.push_back(std::move(message));
+    return {};
   }
 
   void restart(Limits limits = {}) {

@@ -3,29 +3,30 @@
 #include <algorithm>
 
 namespace fieldwork::agent {
-
 Agent::Agent(Limits limits, DeviceId device, Saved saved, Time now)
     : limits_(limits),
       device_(std::move(device)),
-      epoch_(saved.epoch),
       session_(saved.session),
       attempts_(std::move(saved.attempts)),
-      reports_(std::move(saved.reports)),
-      next_seq_(saved.next_seq),
-      report_due_(now),
-      report_wait_(limits.report_again),
+      reports_(limits.reports, std::move(saved.stream), now),
       enrol_due_(now),
-      heartbeat_due_(now) {
+      heartbeat_due_(now),
+      contact_(now) {
   std::vector<std::pair<std::int64_t, AttemptKey>> ended;
-  for (const auto& [key, attempt] : attempts_) {
+  for (auto& [key, attempt] : attempts_) {
     order_ = std::max(order_, attempt.order);
-    if (attempt.phase == Phase::done) ended.emplace_back(attempt.order, key);
+    attempt.since = now;
+    if (attempt.phase == Phase::done) {
+      ended.emplace_back(attempt.order, key);
+    } else {
+      live_.insert(key);
+    }
   }
   std::sort(ended.begin(), ended.end());
   for (auto& [order, key] : ended) done_.push_back(std::move(key));
 }
 
-void Agent::step(const Input& input, Time now, Effects& out) {
+void Agent::step(const Input& input, Time now, Output& out) {
   std::visit([&](const auto& fact) { on(fact, now, out); }, input);
 }
 
@@ -36,235 +37,239 @@ const Attempt* Agent::find(const AttemptKey& key) const {
 
 std::vector<AttemptKey> Agent::live() const {
   std::vector<AttemptKey> out;
-  for (const auto& [key, attempt] : attempts_) {
-    if (attempt.phase != Phase::done && !attempt.stale) out.push_back(key);
+  for (const auto& key : live_) {
+    if (!attempts_.at(key).stale) out.push_back(key);
   }
   return out;
 }
 
-void Agent::on(const Started& /*input*/, Time /*now*/, Effects& out) {
-  for (auto& [key, attempt] : attempts_) {
-    if (attempt.phase == Phase::running) {
-      end(attempt, AttemptState::failed, "the agent was restarted while it ran", std::nullopt, out);
-    } else if (attempt.phase == Phase::fetching) {
-      out.push_back(Fetch{attempt.assign.package});
+void Agent::on(const Started& /*input*/, Time now, Output& out) {
+  const auto live = live_;
+  for (const auto& key : live) {
+    auto& attempt = attempts_.at(key);
+    if (attempt.phase == Phase::fetching) {
+      if (!attempt.assign.package.empty()) out.acts.emplace_back(Fetch{attempt.assign.package});
+      else start(attempt, now, out);
+    } else if (attempt.assign.contract.restart_on_reboot && !attempt.stale && !attempt.cancelled) {
+      out.notices.push_back({"the agent was restarted; its contract starts it again: " + key.job.value});
+      attempt.phase = Phase::fetching;
+      attempt.since = now;
+      save(attempt, out);
+      if (attempt.assign.package.empty()) start(attempt, now, out);
+      else out.acts.emplace_back(Fetch{attempt.assign.package});
+    } else {
+      end(attempt, {.state = AttemptState::failed, .reason = "the agent was restarted while it ran"}, now, out);
     }
-  }
-}
-
-// --- the link -----------------------------------------------------------------------------------------------------
-
-void Agent::on(const Connected& /*input*/, Time now, Effects& /*out*/) {
-  connected_ = true;
-  enrolled_ = false;
-  enrol_due_ = heartbeat_due_ = report_due_ = now;
-  report_wait_ = limits_.report_again;
-  sent_up_to_ = 0;  // what was on its way may be lost
-}
-
-void Agent::on(const Disconnected& /*input*/, Time /*now*/, Effects& /*out*/) { connected_ = false; }
-
-void Agent::on(const EnrolAnswered& input, Time now, Effects& /*out*/) {
-  if (input.session != session_) return;
-  enrolled_ = input.enrolled;
-  heartbeat_ = seconds(input.heartbeat_s);
-  heartbeat_due_ = std::min(heartbeat_due_, now + heartbeat_);
-  if (!enrolled_) enrol_due_ = now + limits_.refused_again;
-}
-
-void Agent::on(const TimePassed& /*input*/, Time now, Effects& out) {
-  if (!connected_) return;
-  if (!enrolled_ && now >= enrol_due_) {
-    out.push_back(SendEnrolment{});
-    enrol_due_ = now + limits_.enrol_again;
-  }
-  if (now >= heartbeat_due_) {
-    out.push_back(SendHeartbeat{});
-    heartbeat_due_ = now + heartbeat_;
   }
 }
 
 // --- orders -------------------------------------------------------------------------------------------------------
 
-std::optional<std::string> Agent::refuse(const AssignArrived& input) const {
+// The registry's time now, as far as it is known: the device's own clock may be years off, or jump.
+std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
+  if (!registry_clock_) return wall_ms;
+  return registry_clock_->first + std::chrono::duration_cast<milliseconds>(now - registry_clock_->second).count();
+}
+
+std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) const {
   if (!input.grant) return "grant: " + describe(input.grant.error());
   const auto& grant = *input.grant;
   const auto& assign = input.assign;
   if (grant.key != assign.key) return "grant: is for another attempt";
   if (grant.device != device_) return "grant: is for device " + grant.device.value;
   if (grant.package != assign.package) return "grant: is for another package";
-  if (grant.command_digest != input.command_digest) return "grant: is for another command";
+  if (grant.work_digest != input.work_digest) return "grant: is for another command, environment, outputs or contract";
   if (grant.limits != assign.limits) return "grant: is for other limits";
-  if (input.wall_ms > grant.expires_ms) return "grant: has expired";
+  const auto now_ms = trusted_ms(input.wall_ms, now);
+  if (now_ms > grant.expires_ms) {
+    auto reason = "grant: has expired " + std::to_string((now_ms - grant.expires_ms) / 1000) + " s ago by this device's clock";
+    if (!registry_clock_) reason += ", which was not yet compared with the registry's";
+    return reason;
+  }
+  if (live_.size() > limits_.live_max) return "this device has " + std::to_string(live_.size() - 1) + " attempts already";
   return std::nullopt;
 }
 
-void Agent::on(const AssignArrived& input, Time now, Effects& out) {
+void Agent::on(const AssignArrived& input, Time now, Output& out) {
   const auto& key = input.assign.key;
-  if (attempts_.contains(key)) return;  // a repeat: the report stream answers it
+  if (const auto known = attempts_.find(key); known != attempts_.end()) return tell_again(known->second);
   auto& attempt = attempts_[key];
   attempt.assign = input.assign;
   attempt.order = ++order_;
-  if (auto reason = refuse(input)) return end(attempt, AttemptState::refused, std::move(*reason), std::nullopt, out);
+  attempt.since = now;
+  live_.insert(key);
+  if (auto reason = refuse(input, now))
+    return end(attempt, {.state = AttemptState::refused, .reason = std::move(*reason)}, now, out);
   // An older attempt of the same execution has lost its lease: two must not run side by side here.
   const auto next = attempts_.upper_bound(key);
   if (next != attempts_.end() && next->first.job == key.job && next->first.execution == key.execution) {
     attempt.stale = true;  // this is the older one, and comes late
-    return end(attempt, AttemptState::cancelled, "", std::nullopt, out);
+    return end(attempt, {.state = AttemptState::cancelled, .reason = "a newer attempt came first"}, now, out);
   }
   std::vector<AttemptKey> older;
   for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
   for (const auto& other : older) on(StaleArrived{{.key = other}}, now, out);
   report({.key = key, .state = AttemptState::accepted});
-  if (input.assign.package.empty()) return start(attempt, out);
-  out.push_back(SaveAttempt{key});
-  out.push_back(Fetch{input.assign.package});
+  if (input.assign.package.empty()) return start(attempt, now, out);
+  save(attempt, out);
+  out.acts.emplace_back(Fetch{input.assign.package});
 }
 
-void Agent::start(Attempt& attempt, Effects& out) {
+// It was answered before, and that answer is gone on the other side.
+void Agent::tell_again(const Attempt& attempt) {
+  const auto& key = attempt.assign.key;
+  if (reports_.owes(key)) return;  // the stream answers it
+  if (attempt.phase == Phase::done) {
+    report(attempt.outcome.value_or(AttemptReport{.key = key,
+                                                  .state = AttemptState::cancelled,
+                                                  .reason = "it ended here; how is no longer known"}));
+  } else if (!attempt.stale) {
+    report({.key = key, .state = attempt.phase == Phase::running ? AttemptState::running : AttemptState::accepted});
+  }
+}
+
+void Agent::start(Attempt& attempt, Time now, Output& out) {
   attempt.phase = Phase::running;
+  attempt.since = now;
   report({.key = attempt.assign.key, .state = AttemptState::running});
-  out.push_back(SaveAttempt{attempt.assign.key});
-  out.push_back(Run{attempt.assign});
+  save(attempt, out);
+  out.acts.emplace_back(Run{attempt.assign});
 }
 
-void Agent::on(const PackageReady& input, Time /*now*/, Effects& out) {
-  for (auto& [key, attempt] : attempts_) {
-    if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest) continue;
-    if (attempt.stale) {
-      end(attempt, AttemptState::cancelled, "", std::nullopt, out);
-    } else {
-      start(attempt, out);
-    }
+void Agent::on(const PackageReady& input, Time now, Output& out) {
+  const auto live = live_;
+  for (const auto& key : live) {
+    auto& attempt = attempts_.at(key);
+    if (attempt.phase == Phase::fetching && attempt.assign.package == input.digest) start(attempt, now, out);
   }
 }
 
-void Agent::on(const PackageRefused& input, Time /*now*/, Effects& out) {
-  for (auto& [key, attempt] : attempts_) {
+void Agent::on(const PackageRefused& input, Time now, Output& out) {
+  const auto live = live_;
+  for (const auto& key : live) {
+    auto& attempt = attempts_.at(key);
     if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest) continue;
-    end(attempt, AttemptState::refused, "package: " + input.reason, std::nullopt, out);
+    end(attempt,
+        {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault}, now,
+        out);
   }
 }
 
-void Agent::on(const CancelArrived& input, Time /*now*/, Effects& out) {
+void Agent::on(const CancelArrived& input, Time now, Output& out) {
   const auto& key = input.cancel.key;
   auto& attempt = attempts_[key];  // not seen yet: remembered as done, so that a late assignment does not run
   attempt.assign.key = key;
   if (attempt.assign.traceparent.empty()) attempt.assign.traceparent = input.cancel.traceparent;
   if (attempt.order == 0) attempt.order = ++order_;
-  if (attempt.phase == Phase::running) {
-    attempt.cancelled = true;
-    out.push_back(Kill{key});
+  if (attempt.phase == Phase::done) {
+    if (!reports_.owes(key)) report({.key = key, .state = AttemptState::cancelled});
     return;
   }
-  if (attempt.phase == Phase::done) return report({.key = key, .state = AttemptState::cancelled});
-  end(attempt, AttemptState::cancelled, "cancelled on request", std::nullopt, out);
+  if (attempt.phase == Phase::running) {
+    if (!attempt.cancelled) out.acts.emplace_back(Kill{key});
+    attempt.cancelled = true;
+    return;
+  }
+  end(attempt, {.state = AttemptState::cancelled, .reason = "cancelled on request"}, now, out);
 }
 
-void Agent::on(const StaleArrived& input, Time /*now*/, Effects& out) {
+void Agent::on(const InquireArrived& input, Time /*now*/, Output& /*out*/) {
+  const auto& key = input.inquire.key;
+  if (const auto known = attempts_.find(key); known != attempts_.end()) return tell_again(known->second);
+  AttemptReport lost{.key = key, .state = AttemptState::lost, .reason = "this device does not know it: its journal is new"};
+  lost.traceparent = input.inquire.traceparent;
+  reports_.add(std::move(lost));
+}
+
+void Agent::on(const StaleArrived& input, Time now, Output& out) {
   const auto it = attempts_.find(input.stale.key);
   if (it == attempts_.end() || it->second.phase == Phase::done) return;
-  it->second.stale = true;
-  if (it->second.phase == Phase::running) {
-    out.push_back(Kill{it->first});
+  auto& attempt = it->second;
+  const bool told = attempt.stale;
+  attempt.stale = true;
+  if (attempt.phase == Phase::running) {
+    if (!told) out.acts.emplace_back(Kill{it->first});
   } else {
-    end(it->second, AttemptState::cancelled, "", std::nullopt, out);
+    end(attempt, {.state = AttemptState::cancelled, .reason = "it was given to another attempt"}, now, out);
   }
 }
 
-void Agent::on(const RunEnded& input, Time /*now*/, Effects& out) {
+void Agent::on(const BadOrderArrived& input, Time /*now*/, Output& out) {
+  out.notices.push_back({"an order could not be read: " + input.reason});
+  if (attempts_.contains(input.key) || reports_.owes(input.key)) return;
+  reports_.add({.key = input.key,
+                .state = AttemptState::refused,
+                .reason = "the order could not be read: " + input.reason,
+                .work_fault = true});
+}
+
+void Agent::on(const RunEnded& input, Time now, Output& out) {
   const auto it = attempts_.find(input.key);
   if (it == attempts_.end() || it->second.phase != Phase::running) return;
-  auto state = AttemptState::succeeded;
-  std::string reason = input.reason;
-  if (it->second.cancelled) {
-    state = AttemptState::cancelled;
-    reason = "cancelled on request";
-  } else if (!input.result || !reason.empty() || input.result->exit_code != 0) {
-    state = AttemptState::failed;
-    if (reason.empty()) reason = "exit code " + std::to_string(input.result->exit_code);
+  auto& attempt = it->second;
+  AttemptReport last{.state = AttemptState::succeeded, .reason = input.reason, .result = input.result};
+  if (attempt.cancelled) {
+    last.state = AttemptState::cancelled;
+    last.reason = "cancelled on request";
+  } else if (attempt.stopped) {
+    last.state = AttemptState::lost;
+    last.reason = "its contract stopped it: no contact for " +
+                  std::to_string(attempt.assign.contract.stop_after_s.value_or(0)) + " s";
+  } else if (!input.result || !input.reason.empty() || input.result->exit_code != 0) {
+    last.state = AttemptState::failed;
+    if (last.reason.empty()) last.reason = "exit code " + std::to_string(input.result->exit_code);
   }
-  end(it->second, state, std::move(reason), input.result, out);
+  end(attempt, std::move(last), now, out);
 }
 
-void Agent::end(Attempt& attempt, AttemptState state, std::string reason, std::optional<RunResult> result,
-                Effects& out) {
-  attempt.phase = Phase::done;
+// --- ends ---------------------------------------------------------------------------------------------------------
+
+void Agent::end(Attempt& attempt, AttemptReport last, Time now, Output& out) {
   const auto key = attempt.assign.key;
+  const bool fetching = attempt.phase == Phase::fetching;
+  const auto package = attempt.assign.package;
   Assign bare;
   bare.key = key;
   bare.traceparent = attempt.assign.traceparent;
-  attempt.assign = bare;
-  if (!attempt.stale) report({.key = key, .state = state, .reason = std::move(reason), .result = std::move(result)});
-  out.push_back(SaveAttempt{key});
+  attempt.assign = std::move(bare);
+  attempt.phase = Phase::done;
+  attempt.since = now;
+  last.key = key;
+  last.traceparent = attempt.assign.traceparent;
+  attempt.outcome = in_short(last);
+  if (!attempt.stale) {
+    for (auto& part : in_parts(std::move(last))) reports_.add(std::move(part));
+  }
+  live_.erase(key);
+  save(attempt, out);
   done_.push_back(key);
+  if (fetching) leave(package, out);
   prune(out);
 }
 
-void Agent::prune(Effects& out) {
+void Agent::leave(const std::string& digest, Output& out) {
+  if (digest.empty()) return;
+  const bool needed = std::any_of(live_.begin(), live_.end(), [&](const auto& key) {
+    const auto& other = attempts_.at(key);
+    return other.phase == Phase::fetching && other.assign.package == digest;
+  });
+  if (!needed) out.acts.emplace_back(Unfetch{digest});
+}
+
+void Agent::save(const Attempt& attempt, Output& out) { out.attempts.push_back({attempt.assign.key, attempt}); }
+
+void Agent::prune(Output& out) {
   while (done_.size() > limits_.done_max) {
     attempts_.erase(done_.front());
-    out.push_back(DropAttempt{done_.front()});
+    out.attempts.push_back({done_.front(), std::nullopt});
     done_.pop_front();
   }
 }
 
-// --- the report stream --------------------------------------------------------------------------------------------
-
 void Agent::report(AttemptReport report) {
   if (const auto of = attempts_.find(report.key); of != attempts_.end())
     report.traceparent = of->second.assign.traceparent;
-  const auto same = std::find_if(unsent_.begin(), unsent_.end(), [&](const auto& r) { return r.key == report.key; });
-  if (same == unsent_.end()) {
-    unsent_.push_back(std::move(report));
-  } else {
-    *same = std::move(report);
-  }
-}
-
-void Agent::flush(Time now, Effects& out) {
-  for (auto& report : unsent_) {
-    out.push_back(SaveReport{next_seq_, report});
-    reports_.emplace(next_seq_++, std::move(report));
-  }
-  unsent_.clear();
-  if (!connected_ || reports_.empty()) return;
-  if (now >= report_due_) {
-    sent_up_to_ = 0;  // nobody answered: from the first one again
-    report_due_ = now + report_wait_;
-    report_wait_ = std::min(report_wait_ * 2, limits_.report_again_max);
-  }
-  send_from(std::max(sent_up_to_ + 1, reports_.begin()->first), out);
-}
-
-void Agent::send_from(std::int64_t seq, Effects& out) {
-  auto it = reports_.lower_bound(seq);
-  while (it != reports_.end()) {
-    SendReports message{.seq = it->first};
-    std::size_t bytes = 0;
-    while (it != reports_.end() && message.items.size() < limits_.report_items_max) {
-      std::size_t size = 256;
-      if (it->second.result) {
-        size += it->second.result->stdout_text.size() + it->second.result->stderr_text.size();
-        for (const auto& file : it->second.result->files) size += file.content ? file.content->size() * 4 / 3 : 0;
-      }
-      if (!message.items.empty() && bytes + size > limits_.report_bytes_max) break;
-      bytes += size;
-      message.items.push_back(it->second);
-      sent_up_to_ = it->first;
-      ++it;
-    }
-    out.push_back(std::move(message));
-  }
-}
-
-void Agent::on(const AckArrived& input, Time now, Effects& out) {
-  if (input.epoch != epoch_ || reports_.empty() || input.seq < reports_.begin()->first) return;
-  const auto first = reports_.begin()->first;
-  reports_.erase(reports_.begin(), reports_.upper_bound(input.seq));
-  out.push_back(DropReports{first, std::min(input.seq, next_seq_ - 1)});
-  report_wait_ = limits_.report_again;
-  report_due_ = now + report_wait_;
+  reports_.add(std::move(report));
 }
 
 }  // namespace fieldwork::agent

@@ -1,18 +1,25 @@
 // The agent's core: what a device does with orders, and what it owes the scheduler. Pure.
 //
-// An attempt is journalled before it is answered, and run at most once: what was running when the agent died is
-// reported as failed, never started again. Reports are a durable stream (epoch, seq) that is repeated from the first
-// one not acknowledged. Several changes of one attempt that were not yet sent travel as the last of them.
+// One door in, step(input, now, out); the last input of a batch is BatchEnded. One door out, Output: values in the
+// order of duty.
+//
+// An attempt is journalled before it is answered, and begins at most once under its fence, unless its contract says
+// that a restart of the device starts it again. Ended attempts are remembered with how they ended: who asks again is
+// told again. The offline contract is enforced here, by the monotonic clock: `stop_after_s` counts from when the newest
+// heartbeat that the scheduler confirmed was sent, so the device gives up before the scheduler does.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "agent/core/reports.hpp"
+#include "base/core.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "model/device.hpp"
@@ -21,48 +28,61 @@
 namespace fieldwork::agent {
 
 struct Limits {
-  Duration report_again{seconds{2}};  // doubles up to report_again_max while nothing is acknowledged
-  Duration report_again_max{seconds{30}};
+  ReportLimits reports;
   Duration enrol_again{seconds{5}};
   Duration refused_again{seconds{60}};
-  std::size_t done_max = 1000;               // ended attempts remembered, so that a late repeat does not run them again
-  std::size_t report_items_max = 256;        // in one message
-  std::size_t report_bytes_max = 1'000'000;  // of output in one message
+  std::size_t done_max = 5'000;  // ended attempts remembered
+  std::size_t live_max = limits::attempts_per_device_max;
+  std::size_t beats_max = 64;    // heartbeats whose confirmation is awaited
 };
 
 // --- inputs ---
 struct Started {};  // the first input: takes up again what the journal holds
 struct Connected {};
 struct Disconnected {};
+// The registry. now_ms: its clock when it answered, 0 when it did not say.
 struct EnrolAnswered {
   std::int64_t session = 0;
   bool enrolled = false;
   std::string reason;
   int heartbeat_s = 5;
+  std::int64_t now_ms = 0;
+  std::int64_t wall_ms = 0;  // the device's clock
 };
-// `grant`: what its signature covers, or why it is not good. command_digest: of assign.command.
+// The scheduler. `grant`: what its signature covers, or why it is not good. work_digest: of what the assignment says.
 struct AssignArrived {
   Assign assign;
   Result<Grant> grant;
-  std::string command_digest;
-  std::int64_t wall_ms = 0;  // the device's wall clock, for the grant's expiry only
+  std::string work_digest;
+  std::int64_t wall_ms = 0;
 };
 struct CancelArrived {
   Cancel cancel;
 };
+struct InquireArrived {
+  Inquire inquire;
+};
 struct StaleArrived {
   Stale stale;
 };
+// An order that could not be read, but names its attempt.
+struct BadOrderArrived {
+  AttemptKey key;
+  std::string reason;
+};
 struct AckArrived {
-  std::int64_t epoch = 0;
-  std::int64_t seq = 0;
+  StreamAnswer answer;
+  std::int64_t beat = 0;
+  std::int64_t wall_ms = 0;
 };
 struct PackageReady {
   std::string digest;
 };
-struct PackageRefused {  // it is there, and it is not what was signed; or it cannot be had
+// It is not what was signed (work_fault), or this device cannot have it.
+struct PackageRefused {
   std::string digest;
   std::string reason;
+  bool work_fault = false;
 };
 struct RunEnded {
   AttemptKey key;
@@ -70,31 +90,44 @@ struct RunEnded {
   std::string reason;               // empty when the program ended by itself
 };
 struct TimePassed {};
-using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived, StaleArrived,
-                           AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed>;
+// random: 64 fresh bits. reports_idle: no report that was sent before is still on its way out of the device.
+struct BatchEnded {
+  std::uint64_t random = 0;
+  bool reports_idle = true;
+};
+using Input =
+    std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived, InquireArrived,
+                 StaleArrived, BadOrderArrived, AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
 
-// --- effects ---
+enum class Phase { fetching, running, done };
+
+struct Attempt {
+  Assign assign;  // when done: its key and trace only
+  Phase phase = Phase::fetching;
+  bool cancelled = false;  // killed on request: reported as cancelled when it ends
+  bool stale = false;      // killed because it is no longer ours: not reported
+  bool stopped = false;    // killed by its contract: reported as lost when it ends
+  std::int64_t order = 0;  // of arrival
+  std::optional<AttemptReport> outcome;  // when done: what it ended with, in short
+  Time since{};            // of its phase
+};
+
+// --- output ---
 struct SaveAttempt {
   AttemptKey key;
-};
-struct DropAttempt {
-  AttemptKey key;
+  std::optional<Attempt> attempt;  // none: forget it
 };
 struct SaveReport {
   std::int64_t seq = 0;
-  AttemptReport report;
+  std::optional<Numbered> report;  // none: it was acknowledged
 };
-struct DropReports {
-  std::int64_t first = 0, last = 0;
+struct Position {
+  std::int64_t epoch = 0, next_seq = 1, acked_tag = 0;
 };
-struct SendReports {
-  std::int64_t seq = 0;  // of the first
-  std::vector<AttemptReport> items;
-};
-struct SendEnrolment {};
-struct SendHeartbeat {};
-struct Fetch {
-  std::string digest;
+struct SendHeartbeat {
+  std::int64_t beat = 0;
+  std::vector<AttemptKey> attempts;
+  std::int64_t clock_offset_ms = 0;
 };
 struct Run {
   Assign assign;
@@ -102,83 +135,105 @@ struct Run {
 struct Kill {
   AttemptKey key;
 };
-using Effect = std::variant<SaveAttempt, DropAttempt, SaveReport, DropReports, SendReports, SendEnrolment,
-                            SendHeartbeat, Fetch, Run, Kill>;
-using Effects = std::vector<Effect>;
+struct Fetch {
+  std::string digest;
+};
+struct Unfetch {  // nobody here needs it any more
+  std::string digest;
+};
+using Act = std::variant<Fetch, Unfetch, Run, Kill>;  // carried out after the commit, in order
+struct Notice {
+  std::string text;
+};
 
-enum class Phase { fetching, running, done };
-
-struct Attempt {
-  Assign assign;
-  Phase phase = Phase::fetching;
-  bool cancelled = false;  // killed on request: reported as cancelled when it ends
-  bool stale = false;      // killed because it is no longer ours: not reported
-  std::int64_t order = 0;  // of arrival
+struct Output {
+  // Saved in the journal with the batch.
+  std::vector<SaveAttempt> attempts;
+  std::vector<SaveReport> reports;
+  std::optional<Position> position;
+  // Said after the commit.
+  bool enrol = false;
+  std::optional<SendHeartbeat> heartbeat;
+  std::vector<Message> messages;
+  std::vector<Notice> notices;
+  // Done after the commit.
+  std::vector<Act> acts;
 };
 
 struct Saved {
-  std::int64_t epoch = 0;
   std::int64_t session = 1;  // of this start
   std::map<AttemptKey, Attempt> attempts;
-  std::map<std::int64_t, AttemptReport> reports;  // by seq, not acknowledged
-  std::int64_t next_seq = 1;
+  StreamState stream;
 };
 
 class Agent {
  public:
+  using Input = agent::Input;
+  using Output = agent::Output;
+
   Agent(Limits limits, DeviceId device, Saved saved, Time now);
 
-  void step(const Input& input, Time now, Effects& out);
-  // Once per batch, after its inputs: numbers and sends what is new.
-  void flush(Time now, Effects& out);
+  void step(const Input& input, Time now, Output& out);
 
   [[nodiscard]] const Attempt* find(const AttemptKey& key) const;
   [[nodiscard]] std::vector<AttemptKey> live() const;
   [[nodiscard]] bool enrolled() const { return enrolled_; }
-  [[nodiscard]] std::int64_t epoch() const { return epoch_; }
   [[nodiscard]] std::int64_t session() const { return session_; }
+  [[nodiscard]] const StreamState& stream() const { return reports_.state(); }
   [[nodiscard]] std::size_t unacknowledged() const { return reports_.size(); }
 
  private:
-  void on(const Started& input, Time now, Effects& out);
-  void on(const Connected& input, Time now, Effects& out);
-  void on(const Disconnected& input, Time now, Effects& out);
-  void on(const EnrolAnswered& input, Time now, Effects& out);
-  void on(const AssignArrived& input, Time now, Effects& out);
-  void on(const CancelArrived& input, Time now, Effects& out);
-  void on(const StaleArrived& input, Time now, Effects& out);
-  void on(const AckArrived& input, Time now, Effects& out);
-  void on(const PackageReady& input, Time now, Effects& out);
-  void on(const PackageRefused& input, Time now, Effects& out);
-  void on(const RunEnded& input, Time now, Effects& out);
-  void on(const TimePassed& input, Time now, Effects& out);
-  std::optional<std::string> refuse(const AssignArrived& input) const;
-  void start(Attempt& attempt, Effects& out);
-  void end(Attempt& attempt, AttemptState state, std::string reason, std::optional<RunResult> result, Effects& out);
+  void on(const Started& input, Time now, Output& out);
+  void on(const Connected& input, Time now, Output& out);
+  void on(const Disconnected& input, Time now, Output& out);
+  void on(const EnrolAnswered& input, Time now, Output& out);
+  void on(const AssignArrived& input, Time now, Output& out);
+  void on(const CancelArrived& input, Time now, Output& out);
+  void on(const InquireArrived& input, Time now, Output& out);
+  void on(const StaleArrived& input, Time now, Output& out);
+  void on(const BadOrderArrived& input, Time now, Output& out);
+  void on(const AckArrived& input, Time now, Output& out);
+  void on(const PackageReady& input, Time now, Output& out);
+  void on(const PackageRefused& input, Time now, Output& out);
+  void on(const RunEnded& input, Time now, Output& out);
+  void on(const TimePassed& input, Time now, Output& out);
+  void on(const BatchEnded& input, Time now, Output& out);
+
+  std::optional<std::string> refuse(const AssignArrived& input, Time now) const;
+  [[nodiscard]] std::int64_t trusted_ms(std::int64_t wall_ms, Time now) const;
+  void start(Attempt& attempt, Time now, Output& out);
+  void end(Attempt& attempt, AttemptReport last, Time now, Output& out);
+  void tell_again(const Attempt& attempt);
   void report(AttemptReport report);
-  void send_from(std::int64_t seq, Effects& out);
-  void prune(Effects& out);
+  void save(const Attempt& attempt, Output& out);
+  void leave(const std::string& digest, Output& out);
+  void prune(Output& out);
+  void enforce(Time now, Output& out);
+  void beat(Time now, Output& out);
+  void save_stream(const Reports::Changes& changes, Output& out);
 
   Limits limits_;
   DeviceId device_;
-  std::int64_t epoch_;
   std::int64_t session_;
   std::map<AttemptKey, Attempt> attempts_;
+  std::set<AttemptKey> live_;
   std::deque<AttemptKey> done_;
   std::int64_t order_ = 0;
-
-  std::vector<AttemptReport> unsent_;              // not numbered yet
-  std::map<std::int64_t, AttemptReport> reports_;  // numbered, not acknowledged
-  std::int64_t next_seq_;
-  std::int64_t sent_up_to_ = 0;
-  Time report_due_{};
-  Duration report_wait_{};
+  Reports reports_;
 
   bool connected_ = false;
   bool enrolled_ = false;
   Time enrol_due_{};
   Time heartbeat_due_{};
   Duration heartbeat_{seconds{5}};
+  std::int64_t beat_ = 0;
+  std::deque<std::pair<std::int64_t, Time>> beats_;  // sent, not confirmed
+  Time contact_{};                                   // when the newest confirmed heartbeat was sent
+  // The registry's clock, as heard at enrolment, goes on by the monotonic one.
+  std::optional<std::pair<std::int64_t, Time>> registry_clock_;
+  std::int64_t clock_offset_ms_ = 0;
 };
+
+static_assert(Core<Agent>);
 
 }  // namespace fieldwork::agent

@@ -28,6 +28,7 @@ struct Identity {
 struct PackageNews {
   std::string digest;
   std::optional<std::string> refused;  // why; else it is here
+  bool work_fault = false;             // refused: it is not what was signed, so every device will refuse it
 };
 
 class Packages {

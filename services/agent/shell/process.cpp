@@ -4,143 +4,90 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
+#include <optional>
+
+#include "agent/shell/capture.hpp"
+#include "agent/shell/keeper.hpp"
+#include "agent/shell/program.hpp"
+#include "agent/shell/survivors.hpp"
+#include "base/text.hpp"
+#include "runtime/log.hpp"
 
 namespace fieldwork::agent {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// fork, in a new PID namespace where asked. The child of a threaded process may only call what is async-signal-safe.
-pid_t fork_child(bool own_namespace) {
-  const unsigned long flags = SIGCHLD | (own_namespace ? static_cast<unsigned long>(CLONE_NEWPID) : 0UL);
-  return static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
-}
+// After SIGKILL; what is still there then (uninterruptible, another user's) is left to the next start.
+constexpr auto patience = std::chrono::seconds(10);
+constexpr int descriptor_min = 16;  // Launch
 
-struct Pipe {
-  int read = -1;
-  int write = -1;
-  bool open() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return false;
-    read = ends[0];
-    write = ends[1];
-    return true;
+struct Descriptor {
+  int fd = -1;
+  Descriptor() = default;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { shut(); }
+  void shut() {
+    if (fd >= 0) close(fd);
+    fd = -1;
   }
-  static void shut(int& end) {
-    if (end >= 0) close(end);
-    end = -1;
-  }
-  ~Pipe() {
-    shut(read);
-    shut(write);
+  // Takes `from` to where no standard stream is.
+  bool take(int from) {
+    fd = fcntl(from, F_DUPFD_CLOEXEC, descriptor_min);
+    const int error = errno;
+    close(from);
+    errno = error;
+    return fd >= 0;
   }
 };
 
-struct Prepared {
-  std::string program;
-  std::vector<std::string> env;
-  std::vector<char*> argv, envp;
-};
-
-Prepared prepare(const Command& command) {
-  Prepared out;
-  out.program = command.command.front();
-  const auto local = std::filesystem::path(command.directory) / out.program;
-  std::error_code ignored;
-  if (out.program.find('/') == std::string::npos && std::filesystem::exists(local, ignored))
-    out.program = "./" + out.program;
-  std::map<std::string, std::string> env{
-      {"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", command.directory}, {"LANG", "C.UTF-8"}};
-  for (const auto& [key, value] : command.env) env[key] = value;
-  for (const auto& [key, value] : env) out.env.emplace_back(key).append(1, '=').append(value);
-  for (const auto& word : command.command) out.argv.push_back(const_cast<char*>(word.c_str()));
-  out.argv.push_back(nullptr);
-  for (const auto& entry : out.env) out.envp.push_back(const_cast<char*>(entry.c_str()));
-  out.envp.push_back(nullptr);
-  return out;
+bool open_pipe(Descriptor& read_end, Descriptor& write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  const bool first = read_end.take(ends[0]);
+  return write_end.take(ends[1]) && first;
 }
 
-[[noreturn]] void exec_child(const Prepared& prepared, const char* directory, const Pipe& out, const Pipe& err,
-                             const Pipe& failure) {
-  setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const int null = open("/dev/null", O_RDONLY);
-  dup2(null, 0);
-  dup2(out.write, 1);
-  dup2(err.write, 2);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  signal(SIGPIPE, SIG_DFL);
-  if (chdir(directory) == 0) execvpe(prepared.program.c_str(), prepared.argv.data(), prepared.envp.data());
+bool open_control(Descriptor& ours, Descriptor& keepers) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  const bool first = ours.take(ends[0]);
+  return keepers.take(ends[1]) && first;
+}
+
+// The raw call: the child of a threaded process may only call what is async-signal-safe. All signals stay blocked in
+// it.
+pid_t fork_keeper(const Launch& launch) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const unsigned long flags = SIGCHLD | (launch.own_namespace ? static_cast<unsigned long>(CLONE_NEWPID) : 0UL);
+  const auto pid = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
+  if (pid == 0) keep(launch);
   const int error = errno;
-  if (write(failure.write, &error, sizeof error) < 0) _exit(126);
-  _exit(127);
-}
-
-// One of the two streams: bounded, and passed on line by line.
-struct Captured {
-  std::string text;
-  std::string line;
-  bool truncated = false;
-};
-
-void take(Captured& into, std::string_view bytes, std::string_view stream, const RunLimits& limits,
-          const Process::Log& log) {
-  const auto room = static_cast<std::size_t>(limits.output_bytes) - into.text.size();
-  into.truncated = into.truncated || bytes.size() > room;
-  bytes = bytes.substr(0, room);
-  into.text += bytes;
-  into.line += bytes;
-  const auto end = into.line.rfind('\n');
-  if (!log || end == std::string::npos) return;
-  log(stream, into.line.substr(0, end + 1));
-  into.line.erase(0, end + 1);
-}
-
-// What JSON and PostgreSQL can carry: NUL becomes a space. Invalid UTF-8 is replaced where the JSON is written.
-std::string clean(std::string text) {
-  for (char& c : text) {
-    if (c == '\0') c = ' ';
-  }
-  return text;
-}
-
-// Whether the process, which stays to be waited for, ends before the deadline.
-bool ends_before(pid_t pid, Clock::time_point deadline) {
-  const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  pollfd ended{handle, POLLIN, 0};
-  bool done = false;
-  for (auto now = Clock::now(); !done && now < deadline; now = Clock::now()) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count() + 1;
-    // Without pidfds (Linux before 5.3) it looks each millisecond.
-    poll(handle < 0 ? nullptr : &ended, handle < 0 ? 0 : 1, handle < 0 ? 1 : static_cast<int>(left));
-    siginfo_t info{};
-    done = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid;
-  }
-  if (handle >= 0) close(handle);
-  return done;
-}
-
-void kill_all(pid_t pid) {
-  ::kill(-pid, SIGKILL);
-  ::kill(pid, SIGKILL);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return pid;
 }
 
 }  // namespace
 
 bool pid_namespaces_work() {
   static const bool works = [] {
-    const pid_t pid = fork_child(true);
+    const auto flags = SIGCHLD | static_cast<unsigned long>(CLONE_NEWPID);
+    const auto pid = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
     if (pid == 0) _exit(0);
     if (pid < 0) return false;
     int status = 0;
@@ -150,81 +97,217 @@ bool pid_namespaces_work() {
   return works;
 }
 
-void Process::kill() {
-  killed_ = true;
-  const int pid = pid_;
-  if (pid > 0) kill_all(pid);
+Process::Process() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Process::~Process() {
+  if (wake_ >= 0) close(wake_);
 }
 
-Result<Ended> Process::run(const Command& command, const Log& log) {
-  Pipe out, err, failure;
-  if (!out.open() || !err.open() || !failure.open()) return Error{Code::unavailable, std::strerror(errno), "pipe"};
-  const auto prepared = prepare(command);
-  const auto began = Clock::now();
-  if (killed_) return Ended{{.exit_code = -1}, "killed"};
-  const pid_t pid = fork_child(pid_namespaces_work());
-  if (pid < 0) return Error{Code::unavailable, std::strerror(errno), "fork"};
-  if (pid == 0) exec_child(prepared, command.directory.c_str(), out, err, failure);
-  pid_ = pid;
-  if (killed_) kill_all(pid);
-  Pipe::shut(out.write);
-  Pipe::shut(err.write);
-  Pipe::shut(failure.write);
+void Process::kill(int stop_s_max) {
+  stop_s_max_ = stop_s_max;
+  killed_ = true;
+  const std::uint64_t one = 1;
+  if (wake_ >= 0 && write(wake_, &one, sizeof one) < 0) return;  // full: it is awake already
+}
 
-  int error = 0;
-  const bool started = read(failure.read, &error, sizeof error) <= 0;
-  Captured streams[2];
-  const char* names[2] = {"stdout", "stderr"};
-  std::array<pollfd, 2> polled{{{out.read, POLLIN, 0}, {err.read, POLLIN, 0}}};
-  const auto deadline = began + std::chrono::seconds(command.limits.time_s);
-  bool timed_out = false;
-  std::vector<char> buffer(65536);
-  while (polled[0].fd >= 0 || polled[1].fd >= 0) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0 && !timed_out) {
-      timed_out = true;
-      kill_all(pid);
-    }
-    // After the kill nobody of the group can hold the pipes for long; who escaped it must not hold us either.
-    if (left < -2000) break;
-    if (poll(polled.data(), polled.size(), timed_out ? 100 : static_cast<int>(left) + 1) <= 0) continue;
-    for (std::size_t i = 0; i < 2; ++i) {
-      if (polled[i].fd < 0 || polled[i].revents == 0) continue;
-      const auto got = read(polled[i].fd, buffer.data(), buffer.size());
-      if (got <= 0) {
-        polled[i].fd = -1;
-      } else {
-        take(streams[i], std::string_view(buffer.data(), static_cast<std::size_t>(got)), names[i], command.limits, log);
+// One run, on the agent's side.
+class Process::Run {
+ public:
+  Run(Process& process, const Command& command, const Log& log)
+      : process_(process),
+        command_(command),
+        streams_{Capture(command.limits.output_bytes, line_of("stdout", log)),
+                 Capture(command.limits.output_bytes, line_of("stderr", log))} {}
+
+  Result<Ended> run() {
+    prepare(command_, program_);
+    if (auto begun = begin(); !begun) return begun.error();
+    while (watch()) continue;
+    drain();
+    finish();
+    if (refused_) return *refused_;
+    return ended();
+  }
+
+ private:
+  static Capture::Line line_of(const char* stream, const Log& log) {
+    if (!log) return {};
+    return [stream, &log](std::string text) { log(stream, std::move(text)); };
+  }
+
+  static Error failed(const char* what) { return {Code::unavailable, std::strerror(errno), what}; }
+
+  Result<void> begin() {
+    Descriptor out, err, keepers;
+    if (!open_pipe(out_, out) || !open_pipe(err_, err)) return failed("pipe");
+    if (!open_control(control_, keepers)) return failed("socketpair");
+    const Launch launch{.program = program_.file.c_str(),
+                        .argv = program_.argv.data(),
+                        .envp = program_.envp.data(),
+                        .directory = command_.directory.c_str(),
+                        .out = out.fd,
+                        .err = err.fd,
+                        .control = keepers.fd,
+                        .own_namespace = pid_namespaces_work()};
+    keeper_ = Keepers::add([&] { return fork_keeper(launch); });
+    if (keeper_ < 0) return failed("fork");
+    if (!command_.record.empty()) {
+      if (auto noted = note_process(command_.record, "keeper", keeper_); !noted) {
+        control_.shut();  // it ends by itself: it has started nothing
+        finish();
+        return noted;
       }
     }
+    order(Order::go);
+    deadline_ = Clock::now() + std::chrono::seconds(command_.limits.time_s);
+    return {};
   }
-  // Both streams are shut; a program may still run on without them, until its time is over.
-  if (!timed_out && !ends_before(pid, deadline)) {
-    timed_out = true;
-    kill_all(pid);
-  }
-  int status = 0;
-  waitpid(pid, &status, 0);
-  kill_all(pid);  // children that outlived it in its group
-  pid_ = 0;
-  if (!started)
-    return Error{Code::invalid, "cannot start " + prepared.program + ": " + std::strerror(error), "command"};
 
-  Ended ended;
-  ended.result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  if (WIFSIGNALED(status)) ended.result.signal = WTERMSIG(status);
-  ended.result.stdout_text = clean(std::move(streams[0].text));
-  ended.result.stderr_text = clean(std::move(streams[1].text));
-  ended.result.truncated = streams[0].truncated || streams[1].truncated;
-  ended.result.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count();
-  if (timed_out) {
-    ended.reason = "time limit of " + std::to_string(command.limits.time_s) + " s";
-  } else if (killed_) {
-    ended.reason = "killed";
-  } else if (ended.result.signal) {
-    ended.reason = "ended by signal " + std::to_string(*ended.result.signal);
+  void order(Order what) const {
+    const char text = static_cast<char>(what);
+    send(control_.fd, &text, 1, MSG_NOSIGNAL);
   }
-  return ended;
+
+  // False: it is over.
+  bool watch() {
+    const auto now = Clock::now();
+    if (!stopping_ && (process_.killed_ || now >= deadline_)) {
+      reason_ = process_.killed_ ? "killed" : "time limit of " + std::to_string(command_.limits.time_s) + " s";
+      stopping_ = true;
+      order(Order::stop);
+      stop_s_max_ = process_.stop_s_max_;
+      deadline_ = now + std::chrono::seconds(std::min(command_.stop_s, stop_s_max_));
+    }
+    // kill() may be called again, with less patience.
+    if (const int most = process_.stop_s_max_; stopping_ && !killing_ && most < stop_s_max_) {
+      stop_s_max_ = most;
+      deadline_ = std::min(deadline_, now + std::chrono::seconds(most));
+    }
+    if (stopping_ && now >= deadline_) {
+      if (killing_) return false;
+      killing_ = true;
+      order(Order::kill);
+      deadline_ = now + patience;
+    }
+    wait_until(deadline_);
+    return !keeper_gone_;
+  }
+
+  void wait_until(Clock::time_point until) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count() + 1;
+    std::array<pollfd, 4> polled{
+        {{control_.fd, POLLIN, 0}, {out_.fd, POLLIN, 0}, {err_.fd, POLLIN, 0}, {process_.wake_, POLLIN, 0}}};
+    // Without an eventfd it looks by itself.
+    const auto most = process_.wake_ < 0 ? std::int64_t{100} : std::int64_t{60'000};
+    if (poll(polled.data(), polled.size(), static_cast<int>(std::clamp(left, std::int64_t{0}, most))) <= 0) return;
+    std::uint64_t ignored = 0;
+    if (polled[3].revents != 0 && read(process_.wake_, &ignored, sizeof ignored) < 0) return;
+    if (polled[1].revents != 0) take(out_, streams_[0]);
+    if (polled[2].revents != 0) take(err_, streams_[1]);
+    if (polled[0].revents != 0) hear();
+  }
+
+  // False: nothing (more) is there.
+  bool take(Descriptor& from, Capture& into) {
+    const auto got = read(from.fd, buffer_.data(), buffer_.size());
+    if (got > 0) into.take({buffer_.data(), static_cast<std::size_t>(got)});
+    if (got == 0) from.shut();
+    return got > 0;
+  }
+
+  void hear() {
+    Said said;
+    if (recv(control_.fd, &said, sizeof said, 0) != static_cast<ssize_t>(sizeof said)) {
+      keeper_gone_ = true;
+      return;
+    }
+    switch (said.what) {
+      case Said::What::started:
+        // In a namespace of its own the keeper's end is everybody's, and this number is not ours.
+        if (!command_.record.empty() && !pid_namespaces_work()) {
+          if (auto noted = note_process(command_.record, "program", said.value); !noted)
+            log::warn("a process is not noted", {{"reason", describe(noted.error())}});
+        }
+        break;
+      case Said::What::no_directory:
+        refused_ = cannot_start("the working directory cannot be entered: " + std::string(std::strerror(said.value)));
+        break;
+      case Said::What::not_started: refused_ = cannot_start(why_not_started(command_, program_, said.value)); break;
+      case Said::What::ended: status_ = said.value; break;
+    }
+  }
+
+  [[nodiscard]] Error cannot_start(const std::string& why) const {
+    return {Code::invalid, "cannot start " + clamp_text(command_.command.front(), 200) + ": " + why, "command"};
+  }
+
+  // What is in the pipes when all is over. Somebody who escaped and still writes does not hold us.
+  void drain() {
+    constexpr int rounds_max = 64;
+    for (auto* from : {&out_, &err_}) {
+      if (from->fd < 0) continue;
+      fcntl(from->fd, F_SETFL, O_NONBLOCK);
+      auto& into = streams_[from == &out_ ? 0 : 1];
+      for (int round = 0; round < rounds_max && from->fd >= 0 && take(*from, into); ++round) continue;
+    }
+    for (auto& stream : streams_) stream.finish();
+  }
+
+  // Waits for the keeper; afterwards nothing of the job is there, or it is said.
+  void finish() {
+    control_.shut();
+    if (killing_ && !keeper_gone_) ::kill(keeper_, SIGKILL);  // it could not end everything
+    bool gone = Keepers::await(keeper_, patience);
+    if (!status_ && !refused_)
+      gone = end_strays() && gone;  // the keeper itself was ended: by the job, or for want of memory
+    if (!gone) {
+      log::error("processes of a job cannot be ended", {{"keeper", std::to_string(keeper_)}});
+    } else if (!command_.record.empty()) {
+      std::error_code ignored;
+      std::filesystem::remove(command_.record, ignored);
+    }
+  }
+
+  Ended ended() {
+    Ended out;
+    auto& result = out.result;
+    const int status = status_.value_or(SIGKILL);
+    result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
+    auto kept_out = streams_[0].kept();
+    auto kept_err = streams_[1].kept();
+    result.stdout_text = std::move(kept_out.bytes);
+    result.stderr_text = std::move(kept_err.bytes);
+    result.stdout_cut_bytes = kept_out.cut_bytes;
+    result.stderr_cut_bytes = kept_err.cut_bytes;
+    result.truncated = kept_out.cut_bytes > 0 || kept_err.cut_bytes > 0;
+    result.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
+    out.reason = reason_;
+    if (out.reason.empty() && result.signal) out.reason = "ended by signal " + std::to_string(*result.signal);
+    if (out.reason == "ended by signal 9" && !status_)
+      out.reason = "its keeper was ended by somebody, and the job with it";
+    return out;
+  }
+
+  Process& process_;
+  const Command& command_;
+  Program program_;
+  Descriptor out_, err_, control_;
+  std::array<Capture, 2> streams_;
+  std::vector<char> buffer_ = std::vector<char>(65536);
+  const Clock::time_point began_ = Clock::now();
+  Clock::time_point deadline_;  // of what comes next: the time limit, then the kill, then giving up
+  int stop_s_max_ = 0;
+  pid_t keeper_ = 0;
+  bool stopping_ = false, killing_ = false, keeper_gone_ = false;
+  std::string reason_;
+  std::optional<Error> refused_;
+  std::optional<int> status_;
+};
+
+Result<Ended> Process::run(const Command& command, const Log& log) {
+  if (killed_) return Ended{{.exit_code = -1}, "killed"};
+  return Run(*this, command, log).run();
 }
 
 }  // namespace fieldwork::agent

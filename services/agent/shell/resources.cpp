@@ -1,7 +1,9 @@
 #include "agent/shell/resources.hpp"
 
 #include <sys/statvfs.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <thread>
 
@@ -21,7 +23,14 @@ std::int64_t meminfo_bytes(const std::string& field) {
 
 }  // namespace
 
-Resources read_resources(const std::string& directory) {
+Resources scale(Resources machine, const Capacity& declared, int machine_cores) {
+  machine.cpu_load *= static_cast<double>(declared.cpu_millis) / (1000.0 * std::max(1, machine_cores));
+  machine.memory_available_bytes = std::min(machine.memory_available_bytes, declared.memory_bytes);
+  machine.disk_available_bytes = std::min(machine.disk_available_bytes, declared.disk_bytes);
+  return machine;
+}
+
+Resources read_resources(const std::string& directory, const Capacity& declared) {
   Resources out;
   std::ifstream("/proc/loadavg") >> out.cpu_load;
   out.memory_available_bytes = meminfo_bytes("MemAvailable");
@@ -32,7 +41,8 @@ Resources read_resources(const std::string& directory) {
   double uptime = 0;
   std::ifstream("/proc/uptime") >> uptime;
   out.uptime_s = static_cast<std::int64_t>(uptime);
-  return out;
+  // All that are on, not only those this process may use: the load is of all.
+  return scale(out, declared, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
 Capacity read_capacity(const std::string& directory) {

@@ -12,13 +12,6 @@ namespace {
 
 using codec::Json;
 
-template <class... Fs>
-struct Overload : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overload(Fs...) -> Overload<Fs...>;
-
 std::string key_text(const AttemptKey& key) {
   return key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
 }
@@ -28,20 +21,22 @@ std::string seq_text(std::int64_t seq) {
   return std::string(20 - text.size(), '0') + text;
 }
 
+constexpr std::size_t report_control_bytes = 8U << 10;  // larger reports go behind signs of life
+
 constexpr const char* phases[] = {"fetching", "running", "done"};
 
 std::string attempt_row(const Attempt& attempt) {
   Json row{{"phase", phases[static_cast<int>(attempt.phase)]}, {"order", attempt.order}};
   if (attempt.phase == Phase::done) {
     codec::write_key(row, attempt.assign.key);
+    if (attempt.outcome) row["outcome"] = codec::encode(*attempt.outcome);
   } else {
     row["assign"] = codec::encode(codec::Order(attempt.assign));
   }
   return codec::dump(row);
 }
 
-Result<Attempt> decode_attempt(const std::string& text) {
-  const auto row = Json::parse(text);
+Result<Attempt> decode_attempt(const Json& row) {
   Attempt out;
   out.order = row.at("order");
   for (int i = 0; i < 3; ++i) {
@@ -49,12 +44,35 @@ Result<Attempt> decode_attempt(const std::string& text) {
   }
   if (out.phase == Phase::done) {
     out.assign.key = {JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("fence")};
+    if (row.contains("outcome")) {
+      auto outcome = codec::decode_attempt_report(row.at("outcome"));
+      if (!outcome) return outcome.error();
+      out.outcome = std::move(*outcome);
+    }
     return out;
   }
   auto assign = codec::decode_assign(row.at("assign"));
   if (!assign) return assign.error();
   out.assign = std::move(*assign);
   return out;
+}
+
+Json number_row(const char* key, std::int64_t value) { return {{"key", key}, {"value", value}}; }
+
+// One row; a row that cannot be read is said and left out: it must not keep the agent from starting.
+template <class Take>
+void each(const char* table, const std::vector<std::string>& rows, Take take) {
+  for (const auto& text : rows) {
+    Result<void> done;
+    try {
+      done = take(Json::parse(text));
+    } catch (const nlohmann::json::exception& e) {
+      done = Error{Code::invalid, e.what()};
+    }
+    if (!done)
+      log::error("a row of the journal cannot be read and is left out",
+                 {{"table", table}, {"reason", describe(done.error())}, {"row", text.substr(0, 200)}});
+  }
 }
 
 }  // namespace
@@ -89,35 +107,39 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   for (const auto* rows : {&meta, &attempts, &reports}) {
     if (!*rows) return rows->error();
   }
-  for (const auto& text : *meta) {
-    const auto row = Json::parse(text);
-    if (row.at("key") == "session") saved.session = row.at("value");
-    if (row.at("key") == "epoch") saved.epoch = row.at("value");
-    if (row.at("key") == "next_seq") saved.next_seq = row.at("value");
-  }
-  if (saved.epoch == 0) {
-    saved.epoch = std::max<std::int64_t>(config_.wall_ms(), 1);
-    if (auto done = store.commit({{"meta", "epoch", Json{{"key", "epoch"}, {"value", saved.epoch}}.dump()}}); !done)
+  each("meta", *meta, [&](const Json& row) -> Result<void> {
+    const auto key = row.at("key").get<std::string>();
+    if (key == "session") saved.session = row.at("value");
+    if (key == "epoch") saved.stream.epoch = row.at("value");
+    if (key == "next_seq") saved.stream.next_seq = row.at("value");
+    if (key == "acked_tag") saved.stream.acked_tag = row.at("value");
+    return {};
+  });
+  if (saved.stream.epoch == 0) {
+    saved.stream.epoch = std::max<std::int64_t>(config_.wall_ms(), 1);
+    if (auto done = store.commit({{"meta", "epoch", number_row("epoch", saved.stream.epoch).dump()}}); !done)
       return done;
   }
-  for (const auto& text : *attempts) {
-    auto attempt = decode_attempt(text);
+  each("attempt", *attempts, [&](const Json& row) -> Result<void> {
+    auto attempt = decode_attempt(row);
     if (!attempt) return attempt.error();
     const auto key = attempt->assign.key;
     saved.attempts.emplace(key, std::move(*attempt));
-  }
-  for (const auto& text : *reports) {
-    const auto row = Json::parse(text);
+    return {};
+  });
+  auto& waiting = saved.stream.waiting;
+  each("report", *reports, [&](const Json& row) -> Result<void> {
     auto report = codec::decode_attempt_report(row.at("report"));
     if (!report) return report.error();
-    saved.reports.emplace(row.at("seq").get<std::int64_t>(), std::move(*report));
-  }
-  if (!saved.reports.empty()) saved.next_seq = std::max(saved.next_seq, saved.reports.rbegin()->first + 1);
+    waiting.emplace(row.at("seq").get<std::int64_t>(), Numbered{row.at("tag"), std::move(*report)});
+    return {};
+  });
+  if (!waiting.empty()) saved.stream.next_seq = std::max(saved.stream.next_seq, waiting.rbegin()->first + 1);
   core_ = std::make_unique<Agent>(config_.limits, DeviceId(config_.device), std::move(saved), now);
   return {};
 }
 
-void AgentService::step(const Input& input, Time now) { core_->step(input, now, effects_); }
+void AgentService::step(const Input& input, Time now) { core_->step(input, now, done_); }
 
 void AgentService::message(const bus::Message& message, Time now, runtime::Output& /*out*/) {
   const auto topic = topics_.parse(message.topic);
@@ -134,13 +156,15 @@ Result<void> AgentService::take(std::string_view channel, std::string_view paylo
   if (channel == "ack") {
     const auto ack = codec::decode_ack(payload);
     if (!ack) return ack.error();
-    step(AckArrived{ack->epoch, ack->seq}, now);
+    step(AckArrived{{ack->epoch, ack->seq, ack->tag, ack->begin}, ack->beat, config_.wall_ms()}, now);
   } else if (channel == "enrolled") {
     const auto enrolled = codec::decode_enrolled(payload);
     if (!enrolled) return enrolled.error();
     if (!enrolled->enrolled) log::error("enrolment refused", {{"reason", enrolled->reason}});
     if (enrolled->enrolled && !core_->enrolled()) log::info("enrolled");
-    step(EnrolAnswered{enrolled->session, enrolled->enrolled, enrolled->reason, enrolled->heartbeat_s}, now);
+    step(EnrolAnswered{enrolled->session, enrolled->enrolled, enrolled->reason, enrolled->heartbeat_s, enrolled->now_ms,
+                       config_.wall_ms()},
+         now);
   } else if (channel == "rejected") {
     const auto rejected = codec::decode_rejected(payload);
     if (!rejected) return rejected.error();
@@ -150,22 +174,32 @@ Result<void> AgentService::take(std::string_view channel, std::string_view paylo
   return {};
 }
 
+void AgentService::assign(Assign assign, Time now) {
+  auto signed_grant = config_.grants.verify(assign.grant, "fieldwork-grant+jws");
+  auto grant = signed_grant ? codec::decode_grant(*signed_grant) : Result<Grant>(signed_grant.error());
+  auto digest =
+      crypto::digest_of(codec::work_text(assign.command, assign.env, assign.outputs, assign.contract));
+  log::debug("assigned", {{"job", assign.key.job.value}, {"trace", assign.traceparent}});
+  step(AssignArrived{std::move(assign), std::move(grant), std::move(digest), config_.wall_ms()}, now);
+}
+
 Result<void> AgentService::orders(std::string_view payload, Time now) {
   auto orders = codec::decode_orders(payload);
   if (!orders) return orders.error();
-  for (auto& order : *orders) {
-    if (auto* assign = std::get_if<Assign>(&order)) {
-      if (core_->find(assign->key) != nullptr) continue;
-      auto signed_grant = config_.grants.verify(assign->grant, "fieldwork-grant+jws");
-      auto grant = signed_grant ? codec::decode_grant(*signed_grant) : Result<Grant>(signed_grant.error());
-      auto digest = crypto::digest_of(codec::command_text(assign->command));
-      log::debug("assigned", {{"job", assign->key.job.value}, {"trace", assign->traceparent}});
-      step(AssignArrived{std::move(*assign), std::move(grant), std::move(digest), config_.wall_ms()}, now);
+  for (auto& order : orders->good) {
+    if (auto* one = std::get_if<Assign>(&order)) {
+      assign(std::move(*one), now);
     } else if (auto* cancel = std::get_if<Cancel>(&order)) {
       step(CancelArrived{std::move(*cancel)}, now);
+    } else if (auto* inquire = std::get_if<Inquire>(&order)) {
+      step(InquireArrived{std::move(*inquire)}, now);
     } else {
       step(StaleArrived{std::move(std::get<Stale>(order))}, now);
     }
+  }
+  for (auto& bad : orders->bad) {
+    rejections_.note("command", "the broker", bad.error, now);
+    if (bad.key) step(BadOrderArrived{std::move(*bad.key), describe(bad.error)}, now);
   }
   return {};
 }
@@ -184,67 +218,96 @@ void AgentService::tick(Time now, runtime::Output& /*out*/) {
 }
 
 void AgentService::flush(Time now, runtime::Output& out) {
+  const auto carry_out = [&] {
+    const Output done = std::move(done_);
+    done_ = Output{};
+    save(done, out);
+    say(done, out);
+    act(done, now, out);
+    return !done.acts.empty();
+  };
   // Package news and runs that end at once may order more.
-  const auto settle = [&] {
-    Effects now_due;
-    now_due.swap(effects_);
-    for (const auto& effect : now_due) carry_out(effect, now, out);
+  bool more = true;
+  while (more) {
+    more = carry_out();
     for (auto& news : hands_.news()) {
+      more = true;
       if (news.refused) {
-        step(PackageRefused{std::move(news.digest), std::move(*news.refused)}, now);
+        step(PackageRefused{std::move(news.digest), std::move(*news.refused), news.work_fault}, now);
       } else {
         step(PackageReady{std::move(news.digest)}, now);
       }
     }
-    for (auto& ended : hands_.ended()) step(std::move(ended), now);
-  };
-  do {
-    settle();
-  } while (!effects_.empty());
-  core_->flush(now, effects_);
-  for (const auto& effect : effects_) carry_out(effect, now, out);
-  effects_.clear();
+    for (auto& ended : hands_.ended()) {
+      more = true;
+      step(std::move(ended), now);
+    }
+  }
+  step(BatchEnded{config_.random(), config_.reports_idle()}, now);
+  carry_out();
   for (auto& message : hands_.due(now)) out.messages.push_back(std::move(message));
 }
 
-Heartbeat AgentService::heartbeat() const {
-  return {
-      .session = core_->session(), .resources = config_.resources(), .link = config_.link(), .attempts = core_->live()};
+void AgentService::save(const Output& done, runtime::Output& out) const {
+  for (const auto& one : done.attempts) {
+    if (one.attempt) {
+      out.upsert("attempt", key_text(one.key), attempt_row(*one.attempt));
+    } else {
+      out.remove("attempt", key_text(one.key), "{}");
+    }
+  }
+  for (const auto& one : done.reports) {
+    if (one.report) {
+      out.upsert("report", seq_text(one.seq),
+                 codec::dump({{"seq", one.seq}, {"tag", one.report->tag}, {"report", codec::encode(one.report->report)}}));
+    } else {
+      out.remove("report", seq_text(one.seq), "{}");
+    }
+  }
+  if (!done.position) return;
+  for (const auto& [key, value] : {std::pair("epoch", done.position->epoch), {"next_seq", done.position->next_seq},
+                                   {"acked_tag", done.position->acked_tag}})
+    out.upsert("meta", key, codec::dump(number_row(key, value)));
 }
 
-void AgentService::carry_out(const Effect& effect, Time now, runtime::Output& out) {
-  const auto up = [&](const char* channel, std::string payload, int qos = 1) {
+void AgentService::say(const Output& done, runtime::Output& out) const {
+  const auto up = [&](const char* channel, std::string payload, int qos = 1) -> bus::Message& {
     out.messages.push_back({.topic = topics_.up(config_.device, channel), .payload = std::move(payload), .qos = qos});
+    return out.messages.back();
   };
-  std::visit(
-      Overload{
-          [&](const SaveAttempt& e) {
-            if (const auto* attempt = core_->find(e.key)) out.upsert("attempt", key_text(e.key), attempt_row(*attempt));
-          },
-          [&](const DropAttempt& e) { out.remove("attempt", key_text(e.key), "{}"); },
-          [&](const SaveReport& e) {
-            out.upsert("report", seq_text(e.seq), codec::dump({{"seq", e.seq}, {"report", codec::encode(e.report)}}));
-            out.upsert("meta", "next_seq", codec::dump({{"key", "next_seq"}, {"value", e.seq + 1}}));
-          },
-          [&](const DropReports& e) {
-            for (auto seq = e.first; seq <= e.last; ++seq) out.remove("report", seq_text(seq), "{}");
-          },
-          [&](const SendReports& e) {
-            up("report", codec::encode(codec::Report{core_->epoch(), e.seq, e.items}));
-          },
-          [&](const SendEnrolment&) {
-            up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity,
-                                                config_.labels, "0.1.0"}));
-          },
-          [&](const SendHeartbeat&) { up("heartbeat", codec::encode(heartbeat()), 0); },
-          [&](const Fetch& e) { hands_.fetch(e.digest, now); },
-          [&](const Run& e) {
-            if (hands_.in_batch()) return hands_.run(e.assign);
-            out.acts.push_back([this, assign = e.assign] { hands_.run(assign); });
-          },
-          [&](const Kill& e) { out.acts.push_back([this, key = e.key] { hands_.kill(key); }); },
-      },
-      effect);
+  if (done.enrol) {
+    up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels,
+                                        "0.1.0"}));
+  }
+  if (done.heartbeat) {
+    auto link = config_.link();
+    link.clock_offset_ms = done.heartbeat->clock_offset_ms;
+    up("heartbeat", codec::encode(Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link,
+                                            done.heartbeat->attempts}),
+       0);
+  }
+  for (const auto& message : done.messages) {
+    codec::Report report{message.epoch, message.first, message.seq, message.after, {}};
+    for (const auto& item : message.items) report.items.push_back({item.tag, item.report, std::nullopt});
+    auto& said = up("report", codec::encode(report));
+    if (said.payload.size() > report_control_bytes) said.lane = bus::Lane::bulk;
+  }
+  for (const auto& notice : done.notices) log::warn(notice.text);
+}
+
+void AgentService::act(const Output& done, Time now, runtime::Output& out) {
+  for (const auto& act : done.acts) {
+    if (const auto* fetch = std::get_if<Fetch>(&act)) {
+      hands_.fetch(fetch->digest, now);
+    } else if (const auto* unfetch = std::get_if<Unfetch>(&act)) {
+      hands_.unfetch(unfetch->digest);
+    } else if (const auto* run = std::get_if<Run>(&act)) {
+      if (hands_.in_batch()) hands_.run(run->assign);
+      else out.acts.push_back([this, assign = run->assign] { hands_.run(assign); });
+    } else {
+      out.acts.push_back([this, key = std::get<Kill>(act).key] { hands_.kill(key); });
+    }
+  }
 }
 
 }  // namespace fieldwork::agent

@@ -22,6 +22,7 @@ class Hands {
   virtual void run(const Assign& assign) = 0;
   virtual void kill(const AttemptKey& key) = 0;
   virtual void fetch(const std::string& digest, Time now) = 0;
+  virtual void unfetch(const std::string& /*digest*/) {}  // nobody here needs it any more
   // These three fail only with what is wrong with the message.
   virtual Result<void> offer(std::string_view /*payload*/, Time /*now*/) { return {}; }
   virtual Result<void> frame(std::string_view /*payload*/, Time /*now*/) { return {}; }
@@ -47,6 +48,9 @@ struct AgentConfig {
   std::function<Resources()> resources = [] { return Resources{}; };
   std::function<Link()> link = [] { return Link{}; };
   std::function<std::int64_t()> wall_ms = [] { return std::int64_t{0}; };
+  std::function<std::uint64_t()> random = [] { return std::uint64_t{0}; };  // 64 fresh bits
+  // Whether every report that was handed to the bus has left the device.
+  std::function<bool()> reports_idle = [] { return true; };
 };
 
 class AgentService : public runtime::Service {
@@ -72,17 +76,19 @@ class AgentService : public runtime::Service {
   [[nodiscard]] const Agent& core() const { return *core_; }
 
  private:
-  void carry_out(const Effect& effect, Time now, runtime::Output& out);
+  void save(const Output& done, runtime::Output& out) const;
+  void say(const Output& done, runtime::Output& out) const;
+  void act(const Output& done, Time now, runtime::Output& out);
   Result<void> take(std::string_view channel, std::string_view payload, Time now);
   Result<void> orders(std::string_view payload, Time now);
-  [[nodiscard]] Heartbeat heartbeat() const;
+  void assign(Assign assign, Time now);
 
   AgentConfig config_;
   Hands& hands_;
   Topics topics_;
   std::unique_ptr<Agent> core_;
   runtime::Rejections rejections_;
-  Effects effects_;
+  Output done_;  // of the steps of this batch
   bool started_ = false;
 };
 

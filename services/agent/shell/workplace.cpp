@@ -1,12 +1,13 @@
 #include "agent/shell/workplace.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <system_error>
 
-#include <fstream>
-#include <sstream>
-
+#include "agent/shell/collect.hpp"
+#include "agent/shell/survivors.hpp"
+#include "agent/shell/tree.hpp"
+#include "base/text.hpp"
+#include "model/limits.hpp"
+#include "codec/job.hpp"
 #include "content/archive.hpp"
 #include "crypto/digest.hpp"
 #include "runtime/log.hpp"
@@ -15,26 +16,19 @@ namespace fieldwork::agent {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::int64_t output_file_bytes_max = std::int64_t{1} << 30;
+// When the agent itself is stopped: whoever stopped it (a container engine, an init) has some 10 s of patience.
+constexpr int stop_s_at_end = 5;
+constexpr std::size_t file_entry_bytes_max = 700;  // encoded, without its content
 
 std::string place_name(const AttemptKey& key) {
   return key.job.value + "-" + std::to_string(key.execution) + "-" + std::to_string(key.fence);
 }
 
-// A regular file inside `place`, reached without leaving it.
-bool inside(const fs::path& place, const fs::path& path) {
-  std::error_code error;
-  const auto real = fs::canonical(path, error);
-  const auto root = fs::canonical(place, error);
-  if (error || !fs::is_regular_file(fs::symlink_status(path, error))) return false;
-  const auto relative = real.lexically_relative(root);
-  return !relative.empty() && *relative.begin() != "..";
-}
-
-std::string read_file(const fs::path& path) {
-  std::stringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
+void remove_place(const fs::path& path) {
+  const auto removal = remove_tree(path);
+  if (removal.left == 0) return;
+  log::error("something of a job stays on the disk",
+             {{"path", path.string()}, {"left", std::to_string(removal.left)}, {"reason", removal.reason}});
 }
 
 }  // namespace
@@ -45,10 +39,29 @@ Workplace::Workplace(fs::path directory, fs::path outputs, std::int64_t package_
       package_bytes_max_(package_bytes_max),
       done_(std::move(done)),
       log_(std::move(log)) {
-  std::error_code ignored;
-  fs::remove_all(directory_, ignored);  // of attempts that died with the last agent
-  fs::create_directories(directory_);
-  fs::create_directories(outputs_);
+  clear(directory_);
+  for (const auto* needed : {&directory_, &outputs_}) {
+    std::error_code error;
+    fs::create_directories(*needed, error);
+    // Each attempt says so too; the agent itself can go on.
+    if (error) log::error("a directory cannot be made", {{"path", needed->string()}, {"reason", error.message()}});
+  }
+}
+
+void Workplace::clear(const fs::path& directory) {
+  const auto survivors = end_survivors(directory);
+  if (survivors.ended > 0)
+    log::warn("processes of earlier jobs were ended", {{"count", std::to_string(survivors.ended)}});
+  std::error_code error;
+  std::vector<fs::path> places, records;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    (at->path().extension() == record_ending ? records : places).push_back(at->path());
+  }
+  for (const auto& place : places) remove_place(place);
+  // Who cannot be ended now is looked for again at the next start.
+  for (const auto& record : records) {
+    if (survivors.left == 0) fs::remove(record, error);
+  }
 }
 
 Workplace::~Workplace() {
@@ -57,7 +70,7 @@ Workplace::~Workplace() {
     std::lock_guard lock(mutex_);
     running.swap(running_);
   }
-  for (auto& [key, one] : running) one.process->kill();
+  for (auto& [key, one] : running) one.process->kill(stop_s_at_end);
   for (auto& [key, one] : running) one.thread.join();
   reap();
 }
@@ -74,10 +87,20 @@ void Workplace::reap() {
 void Workplace::run(const Assign& assign, const fs::path& archive) {
   reap();
   auto process = std::make_shared<Process>();
-  std::lock_guard lock(mutex_);
-  auto& slot = running_[assign.key];
-  slot.process = process;
-  slot.thread = std::thread([this, assign, archive, process] { work(assign, archive, *process); });
+  std::string refused;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& slot = running_[assign.key];
+    slot.process = process;
+    try {
+      slot.thread = std::thread([this, assign, archive, process] { work(assign, archive, *process); });
+      return;
+    } catch (const std::system_error& error) {
+      refused = std::string("cannot start a thread: ") + error.what();
+      running_.erase(assign.key);
+    }
+  }
+  done_({.key = assign.key, .result = std::nullopt, .reason = std::move(refused), .large = {}});
 }
 
 void Workplace::kill(const AttemptKey& key) {
@@ -88,8 +111,8 @@ void Workplace::kill(const AttemptKey& key) {
 void Workplace::work(const Assign& assign, const fs::path& archive, Process& process) {
   const auto place = directory_ / place_name(assign.key);
   auto outcome = attempt(assign, archive, place, process);
-  std::error_code ignored;
-  fs::remove_all(place, ignored);
+  outcome.reason = clamp_text(outcome.reason, limits::reason_bytes_max);
+  remove_place(place);
   done_(std::move(outcome));
   std::lock_guard lock(mutex_);
   if (auto node = running_.extract(assign.key)) ended_.push_back(std::move(node.mapped().thread));
@@ -110,7 +133,11 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
       return outcome.reason = "package: " + describe(done.error()), outcome;
     }
   }
-  auto ended = process.run({assign.command, assign.env, place.string(), assign.limits},
+  auto ended = process.run({.command = assign.command,
+                            .env = assign.env,
+                            .directory = place.string(),
+                            .limits = assign.limits,
+                            .record = place.string() + std::string(record_ending)},
                            [&](std::string_view stream, std::string text) { log_(assign, stream, std::move(text)); });
   if (!ended) return outcome.reason = describe(ended.error()), outcome;
   outcome.result = std::move(ended->result);
@@ -120,40 +147,15 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
 }
 
 void Workplace::collect(const Assign& assign, const fs::path& place, Outcome& outcome) const {
-  std::int64_t total = 0;
-  for (const auto& name : assign.outputs) {
-    const auto path = place / name;
-    if (!inside(place, path)) {
-      if (outcome.reason.empty() && outcome.result->exit_code == 0)
-        outcome.reason = "output " + name + " was not written";
-      continue;
-    }
-    OutputFile file{.path = name, .size_bytes = static_cast<std::int64_t>(fs::file_size(path))};
-    if (file.size_bytes > output_file_bytes_max) {
-      outcome.reason = "output " + name + " is larger than " + std::to_string(output_file_bytes_max) + " bytes";
-      continue;
-    }
-    const auto digest = crypto::digest_of_file(path);
-    if (!digest) {
-      outcome.reason = "output " + name + " cannot be read: " + describe(digest.error());
-      continue;
-    }
-    file.digest = *digest;
-    if (file.size_bytes <= inline_bytes_max && total + file.size_bytes <= inline_total_bytes_max) {
-      file.content = read_file(path);
-      total += file.size_bytes;
-    } else {
-      const auto kept = outputs_ / digest->substr(7);
-      std::error_code error;
-      fs::rename(path, kept, error);
-      if (error) {
-        outcome.reason = "output " + name + " cannot be kept: " + error.message();
-        continue;
-      }
-      outcome.large.push_back(kept);
-    }
-    outcome.result->files.push_back(std::move(file));
-  }
+  auto& result = *outcome.result;
+  bound_streams(result);
+  const auto taken = codec::encoded_bytes(result) + files_max * file_entry_bytes_max;
+  auto collected = collect_outputs(place, assign.outputs, outputs_, result_bytes_max - taken);
+  result.files = std::move(collected.files);
+  outcome.large = std::move(collected.large);
+  // How the program ended is the better reason.
+  if (!outcome.reason.empty() || result.exit_code != 0) return;
+  for (const auto& wrong : collected.wrong) outcome.reason += (outcome.reason.empty() ? "" : "; ") + wrong;
 }
 
 }  // namespace fieldwork::agent

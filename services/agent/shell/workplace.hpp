@@ -1,4 +1,5 @@
-// Where attempts run: one directory each, filled from the verified package, emptied when the attempt is over.
+// Where attempts run: one directory each, filled from the verified package, emptied when the attempt is over. Beside it
+// stands a record (survivors.hpp) of its processes while they run.
 #pragma once
 
 #include <filesystem>
@@ -22,15 +23,17 @@ struct Outcome {
 
 class Workplace {
  public:
-  using Done = std::function<void(Outcome)>;  // on a thread of the workplace
+  using Done = std::function<void(Outcome)>;  // on any thread
   using Log = std::function<void(const Assign&, std::string_view stream, std::string text)>;
-
-  static constexpr std::int64_t inline_bytes_max = 64 * 1024;         // of one output file in a report
-  static constexpr std::int64_t inline_total_bytes_max = 512 * 1024;  // of all in one report
 
   Workplace(std::filesystem::path directory, std::filesystem::path outputs, std::int64_t package_bytes_max, Done done,
             Log log);
-  ~Workplace();  // kills what runs and waits for it
+  // Stops what runs (SIGTERM, after a few seconds SIGKILL) and waits for it.
+  ~Workplace();
+
+  // Ends the processes of attempts that an earlier agent started, removes their directories and logs what stays. The
+  // constructor does it; before it, it makes room on a full disk.
+  static void clear(const std::filesystem::path& directory);
 
   // Unpacks (the archive's digest is checked again), runs, collects. `archive` is empty for a job without a package.
   void run(const Assign& assign, const std::filesystem::path& archive);

@@ -7,6 +7,38 @@
 #include "crypto/digest.hpp"
 
 namespace fieldwork::alerting {
+namespace {
+
+struct Rule {
+  const char* name;
+  const char* all;    // a command that shows all of them
+  const char* one;    // and one, with the subject behind it
+  const char* words;  // of many
+  bool fades;
+};
+constexpr Rule rules[] = {
+    {"device_lost", "fieldwork device ls", "fieldwork device show ", "more devices are lost", false},
+    {"device_health", "fieldwork device ls", "fieldwork device show ", "more devices are unwell", false},
+    {"device_unplaceable", "fieldwork device ls", "fieldwork device show ", "more devices get no work", false},
+    {"job_failed", "fieldwork job ls --state failed", "fieldwork job show ", "more jobs failed", true},
+    {"job_quarantined", "fieldwork job ls --state quarantined", "fieldwork job explain ", "more jobs are quarantined",
+     true},
+    {"transfer_failed", "fieldwork package ls", "", "more transfers failed", true},
+};
+
+const Rule& rule_of(const std::string& name) {
+  for (const auto& rule : rules) {
+    if (name == rule.name) return rule;
+  }
+  return rules[0];  // a row of a rule that is no more
+}
+
+}  // namespace
+
+std::string next_step(const Alert& alert) {
+  const auto& rule = rule_of(alert.rule);
+  return alert.subject == many || *rule.one == 0 ? rule.all : rule.one + alert.subject;
+}
 
 std::string alert_id(const std::string& rule, const std::string& subject) {
   auto id = rule + "." + subject;
@@ -18,10 +50,17 @@ Alerting::Alerting(Limits limits, Saved saved) : limits_(limits) {
     const auto id = alert.id;
     alerts_.emplace(id, std::move(alert));
   }
-  std::sort(saved.notifications.begin(), saved.notifications.end(),
-            [](const auto& a, const auto& b) { return a.number < b.number; });
-  queue_.assign(saved.notifications.begin(), saved.notifications.end());
-  if (!queue_.empty()) next_number_ = queue_.back().number + 1;
+  limits_.rule_max = std::max<std::size_t>(1, std::min(limits_.rule_max, limits_.alerts_max / 8));
+  for (const auto& [id, alert] : alerts_) {
+    if (alert.firing && alert.subject != many) ++firing_[alert.rule];
+  }
+  for (auto& one : saved.notifications) {
+    next_number_ = std::max(next_number_, one.number + 1);
+    auto& newest = newest_[one.alert.id];
+    newest = std::max(newest, one.number);
+    const auto number = one.number;
+    queue_[number] = Waiting{std::move(one), 0, Time{}};
+  }
 }
 
 const Alert* Alerting::find(const std::string& id) const {
@@ -53,14 +92,24 @@ void Alerting::apply(const DeviceSeen& input, Time now, Effects& out) {
 void Alerting::apply(const DeviceGone& input, Time now, Effects& out) {
   resolve("device_lost", input.device.value, "the device is gone", now, out);
   resolve("device_health", input.device.value, "the device is gone", now, out);
+  resolve("device_unplaceable", input.device.value, "the device is gone", now, out);
+}
+
+void Alerting::apply(const PlacementSeen& input, Time now, Effects& out) {
+  if (input.placeable) return resolve("device_unplaceable", input.device.value, "the device gets work", now, out);
+  fire("device_unplaceable", input.device.value, 1, input.reason.empty() ? "the device gets no work" : input.reason,
+       now, out);
 }
 
 void Alerting::apply(const JobSeen& input, Time now, Effects& out) {
-  if (input.state != JobState::failed) {
-    return resolve("job_failed", input.job.value, "the job is " + std::string(name(input.state)), now, out);
-  }
-  if (now - input.changed >= limits_.forget_after) return;
-  fire("job_failed", input.job.value, 1, input.reason.empty() ? "the job failed" : input.reason, now, out);
+  const auto& subject = input.job.value;
+  const bool failed = !input.quarantined && input.state == JobState::failed;
+  const auto is = "the job is " + (input.quarantined ? "quarantined" : std::string(name(input.state)));
+  if (!failed) resolve("job_failed", subject, is, now, out);
+  if (!input.quarantined) resolve("job_quarantined", subject, is, now, out);
+  if ((!failed && !input.quarantined) || now - input.changed >= limits_.forget_after) return;
+  const auto fallback = failed ? "the job failed" : "several devices were lost under it";
+  fire(failed ? "job_failed" : "job_quarantined", subject, 1, input.reason.empty() ? fallback : input.reason, now, out);
 }
 
 void Alerting::apply(const TransferSeen& input, Time now, Effects& out) {
@@ -68,6 +117,18 @@ void Alerting::apply(const TransferSeen& input, Time now, Effects& out) {
   if (now - input.changed >= limits_.forget_after) return;
   fire("transfer_failed", input.transfer.value, 1, input.reason.empty() ? "the transfer failed" : input.reason, now,
        out);
+}
+
+void Alerting::change(Alert& alert, bool told, Time now, Effects& out) {
+  alert.changed = now;
+  out.push_back(SaveAlert{alert});
+  out.push_back(PublishAlert{alert});
+  if (told) notify(alert, now, out);
+}
+
+std::size_t Alerting::firing(const std::string& rule) const {
+  const auto found = firing_.find(rule);
+  return found == firing_.end() ? 0 : found->second;
 }
 
 void Alerting::fire(const std::string& rule, const std::string& subject, double value, const std::string& reason,
@@ -79,33 +140,66 @@ void Alerting::fire(const std::string& rule, const std::string& subject, double 
     if (std::abs(alert.value - value) < 0.05) return;
     alert.value = value;  // worth showing, not worth a notification
     alert.reason = reason;
-    alert.changed = now;
-    out.push_back(SaveAlert{alert});
-    out.push_back(PublishAlert{alert});
-    return;
+    return change(alert, false, now, out);
   }
-  if (found == alerts_.end() && !make_room(out)) {
-    out.push_back(CountDropped{"alert"});
-    return;
+  if (firing(rule) >= limits_.rule_max || (found == alerts_.end() && !make_room(out))) {
+    return overflow(rule, subject, now, out);
   }
+  ++firing_[rule];
   auto& alert = alerts_[id];
   alert = Alert{id, rule, subject, true, value, reason, now, now};
-  out.push_back(SaveAlert{alert});
-  out.push_back(PublishAlert{alert});
-  notify(alert, now, out);
+  change(alert, true, now, out);
+}
+
+void Alerting::overflow(const std::string& rule, const std::string& subject, Time now, Effects& out) {
+  auto& one = many_[rule];
+  if (one.subjects.contains(subject)) return;
+  if (one.subjects.size() < limits_.many_max) {
+    one.subjects.emplace(subject, now);
+  } else {
+    ++one.untold;
+  }
+  one.changed = true;
+  const auto found = alerts_.find(alert_id(rule, many));
+  if (found == alerts_.end() || !found->second.firing) tell_many(rule, now, out);
+}
+
+// At once when it begins and ends, else with the sweep: a flood is not a flood of messages.
+void Alerting::tell_many(const std::string& rule, Time now, Effects& out) {
+  auto& one = many_[rule];
+  one.changed = false;
+  const auto id = alert_id(rule, many);
+  const auto count = one.subjects.size() + one.untold;
+  const bool known = alerts_.contains(id);
+  if (count == 0) {
+    if (!known || !alerts_[id].firing) return;
+    alerts_[id].firing = false;
+    alerts_[id].reason = "none of them any more";
+    one.notified = 0;
+    return change(alerts_[id], true, now, out);
+  }
+  auto& alert = alerts_[id];
+  if (!known || !alert.firing) alert = Alert{id, rule, many, true, 0, "", now, now};
+  alert.value = static_cast<double>(count);
+  alert.reason = std::to_string(count) + " " + rule_of(rule).words;
+  const bool told = alert.value >= one.notified * 2;
+  if (told) one.notified = alert.value;
+  change(alert, told, now, out);
 }
 
 void Alerting::resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now,
                        Effects& out) {
+  if (const auto more = many_.find(rule); more != many_.end() && more->second.subjects.erase(subject) > 0) {
+    more->second.changed = true;
+    if (more->second.subjects.empty() && more->second.untold == 0) tell_many(rule, now, out);
+  }
   const auto found = alerts_.find(alert_id(rule, subject));
   if (found == alerts_.end() || !found->second.firing) return;
   auto& alert = found->second;
   alert.firing = false;
   alert.reason = reason;
-  alert.changed = now;
-  out.push_back(SaveAlert{alert});
-  out.push_back(PublishAlert{alert});
-  notify(alert, now, out);
+  --firing_[rule];
+  change(alert, true, now, out);
 }
 
 // The oldest resolved alert goes first; those that fire stay.
@@ -138,14 +232,32 @@ void Alerting::sweep(Time now, Effects& out) {
   for (auto it = alerts_.begin(); it != alerts_.end();) {
     const Alert alert = it->second;
     ++it;
-    const bool fades = alert.rule == "job_failed" || alert.rule == "transfer_failed";
-    if (alert.firing && fades && now - alert.since >= limits_.forget_after) {
+    if (alert.subject == many && alert.firing) continue;
+    if (alert.firing && rule_of(alert.rule).fades && now - alert.since >= limits_.forget_after) {
       resolve(alert.rule, alert.subject, "it is long ago", now, out);
     } else if (!alert.firing && now - alert.changed >= limits_.resolved_keep) {
       out.push_back(RemoveAlert{alert.id});
       out.push_back(RetractAlert{alert.id});
       alerts_.erase(alert.id);
     }
+  }
+  const bool forget = now - forgot_at_ >= seconds{60};
+  if (forget) forgot_at_ = now;
+  for (auto& [rule, one] : many_) {
+    if (forget && rule_of(rule).fades) {
+      if (std::erase_if(one.subjects, [&](const auto& s) { return now - s.second >= limits_.forget_after; }) > 0) {
+        one.changed = true;
+        one.untold = 0;
+      }
+    }
+    if (one.changed) tell_many(rule, now, out);
+  }
+  // After a restart the states say again who is beyond the room; an alert that nothing stands behind any more ends.
+  if (!forget) return;
+  for (const auto& rule : rules) {
+    const auto found = alerts_.find(alert_id(rule.name, many));
+    if (found == alerts_.end() || !found->second.firing || now - found->second.changed < limits_.many_keep) continue;
+    if (!many_.contains(rule.name) || many_[rule.name].subjects.empty()) tell_many(rule.name, now, out);
   }
 }
 

@@ -1,17 +1,26 @@
 // What a person should know, from the state of devices, jobs and transfers. Pure; a restart is constructing it from
 // what was saved.
 //
-//   rule             fires while                         value           resolves when
-//   device_lost      the device is lost                  1               it is anything else, or gone
-//   device_health    it is ready, health < threshold     the health      it is ready, health >= threshold + margin;
-//   refused; gone job_failed       the job failed                      1               a later state says otherwise, or
-//   after forget_after transfer_failed  the transfer failed                 1               a later state says
-//   otherwise, or after forget_after
+// clang-format off
+//   rule                fires while                        value       resolves when
+//   device_lost         the device is lost                 1           it is anything else, or gone
+//   device_health       it is ready, health < threshold    the health  ready, health >= threshold + margin; refused; gone
+//   device_unplaceable  the scheduler gives it no work     1           it is placeable again, or gone
+//   job_failed          the job failed                     1           a later state says otherwise, or after forget_after
+//   job_quarantined     devices were lost under the job    1           a later state says otherwise, or after forget_after
+//   transfer_failed     the transfer failed                1           a later state says otherwise, or after forget_after
+// clang-format on
 //
 // Rules look at levels, not at events: the same state may be seen any number of times. An alert is named rule.subject.
+// Each rule has room of its own for rule_max firing alerts: what comes beyond is told by one alert, rule._many, whose
+// value is how many they are ("312 more jobs failed"), so that no flood of one kind hides the others.
+//
+// Notifications go to the webhook one at a time, those about devices first, otherwise the oldest first; of each alert
+// only the newest. What is not taken is tried again with a backoff of its own while others go; what the target refuses
+// for good, or for give_up_after, is dropped and counted. After a restart at most the one that was on its way goes
+// twice.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,12 +36,16 @@ namespace fieldwork::alerting {
 struct Limits {
   double health_below = 0.7;
   double health_margin = 0.05;
-  std::size_t alerts_max = 10'000;
+  std::size_t alerts_max = 10'000;  // all rules together, resolved ones too
+  std::size_t rule_max = 1'000;     // firing, of one rule; never more than an eighth of alerts_max
+  std::size_t many_max = 100'000;   // subjects beyond rule_max that are told apart, of one rule
   std::size_t notifications_max = 10'000;
   Duration resolved_keep = seconds{3600};
   Duration forget_after = std::chrono::hours{24};  // failures older than this are not news
   Duration retry_first = seconds{1};               // doubles up to retry_last
-  Duration retry_last = seconds{60};
+  Duration retry_last = seconds{600};
+  Duration give_up_after = std::chrono::hours{6};  // since the alert changed
+  Duration many_keep = seconds{600};  // of rule._many after a restart, until the states have said again who they are
   Duration sweep_every = seconds{1};
   bool notify = true;  // there is a webhook
 };
@@ -75,6 +88,7 @@ struct JobSeen {
   JobState state = JobState::queued;
   std::string reason;
   Time changed{};
+  bool quarantined = false;  // settled, as several devices were lost under it; `state` does not count then
 };
 struct TransferSeen {
   TransferId transfer;
@@ -82,16 +96,24 @@ struct TransferSeen {
   std::string reason;
   Time changed{};
 };
+// Whether the scheduler would give it work at all.
+struct PlacementSeen {
+  DeviceId device;
+  bool placeable = true;
+  std::string reason;
+};
 struct NotificationDelivered {
   std::int64_t number = 0;
 };
 struct NotificationFailed {
   std::int64_t number = 0;
+  bool for_good = false;  // the target refuses this one: to send it again is in vain
+  std::string reason;
 };
 struct BrokerReturned {};
 struct TimePassed {};
-using Input = std::variant<DeviceSeen, DeviceGone, JobSeen, TransferSeen, NotificationDelivered, NotificationFailed,
-                           BrokerReturned, TimePassed>;
+using Input = std::variant<DeviceSeen, DeviceGone, JobSeen, TransferSeen, PlacementSeen, NotificationDelivered,
+                           NotificationFailed, BrokerReturned, TimePassed>;
 
 // Effects.
 struct SaveAlert {
@@ -123,14 +145,26 @@ struct SendNotification {
   Notification notification;
   bool operator==(const SendNotification&) const = default;
 };
+// The queue is full: the oldest went, one about a job before one about a device.
 struct CountDropped {
-  std::string what;  // alert or notification
+  std::string what;  // notification
   bool operator==(const CountDropped&) const = default;
 };
+// A notification that nobody will get: refused for good, or for too long.
+struct DeadLetter {
+  Notification notification;
+  std::string reason;
+  bool operator==(const DeadLetter&) const = default;
+};
 using Effect = std::variant<SaveAlert, RemoveAlert, PublishAlert, RetractAlert, SaveNotification, RemoveNotification,
-                            SendNotification, CountDropped>;
+                            SendNotification, CountDropped, DeadLetter>;
 using Effects = std::vector<Effect>;
 
+// The subject of a rule's alert about all that are beyond its room. No id begins with _.
+inline constexpr const char* many = "_many";
+
+// What to do first, as a command.
+[[nodiscard]] std::string next_step(const Alert& alert);
 [[nodiscard]] std::string alert_id(const std::string& rule, const std::string& subject);
 
 class Alerting {
@@ -147,6 +181,7 @@ class Alerting {
   void apply(const DeviceGone& input, Time now, Effects& out);
   void apply(const JobSeen& input, Time now, Effects& out);
   void apply(const TransferSeen& input, Time now, Effects& out);
+  void apply(const PlacementSeen& input, Time now, Effects& out);
   void apply(const NotificationDelivered& input, Time now, Effects& out);
   void apply(const NotificationFailed& input, Time now, Effects& out);
   void apply(const BrokerReturned& input, Time now, Effects& out);
@@ -156,19 +191,39 @@ class Alerting {
             Effects& out);
   void resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now, Effects& out);
   bool make_room(Effects& out);
+  void change(Alert& alert, bool told, Time now, Effects& out);
+  void overflow(const std::string& rule, const std::string& subject, Time now, Effects& out);
+  void tell_many(const std::string& rule, Time now, Effects& out);
+  [[nodiscard]] std::size_t firing(const std::string& rule) const;
   void sweep(Time now, Effects& out);
   void notify(const Alert& alert, Time now, Effects& out);
   void send_next(Time now, Effects& out);
+  void drop(std::int64_t number, Effects& out);
 
   Limits limits_;
-  std::map<std::string, Alert> alerts_;  // by id
+  std::map<std::string, Alert> alerts_;        // by id
+  std::map<std::string, std::size_t> firing_;  // by rule, without that of the many
+  struct Many {
+    std::map<std::string, Time> subjects;  // since when
+    std::size_t untold = 0;                // beyond many_max
+    bool changed = false;                  // not yet in its alert
+    double notified = 0;                   // the value that was last worth a notification
+  };
+  std::map<std::string, Many> many_;  // by rule
   Time swept_at_{};
+  Time forgot_at_{};
 
-  std::deque<Notification> queue_;  // by number
+  struct Waiting {
+    Notification notification;
+    int failures = 0;
+    Time due{};
+  };
+  std::map<std::int64_t, Waiting> queue_;       // by number
+  std::map<std::string, std::int64_t> newest_;  // number by alert
   std::int64_t next_number_ = 1;
   std::optional<std::int64_t> sending_;
-  int failures_ = 0;  // of the first in the queue, one after the other
-  Time send_at_{};
+  int failures_ = 0;  // of the target, one after the other
+  Time send_at_{};    // not before: a target that is away is not asked for each that waits
 };
 
 }  // namespace fieldwork::alerting

@@ -1,26 +1,61 @@
-// The queue to the webhook: in order, one at a time, until it is taken.
+// The queue to the webhook: one at a time, each with a backoff of its own.
 #include <algorithm>
 
 #include "alerting/core/alerting.hpp"
 
 namespace fieldwork::alerting {
+namespace {
+
+bool about_a_device(const Notification& one) { return one.alert.rule.starts_with("device_"); }
+
+Duration backoff(const Limits& limits, int failures) {
+  auto wait = limits.retry_first;
+  for (int i = 1; i < failures && wait < limits.retry_last; ++i) wait *= 2;
+  return std::min(wait, limits.retry_last);
+}
+
+}  // namespace
+
+void Alerting::drop(std::int64_t number, Effects& out) {
+  const auto found = queue_.find(number);
+  const auto newest = newest_.find(found->second.notification.alert.id);
+  if (newest != newest_.end() && newest->second == number) newest_.erase(newest);
+  queue_.erase(found);
+  out.push_back(RemoveNotification{number});
+}
 
 void Alerting::notify(const Alert& alert, Time now, Effects& out) {
   if (!limits_.notify) return;
-  queue_.push_back({next_number_++, alert});
-  out.push_back(SaveNotification{queue_.back()});
+  const auto before = newest_.find(alert.id);
+  if (before != newest_.end() && before->second != sending_) drop(before->second, out);
+  const auto number = next_number_++;
+  newest_[alert.id] = number;
+  queue_[number] = Waiting{{number, alert}, 0, now};
+  out.push_back(SaveNotification{queue_[number].notification});
   if (queue_.size() > limits_.notifications_max) {
-    out.push_back(RemoveNotification{queue_.front().number});
+    const auto waits = [&](const auto& one) { return one.first != sending_; };
+    auto oldest = std::find_if(queue_.begin(), queue_.end(),
+                               [&](const auto& one) { return waits(one) && !about_a_device(one.second.notification); });
+    if (oldest == queue_.end()) oldest = std::find_if(queue_.begin(), queue_.end(), waits);
+    drop(oldest->first, out);
     out.push_back(CountDropped{"notification"});
-    queue_.pop_front();
   }
   send_next(now, out);
 }
 
 void Alerting::send_next(Time now, Effects& out) {
-  if (!limits_.notify || sending_ || queue_.empty() || now < send_at_) return;
-  sending_ = queue_.front().number;
-  out.push_back(SendNotification{queue_.front()});
+  if (!limits_.notify || sending_ || now < send_at_) return;
+  const Waiting* next = nullptr;
+  for (const auto& [number, one] : queue_) {
+    if (one.due > now) continue;
+    if (next == nullptr) next = &one;
+    if (!about_a_device(one.notification)) continue;
+    next = &one;
+    break;
+  }
+  if (next == nullptr) return;
+  sending_ = next->notification.number;
+  out.push_back(SendNotification{next->notification});
 }
 
 void Alerting::apply(const NotificationDelivered& input, Time now, Effects& out) {
@@ -28,20 +63,29 @@ void Alerting::apply(const NotificationDelivered& input, Time now, Effects& out)
   sending_.reset();
   failures_ = 0;
   send_at_ = now;
-  if (!queue_.empty() && queue_.front().number == input.number) {  // else it was dropped meanwhile
-    queue_.pop_front();
-    out.push_back(RemoveNotification{input.number});
-  }
+  drop(input.number, out);
   send_next(now, out);
 }
 
-void Alerting::apply(const NotificationFailed& input, Time now, Effects&) {
+void Alerting::apply(const NotificationFailed& input, Time now, Effects& out) {
   if (sending_ != input.number) return;
   sending_.reset();
-  auto wait = limits_.retry_first;
-  for (int i = 0; i < failures_ && wait < limits_.retry_last; ++i) wait *= 2;
-  ++failures_;
-  send_at_ = now + std::min(wait, limits_.retry_last);
+  auto& one = queue_.at(input.number);
+  const auto& alert = one.notification.alert;
+  const bool late = now - alert.changed >= limits_.give_up_after;
+  if (input.for_good || late) {
+    out.push_back(DeadLetter{one.notification, input.reason});
+    drop(input.number, out);
+  } else if (newest_[alert.id] != input.number) {
+    drop(input.number, out);  // there is newer to say of this alert
+  } else {
+    one.due = now + backoff(limits_, ++one.failures);
+  }
+  if (input.for_good) {
+    failures_ = 0;  // the target answers
+    return send_next(now, out);
+  }
+  send_at_ = now + std::min(backoff(limits_, ++failures_), Duration{seconds{60}});
 }
 
 }  // namespace fieldwork::alerting

@@ -36,12 +36,14 @@ Alert read(codec::Reader& reader) {
 std::string to_state(const Alert& alert) {
   auto out = fields(alert);
   out["v"] = 1;
+  out["next"] = next_step(alert);
   return codec::dump(out);
 }
 
 std::string to_body(const Alert& alert) {
   auto out = fields(alert);
   out.erase("changed_ms");
+  out["next"] = next_step(alert);
   return codec::dump(out);
 }
 

@@ -51,9 +51,10 @@ void AlertingService::connected(Time now, runtime::Output& out) { take(BrokerRet
 void AlertingService::sent(std::int64_t number, const Result<void>& result) {
   metrics::count("fieldwork_notifications_total", {{"result", result ? "taken" : "failed"}});
   if (!result) log::warn("the webhook did not take a notification", {{"reason", describe(result.error())}});
-  post_([this, number, good = result.ok()](Time now, runtime::Output& out) {
-    take(good ? Input(NotificationDelivered{number}) : Input(NotificationFailed{number}), now, out);
-  });
+  const bool for_good = !result && result.error().code == Code::invalid;
+  const Input answer = result ? Input(NotificationDelivered{number})
+                              : Input(NotificationFailed{number, for_good, describe(result.error())});
+  post_([this, answer](Time now, runtime::Output& out) { take(answer, now, out); });
 }
 
 void AlertingService::act(const SaveAlert& effect, runtime::Output& out) {
@@ -89,6 +90,11 @@ void AlertingService::act(const SendNotification& effect, runtime::Output& out) 
   out.acts.push_back([this, number = effect.notification.number, body = to_body(effect.notification.alert)] {
     if (webhook_) webhook_->send(number, body);
   });
+}
+
+void AlertingService::act(const DeadLetter& effect, runtime::Output&) {
+  metrics::count("fieldwork_notifications_dead_total");
+  log::error("a notification is given up", {{"alert", effect.notification.alert.id}, {"reason", effect.reason}});
 }
 
 void AlertingService::act(const CountDropped& effect, runtime::Output&) {

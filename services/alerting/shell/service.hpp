@@ -7,6 +7,7 @@
 
 #include "alerting/core/alerting.hpp"
 #include "alerting/shell/webhook.hpp"
+#include "codec/json.hpp"
 #include "runtime/reject.hpp"
 #include "runtime/service.hpp"
 #include "topic/topic.hpp"
@@ -31,6 +32,7 @@ class AlertingService : public runtime::Service {
  private:
   void take(const Input& input, Time now, runtime::Output& out);
   Result<void> state(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
+  Result<void> placement(const Topic& topic, const codec::Json& value, Time now, runtime::Output& out);
   Result<void> jobs_changed(const bus::Message& message, Time now, runtime::Output& out);
   void sent(std::int64_t number, const Result<void>& result);
 
@@ -42,6 +44,7 @@ class AlertingService : public runtime::Service {
   void act(const RemoveNotification& effect, runtime::Output& out);
   void act(const SendNotification& effect, runtime::Output& out);
   void act(const CountDropped& effect, runtime::Output& out);
+  void act(const DeadLetter& effect, runtime::Output& out);
 
   Topics topics_;
   Limits limits_;

@@ -25,10 +25,11 @@ Target split(const std::string& url) {
 Result<void> post(httplib::Client& client, const std::string& path, const std::string& body) {
   const auto answer = client.Post(path.c_str(), body, "application/json");
   if (!answer) return Error{Code::unavailable, httplib::to_string(answer.error())};
-  if (answer->status < 200 || answer->status > 299) {
-    return Error{Code::unavailable, "answered " + std::to_string(answer->status)};
-  }
-  return {};
+  const int status = answer->status;
+  if (status >= 200 && status <= 299) return {};
+  // 408 and 429 are about the moment, the other 4xx about what was sent.
+  const bool for_good = status >= 400 && status <= 499 && status != 408 && status != 429;
+  return Error{for_good ? Code::invalid : Code::unavailable, "answered " + std::to_string(status)};
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ Result<void> check_webhook(const std::string& url);
 
 class Webhook {
  public:
-  // `done` is called on the webhook's thread: ok for an answer from 200 to 299.
+  // `done` is called on the webhook's thread: ok for an answer from 200 to 299, invalid for one from 400 to 499 that
+  // says that this will never be taken (all but 408 and 429), unavailable for the rest.
   using Done = std::function<void(std::int64_t number, Result<void> result)>;
   Webhook(WebhookConfig config, Done done);
   ~Webhook();

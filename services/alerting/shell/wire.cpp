@@ -28,12 +28,20 @@ Result<StateFields> read_state(const codec::Json& value, const char* kind) {
   return out;
 }
 
+Result<JobSeen> job_seen(const std::string& id, const std::string& state, const std::string& reason, Time changed) {
+  const bool quarantined = state == "quarantined";
+  const auto known = quarantined ? JobState::failed : job_state(state);
+  if (!known) return Error{Code::invalid, "is not a job state", "/state"};
+  return JobSeen{JobId{id}, *known, reason, changed, quarantined};
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, int>> AlertingService::subscriptions() const {
   return {{topics_.state("device", "+"), 1},
           {topics_.state("job", "+"), 1},
           {topics_.state("transfer", "+"), 1},
+          {topics_.state("placement", "+"), 1},
           {topics_.event("job", "changed"), 1}};
 }
 
@@ -51,7 +59,9 @@ void AlertingService::message(const bus::Message& message, Time now, runtime::Ou
 
 Result<void> AlertingService::state(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   if (message.payload.empty()) {  // retracted
-    if (topic.channel == "device") take(DeviceGone{DeviceId{std::string(topic.name)}}, now, out);
+    const DeviceId device{std::string(topic.name)};
+    if (topic.channel == "device") take(DeviceGone{device}, now, out);
+    if (topic.channel == "placement") take(PlacementSeen{device, true, ""}, now, out);
     return {};
   }
   auto value = codec::parse(message.payload);
@@ -63,15 +73,16 @@ Result<void> AlertingService::state(const Topic& topic, const bus::Message& mess
     take(DeviceSeen{device->id, device->state, device->health, device->reason}, now, out);
     return {};
   }
+  if (topic.channel == "placement") return placement(topic, *value, now, out);
   const bool job = topic.channel == "job";
   if (!job && topic.channel != "transfer") return {};
   auto fields = read_state(*value, job ? "job" : "transfer");
   if (!fields) return fields.error();
   if (fields->id != topic.name) return Error{Code::denied, "is not the topic's", job ? "/job" : "/transfer"};
   if (job) {
-    const auto known = job_state(fields->state);
-    if (!known) return Error{Code::invalid, "is not a job state", "/state"};
-    take(JobSeen{JobId{fields->id}, *known, fields->reason, fields->changed}, now, out);
+    auto seen = job_seen(fields->id, fields->state, fields->reason, fields->changed);
+    if (!seen) return seen.error();
+    take(*seen, now, out);
     return {};
   }
   if (fields->state != "sending" && fields->state != "complete" && fields->state != "failed") {
@@ -81,28 +92,45 @@ Result<void> AlertingService::state(const Topic& topic, const bus::Message& mess
   return {};
 }
 
+Result<void> AlertingService::placement(const Topic& topic, const codec::Json& value, Time now, runtime::Output& out) {
+  codec::Reader reader(value);
+  reader.version();
+  reader.allow_unknown();
+  const DeviceId device{reader.id("device")};
+  const bool placeable = reader.boolean_or("placeable", true);
+  const auto reason = reader.text_or("reason", "", 1024);
+  if (!reader.finish()) return reader.error();
+  if (device.value != topic.name) return Error{Code::denied, "is not the topic's device", "/device"};
+  take(PlacementSeen{device, placeable, reason}, now, out);
+  return {};
+}
+
+// Item by item: what is wrong with one keeps nobody from hearing of the others.
 Result<void> AlertingService::jobs_changed(const bus::Message& message, Time now, runtime::Output& out) {
   auto value = codec::parse(message.payload);
   if (!value) return value.error();
   codec::Reader reader(*value);
   reader.version();
   reader.allow_unknown();
-  std::vector<JobSeen> seen;
-  if (const auto* items = reader.array("items", codec::items_max)) {
-    for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
-      codec::Reader item(reader, "items", i, (*items)[i]);
-      item.allow_unknown();
-      JobSeen one{JobId{item.id("job")}, JobState::queued, item.text_or("reason", "", 1024), now};
-      const auto known = job_state(item.text("state", 32));
-      if (!known) item.fail("state", "is not a job state");
-      one.state = known.value_or(JobState::queued);
-      item.finish();
-      seen.push_back(std::move(one));
-    }
-  }
+  const auto* items = reader.array("items", codec::items_max);
   if (!reader.finish()) return reader.error();
-  for (const auto& one : seen) take(one, now, out);
-  return {};
+  Result<void> first_error;
+  for (const auto& one : *items) {
+    codec::Reader item(one);
+    item.allow_unknown();
+    const auto id = item.id("job");
+    const auto state = item.text("state", 32);
+    const auto reason = item.text_or("reason", "", 1024);
+    Result<JobSeen> seen = Error{};
+    if (item.finish()) {
+      seen = job_seen(id, state, reason, now);
+    } else {
+      seen = item.error();
+    }
+    if (seen) take(*seen, now, out);
+    if (!seen && first_error) first_error = seen.error();
+  }
+  return first_error;
 }
 
 }  // namespace fieldwork::alerting

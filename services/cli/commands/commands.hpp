@@ -32,6 +32,7 @@ int job_cancel(const Options& options, const std::string& job);
 
 int device_list(const Options& options);
 int device_show(const Options& options, const std::string& device);
+int device_reset(const Options& options, const std::string& device);
 
 struct PushArguments {
   std::string path;

@@ -4,6 +4,7 @@
 
 #include "commands/commands.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/jws.hpp"
 #include "files.hpp"
 #include "output.hpp"
 #include "reach.hpp"
@@ -16,8 +17,12 @@ using codec::Json;
 
 constexpr std::array service_names{"registry", "scheduler", "transfer", "security-policy", "alerting"};
 constexpr std::array services_that_answer{"registry", "scheduler", "transfer"};
+constexpr std::size_t column = 25;  // where what a check says begins: after the longest, "service security-policy"
+constexpr const char* release_type = "fieldwork-release+jws";
 constexpr std::chrono::seconds patience_max{3};             // for each answer
 constexpr std::chrono::milliseconds retained_within{1500};  // for states that the broker keeps
+
+using Services = std::map<std::string, Session::ServiceState>;
 
 class Checks {
  public:
@@ -41,9 +46,9 @@ class Checks {
     checks_.push_back(std::move(one));
     if (json_) return;
     auto line = std::string(ok ? "ok    " : "FAIL  ") + check;
-    line.append(check.size() < 16 ? 16 - check.size() : 1, ' ');
+    line.append(check.size() < column ? column - check.size() : 1, ' ');
     print(line + printable(what) + "\n");
-    if (!next.empty()) print("      " + std::string(16, ' ') + "-> " + printable(next) + "\n");
+    if (!next.empty()) print("      " + std::string(column, ' ') + "-> " + printable(next) + "\n");
     std::fflush(stdout);
   }
 
@@ -52,85 +57,36 @@ class Checks {
   Json checks_ = Json::array();
 };
 
-// What a command would say, without sending its reader here.
-std::string reason_of(const Failure& failure) {
-  auto reason = failure.reason;
-  for (const auto* hint : {". Try fieldwork doctor", ". Is that service up?", ". Is the stack up?"}) {
-    if (const auto at = reason.find(hint); at != std::string::npos) reason.erase(at);
-  }
-  return reason;
-}
-
 // The certificate itself was read with the settings; here: its key, its dates, who issued it.
 void check_certificate(const Settings& settings, Checks& checks) {
   if (settings.mqtt.certificate.empty()) {
     checks.good("certificate", "none is needed for " + settings.mqtt.url + " (requests are made as 'operator')");
     return;
   }
-  const std::string next = "make a new one with scripts/pki, or correct broker.certificate and broker.key";
+  if (const auto trouble = certificate_trouble(settings))
+    return checks.bad("certificate", trouble->what, trouble->next);
   const auto pem = read_file(settings.mqtt.certificate, crypto::pem_bytes_max);
   const auto certificate = pem ? crypto::Certificate::from_pem(*pem) : Result<crypto::Certificate>(pem.error());
-  if (!certificate) return checks.bad("certificate", describe(certificate.error()), next);
-  const auto key = crypto::PrivateKey::load(settings.mqtt.key);
-  if (!key) return checks.bad("certificate", settings.mqtt.key + ": " + describe(key.error()), next);
-  if (!(key->public_key() == certificate->public_key())) {
-    return checks.bad("certificate", settings.mqtt.key + " is not the key of " + settings.mqtt.certificate, next);
-  }
-  const auto authority = crypto::CertificateAuthority::load(settings.mqtt.ca);
-  if (!authority) return checks.bad("certificate", settings.ca_origin + ": " + describe(authority.error()), next);
-  const auto now = std::chrono::system_clock::now();
-  if (const auto verified = authority->verify(*certificate, now); !verified) {
-    return checks.bad("certificate", settings.mqtt.certificate + ": " + describe(verified.error()), next);
-  }
-  const auto left = std::chrono::duration_cast<std::chrono::seconds>(certificate->not_after() - now);
-  checks.good("certificate", "'" + certificate->common_name() + "', good for another " + human_duration(left));
-}
-
-void check_release_key(const Settings& settings, Checks& checks) {
-  if (settings.release_key.empty()) return checks.good("release key", "not set (only package push needs it)");
-  const auto key = crypto::PrivateKey::load(settings.release_key);
-  if (key)
-    return checks.good("release key", settings.release_key + ", id " + key->public_key().id().substr(0, 16) + "…");
-  checks.bad("release key", describe(key.error()), "correct " + settings.release_key_origin);
-}
-
-// service -> what it says of itself; and whether security-policy's audit head was seen.
-struct Retained {
-  std::map<std::string, Json> services;
-  bool audit = false;
-};
-
-Retained retained(Session& session) {
-  Retained out;
-  const auto until = Session::Clock::now() + retained_within;
-  while (out.services.size() < service_names.size()) {
-    const auto message = session.next(until);
-    if (!message) break;
-    const auto topic = session.topics().parse(message->topic);
-    const auto value = codec::parse(message->payload);
-    if (!topic || !value || topic->kind != Topic::Kind::state) continue;
-    if (topic->channel == "service") out.services[std::string(topic->name)] = *value;
-    if (topic->channel == "audit") out.audit = true;
-  }
-  return out;
+  if (!certificate) return checks.bad("certificate", describe(certificate.error()), "correct broker.certificate");
+  const auto left = certificate->not_after() - std::chrono::system_clock::now();
+  checks.good("certificate", "'" + certificate->common_name() + "', good for another " +
+                                 human_duration(std::chrono::duration_cast<std::chrono::seconds>(left)));
 }
 
 // The registry's list of devices, if that is what was asked and it came.
-Json check_service(Session& session, const std::string& service, const Retained& seen, const Options& options,
+Json check_service(Session& session, const std::string& service, const Services& seen, const Options& options,
                    Checks& checks) {
   const std::string name = "service " + service;
   const std::string next = "look at the log of fieldwork-" + service + ", and at its /readyz";
-  const auto said = seen.services.find(service);
-  const auto state = said == seen.services.end() ? "" : text_of(said->second, "state");
-  const auto version = said == seen.services.end() ? "" : text_of(said->second, "version");
+  const auto said = seen.find(service);
+  const auto state = said == seen.end() ? "" : said->second.state;
+  const auto version = said == seen.end() ? "" : said->second.version;
   const auto about = version.empty() ? "" : " (version " + version + ")";
   const bool asks =
       std::find(services_that_answer.begin(), services_that_answer.end(), service) != services_that_answer.end();
   if (!asks) {
     if (state == "up") {
       checks.good(name, "says it is up" + about);
-    } else if (state.empty() && service == "security-policy" && seen.audit) {
-      checks.good(name, "its audit trail is there");
     } else {
       checks.bad(name, state.empty() ? "says nothing of itself" : "is " + state, next);
     }
@@ -141,7 +97,7 @@ Json check_service(Session& session, const std::string& service, const Retained&
                                 std::min<std::chrono::milliseconds>(options.timeout(), patience_max));
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(Session::Clock::now() - begin).count();
   if (!answer) {
-    checks.bad(name, reason_of(answer.failure()) + (state.empty() ? "" : " (it says of itself: " + state + ")"), next);
+    checks.bad(name, answer.failure().reason, next);
     return {};
   }
   checks.good(name, "answered within " + std::to_string(ms + 1) + " ms" + about);
@@ -158,6 +114,34 @@ void check_devices(const Json& answer, Checks& checks) {
   checks.bad("devices", count, "start an agent (fieldwork-agent), and see fieldwork device ls");
 }
 
+void check_root(const Settings& settings, const Services& seen, Checks& checks) {
+  if (!seen.empty()) return;
+  checks.bad("root", "no service was ever seen below " + settings.root + " (state/service is empty there)",
+             "is it the stack's root? (" + settings.root_origin + ")");
+}
+
+// Whether transfer would take what this key signs: it is shown a release that says nothing, which it refuses for one
+// reason or for the other, and keeps nothing of it.
+void check_release_key(Session& session, const Options& options, Checks& checks) {
+  const std::string check = "release key";
+  const auto& settings = session.settings();
+  if (settings.release_key.empty()) return checks.good(check, "not set (only package push needs it)");
+  const auto key = crypto::PrivateKey::load(settings.release_key);
+  if (!key) return checks.bad(check, describe(key.error()), "correct " + settings.release_key_origin);
+  const auto about = settings.release_key + ", id " + key->public_key().id().substr(0, 16) + "…";
+  const auto answer = session.request("transfer", "offer", {{"release", crypto::sign_jws(*key, release_type, "{}")}},
+                                      std::min<std::chrono::milliseconds>(options.timeout(), patience_max));
+  const auto why = answer ? std::string() : answer.failure().reason;
+  if (why.find("is not trusted") != std::string::npos) {
+    checks.bad(check, about + ": the transfer service does not trust it",
+               "correct release.key, or put its public key or certificate into transfer.releases");
+  } else if (!answer && answer.failure().exit != Exit::failed) {
+    checks.good(check, about + " (transfer was not asked: " + why + ")");
+  } else {
+    checks.good(check, about + ", trusted by transfer");
+  }
+}
+
 }  // namespace
 
 int doctor(const Options& options) {
@@ -169,31 +153,34 @@ int doctor(const Options& options) {
   }
   checks.good("settings", settings->file.empty() ? "environment and flags only" : settings->file);
   check_certificate(*settings, checks);
-  check_release_key(*settings, checks);
   const auto network =
       try_tcp(settings->mqtt.url, std::min<std::chrono::milliseconds>(options.timeout(), std::chrono::seconds(5)));
   if (!network.empty()) {
     checks.bad("network", settings->mqtt.url + " (" + settings->url_origin + "): " + network,
-               "is the stack up? Try scripts/quickstart");
+               "is the broker up, and is that its address?");
     return checks.finish(Exit::unreachable);
   }
   checks.good("network", settings->mqtt.url + " accepts connections");
-  auto session = Session::open(*settings, {"state/service/+", "state/audit/head"}, options);
+  auto session = Session::open(*settings, {}, options);
   if (!session) {
-    checks.bad("broker", reason_of(session.failure()), "look at the broker's log: it says why it refused");
+    checks.bad("broker", session.failure().reason, "");
     return checks.finish(Exit::unreachable);
   }
   checks.good("broker",
               (settings->mqtt.url.starts_with("ssl://") ? "TLS and MQTT connected as '" : "MQTT connected as '") +
                   settings->from + "'");
-  const auto seen = retained(**session);
+  const auto seen = (*session)->services(service_names.size(), Session::Clock::now() + retained_within);
+  check_root(*settings, seen, checks);
   Json devices;
   for (const std::string service : service_names) {
     auto answer = check_service(**session, service, seen, options, checks);
     if (service == "registry") devices = std::move(answer);
     if ((*session)->interrupted()) return code(Exit::interrupted);
+    // Nobody there, and asking is forbidden: the others would be told the same.
+    if (seen.empty() && (*session)->stats().denied > 0) return checks.finish(Exit::failed);
   }
   check_devices(devices, checks);
+  check_release_key(**session, options, checks);
   return checks.finish(Exit::failed);
 }
 

@@ -1,17 +1,27 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/commands.hpp"
+#include "executions.hpp"
+#include "model/limits.hpp"
 #include "output.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
 
 int job_list(const Options& options, const ListArguments& arguments) {
-  codec::Json body{{"limit", arguments.limit}};
-  if (!arguments.state.empty()) body["state"] = arguments.state;
-  auto answer = ask(options, "scheduler", "list", std::move(body));
-  if (!answer) return end(answer.failure());
-  const auto& jobs = list_of(*answer, "items");
+  auto session = open_session(options, {});
+  if (!session) return end(session.failure());
+  auto jobs = codec::Json::array();
+  std::string after;
+  do {
+    codec::Json body{{"limit", arguments.limit - static_cast<int>(jobs.size())}};
+    if (!arguments.state.empty()) body["state"] = arguments.state;
+    if (!after.empty()) body["after"] = after;
+    auto answer = (*session)->request("scheduler", "list", std::move(body));
+    if (!answer) return end(answer.failure());
+    for (const auto& one : list_of(*answer, "items")) jobs.push_back(one);
+    after = text_of(*answer, "next");
+  } while (!after.empty() && static_cast<int>(jobs.size()) < arguments.limit);
   if (options.json) {
     print_json(jobs);
   } else {
@@ -21,9 +31,11 @@ int job_list(const Options& options, const ListArguments& arguments) {
 }
 
 int job_show(const Options& options, const std::string& job) {
-  auto answer = ask(options, "scheduler", "show", {{"job", job}});
+  auto session = open_session(options, {});
+  if (!session) return end(session.failure());
+  auto answer = job_with_executions(**session, job, limits::executions_max);
   if (!answer) return end(answer.failure());
-  const auto& found = member(*answer, "job");
+  const auto& found = *answer;
   if (options.json) {
     print_json(found);
   } else {

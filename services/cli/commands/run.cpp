@@ -5,8 +5,9 @@
 #include "codec/job.hpp"
 #include "commands/commands.hpp"
 #include "crypto/bytes.hpp"
+#include "document.hpp"
 #include "download.hpp"
-#include "files.hpp"
+#include "executions.hpp"
 #include "follow.hpp"
 #include "output.hpp"
 #include "results.hpp"
@@ -20,6 +21,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds look_every{2};      // for changes that no event told us of
+constexpr seconds why_every{10};      // and for what a queued job lacks
 constexpr seconds fetch_silence{30};  // of a result file that a device has not brought
 constexpr seconds look_patience{3};   // the service may be away for a while: the wait goes on
 
@@ -28,12 +30,13 @@ std::string traceparent() {
 }
 
 Outcome<JobSpec> read_job(const RunArguments& arguments) {
-  auto text = read_file(arguments.file, codec::message_bytes_max);
-  if (!text) return Failure{Exit::usage, describe(text.error())};
-  auto value = codec::parse(*text);
-  if (value && !arguments.package.empty() && value->is_object()) value->erase("package");
-  auto spec = value ? codec::decode_job(*value) : Result<JobSpec>(value.error());
-  if (!spec) return Failure{Exit::usage, arguments.file + ": " + describe(spec.error())};
+  auto value = read_document(arguments.file);
+  if (!value) return value.failure();
+  if (!arguments.package.empty() && value->is_object()) value->erase("package");
+  auto spec = codec::decode_job(*value);
+  if (!spec)
+    return Failure{Exit::usage,
+                   (arguments.file == "-" ? "standard input" : arguments.file) + ": " + describe(spec.error())};
   return std::move(*spec);
 }
 
@@ -55,12 +58,19 @@ struct Submitted {
   std::string reason;
 };
 
+// No answer is not a no: the same request id makes asking again safe.
+Failure may_be_stored(Failure failure, const std::string& request) {
+  if (failure.exit == Exit::timed_out || failure.exit == Exit::unreachable || failure.exit == Exit::interrupted)
+    failure.reason += ". The job may have been stored: repeat with --request " + request;
+  return failure;
+}
+
 Outcome<Submitted> submit(Session& session, const RunArguments& arguments, const JobSpec& spec) {
   const auto request =
       arguments.request.empty() ? "cli-" + crypto::to_hex(crypto::random_bytes(12)) : arguments.request;
   Json item{{"request", request}, {"job", codec::encode(spec)}, {"traceparent", traceparent()}};
   auto answer = session.request("scheduler", "submit", {{"items", Json::array({std::move(item)})}});
-  if (!answer) return answer.failure();
+  if (!answer) return may_be_stored(answer.failure(), request);
   for (const auto& one : list_of(*answer, "items")) {
     if (text_of(one, "request") != request) continue;
     if (const auto& error = member(one, "error"); error.is_object()) return refused(error, arguments.file);
@@ -93,6 +103,7 @@ class Wait {
 
  private:
   Outcome<bool> look();
+  std::string why_it_waits();
   void hear(const bus::Message& message);
   void tell(const std::string& line) {
     progress_.clear();
@@ -108,6 +119,8 @@ class Wait {
   Progress progress_;
   Json last_;
   Session::Clock::time_point look_at_{};
+  Session::Clock::time_point why_at_ = Session::Clock::now() + seconds(1);
+  std::string said_why_;
   bool up_ = true;
 };
 
@@ -138,17 +151,30 @@ Outcome<Json> Wait::run(std::optional<milliseconds> patience) {
 }
 
 Outcome<bool> Wait::look() {
-  auto answer = session_.request("scheduler", "show", {{"job", job_}}, look_patience);
+  auto job = job_with_executions(session_, job_, followed_max, look_patience);
   look_at_ = Session::Clock::now() + look_every;
-  if (!answer) {
-    const auto exit = answer.failure().exit;
+  if (!job) {
+    const auto exit = job.failure().exit;
     if (exit == Exit::timed_out || exit == Exit::unreachable || exit == Exit::interrupted) return false;
-    return answer.failure();
+    return job.failure();
   }
-  const auto& state = member(*answer, "job");
-  for (const auto& line : follow_.job(state)) tell(line);
-  if (state.is_object()) last_ = state;
+  for (const auto& line : follow_.job(*job)) tell(line);
+  if (follow_.waits_for_a_device()) {
+    if (auto why = why_it_waits(); !why.empty() && why != said_why_) {
+      tell(why);
+      said_why_ = std::move(why);
+    }
+  }
+  last_ = std::move(*job);
   return true;
+}
+
+// The nearest device and what it lacks, once each time that changes.
+std::string Wait::why_it_waits() {
+  if (Session::Clock::now() < why_at_) return said_why_;
+  why_at_ = Session::Clock::now() + why_every;
+  auto answer = session_.request("scheduler", "explain", {{"job", job_}}, look_patience);
+  return answer ? waiting_line(*answer) : std::string();
 }
 
 void Wait::hear(const bus::Message& message) {
@@ -187,7 +213,16 @@ Outcome<bool> write_results(Session& session, const Options& options, const RunA
   return !written->missing;
 }
 
-int print_result(Session& session, const Options& options, const RunArguments& arguments, const Json& job) {
+int print_result(Session& session, const Options& options, const RunArguments& arguments, const Json& settled_job) {
+  auto whole = job_with_executions(session, text_of(settled_job, "job"), limits::executions_max);
+  if (!whole) return end(whole.failure());
+  Progress progress;
+  auto filled = with_results(session, std::move(*whole), [&](std::size_t done, std::size_t all) {
+    if (all > 1) progress.show("results", static_cast<std::int64_t>(done), static_cast<std::int64_t>(all));
+  });
+  progress.clear();
+  if (!filled) return end(filled.failure());
+  const Json& job = *filled;
   const auto results = results_of(job);
   for (const auto& one : results) {
     if (results.size() > 1) say("--- execution " + std::to_string(one.execution) + " on " + printable(one.device));
@@ -195,7 +230,9 @@ int print_result(Session& session, const Options& options, const RunArguments& a
       say("cannot read the result of execution " + std::to_string(one.execution) + ": " + printable(one.wrong));
     if (!one.result.stderr_text.empty()) say(one.result.stderr_text);
     if (!options.json) print(one.result.stdout_text);
-    if (one.result.truncated) say("the output was longer than limits.output_bytes and was cut");
+    if (one.result.truncated)
+      say("the output was longer than limits.output_bytes and was cut: " + std::to_string(one.result.stdout_cut_bytes) +
+          " bytes are missing in the middle of stdout, " + std::to_string(one.result.stderr_cut_bytes) + " of stderr");
   }
   if (options.json) print_json(job);
   std::fflush(stdout);

@@ -20,10 +20,9 @@ const Record* Registry::find(const DeviceId& device) const {
   return it == devices_.end() ? nullptr : &it->second.record;
 }
 
-std::vector<const Device*> Registry::list() const {
+std::vector<const Device*> Registry::list(const DeviceId& after) const {
   std::vector<const Device*> out;
-  out.reserve(devices_.size());
-  for (const auto& [id, entry] : devices_) out.push_back(&entry.record.device);
+  for (auto it = devices_.upper_bound(after); it != devices_.end(); ++it) out.push_back(&it->second.record.device);
   return out;
 }
 

@@ -118,7 +118,7 @@ class Registry {
   [[nodiscard]] Effects step(const Input& input, Time now);
 
   [[nodiscard]] const Record* find(const DeviceId& device) const;
-  [[nodiscard]] std::vector<const Device*> list() const;  // by id
+  [[nodiscard]] std::vector<const Device*> list(const DeviceId& after) const;  // by id, behind this one
   [[nodiscard]] std::size_t size() const { return devices_.size(); }
 
  private:

@@ -55,17 +55,17 @@ std::string question_key(const DeviceId& device, const std::string& fingerprint)
 
 void RegistryService::act(const AskCertificate& effect, Time, runtime::Output& out) {
   const nlohmann::json item{{"device", effect.device.value}, {"certificate", effect.certificate}};
-  out.commands.push_back({question_key(effect.device, effect.fingerprint),
+  out.put({question_key(effect.device, effect.fingerprint),
                           topics_.service("security-policy", "certificate", "registry"), codec::dump(item)});
 }
 
 void RegistryService::act(const ForgetQuestion& effect, Time, runtime::Output& out) {
-  out.settled.push_back(question_key(effect.device, effect.fingerprint));
+  out.settle(question_key(effect.device, effect.fingerprint));
 }
 
-void RegistryService::act(const AnswerEnrolment& effect, Time, runtime::Output& out) {
+void RegistryService::act(const AnswerEnrolment& effect, Time now, runtime::Output& out) {
   const auto heartbeat_s = std::chrono::duration_cast<seconds>(limits_.heartbeat).count();
-  const codec::Enrolled enrolled{effect.session, effect.enrolled, effect.reason, static_cast<int>(heartbeat_s)};
+  const codec::Enrolled enrolled{effect.session, effect.enrolled, effect.reason, static_cast<int>(heartbeat_s), to_ms(now)};
   out.messages.push_back({.topic = topics_.down(effect.device.value, "enrolled"), .payload = codec::encode(enrolled)});
 }
 

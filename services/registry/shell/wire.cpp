@@ -6,10 +6,6 @@
 #include "registry/shell/service.hpp"
 
 namespace fieldwork::registry {
-namespace {
-constexpr std::size_t answer_bytes_max = 900'000;  // below what a reader of one message takes
-}  // namespace
-
 std::vector<std::pair<std::string, int>> RegistryService::subscriptions() const {
   return {{topics_.up("+", "presence"), 1},
           {topics_.up("+", "enrol"), 1},
@@ -55,8 +51,7 @@ void RegistryService::request(const Topic& topic, const bus::Message& message, T
   }
   auto text = answer(topic.channel, message.payload);
   if (!text) return reject(topic, message, text.error(), now, out);
-  const auto reply = topics_.parse(message.response_topic);
-  if (!reply || reply->kind != Topic::Kind::reply) return;
+  if (!topics_.reply_to(message.response_topic, message.correlation)) return;
   out.messages.push_back(
       {.topic = message.response_topic, .payload = std::move(*text), .correlation = message.correlation});
 }
@@ -68,20 +63,28 @@ Result<std::string> RegistryService::answer(std::string_view operation, std::str
   codec::Reader reader(*value);
   reader.version();
   const DeviceId device{operation == "show" ? reader.id("device") : std::string()};
+  const DeviceId after{operation == "list" ? reader.text_or("after", "", 128) : std::string()};
+  const auto limit = operation == "list" ? reader.integer_or("limit", 512, 1, limits::items_max) : 0;
   if (!reader.finish()) return reader.error();
   if (operation == "show") {
     const auto* record = core_->find(device);
     if (record == nullptr) return Error{Code::unknown, "no such device", "/device"};
     return codec::dump({{"v", 1}, {"device", codec::encode(record->device)}});
   }
-  std::vector<std::string> items;
+  codec::Json items = codec::Json::array();
   std::size_t bytes = 0;
-  for (const auto* one : core_->list()) {
-    items.push_back(codec::dump(codec::encode(*one)));
-    bytes += items.back().size() + 1;
-    if (items.size() == codec::items_max || bytes > answer_bytes_max) break;
+  std::string next;
+  for (const auto* one : core_->list(after)) {
+    if (items.size() == static_cast<std::size_t>(limit) || bytes > limits::page_bytes_max) {
+      next = items.back().at("device");
+      break;
+    }
+    items.push_back(codec::encode(*one));
+    bytes += codec::dump(items.back()).size() + 1;
   }
-  return join(items);
+  codec::Json answer{{"v", 1}, {"items", std::move(items)}};
+  if (!next.empty()) answer["next"] = next;
+  return codec::dump(answer);
 }
 
 void RegistryService::reject(const Topic& topic, const bus::Message& message, const Error& error, Time now,
@@ -94,8 +97,7 @@ void RegistryService::reject(const Topic& topic, const bus::Message& message, co
     out.messages.push_back({.topic = topics_.down(topic.name, "rejected"), .payload = codec::encode(rejected)});
     return;
   }
-  const auto reply = topics_.parse(message.response_topic);
-  if (!reply || reply->kind != Topic::Kind::reply) return;
+  if (!topics_.reply_to(message.response_topic, message.correlation)) return;
   out.messages.push_back({.topic = message.response_topic,
                           .payload = codec::dump(codec::encode_error(error)),
                           .correlation = message.correlation});

@@ -1,231 +1,224 @@
-// From waiting to assigned: propose a device, ask, assign; and give up what is lost.
+// From queued to assigned: propose a device, ask security-policy, assign.
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
-constexpr const char* unasked =
-    "?\n";  // lanes of jobs that security-policy has not yet allowed: all of them are asked about
+
+constexpr std::size_t excluded_max = limits::executions_max;
+
+}  // namespace
+
+Contract Scheduler::contract(const Job& job, const Execution& execution) const {
+  return contract_of(*job.spec, !execution.target.empty(), limits_.lease_s);
 }
 
-void Scheduler::enqueue(Job& job, Execution& execution) {
-  execution.phase = Phase::queued;
-  execution.lane = (job.authorised ? "" : unasked) + lane_of(job, execution);
-  queue_.add(execution.lane, {9 - job.spec.priority, job.order, job.id, execution.index});
-  try_again_ = true;
-}
-
-void Scheduler::dequeue(Job& job, Execution& execution) {
-  queue_.remove(execution.lane, {9 - job.spec.priority, job.order, job.id, execution.index});
-}
-
-void Scheduler::reserve(const Job& job, const DeviceId& device, int sign) {
-  auto& view = devices_[device];
-  if (view.device.id.empty()) view.device.id = device;  // after a restart: its state arrives later
-  view.cpu_millis_used += sign * job.spec.requirements.cpu_millis;
-  view.memory_bytes_used += sign * job.spec.requirements.memory_bytes;
-  view.disk_bytes_used += sign * job.spec.requirements.disk_bytes;
-  view.attempts += sign;
-  if (sign < 0) try_again_ = true;
-}
-
-// Out of the queue, or back from a proposal; nothing is reserved after it.
-void Scheduler::withdraw(Job& job, Execution& execution) {
-  if (execution.phase == Phase::queued) dequeue(job, execution);
-  if (execution.phase == Phase::asking && !execution.proposed.empty()) reserve(job, execution.proposed, -1);
-  execution.proposed = DeviceId();
-}
-
-// Two replicas of one job want two devices.
-std::set<DeviceId> Scheduler::taken_by_siblings(const Job& job, const Execution& execution) {
-  std::set<DeviceId> out;
-  if (job.executions.size() == 1 || !execution.target.empty()) return out;
-  for (const auto& sibling : job.executions) {
-    if (sibling.index == execution.index) continue;
-    if (sibling.phase == Phase::asking && !sibling.proposed.empty()) out.insert(sibling.proposed);
-    const bool counts = sibling.phase == Phase::live || sibling.phase == Phase::done;
-    if (counts && sibling.attempt) out.insert(sibling.attempt->device);
-  }
-  return out;
-}
-
-void Scheduler::place_waiting(Time now, Effects& out) {
+void Scheduler::on(const BatchEnded& /*input*/, Time now, Output& out) {
+  place_waiting(now, out);
+  say_changes(now, out);
   forget_finished(out);
-  if (!try_again_) return;
-  try_again_ = false;
-  std::vector<QueueEntry> proposed;
-  std::set<Queue::Lane> full;
-  Queue::Pass pass(queue_);
-  while (const auto entry = pass.next()) {
-    auto& job = jobs_.at(entry->job);
-    auto& execution = job.executions[static_cast<std::size_t>(entry->execution)];
-    auto lane = lane_of(job, execution);
-    Placement placement;
-    if (!full.contains(lane)) placement = placement_for(job, execution, limits_);
-    if (!placement.chosen) {
-      full.insert(std::move(lane));
-      if (job.authorised) {
-        pass.skip();
-        continue;
-      }
-      if (execution.index > 0) continue;  // one question is enough to know whether the job may run at all
+}
+
+void Scheduler::place_waiting(Time now, Output& out) {
+  if (!place_) return;
+  place_ = false;
+  std::set<std::string> full;  // shapes that fitted nowhere in this pass
+  while (const auto head = queue_.next()) {
+    if (asking_ >= limits_.questions_open_max) {  // the answers bring us back here
+      place_ = true;
+      return;
     }
-    proposed.push_back(*entry);
-    execution.placement = std::move(placement);
-    execution.proposed = execution.placement.chosen.value_or(DeviceId());
-    execution.phase = Phase::asking;
-    if (!execution.proposed.empty()) reserve(job, execution.proposed, 1);
-    ask(job, execution, now, out);
-  }
-  for (const auto& entry : proposed) {
-    auto& job = jobs_.at(entry.job);
-    dequeue(job, job.executions[static_cast<std::size_t>(entry.execution)]);
+    auto& job = jobs_.at(head->entry.job);
+    auto& execution = job.executions[static_cast<std::size_t>(head->entry.execution)];
+    if (propose(job, execution, head->lane, full, now, out)) continue;
+    if (execution.is<Queued>() && std::get<Queued>(execution.phase).lane == head->lane) queue_.sleep(head->lane);
   }
 }
 
-void Scheduler::ask(Job& job, Execution& execution, Time now, Effects& out) {
-  const AttemptKey key{job.id, execution.index, execution.fence + 1};
-  execution.ask_again = now + limits_.ask_again;
-  timeline_.emplace(execution.ask_again, key);
-  out.push_back(Ask{{.key = key,
-                     .submitter = job.submitter,
-                     .command = job.spec.command,
-                     .package = job.spec.package,
-                     .device = execution.proposed,
-                     .limits = job.spec.limits,
-                     .traceparent = job.traceparent}});
+// False: it fits nowhere now.
+bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, std::set<std::string>& full, Time now,
+                        Output& out) {
+  const auto shape = shape_of(job, execution);
+  std::shared_ptr<const Placement> placement;
+  if (!full.contains(shape.text)) placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
+  const auto chosen = placement && placement->chosen ? *placement->chosen : DeviceId();
+  if (chosen.empty()) {
+    full.insert(shape.text);
+    if (job.authorised) return end_round(job, execution, now, out);
+  }
+  dequeue(job, execution);
+  execution.phase = Asking{chosen, std::move(placement), now, limits_.ask_again};
+  ++asking_;
+  if (!chosen.empty()) {
+    fleet_.reserve(chosen, job.spec->requirements, 1);
+    occupy(job, chosen, 1);
+  }
+  ask(job, execution, now, out);
+  return true;
 }
 
-// Security-policy may be waiting for a device that has left us meanwhile.
-void Scheduler::ask_again(Job& job, Execution& execution, Time now, Effects& out) {
-  if (execution.proposed.empty() || is_ready(execution.proposed)) return ask(job, execution, now, out);
-  withdraw(job, execution);
-  enqueue(job, execution);
+void Scheduler::ask(Job& job, Execution& execution, Time now, Output& out) {
+  auto& asking = std::get<Asking>(execution.phase);
+  asking.again = now + asking.patience;
+  asking.patience = std::min(asking.patience * 2, limits_.ask_again_max);
+  set_timer(job, execution, asking.again);
+  out.questions.push_back({.key = {job.id, execution.index, execution.fence + 1},
+                           .submitter = job.submitter,
+                           .command = job.spec->command,
+                           .env = job.spec->env,
+                           .outputs = job.spec->outputs,
+                           .contract = contract(job, execution),
+                           .package = job.spec->package,
+                           .device = asking.device,
+                           .limits = job.spec->limits,
+                           .traceparent = job.traceparent});
 }
 
 bool Scheduler::is_ready(const DeviceId& device) const {
-  const auto it = devices_.find(device);
-  return it != devices_.end() && it->second.device.state == DeviceState::ready;
+  const auto* view = fleet_.find(device);
+  return view != nullptr && view->device.state == DeviceState::ready;
 }
 
-void Scheduler::on(const DecisionMade& input, Time now, Effects& out) {
+void Scheduler::on(const DecisionMade& input, Time now, Output& out) {
   const auto& decision = input.decision;
   Job* job = nullptr;
   Execution* execution = find(decision.key, job);
+  if (execution == nullptr) return;
+  const auto* asking = std::get_if<Asking>(&execution->phase);
   // Only the answer to the question that is open: same fence, same device.
-  if (execution == nullptr || execution->phase != Phase::asking || decision.key.fence != execution->fence + 1 ||
-      decision.device != execution->proposed) {
-    return;
-  }
-  if (!decision.allow) {
-    stop(*job, JobState::denied, decision.reason, now, out);
-    return;
-  }
-  if (!job->authorised) {
-    job->authorised = true;
-    for (auto& sibling : job->executions) {
-      if (sibling.phase != Phase::queued) continue;
-      dequeue(*job, sibling);
-      enqueue(*job, sibling);
-    }
-  }
+  if (asking == nullptr || decision.key.fence != execution->fence + 1 || decision.device != asking->device) return;
+  if (!decision.allow) return denied(*job, *execution, decision, now, out);
+  authorised(*job, now);
   // No device was asked about, or it was given up meanwhile.
-  if (!is_ready(execution->proposed)) {
+  if (!is_ready(asking->device)) {
     withdraw(*job, *execution);
-    enqueue(*job, *execution);
-    refresh(*job, now, out);
-    answer(job->id, out);
-    return;
+    enqueue(*job, *execution, now);
+  } else {
+    assign(*job, *execution, decision, now, out);
   }
-  assign(*job, *execution, decision, now, out);
+  refresh(*job, now, out);
+  answer(*job, out);
 }
 
-void Scheduler::assign(Job& job, Execution& execution, const Decision& decision, Time now, Effects& out) {
+void Scheduler::authorised(Job& job, Time now) {
+  if (job.authorised) return;
+  job.authorised = true;
+  unsaved_jobs_.insert(job.id);
+  for (auto& sibling : job.executions) {
+    if (!sibling.is<Queued>()) continue;
+    dequeue(job, sibling);
+    enqueue(job, sibling, now);
+  }
+}
+
+// A "no" for one device excludes that device; only a "no" for the job, or for every device that could run it, denies.
+void Scheduler::denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out) {
+  if (!decision.about_device || decision.device.empty()) {
+    return stop(job, JobState::denied, decision.reason, now, out);
+  }
+  withdraw(job, execution);
+  if (execution.excluded.size() < excluded_max) execution.excluded[decision.device] = {true, decision.reason};
+  enqueue(job, execution, now);
+  touch(job, execution);
+  refresh(job, now, out);
+}
+
+// Nothing fits now. When the devices that said no are all that could ever run it, waiting helps nobody: all of them
+// denied by policy is a denial; otherwise one round is over. True: the execution left its lane.
+bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out) {
+  if (execution.excluded.empty()) return false;
+  const auto want = want_of(job, execution, now);
+  for (const auto& [id, number] : fleet_.all()) {
+    if (could_ever(want, fleet_.view(number))) return false;
+  }
+  const auto refusal = std::find_if(execution.excluded.begin(), execution.excluded.end(),
+                                    [](const auto& one) { return !one.second.by_policy; });
+  if (refusal == execution.excluded.end()) {
+    const auto reason = execution.excluded.begin()->second.reason;
+    if (execution.target.empty()) {
+      stop(job, JobState::denied, reason, now, out);
+    } else {
+      done(job, execution, ExecutionState::denied, reason, now);
+      refresh(job, now, out);
+      answer(job, out);
+    }
+    return true;
+  }
+  const auto reason = "every device that could run it refused: " + refusal->first.value + ": " + refusal->second.reason;
+  ++execution.rounds;
+  if (execution.rounds >= job.spec->retry.attempts_max) {
+    done(job, execution, ExecutionState::failed, reason, now);
+  } else {
+    dequeue(job, execution);
+    std::erase_if(execution.excluded, [](const auto& one) { return !one.second.by_policy; });
+    back_off(job, execution, execution.rounds, now);
+  }
+  refresh(job, now, out);
+  return true;
+}
+
+void Scheduler::assign(Job& job, Execution& execution, const Decision& decision, Time now, Output& out) {
+  auto& asking = std::get<Asking>(execution.phase);
   Attempt attempt;
   attempt.key = decision.key;
   attempt.number = execution.attempts + 1;
-  attempt.device = execution.proposed;
+  attempt.device = asking.device;
   attempt.grant = decision.grant;
-  attempt.placement = std::move(execution.placement);
+  attempt.placement = std::move(asking.placement);
   attempt.created_ms = attempt.changed_ms = to_ms(now);
-  attempt.lease_until = now + limits_.lease + limits_.lease_grace;
-  timeline_.emplace(attempt.lease_until, attempt.key);
   on_device_[attempt.device].insert(attempt.key);
-
-  execution.phase = Phase::live;
+  --asking_;
+  execution.phase = Live{.contact = now, .phase_since = now};
   execution.fence = decision.key.fence;
   execution.attempts = attempt.number;
-  execution.proposed = DeviceId();
-  out.push_back(Order{assign_key(attempt.key), attempt.device,
-                      Assign{.key = attempt.key,
-                             .attempt = attempt.number,
-                             .lease_s = static_cast<int>(std::chrono::duration_cast<seconds>(limits_.lease).count()),
-                             .command = job.spec.command,
-                             .env = job.spec.env,
-                             .limits = job.spec.limits,
-                             .package = job.spec.package,
-                             .outputs = job.spec.outputs,
-                             .grant = decision.grant,
-                             .traceparent = job.traceparent}});
-  out.push_back(SaveAttempt{attempt.key});
+  execution.reason.clear();
+  out.outbox.emplace_back(PutOrder{.key = assign_key(attempt.key),
+                                   .device = attempt.device,
+                                   .order = Assign{.key = attempt.key,
+                                                   .attempt = attempt.number,
+                                                   .fetching_s = job.spec->timeouts.fetching_s,
+                                                   .contract = contract(job, execution),
+                                                   .command = job.spec->command,
+                                                   .env = job.spec->env,
+                                                   .limits = job.spec->limits,
+                                                   .package = job.spec->package,
+                                                   .outputs = job.spec->outputs,
+                                                   .grant = decision.grant,
+                                                   .traceparent = job.traceparent}});
+  if (job.executions.size() == 1) job.device = attempt.device;
   execution.attempt = std::move(attempt);
-  refresh(job, now, out);
-  answer(job.id, out);
+  set_state(job, execution, ExecutionState::assigned, now);
+  rearm(job, execution);
 }
 
-void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, Time now, Effects& out) {
-  execution.attempt->reason = reason;
-  settle_attempt(job, execution, AttemptState::lost, now, out);
-  enqueue(job, execution);
-  refresh(job, now, out);
-}
-
-void Scheduler::on(const DeviceSeen& input, Time now, Effects& out) {
-  auto& view = devices_[input.device.id];
-  const bool usable = input.device.state == DeviceState::ready;
-  if (usable && view.device.state != DeviceState::ready) try_again_ = true;
-  if (view.device.capacity != input.device.capacity || view.device.labels != input.device.labels) try_again_ = true;
-  view.device = input.device;
-  if (input.device.state != DeviceState::lost && input.device.state != DeviceState::refused) return;
-  const auto there = on_device_.find(input.device.id);
-  if (there == on_device_.end()) return;
-  const auto keys = there->second;
-  for (const auto& key : keys) {
-    Job* job = nullptr;
-    Execution* execution = find(key, job);
-    if (execution != nullptr) lose(*job, *execution, "device is " + std::string(name(input.device.state)), now, out);
-  }
-}
-
-void Scheduler::on(const DeviceReturned& input, Time /*now*/, Effects& out) { out.push_back(Remind{input.device}); }
-
-void Scheduler::on(const PackageSeen& input, Time /*now*/, Effects& /*out*/) { packages_.insert(input.digest); }
-
-void Scheduler::on(const TimePassed& /*input*/, Time now, Effects& out) {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    const auto it = jobs_.find(deadlines_.begin()->second);
-    deadlines_.erase(deadlines_.begin());
-    if (it != jobs_.end() && !settled(it->second.state))
-      stop(it->second, JobState::expired, "deadline passed", now, out);
-  }
-  while (!timeline_.empty() && timeline_.begin()->first <= now) {
-    const auto key = timeline_.begin()->second;
-    timeline_.erase(timeline_.begin());
-    Job* job = nullptr;
-    Execution* execution = find(key, job);
-    if (execution == nullptr) continue;
-    if (execution->phase == Phase::live && execution->attempt->key == key) {
-      if (execution->attempt->lease_until <= now) {
-        lose(*job, *execution, "its lease ran out", now, out);
-      } else {
-        timeline_.emplace(execution->attempt->lease_until, key);
-      }
-    } else if (execution->phase == Phase::asking && execution->fence + 1 == key.fence && execution->ask_again <= now) {
-      ask_again(*job, *execution, now, out);
-    } else if (execution->phase == Phase::waiting && execution->fence == key.fence && execution->retry_at <= now) {
-      enqueue(*job, *execution);
+// Large work must not wait for ever behind small work that takes each piece of room as it comes free: the heads that
+// have waited long get one device each that takes nothing else.
+void Scheduler::hold_for_the_starving(Time now) {
+  if (now - held_at_ < seconds(1) || holds_.size() >= limits_.holds_max) return;
+  held_at_ = now;
+  for (const auto& head : queue_.sleeping(limits_.holds_max)) {
+    if (holds_.size() >= limits_.holds_max) return;
+    const auto& job = jobs_.at(head.entry.job);
+    const auto& execution = job.executions[static_cast<std::size_t>(head.entry.execution)];
+    const Fleet::Hold self{job.id, execution.index};
+    const bool has_one = std::any_of(holds_.begin(), holds_.end(), [&](const auto& one) { return one.second == self; });
+    if (has_one || std::get<Queued>(execution.phase).since + limits_.hold_after > now) continue;
+    const auto want = want_of(job, execution, now);
+    std::optional<Fleet::Number> best;
+    std::int64_t most = 0;
+    for (const auto& [id, number] : fleet_.all()) {
+      const auto& view = fleet_.view(number);
+      if (holds_.contains(number) || view.device.state != DeviceState::ready || !could_ever(want, view)) continue;
+      if (job.taken.contains(id) || view.unplaceable_until > now) continue;
+      const auto room = view.device.capacity.cpu_millis - view.cpu_millis_used;
+      if (best && (room < most || (room == most && fleet_.view(*best).device.id < id))) continue;
+      best = number;
+      most = room;
     }
+    if (!best) continue;
+    holds_[*best] = self;
+    fleet_.set_hold(*best, self);
   }
 }
 

@@ -1,49 +1,136 @@
 #include "scheduler/core/queue.hpp"
 
 namespace fieldwork::scheduler {
+namespace {
 
-void Queue::add(const Lane& lane, QueueEntry entry) {
-  if (lanes_[lane].insert(std::move(entry)).second) ++size_;
+// Length first, so that no text can look like two others.
+void append(std::string& out, const std::string& text) { out.append(std::to_string(text.size())).append(1, ':').append(text); }
+
+std::string label_group(const std::string& key, const std::string& value) {
+  std::string out = "label ";
+  append(out, key);
+  append(out, value);
+  return out;
 }
 
-void Queue::remove(const Lane& lane, const QueueEntry& entry) {
-  const auto it = lanes_.find(lane);
+std::string target_group(const DeviceId& device) { return "device " + device.value; }
+
+}  // namespace
+
+void Queue::list(Lane number, const LaneState& lane) {
+  if (!lane.entries.empty()) heads_of(lane).emplace(*lane.entries.begin(), number);
+}
+
+void Queue::unlist(Lane number, const LaneState& lane) {
+  if (lane.entries.empty()) return;
+  heads_of(lane).erase({*lane.entries.begin(), number});
+  if (lane.awake) return;
+  if (const auto it = asleep_.find(lane.group); it != asleep_.end() && it->second.empty()) asleep_.erase(it);
+}
+
+Queue::Lane Queue::add(const Shape& shape, QueueEntry entry) {
+  const auto [it, fresh] = by_text_.emplace(shape.text, next_lane_);
+  if (fresh) {
+    lanes_[next_lane_] = LaneState{shape.text, shape.group, shape.need, {}, true};
+    ++next_lane_;
+  }
+  const auto number = it->second;
+  auto& lane = lanes_.at(number);
+  unlist(number, lane);
+  // Behind a head that fits nowhere it waits like the rest; before it, or alone, it has not been tried.
+  if (lane.entries.empty()) lane.awake = true;
+  if (lane.entries.insert(std::move(entry)).second) ++size_;
+  list(number, lane);
+  return number;
+}
+
+void Queue::remove(Lane number, const QueueEntry& entry) {
+  const auto it = lanes_.find(number);
   if (it == lanes_.end()) return;
-  size_ -= it->second.erase(entry);
-  if (it->second.empty()) lanes_.erase(it);
+  auto& lane = it->second;
+  unlist(number, lane);
+  size_ -= lane.entries.erase(entry);
+  if (!lane.entries.empty()) return list(number, lane);
+  by_text_.erase(lane.text);
+  lanes_.erase(it);
 }
 
-Queue::Pass::Pass(const Queue& queue) : queue_(queue) {
-  for (const auto& [lane, entries] : queue.lanes_) heads_.emplace(*entries.begin(), lane);
+std::optional<Queue::Head> Queue::next() const {
+  if (awake_.empty()) return std::nullopt;
+  return Head{awake_.begin()->first, awake_.begin()->second};
 }
 
-std::optional<QueueEntry> Queue::Pass::next() {
-  if (!closed_) {
-    // The last one was taken from its lane: its successor comes up.
-    const auto it = queue_.lanes_.find(last_);
-    if (it != queue_.lanes_.end()) {
-      const auto successor = it->second.upper_bound(*tried_);
-      if (successor != it->second.end()) heads_.emplace(*successor, last_);
+void Queue::sleep(Lane number) {
+  auto& lane = lanes_.at(number);
+  unlist(number, lane);
+  lane.awake = false;
+  list(number, lane);
+}
+
+void Queue::wake(const std::vector<std::string>& groups, const std::function<bool(const Requirements& need)>& fits) {
+  std::vector<Lane> woken;
+  for (const auto& group : groups) {
+    const auto it = asleep_.find(group);
+    if (it == asleep_.end()) continue;
+    for (const auto& [entry, lane] : it->second) {
+      if (fits(lanes_.at(lane).need)) woken.push_back(lane);
     }
   }
-  if (heads_.empty()) return std::nullopt;
-  auto head = heads_.extract(heads_.begin());
-  tried_ = head.key();
-  last_ = head.mapped();
-  closed_ = false;
-  return tried_;
+  for (const auto number : woken) {
+    auto& lane = lanes_.at(number);
+    unlist(number, lane);
+    lane.awake = true;
+    list(number, lane);
+  }
 }
 
-void Queue::Pass::skip() { closed_ = true; }
+void Queue::wake_all() {
+  for (auto& [number, lane] : lanes_) {
+    if (lane.awake) continue;
+    lane.awake = true;
+    awake_.emplace(*lane.entries.begin(), number);
+  }
+  asleep_.clear();
+}
 
-Queue::Lane lane_of(const Job& job, const Execution& execution) {
-  const auto& need = job.spec.requirements;
-  std::string lane = std::to_string(need.cpu_millis) + ' ' + std::to_string(need.memory_bytes) + ' ' +
-                     std::to_string(need.disk_bytes) + ' ' + job.spec.package + ' ' + execution.target.value;
-  // Replicas exclude each other's devices, so what stops one of them stops nobody else.
-  if (job.executions.size() > 1 && execution.target.empty()) lane += ' ' + job.id.value;
-  for (const auto& [key, value] : need.labels) lane.append(1, '\n').append(key).append(1, '=').append(value);
-  return lane;
+std::vector<Queue::Head> Queue::sleeping(std::size_t count) const {
+  Heads best;
+  for (const auto& [group, heads] : asleep_) {
+    std::size_t taken = 0;
+    for (auto it = heads.begin(); it != heads.end() && taken < count; ++it, ++taken) best.insert(*it);
+    while (best.size() > count) best.erase(std::prev(best.end()));
+  }
+  std::vector<Head> out;
+  for (const auto& [entry, lane] : best) out.push_back({entry, lane});
+  return out;
+}
+
+Queue::Shape shape_of(const Job& job, const Execution& execution) {
+  const auto& need = job.spec->requirements;
+  Queue::Shape out{.need = need};
+  out.text = std::to_string(need.cpu_millis) + ' ' + std::to_string(need.memory_bytes) + ' ' +
+             std::to_string(need.disk_bytes) + ' ' + job.spec->package + ' ' + execution.target.value + ' ';
+  // What stops one of these stops nobody else: replicas exclude each other's devices, and a device that refused one
+  // takes others.
+  const bool own_past = !execution.excluded.empty() || !execution.avoid.empty();
+  if (own_past) out.text += std::to_string(execution.index) + ' ';
+  if (own_past || job.spec->targets || job.executions.size() > 1) out.text += job.id.value;
+  for (const auto& [key, value] : need.labels) {
+    append(out.text, key);
+    append(out.text, value);
+  }
+  if (!execution.target.empty()) {
+    out.group = target_group(execution.target);
+  } else if (!need.labels.empty()) {
+    out.group = label_group(need.labels.begin()->first, need.labels.begin()->second);
+  }
+  return out;
+}
+
+std::vector<std::string> groups_of(const DeviceView& view) {
+  std::vector<std::string> out{"", target_group(view.device.id)};
+  for (const auto& [key, value] : view.device.labels) out.push_back(label_group(key, value));
+  return out;
 }
 
 }  // namespace fieldwork::scheduler

@@ -1,20 +1,21 @@
 // Executions that want a device, by priority, then by order of submission. Those that want the same thing stand in one
-// lane: when the head of a lane does not fit, nobody behind it does.
+// lane: when the head of a lane fits nowhere, nobody behind it does, and the lane sleeps until a device changes that
+// could serve it.
 #pragma once
 
 #include <compare>
-#include <map>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
+#include <unordered_map>
 
 #include "scheduler/core/state.hpp"
 
 namespace fieldwork::scheduler {
 
 struct QueueEntry {
-  int priority_down = 0;  // 9 - priority: smaller first
+  int rank = 0;  // smaller first
   std::uint64_t order = 0;
   JobId job;
   int execution = 0;
@@ -23,35 +24,56 @@ struct QueueEntry {
 
 class Queue {
  public:
-  using Lane = std::string;
-  void add(const Lane& lane, QueueEntry entry);
-  void remove(const Lane& lane, const QueueEntry& entry);
-
-  // One pass over the lanes: next() gives the best head not yet tried; skip() closes the lane of the last one for this
-  // pass.
-  class Pass {
-   public:
-    explicit Pass(const Queue& queue);
-    [[nodiscard]] std::optional<QueueEntry> next();
-    void skip();
-
-   private:
-    const Queue& queue_;
-    std::map<QueueEntry, Lane> heads_;
-    Lane last_;
-    std::optional<QueueEntry> tried_;
-    bool closed_ = true;
+  using Lane = std::uint64_t;
+  // What all of a lane want.
+  struct Shape {
+    std::string text;   // equal texts fit on the same devices
+    std::string group;  // a target, or one of the labels: who lacks it wakes none of the group
+    Requirements need;
+  };
+  struct Head {
+    QueueEntry entry;
+    Lane lane = 0;
   };
 
+  // Wakes the lane when the entry becomes its head.
+  Lane add(const Shape& shape, QueueEntry entry);
+  void remove(Lane lane, const QueueEntry& entry);
+
+  // The best head of the lanes that are awake.
+  [[nodiscard]] std::optional<Head> next() const;
+  void sleep(Lane lane);
+  // Lanes of these groups, best head first, while `wake` says yes or no; nothing stops it early.
+  void wake(const std::vector<std::string>& groups, const std::function<bool(const Requirements& need)>& fits);
+  void wake_all();
+  // Heads of sleeping lanes, best first, at most `count`.
+  [[nodiscard]] std::vector<Head> sleeping(std::size_t count) const;
+
   [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] std::size_t lanes() const { return lanes_.size(); }
 
  private:
-  std::map<Lane, std::set<QueueEntry>> lanes_;
+  struct LaneState {
+    std::string text, group;
+    Requirements need;
+    std::set<QueueEntry> entries;
+    bool awake = true;
+  };
+  using Heads = std::set<std::pair<QueueEntry, Lane>>;
+  Heads& heads_of(const LaneState& lane) { return lane.awake ? awake_ : asleep_[lane.group]; }
+  void unlist(Lane number, const LaneState& lane);
+  void list(Lane number, const LaneState& lane);
+
+  std::unordered_map<std::string, Lane> by_text_;
+  std::unordered_map<Lane, LaneState> lanes_;
+  Heads awake_;
+  std::unordered_map<std::string, Heads> asleep_;  // by group
+  Lane next_lane_ = 1;
   std::size_t size_ = 0;
 };
 
-// What an execution wants, as a text: equal texts fit on the same devices.
-[[nodiscard]] Queue::Lane lane_of(const Job& job, const Execution& execution);
+[[nodiscard]] Queue::Shape shape_of(const Job& job, const Execution& execution);
+// The groups that a device belongs to.
+[[nodiscard]] std::vector<std::string> groups_of(const DeviceView& view);
 
 }  // namespace fieldwork::scheduler

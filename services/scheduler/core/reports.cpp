@@ -1,4 +1,4 @@
-// What devices say: reports in their stream's order, heartbeats that renew leases.
+// What devices say: reports in their stream's order (docs/decisions/0011), heartbeats.
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
@@ -6,8 +6,7 @@
 namespace fieldwork::scheduler {
 namespace {
 
-constexpr std::size_t packages_per_device_max = 64;
-constexpr Duration backoff_max = seconds(300);
+constexpr Duration inquire_life = std::chrono::hours{24};
 
 // To a device that speaks of an attempt which is not, or no more, its own. `job`: its job, null when there is none.
 TellStale tell_stale(const DeviceId& device, const AttemptKey& key, const Job* job, const std::string& traceparent) {
@@ -16,98 +15,223 @@ TellStale tell_stale(const DeviceId& device, const AttemptKey& key, const Job* j
 
 }  // namespace
 
-void Scheduler::on(const ReportArrived& input, Time now, Effects& out) {
-  auto& stream = streams_[input.device];
-  if (input.epoch < stream.epoch) return;  // of a journal that is no more
-  if (input.epoch > stream.epoch) stream = Stream{input.epoch, 0};
-  bool moved = false;
-  std::int64_t seq = input.seq;
+// Number and tag say whether both sides speak of the same history. Whatever is found is answered.
+void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
+  auto [it, fresh] = streams_.try_emplace(input.device);
+  auto& stream = it->second;
+  const auto begin_anew = [&](const char* why) {
+    out.notices.push_back({std::string("a device begins a new report stream: ") + why, input.device, {}});
+    out.acknowledgements.push_back({.device = input.device, .stream = stream, .begin = stream.epoch + 1});
+  };
+  if (!fresh && input.epoch < stream.epoch) return begin_anew("its journal is older than what was heard of it");
+  if (fresh || input.epoch > stream.epoch) stream = Stream{input.epoch, input.first - 1, 0};
+  if (stream.seq + 1 < input.first) {
+    reports_lost_ += static_cast<std::size_t>(input.first - 1 - stream.seq);
+    out.notices.push_back({"reports are gone on both sides: " + std::to_string(input.first - 1 - stream.seq) +
+                               " (the database is older than the device's journal)",
+                           input.device,
+                           {}});
+    stream = Stream{input.epoch, input.first - 1, 0};
+  }
+  // A tag of 0 is one that was never heard.
+  const auto differs = [&](std::int64_t tag) { return stream.tag != 0 && tag != 0 && tag != stream.tag; };
+  if (input.seq == stream.seq + 1 && differs(input.after)) return begin_anew("it was restored from a copy");
+  bool moved = fresh;
+  auto seq = input.seq;
   for (const auto& item : input.items) {
     if (seq > stream.seq + 1) break;  // a gap: the device repeats from what is acknowledged
+    if (seq == stream.seq && differs(item.tag)) return begin_anew("it was restored from a copy");
     if (seq == stream.seq + 1) {
-      apply(input.device, item, now, out);
+      apply(input.device, item.report, input.at, now, out);
       stream.seq = seq;
+      stream.tag = item.tag;
       moved = true;
     }
     ++seq;
   }
-  if (moved) out.push_back(SaveStream{input.device});
-  out.push_back(Acknowledge{input.device, stream});
+  if (moved) out.streams.push_back({input.device, stream, false});
+  out.acknowledgements.push_back({.device = input.device, .stream = stream});
 }
 
-void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time now, Effects& out) {
-  if (settled(report.state)) out.push_back(Settle{cancel_key(report.key)});
+void Scheduler::on(const StreamReset& input, Time /*now*/, Output& out) {
+  streams_.erase(input.device);
+  out.streams.push_back({input.device, {}, true});
+}
+
+void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time at, Time now, Output& out) {
   Job* job = nullptr;
   Execution* execution = find(report.key, job);
-  const bool current = execution != nullptr && execution->phase == Phase::live &&
-                       execution->attempt->key == report.key && execution->attempt->device == device;
+  const bool current = execution != nullptr && execution->is<Live>() && execution->attempt->key == report.key &&
+                       execution->attempt->device == device;
+  if (!current && apply_late(device, report, now, out)) return;
+  if (settled(report.state) && !report.part) out.outbox.emplace_back(SettleOrder{cancel_key(report.key)});
   if (!current) {
-    out.push_back(Settle{assign_key(report.key)});
-    if (!settled(report.state)) out.push_back(tell_stale(device, report.key, job, report.traceparent));
+    out.outbox.emplace_back(SettleOrder{assign_key(report.key)});
+    out.outbox.emplace_back(SettleOrder{inquire_key(report.key)});
+    if (!settled(report.state)) out.stale.push_back(tell_stale(device, report.key, job, report.traceparent));
     return;
   }
   auto& attempt = *execution->attempt;
-  if (attempt.state == AttemptState::assigned) out.push_back(Settle{assign_key(report.key)});
+  auto& live = std::get<Live>(execution->phase);
+  live.contact = std::max(live.contact, at);
+  if (report.part) return out.parts.push_back({report.key, *report.part});
+  if (attempt.reported == AttemptState::assigned) out.outbox.emplace_back(SettleOrder{assign_key(report.key)});
+  if (live.inquired) out.outbox.emplace_back(SettleOrder{inquire_key(report.key)});
+  live.inquired = false;
   if (!may_follow(attempt.state, report.state)) return;
-  attempt.lease_until = now + limits_.lease + limits_.lease_grace;
-  attempt.reason = report.reason;
-  if (settled(report.state)) {
-    attempt.result = report.result;
-    settle_attempt(*job, *execution, report.state, now, out);
-    conclude(*job, *execution, now, out);
-    return;
+  if (report.state != AttemptState::refused) device_works(device, out);
+  if (!settled(report.state)) {
+    if (attempt.reported != report.state) live.phase_since = now;
+    attempt.reported = report.state;
+    attempt.reason = report.reason;
+    set_attempt_state(*job, *execution, report.state, now);
+    rearm(*job, *execution);
+    return refresh(*job, now, out);
   }
-  if (attempt.state == report.state) return;
-  attempt.state = report.state;
-  attempt.changed_ms = to_ms(now);
-  out.push_back(SaveAttempt{attempt.key});
-  refresh(*job, now, out);
+  if (report.state == AttemptState::refused)
+    return refused(*job, *execution, report.reason, !report.work_fault, now, out);
+  if (report.state == AttemptState::lost)
+    return lose(*job, *execution, report.reason.empty() ? "the device does not know it" : report.reason, now, out);
+  attempt.reason = report.reason;
+  if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
+  end_attempt(*job, *execution, report.state, now, out);
+  conclude(*job, *execution, report.state, now, out);
 }
 
-// The attempt is over: its device is free of it. Whether the execution is, the caller says.
-void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState state, Time now, Effects& out) {
-  auto& attempt = *execution.attempt;
-  attempt.state = state;
-  attempt.changed_ms = to_ms(now);
-  reserve(job, attempt.device, -1);
-  on_device_[attempt.device].erase(attempt.key);
-  execution.phase = Phase::done;
-  out.push_back(Settle{assign_key(attempt.key)});
-  out.push_back(SaveAttempt{attempt.key});
-}
-
-// Done, or tried again after backoff_s * 2^(failures - 1).
-void Scheduler::conclude(Job& job, Execution& execution, Time now, Effects& out) {
-  const auto& attempt = *execution.attempt;
-  if (attempt.state == AttemptState::succeeded) {
-    auto& packages = devices_[attempt.device].packages;
-    if (!job.spec.package.empty() && std::find(packages.begin(), packages.end(), job.spec.package) == packages.end()) {
-      packages.push_back(job.spec.package);
-      if (packages.size() > packages_per_device_max) packages.erase(packages.begin());
+// Of an attempt that is not live here. True: it was taken.
+bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out) {
+  if (const auto it = cancelled_.find(report.key); it != cancelled_.end() && it->second.attempt.device == device) {
+    if (report.part) return out.parts.push_back({report.key, *report.part}), true;
+    if (!settled(report.state)) return true;  // the cancel order is on its way
+    out.outbox.emplace_back(SettleOrder{cancel_key(report.key)});
+    out.outbox.emplace_back(SettleOrder{assign_key(report.key)});
+    if (report.result) {
+      it->second.attempt.result = std::make_shared<RunResult>(*report.result);
+      out.attempts.push_back(it->second.attempt);
     }
+    cancelled_.erase(it);
+    return true;
+  }
+  Job* job = nullptr;
+  Execution* execution = find(report.key, job);
+  const bool given_up = execution != nullptr && !execution->is<Done>() && !execution->is<Live>() && execution->attempt &&
+                        execution->attempt->key == report.key && execution->attempt->device == device &&
+                        execution->attempt->state == AttemptState::lost;
+  if (!given_up) return false;
+  if (report.part) return out.parts.push_back({report.key, *report.part}), true;
+  if (report.state != AttemptState::succeeded) return false;
+  // It was silent, not dead, and nobody has begun again: its success is as good as another one.
+  auto& attempt = *execution->attempt;
+  attempt.state = AttemptState::succeeded;
+  attempt.reason = report.reason;
+  if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
+  attempt.changed_ms = to_ms(now);
+  out.attempts.push_back(attempt);
+  for (const auto& key : {assign_key(report.key), inquire_key(report.key)}) out.outbox.emplace_back(SettleOrder{key});
+  conclude(*job, *execution, AttemptState::succeeded, now, out);
+  return true;
+}
+
+// Done, or tried again after its backoff.
+void Scheduler::conclude(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
+  const auto& attempt = *execution.attempt;
+  if (state == AttemptState::succeeded) {
+    fleet_.ran(attempt.device, job.spec->package);
+    done(job, execution, ExecutionState::succeeded, "", now);
   } else {
+    execution.avoid.insert(attempt.device);
     ++execution.failures;
-    if (execution.failures < job.spec.retry.attempts_max) {
-      execution.phase = Phase::waiting;
-      const auto backoff = seconds(job.spec.retry.backoff_s) * (1 << std::min(execution.failures - 1, 20));
-      execution.retry_at = now + std::min<Duration>(backoff, backoff_max);
-      timeline_.emplace(execution.retry_at, attempt.key);
+    if (execution.failures < job.spec->retry.attempts_max) {
+      execution.reason = attempt.reason;
+      back_off(job, execution, execution.failures, now);
+    } else {
+      done(job, execution,
+           state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed, attempt.reason, now);
     }
   }
   refresh(job, now, out);
 }
 
-void Scheduler::on(const HeartbeatArrived& input, Time now, Effects& out) {
+// The device did not begin: not the job's failure. Another one is asked.
+void Scheduler::refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now,
+                        Output& out) {
+  const auto device = execution.attempt->device;
+  execution.attempt->reason = reason;
+  end_attempt(job, execution, AttemptState::refused, now, out);
+  execution.excluded[device] = {false, reason};
+  execution.reason = reason;
+  if (device_fault) device_refused(device, job.id, reason, now, out);
+  enqueue(job, execution, now);
+  refresh(job, now, out);
+}
+
+void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out) {
+  const auto device = execution.attempt->device;
+  execution.attempt->reason = reason;
+  end_attempt(job, execution, AttemptState::lost, now, out);
+  ++execution.losses;
+  execution.avoid.insert(device);
+  execution.reason = reason;
+  if (!contract(job, execution).replace) {
+    done(job, execution, ExecutionState::lost, reason, now);
+    return refresh(job, now, out);
+  }
+  if (execution.losses >= job.spec->retry.lost_max) {
+    std::string devices;
+    for (const auto& one : execution.avoid) {
+      if (devices.size() > 200) break;
+      devices += (devices.empty() ? "" : ", ") + one.value;
+    }
+    const auto text = std::to_string(execution.losses) + " attempts were lost (" + devices +
+                      "): it may be what takes its devices down; the last: " + reason;
+    out.notices.push_back({"a job is quarantined: " + text, device, job.id});
+    return stop(job, JobState::quarantined, text, now, out);
+  }
+  back_off(job, execution, execution.losses, now);
+  refresh(job, now, out);
+}
+
+void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
   const auto there = on_device_.find(input.device);
+  bool confirm = false;
   for (const auto& key : input.attempts) {
-    if (there != on_device_.end() && there->second.contains(key)) {
-      Job* job = nullptr;
-      if (auto* execution = find(key, job)) execution->attempt->lease_until = now + limits_.lease + limits_.lease_grace;
+    Job* job = nullptr;
+    Execution* execution = find(key, job);
+    if (there == on_device_.end() || !there->second.contains(key)) {
+      if (!cancelled_.contains(key))
+        out.stale.push_back(tell_stale(input.device, key, job, job != nullptr ? job->traceparent : ""));
       continue;
     }
+    auto& live = std::get<Live>(execution->phase);
+    live.contact = std::max(live.contact, input.at);
+    live.inquired = false;
+    confirm = confirm || job->spec->offline.stop_after_s.has_value();
+    if (execution->attempt->state != AttemptState::unreachable) continue;
+    execution->attempt->reason.clear();
+    set_attempt_state(*job, *execution, execution->attempt->reported, now);
+    rearm(*job, *execution);
+    refresh(*job, now, out);
+  }
+  if (confirm && input.beat > 0) {
+    out.acknowledgements.push_back({.device = input.device, .stream = stream(input.device), .beat = input.beat});
+  }
+  if (there == on_device_.end() || there->second.size() == input.attempts.size()) return;
+  // It is here and does not speak of an attempt that it had: what became of it?
+  auto listed = input.attempts;
+  std::sort(listed.begin(), listed.end());
+  for (const auto& key : there->second) {
+    if (std::binary_search(listed.begin(), listed.end(), key)) continue;
     Job* job = nullptr;
-    (void)find(key, job);
-    out.push_back(tell_stale(input.device, key, job, job != nullptr ? job->traceparent : ""));
+    Execution* execution = find(key, job);
+    if (execution == nullptr) continue;
+    auto& live = std::get<Live>(execution->phase);
+    const bool had_it = execution->attempt->reported != AttemptState::assigned;
+    if (!had_it || live.inquired || input.at - live.contact < limits_.inquire_after) continue;
+    live.inquired = true;
+    out.outbox.emplace_back(PutOrder{.key = inquire_key(key),
+                                     .device = input.device,
+                                     .order = Inquire{key, job->traceparent},
+                                     .life = inquire_life});
   }
 }
 

@@ -1,17 +1,23 @@
 #include "scheduler/core/scheduler.hpp"
 
+#include <algorithm>
+
 namespace fieldwork::scheduler {
+namespace {
 
-std::string assign_key(const AttemptKey& key) {
-  return "assign:" + key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
+std::string key_text(const char* what, const AttemptKey& key) {
+  return std::string(what) + ':' + key.job.value + ':' + std::to_string(key.execution) + ':' + std::to_string(key.fence);
 }
 
-std::string cancel_key(const AttemptKey& key) {
-  return "cancel:" + key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
-}
+}  // namespace
+
+std::string assign_key(const AttemptKey& key) { return key_text("assign", key); }
+std::string cancel_key(const AttemptKey& key) { return key_text("cancel", key); }
+std::string inquire_key(const AttemptKey& key) { return key_text("inquire", key); }
 
 Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     : limits_(limits), streams_(std::move(saved.streams)), packages_(saved.packages.begin(), saved.packages.end()) {
+  Output said;  // what was so when it was saved is said by the shell when it connects
   for (auto& loaded : saved.jobs) {
     auto& job = jobs_.emplace(loaded.id, std::move(loaded)).first->second;
     job.order = ++order_;
@@ -20,23 +26,44 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
       continue;
     }
     ++live_;
-    if (job.spec.deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec.deadline_s), job.id);
+    live_executions_ += job.executions.size();
+    if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
     for (auto& execution : job.executions) {
-      if (execution.phase == Phase::live) {
+      if (execution.shown) ++shown_;
+      if (execution.is<Live>()) {
         // Counted from now: giving up later than the device does is safe, earlier is not.
-        execution.attempt->lease_until = now + limits_.lease + limits_.lease_grace;
-        timeline_.emplace(execution.attempt->lease_until, execution.attempt->key);
-        reserve(job, execution.attempt->device, 1);
-        on_device_[execution.attempt->device].insert(execution.attempt->key);
-      } else if (execution.phase != Phase::done) {
-        enqueue(job, execution);
+        execution.phase = Live{.contact = now, .phase_since = now};
+        const auto& device = execution.attempt->device;
+        fleet_.reserve(device, job.spec->requirements, 1);
+        occupy(job, device, 1);
+        on_device_[device].insert(execution.attempt->key);
+        rearm(job, execution);
+      } else if (const auto* waiting = std::get_if<Waiting>(&execution.phase)) {
+        set_timer(job, execution, waiting->until);
+      } else if (execution.is<Done>()) {
+        if (execution.state == ExecutionState::succeeded && execution.attempt) occupy(job, execution.attempt->device, 1);
+      } else {
+        enqueue(job, execution, now);
       }
     }
+    refresh(job, now, said);
   }
-  finished_saved_ = finished_.size();
+  for (const auto& one : saved.placeable) {
+    fleet_.update(one.device, [&](DeviceView& view) {
+      view.unplaceable_until = from_ms(one.until_ms);
+      view.unplaceable_times = one.times;
+      view.unplaceable_reason = one.reason;
+      view.unplaceable_since_ms = one.since_ms;
+    });
+    resting_.emplace(from_ms(one.until_ms), one.device);
+  }
+  for (const auto& one : saved.shown) {
+    shown_ended_.emplace(one.until_ms, one.job, one.execution);
+    ++shown_;
+  }
 }
 
-void Scheduler::step(const Input& input, Time now, Effects& out) {
+void Scheduler::step(const Input& input, Time now, Output& out) {
   std::visit([&](const auto& fact) { on(fact, now, out); }, input);
 }
 
@@ -47,9 +74,10 @@ const Job* Scheduler::find(const JobId& job) const {
 
 Execution* Scheduler::find(const AttemptKey& key, Job*& job) {
   const auto it = jobs_.find(key.job);
-  if (it == jobs_.end() || static_cast<std::size_t>(key.execution) >= it->second.executions.size()) return nullptr;
+  if (it == jobs_.end()) return nullptr;
   job = &it->second;
-  return &it->second.executions[static_cast<std::size_t>(key.execution)];
+  if (key.execution < 0 || static_cast<std::size_t>(key.execution) >= job->executions.size()) return nullptr;
+  return &job->executions[static_cast<std::size_t>(key.execution)];
 }
 
 Stream Scheduler::stream(const DeviceId& device) const {
@@ -57,72 +85,8 @@ Stream Scheduler::stream(const DeviceId& device) const {
   return it == streams_.end() ? Stream{} : it->second;
 }
 
-Placement Scheduler::placement_for(const Job& job, const Execution& execution, const Limits& limits) const {
-  const auto avoid = execution.failures > 0 && execution.attempt ? execution.attempt->device : DeviceId();
-  return place(job.spec, execution.target, avoid, taken_by_siblings(job, execution), devices_, limits);
-}
-
-Placement Scheduler::explain(const Job& job, const Execution& execution) const {
-  auto limits = limits_;
-  limits.explained_max = 1000;
-  return placement_for(job, execution, limits);
-}
-
-// The job's state follows from its executions; JobChanged is said whenever one of them moved.
-void Scheduler::refresh(Job& job, Time now, Effects& out) {
-  if (settled(job.state)) return;
-  bool all_done = true;
-  bool all_good = true;
-  bool running = false;
-  bool assigned = false;
-  for (const auto& execution : job.executions) {
-    all_done = all_done && execution.phase == Phase::done;
-    const bool good = execution.attempt && execution.attempt->state == AttemptState::succeeded;
-    all_good = all_good && good;
-    if (execution.phase != Phase::live) continue;
-    assigned = true;
-    running = running || execution.attempt->state == AttemptState::running;
-  }
-  if (all_done) {
-    for (const auto& execution : job.executions) {
-      if (execution.attempt && execution.attempt->state != AttemptState::succeeded && job.reason.empty()) {
-        job.reason = execution.attempt->reason;
-      }
-    }
-    finish(job, all_good ? JobState::succeeded : JobState::failed, now, out);
-    return;
-  }
-  job.state = running          ? JobState::running
-              : assigned       ? JobState::assigned
-              : job.authorised ? JobState::queued
-                               : JobState::submitted;
-  job.changed_ms = to_ms(now);
-  out.push_back(JobChanged{job.id});
-}
-
-void Scheduler::finish(Job& job, JobState state, Time now, Effects& out) {
-  job.state = state;
-  job.changed_ms = to_ms(now);
-  --live_;
-  if (state == JobState::succeeded) job.reason.clear();
-  out.push_back(SaveJob{job.id});
-  out.push_back(JobChanged{job.id});
-  answer(job.id, out);
-  finished_.push_back(job.id);
-}
-
-// At the end of a batch, so that a job that was there when it began stays until then. Never one that this batch
-// finished: the shell is yet to write it.
-void Scheduler::forget_finished(Effects& out) {
-  for (; finished_.size() > limits_.jobs_finished_max && finished_saved_ > 0; --finished_saved_) {
-    const auto it = jobs_.find(finished_.front());
-    if (it != jobs_.end()) {
-      out.push_back(ForgetJob{it->first, it->second.bulk});
-      jobs_.erase(it);
-    }
-    finished_.pop_front();
-  }
-  finished_saved_ = finished_.size();
+Placement Scheduler::explain(const Job& job, const Execution& execution, Time now) const {
+  return scheduler::explain(want_of(job, execution, now), fleet_, limits_);
 }
 
 }  // namespace fieldwork::scheduler

@@ -1,211 +1,167 @@
 // The scheduler's core: jobs in, orders out. Pure: no clock, socket, file, thread; time comes in.
 //
-// Inputs are facts, effects are orders; both are values. What changed is named by SaveJob / SaveAttempt / SaveStream:
-// the shell writes the record as it is at the end of the batch, in one transaction, before anything is said. The
-// exception is Ask: a question promises nothing and may leave before the commit (docs/decisions/0003).
+// One door in, step(input, now, out); the last input of a batch is BatchEnded, which places what waits and tells what
+// changed, each thing once. One door out, Output (output.hpp): values in the order of duty. A restart is constructing
+// it from what is saved.
 //
 // Promises: at most one live attempt per execution; a fence is never used for two attempts; a report with another fence
-// than the live one changes nothing; repeated inputs change nothing.
+// than the live one changes nothing (but the success of an attempt that was given up and not yet replaced is taken);
+// repeated inputs change nothing; silence ends an attempt by its contract alone; each phase of an execution ends.
 #pragma once
 
 #include <deque>
+#include <set>
 #include <unordered_map>
-#include <variant>
-#include <vector>
+#include <unordered_set>
 
-#include "base/result.hpp"
-#include "model/package.hpp"
-#include "model/policy.hpp"
+#include "base/core.hpp"
+#include "scheduler/core/fleet.hpp"
+#include "scheduler/core/input.hpp"
+#include "scheduler/core/output.hpp"
 #include "scheduler/core/placement.hpp"
 #include "scheduler/core/queue.hpp"
-#include "scheduler/core/state.hpp"
 
 namespace fieldwork::scheduler {
 
-using Reply = std::uint64_t;  // who waits for an answer; the shell's own number
-
-// --- inputs ---
-struct JobSubmitted {
-  Reply reply = 0;
-  JobId job;  // made from submitter and request, so that a repeat names the same job
-  std::string submitter;
-  std::string request;
-  JobSpec spec;
-  std::string spec_digest;
-  std::string traceparent;
-  bool bulk = false;
-  // What the store knows of this job, if it is not in memory.
-  struct Known {
-    std::string state;
-    std::string reason;
-    std::string spec_digest;
-  };
-  std::optional<Known> known;
-};
-struct DecisionMade {
-  Decision decision;
-};
-struct DeviceSeen {
-  Device device;
-};
-struct DeviceReturned {  // said hello on a new connection
-  DeviceId device;
-};
-struct PackageSeen {
-  std::string digest;
-};
-struct ReportArrived {
-  DeviceId device;
-  std::int64_t epoch = 0;
-  std::int64_t seq = 0;  // of the first item
-  std::vector<AttemptReport> items;
-};
-struct HeartbeatArrived {
-  DeviceId device;
-  std::vector<AttemptKey> attempts;
-};
-struct CancelRequested {
-  Reply reply = 0;
-  JobId job;
-};
-struct TimePassed {};
-using Input = std::variant<JobSubmitted, DecisionMade, DeviceSeen, DeviceReturned, PackageSeen, ReportArrived,
-                           HeartbeatArrived, CancelRequested, TimePassed>;
-
-// --- effects ---
-struct SaveJob {
-  JobId job;
-};
-struct SaveAttempt {
-  AttemptKey key;
-};
-struct SaveStream {
-  DeviceId device;
-};
-struct Ask {
-  Question question;
-};
-struct Order {  // repeated until settled
-  std::string key;
-  DeviceId device;
-  std::variant<Assign, Cancel> order;
-};
-struct Settle {
-  std::string key;
-};
-struct TellStale {  // said once
-  DeviceId device;
-  Stale stale;
-};
-struct Acknowledge {
-  DeviceId device;
-  Stream stream;
-};
-struct Remind {  // the device's orders are due now
-  DeviceId device;
-};
-struct AnswerSubmission {
-  Reply reply = 0;
-  JobId job;
-  std::string state;
-  std::string reason;
-};
-struct AnswerError {
-  Reply reply = 0;
-  Error error;
-};
-struct JobChanged {  // say it on the state topic
-  JobId job;
-};
-struct ForgetJob {  // leaves memory and its state topic; the database keeps it
-  JobId job;
-  bool bulk = false;
-};
-using Effect = std::variant<SaveJob, SaveAttempt, SaveStream, Ask, Order, Settle, TellStale, Acknowledge, Remind,
-                            AnswerSubmission, AnswerError, JobChanged, ForgetJob>;
-using Effects = std::vector<Effect>;
-
 // What is stored, to begin with.
 struct Saved {
-  std::vector<Job> jobs;  // live ones with their newest attempts, and some finished ones
+  std::vector<Job> jobs;  // live ones with their executions, and the newest finished ones without
   std::map<DeviceId, Stream> streams;
   std::vector<std::string> packages;
+  std::vector<PlaceableRecord> placeable;
+  std::vector<ShownRecord> shown;
 };
 
 class Scheduler {
  public:
+  using Input = scheduler::Input;
+  using Output = scheduler::Output;
+
   explicit Scheduler(Limits limits) : limits_(limits) {}
   Scheduler(Limits limits, Saved saved, Time now);
 
-  void step(const Input& input, Time now, Effects& out);
-  // Once per batch, after its inputs: gives devices to what waits, forgets the oldest finished jobs.
-  void place_waiting(Time now, Effects& out);
+  void step(const Input& input, Time now, Output& out);
 
+  // For those who ask: reads.
   [[nodiscard]] const Job* find(const JobId& job) const;
-  [[nodiscard]] const std::unordered_map<JobId, Job>& jobs() const { return jobs_; }
-  [[nodiscard]] const Devices& devices() const { return devices_; }
+  [[nodiscard]] const Fleet& fleet() const { return fleet_; }
   [[nodiscard]] Stream stream(const DeviceId& device) const;
   [[nodiscard]] bool knows_package(const std::string& digest) const { return packages_.contains(digest); }
+  [[nodiscard]] const std::unordered_map<JobId, Job>& jobs() const { return jobs_; }
   [[nodiscard]] std::size_t live() const { return live_; }
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
+  [[nodiscard]] std::size_t asking() const { return asking_; }
+  [[nodiscard]] std::size_t streams_behind() const { return reports_lost_; }
   // Where an execution would go now, and why not elsewhere.
-  [[nodiscard]] Placement explain(const Job& job, const Execution& execution) const;
+  [[nodiscard]] Placement explain(const Job& job, const Execution& execution, Time now) const;
+  [[nodiscard]] Contract contract(const Job& job, const Execution& execution) const;
 
  private:
   // submission.cpp
-  void on(const JobSubmitted& input, Time now, Effects& out);
-  void on(const CancelRequested& input, Time now, Effects& out);
+  void on(const JobSubmitted& input, Time now, Output& out);
+  void on(const CancelRequested& input, Time now, Output& out);
   std::optional<Error> refuse(const JobSubmitted& input) const;
-  void accept(const JobSubmitted& input, Time now, Effects& out);
-  void answer(const JobId& job, Effects& out);
-  void stop(Job& job, JobState state, std::string reason, Time now, Effects& out);
+  void accept(const JobSubmitted& input, Time now, Output& out);
+  void wait(const JobId& job, Reply reply, Output& out);
+  void answer(const Job& job, Output& out);
+  void stop(Job& job, JobState state, const std::string& reason, Time now, Output& out);
   // assignment.cpp
-  void on(const DecisionMade& input, Time now, Effects& out);
-  void on(const DeviceSeen& input, Time now, Effects& out);
-  void on(const DeviceReturned& input, Time now, Effects& out);
-  void on(const PackageSeen& input, Time now, Effects& out);
-  void on(const TimePassed& input, Time now, Effects& out);
-  void ask(Job& job, Execution& execution, Time now, Effects& out);
-  void ask_again(Job& job, Execution& execution, Time now, Effects& out);
+  void on(const DecisionMade& input, Time now, Output& out);
+  void on(const BatchEnded& input, Time now, Output& out);
+  void place_waiting(Time now, Output& out);
+  bool propose(Job& job, Execution& execution, Queue::Lane lane, std::set<std::string>& full, Time now, Output& out);
+  void ask(Job& job, Execution& execution, Time now, Output& out);
+  void authorised(Job& job, Time now);
+  void denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
+  void assign(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
+  bool end_round(Job& job, Execution& execution, Time now, Output& out);
   [[nodiscard]] bool is_ready(const DeviceId& device) const;
-  void assign(Job& job, Execution& execution, const Decision& decision, Time now, Effects& out);
-  void withdraw(Job& job, Execution& execution);
-  void lose(Job& job, Execution& execution, const std::string& reason, Time now, Effects& out);
-  static std::set<DeviceId> taken_by_siblings(const Job& job, const Execution& execution);
-  Placement placement_for(const Job& job, const Execution& execution, const Limits& limits) const;
-  void enqueue(Job& job, Execution& execution);
-  void dequeue(Job& job, Execution& execution);
-  void reserve(const Job& job, const DeviceId& device, int sign);
+  void hold_for_the_starving(Time now);
+  // devices.cpp
+  void on(const DeviceSeen& input, Time now, Output& out);
+  void on(const DeviceGone& input, Time now, Output& out);
+  void on(const DeviceReturned& input, Time now, Output& out);
+  void on(const PackageSeen& input, Time now, Output& out);
+  void lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out);
+  void device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now, Output& out);
+  void device_works(const DeviceId& device, Output& out);
   // reports.cpp
-  void on(const ReportArrived& input, Time now, Effects& out);
-  void on(const HeartbeatArrived& input, Time now, Effects& out);
-  void apply(const DeviceId& device, const AttemptReport& report, Time now, Effects& out);
-  void conclude(Job& job, Execution& execution, Time now, Effects& out);
-  void settle_attempt(Job& job, Execution& execution, AttemptState state, Time now, Effects& out);
-  void refresh(Job& job, Time now, Effects& out);
-  void finish(Job& job, JobState state, Time now, Effects& out);
-  void forget_finished(Effects& out);
+  void on(const ReportArrived& input, Time now, Output& out);
+  void on(const HeartbeatArrived& input, Time now, Output& out);
+  void on(const StreamReset& input, Time now, Output& out);
+  void apply(const DeviceId& device, const AttemptReport& report, Time at, Time now, Output& out);
+  bool apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
+  void conclude(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
+  void refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now, Output& out);
+  void lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out);
+  // time.cpp
+  void on(const LinkLost& input, Time now, Output& out);
+  void on(const LinkBack& input, Time now, Output& out);
+  void on(const Stalled& input, Time now, Output& out);
+  void on(const TimePassed& input, Time now, Output& out);
+  void timer_fired(Job& job, Execution& execution, Time now, Output& out);
+  void watch_live(Job& job, Execution& execution, Time now, Output& out);
+  void set_timer(const Job& job, Execution& execution, Time at);
+  void clear_timer(const Job& job, Execution& execution);
+  void rearm(const Job& job, Execution& execution);
+  void give_full_time(Time now);
+  // phases.cpp: the only places that change a phase or a state
+  void enqueue(Job& job, Execution& execution, Time now);
+  void dequeue(Job& job, Execution& execution);
+  void back_off(Job& job, Execution& execution, int times, Time now);
+  void withdraw(Job& job, Execution& execution);
+  void end_attempt(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
+  void done(Job& job, Execution& execution, ExecutionState state, const std::string& reason, Time now);
+  void set_state(Job& job, Execution& execution, ExecutionState state, Time now);
+  void set_attempt_state(Job& job, Execution& execution, AttemptState state, Time now);
+  void occupy(Job& job, const DeviceId& device, int sign);
+  void refresh(Job& job, Time now, Output& out);
+  void finish(Job& job, JobState state, Time now, Output& out);
+  void touch(const Job& job, const Execution& execution);
+  void say_changes(Time now, Output& out);
+  void forget_finished(Output& out);
 
   Execution* find(const AttemptKey& key, Job*& job);
+
+  struct Cancelled {  // its last words are still to come
+    Attempt attempt;
+    Time until{};
+  };
 
   Limits limits_;
   std::unordered_map<JobId, Job> jobs_;
   std::deque<JobId> finished_;
-  std::size_t finished_saved_ = 0;  // so many of them, from the front, were finished before this batch and are written
-  std::size_t live_ = 0;
+  std::size_t live_ = 0;             // jobs
+  std::size_t live_executions_ = 0;  // of live jobs
   std::uint64_t order_ = 0;
-  Devices devices_;
+  Fleet fleet_;
   std::map<DeviceId, Stream> streams_;
+  std::size_t reports_lost_ = 0;  // numbers that neither side has
   std::set<std::string> packages_;
   Queue queue_;
-  bool try_again_ = false;  // something changed that may let a waiting execution fit
+  bool place_ = false;  // a lane is awake that was not tried
+  std::size_t asking_ = 0;
+  std::map<Fleet::Number, Fleet::Hold> holds_;
+  Time held_at_{};
   std::unordered_multimap<JobId, Reply> replies_;
-  std::multimap<Time, AttemptKey> timeline_;  // leases, questions, retries; checked when they come up
-  std::multimap<Time, JobId> deadlines_;
+  std::set<std::tuple<Time, JobId, int>> timers_;  // one per execution at most
+  std::set<std::pair<Time, JobId>> deadlines_;
+  std::set<std::pair<Time, DeviceId>> resting_;  // unplaceable devices, by when they are tried again
   std::unordered_map<DeviceId, std::set<AttemptKey>> on_device_;
+  std::map<AttemptKey, Cancelled> cancelled_;
+  bool link_ = true;
+
+  std::set<JobId> unsaved_jobs_;
+  std::set<JobId> touched_jobs_;
+  std::set<std::pair<JobId, int>> touched_;  // executions
+  std::size_t shown_ = 0;                    // executions with a retained state
+  std::set<std::tuple<std::int64_t, JobId, int>> shown_ended_;  // by until_ms
 };
+
+static_assert(Core<Scheduler>);
 
 [[nodiscard]] std::string assign_key(const AttemptKey& key);
 [[nodiscard]] std::string cancel_key(const AttemptKey& key);
+[[nodiscard]] std::string inquire_key(const AttemptKey& key);
 
 }  // namespace fieldwork::scheduler

@@ -4,10 +4,11 @@
 #include "scheduler/core/scheduler.hpp"
 
 namespace fieldwork::scheduler {
-
 namespace {
-constexpr std::size_t executions_max = 10'000;
+
 constexpr std::size_t replies_per_job_max = 8;
+constexpr Duration cancel_life = std::chrono::hours{24};  // as long as a grant: after it the device cannot begin it
+
 }  // namespace
 
 std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
@@ -15,15 +16,20 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   if (live_ >= limits_.jobs_live_max) {
     return Error{Code::unavailable, "there are " + std::to_string(live_) + " unfinished jobs already; try again later"};
   }
+  if (live_executions_ + static_cast<std::size_t>(spec.replicas) > limits_.executions_live_max) {
+    return Error{Code::unavailable, "there are " + std::to_string(live_executions_) +
+                                        " unfinished executions already; try again later"};
+  }
+  const auto contract = contract_of(spec, spec.targets.has_value(), limits_.lease_s);
+  if (contract.stop_after_s && contract.lost_after_s && *contract.stop_after_s >= *contract.lost_after_s) {
+    return Error{Code::invalid,
+                 "must be below lost_after_s, which is " + std::to_string(*contract.lost_after_s) + " here",
+                 "/offline/stop_after_s"};
+  }
   if (!spec.package.empty() && !packages_.contains(spec.package)) {
     return Error{Code::unknown, "no such package: push it first (fieldwork package push)", "/package"};
   }
-  Capacity largest;
-  for (const auto& [id, view] : devices_) {
-    largest.cpu_millis = std::max(largest.cpu_millis, view.device.capacity.cpu_millis);
-    largest.memory_bytes = std::max(largest.memory_bytes, view.device.capacity.memory_bytes);
-    largest.disk_bytes = std::max(largest.disk_bytes, view.device.capacity.disk_bytes);
-  }
+  const auto largest = fleet_.largest();
   if (largest == Capacity{}) return std::nullopt;  // nothing to compare with yet: it waits
   const auto impossible = [](std::int64_t need, std::int64_t most, const char* path) -> std::optional<Error> {
     if (need <= most) return std::nullopt;
@@ -35,102 +41,135 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   return impossible(need.disk_bytes, largest.disk_bytes, "/requirements/disk_bytes");
 }
 
-void Scheduler::on(const JobSubmitted& input, Time now, Effects& out) {
+void Scheduler::wait(const JobId& job, Reply reply, Output& out) {
+  if (replies_.count(job) >= replies_per_job_max) {
+    const auto oldest = replies_.find(job);
+    out.answers.emplace_back(
+        ErrorAnswer{oldest->second, {Code::unavailable, "asked again too often; the newest are answered"}});
+    replies_.erase(oldest);
+  }
+  replies_.emplace(job, reply);
+}
+
+void Scheduler::on(const JobSubmitted& input, Time now, Output& out) {
   const auto conflict = [&](const std::string& digest) {
     if (digest == input.spec_digest) return false;
-    out.push_back(AnswerError{input.reply, {Code::conflict, "this request id was used for another job", "/request"}});
+    out.answers.emplace_back(
+        ErrorAnswer{input.reply, {Code::conflict, "this request id was used for another job", "/request"}});
     return true;
   };
   if (const auto it = jobs_.find(input.job); it != jobs_.end()) {
     if (conflict(it->second.spec_digest)) return;
-    if (replies_.count(input.job) >= replies_per_job_max) replies_.erase(replies_.find(input.job));
-    replies_.emplace(input.job, input.reply);
-    if (it->second.state != JobState::submitted) answer(input.job, out);
+    wait(input.job, input.reply, out);
+    if (it->second.state != JobState::submitted) answer(it->second, out);
     return;
   }
   if (input.known) {
     if (!conflict(input.known->spec_digest)) {
-      out.push_back(AnswerSubmission{input.reply, input.job, input.known->state, input.known->reason});
+      out.answers.emplace_back(SubmissionAnswer{input.reply, input.job, input.known->state, input.known->reason});
     }
     return;
   }
   if (auto error = refuse(input)) {
-    out.push_back(AnswerError{input.reply, std::move(*error)});
+    out.answers.emplace_back(ErrorAnswer{input.reply, std::move(*error)});
     return;
   }
   accept(input, now, out);
 }
 
-void Scheduler::accept(const JobSubmitted& input, Time now, Effects& out) {
+void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
   Job job;
   job.id = input.job;
   job.request = input.request;
   job.submitter = input.submitter;
-  job.spec = input.spec;
+  job.spec = std::make_shared<JobSpec>(input.spec);
   job.spec_digest = input.spec_digest;
   job.traceparent = input.traceparent;
   job.bulk = input.bulk;
   job.submitted_ms = job.changed_ms = to_ms(now);
   job.order = ++order_;
-  if (job.spec.targets) {
-    for (const auto& [id, view] : devices_) {
-      bool match = view.device.state != DeviceState::refused;
-      for (const auto& [key, value] : *job.spec.targets) {
-        const auto it = view.device.labels.find(key);
-        match = match && it != view.device.labels.end() && it->second == value;
+  if (job.spec->targets) {
+    for (const auto& [id, number] : fleet_.all()) {
+      const auto& device = fleet_.view(number).device;
+      bool match = device.state != DeviceState::refused;
+      for (const auto& [key, value] : *job.spec->targets) {
+        const auto it = device.labels.find(key);
+        match = match && it != device.labels.end() && it->second == value;
       }
-      if (match && job.executions.size() < executions_max) job.executions.push_back({.target = id});
+      if (match) job.targets.push_back(id);
     }
-    if (job.executions.empty()) {
-      out.push_back(AnswerError{input.reply, {Code::unknown, "no device has these labels", "/targets/labels"}});
+    if (job.targets.empty()) {
+      out.answers.emplace_back(
+          ErrorAnswer{input.reply, {Code::unknown, "no device has these labels", "/targets/labels"}});
       return;
     }
-    std::sort(job.executions.begin(), job.executions.end(),
-              [](const auto& a, const auto& b) { return a.target < b.target; });
-  } else {
-    job.executions.resize(static_cast<std::size_t>(job.spec.replicas));
+    if (job.targets.size() > static_cast<std::size_t>(limits::executions_max)) {
+      out.answers.emplace_back(ErrorAnswer{
+          input.reply,
+          {Code::invalid, std::to_string(job.targets.size()) + " devices have these labels, a job has at most " +
+                              std::to_string(limits::executions_max) + "; narrow them",
+           "/targets/labels"}});
+      return;
+    }
+    std::sort(job.targets.begin(), job.targets.end());
   }
-  for (std::size_t i = 0; i < job.executions.size(); ++i) job.executions[i].index = static_cast<int>(i);
+  job.executions.resize(job.spec->targets ? job.targets.size() : static_cast<std::size_t>(job.spec->replicas));
+  job.counts[static_cast<std::size_t>(ExecutionState::queued)] = job.executions.size();
 
   ++live_;
-  replies_.emplace(job.id, input.reply);
-  if (job.spec.deadline_s) deadlines_.emplace(now + seconds(*job.spec.deadline_s), job.id);
+  live_executions_ += job.executions.size();
+  wait(job.id, input.reply, out);
+  if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
   auto& stored = jobs_.emplace(job.id, std::move(job)).first->second;
-  for (auto& execution : stored.executions) enqueue(stored, execution);
-  out.push_back(SaveJob{stored.id});
+  for (std::size_t i = 0; i < stored.executions.size(); ++i) {
+    auto& execution = stored.executions[i];
+    execution.index = static_cast<int>(i);
+    if (!stored.targets.empty()) execution.target = stored.targets[i];
+    execution.changed_ms = stored.submitted_ms;
+    enqueue(stored, execution, now);
+  }
+  unsaved_jobs_.insert(stored.id);
 }
 
-void Scheduler::answer(const JobId& id, Effects& out) {
-  const auto it = jobs_.find(id);
-  const auto [begin, end] = replies_.equal_range(id);
+void Scheduler::answer(const Job& job, Output& out) {
+  const auto [begin, end] = replies_.equal_range(job.id);
   for (auto reply = begin; reply != end; ++reply) {
-    out.push_back(AnswerSubmission{reply->second, id, std::string(name(it->second.state)), it->second.reason});
+    out.answers.emplace_back(SubmissionAnswer{reply->second, job.id, std::string(name(job.state)), job.reason});
   }
   replies_.erase(begin, end);
 }
 
-void Scheduler::on(const CancelRequested& input, Time now, Effects& out) {
+void Scheduler::on(const CancelRequested& input, Time now, Output& out) {
   const auto it = jobs_.find(input.job);
   if (it == jobs_.end()) {
-    out.push_back(AnswerError{input.reply, {Code::unknown, "no such unfinished job", "/job"}});
+    out.answers.emplace_back(ErrorAnswer{input.reply, {Code::unknown, "no such unfinished job", "/job"}});
     return;
   }
-  if (!settled(it->second.state)) stop(it->second, JobState::cancelled, "cancelled on request", now, out);
-  out.push_back(AnswerSubmission{input.reply, input.job, std::string(name(it->second.state)), it->second.reason});
+  auto& job = it->second;
+  if (!settled(job.state)) stop(job, JobState::cancelled, "cancelled on request", now, out);
+  out.answers.emplace_back(SubmissionAnswer{input.reply, job.id, std::string(name(job.state)), job.reason});
 }
 
-// The decision is made here and now; the devices are told until they answer.
-void Scheduler::stop(Job& job, JobState state, std::string reason, Time now, Effects& out) {
-  job.reason = std::move(reason);
+// The decision is made here and now; the devices are told until they answer, or could no longer begin.
+void Scheduler::stop(Job& job, JobState state, const std::string& reason, Time now, Output& out) {
+  job.reason = reason;
+  const auto end = state == JobState::denied        ? ExecutionState::denied
+                   : state == JobState::expired     ? ExecutionState::expired
+                   : state == JobState::quarantined ? ExecutionState::quarantined
+                                                    : ExecutionState::cancelled;
   for (auto& execution : job.executions) {
-    if (execution.phase == Phase::live) {
-      const auto key = execution.attempt->key;
-      out.push_back(Order{cancel_key(key), execution.attempt->device, Cancel{key, job.traceparent}});
-      settle_attempt(job, execution, AttemptState::cancelled, now, out);
-    } else {
-      withdraw(job, execution);
+    if (settled(execution.state)) continue;
+    if (execution.is<Live>()) {
+      execution.attempt->reason = reason;
+      end_attempt(job, execution, AttemptState::cancelled, now, out);
+      const auto& key = execution.attempt->key;
+      out.outbox.emplace_back(PutOrder{.key = cancel_key(key),
+                                       .device = execution.attempt->device,
+                                       .order = Cancel{key, job.traceparent},
+                                       .life = cancel_life});
+      cancelled_[key] = {*execution.attempt, now + cancel_life};
     }
-    execution.phase = Phase::done;
+    done(job, execution, end, reason, now);
   }
   finish(job, state, now, out);
 }

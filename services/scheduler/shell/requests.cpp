@@ -1,4 +1,4 @@
-// What clients ask: submit, cancel, show, explain, list.
+// What clients ask and the core decides: submit, cancel, reset. What only reads stands in reads.cpp.
 #include <nlohmann/json.hpp>
 
 #include "codec/job.hpp"
@@ -11,52 +11,26 @@ namespace fieldwork::scheduler {
 namespace {
 
 constexpr std::size_t groups_max = 10'000;
+constexpr std::size_t groups_bytes_max = 16U << 20;  // of response topics and correlation data
 constexpr std::size_t bulk_from = 17;  // jobs in one submission; fewer have state topics of their own
-constexpr std::size_t submission_bytes_max = 1'900'000;
-constexpr int list_max = 1000;
 
 // The same submitter and request name the same job, also after the scheduler forgot it.
 JobId job_id(std::string_view submitter, const std::string& request) {
   return JobId("j-" + crypto::to_hex(crypto::sha256(std::string(submitter) + "\n" + request)).substr(0, 20));
 }
 
-Result<std::string> job_asked(const bus::Message& message) {
-  auto value = codec::parse(message.payload, 4096);
-  if (!value) return value.error();
-  codec::Reader reader(*value);
-  reader.version();
-  auto job = reader.id("job");
-  if (!reader.finish()) return reader.error();
-  return job;
-}
-
-struct ListAsked {
-  int limit = 50;
-  std::string state;
-};
-Result<ListAsked> list_asked(const bus::Message& message) {
-  auto value = codec::parse(message.payload, 4096);
-  if (!value) return value.error();
-  codec::Reader reader(*value);
-  reader.version();
-  ListAsked out{static_cast<int>(reader.integer_or("limit", 50, 1, list_max)), reader.text_or("state", "", 16)};
-  if (reader.ok() && !out.state.empty() && !job_state(out.state)) reader.fail("state", "is not a job state");
-  if (!reader.finish()) return reader.error();
-  return out;
-}
-
 }  // namespace
 
 Result<SchedulerService::Submission> SchedulerService::decode_submission(const bus::Message& message,
                                                                          std::string_view from) const {
-  auto value = codec::parse(message.payload, submission_bytes_max);
+  auto value = codec::parse(message.payload, limits::submission_bytes_max);
   if (!value) return value.error();
   codec::Reader reader(*value);
   reader.version();
-  const auto* items = reader.array("items", codec::items_max);
-  if (items != nullptr && items->empty()) reader.fail("items", "is empty");
+  const auto* items = reader.items();
+  if (!reader.finish()) return reader.error();
   Submission out;
-  for (std::size_t i = 0; items != nullptr && i < items->size() && reader.ok(); ++i) {
+  for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
     codec::Reader item(reader, "items", i, (*items)[i]);
     JobSubmitted job;
     job.request = item.id("request");
@@ -77,17 +51,13 @@ Result<SchedulerService::Submission> SchedulerService::decode_submission(const b
     job.job = job_id(from, job.request);
     out.jobs.push_back(std::move(job));
   }
-  if (!reader.finish()) return reader.error();
+  if (!reader.ok()) return reader.error();
   return out;
 }
 
-// One look into the database for all submissions of the batch, one for each other request.
+// One look into the database for all submissions of the batch, one for each read. A read that fails is an answer.
 Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<const bus::Message*>& batch) {
-  submissions_.clear();
-  fetched_.clear();
-  lists_.clear();
   std::vector<std::string> ids;
-  std::vector<std::string> whole;
   for (const auto* message : batch) {
     const auto topic = topics_.parse(message->topic);
     if (!topic || topic->kind != Topic::Kind::service || topic->name != "scheduler") continue;
@@ -98,45 +68,19 @@ Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<c
           if (core_->find(job.job) == nullptr) ids.push_back(job.job.value);
         }
       }
-      submissions_.emplace(message, std::move(submission));
-    } else if (topic->channel == "show" || topic->channel == "explain" || topic->channel == "cancel") {
-      const auto job = job_asked(*message);
-      if (job && core_->find(JobId(*job)) == nullptr) whole.push_back(*job);
-    } else if (topic->channel == "list") {
-      const auto asked = list_asked(*message);
-      if (!asked) continue;
-      store::Query query{.table = "job", .order_by = "submitted_ms", .descending = true, .limit = asked->limit};
-      if (!asked->state.empty() && settled(*job_state(asked->state))) query.where["state"] = asked->state;
-      if (!asked->state.empty() && !settled(*job_state(asked->state))) query.where["live"] = "true";
-      auto rows = store.select(query);
-      if (!rows) return rows.error();
-      auto jobs = assemble(*rows, {});
-      if (!jobs) return jobs.error();
-      lists_.emplace(message, std::move(*jobs));
+      submissions_.insert_or_assign(message, std::move(submission));
+    } else if (is_read(topic->channel)) {
+      reads_.insert_or_assign(message, read(store, topic->channel, message->payload, stepped_at_));
     }
   }
-  for (const bool with_attempts : {false, true}) {
-    const auto& wanted = with_attempts ? whole : ids;
-    if (wanted.empty()) continue;
-    auto rows = store.find("job", "job", wanted);
-    if (!rows) return rows.error();
-    std::vector<std::string> attempts;
-    if (with_attempts && !rows->empty()) {
-      auto found = store.find("attempt", "job", wanted);
-      if (!found) return found.error();
-      attempts = std::move(*found);
-    }
-    auto jobs = assemble(*rows, attempts);
-    if (!jobs) return jobs.error();
-    for (auto& job : *jobs) fetched_.insert_or_assign(job.id, std::move(job));
+  if (ids.empty()) return {};
+  auto rows = store.find("job", "job", ids);
+  if (!rows) return rows.error();
+  for (const auto& text : *rows) {
+    const auto row = codec::Json::parse(text);
+    known_[JobId(row.at("job").get<std::string>())] = {row.at("state"), row.at("reason"), row.at("spec_digest")};
   }
   return {};
-}
-
-const Job* SchedulerService::known(const JobId& id) const {
-  if (const Job* job = core_->find(id)) return job;
-  const auto it = fetched_.find(id);
-  return it == fetched_.end() ? nullptr : &it->second;
 }
 
 void SchedulerService::respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out) {
@@ -145,49 +89,46 @@ void SchedulerService::respond(const bus::Message& message, const codec::Json& a
       {.topic = message.response_topic, .payload = codec::dump(answer), .correlation = message.correlation});
 }
 
-Reply SchedulerService::wait_for(const bus::Message& message, std::size_t answers) {
+std::uint64_t SchedulerService::wait_for(const bus::Message& message, std::size_t answers) {
   const auto id = next_reply_++;
   groups_[id] = Group{message.response_topic, message.correlation, answers, {}};
-  if (groups_.size() > groups_max) groups_.erase(groups_.begin());
+  groups_bytes_ += message.response_topic.size() + message.correlation.size();
+  while (groups_.size() > groups_max || groups_bytes_ > groups_bytes_max) {
+    const auto& oldest = groups_.begin()->second;
+    groups_bytes_ -= oldest.topic.size() + oldest.correlation.size();
+    std::erase_if(waiting_, [&](const auto& one) { return one.second.group == groups_.begin()->first; });
+    groups_.erase(groups_.begin());
+  }
   return id;
 }
 
 void SchedulerService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   if (topic.name != "scheduler") return;
   const std::string asker(topic.from);
-  if (message.retain) return rejections_.note("retained", asker, {Code::invalid, "a request is not retained"}, now);
+  const auto noted = [&](const char* what, const char* why) {
+    rejections_.note(what, asker, {Code::invalid, why}, now);
+  };
+  if (message.retain) return noted("retained", "a request is not retained");
   if (topic.channel == "authorised") return decided(topic, message, now);
   if (!message.response_topic.empty()) {
-    const auto reply = topics_.parse(message.response_topic);
-    if (!reply || reply->kind != Topic::Kind::reply) {
-      return rejections_.note("reply", asker, {Code::invalid, "the response topic is not below reply/"}, now);
-    }
+    if (!topics_.reply_to(message.response_topic, message.correlation))
+      return noted("reply", "the response topic is not reply/{client}/{channel}, or the correlation data is too long");
+  }
+  if (is_read(topic.channel)) {
+    const auto answer = reads_.find(&message);
+    if (answer == reads_.end()) return;
+    if (!answer->second) return reject(topic, message, answer->second.error(), now, out);
+    return respond(message, *answer->second, out);
   }
   if (topic.channel == "submit") {
     const auto it = submissions_.find(&message);
-    if (it != submissions_.end() && !it->second) return reject(topic, message, it->second.error(), now, out);
+    if (it == submissions_.end()) return;
+    if (!it->second) return reject(topic, message, it->second.error(), now, out);
     return submit(message, now, out);
   }
-  if (topic.channel == "list") {
-    const auto asked = list_asked(message);
-    if (!asked) return reject(topic, message, asked.error(), now, out);
-    return list(message, out);
-  }
-  if (topic.channel != "show" && topic.channel != "explain" && topic.channel != "cancel") {
-    return reject(topic, message, {Code::unknown, "no such operation"}, now, out);
-  }
-  const auto asked = job_asked(message);
-  if (!asked) return reject(topic, message, asked.error(), now, out);
-  const Job* job = known(JobId(*asked));
-  if (job == nullptr) return respond(message, codec::encode_error({Code::unknown, "no such job", "/job"}), out);
-  if (topic.channel != "cancel") return show(message, topic.channel == "explain", out);
-  if (core_->find(job->id) == nullptr) {
-    return respond(message, {{"v", 1}, {"job", job->id.value}, {"state", fieldwork::name(job->state)}}, out);
-  }
-  const auto group = wait_for(message, 1);
-  const auto reply = next_reply_++;
-  waiting_[reply] = Waiting{group, ""};
-  step(CancelRequested{reply, job->id}, now);
+  if (topic.channel == "cancel") return cancel(message, now, out);
+  if (topic.channel == "reset") return reset(message, topic, now, out);
+  reject(topic, message, {Code::unknown, "no such operation"}, now, out);
 }
 
 void SchedulerService::submit(const bus::Message& message, Time now, runtime::Output& out) {
@@ -201,54 +142,37 @@ void SchedulerService::submit(const bus::Message& message, Time now, runtime::Ou
   for (auto& job : submission.jobs) {
     job.reply = next_reply_++;
     waiting_[job.reply] = Waiting{group, job.request};
-    if (const auto it = fetched_.find(job.job); it != fetched_.end()) {
-      job.known = JobSubmitted::Known{std::string(fieldwork::name(it->second.state)), it->second.reason,
-                                      it->second.spec_digest};
-    }
+    if (const auto it = known_.find(job.job); it != known_.end()) job.known = it->second;
     step(std::move(job), now);
   }
 }
 
-void SchedulerService::show(const bus::Message& message, bool explain, runtime::Output& out) {
-  const auto asked = job_asked(message);
-  const Job& job = *known(JobId(*asked));
-  if (!explain) return respond(message, {{"v", 1}, {"job", encode_state(job)}}, out);
-  codec::Json executions = codec::Json::array();
-  for (const auto& execution : job.executions) {
-    const bool waits =
-        execution.phase == Phase::queued || execution.phase == Phase::waiting || execution.phase == Phase::asking;
-    codec::Json entry = encode(waits               ? core_->explain(job, execution)
-                               : execution.attempt ? execution.attempt->placement
-                                                   : Placement{});
-    if (waits) entry.erase("chosen");
-    entry["execution"] = execution.index;
-    entry["state"] =
-        waits || !execution.attempt ? std::string("queued") : std::string(fieldwork::name(execution.attempt->state));
-    executions.push_back(std::move(entry));
-  }
-  respond(message,
-          {{"v", 1},
-           {"job", job.id.value},
-           {"state", fieldwork::name(job.state)},
-           {"reason", job.reason},
-           {"executions", std::move(executions)}},
-          out);
+void SchedulerService::cancel(const bus::Message& message, Time now, runtime::Output& out) {
+  auto value = codec::parse(message.payload, 4096);
+  if (!value) return respond(message, codec::encode_error(value.error()), out);
+  codec::Reader reader(*value);
+  reader.version();
+  const JobId job{reader.id("job")};
+  if (!reader.finish()) return respond(message, codec::encode_error(reader.error()), out);
+  const auto group = wait_for(message, 1);
+  groups_.at(group).single = true;
+  const auto reply = next_reply_++;
+  waiting_[reply] = Waiting{group, ""};
+  step(CancelRequested{reply, job}, now);
 }
 
-void SchedulerService::list(const bus::Message& message, runtime::Output& out) {
-  codec::Json items = codec::Json::array();
-  const auto state = list_asked(message)->state;
-  for (const auto& stored : lists_.at(&message)) {
-    const Job& job = core_->find(stored.id) != nullptr ? *core_->find(stored.id) : stored;
-    if (!state.empty() && fieldwork::name(job.state) != state) continue;
-    codec::Json item{{"job", job.id.value},         {"name", job.spec.name},      {"state", fieldwork::name(job.state)},
-                     {"reason", job.reason},        {"submitter", job.submitter}, {"submitted_ms", job.submitted_ms},
-                     {"changed_ms", job.changed_ms}};
-    if (job.executions.size() == 1 && job.executions.front().attempt)
-      item["device"] = job.executions.front().attempt->device.value;
-    items.push_back(std::move(item));
-  }
-  respond(message, {{"v", 1}, {"items", std::move(items)}}, out);
+// For an operator who must repair by hand: whatever the device reports next begins its stream.
+void SchedulerService::reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out) {
+  auto value = codec::parse(message.payload, 4096);
+  if (!value) return respond(message, codec::encode_error(value.error()), out);
+  codec::Reader reader(*value);
+  reader.version();
+  const DeviceId device{reader.id("device")};
+  if (!reader.finish()) return respond(message, codec::encode_error(reader.error()), out);
+  if (core_->fleet().find(device) == nullptr)
+    return reject(topic, message, {Code::unknown, "no such device", "/device"}, now, out);
+  step(StreamReset{device}, now);
+  respond(message, {{"v", 1}, {"device", device.value}, {"state", "reset"}}, out);
 }
 
 }  // namespace fieldwork::scheduler

@@ -10,17 +10,26 @@
 
 namespace fieldwork::scheduler {
 
-[[nodiscard]] std::string job_row(const Job& job);
+[[nodiscard]] std::string key_text(const AttemptKey& key);
+[[nodiscard]] std::string execution_key(const JobId& job, int execution);
+
+[[nodiscard]] std::string job_row(const JobRecord& job);
+[[nodiscard]] std::string execution_row(const ExecutionRecord& record);
 [[nodiscard]] std::string attempt_row(const Attempt& attempt);
+[[nodiscard]] std::string part_row(const PartRecord& part);
+[[nodiscard]] std::string part_key(const PartRecord& part);
 [[nodiscard]] std::string stream_row(const DeviceId& device, const Stream& stream);
+[[nodiscard]] std::string placeable_row(const PlaceableRecord& record);
+[[nodiscard]] std::string shown_row(const ShownRecord& record);
 
 [[nodiscard]] nlohmann::json encode(const Placement& placement);
 
-// All live jobs and the newest finished ones.
+// All live jobs with their executions, and the newest finished ones without.
 [[nodiscard]] Result<Saved> load(store::Store& store, const Limits& limits);
 
-// Jobs by their rows and all their attempts' rows.
+// Jobs by their rows; with their executions, each with its newest attempt, when those rows are given.
 [[nodiscard]] Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
+                                                const std::vector<std::string>& execution_rows,
                                                 const std::vector<std::string>& attempt_rows);
 
 }  // namespace fieldwork::scheduler

@@ -1,15 +1,15 @@
-// The shell around the scheduler's core: topics and JSON to inputs, effects to rows and messages.
+// The shell around the scheduler's core: topics and JSON to inputs, its output to rows and messages.
 #pragma once
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
-#include <set>
 #include <unordered_map>
 
 #include "codec/json.hpp"
 #include "runtime/reject.hpp"
 #include "runtime/service.hpp"
 #include "scheduler/core/scheduler.hpp"
+#include "scheduler/shell/states.hpp"
 #include "topic/topic.hpp"
 
 namespace fieldwork::scheduler {
@@ -26,6 +26,8 @@ class SchedulerService : public runtime::Service {
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
   void tick(Time now, runtime::Output& out) override;
   void connected(Time now, runtime::Output& out) override;
+  void disconnected(Time now, runtime::Output& out) override;
+  void stalled(Duration lasted, Time now, runtime::Output& out) override;
   void flush(Time now, runtime::Output& out) override;
   [[nodiscard]] const Scheduler& core() const { return *core_; }
 
@@ -35,6 +37,7 @@ class SchedulerService : public runtime::Service {
     std::string topic, correlation;
     std::size_t open = 0;
     std::vector<std::string> items;  // JSON
+    bool single = false;             // the answer is the item itself
   };
   struct Waiting {
     std::uint64_t group = 0;
@@ -47,43 +50,51 @@ class SchedulerService : public runtime::Service {
 
   // wire.cpp
   void device_message(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
+  void report(const DeviceId& device, const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void state_message(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void decided(const Topic& topic, const bus::Message& message, Time now);
   void reject(const Topic& topic, const bus::Message& message, const Error& error, Time now, runtime::Output& out);
   void step(const Input& input, Time now);
-  // effects.cpp
-  void carry_out(const Effect& effect, runtime::Output& out);
-  void say_changes(runtime::Output& out);
-  [[nodiscard]] bus::Message state_of(const Job& job) const;
+  // says.cpp
+  void save(const Output& done, runtime::Output& out) const;
+  void order(const Output& done, runtime::Output& out) const;
+  void say(const Output& done, runtime::Output& out);
+  void say_states(const Output& done, runtime::Output& out) const;
+  [[nodiscard]] bus::Message retained(const char* kind, const std::string& id, std::string payload) const;
   void answer(Reply reply, codec::Json item, runtime::Output& out);
+  void send(const Group& group, codec::Json item, runtime::Output& out) const;
   // requests.cpp
   void request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void submit(const bus::Message& message, Time now, runtime::Output& out);
-  void show(const bus::Message& message, bool explain, runtime::Output& out);
-  void list(const bus::Message& message, runtime::Output& out);
+  void cancel(const bus::Message& message, Time now, runtime::Output& out);
+  void reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   Result<Submission> decode_submission(const bus::Message& message, std::string_view from) const;
-  Reply wait_for(const bus::Message& message, std::size_t answers);
+  std::uint64_t wait_for(const bus::Message& message, std::size_t answers);
   static void respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out);
-  [[nodiscard]] const Job* known(const JobId& job) const;  // in memory, or fetched for this batch
+  // reads.cpp: what only reads, from memory and from the store
+  static bool is_read(std::string_view operation);
+  Result<codec::Json> read(store::Store& store, std::string_view operation, std::string_view payload, Time now) const;
+  Result<Job> whole(store::Store& store, const JobId& id) const;
+  Result<codec::Json> show(store::Store& store, codec::Reader& reader) const;
+  Result<codec::Json> result(store::Store& store, codec::Reader& reader) const;
+  Result<codec::Json> explain(store::Store& store, codec::Reader& reader, Time now) const;
+  Result<codec::Json> list(store::Store& store, codec::Reader& reader) const;
+  [[nodiscard]] codec::Json list_live(JobState state, int limit, const std::string& after) const;
 
   Topics topics_;
   Limits limits_;
   std::unique_ptr<Scheduler> core_;
   runtime::Rejections rejections_;
-  Effects effects_;
-  std::vector<Question> questions_;
-  std::vector<JobId> changed_;
-  std::set<JobId> forgotten_;
+  Output done_;  // of the steps of this batch
   std::unordered_map<Reply, Waiting> waiting_;
   std::map<std::uint64_t, Group> groups_;  // oldest first, at most groups_max
   Reply next_reply_ = 1;
+  std::size_t groups_bytes_ = 0;
+  Time stepped_at_{};
   // Of this batch only:
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
-  std::unordered_map<JobId, Job> fetched_;
-  std::unordered_map<const bus::Message*, std::vector<Job>> lists_;
+  std::unordered_map<JobId, JobSubmitted::Known> known_;
+  std::unordered_map<const bus::Message*, Result<codec::Json>> reads_;
 };
-
-// STATE_JOB of docs/topics.md.
-[[nodiscard]] codec::Json encode_state(const Job& job);
 
 }  // namespace fieldwork::scheduler

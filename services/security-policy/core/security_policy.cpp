@@ -63,7 +63,13 @@ void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
                     .traceparent = question.traceparent};
   if (decision.allow && !objects.empty()) {
     decision.allow = false;
+    decision.about_device = true;
     decision.reason = std::move(objects);
+  } else if (!decision.allow && !question.device.empty()) {
+    // Another device may be allowed: then it is this one that is denied, not the job.
+    auto anywhere = question;
+    anywhere.device = DeviceId();
+    decision.about_device = policy::evaluate(rulebook_.rules, anywhere).allow;
   }
   AuditRow row;
   row.at_ms = to_ms(now);

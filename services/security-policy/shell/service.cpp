@@ -6,6 +6,7 @@
 #include "codec/policy.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/jws.hpp"
+#include "model/items.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "security-policy/shell/rows.hpp"
@@ -52,7 +53,8 @@ std::string SecurityPolicyService::sign_grant(const Question& question, Time iss
   grant.key = question.key;
   grant.device = question.device;
   grant.package = question.package;
-  grant.command_digest = crypto::digest_of(codec::command_text(question.command));
+  grant.work_digest =
+      crypto::digest_of(codec::work_text(question.command, question.env, question.outputs, question.contract));
   grant.limits = question.limits;
   grant.issued_ms = to_ms(issued);
   grant.expires_ms = to_ms(expires);
@@ -74,17 +76,19 @@ void SecurityPolicyService::connected(Time now, runtime::Output& out) { take(Bro
 
 // All answers of a batch in as few messages as their size allows.
 void SecurityPolicyService::flush(Time, runtime::Output& out) {
-  constexpr std::size_t items_max = 256;  // with grants: some 300 kB
-  const auto say = [&](const auto& all, const char* service, const char* operation) {
-    for (std::size_t from = 0; from < all.size(); from += items_max) {
-      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(from);
-      const auto end = all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), from + items_max));
-      out.messages.push_back({.topic = topics_.service(service, operation, "security-policy"),
-                              .payload = codec::encode(std::decay_t<decltype(all)>(begin, end))});
-    }
-  };
-  say(decisions_, "scheduler", "authorised");
-  say(answers_, "registry", "certificate");
+  std::vector<std::string> items;
+  for (const auto& decision : decisions_) items.push_back(codec::dump(codec::encode(decision)));
+  for (auto& payload : pack_items(items)) {
+    out.messages.push_back(
+        {.topic = topics_.service("scheduler", "authorised", "security-policy"), .payload = std::move(payload)});
+  }
+  constexpr std::size_t answers_max = 256;
+  for (std::size_t from = 0; from < answers_.size(); from += answers_max) {
+    const auto begin = answers_.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto end = answers_.begin() + static_cast<std::ptrdiff_t>(std::min(answers_.size(), from + answers_max));
+    out.messages.push_back({.topic = topics_.service("registry", "certificate", "security-policy"),
+                            .payload = codec::encode(std::vector<CertificateAnswer>(begin, end))});
+  }
   decisions_.clear();
   answers_.clear();
 }
@@ -120,12 +124,12 @@ void SecurityPolicyService::act(AnnounceRevocation& effect, runtime::Output& out
   const auto& answer = effect.answer;
   log::warn("a certificate is no longer good", {{"device", answer.device.value}, {"reason", answer.reason}});
   const auto item = codec::Json::parse(codec::encode(std::vector{answer}))["items"][0];
-  out.commands.push_back({revocation_key(answer.device, answer.fingerprint),
+  out.put({revocation_key(answer.device, answer.fingerprint),
                           topics_.service("registry", "certificate", "security-policy"), codec::dump(item)});
 }
 
 void SecurityPolicyService::act(SettleRevocation& effect, runtime::Output& out) {
-  out.settled.push_back(revocation_key(effect.device, effect.fingerprint));
+  out.settle(revocation_key(effect.device, effect.fingerprint));
 }
 
 void SecurityPolicyService::act(PublishHead& effect, runtime::Output& out) {

@@ -52,8 +52,7 @@ void SecurityPolicyService::reject(const Topic& topic, const bus::Message& messa
                                    runtime::Output& out) {
   const bool service = topic.kind == Topic::Kind::service;
   rejections_.note(std::string(topic.channel), std::string(service ? topic.from : topic.name), error, now);
-  const auto reply = topics_.parse(message.response_topic);
-  if (!service || !reply || reply->kind != Topic::Kind::reply) return;
+  if (!service || !topics_.reply_to(message.response_topic, message.correlation)) return;
   out.messages.push_back({.topic = message.response_topic,
                           .payload = codec::dump(codec::encode_error(error)),
                           .correlation = message.correlation});

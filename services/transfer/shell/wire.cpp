@@ -68,8 +68,7 @@ void TransferService::message(const bus::Message& message, Time now, runtime::Ou
     request.party = {Party::Kind::device, std::string(topic->name)};
   } else if (topic->kind == Topic::Kind::service && topic->name == "transfer") {
     request.party = {Party::Kind::client, std::string(topic->from)};
-    const auto reply = topics_.parse(message.response_topic);
-    if (reply && reply->kind == Topic::Kind::reply && is_id(reply->name) && is_id(reply->channel)) {
+    if (const auto reply = topics_.reply_to(message.response_topic, message.correlation)) {
       request.answer_topic = message.response_topic;
       request.correlation = message.correlation;
       request.reply = reply->name;

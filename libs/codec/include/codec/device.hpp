@@ -20,6 +20,7 @@ struct Enrolled {
   bool enrolled = false;  // else refused
   std::string reason;
   int heartbeat_s = 5;
+  std::int64_t now_ms = 0;  // the registry's clock when it answered; 0: not said
 };
 [[nodiscard]] std::string encode(const Enrolled& enrolled);
 [[nodiscard]] Result<Enrolled> decode_enrolled(std::string_view text);

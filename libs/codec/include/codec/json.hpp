@@ -10,18 +10,20 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::codec {
 
 using Json = nlohmann::json;
 
-inline constexpr std::size_t message_bytes_max = 1 << 20;
+inline constexpr std::size_t message_bytes_max = limits::message_bytes_max;
 inline constexpr int depth_max = 16;
-inline constexpr std::size_t items_max = 512;
+inline constexpr std::size_t items_max = limits::items_max;
 // What every reader of JSON can hold: 2^53 - 1. A larger one would come out of a browser or of jq as another number.
 inline constexpr std::int64_t integer_max = 9'007'199'254'740'991;
 
-// Refuses more than bytes_max, deeper than depth_max, a NUL in a string, invalid UTF-8 and anything after the value.
+// Refuses more than bytes_max, deeper than depth_max, a NUL in a string, invalid UTF-8, anything after the value, and
+// two fields of one name in an object. What is no JSON is told with line and column (from 1, in bytes).
 [[nodiscard]] Result<Json> parse(std::string_view text, std::size_t bytes_max = message_bytes_max);
 
 // Never throws: invalid UTF-8 becomes U+FFFD.
@@ -64,7 +66,8 @@ class Reader {
   void version();  // "v" must be 1
   void allow_unknown() { open_ = true; }
   void fail(std::string_view field, std::string reason, Code code = Code::invalid);
-  // Unknown fields are a mistake here, unless allow_unknown() was called. Call it on children too (true: no mistake).
+  // Unknown fields are a mistake here, unless allow_unknown() was called; they are told before a missing one, so every
+  // field that may be there must have been asked for by now. Call it on children too (true: no mistake).
   bool finish();
   [[nodiscard]] bool ok() const { return !root_->error_; }
   [[nodiscard]] Error error() const { return *root_->error_; }
@@ -73,6 +76,7 @@ class Reader {
   const Json* find(const char* field);
   const Json* need(const char* field);
   [[nodiscard]] std::string path() const;
+  [[nodiscard]] std::string fields_here(const std::string& key) const;  // beside an unknown one: what may be meant
 
   const Json* value_;
   Reader* root_;
@@ -82,6 +86,7 @@ class Reader {
   std::vector<const char*> seen_;
   bool open_ = false;
   std::optional<Error> error_;
+  bool absent_ = false;  // the error is about a field that is not there
 };
 
 // The answer to a request that went wrong: {"v":1,"error":{…}}.

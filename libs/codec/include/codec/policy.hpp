@@ -6,9 +6,10 @@
 
 namespace fieldwork::codec {
 
-[[nodiscard]] std::string encode(const std::vector<Question>& questions);
+// One item each; pack_items (model/items.hpp) makes messages of them.
+[[nodiscard]] Json encode(const Question& question);
 [[nodiscard]] Result<std::vector<Question>> decode_questions(std::string_view text);
-[[nodiscard]] std::string encode(const std::vector<Decision>& decisions);
+[[nodiscard]] Json encode(const Decision& decision);
 [[nodiscard]] Result<std::vector<Decision>> decode_decisions(std::string_view text);
 [[nodiscard]] std::string encode(const std::vector<CertificateCheck>& checks);
 [[nodiscard]] Result<std::vector<CertificateCheck>> decode_certificate_checks(std::string_view text);

@@ -30,6 +30,7 @@ struct Resources {
 struct Link {
   double round_trip_ms = 0;
   std::int64_t reconnects = 0;
+  std::int64_t clock_offset_ms = 0;  // the device's clock minus the registry's, as measured at enrolment
   bool operator==(const Link&) const = default;
 };
 
@@ -69,6 +70,7 @@ struct Enrolment {
 
 struct Heartbeat {
   std::int64_t session = 0;
+  std::int64_t beat = 0;  // grows by one within a session; confirmed by down/ack
   Resources resources;
   Link link;
   std::vector<AttemptKey> attempts;

@@ -29,9 +29,26 @@ struct RunLimits {
 };
 
 struct Retry {
-  int attempts_max = 3;
-  int backoff_s = 1;  // before attempt n+1: backoff_s * 2^(n-1), at most 300 s
+  int attempts_max = 3;  // tries that failed by themselves; 1 is at most once
+  int backoff_s = 1;     // before try n+1: backoff_s * 2^(n-1), at most 300 s
+  int lost_max = 3;      // tries that were lost, before the job is quarantined
   bool operator==(const Retry&) const = default;
+};
+
+// What holds while nobody hears of an attempt (docs/decisions/0010). As the job says it; unset fields have defaults.
+struct Offline {
+  std::optional<int> lost_after_s;  // default: the scheduler's lease_s; none for work that is bound to a device
+  std::optional<int> stop_after_s;  // the device stops the work; below lost_after_s. Default: it goes on
+  std::optional<bool> replace;      // a lost attempt is tried again elsewhere; default: attempts_max > 1
+  bool restart_on_reboot = false;   // the device starts it again after its own restart; default: it failed
+  bool operator==(const Offline&) const = default;
+};
+
+// Bounds in time of the phases that nobody else ends.
+struct Timeouts {
+  int queued_s = 604'800;  // without a device that fits
+  int fetching_s = 3'600;  // on a device, before the program runs
+  bool operator==(const Timeouts&) const = default;
 };
 
 // What someone wants done. Replicas: the scheduler chooses; targets: each device that has these labels.
@@ -47,24 +64,86 @@ struct JobSpec {
   RunLimits limits;
   std::vector<std::string> outputs;  // relative paths in the working directory
   Retry retry;
+  Offline offline;
+  Timeouts timeouts;
   std::optional<int> deadline_s;  // from submission; a job not finished by then expires
   bool operator==(const JobSpec&) const = default;
 };
 
-enum class JobState { submitted, queued, assigned, running, succeeded, failed, denied, cancelled, expired };
+// quarantined: too many attempts were lost under it; it may be what takes its devices down.
+enum class JobState {
+  submitted,
+  queued,
+  assigned,
+  running,
+  succeeded,
+  failed,
+  denied,
+  cancelled,
+  expired,
+  quarantined,
+};
 
 // assigned: granted, the command repeats until the device answers. accepted: the device has it in its journal.
-// lost: its lease ran out or its device was given up; its fence is dead.
-enum class AttemptState { assigned, accepted, running, succeeded, failed, cancelled, refused, lost };
+// unreachable: nobody hears of it; the contract decides. refused: the device did not begin. lost: given up, its fence
+// is dead.
+enum class AttemptState {
+  assigned,
+  accepted,
+  running,
+  unreachable,
+  succeeded,
+  failed,
+  cancelled,
+  refused,
+  lost,
+};
+
+// An execution's state as others see it: of its live attempt, or what it waits for, or how it ended.
+enum class ExecutionState {
+  queued,   // wants a device
+  waiting,  // for its next try
+  assigned,
+  accepted,
+  running,
+  unreachable,
+  succeeded,
+  failed,
+  cancelled,
+  lost,
+  denied,
+  expired,
+  quarantined,
+};
 
 [[nodiscard]] std::string_view name(JobState state);
 [[nodiscard]] std::string_view name(AttemptState state);
+[[nodiscard]] std::string_view name(ExecutionState state);
 [[nodiscard]] std::optional<JobState> job_state(std::string_view text);
 [[nodiscard]] std::optional<AttemptState> attempt_state(std::string_view text);
+[[nodiscard]] std::optional<ExecutionState> execution_state(std::string_view text);
 [[nodiscard]] bool settled(JobState state);
 [[nodiscard]] bool settled(AttemptState state);
-// The one table of what may follow what. A state may always be said again.
+[[nodiscard]] bool settled(ExecutionState state);
+// The tables of what may follow what (libs/model/transitions.cpp). A state may always be said again.
+[[nodiscard]] bool may_follow(JobState from, JobState to);
 [[nodiscard]] bool may_follow(AttemptState from, AttemptState to);
+[[nodiscard]] bool may_follow(ExecutionState from, ExecutionState to);
+// Every state of a noun, in the order of its enum.
+[[nodiscard]] std::vector<std::string_view> job_state_names();
+[[nodiscard]] std::vector<std::string_view> attempt_state_names();
+[[nodiscard]] std::vector<std::string_view> execution_state_names();
+
+// The contract of one attempt, after defaults.
+struct Contract {
+  std::optional<int> lost_after_s;  // none: never by silence
+  std::optional<int> stop_after_s;
+  bool replace = true;
+  bool restart_on_reboot = false;
+  bool operator==(const Contract&) const = default;
+};
+// `bound`: the execution belongs to a named device. `lost_after_s`: where neither says anything.
+[[nodiscard]] Contract contract_of(const JobSpec& job, bool bound, int lost_after_s);
 
 // One try of one execution. The fence only grows within (job, execution).
 struct AttemptKey {
@@ -82,23 +161,43 @@ struct OutputFile {
   bool operator==(const OutputFile&) const = default;
 };
 
+inline constexpr std::size_t files_max = 64;  // of one result
+
+// How a program ended. What it said is kept as the bytes it was; of more than RunLimits::output_bytes the beginning
+// and the end are, half of the limit each, and `…_cut_bytes` says how much is missing between them.
 struct RunResult {
-  int exit_code = 0;
+  int exit_code = 0;  // -1: ended by `signal`
   std::optional<int> signal;
   std::string stdout_text;
   std::string stderr_text;
-  bool truncated = false;
+  bool truncated = false;  // something of either is missing
+  std::int64_t stdout_cut_bytes = 0;
+  std::int64_t stderr_cut_bytes = 0;
   std::int64_t elapsed_ms = 0;
+  // What of it came in parts: then the texts are at most their last 512 bytes, and the files have no content.
+  bool in_parts = false;
+  std::int64_t stdout_bytes = 0;  // in parts: of all parts
+  std::int64_t stderr_bytes = 0;
   std::vector<OutputFile> files;
   bool operator==(const RunResult&) const = default;
 };
 
-// What a device says of an attempt.
+// A piece of a result that is too large for one message (docs/decisions/0009).
+struct ResultPart {
+  std::string of;            // "stdout", "stderr", or the path of an output file
+  std::int64_t offset = 0;   // in bytes
+  std::string bytes;
+  bool operator==(const ResultPart&) const = default;
+};
+
+// What a device says of an attempt. With `part`, that is all it says: the state is the one it had.
 struct AttemptReport {
   AttemptKey key;
   AttemptState state = AttemptState::accepted;
   std::string reason;
   std::optional<RunResult> result;
+  std::optional<ResultPart> part;
+  bool work_fault = false;  // refused: because of the work (its package is not what was signed), not of the device
   std::string traceparent;  // the assignment's
   bool operator==(const AttemptReport&) const = default;
 };
@@ -107,7 +206,8 @@ struct AttemptReport {
 struct Assign {
   AttemptKey key;
   int attempt = 1;
-  int lease_s = 30;
+  int fetching_s = 3'600;
+  Contract contract;
   std::vector<std::string> command;
   std::map<std::string, std::string> env;
   RunLimits limits;
@@ -131,12 +231,19 @@ struct Stale {
   bool operator==(const Stale&) const = default;
 };
 
+// What became of this attempt? Answered by a report: how it stands, how it ended, or lost when it is not known.
+struct Inquire {
+  AttemptKey key;
+  std::string traceparent;
+  bool operator==(const Inquire&) const = default;
+};
+
 // What a grant permits; signed by security-policy, checked by the device before it runs anything.
 struct Grant {
   AttemptKey key;
   DeviceId device;
   std::string package;
-  std::string command_digest;
+  std::string work_digest;  // of command, environment, outputs and contract: codec::work_text
   RunLimits limits;
   std::int64_t issued_ms = 0;
   std::int64_t expires_ms = 0;

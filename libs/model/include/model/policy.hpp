@@ -13,6 +13,9 @@ struct Question {
   AttemptKey key;
   std::string submitter;
   std::vector<std::string> command;
+  std::map<std::string, std::string> env;
+  std::vector<std::string> outputs;
+  Contract contract;
   std::string package;
   DeviceId device;
   RunLimits limits;
@@ -20,11 +23,13 @@ struct Question {
   bool operator==(const Question&) const = default;
 };
 
-// The decision; with a device in the question and an allow, the grant.
+// The decision; with a device in the question and an allow, the grant. A denial is about the device when another one
+// might be allowed, else about the job.
 struct Decision {
   AttemptKey key;
   DeviceId device;
   bool allow = false;
+  bool about_device = false;
   std::string reason;  // names the rule
   std::string grant;   // JWS
   std::string traceparent;

@@ -28,8 +28,11 @@ class Config {
 
   // Where the value came from, for messages: "broker.url (environment FIELDWORK_BROKER_URL)".
   [[nodiscard]] std::string origin(const std::string& key) const;
-  // Also a mistake: a setting in the file or a flag that nobody asked for.
+  // Also a mistake: a setting in the file or a flag that nobody asked for. One that is missing is named first, unless
+  // the other looks like it, mistyped.
   Result<void> finish();
+  // FIELDWORK_ variables that nobody asked for, as sentences; FIELDWORK_CONFIG is the caller's. Ask when all was read.
+  [[nodiscard]] std::vector<std::string> unknown_variables() const;
 
  private:
   struct Value {
@@ -38,6 +41,7 @@ class Config {
     bool strict = true;  // unknown environment variables are not ours to judge
   };
   const std::string* find(const std::string& key);
+  [[nodiscard]] std::string meant(const std::string& key, bool as_variable) const;
 
   std::map<std::string, Value> values_;
   std::set<std::string> used_;

@@ -21,11 +21,12 @@ struct Output {
   std::vector<store::Change> changes;
   std::vector<bus::Message> early;          // questions: they promise nothing, so they leave before the commit
   std::vector<bus::Message> messages;       // said once, after the commit
-  std::vector<store::Command> commands;     // kept in the outbox and repeated until settled
-  std::vector<std::string> settled;         // keys of commands that were answered
-  std::vector<std::string> returned;        // topics whose reader came back: their commands are sent again now
+  std::vector<store::OutboxChange> outbox;  // commands are kept and repeated until settled; in order
   std::vector<std::function<void()>> acts;  // the shell's own side effects, after the commit, in order
 
+  void put(store::Command command) { outbox.emplace_back(std::move(command)); }
+  void settle(std::string key) { outbox.emplace_back(store::Settle{std::move(key)}); }
+  void hasten(std::string topic) { outbox.emplace_back(store::Hasten{std::move(topic)}); }
   void upsert(std::string table, std::string key, std::string row) {
     changes.push_back({std::move(table), std::move(key), std::move(row), store::Change::Kind::upsert});
   }
@@ -62,8 +63,6 @@ class Service {
   virtual void stalled(Duration /*lasted*/, Time /*now*/, Output& /*out*/) {}
   // The batch is over: flush what was gathered over several messages (questions, acknowledgements, state).
   virtual void flush(Time /*now*/, Output& /*out*/) {}
-  // Topics that the outbox repeats to, as one message with many items.
-  [[nodiscard]] virtual std::string join(const std::vector<std::string>& items) const;
 };
 
 }  // namespace fieldwork::runtime

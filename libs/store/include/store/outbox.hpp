@@ -2,10 +2,12 @@
 // Pure: the caller commits the changes and publishes what is due.
 #pragma once
 
-#include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <variant>
 #include <vector>
 
 #include "base/time.hpp"
@@ -17,13 +19,23 @@ struct Command {
   std::string key;    // names the command, e.g. assign:job:0:1
   std::string topic;  // items of one topic travel together
   std::string item;   // JSON object
+  Duration life{};    // dropped after this long, should nobody answer; 0: never
 };
+struct Settle {
+  std::string key;
+};
+struct Hasten {
+  std::string topic;
+};
+// Applied in the order they were said: what was put and settled in one batch is gone.
+using OutboxChange = std::variant<Command, Settle, Hasten>;
 
 class Outbox {
  public:
   struct Limits {
     Duration first_repeat = seconds{2};
     Duration last_repeat = seconds{60};  // doubles up to this
+    Duration hasten_again = seconds{2};  // a topic is hastened at most this often
   };
   explicit Outbox(Limits limits) : limits_(limits) {}
   Outbox() : Outbox(Limits{}) {}
@@ -31,13 +43,12 @@ class Outbox {
   // From the table `outbox`, after a restart: everything is due at once.
   Result<void> load(Store& store, Time now);
 
-  void put(Command command, Time now, std::vector<Change>& changes);
-  void settle(const std::string& key, std::vector<Change>& changes);
+  void apply(OutboxChange change, Time now, std::vector<Change>& changes);
+  // Drops what outlived its life.
+  void expire(Time now, std::vector<Change>& changes);
 
   // What to send now; each is due again after its repeat interval.
   [[nodiscard]] std::vector<Command> due(Time now);
-  // Everything under this topic is due now: its reader came back.
-  void hasten(const std::string& topic, Time now);
   // Everything is due now: the broker came back, and may have forgotten all.
   void hasten_all(Time now);
 
@@ -46,14 +57,26 @@ class Outbox {
  private:
   struct Entry {
     Command command;
-    Time due;
-    Duration repeat;
+    Time due{};
+    Duration repeat{};
+    Time until = Time::max();
   };
-  void schedule(const std::string& key, Entry& entry, Time due);
+  struct Topic {
+    std::unordered_set<std::string> keys;
+    Time hastened{};
+  };
+  void put(Command command, Time now, std::vector<Change>& changes);
+  void settle(const std::string& key, std::vector<Change>& changes);
+  void hasten(const std::string& topic, Time now);
+  void add(Command command, Time now, Time until);
+  void remove(const std::string& key);
+  void schedule(Entry& entry, Time due);
 
   Limits limits_;
   std::unordered_map<std::string, Entry> entries_;
-  std::multimap<Time, std::string> timeline_;  // may hold keys that were settled or moved; due() checks
+  std::unordered_map<std::string, Topic> topics_;
+  std::set<std::pair<Time, std::string>> timeline_;  // one per entry
+  std::set<std::pair<Time, std::string>> ends_;      // of those with a life
 };
 
 }  // namespace fieldwork::store

@@ -31,13 +31,24 @@ class Topics {
   [[nodiscard]] std::string reply(std::string_view client, std::string_view channel) const;
   [[nodiscard]] std::string state(std::string_view kind, std::string_view id) const;
   [[nodiscard]] std::string event(std::string_view kind, std::string_view id) const;
-  // Views into `topic`, which must outlive the answer. Empty when it is not one of ours.
+  // Views into `topic`, which must outlive the answer. Empty when it is not one of ours: it lies below another root,
+  // has another shape, or one of its levels is not an id (base/id.hpp), as a wildcard is not. Every topic that comes
+  // from outside goes through here.
   [[nodiscard]] std::optional<Topic> parse(std::string_view topic) const;
+  // Where an answer may go. A response topic is the asker's own words, which no broker checks: who published to a
+  // filter would be cut off. Empty (do not answer) when it is not reply/{client}/{channel} below this root, or the
+  // correlation data that has to be kept with it is larger than a question of ours needs. Views, as parse().
+  [[nodiscard]] std::optional<Topic> reply_to(std::string_view response_topic, std::string_view correlation) const;
+  static constexpr std::size_t correlation_bytes_max = 256;
   [[nodiscard]] const std::string& root() const { return root_; }
 
  private:
   std::string root_;
 };
+
+// A topic with its ids as "+" and without its root, for logs and labels: few in number whatever the ids are. "other"
+// when it has none of our shapes.
+[[nodiscard]] std::string topic_kind(std::string_view topic);
 
 // Whether an MQTT filter (with + and #) takes a topic.
 [[nodiscard]] bool matches(std::string_view filter, std::string_view topic);

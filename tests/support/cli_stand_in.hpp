@@ -1,4 +1,4 @@
-// For tests/unit/cli_test.cpp: answers as the services would, over a real broker.
+// For the tests of the command line: answers as the services would, over a real broker.
 #pragma once
 
 #include <signal.h>
@@ -86,7 +86,7 @@ class StandIn {
         body ? answer_to(std::string(topic->name) + "/" + std::string(topic->channel), *body, message) : Json();
     if (answer.is_null()) return;
     answer["v"] = 1;
-    bus_.publish({message.response_topic, codec::dump(answer), 1, false, "", message.correlation});
+    (void)bus_.publish({message.response_topic, codec::dump(answer), 1, false, "", message.correlation});
   }
 
   Json answer_to(const std::string& what, const Json& body, const bus::Message& message) {
@@ -96,7 +96,10 @@ class StandIn {
       return {{"items", {{{"v", 1}, {"device", "d-1"}, {"state", "ready"}, {"health", 0.9}}}}};
     }
     if (what == "registry/show") return codec::encode_error({Code::unknown, "there is no such device", "/device"});
-    if (what == "scheduler/submit") return {{"items", {submitted(body["items"][0])}}};
+    if (what == "scheduler/submit") {
+      auto item = submitted(body["items"][0]);
+      return item.is_null() ? item : Json{{"items", {std::move(item)}}};
+    }
     if (what == "scheduler/show") return {{"job", shown(body["job"])}};
     if (what == "transfer/offer") return offered(body);
     if (what == "transfer/start") return started(message);
@@ -114,6 +117,7 @@ class StandIn {
   static Json submitted(const Json& item) {
     const auto command = item["job"]["command"][0].get<std::string>();
     const auto request = item["request"];
+    if (command == "silent") return {};
     if (command == "invalid") {
       return {
           {"request", request},
@@ -135,8 +139,8 @@ class StandIn {
     auto out = job_state_json(step == 0 ? "assigned" : "running", step == 0 ? "assigned" : "running");
     out["job"] = job;
     if (step < 2 || job == "j-for-ever" || job == "j-interrupt") {
-      bus_.publish({"fieldwork/v1/event/job/changed",
-                    codec::dump({{"v", 1}, {"items", {{{"job", job}, {"state", "running"}, {"reason", ""}}}}})});
+      (void)bus_.publish({"fieldwork/v1/event/job/changed",
+                          codec::dump({{"v", 1}, {"items", {{{"job", job}, {"state", "running"}, {"reason", ""}}}}})});
       return out;
     }
     out["state"] = job == "j-fail" ? "failed" : "succeeded";
@@ -188,10 +192,10 @@ class StandIn {
   void acknowledge(bool complete) {
     if (complete) {
       if (!inbound_->finish(place_ / "stored")) return;
-      bus_.publish({acks_, codec::encode(Received{inbound_->offer().transfer, ReceivedState::complete, {}, ""})});
+      (void)bus_.publish({acks_, codec::encode(Received{inbound_->offer().transfer, ReceivedState::complete, {}, ""})});
       inbound_.reset();
     } else if (const auto answer = inbound_->ack_due(now())) {
-      bus_.publish({acks_, codec::encode(*answer)});
+      (void)bus_.publish({acks_, codec::encode(*answer)});
     }
   }
 

@@ -1,0 +1,77 @@
+// Inside MqttBus: connection.cpp makes and keeps the connection, mqtt.cpp sends and receives.
+#pragma once
+
+#include <mqtt/async_client.h>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "bus/mqtt.hpp"
+
+namespace fieldwork::bus {
+
+struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
+  using Clock = std::chrono::steady_clock;
+
+  Impl(MqttConfig c, MqttEvents e);
+
+  // connection.cpp
+  void build_options();
+  void run();
+  bool watch();
+  bool connect(std::string& reason);
+  void if_slow(Clock::time_point began);
+  void leave();
+  void depart();
+  [[nodiscard]] bool may_speak() const { return !events.may_speak || events.may_speak(); }
+  bool wait_for_leave_to_speak();
+  void explain(std::string& reason);
+  void take_limits(const mqtt::token_ptr& token);
+  bool subscribe(std::string& reason);
+  void connection_lost(const std::string& cause) override;
+  void lost(std::string cause);
+
+  // mqtt.cpp
+  void message_arrived(mqtt::const_message_ptr arrived) override;
+  Result<void> publish(Message message);
+  void note_too_large(const std::string& topic, std::size_t size);
+  void note(const std::string& what, std::string text);
+  void say_troubles();
+  void pump();
+  bool send(Message message, Lanes::Ticket ticket);
+  void finished(const mqtt::token& token, bool good);
+  void on_success(const mqtt::token& token) override { finished(token, true); }
+  void on_failure(const mqtt::token& token) override { finished(token, false); }
+
+  MqttConfig config;
+  MqttEvents events;
+  mqtt::connect_options options;  // lives as long as the client, never copied: Paho keeps pointers into it
+  std::unique_ptr<mqtt::async_client> client;
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  bool up = false;
+  Clock::time_point connected_at{};
+  int short_lives = 0;  // connections in a row that ended soon
+  bool pumping = false;
+  Lanes lanes;
+  std::size_t packet_max;  // the smaller of the setting and what the broker said
+  std::uint64_t published = 0, acknowledged = 0, connects = 0;
+  double round_trip_ms = 0;
+  std::map<std::string, Clock::time_point> noted;
+  std::vector<std::string> troubles;  // not yet said
+  std::atomic<std::uint64_t> received{0}, dropped{0}, denied{0}, too_large{0};
+  std::atomic<bool> stopping{false};
+  std::thread thread;
+
+  // Of `thread` alone.
+  std::chrono::seconds patience;  // with a connect; grows on links where it takes long
+  struct Explained {
+    std::string reported, cause;
+    Clock::time_point at{};
+  } explained;
+};
+
+}  // namespace fieldwork::bus

@@ -1,0 +1,21 @@
+// Relative paths in messages. Private to this library.
+#pragma once
+
+#include <string_view>
+
+namespace fieldwork::codec {
+
+// No level of it may be empty (so it is not absolute either) or "..".
+[[nodiscard]] constexpr bool is_inside(std::string_view path) {
+  while (true) {
+    const auto slash = path.find('/');
+    const auto level = path.substr(0, slash);
+    if (level.empty() || level == "..") return false;
+    if (slash == path.npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+inline constexpr const char* inside_text = "must be a relative path inside the working directory";
+
+}  // namespace fieldwork::codec

@@ -1,0 +1,149 @@
+// What devices report of attempts, and the answer to it.
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "codec/job.hpp"
+#include "crypto/bytes.hpp"
+#include "model/limits.hpp"
+
+namespace fieldwork::codec {
+namespace {
+
+constexpr std::int64_t tag_max = 0xFFFFFFFF;
+
+std::int64_t read_tag(Reader& reader, const char* field) { return reader.integer(field, 0, tag_max); }
+
+Json encode(const ResultPart& part) {
+  return {{"of", part.of}, {"offset", part.offset}, {"base64", crypto::base64_encode(part.bytes)}};
+}
+
+ResultPart read_part(Reader& parent, const Json& value) {
+  Reader reader(parent, "part", value);
+  ResultPart part;
+  part.of = reader.text("of", 256);
+  part.offset = reader.integer("offset", 0, integer_max);
+  auto bytes = crypto::base64_decode(reader.text("base64", limits::part_bytes_max * 2));
+  if (bytes) {
+    part.bytes = std::move(*bytes);
+  } else {
+    reader.fail("base64", "must be base64");
+  }
+  reader.finish();
+  return part;
+}
+
+AttemptReport read_attempt_report(Reader& reader) {
+  AttemptReport report;
+  report.key = read_key(reader);
+  const auto state = attempt_state(reader.text("state", 16));
+  if (!state || *state == AttemptState::assigned || *state == AttemptState::unreachable) {
+    reader.fail("state", "must be accepted, running, succeeded, failed, cancelled, refused or lost");
+  } else {
+    report.state = *state;
+  }
+  report.reason = reader.text_or("reason", "", limits::reason_bytes_max);
+  const auto cause = reader.text_or("cause", "device", 8);
+  if (reader.ok() && cause != "device" && cause != "work") reader.fail("cause", "must be device or work");
+  report.work_fault = cause == "work";
+  if (const Json* value = reader.object_maybe("result")) {
+    Reader result(reader, "result", *value);
+    report.result = read_result(result);
+  }
+  if (const Json* value = reader.object_maybe("part")) report.part = read_part(reader, *value);
+  report.traceparent = read_traceparent(reader);
+  return report;
+}
+
+}  // namespace
+
+Json encode(const AttemptReport& report) {
+  Json out{{"state", name(report.state)}};
+  write_key(out, report.key);
+  if (!report.reason.empty()) out["reason"] = clamp_text(report.reason, limits::reason_bytes_max);
+  if (report.work_fault) out["cause"] = "work";
+  if (report.result) out["result"] = encode(*report.result);
+  if (report.part) out["part"] = encode(*report.part);
+  write_traceparent(out, report.traceparent);
+  return out;
+}
+
+Result<AttemptReport> decode_attempt_report(const Json& value) {
+  Reader reader(value);
+  auto report = read_attempt_report(reader);
+  if (!reader.finish()) return reader.error();
+  return report;
+}
+
+std::string encode(const Report& report) {
+  Json items = Json::array();
+  for (const auto& item : report.items) {
+    items.push_back(encode(item.report));
+    items.back()["tag"] = item.tag;
+  }
+  return dump(Json{{"v", 1},
+                   {"epoch", report.epoch},
+                   {"first", report.first},
+                   {"seq", report.seq},
+                   {"after", report.after},
+                   {"items", std::move(items)}});
+}
+
+Result<Report> decode_report(std::string_view text) {
+  auto value = parse(text, limits::message_bytes_max);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  Report report;
+  report.epoch = reader.integer("epoch", 0, integer_max);
+  report.seq = reader.integer("seq", 1, integer_max);
+  report.first = reader.integer_or("first", report.seq, 1, integer_max);
+  if (reader.ok() && report.first > report.seq) reader.fail("first", "must not be above seq");
+  report.after = reader.integer_or("after", 0, 0, tag_max);
+  const Json* items = reader.items();
+  if (!reader.finish()) return reader.error();
+  // Each by itself: a bad item takes its number and nothing else with it.
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    const Json& value_of = (*items)[i];
+    ReportItem item;
+    Reader one(value_of);
+    item.tag = read_tag(one, "tag");
+    item.report = read_attempt_report(one);
+    if (!one.finish()) {
+      item.error = one.error();
+      item.error->path = "/items/" + std::to_string(i) + item.error->path;
+      Reader key_only(value_of);
+      item.report = AttemptReport{};
+      auto key = read_key(key_only);
+      if (key_only.ok()) item.report.key = std::move(key);
+      Reader tag_only(value_of);
+      const auto tag = read_tag(tag_only, "tag");
+      item.tag = tag_only.ok() ? tag : 0;
+    }
+    report.items.push_back(std::move(item));
+  }
+  return report;
+}
+
+std::string encode(const StreamAck& ack) {
+  Json out{{"v", 1}, {"epoch", ack.epoch}, {"seq", ack.seq}, {"tag", ack.tag}};
+  if (ack.begin > 0) out["begin"] = ack.begin;
+  if (ack.beat > 0) out["beat"] = ack.beat;
+  return dump(out);
+}
+
+Result<StreamAck> decode_ack(std::string_view text) {
+  auto value = parse(text, 4096);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  StreamAck ack;
+  ack.epoch = reader.integer("epoch", 0, integer_max);
+  ack.seq = reader.integer("seq", 0, integer_max);
+  ack.tag = reader.integer_or("tag", 0, 0, tag_max);
+  ack.begin = reader.integer_or("begin", 0, 0, integer_max);
+  ack.beat = reader.integer_or("beat", 0, 0, integer_max);
+  if (!reader.finish()) return reader.error();
+  return ack;
+}
+
+}  // namespace fieldwork::codec

@@ -1,0 +1,54 @@
+// What may follow what, one table per noun: a row per state, in the order of the enum; x: may follow. States that are
+// settled have nothing behind them, but for the one that was given up. A state may always be said again.
+#include <array>
+#include <string_view>
+
+#include "model/job.hpp"
+
+namespace fieldwork {
+namespace {
+
+// clang-format off
+constexpr std::array<std::string_view, 10> jobs{
+    // submitted queued assigned running succeeded failed denied cancelled expired quarantined
+    ".xxxxxxxxx",  // submitted
+    "..xxxxxxxx",  // queued
+    ".x.xxxxxxx",  // assigned: its attempt is over, the next waits
+    ".xx.xxxxxx",  // running
+    "..........", "..........", "..........", "..........", "..........", "..........",
+};
+
+constexpr std::array<std::string_view, 9> attempts{
+    // assigned accepted running unreachable succeeded failed cancelled refused lost
+    ".xxxxxxxx",  // assigned: a report may carry only the last of several changes
+    "..xxxxxxx",  // accepted
+    "...xxxx.x",  // running: what ran was not refused
+    "xxx.xxxxx",  // unreachable: back to where it was, or an end
+    ".........", ".........", ".........", ".........",
+    "....x....",  // lost: it was silent, not dead, and nobody had begun again
+};
+
+constexpr std::array<std::string_view, 13> executions{
+    // queued waiting assigned accepted running unreachable succeeded failed cancelled lost denied expired quarantined
+    ".xx...xxxxxxx",  // queued: a late report of an earlier try may still end it
+    "x.....xxxxxxx",  // waiting
+    "xx.xxxxxxxxxx",  // assigned
+    "xx..xxxxxxxxx",  // accepted
+    "xx...xxxxxxxx",  // running
+    "xxxxx.xxxxxxx",  // unreachable
+    ".............", ".............", ".............", ".............", ".............", ".............", ".............",
+};
+// clang-format on
+
+template <std::size_t size, class State>
+bool follows(const std::array<std::string_view, size>& table, State from, State to) {
+  return from == to || table[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)] == 'x';
+}
+
+}  // namespace
+
+bool may_follow(JobState from, JobState to) { return follows(jobs, from, to); }
+bool may_follow(AttemptState from, AttemptState to) { return follows(attempts, from, to); }
+bool may_follow(ExecutionState from, ExecutionState to) { return follows(executions, from, to); }
+
+}  // namespace fieldwork

@@ -1,0 +1,123 @@
+// The link: enrolment, heartbeats, the report stream, and what the contract says while nobody answers.
+#include <algorithm>
+
+#include "agent/core/agent.hpp"
+
+namespace fieldwork::agent {
+
+void Agent::on(const Connected& /*input*/, Time now, Output& /*out*/) {
+  connected_ = true;
+  enrolled_ = false;
+  enrol_due_ = heartbeat_due_ = now;
+  beats_.clear();
+  reports_.connected(now);
+}
+
+void Agent::on(const Disconnected& /*input*/, Time /*now*/, Output& /*out*/) {
+  connected_ = false;
+  reports_.disconnected();
+}
+
+void Agent::on(const EnrolAnswered& input, Time now, Output& out) {
+  if (input.session != session_) return;
+  enrolled_ = input.enrolled;
+  heartbeat_ = seconds(input.heartbeat_s);
+  heartbeat_due_ = std::min(heartbeat_due_, now + heartbeat_);
+  if (!enrolled_) enrol_due_ = now + limits_.refused_again;
+  if (input.now_ms == 0) return;
+  registry_clock_ = {input.now_ms, now};
+  clock_offset_ms_ = input.wall_ms - input.now_ms;
+  if (std::abs(clock_offset_ms_) > 60'000) {
+    out.notices.push_back({"this device's clock is " + std::to_string(clock_offset_ms_ / 1000) +
+                           " s off the registry's; grants are judged by the registry's"});
+  }
+}
+
+void Agent::on(const TimePassed& /*input*/, Time now, Output& out) {
+  enforce(now, out);
+  if (!connected_) return;
+  if (!enrolled_ && now >= enrol_due_) {
+    out.enrol = true;
+    enrol_due_ = now + limits_.enrol_again;
+  }
+  if (now >= heartbeat_due_) beat(now, out);
+}
+
+void Agent::beat(Time now, Output& out) {
+  out.heartbeat = SendHeartbeat{++beat_, live(), clock_offset_ms_};
+  beats_.emplace_back(beat_, now);
+  if (beats_.size() > limits_.beats_max) beats_.pop_front();
+  auto interval = heartbeat_;
+  for (const auto& key : live_) {
+    const auto& contract = attempts_.at(key).assign.contract;
+    for (const auto& bound : {contract.stop_after_s, contract.lost_after_s}) {
+      if (bound) interval = std::min<Duration>(interval, std::max<Duration>(seconds(*bound) / 3, milliseconds(500)));
+    }
+  }
+  heartbeat_due_ = now + interval;
+}
+
+// Without contact for stop_after_s: the device's own decision, with or without a link.
+void Agent::enforce(Time now, Output& out) {
+  const auto live = live_;
+  for (const auto& key : live) {
+    auto& attempt = attempts_.at(key);
+    const auto& contract = attempt.assign.contract;
+    const bool over = attempt.phase == Phase::fetching && now - attempt.since >= seconds(attempt.assign.fetching_s);
+    if (over) {
+      end(attempt,
+          {.state = AttemptState::refused,
+           .reason = "package: not here within " + std::to_string(attempt.assign.fetching_s) + " s"},
+          now, out);
+      continue;
+    }
+    if (!contract.stop_after_s || attempt.stopped || attempt.stale || attempt.cancelled) continue;
+    if (now - std::max(contact_, attempt.since) < seconds(*contract.stop_after_s)) continue;
+    if (attempt.phase == Phase::running) {
+      attempt.stopped = true;
+      out.acts.emplace_back(Kill{key});
+      out.notices.push_back({"no contact for " + std::to_string(*contract.stop_after_s) +
+                             " s: its contract stops " + key.job.value});
+    } else {
+      end(attempt,
+          {.state = AttemptState::lost,
+           .reason = "its contract ended it before it began: no contact for " +
+                     std::to_string(*contract.stop_after_s) + " s"},
+          now, out);
+    }
+  }
+}
+
+void Agent::on(const AckArrived& input, Time now, Output& out) {
+  if (input.beat > 0) {
+    while (!beats_.empty() && beats_.front().first <= input.beat) {
+      if (beats_.front().first == input.beat) contact_ = std::max(contact_, beats_.front().second);
+      beats_.pop_front();
+    }
+  }
+  Reports::Changes changes;
+  if (reports_.answered(input.answer, input.wall_ms, now, changes)) {
+    out.notices.push_back({"the scheduler knows another history of this device (a copy or an older state was restored); "
+                           "reports go on as epoch " +
+                           std::to_string(reports_.state().epoch)});
+  }
+  save_stream(changes, out);
+  reports_.heard(now);
+}
+
+void Agent::save_stream(const Reports::Changes& changes, Output& out) {
+  for (const auto seq : changes.dropped) out.reports.push_back({seq, std::nullopt});
+  for (const auto seq : changes.added) out.reports.push_back({seq, reports_.state().waiting.at(seq)});
+  if (!changes.position) return;
+  const auto& state = reports_.state();
+  out.position = Position{state.epoch, state.next_seq, state.acked_tag};
+}
+
+void Agent::on(const BatchEnded& input, Time now, Output& out) {
+  Reports::Changes changes;
+  reports_.number(input.random, changes);
+  save_stream(changes, out);
+  for (auto& message : reports_.due(now, input.reports_idle)) out.messages.push_back(std::move(message));
+}
+
+}  // namespace fieldwork::agent

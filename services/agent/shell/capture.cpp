@@ -1,0 +1,87 @@
+#include "agent/shell/capture.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace fieldwork::agent {
+namespace {
+
+// Without the character of UTF-8 that the cut at its end went through.
+std::string_view whole_at_end(std::string_view head) {
+  for (std::size_t back = 1; back <= std::min<std::size_t>(3, head.size()); ++back) {
+    const auto byte = static_cast<unsigned char>(head[head.size() - back]);
+    if (byte < 0x80) break;
+    if (byte < 0xC0) continue;
+    const std::size_t bytes = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
+    return bytes > back ? head.substr(0, head.size() - back) : head;
+  }
+  return head;
+}
+
+std::string_view whole_at_begin(std::string_view tail) {
+  std::size_t skip = 0;
+  while (skip < std::min<std::size_t>(3, tail.size()) && (static_cast<unsigned char>(tail[skip]) & 0xC0) == 0x80)
+    ++skip;
+  return tail.substr(skip);
+}
+
+// Bytes that are no text stay as they are.
+Capture::Kept join(std::string_view head, std::string_view tail, std::int64_t between) {
+  const auto begin = whole_at_end(head);
+  const auto end = whole_at_begin(tail);
+  if (is_text(begin) && is_text(end)) {
+    between += static_cast<std::int64_t>(head.size() - begin.size() + tail.size() - end.size());
+    head = begin;
+    tail = end;
+  }
+  return {std::string(head).append(tail), between};
+}
+
+}  // namespace
+
+Capture::Capture(std::int64_t bytes_max, Line line)
+    : head_max_(static_cast<std::size_t>(bytes_max + 1) / 2),
+      tail_max_(static_cast<std::size_t>(bytes_max) / 2),
+      line_left_(static_cast<std::size_t>(bytes_max)),
+      on_line_(std::move(line)) {}
+
+void Capture::take(std::string_view bytes) {
+  const auto lined = bytes.substr(0, line_left_);
+  const auto first = bytes.substr(0, head_max_ - head_.size());
+  head_ += first;
+  tail_ += bytes.substr(first.size());
+  if (tail_.size() > 2 * tail_max_) {
+    const auto excess = tail_.size() - tail_max_;
+    tail_.erase(0, excess);
+    dropped_bytes_ += static_cast<std::int64_t>(excess);
+  }
+  if (!on_line_) return;
+  line_left_ -= lined.size();
+  line_ += lined;
+  const auto end = line_.rfind('\n');
+  if (end == std::string::npos) return;
+  on_line_(line_.substr(0, end + 1));
+  line_.erase(0, end + 1);
+}
+
+void Capture::finish() {
+  if (on_line_ && !line_.empty()) on_line_(std::exchange(line_, {}));
+}
+
+Capture::Kept Capture::kept() const {
+  const auto excess = tail_.size() > tail_max_ ? tail_.size() - tail_max_ : 0;
+  const auto between = dropped_bytes_ + static_cast<std::int64_t>(excess);
+  if (between == 0) return {head_ + tail_, 0};
+  return join(head_, std::string_view(tail_).substr(excess), between);
+}
+
+Capture::Kept keep_ends(std::string_view bytes, std::size_t bytes_max) {
+  if (bytes.size() <= bytes_max) return {std::string(bytes), 0};
+  const auto head = (bytes_max + 1) / 2;
+  return join(bytes.substr(0, head), bytes.substr(bytes.size() - bytes_max / 2),
+              static_cast<std::int64_t>(bytes.size() - bytes_max));
+}
+
+}  // namespace fieldwork::agent

@@ -1,0 +1,213 @@
+#include "agent/shell/keeper.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/shell/proc.hpp"
+
+namespace fieldwork::agent {
+namespace {
+
+// Where the keeper has what it needs; everything from `first_free` on is shut.
+constexpr int out_at = 3;
+constexpr int err_at = 4;
+constexpr int control_at = 5;
+constexpr int first_free = 6;
+constexpr unsigned close_on_exec = 1U << 2;  // CLOSE_RANGE_CLOEXEC of Linux 5.11
+
+// Of each keeper its own, after the fork. More processes than this are ended over several rounds.
+constexpr std::size_t seen_max = 16384;
+ProcessSeen seen[seen_max];
+
+// Before Linux 5.9 (5.11 for the flag) one by one.
+void shut_from(int first, bool on_exec) {
+#ifdef SYS_close_range
+  if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0U, on_exec ? close_on_exec : 0U) == 0) return;
+#endif
+  rlimit open_files{};
+  if (getrlimit(RLIMIT_NOFILE, &open_files) != 0) open_files.rlim_cur = 65536;
+  const int end = static_cast<int>(std::min<rlim_t>(open_files.rlim_cur, 1U << 20));
+  for (int fd = first; fd < end; ++fd) {
+    if (on_exec) {
+      fcntl(fd, F_SETFD, FD_CLOEXEC);
+    } else {
+      close(fd);
+    }
+  }
+}
+
+void take_descriptors(const Launch& launch) {
+  const int null = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd < 3; ++fd) null < 0 ? close(fd) : dup2(null, fd);
+  dup2(launch.out, out_at);
+  dup2(launch.err, err_at);
+  dup2(launch.control, control_at);
+  shut_from(first_free, false);
+  // What an earlier one of this number was for is not known here; the program must not get it.
+  fcntl(control_at, F_SETFD, FD_CLOEXEC);
+}
+
+struct Failure {
+  Said::What what = Said::What::not_started;
+  int error = 0;
+};
+
+[[noreturn]] void become(const Launch& launch, int failure, pid_t keeper) {
+  setsid();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != keeper) _exit(126);  // it died before the line above
+  dup2(out_at, 1);
+  dup2(err_at, 2);
+  shut_from(3, true);
+  for (int number = 1; number <= SIGRTMAX; ++number) signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  Failure failed;
+  if (chdir(launch.directory) != 0) {
+    failed = {Said::What::no_directory, errno};
+  } else {
+    execve(launch.program, launch.argv, launch.envp);
+    failed.error = errno;
+  }
+  if (write(failure, &failed, sizeof failed) < 0) _exit(126);
+  _exit(127);
+}
+
+class Keeper {
+ public:
+  explicit Keeper(const Launch& launch) : launch_(launch) {}
+
+  void run() {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    children_ = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (wait_for_order() != static_cast<char>(Order::go)) return;
+    if (!start()) return;
+    watch();
+    end_all();
+    say(Said::What::ended, status_);
+  }
+
+ private:
+  static void say(Said::What what, int value) {
+    const Said said{what, value};
+    send(control_at, &said, sizeof said, MSG_NOSIGNAL);
+  }
+
+  // 0: the agent is gone.
+  static char wait_for_order() {
+    char order = 0;
+    while (recv(control_at, &order, 1, 0) < 0) {
+      if (errno != EINTR) return 0;
+    }
+    return order;
+  }
+
+  bool start() {
+    int failure[2];
+    if (pipe2(failure, O_CLOEXEC) != 0) return say(Said::What::not_started, errno), false;
+    const pid_t self = getpid();
+    program_ = static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+    if (program_ == 0) become(launch_, failure[1], self);
+    const int error = errno;
+    close(failure[1]);
+    close(out_at);
+    close(err_at);
+    if (program_ < 0) return say(Said::What::not_started, error), false;
+    Failure failed;
+    const bool good = read(failure[0], &failed, sizeof failed) != sizeof failed;
+    close(failure[0]);
+    if (good) return say(Said::What::started, program_), true;
+    waitpid(program_, nullptr, 0);
+    return say(failed.what, failed.error), false;
+  }
+
+  // False: nothing is left to wait for.
+  bool reap() {
+    int status = 0;
+    pid_t pid = 0;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+      if (pid != program_) continue;
+      status_ = status;
+      ended_ = true;
+    }
+    return pid == 0;
+  }
+
+  void watch() {
+    for (bool stopping = false;;) {
+      const bool more = reap();
+      // Asked to stop, what the program started may use the same time as the program itself.
+      if (ended_ && (!stopping || !more)) return;
+      pollfd polled[2] = {{control_at, POLLIN, 0}, {children_, POLLIN, 0}};
+      poll(polled, 2, -1);
+      signalfd_siginfo ignored;
+      if (polled[1].revents != 0 && read(children_, &ignored, sizeof ignored) < 0) continue;
+      if (polled[0].revents == 0) continue;
+      if (wait_for_order() != static_cast<char>(Order::stop)) return;
+      stopping = true;
+      signal_all(SIGTERM);
+    }
+  }
+
+  void signal_all(int number) {
+    if (launch_.own_namespace) {
+      ::kill(-1, number);  // all but the caller, which is process 1
+      return;
+    }
+    const auto count = list_processes(seen, seen_max);
+    if (count == 0 && program_ > 0) ::kill(-program_, number);
+    mark_descendants(seen, count, getpid());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (seen[i].ours && !seen[i].zombie) ::kill(seen[i].pid, number);
+    }
+  }
+
+  // What cannot be ended (uninterruptible, another user's) is waited for until the agent loses patience.
+  void end_all() {
+    while (reap()) {
+      signal_all(SIGKILL);
+      pollfd ended{children_, POLLIN, 0};
+      poll(&ended, 1, 50);
+      signalfd_siginfo ignored;
+      if (read(children_, &ignored, sizeof ignored) < 0) continue;
+    }
+  }
+
+  const Launch& launch_;
+  int children_ = -1;
+  pid_t program_ = 0;
+  int status_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+void keep(const Launch& launch) {
+  setsid();
+  prctl(PR_SET_NAME, "fieldwork-job");
+  prctl(PR_SET_DUMPABLE, 0);  // its memory is the agent's, with the device's key: not for the job to read
+  if (launch.own_namespace) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // and with process 1 the whole namespace
+  } else {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+  }
+  take_descriptors(launch);
+  Keeper(launch).run();
+  _exit(0);
+}
+
+}  // namespace fieldwork::agent

@@ -1,0 +1,83 @@
+// What the registry and the transfer service say, and which devices take work.
+#include <algorithm>
+
+#include "scheduler/core/scheduler.hpp"
+
+namespace fieldwork::scheduler {
+
+void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
+  const auto& id = input.device.id;
+  if (fleet_.seen(input.device)) {
+    place_ = true;
+    queue_.wake(groups_of(*fleet_.find(id)), [](const Requirements&) { return true; });
+  }
+  const auto there = on_device_.find(id);
+  if (there == on_device_.end()) return;
+  // What it can no longer prove to be its own is given to others; what is merely silent waits for its contract.
+  if (input.device.state == DeviceState::refused) return lose_all(id, "the device is refused: " + input.device.reason, now, out);
+  const bool silent = input.device.state == DeviceState::suspect || input.device.state == DeviceState::lost;
+  if (!silent) return;
+  for (const auto& key : there->second) {
+    Job* job = nullptr;
+    Execution* execution = find(key, job);
+    if (execution == nullptr || execution->attempt->state == AttemptState::unreachable) continue;
+    execution->attempt->reason = "the device is " + std::string(name(input.device.state));
+    set_attempt_state(*job, *execution, AttemptState::unreachable, now);
+    refresh(*job, now, out);
+  }
+}
+
+void Scheduler::on(const DeviceGone& input, Time now, Output& out) {
+  lose_all(input.device, "the device was removed", now, out);
+  if (const auto number = fleet_.number_of(input.device)) holds_.erase(*number);
+  fleet_.gone(input.device);
+}
+
+void Scheduler::lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out) {
+  const auto there = on_device_.find(device);
+  if (there == on_device_.end()) return;
+  const auto keys = there->second;
+  for (const auto& key : keys) {
+    Job* job = nullptr;
+    if (Execution* execution = find(key, job)) lose(*job, *execution, reason, now, out);
+  }
+}
+
+void Scheduler::on(const DeviceReturned& input, Time /*now*/, Output& out) {
+  out.outbox.emplace_back(HastenOrders{input.device});
+}
+
+void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) { packages_.insert(input.digest); }
+
+// Some refusals of different jobs in a row, and the device gets nothing for a while: it must not eat what others can do.
+void Scheduler::device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now,
+                               Output& out) {
+  fleet_.update(device, [&](DeviceView& view) {
+    const auto most = static_cast<std::size_t>(limits_.refusals_max);
+    if (view.refused_jobs.size() < most) view.refused_jobs.insert(job);
+    if (view.refused_jobs.size() < most) return;
+    const auto wait = std::min<Duration>(limits_.unplaceable_first * (1 << std::min(view.unplaceable_times, 20)),
+                                         limits_.unplaceable_last);
+    if (view.unplaceable_times == 0) view.unplaceable_since_ms = to_ms(now);
+    ++view.unplaceable_times;
+    view.unplaceable_until = now + wait;
+    resting_.emplace(view.unplaceable_until, device);
+    view.unplaceable_reason = "refused " + std::to_string(most) + " jobs in a row, the last because of " + reason;
+    out.placeable.push_back({device, false, view.unplaceable_reason, view.unplaceable_times, view.unplaceable_since_ms,
+                             to_ms(view.unplaceable_until)});
+  });
+}
+
+void Scheduler::device_works(const DeviceId& device, Output& out) {
+  const auto* view = fleet_.find(device);
+  if (view == nullptr || (view->refused_jobs.empty() && view->unplaceable_times == 0)) return;
+  if (view->unplaceable_times > 0) out.placeable.push_back({.device = device});
+  fleet_.update(device, [](DeviceView& change) {
+    change.refused_jobs.clear();
+    change.unplaceable_times = 0;
+    change.unplaceable_until = {};
+    change.unplaceable_reason.clear();
+  });
+}
+
+}  // namespace fieldwork::scheduler

@@ -1,0 +1,260 @@
+// The phases of an execution: the only places that change a phase or a state, so that queue, room, counts, timers and
+// what is to be said follow each of them.
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "scheduler/core/scheduler.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+constexpr std::size_t reasons_max = 5;
+constexpr Duration backoff_max = seconds(300);
+
+QueueEntry entry_of(const Job& job, const Execution& execution) {
+  return {std::get<Queued>(execution.phase).rank, job.order, job.id, execution.index};
+}
+
+// By priority. A job that someone submitted alone is decided before the thousands of a program.
+int rank_of(const Job& job) { return 2 * (9 - job.spec->priority) + (job.bulk && !job.authorised ? 1 : 0); }
+
+ExecutionState seen_as(AttemptState state) {
+  switch (state) {
+    case AttemptState::assigned: return ExecutionState::assigned;
+    case AttemptState::accepted: return ExecutionState::accepted;
+    case AttemptState::running: return ExecutionState::running;
+    case AttemptState::unreachable: return ExecutionState::unreachable;
+    default: return ExecutionState::queued;
+  }
+}
+
+std::size_t at(ExecutionState state) { return static_cast<std::size_t>(state); }
+
+}  // namespace
+
+void Scheduler::touch(const Job& job, const Execution& execution) {
+  touched_.emplace(job.id, execution.index);
+  touched_jobs_.insert(job.id);
+}
+
+void Scheduler::set_state(Job& job, Execution& execution, ExecutionState state, Time now) {
+  if (execution.state == state) return;
+  FIELDWORK_CHECK(may_follow(execution.state, state));
+  --job.counts[at(execution.state)];
+  ++job.counts[at(state)];
+  execution.state = state;
+  ++execution.version;
+  execution.changed_ms = to_ms(now);
+  touch(job, execution);
+}
+
+void Scheduler::set_attempt_state(Job& job, Execution& execution, AttemptState state, Time now) {
+  auto& attempt = *execution.attempt;
+  if (attempt.state == state) return;
+  FIELDWORK_CHECK(may_follow(attempt.state, state));
+  attempt.state = state;
+  attempt.changed_ms = to_ms(now);
+  if (!settled(state)) set_state(job, execution, seen_as(state), now);
+  touch(job, execution);
+}
+
+// Two replicas of one job want two devices.
+void Scheduler::occupy(Job& job, const DeviceId& device, int sign) {
+  if (device.empty()) return;
+  auto& count = job.taken[device];
+  count += sign;
+  if (count <= 0) job.taken.erase(device);
+}
+
+void Scheduler::enqueue(Job& job, Execution& execution, Time now) {
+  execution.phase = Queued{.lane = 0, .rank = rank_of(job), .since = now};
+  // Of a job that nobody has allowed yet, one execution asks for all.
+  if (job.authorised || execution.index == 0) {
+    auto shape = shape_of(job, execution);
+    if (!job.authorised) shape.text.insert(0, "?\n" + job.id.value);
+    std::get<Queued>(execution.phase).lane = queue_.add(shape, entry_of(job, execution));
+    place_ = true;
+  }
+  set_state(job, execution, ExecutionState::queued, now);
+  set_timer(job, execution, now + seconds(job.spec->timeouts.queued_s));
+}
+
+void Scheduler::dequeue(Job& job, Execution& execution) {
+  const auto* queued = std::get_if<Queued>(&execution.phase);
+  if (queued == nullptr) return;
+  if (queued->lane != 0) queue_.remove(queued->lane, entry_of(job, execution));
+  for (auto it = holds_.begin(); it != holds_.end();) {
+    if (it->second != Fleet::Hold{job.id, execution.index}) {
+      ++it;
+      continue;
+    }
+    const auto number = it->first;
+    it = holds_.erase(it);
+    fleet_.set_hold(number, std::nullopt);
+    queue_.wake(groups_of(fleet_.view(number)), [](const Requirements&) { return true; });
+    place_ = true;
+  }
+}
+
+// Until its next try: backoff_s * 2^(times - 1).
+void Scheduler::back_off(Job& job, Execution& execution, int times, Time now) {
+  const auto backoff = seconds(job.spec->retry.backoff_s) * (1 << std::clamp(times - 1, 0, 20));
+  const auto until = now + std::min<Duration>(backoff, backoff_max);
+  execution.phase = Waiting{until};
+  set_state(job, execution, ExecutionState::waiting, now);
+  set_timer(job, execution, until);
+}
+
+// Out of the queue, or back from a proposal; nothing is reserved after it.
+void Scheduler::withdraw(Job& job, Execution& execution) {
+  dequeue(job, execution);
+  if (const auto* asking = std::get_if<Asking>(&execution.phase)) {
+    --asking_;
+    place_ = true;
+    if (!asking->device.empty()) {
+      fleet_.reserve(asking->device, job.spec->requirements, -1);
+      occupy(job, asking->device, -1);
+      if (const auto* view = fleet_.find(asking->device)) {
+        queue_.wake(groups_of(*view), [](const Requirements&) { return true; });
+      }
+    }
+  }
+  clear_timer(job, execution);
+}
+
+// The attempt is over: its device is free of it. What becomes of the execution, the caller says next.
+void Scheduler::end_attempt(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
+  auto& attempt = *execution.attempt;
+  set_attempt_state(job, execution, state, now);
+  fleet_.reserve(attempt.device, job.spec->requirements, -1);
+  if (const auto there = on_device_.find(attempt.device); there != on_device_.end()) {
+    there->second.erase(attempt.key);
+    if (there->second.empty()) on_device_.erase(there);
+  }
+  if (state != AttemptState::succeeded) occupy(job, attempt.device, -1);
+  clear_timer(job, execution);
+  out.outbox.emplace_back(SettleOrder{assign_key(attempt.key)});
+  out.outbox.emplace_back(SettleOrder{inquire_key(attempt.key)});
+  out.attempts.push_back(attempt);
+  place_ = true;
+  // Only lanes that the room given back could serve are tried again.
+  if (const auto* view = fleet_.find(attempt.device)) {
+    const auto& has = view->device.capacity;
+    queue_.wake(groups_of(*view), [&](const Requirements& need) {
+      return view->cpu_millis_used + need.cpu_millis <= has.cpu_millis &&
+             view->memory_bytes_used + need.memory_bytes <= has.memory_bytes &&
+             view->disk_bytes_used + need.disk_bytes <= has.disk_bytes;
+    });
+  }
+}
+
+void Scheduler::done(Job& job, Execution& execution, ExecutionState state, const std::string& reason, Time now) {
+  withdraw(job, execution);
+  execution.phase = Done{};
+  execution.reason = reason;
+  set_state(job, execution, state, now);
+  if (reason.empty()) return;
+  auto text = execution.attempt ? execution.attempt->device.value + ": " + reason : reason;
+  if (std::find(job.reasons.begin(), job.reasons.end(), text) != job.reasons.end()) return;
+  job.reasons.insert(job.reasons.begin(), std::move(text));
+  if (job.reasons.size() > reasons_max) job.reasons.pop_back();
+}
+
+// The job's state follows from its executions.
+void Scheduler::refresh(Job& job, Time now, Output& out) {
+  if (settled(job.state)) return;
+  const auto count = [&](ExecutionState state) { return job.counts[at(state)]; };
+  const auto all = job.executions.size();
+  std::size_t over = 0;
+  for (std::size_t i = at(ExecutionState::succeeded); i < job.counts.size(); ++i) over += job.counts[i];
+  if (over == all) {
+    const auto end = count(ExecutionState::succeeded) == all ? JobState::succeeded
+                     : count(ExecutionState::denied) == all  ? JobState::denied
+                     : count(ExecutionState::expired) == all ? JobState::expired
+                                                             : JobState::failed;
+    if (job.reason.empty() && !job.reasons.empty()) job.reason = job.executions.size() == 1 && job.executions.front().attempt
+                                                                    ? job.executions.front().reason
+                                                                    : job.reasons.front();
+    return finish(job, end, now, out);
+  }
+  const auto state = count(ExecutionState::running) > 0 ? JobState::running
+                     : count(ExecutionState::assigned) + count(ExecutionState::accepted) +
+                                 count(ExecutionState::unreachable) >
+                             0
+                         ? JobState::assigned
+                     : job.authorised ? JobState::queued
+                                      : JobState::submitted;
+  if (state != job.state) {
+    FIELDWORK_CHECK(may_follow(job.state, state));
+    job.state = state;
+    job.changed_ms = to_ms(now);
+  }
+  touched_jobs_.insert(job.id);
+}
+
+void Scheduler::finish(Job& job, JobState state, Time now, Output& out) {
+  FIELDWORK_CHECK(may_follow(job.state, state));
+  job.state = state;
+  job.changed_ms = to_ms(now);
+  --live_;
+  live_executions_ -= job.executions.size();
+  if (state == JobState::succeeded) job.reason.clear();
+  if (job.spec->deadline_s) deadlines_.erase({from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id});
+  touched_jobs_.insert(job.id);
+  unsaved_jobs_.insert(job.id);
+  answer(job, out);
+  finished_.push_back(job.id);
+}
+
+// Each job and execution that changed in this batch, as it is now: once.
+void Scheduler::say_changes(Time now, Output& out) {
+  for (const auto& [id, index] : touched_) {
+    const auto it = jobs_.find(id);
+    if (it == jobs_.end()) continue;
+    auto& job = it->second;
+    auto& execution = job.executions[static_cast<std::size_t>(index)];
+    const bool never_left = execution.fence == 0 && !settled(execution.state) && execution.excluded.empty() &&
+                            execution.rounds == 0;
+    if (!never_left) {
+      if (!job.bulk && !execution.shown && !settled(execution.state) && shown_ < limits_.executions_shown_max) {
+        execution.shown = true;
+        ++shown_;
+      }
+      out.executions.push_back({job.id, job.spec->name, job.traceparent, job.bulk, execution});
+      if (execution.attempt && !settled(execution.attempt->state)) out.attempts.push_back(*execution.attempt);
+      if (execution.shown) out.execution_states.push_back(out.executions.back());
+    }
+    if (execution.shown && settled(execution.state)) {
+      const auto until = to_ms(now + limits_.shown_after_end);
+      if (shown_ended_.emplace(until, job.id, index).second) out.shown.push_back({job.id, index, until, false});
+    }
+  }
+  for (const auto& id : touched_jobs_) {
+    const auto it = jobs_.find(id);
+    if (it != jobs_.end()) out.job_states.push_back(it->second);
+  }
+  for (const auto& id : unsaved_jobs_) {
+    const auto it = jobs_.find(id);
+    if (it == jobs_.end()) continue;
+    out.jobs.push_back(it->second);
+    // What is over is answered from the database: a thousand wide jobs must not stay here.
+    if (settled(it->second.state)) it->second.executions = {};
+  }
+  touched_.clear();
+  touched_jobs_.clear();
+  unsaved_jobs_.clear();
+}
+
+void Scheduler::forget_finished(Output& out) {
+  while (finished_.size() > limits_.jobs_finished_max) {
+    const auto it = jobs_.find(finished_.front());
+    if (it != jobs_.end()) {
+      if (unsaved_jobs_.contains(it->first)) return;  // this batch ended it: first it is saved
+      out.forgotten_jobs.push_back({it->first, it->second.bulk});
+      jobs_.erase(it);
+    }
+    finished_.pop_front();
+  }
+}
+
+}  // namespace fieldwork::scheduler

@@ -1,0 +1,162 @@
+// What time does: deadlines, timers of executions, silence and its end.
+#include <algorithm>
+
+#include "scheduler/core/scheduler.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+constexpr Duration grace{seconds{5}};        // beyond a contract: the device gives up first
+constexpr Duration stop_grace{seconds{15}};  // and may need this long to end the program
+constexpr Duration look_again{seconds{5}};   // while the link is away
+
+}  // namespace
+
+void Scheduler::set_timer(const Job& job, Execution& execution, Time at) {
+  clear_timer(job, execution);
+  execution.timer = at;
+  timers_.emplace(at, job.id, execution.index);
+}
+
+void Scheduler::clear_timer(const Job& job, Execution& execution) {
+  if (!execution.timer) return;
+  timers_.erase({*execution.timer, job.id, execution.index});
+  execution.timer.reset();
+}
+
+// When a live execution is to be looked at next.
+void Scheduler::rearm(const Job& job, Execution& execution) {
+  const auto& live = std::get<Live>(execution.phase);
+  const auto& attempt = *execution.attempt;
+  const auto rules = contract(job, execution);
+  auto at = Time::max();
+  if (attempt.state != AttemptState::unreachable) {
+    at = live.contact + limits_.unreachable_after;
+    if (attempt.reported == AttemptState::accepted)
+      at = std::min(at, live.phase_since + seconds(job.spec->timeouts.fetching_s) + limits_.overdue);
+    if (attempt.reported == AttemptState::running)
+      at = std::min(at, live.phase_since + seconds(job.spec->limits.time_s) + limits_.overdue);
+  }
+  if (rules.lost_after_s)
+    at = std::min(at, live.contact + seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace));
+  if (at == Time::max()) return clear_timer(job, execution);
+  set_timer(job, execution, at);
+}
+
+void Scheduler::give_full_time(Time now) {
+  for (auto& [device, keys] : on_device_) {
+    for (const auto& key : keys) {
+      Job* job = nullptr;
+      Execution* execution = find(key, job);
+      if (execution == nullptr) continue;
+      auto& live = std::get<Live>(execution->phase);
+      live.contact = std::max(live.contact, now);
+      rearm(*job, *execution);
+    }
+  }
+}
+
+void Scheduler::on(const LinkLost& /*input*/, Time /*now*/, Output& /*out*/) { link_ = false; }
+
+void Scheduler::on(const LinkBack& /*input*/, Time now, Output& /*out*/) {
+  link_ = true;
+  give_full_time(now);
+}
+
+void Scheduler::on(const Stalled& /*input*/, Time now, Output& /*out*/) { give_full_time(now); }
+
+void Scheduler::on(const TimePassed& /*input*/, Time now, Output& out) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const auto it = jobs_.find(deadlines_.begin()->second);
+    deadlines_.erase(deadlines_.begin());
+    if (it != jobs_.end() && !settled(it->second.state))
+      stop(it->second, JobState::expired, "deadline passed", now, out);
+  }
+  while (!timers_.empty() && std::get<0>(*timers_.begin()) <= now) {
+    const auto [at, id, index] = *timers_.begin();
+    timers_.erase(timers_.begin());
+    auto& job = jobs_.at(id);
+    auto& execution = job.executions[static_cast<std::size_t>(index)];
+    execution.timer.reset();
+    timer_fired(job, execution, now, out);
+  }
+  while (!resting_.empty() && resting_.begin()->first <= now) {
+    const auto device = resting_.begin()->second;
+    resting_.erase(resting_.begin());
+    if (const auto* view = fleet_.find(device)) queue_.wake(groups_of(*view), [](const Requirements&) { return true; });
+    place_ = true;
+  }
+  while (!shown_ended_.empty() && std::get<0>(*shown_ended_.begin()) <= to_ms(now)) {
+    const auto [until_ms, id, index] = *shown_ended_.begin();
+    shown_ended_.erase(shown_ended_.begin());
+    --shown_;
+    out.shown.push_back({id, index, until_ms, true});
+    out.forgotten_executions.push_back({id, index});
+  }
+  std::erase_if(cancelled_, [&](const auto& one) { return one.second.until <= now; });
+  hold_for_the_starving(now);
+}
+
+void Scheduler::timer_fired(Job& job, Execution& execution, Time now, Output& out) {
+  if (execution.is<Waiting>()) return enqueue(job, execution, now);
+  if (execution.is<Queued>()) {
+    const auto nearest = explain(job, execution, now);
+    auto reason = "no device took it within " + std::to_string(job.spec->timeouts.queued_s) + " s";
+    if (!nearest.filtered.empty()) {
+      const auto& one = nearest.filtered.front();
+      reason += "; nearest: " + one.device.value + ": " + one.requirement + " " + one.reason;
+    }
+    done(job, execution, ExecutionState::expired, reason, now);
+    return refresh(job, now, out);
+  }
+  if (const auto* asking = std::get_if<Asking>(&execution.phase)) {
+    // Security-policy may be waiting for a device that has left us meanwhile.
+    if (asking->device.empty() || is_ready(asking->device)) return ask(job, execution, now, out);
+    withdraw(job, execution);
+    return enqueue(job, execution, now);
+  }
+  if (execution.is<Live>()) watch_live(job, execution, now, out);
+}
+
+// Silence is judged by the contract; a device that is in contact must end each phase.
+void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out) {
+  if (!link_) return set_timer(job, execution, now + look_again);
+  const auto& live = std::get<Live>(execution.phase);
+  auto& attempt = *execution.attempt;
+  const auto rules = contract(job, execution);
+  const auto silent = now - live.contact;
+  const auto told = [&](const std::string& reason) {
+    out.outbox.emplace_back(PutOrder{.key = cancel_key(attempt.key),
+                                     .device = attempt.device,
+                                     .order = Cancel{attempt.key, job.traceparent},
+                                     .life = std::chrono::hours{24}});
+    attempt.reason = reason;
+  };
+  if (rules.lost_after_s &&
+      silent >= seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace)) {
+    return lose(job, execution, "nothing was heard of it for " + std::to_string(*rules.lost_after_s) + " s", now, out);
+  }
+  if (silent >= limits_.unreachable_after) {
+    if (attempt.state != AttemptState::unreachable) {
+      attempt.reason = "nothing was heard of it for " +
+                       std::to_string(std::chrono::duration_cast<seconds>(silent).count()) + " s";
+      set_attempt_state(job, execution, AttemptState::unreachable, now);
+      refresh(job, now, out);
+    }
+    return rearm(job, execution);
+  }
+  const auto in_phase = now - live.phase_since;
+  if (attempt.reported == AttemptState::accepted &&
+      in_phase >= seconds(job.spec->timeouts.fetching_s) + limits_.overdue) {
+    told("it did not begin within " + std::to_string(job.spec->timeouts.fetching_s) + " s");
+    return refused(job, execution, attempt.reason, true, now, out);
+  }
+  if (attempt.reported == AttemptState::running && in_phase >= seconds(job.spec->limits.time_s) + limits_.overdue) {
+    told("it did not end at its time limit of " + std::to_string(job.spec->limits.time_s) + " s");
+    end_attempt(job, execution, AttemptState::failed, now, out);
+    return conclude(job, execution, AttemptState::failed, now, out);
+  }
+  rearm(job, execution);
+}
+
+}  // namespace fieldwork::scheduler

@@ -1,0 +1,70 @@
+#include "scheduler/shell/service.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/log.hpp"
+#include "runtime/metrics.hpp"
+#include "scheduler/shell/rows.hpp"
+
+namespace fieldwork::scheduler {
+
+SchedulerService::SchedulerService(std::string root, Limits limits) : topics_(std::move(root)), limits_(limits) {}
+SchedulerService::~SchedulerService() = default;
+
+Result<void> SchedulerService::load(store::Store& store, Time now) {
+  auto saved = scheduler::load(store, limits_);
+  if (!saved) return saved.error();
+  log::info("loaded", {{"jobs", std::to_string(saved->jobs.size())}});
+  core_ = std::make_unique<Scheduler>(limits_, std::move(*saved), now);
+  return {};
+}
+
+void SchedulerService::step(const Input& input, Time now) { core_->step(input, now, done_); }
+
+void SchedulerService::tick(Time now, runtime::Output& /*out*/) { step(TimePassed{}, now); }
+
+void SchedulerService::disconnected(Time now, runtime::Output& /*out*/) { step(LinkLost{}, now); }
+
+void SchedulerService::stalled(Duration lasted, Time now, runtime::Output& /*out*/) {
+  log::warn("stood still; everyone in contact has the full time again",
+            {{"ms", std::to_string(std::chrono::duration_cast<milliseconds>(lasted).count())}});
+  step(Stalled{}, now);
+}
+
+// The broker may have lost everything: what is retained is said again.
+void SchedulerService::connected(Time now, runtime::Output& out) {
+  step(LinkBack{}, now);
+  Output all;
+  for (const auto& [id, job] : core_->jobs()) {
+    all.job_states.push_back(job);
+    for (const auto& execution : job.executions) {
+      if (execution.shown) all.execution_states.push_back({id, job.spec->name, job.traceparent, job.bulk, execution});
+    }
+  }
+  for (const auto& [id, number] : core_->fleet().all()) {
+    const auto& view = core_->fleet().view(number);
+    if (view.unplaceable_times > 0) {
+      all.placeable.push_back({id, false, view.unplaceable_reason, view.unplaceable_times, view.unplaceable_since_ms,
+                               to_ms(view.unplaceable_until)});
+    }
+  }
+  say_states(all, out);
+}
+
+void SchedulerService::flush(Time now, runtime::Output& out) {
+  step(BatchEnded{}, now);
+  const Output done = std::move(done_);
+  done_ = Output{};
+  save(done, out);
+  order(done, out);
+  say(done, out);
+  submissions_.clear();
+  known_.clear();
+  reads_.clear();
+  stepped_at_ = now;
+  metrics::gauge("fieldwork_jobs_live", static_cast<double>(core_->live()));
+  metrics::gauge("fieldwork_executions_queued", static_cast<double>(core_->queued()));
+  metrics::gauge("fieldwork_questions_open", static_cast<double>(core_->asking()));
+}
+
+}  // namespace fieldwork::scheduler

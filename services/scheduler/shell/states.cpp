@@ -1,0 +1,95 @@
+#include "scheduler/shell/states.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "codec/job.hpp"
+#include "model/limits.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+using codec::Json;
+
+// A text that takes at most so many bytes as JSON: escapes may make six of one.
+std::string bounded(const std::string& text, std::size_t bytes_max) {
+  auto out = clamp_text(text, bytes_max);
+  while (codec::dump(Json(out)).size() > bytes_max + 2) out = clamp_text(out, out.size() / 2);
+  return out;
+}
+
+// The end of the output, as text.
+std::string tail_of(const RunResult& result) {
+  const auto& text = result.stdout_text.empty() ? result.stderr_text : result.stdout_text;
+  auto begin = text.size() > limits::tail_bytes_max ? text.size() - limits::tail_bytes_max : 0;
+  while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) ++begin;
+  auto out = text.substr(begin);
+  while (codec::dump(Json(out)).size() > limits::tail_bytes_max + 2) out.erase(0, out.size() / 4 + 1);
+  return out;
+}
+
+void add_result(Json& into, const RunResult& result) {
+  into["exit_code"] = result.exit_code;
+  if (result.signal) into["signal"] = *result.signal;
+  into["elapsed_ms"] = result.elapsed_ms;
+  into["truncated"] = result.truncated;
+  const auto size = [&](const std::string& text, std::int64_t bytes) {
+    return result.in_parts ? bytes : static_cast<std::int64_t>(text.size());
+  };
+  into["stdout_bytes"] = size(result.stdout_text, result.stdout_bytes);
+  into["stderr_bytes"] = size(result.stderr_text, result.stderr_bytes);
+  into["files"] = result.files.size();
+  if (auto tail = tail_of(result); !tail.empty()) into["tail"] = std::move(tail);
+}
+
+}  // namespace
+
+Json encode_state(const JobRecord& job) {
+  Json counts = Json::object();
+  std::size_t width = 0;
+  for (std::size_t i = 0; i < job.counts.size(); ++i) {
+    if (job.counts[i] == 0) continue;
+    counts[std::string(name(static_cast<ExecutionState>(i)))] = job.counts[i];
+    width += job.counts[i];
+  }
+  Json reasons = Json::array();
+  for (const auto& reason : job.reasons) reasons.push_back(bounded(reason, 256));
+  Json out{{"v", 1},
+           {"job", job.id.value},
+           {"name", bounded(job.spec->name, 256)},
+           {"state", fieldwork::name(job.state)},
+           {"reason", bounded(job.reason, limits::reason_bytes_max)},
+           {"submitter", job.submitter},
+           {"width", width},
+           {"counts", std::move(counts)},
+           {"reasons", std::move(reasons)},
+           {"submitted_ms", job.submitted_ms},
+           {"changed_ms", job.changed_ms}};
+  if (!job.device.empty()) out["device"] = job.device.value;
+  codec::write_traceparent(out, job.traceparent);
+  return out;
+}
+
+Json encode_state(const ExecutionRecord& record) {
+  const auto& execution = record.execution;
+  Json out{{"v", 1},
+           {"job", record.job.value},
+           {"execution", execution.index},
+           {"name", bounded(record.name, 256)},
+           {"state", fieldwork::name(execution.state)},
+           {"attempt", execution.attempts},
+           {"fence", execution.fence},
+           {"version", execution.version},
+           {"changed_ms", execution.changed_ms}};
+  const auto& device = execution.attempt ? execution.attempt->device : execution.target;
+  if (!device.empty()) out["device"] = device.value;
+  auto reason = execution.reason;
+  if (execution.attempt && execution.is<Live>()) reason = execution.attempt->reason;
+  if (!reason.empty()) out["reason"] = bounded(reason, limits::reason_bytes_max);
+  if (execution.attempt && execution.attempt->result && settled(execution.state))
+    add_result(out, *execution.attempt->result);
+  codec::write_traceparent(out, record.traceparent);
+  return out;
+}
+
+}  // namespace fieldwork::scheduler

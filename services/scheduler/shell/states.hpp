@@ -1,0 +1,15 @@
+// Jobs and executions as they are said: STATE_JOB and STATE_EXECUTION of docs/topics.md, at most
+// limits::state_bytes_max each, whatever a job's width or output is.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "codec/json.hpp"
+#include "scheduler/core/state.hpp"
+
+namespace fieldwork::scheduler {
+
+[[nodiscard]] codec::Json encode_state(const JobRecord& job);
+[[nodiscard]] codec::Json encode_state(const ExecutionRecord& record);
+
+}  // namespace fieldwork::scheduler

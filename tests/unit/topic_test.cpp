@@ -1,0 +1,94 @@
+// links: topic GTest::gtest_main
+// Topics from outside: what is taken for ours, and where an answer may go.
+#include "topic/topic.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fieldwork {
+namespace {
+
+const Topics topics("fieldwork/v1");
+
+TEST(Topic, SaysAndReadsTheSame) {
+  const std::string said[] = {topics.up("edge-1", "report"),
+                              topics.down("edge-1", "command"),
+                              topics.service("scheduler", "submit", "operator"),
+                              topics.reply("cli-1", "answer"),
+                              topics.state("job", "j1"),
+                              topics.event("job", "changed")};
+  const Topic expected[] = {
+      {.kind = Topic::Kind::device, .name = "edge-1", .direction = "up", .channel = "report"},
+      {.kind = Topic::Kind::device, .name = "edge-1", .direction = "down", .channel = "command"},
+      {.kind = Topic::Kind::service, .name = "scheduler", .channel = "submit", .from = "operator"},
+      {.kind = Topic::Kind::reply, .name = "cli-1", .channel = "answer"},
+      {.kind = Topic::Kind::state, .name = "j1", .channel = "job"},
+      {.kind = Topic::Kind::event, .name = "changed", .channel = "job"},
+  };
+  for (std::size_t i = 0; i < std::size(said); ++i) {
+    const auto read = topics.parse(said[i]);
+    ASSERT_TRUE(read) << said[i];
+    EXPECT_EQ(read->kind, expected[i].kind) << said[i];
+    EXPECT_EQ(read->name, expected[i].name) << said[i];
+    EXPECT_EQ(read->direction, expected[i].direction) << said[i];
+    EXPECT_EQ(read->channel, expected[i].channel) << said[i];
+    EXPECT_EQ(read->from, expected[i].from) << said[i];
+  }
+}
+
+// What a stranger may write where a topic is expected.
+std::vector<std::string> odd(const std::string& front, const std::string& back) {
+  std::vector<std::string> out;
+  for (const std::string& level : {std::string("+"), std::string("#"), std::string(), std::string("a b"),
+                                   std::string("\xc3\xa4"), std::string("a\0b", 3), std::string("$SYS"),
+                                   std::string("-x"), std::string(65, 'x'), std::string(100'000, 'x')}) {
+    out.push_back(front + level + back);
+  }
+  return out;
+}
+
+TEST(Topic, TakesIdsOnly) {
+  for (const auto& [front, back] : {std::pair<std::string, std::string>{"fieldwork/v1/device/", "/up/report"},
+                                    {"fieldwork/v1/device/edge-1/up/", ""},
+                                    {"fieldwork/v1/service/scheduler/", "/operator"},
+                                    {"fieldwork/v1/service/scheduler/submit/", ""},
+                                    {"fieldwork/v1/state/job/", ""},
+                                    {"fieldwork/v1/reply/", "/answer"}}) {
+    EXPECT_TRUE(topics.parse(front + "x" + back));
+    for (const auto& topic : odd(front, back)) EXPECT_FALSE(topics.parse(topic)) << topic.substr(0, 80);
+  }
+}
+
+TEST(Topic, AnswersGoBelowReplyAndNowhereElse) {
+  const auto good = topics.reply_to("fieldwork/v1/reply/cli-1/answer", "abc");
+  ASSERT_TRUE(good);
+  EXPECT_EQ(good->name, "cli-1");
+  EXPECT_EQ(good->channel, "answer");
+  for (const auto& topic : odd("fieldwork/v1/reply/", "/x")) EXPECT_FALSE(topics.reply_to(topic, ""));
+  for (const auto& topic : odd("fieldwork/v1/reply/cli-1/", "")) EXPECT_FALSE(topics.reply_to(topic, ""));
+  for (const auto* topic : {"", "reply/cli-1/answer", "fieldwork/v2/reply/cli-1/answer", "fieldwork/v1/reply/cli-1",
+                            "fieldwork/v1/reply/cli-1/answer/more", "fieldwork/v1/state/job/j1",
+                            "fieldwork/v1/device/edge-1/down/command", "fieldwork/v1/service/registry/list/x"}) {
+    EXPECT_FALSE(topics.reply_to(topic, "")) << topic;
+  }
+  EXPECT_TRUE(topics.reply_to("fieldwork/v1/reply/cli-1/answer", std::string(256, '\xff')));
+  EXPECT_FALSE(topics.reply_to("fieldwork/v1/reply/cli-1/answer", std::string(257, 'x')));
+}
+
+TEST(Topic, KindsAreFewWhateverTheIdsAre) {
+  const std::pair<std::string, const char*> cases[] = {
+      {topics.up("edge-1", "report"), "device/+/up/report"},
+      {topics.service("scheduler", "submit", "operator"), "service/scheduler/submit/+"},
+      {topics.reply("cli-1", "answer"), "reply/+/answer"},
+      {topics.state("job", "j1"), "state/job/+"},
+      {topics.event("job", "changed"), "event/job/+"},
+      {"fieldwork/v1/content/abc/frame", "content/+/frame"},
+      {"state/job/j1", "state/job/+"},
+      {"t", "other"},
+      {"", "other"},
+      {"a/b/c/d/e", "other"},
+  };
+  for (const auto& [topic, kind] : cases) EXPECT_EQ(topic_kind(topic), kind) << topic;
+}
+
+}  // namespace
+}  // namespace fieldwork
