@@ -1,4 +1,5 @@
 // Orders to devices, and the grant that an assignment carries.
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -11,7 +12,7 @@ namespace {
 Assign read_assign(Reader& reader) {
   Assign assign;
   assign.key = read_key(reader);
-  assign.attempt = static_cast<int>(reader.integer("attempt", 1, std::int64_t{1} << 31));
+  assign.attempt = static_cast<int>(reader.integer("attempt", 1, std::numeric_limits<int>::max()));
   assign.fetching_s = static_cast<int>(reader.integer("fetching_s", 1, 31'536'000));
   if (const Json* value = reader.object("contract")) assign.contract = read_contract(reader, *value);
   assign.command = read_command(reader);

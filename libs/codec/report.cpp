@@ -10,6 +10,7 @@ namespace fieldwork::codec {
 namespace {
 
 constexpr std::int64_t tag_max = 0xFFFFFFFF;
+constexpr std::size_t part_length_max = (limits::part_bytes_max + 2) / 3 * 4;  // as base64
 
 std::int64_t read_tag(Reader& reader, const char* field) { return reader.integer(field, 0, tag_max); }
 
@@ -22,7 +23,7 @@ ResultPart read_part(Reader& parent, const Json& value) {
   ResultPart part;
   part.of = reader.text("of", 256);
   part.offset = reader.integer("offset", 0, integer_max);
-  auto bytes = crypto::base64_decode(reader.text("base64", limits::part_bytes_max * 2));
+  auto bytes = crypto::base64_decode(reader.text("base64", part_length_max));
   if (bytes) {
     part.bytes = std::move(*bytes);
   } else {

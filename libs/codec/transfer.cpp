@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
 constexpr std::size_t ranges_max = 4096;
+constexpr std::size_t names_max = 100;  // of one content
 
 std::string read_transfer(Reader& reader) {
   auto id = reader.text("transfer", 32);
@@ -155,7 +156,9 @@ Result<OutputOffer> decode_output_offer(std::string_view text) {
 }
 
 std::string encode(const OutputStored& stored) {
-  return dump(Json{{"v", 1}, {"digest", stored.digest}, {"state", "stored"}});
+  Json out{{"v", 1}, {"digest", stored.digest}, {"state", stored.refused.empty() ? "stored" : "refused"}};
+  if (!stored.refused.empty()) out["reason"] = clamp_text(stored.refused, limits::reason_bytes_max);
+  return dump(out);
 }
 
 Result<OutputStored> decode_output_stored(std::string_view text) {
@@ -163,8 +166,14 @@ Result<OutputStored> decode_output_stored(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  OutputStored out{reader.digest("digest")};
-  if (reader.text("state", 16) != "stored" && reader.ok()) reader.fail("state", "must be stored");
+  OutputStored out{reader.digest("digest"), ""};
+  const auto state = reader.text("state", 16);
+  if (state == "refused") {
+    out.refused = reader.text("reason", limits::reason_bytes_max);
+    if (reader.ok() && out.refused.empty()) reader.fail("reason", "must not be empty");
+  } else if (state != "stored" && reader.ok()) {
+    reader.fail("state", "must be stored or refused");
+  }
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -190,10 +199,13 @@ Result<Upload> decode_upload(std::string_view text) {
 }
 
 Json encode(const Package& package) {
+  auto names = Json::array();
+  for (const auto& [name, version] : package.names) names.push_back({{"name", name}, {"version", version}});
   return Json{{"v", 1},
               {"digest", package.digest},
               {"name", package.name},
               {"version", package.version},
+              {"names", std::move(names)},
               {"size_bytes", package.size_bytes},
               {"release", package.release},
               {"released_by", package.released_by}};
@@ -210,6 +222,15 @@ Result<Package> decode_package(const Json& value) {
   out.size_bytes = reader.integer("size_bytes", 0, size_max);
   out.release = reader.text("release", 65536);
   out.released_by = reader.text_or("released_by", "", 128);
+  if (const Json* names = reader.array("names", names_max)) {
+    if (names->empty()) reader.fail("names", "must not be empty");
+    for (std::size_t i = 0; i < names->size(); ++i) {
+      Reader one(reader, "names", i, (*names)[i]);
+      one.allow_unknown();
+      out.names.push_back({one.text("name", 128), one.text("version", 128)});
+      one.finish();
+    }
+  }
   if (!reader.finish()) return reader.error();
   return out;
 }

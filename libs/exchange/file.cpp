@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "exchange/durable.hpp"
 
 namespace fieldwork::exchange {
 namespace {
@@ -69,6 +72,15 @@ Result<std::uint64_t> File::size() const {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+Result<void> File::reserve(std::uint64_t size_bytes) const {
+  while (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size_bytes)) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
+    return failed(path_, "there is no room for it");
+  }
+  return {};
+}
+
 Result<void> replace_file(const Path& path, std::string_view text) {
   Path fresh = path;
   fresh += ".new";
@@ -78,15 +90,37 @@ Result<void> replace_file(const Path& path, std::string_view text) {
   return move_durably(fresh, path);
 }
 
+namespace {
+
+Result<void> sync_directory_of(const Path& path) {
+  const Path parent = path.parent_path().empty() ? Path(".") : path.parent_path();
+  auto directory = File::open(parent, O_RDONLY | O_DIRECTORY);
+  if (!directory) return directory.error();
+  return directory->sync();
+}
+
+}  // namespace
+
 Result<void> move_durably(const Path& from, const Path& to) {
   auto file = File::open(from, O_RDONLY);
   if (!file) return file.error();
   if (auto synced = file->sync(); !synced) return synced;
   if (::rename(from.c_str(), to.c_str()) != 0) return failed(to, "cannot be put in place");
-  const Path parent = to.parent_path().empty() ? Path(".") : to.parent_path();
-  auto directory = File::open(parent, O_RDONLY | O_DIRECTORY);
-  if (!directory) return directory.error();
-  return directory->sync();
+  return sync_directory_of(to);
+}
+
+Result<void> sync_file(const Path& path) {
+  auto file = File::open(path, O_RDONLY);
+  if (!file) return file.error();
+  if (auto synced = file->sync(); !synced) return synced;
+  return sync_directory_of(path);
+}
+
+Result<Disk> disk_of(const Path& path) {
+  struct statvfs status {};
+  if (::statvfs(path.c_str(), &status) != 0) return failed(path, "its disk cannot be measured");
+  const auto block = static_cast<std::int64_t>(status.f_frsize);
+  return Disk{static_cast<std::int64_t>(status.f_blocks) * block, static_cast<std::int64_t>(status.f_bavail) * block};
 }
 
 }  // namespace fieldwork::exchange

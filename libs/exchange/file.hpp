@@ -1,4 +1,4 @@
-// One open file, and what makes files durable. Private to this library.
+// One open file. Private to this library.
 #pragma once
 
 #include <cstdint>
@@ -24,17 +24,13 @@ class File {
   [[nodiscard]] Result<std::string> read_at(std::uint64_t offset, std::size_t size) const;
   [[nodiscard]] Result<void> sync() const;
   [[nodiscard]] Result<std::uint64_t> size() const;
+  /// Takes `size_bytes` of the disk for this file, which does not grow by it. Done where the file system cannot.
+  [[nodiscard]] Result<void> reserve(std::uint64_t size_bytes) const;
 
  private:
   File(Path path, int fd) : path_(std::move(path)), fd_(fd) {}
   Path path_;
   int fd_ = -1;
 };
-
-/// Puts `text` at `path` so that a reader sees the old or the new, also after a power cut.
-[[nodiscard]] Result<void> replace_file(const Path& path, std::string_view text);
-
-/// fsync of `from`, rename, fsync of the directory.
-[[nodiscard]] Result<void> move_durably(const Path& from, const Path& to);
 
 }  // namespace fieldwork::exchange

@@ -10,6 +10,7 @@
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/seal.hpp"
+#include "exchange/durable.hpp"
 #include "file.hpp"
 
 namespace fieldwork::exchange {
@@ -62,11 +63,16 @@ struct Inbound::Impl {
   Offer offer;
   std::string key;
   fs::path part, sidecar, plain;
-  File file;
+  std::shared_ptr<const File> file;  // shared with checkpoints that run elsewhere
   content::Receiver receiver;
   bool announce = true;
+  bool elsewhere = false;
   std::uint64_t unsaved_bytes = 0;
   std::optional<Time> unsaved_since;
+
+  [[nodiscard]] bool checkpoint_due(Time now) const {
+    return unsaved_since && (unsaved_bytes >= checkpoint_bytes || now - *unsaved_since >= checkpoint_after);
+  }
 
   void remove_files() const {
     std::error_code ignored;
@@ -121,7 +127,8 @@ Result<Inbound> Inbound::open(const Offer& offer, const crypto::PrivateKey& own_
   if (!file) return file.error();
   const content::ReceiverConfig config{.encoded_bytes = static_cast<std::uint64_t>(offer.encoded_bytes)};
   return Inbound(std::make_unique<Impl>(Impl{offer, std::move(*key), named(".part"), named(".ranges"), named(".plain"),
-                                             std::move(*file), content::Receiver(config, std::move(have))}));
+                                             std::make_shared<const File>(std::move(*file)),
+                                             content::Receiver(config, std::move(have))}));
 }
 
 Result<bool> Inbound::frame(std::string_view bytes, Time now) {
@@ -135,14 +142,14 @@ Result<bool> Inbound::frame(std::string_view bytes, Time now) {
   if (end > total) return Error{Code::invalid, "the frame ends after the content"};
   // Written before it counts, so that what is claimed is always there.
   if (!in.receiver.ranges().contains(frame->offset, end)) {
-    if (auto written = in.file.write_at(frame->piece, frame->offset); !written) return written.error();
+    if (auto written = in.file->write_at(frame->piece, frame->offset); !written) return written.error();
   }
   auto fresh = in.receiver.accept(frame->offset, frame->piece.size(), since_origin(now));
   if (!fresh) return fresh.error();
   if (!*fresh) return false;
   in.unsaved_bytes += frame->piece.size();
   if (!in.unsaved_since) in.unsaved_since = now;
-  if (in.unsaved_bytes >= checkpoint_bytes || now - *in.unsaved_since >= checkpoint_after || complete()) {
+  if (!in.elsewhere && (in.checkpoint_due(now) || complete())) {
     if (auto saved = checkpoint(); !saved) return saved.error();
   }
   return true;
@@ -172,13 +179,29 @@ std::uint64_t Inbound::received_bytes() const { return impl_->receiver.ranges().
 
 Result<void> Inbound::checkpoint() {
   auto& in = *impl_;
-  if (auto synced = in.file.sync(); !synced) return synced;
+  if (auto synced = in.file->sync(); !synced) return synced;
   auto saved = replace_file(in.sidecar, content_line(in.offer) + "\n" + codec::encode(received()) + "\n");
   if (!saved) return saved;
   in.unsaved_bytes = 0;
   in.unsaved_since.reset();
   return {};
 }
+
+void Inbound::checkpoint_elsewhere() { impl_->elsewhere = true; }
+
+std::function<Result<void>()> Inbound::checkpoint_due(Time now) {
+  auto& in = *impl_;
+  if (!in.elsewhere || !in.checkpoint_due(now)) return {};
+  in.unsaved_bytes = 0;
+  in.unsaved_since.reset();
+  auto text = content_line(in.offer) + "\n" + codec::encode(received()) + "\n";
+  return [file = in.file, sidecar = in.sidecar, text = std::move(text)]() -> Result<void> {
+    if (auto synced = file->sync(); !synced) return synced;
+    return replace_file(sidecar, text);
+  };
+}
+
+Result<void> Inbound::reserve() { return impl_->file->reserve(static_cast<std::uint64_t>(impl_->offer.encoded_bytes)); }
 
 Result<std::string> Inbound::finish(const fs::path& final_path) {
   auto& in = *impl_;

@@ -6,6 +6,7 @@
 
 #include "content/encode.hpp"
 #include "crypto/seal.hpp"
+#include "exchange/durable.hpp"
 #include "file.hpp"
 
 namespace fieldwork::exchange {

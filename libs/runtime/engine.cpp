@@ -1,8 +1,10 @@
 #include "runtime/engine.hpp"
 
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "model/items.hpp"
+#include "runtime/metrics.hpp"
 
 namespace fieldwork::runtime {
 Engine::Engine(Service& service, store::Store& store, bus::Bus& bus, store::Outbox::Limits outbox)
@@ -37,7 +39,7 @@ Result<void> Engine::run(const std::vector<Input>& batch, Time now) {
   }
   service_.tick(now, output_);
   service_.flush(now, output_);
-  for (auto& message : output_.early) (void)bus_.publish(std::move(message));
+  for (auto& message : output_.early) say(std::move(message));
   output_.early.clear();
   for (auto& change : output_.outbox) outbox_.apply(std::move(change), now, output_.changes);
   output_.outbox.clear();
@@ -62,8 +64,24 @@ void Engine::release(Time now) {
   Output done = std::move(output_);
   output_ = Output{};
   publish_due(now);
-  for (auto& message : done.messages) (void)bus_.publish(std::move(message));
+  for (auto& message : done.messages) say(std::move(message));
   for (const auto& act : done.acts) act();
+}
+
+// What the bus can never take is not passed over in silence: who asked is told why there is no answer. Everything else
+// the bus itself reports (MqttEvents::trouble).
+void Engine::say(bus::Message message) {
+  const bool is_answer = !message.correlation.empty() && message.response_topic.empty();
+  bus::Message refusal{.topic = is_answer ? message.topic : "", .payload = "", .correlation = message.correlation};
+  const auto said = bus_.publish(std::move(message));
+  if (said || said.error().code != Code::invalid) return;
+  metrics::count("fieldwork_unsayable_total");
+  if (!is_answer) return;
+  refusal.payload =
+      nlohmann::json{{"v", 1},
+                     {"error", {{"code", "invalid"}, {"reason", "the answer cannot be sent: " + said.error().reason}}}}
+          .dump();
+  (void)bus_.publish(std::move(refusal));
 }
 
 void Engine::publish_due(Time now) {

@@ -27,6 +27,7 @@ struct Settings {
   agent::AgentConfig agent;
   bus::MqttConfig mqtt;
   std::int64_t package_bytes_max = 0;
+  std::int64_t packages_bytes_max = 0;
 };
 
 int fail(const Error& error) {
@@ -60,6 +61,7 @@ Result<Settings> read_settings(runtime::Config& config) {
   out.agent.capacity.disk_bytes = config.integer("device.disk_bytes", own.disk_bytes, 0, std::int64_t{1} << 50);
   out.agent.labels = config.table("device.labels");
   out.package_bytes_max = config.integer("device.package_bytes_max", std::int64_t{4} << 30, 1, std::int64_t{1} << 50);
+  out.packages_bytes_max = config.integer("device.packages_bytes_max", 0, 0, std::int64_t{1} << 50);
   out.grants = config.text("trust.grants");
   out.releases = config.text("trust.releases");
   out.transfer_ca = config.text("trust.transfer_ca");
@@ -104,6 +106,8 @@ int run(Settings settings) {
   if (!lock) return fail(lock.error());
   // Before the journal is opened: a full disk may be full of this.
   agent::Workplace::clear(std::filesystem::path(settings.directory) / "work");
+  const auto package_directory = std::filesystem::path(settings.directory) / "packages";
+  agent::PackageCache::prepare(package_directory);
   auto journal = agent::open_journal(settings.directory);
   if (!journal) return fail_with_journal(journal.error());
   const auto session = agent::AgentService::next_session(**journal);
@@ -129,10 +133,10 @@ int run(Settings settings) {
     (void)runner->bus().publish(
         {.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
   };
-  agent::Packages packages(std::filesystem::path(settings.directory) / "packages", *identity, std::move(*releases),
-                           topics, settings.package_bytes_max);
+  agent::Packages packages(package_directory, *identity, std::move(*releases), topics, settings.package_bytes_max,
+                           {.cache_bytes_max = settings.packages_bytes_max, .thread = true});
   agent::Outputs outputs(std::filesystem::path(settings.directory) / "outputs", *identity, std::move(*transfer_ca),
-                         topics);
+                         topics, {.thread = true});
   hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
                                                settings.package_bytes_max, done, log);
   settings.agent.resources = [directory = settings.directory, declared = settings.agent.capacity] {

@@ -228,8 +228,8 @@ std::string package_table(const Json& packages) {
 std::string package_text(const Json& package) {
   Fields fields;
   fields.add("digest", text_of(package, "digest"));
-  fields.add("name", text_of(package, "name"));
-  fields.add("version", text_of(package, "version"));
+  for (const auto& name : list_of(package, "names"))
+    fields.add("name", text_of(name, "name") + "@" + text_of(name, "version"));
   fields.add("size", human_bytes(integer_of(package, "size_bytes")));
   fields.add("released by", text_of(package, "released_by"));
   return fields.text();

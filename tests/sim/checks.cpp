@@ -15,6 +15,7 @@ constexpr const char* fences = "fences only grow and no fence is used by two dev
 constexpr const char* legal = "states follow each other as the table says";
 constexpr const char* one_live = "at most one attempt of an execution is live";
 constexpr const char* really_ran = "what succeeded ran and ended well";
+constexpr const char* never_lost = "no attempt is lost by an outage";
 constexpr const char* ends = "every job ends once the faults stop";
 
 void require(bool holds, const char* invariant, const std::string& detail) {
@@ -170,6 +171,9 @@ void Checks::attempt_saved(const Json* before, const Json& now) {
   }
   require(before->at("device") == now.at("device"), fences, text(key) + " moves to " + now.at("device").dump());
   require(before->at("grant") == now.at("grant"), saved, "the grant of " + text(key) + " changes");
+  // Devices come back within the contract and their journals are whole: whatever else happens, an hour without broker
+  // or database included, nobody gives up on an attempt.
+  require(now.at("state") != "lost", never_lost, text(key) + ": " + now.at("reason").dump());
   const auto from = *attempt_state(before->at("state").get<std::string>());
   const auto to = *attempt_state(now.at("state").get<std::string>());
   require(from == to || may_follow(from, to), legal,

@@ -143,6 +143,7 @@ void Fleet::add_device(const std::string& id, Labels labels) {
     config.grants = supplies_.grants();
     config.resources = [] { return Resources{0.1, 1 << 30, 1 << 30, 1}; };
     config.wall_ms = [this] { return to_ms(world_.now()); };
+    config.random = [this] { return world_.random().below(~std::uint64_t{0}); };
     const auto session = *agent::AgentService::next_session(self.disk());
     self.birth = agent::AgentService::presence(Topics(root), id, true, session);
     self.will = agent::AgentService::presence(Topics(root), id, false, session);

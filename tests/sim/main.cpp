@@ -17,6 +17,7 @@ constexpr std::uint64_t base_seed = 1000;
 constexpr std::uint64_t seeds_default = 50;
 constexpr Duration faults_end = seconds(60);
 constexpr Duration deadline = seconds(1800);
+constexpr Duration outage_max = std::chrono::hours{2};
 constexpr int devices = 3;
 constexpr int jobs = 14;
 
@@ -33,7 +34,10 @@ Faults faults_of(Random& random) {
           .dies_in_commit = up_to(0.02),
           .crash_every = random.between(seconds(8), seconds(60)),
           .link_cut_every = random.between(seconds(5), seconds(60)),
-          .wipe_every = random.between(seconds(10), seconds(60))};
+          .wipe_every = random.between(seconds(10), seconds(60)),
+          .outage_at = random.between(seconds(5), seconds(50)),
+          .outage_lasts = random.chance(0.4) ? random.between(seconds(60), outage_max) : Duration::zero(),
+          .outage_of_store = random.chance(0.5)};
 }
 
 std::vector<Wish> wishes_of(Random& random, Time start, const std::vector<Released>& packages) {
@@ -61,13 +65,14 @@ std::vector<Wish> wishes_of(Random& random, Time start, const std::vector<Releas
 
 bool run_seed(const Supplies& supplies, std::uint64_t seed, bool trace) {
   Random setup(seed ^ 0x5eed);
-  World world(seed, faults_of(setup), faults_end);
+  const auto faults = faults_of(setup);
+  World world(seed, faults, faults_end);
   if (trace) world.trace = [](const std::string& line) { std::puts(line.c_str()); };
   Fleet fleet(world, supplies, devices);
   fleet.wishes = wishes_of(setup, world.now(), supplies.packages());
   try {
     world.start();
-    if (!world.run([&] { return fleet.quiet(); }, deadline)) {
+    if (!world.run([&] { return fleet.quiet(); }, deadline + faults.outage_lasts)) {
       throw Violation("every job ends once the faults stop", "still open:" + fleet.open());
     }
     fleet.check_at_the_end();

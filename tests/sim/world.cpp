@@ -48,12 +48,13 @@ void Party::kill() {
   engine_.reset();
   service_.reset();
   inbox_.clear();
+  stuck_since_.reset();
   turn_due_ = false;
   ++life_;
 }
 
 void Party::connect() {
-  if (!up() || connected_) return;
+  if (!up() || connected_ || world_.broker_away()) return;
   connected_ = true;
   world_.note(name_ + " connects");
   if (birth) world_.publish(*this, *birth);
@@ -104,6 +105,13 @@ void Party::turn() {
       inbox_ = std::move(batch);
     }
   }
+  // As the runner does: who stood still hears so first.
+  if (!done && !stuck_since_) stuck_since_ = world_.now();
+  if (done && stuck_since_) {
+    const auto lasted = world_.now() - *stuck_since_;
+    stuck_since_.reset();
+    if (lasted > seconds(2)) inbox_.insert(inbox_.begin(), runtime::Stalled{lasted});
+  }
   if (!done && done.error().code != Code::unavailable)
     throw Violation("a batch can be carried out", describe(done.error()));
   if (fuse_) {
@@ -128,6 +136,7 @@ Result<void> Party::Line::publish(bus::Message message) {
 }
 
 Result<void> Party::Disk::commit(const std::vector<store::Change>& changes) {
+  if (world_.store_away(party_.name())) return Error{Code::unavailable, "the store is away"};
   const auto& faults = world_.faults();
   const bool dies = world_.random().chance(faults.dies_in_commit);
   if (dies && world_.random().chance(0.5)) {
@@ -148,13 +157,13 @@ Result<void> Party::Disk::commit(const std::vector<store::Change>& changes) {
 }
 
 Result<std::vector<std::string>> Party::Disk::select(const store::Query& query) {
-  if (world_.random().chance(world_.faults().read_fails)) return Error{Code::unavailable, "the store is away"};
+  if (world_.store_away(party_.name()) || world_.random().chance(world_.faults().read_fails)) return Error{Code::unavailable, "the store is away"};
   return party_.disk_.select(query);
 }
 
 Result<std::vector<std::string>> Party::Disk::find(const std::string& table, const std::string& column,
                                                    const std::vector<std::string>& keys) {
-  if (world_.random().chance(world_.faults().read_fails)) return Error{Code::unavailable, "the store is away"};
+  if (world_.store_away(party_.name()) || world_.random().chance(world_.faults().read_fails)) return Error{Code::unavailable, "the store is away"};
   return party_.disk_.find(table, column, keys);
 }
 
@@ -210,6 +219,18 @@ void World::start() {
       ++counts["link cuts"];
       p->disconnect();
       after(random_.between(milliseconds(100), seconds(8)), [p] { p->connect(); });
+    });
+  }
+  if (faults_.outage_lasts > Duration::zero() && !faults_.outage_of_store) {
+    after(faults_.outage_at, [this] {
+      note("the broker is away");
+      for (auto& party : parties_) party->disconnect();
+    });
+    after(faults_.outage_at + faults_.outage_lasts, [this] {
+      note("the broker is back");
+      for (auto& party : parties_) {
+        after(random_.between(milliseconds(1), seconds(10)), [p = party.get()] { p->connect(); });
+      }
     });
   }
   plan(faults_.wipe_every, [this] {
@@ -298,7 +319,9 @@ void World::deliver_once(Party& to, bus::Message message) {
     if (p->life_ != life || !p->connected_) return;  // it was for someone who is no more
     if (trace) note(p->name_ + " <- " + message.topic + " " + payload_text(message).substr(0, 400));
     if (on_deliver) on_deliver(*p, message, !damaged);
-    p->post(message);
+    auto arrived = message;
+    arrived.arrived = now_;
+    p->post(std::move(arrived));
   });
 }
 

@@ -49,6 +49,10 @@ struct Faults {
   Duration crash_every{0};     // of any one party, on average; zero: never
   Duration link_cut_every{0};  // of any one party
   Duration wipe_every{0};      // the broker forgets all and everyone connects again
+  // One long outage: of the broker (nobody is connected), or of the services' database (no commit and no read).
+  Duration outage_at{0};
+  Duration outage_lasts{0};  // zero: none
+  bool outage_of_store = false;
 };
 
 class World;
@@ -120,6 +124,7 @@ class Party {
   std::unique_ptr<runtime::Service> service_;
   std::unique_ptr<runtime::Engine> engine_;
   std::vector<runtime::Input> inbox_;
+  std::optional<Time> stuck_since_;  // its store does not take a batch
   std::optional<std::uint64_t> fuse_;  // dying: so many more messages and acts happen
   bool turn_due_ = false;
   bool connected_ = false;
@@ -144,6 +149,11 @@ class World {
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] const Faults& faults() const;  // none once they have stopped
   [[nodiscard]] bool faulty() const { return now_ < faults_end_; }
+  [[nodiscard]] bool broker_away() const { return away() && !faults_.outage_of_store; }
+  // Of this party: devices have their own.
+  [[nodiscard]] bool store_away(const std::string& party) const {
+    return away() && faults_.outage_of_store && !(party.size() > 1 && party[0] == 'd' && party[1] >= '0' && party[1] <= '9');
+  }
   [[nodiscard]] std::vector<std::unique_ptr<Party>>& parties() { return parties_; }
   void note(const std::string& line) const;
 
@@ -161,6 +171,10 @@ class World {
 
  private:
   friend class Party;
+  [[nodiscard]] bool away() const {
+    const auto begin = start_ + faults_.outage_at;
+    return now_ >= begin && now_ < begin + faults_.outage_lasts;
+  }
   void deliver(Party& to, const bus::Message& message);
   void deliver_once(Party& to, bus::Message message);
   void deliver_retained(Party& to);

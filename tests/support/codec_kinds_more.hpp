@@ -27,6 +27,18 @@ inline Rule ranges() {
   return out;
 }
 
+inline Rule names() {
+  Rule out = array(100);
+  out.bad.push_back({Json::array(), "must not be empty"});
+  return out;
+}
+
+inline Rule not_empty(Rule rule) {
+  std::erase(rule.good, Json(""));
+  rule.bad.push_back({Json(""), "must not be empty"});
+  return rule;
+}
+
 inline Fields content_fields() { return {{"/digest", digest()}, {"/size_bytes", whole(0, bytes_2_50)}}; }
 
 inline Fields package_fields() { return both(content_fields(), {{"/name", text(128)}, {"/version", text(128)}}); }
@@ -61,16 +73,28 @@ inline std::vector<Kind> transfer_kinds() {
        "{" + digest_example + "," + key_example + R"(,"size_bytes":10,"v":1})",
        versioned(both(content_fields(), key_fields()))},
       {"output stored", 4096, through(decode_output_stored), "{" + digest_example + R"(,"state":"stored","v":1})",
-       versioned({{"/digest", digest()}, {"/state", word({"stored"}, "must be stored")}})},
+       versioned({{"/digest", digest()}, {"/state", word({"stored"}, "must be stored or refused")}})},
+      {"output refused", 4096, through(decode_output_stored),
+       "{" + digest_example + R"(,"reason":"r","state":"refused","v":1})",
+       versioned({{"/digest", digest()},
+                  {"/reason", not_empty(text(1024))},
+                  {"/state", word({"refused"}, "must be stored or refused")}})},
       {"upload", 131072, through(decode_upload),
        "{" + digest_example + R"(,"name":"n","release":"jws","size_bytes":10,"v":1,"version":"1"})",
        versioned(both(package_fields(), {{"/release", text(65536)}}))},
       {"state of a package",
        much,
        through(decode_package),
-       "{" + digest_example + R"(,"name":"n","release":"jws","released_by":"o","size_bytes":10,"v":1,"version":"1"})",
-       versioned(both(package_fields(), {{"/release", text(65536)}, {"/released_by", maybe(text(128))}})),
-       {""}},
+       "{" + digest_example +
+           R"(,"name":"n","names":[{"name":"n","version":"1"}],"release":"jws","released_by":"o","size_bytes":10,"v":1,)" +
+           R"("version":"1"})",
+       versioned(both(package_fields(), {{"/names", names()},
+                                         {"/names/0", object()},
+                                         {"/names/0/name", text(128)},
+                                         {"/names/0/version", text(128)},
+                                         {"/release", text(65536)},
+                                         {"/released_by", maybe(text(128))}})),
+       {"", "/names/0"}},
       {"release", 65536, through(decode_release),
        "{" + digest_example + R"(,"name":"n","released_ms":9,"size_bytes":10,"version":"1"})",
        both(package_fields(), {{"/released_ms", whole(0, integer_max)}})},

@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <random>
+#include <sstream>
 
 #include "agent/shell/collect.hpp"
 #include "agent/shell/resources.hpp"
@@ -217,6 +220,35 @@ TEST_F(TreeTest, AtItsStartAWorkplaceRemovesWhatIsLeft) {
   std::ofstream(root / "place.tar") << "half an archive";
   Workplace::clear(root);
   EXPECT_TRUE(fs::is_empty(root));
+}
+
+TEST_F(TreeTest, ANewerAttemptDoesNotRunBesideTheOlderOne) {
+  const auto log = (root / "log").string();
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t begun = 0, ended = 0;
+  const auto count = [&](std::size_t& what) {
+    const std::lock_guard lock(mutex);
+    ++what;
+    changed.notify_all();
+  };
+  Workplace workplace(
+      root / "work", kept, 1 << 20, [&](const Outcome&) { count(ended); },
+      [&](const Assign&, std::string_view, const std::string&) { count(begun); });
+  Assign older{.key = {JobId("j"), 0, 1}, .limits = {.time_s = 60}};
+  older.command = {"/bin/sh", "-c",
+                   "trap 'sleep 0.3; echo older >>" + log + "; exit' TERM; echo; while :; do sleep 0.05; done"};
+  Assign newer{.key = {JobId("j"), 0, 2}, .limits = {.time_s = 60}};
+  newer.command = {"/bin/sh", "-c", "echo newer >>" + log};
+  workplace.run(older, {});
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return begun > 0; });
+  workplace.kill(older.key);
+  workplace.run(newer, {});
+  changed.wait(lock, [&] { return ended == 2; });
+  std::stringstream said;
+  said << std::ifstream(log).rdbuf();
+  EXPECT_EQ(said.str(), "older\nnewer\n");
 }
 
 TEST(ResourcesTest, ADevicesPartOfItsMachine) {

@@ -21,6 +21,7 @@ class DeviceHands : public Hands {
   }
   void kill(const AttemptKey& key) override { workplace_.kill(key); }
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
+  void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }
   Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }
   Result<void> output(std::string_view channel, std::string_view payload, Time now) override {

@@ -1,19 +1,25 @@
 // The device's packages: what is here, and the transfers that bring what is missing. A package counts only when its
 // bytes match its digest and its release is signed by someone this device trusts.
+//
+// Decoding, hashing and syncing run on a thread of their own, if Options ask for it: the engine's thread goes on with
+// heartbeats, and hears of the outcome in due() or news().
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "agent/shell/package_cache.hpp"
 #include "base/time.hpp"
 #include "bus/bus.hpp"
 #include "crypto/jws.hpp"
 #include "crypto/key.hpp"
 #include "exchange/inbound.hpp"
+#include "exchange/worker.hpp"
 #include "topic/topic.hpp"
 
 namespace fieldwork::agent {
@@ -27,18 +33,30 @@ struct Identity {
 
 struct PackageNews {
   std::string digest;
-  std::optional<std::string> refused;  // why; else it is here
+  std::optional<std::string> refused;  // why ("disk: …" where that is the reason); else it is here
   bool work_fault = false;             // refused: it is not what was signed, so every device will refuse it
 };
 
 class Packages {
  public:
+  struct Options {
+    std::int64_t cache_bytes_max = 0;  // see PackageCache
+    bool thread = false;               // else all is done at once, on the engine's thread
+    PackageCache::MeasureDisk measure = exchange::disk_of;
+  };
+
+  // `size_max`: of one package, in bytes.
   Packages(std::filesystem::path directory, Identity identity, crypto::TrustStore releases, Topics topics,
            std::int64_t size_max);
+  Packages(std::filesystem::path directory, Identity identity, crypto::TrustStore releases, Topics topics,
+           std::int64_t size_max, Options options);
 
-  [[nodiscard]] std::filesystem::path archive(const std::string& digest) const;
+  // To be unpacked now.
+  [[nodiscard]] std::filesystem::path archive(const std::string& digest);
   // Here already: the news come at once. Else it is asked for until it is here or refused.
   void fetch(const std::string& digest, Time now);
+  // No attempt needs it any more: it is not asked for, and may be evicted.
+  void unfetch(const std::string& digest);
   Result<void> offer(std::string_view payload, Time now);
   Result<void> frame(std::string_view payload, Time now);
   void connected(Time now);  // ask again at once
@@ -49,13 +67,34 @@ class Packages {
  private:
   struct Fetching {
     Time ask_due{};
-    std::optional<exchange::Inbound> inbound;
-    Time heard{};
+    std::optional<exchange::Inbound> inbound{};  // not while it is being finished
+    Offer offer{};                               // the last that was accepted
+    bool finishing = false;
+    bool checkpointing = false;
+    bool tried_again = false;
   };
+  struct Outcome {  // of a job on the worker's thread
+    enum class Of { checkpoint, finish } of = Of::checkpoint;
+    std::string digest;
+    TransferId transfer;
+    Result<void> done;
+    std::shared_ptr<exchange::Inbound> inbound{};  // of a finish
+  };
+
+  void run(std::function<void()> job);
+  void take_outcomes();
   void accept(Fetching& fetching, const Offer& offer, Time now);
+  // Why it cannot be taken in, if so.
+  std::optional<std::string> no_room(const Offer& offer, Time now);
   void decline(const Offer& offer);
   void finish(const std::string& digest, Fetching& fetching);
-  void refuse(const std::string& digest, std::string reason);
+  void finished(const Outcome& outcome);
+  void checkpoint(const std::string& digest, Fetching& fetching, Time now);
+  // Ends the transfer as well, if there is one.
+  void refuse(const std::string& digest, std::string reason, bool work_fault = false);
+  void discard(const TransferId& transfer);
+  void answer(const TransferId& transfer, ReceivedState state, std::string reason = {});
+  void sweep(Time now);
   [[nodiscard]] std::optional<std::string> bad_release(const Offer& offer) const;
 
   std::filesystem::path directory_;
@@ -63,10 +102,16 @@ class Packages {
   crypto::TrustStore releases_;
   Topics topics_;
   std::int64_t size_max_;
+  PackageCache cache_;
   std::map<std::string, Fetching> fetching_;  // by digest; as many as there are attempts that wait
+  std::set<TransferId> leftovers_;            // parts of an earlier life that nobody has asked for yet
+  std::optional<Time> started_;
+  Time now_{};
   std::vector<PackageNews> news_;
   std::vector<Offer> unasked_;  // of this batch
   std::vector<bus::Message> last_words_;
+  std::shared_ptr<exchange::Mailbox<Outcome>> outcomes_ = std::make_shared<exchange::Mailbox<Outcome>>();
+  std::unique_ptr<exchange::Worker> worker_;  // last: its jobs are over before the rest goes
 };
 
 }  // namespace fieldwork::agent

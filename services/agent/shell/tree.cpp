@@ -109,7 +109,7 @@ class Remover {
       if (renameat(directory, name.c_str(), top_, free_name().c_str()) == 0) {
         changed = true;
       } else {
-        note(above + "/" + name);
+        note(std::string(above).append("/").append(name));
       }
     }
     return changed;

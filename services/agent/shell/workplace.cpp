@@ -71,6 +71,7 @@ Workplace::~Workplace() {
     running.swap(running_);
   }
   for (auto& [key, one] : running) one.process->kill(stop_s_at_end);
+  one_ended_.notify_all();
   for (auto& [key, one] : running) one.thread.join();
   reap();
 }
@@ -109,6 +110,7 @@ void Workplace::kill(const AttemptKey& key) {
 }
 
 void Workplace::work(const Assign& assign, const fs::path& archive, Process& process) {
+  await_older(assign.key);
   const auto place = directory_ / place_name(assign.key);
   auto outcome = attempt(assign, archive, place, process);
   outcome.reason = clamp_text(outcome.reason, limits::reason_bytes_max);
@@ -116,6 +118,17 @@ void Workplace::work(const Assign& assign, const fs::path& archive, Process& pro
   done_(std::move(outcome));
   std::lock_guard lock(mutex_);
   if (auto node = running_.extract(assign.key)) ended_.push_back(std::move(node.mapped().thread));
+  one_ended_.notify_all();
+}
+
+// Who was told to stop has some seconds for it; the next attempt of the same execution does not run beside it.
+void Workplace::await_older(const AttemptKey& key) {
+  std::unique_lock lock(mutex_);
+  one_ended_.wait(lock, [&] {
+    const auto oldest = running_.lower_bound({key.job, key.execution, 0});
+    return oldest == running_.end() || oldest->first >= key || oldest->first.job != key.job ||
+           oldest->first.execution != key.execution;
+  });
 }
 
 Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const fs::path& place, Process& process) {

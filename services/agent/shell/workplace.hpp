@@ -2,6 +2,7 @@
 // stands a record (survivors.hpp) of its processes while they run.
 #pragma once
 
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -35,7 +36,8 @@ class Workplace {
   // constructor does it; before it, it makes room on a full disk.
   static void clear(const std::filesystem::path& directory);
 
-  // Unpacks (the archive's digest is checked again), runs, collects. `archive` is empty for a job without a package.
+  // Waits until older attempts of the same execution have ended (kill them before), then unpacks (the archive's digest
+  // is checked again), runs, collects. `archive` is empty for a job without a package.
   void run(const Assign& assign, const std::filesystem::path& archive);
   void kill(const AttemptKey& key);
 
@@ -48,6 +50,7 @@ class Workplace {
   Outcome attempt(const Assign& assign, const std::filesystem::path& archive, const std::filesystem::path& place,
                   Process& process);
   void collect(const Assign& assign, const std::filesystem::path& place, Outcome& outcome) const;
+  void await_older(const AttemptKey& key);
   void reap();
 
   std::filesystem::path directory_;
@@ -56,6 +59,7 @@ class Workplace {
   Done done_;
   Log log_;
   std::mutex mutex_;
+  std::condition_variable one_ended_;
   std::map<AttemptKey, Running> running_;
   std::vector<std::thread> ended_;
 };

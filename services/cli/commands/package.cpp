@@ -6,6 +6,9 @@
 #include "view.hpp"
 
 namespace fieldwork::cli {
+namespace {
+constexpr int page_items = 500;
+}  // namespace
 
 Outcome<std::unique_ptr<Session>> open_session(const Options& options, const std::vector<std::string>& filters) {
   auto settings = load_settings(options);
@@ -21,30 +24,62 @@ Outcome<codec::Json> ask(const Options& options, const std::string& service, con
 }
 
 Outcome<codec::Json> find_package(Session& session, const std::string& wanted) {
-  if (crypto::is_digest(wanted)) {
-    auto answer = session.request("transfer", "show", {{"digest", wanted}});
-    if (!answer) return answer.failure();
-    return member(*answer, "package");
+  codec::Json question{{"digest", wanted}};
+  if (!crypto::is_digest(wanted)) {
+    const auto at = wanted.find('@');
+    if (at == std::string::npos) {
+      return Failure{Exit::usage, "'" + wanted + "' is neither a digest (sha256:…) nor NAME@VERSION"};
+    }
+    question = {{"name", wanted.substr(0, at)}, {"version", wanted.substr(at + 1)}};
   }
-  if (wanted.find('@') == std::string::npos) {
-    return Failure{Exit::usage, "'" + wanted + "' is neither a digest (sha256:…) nor NAME@VERSION"};
-  }
-  auto answer = session.request("transfer", "list", codec::Json::object());
-  if (!answer) return answer.failure();
-  for (const auto& package : list_of(*answer, "items")) {
-    if (is_named(package, wanted)) return package;
-  }
+  auto answer = session.request("transfer", "show", std::move(question));
+  if (answer) return member(*answer, "package");
+  if (answer.failure().exit != Exit::failed) return answer.failure();
   return Failure{Exit::failed, "there is no package " + wanted + ". See fieldwork package ls"};
 }
 
+namespace {
+
+// Page by page. What is pushed meanwhile may be missing; nothing is there twice.
+Outcome<codec::Json> all_packages(Session& session) {
+  auto packages = codec::Json::array();
+  std::string after;
+  do {
+    codec::Json question{{"limit", page_items}};
+    if (!after.empty()) question["after"] = after;
+    auto answer = session.request("transfer", "list", std::move(question));
+    if (!answer) return answer.failure();
+    for (const auto& package : list_of(*answer, "items")) packages.push_back(package);
+    after = text_of(*answer, "next");
+  } while (!after.empty());
+  return packages;
+}
+
+// One for each name.
+codec::Json by_name(const codec::Json& packages) {
+  auto out = codec::Json::array();
+  for (const auto& package : packages) {
+    for (const auto& name : list_of(package, "names")) {
+      auto one = package;
+      one["name"] = text_of(name, "name");
+      one["version"] = text_of(name, "version");
+      out.push_back(std::move(one));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 int package_list(const Options& options) {
-  auto answer = ask(options, "transfer", "list", codec::Json::object());
-  if (!answer) return end(answer.failure());
-  const auto& packages = list_of(*answer, "items");
+  auto session = open_session(options);
+  if (!session) return end(session.failure());
+  auto packages = all_packages(**session);
+  if (!packages) return end(packages.failure());
   if (options.json) {
-    print_json(packages);
+    print_json(*packages);
   } else {
-    print(package_table(packages));
+    print(package_table(by_name(*packages)));
   }
   return 0;
 }

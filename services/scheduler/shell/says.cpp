@@ -78,7 +78,7 @@ void SchedulerService::say_states(const Output& done, runtime::Output& out) cons
                             {"placeable", false},
                             {"reason", one.reason},
                             {"since_ms", one.since_ms},
-                            {"changed_ms", one.until_ms}};
+                            {"until_ms", one.until_ms}};
     out.messages.push_back(retained("placement", one.device.value, one.placeable ? "" : codec::dump(state)));
   }
 }

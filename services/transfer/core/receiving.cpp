@@ -7,66 +7,82 @@ namespace fieldwork::transfer {
 
 void Transfers::on(const PackageAnnounced& input, Time now, Effects& out) {
   const auto& package = input.package;
+  if (auto bad = bad_name(package)) {
+    out.push_back(Reject{input.from, std::move(*bad)});
+    return;
+  }
   if (const auto it = contents_.find(package.digest); it != contents_.end()) {
-    release_again(it->second, package, out);
+    add_name(it->second, package, now, out);
     out.push_back(AnswerStored{input.from, package.digest});
     return;
   }
   if (package.size_bytes > limits_.content_bytes_max) {
     const auto limit = std::to_string(limits_.content_bytes_max);
-    out.push_back(
-        Reject{input.from, "offer", {Code::invalid, "is more than the limit of " + limit + " bytes", "/size_bytes"}});
+    out.push_back(Reject{input.from, {Code::invalid, "is more than the limit of " + limit + " bytes", "/size_bytes"}});
     return;
   }
   for (auto& [id, receiving] : receivings_) {
-    if (receiving.from != input.from || receiving.package.digest != package.digest) continue;
+    const auto& known = receiving.package;
+    if (receiving.from != input.from.party || known.digest != package.digest) continue;
+    if (known.name != package.name || known.version != package.version) continue;
     receiving.heard = now;
-    receiving.package = package;
-    out.push_back(SaveReceiving{id});
-    out.push_back(AnswerUpload{id});
+    out.push_back(AnswerUpload{input.from, id});
     return;
   }
-  if (auto full = room_for(input.from)) {
-    out.push_back(Reject{input.from, "offer", std::move(*full)});
+  if (auto full = room_for(input.from.party, now, out)) {
+    out.push_back(Reject{input.from, std::move(*full)});
     return;
   }
   const Receiving receiving{.id = input.fresh,
-                            .from = input.from,
-                            .reply = input.reply,
+                            .from = input.from.party,
+                            .reply = input.from.client,
                             .kind = ContentKind::package,
                             .package = package,
+                            .offer = {},
                             .heard = now};
   receivings_.insert_or_assign(input.fresh, receiving);
   out.push_back(SaveReceiving{input.fresh});
-  out.push_back(AnswerUpload{input.fresh});
+  out.push_back(AnswerUpload{input.from, input.fresh});
 }
 
-// The same bytes under another name, or what a device had made before anyone released it.
-void Transfers::release_again(Content& content, const Package& package, Effects& out) {
-  if (content.kind == ContentKind::package && content.package == package) return;
-  content.kind = ContentKind::package;
-  content.package = package;
-  out.push_back(SaveContent{package.digest});
-  out.push_back(PublishPackage{package.digest});
+// `fingerprint`: of the certificate that the message shows; empty where it shows none. Denied is the last word.
+std::optional<Error> Transfers::bad_device(const Party& party, const std::string& fingerprint) const {
+  if (party.kind == Party::Kind::client) return std::nullopt;
+  const auto it = standings_.find(party.name);
+  if (it == standings_.end() || it->second.state == DeviceState::enrolling) {
+    return Error{Code::unavailable, "the registry does not know this device yet; ask again later"};
+  }
+  if (it->second.state == DeviceState::refused) {
+    return Error{Code::denied, "the registry refuses this device: " + it->second.reason};
+  }
+  const auto& enrolled = it->second.fingerprint;
+  if (!fingerprint.empty() && !enrolled.empty() && fingerprint != enrolled) {
+    return Error{Code::unavailable, "the device is not enrolled with this certificate; ask again later",
+                 "/certificate"};
+  }
+  return std::nullopt;
 }
 
 void Transfers::on(const OutputAnnounced& input, Time now, Effects& out) {
+  const Announcement target{input.from.party, input.digest};
+  if (auto bad = bad_device(input.from.party, "")) {
+    out.push_back(Reject{input.from, std::move(*bad)});
+    return;
+  }
   if (contents_.contains(input.digest)) {
-    announced_.erase({input.from, input.digest});
+    announced_.erase(target);
     out.push_back(AnswerStored{input.from, input.digest});
     return;
   }
-  if (input.size_bytes > limits_.content_bytes_max) {
-    const auto limit = std::to_string(limits_.content_bytes_max);
-    out.push_back(
-        Reject{input.from, "output", {Code::invalid, "is more than the limit of " + limit + " bytes", "/size_bytes"}});
-    return;
+  const bool under_way = std::any_of(receivings_.begin(), receivings_.end(), [&](const auto& one) {
+    return one.second.from == input.from.party && one.second.package.digest == input.digest;
+  });
+  if (!under_way) {
+    if (auto over = over_quota(input.from.party, input.size_bytes)) return refuse_output(input, std::move(*over), out);
   }
-  const Target target{input.from, input.digest};
   if (!announced_.contains(target) && announced_.size() >= limits_.announced_max) {
-    out.push_back(
-        Reject{input.from, "output", {Code::unavailable, "too many outputs at once; announce it again later"}});
-    return;
+    announced_.erase(std::min_element(announced_.begin(), announced_.end(),
+                                      [](const auto& a, const auto& b) { return a.second.at < b.second.at; }));
   }
   announced_[target] = {input.size_bytes, now};
   out.push_back(AskOutput{input.from, input.digest});
@@ -74,60 +90,79 @@ void Transfers::on(const OutputAnnounced& input, Time now, Effects& out) {
 
 void Transfers::on(const Offered& input, Time now, Effects& out) {
   const auto& offer = input.offer;
-  if (contents_.contains(offer.digest)) {
-    const Receiving stored{.id = offer.transfer,
-                           .from = input.from,
-                           .reply = input.reply,
-                           .package = {.digest = offer.digest},
-                           .offer = offer};
-    out.push_back(AckEnded{stored, ""});
+  if (auto bad = bad_device(input.from.party, "")) {
+    out.push_back(Reject{input.from, std::move(*bad)});
+    return;
+  }
+  if (const auto stored = contents_.find(offer.digest); stored != contents_.end()) {
+    Receiving ended{.id = offer.transfer,
+                    .from = input.from.party,
+                    .reply = input.from.client,
+                    .package = {.digest = offer.digest},
+                    .offer = offer};
+    std::string error;
+    // Someone else was faster, perhaps under another name.
+    const auto it = receivings_.find(offer.transfer);
+    if (it != receivings_.end() && it->second.from == input.from.party && !finishing_.contains(it->first)) {
+      if (it->second.kind == ContentKind::package) {
+        const auto bad = bad_name(it->second.package);
+        if (bad) error = bad->reason;
+        if (!bad) add_name(stored->second, it->second.package, now, out);
+      }
+      drop(offer.transfer, out);
+    }
+    out.push_back(AckEnded{std::move(ended), std::move(error), input.from});
     return;
   }
   auto found = announced_as(input, now, out);
   if (!found) {
-    const bool device = input.from.kind == Party::Kind::device;
-    out.push_back(Reject{input.from, device ? "offer" : "start", found.error()});
+    out.push_back(Reject{input.from, found.error()});
     return;
   }
   auto& receiving = **found;
   receiving.heard = now;
   if (finishing_.contains(receiving.id)) {
-    out.push_back(AnswerFinishing{receiving.id});
+    out.push_back(AnswerFinishing{input.from, receiving.id});
     return;
   }
   receiving.offer = offer;
-  receiving.reply = input.reply;
-  out.push_back(OpenReceiving{receiving.id});
+  receiving.reply = input.from.client;
+  out.push_back(OpenReceiving{input.from, receiving.id});
   out.push_back(SaveReceiving{receiving.id});
 }
 
 Result<Receiving*> Transfers::announced_as(const Offered& input, Time now, Effects& out) {
   const auto& offer = input.offer;
-  if (const auto it = receivings_.find(offer.transfer); it != receivings_.end()) {
-    auto& receiving = it->second;
-    if (receiving.from != input.from) return Error{Code::unknown, "no such transfer", "/transfer"};
-    if (receiving.package.digest != offer.digest)
-      return Error{Code::conflict, "another content was announced", "/digest"};
-    if (receiving.package.size_bytes != offer.size_bytes)
-      return Error{Code::conflict, "another size was announced", "/size_bytes"};
-    return &receiving;
-  }
-  const auto announced = announced_.find({input.from, offer.digest});
+  const auto it = receivings_.find(offer.transfer);
+  if (it == receivings_.end()) return receive_output(input, now, out);
+  auto& receiving = it->second;
+  if (receiving.from != input.from.party) return Error{Code::unknown, "no such transfer", "/transfer"};
+  if (receiving.package.digest != offer.digest)
+    return Error{Code::conflict, "another content was announced", "/digest"};
+  if (receiving.package.size_bytes != offer.size_bytes)
+    return Error{Code::conflict, "another size was announced", "/size_bytes"};
+  return &receiving;
+}
+
+Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Effects& out) {
+  const auto& offer = input.offer;
+  const auto& from = input.from.party;
+  const auto announced = announced_.find({from, offer.digest});
   if (announced == announced_.end()) return Error{Code::unknown, "it was not announced, or too long ago", "/transfer"};
   if (announced->second.size_bytes != offer.size_bytes)
     return Error{Code::conflict, "another size was announced", "/size_bytes"};
   // A device that began anew gives its transfer a new id.
   std::vector<TransferId> older;
   for (const auto& [id, receiving] : receivings_) {
-    if (receiving.from == input.from && receiving.package.digest == offer.digest) older.push_back(id);
+    if (receiving.from == from && receiving.package.digest == offer.digest) older.push_back(id);
   }
   for (const auto& id : older) {
     if (finishing_.contains(id))
       return Error{Code::conflict, "it is being verified under another transfer", "/transfer"};
     drop(id, out);
   }
-  if (auto full = room_for(input.from)) return *full;
-  Receiving receiving{.id = offer.transfer, .from = input.from, .kind = ContentKind::output, .heard = now};
+  if (auto full = room_for(from, now, out)) return *full;
+  Receiving receiving{.id = offer.transfer, .from = from, .kind = ContentKind::output, .heard = now};
   receiving.package.digest = offer.digest;
   receiving.package.size_bytes = offer.size_bytes;
   return &receivings_.insert_or_assign(offer.transfer, std::move(receiving)).first->second;
@@ -147,28 +182,18 @@ void Transfers::on(const ContentArrived& input, Time now, Effects& out) {
   const auto it = receivings_.find(input.id);
   if (it == receivings_.end()) return;
   const auto receiving = it->second;
-  store(receiving, input, now, out);
+  auto& content = store(receiving, input, now);
+  std::string error;
+  if (receiving.kind == ContentKind::package) {
+    // Two pushed under one name at once: the first to arrive has it. These bytes stay, another name costs no upload.
+    const auto bad = bad_name(receiving.package);
+    if (bad) error = bad->reason;
+    if (!bad) add_name(content, receiving.package, now, out);
+  }
+  if (content.package.names.empty()) out.push_back(SaveContent{receiving.package.digest});
   announced_.erase({receiving.from, receiving.package.digest});
   drop(input.id, out);
-  out.push_back(AckEnded{receiving, ""});
-}
-
-void Transfers::store(const Receiving& receiving, const ContentArrived& arrived, Time now, Effects& out) {
-  const auto& digest = receiving.package.digest;
-  brought_[receiving.id] = digest;
-  if (const auto it = contents_.find(digest); it != contents_.end()) {  // someone else was faster
-    if (receiving.kind == ContentKind::package) release_again(it->second, receiving.package, out);
-    return;
-  }
-  contents_.emplace(digest, Content{.kind = receiving.kind,
-                                    .package = receiving.package,
-                                    .encoding = arrived.encoding,
-                                    .encoded_bytes = arrived.encoded_bytes,
-                                    .brought_by = receiving.from,
-                                    .transfer = receiving.id,
-                                    .stored = now});
-  out.push_back(SaveContent{digest});
-  if (receiving.kind == ContentKind::package) out.push_back(PublishPackage{digest});
+  out.push_back(AckEnded{receiving, std::move(error)});
 }
 
 void Transfers::on(const ContentRefused& input, Time, Effects& out) {
@@ -187,14 +212,45 @@ void Transfers::drop(const TransferId& id, Effects& out) {
   out.push_back(DropReceiving{id});
 }
 
-std::size_t Transfers::receiving_from(const Party& from) const {
-  return static_cast<std::size_t>(
-      std::count_if(receivings_.begin(), receivings_.end(), [&](const auto& one) { return one.second.from == from; }));
+Duration Transfers::patience_with(const Receiving& receiving) const {
+  return receiving.offer.transfer.empty() ? limits_.client_silence_max : limits_.silence_max;
 }
 
-std::optional<Error> Transfers::room_for(const Party& from) const {
-  if (receivings_.size() < limits_.live_max && receiving_from(from) < limits_.party_max) return std::nullopt;
-  return Error{Code::unavailable, "too many transfers at once; try again later"};
+void Transfers::sweep_receivings(Time now, Effects& out) {
+  std::vector<TransferId> silent;
+  for (const auto& [id, receiving] : receivings_) {
+    if (!finishing_.contains(id) && now - receiving.heard > patience_with(receiving)) silent.push_back(id);
+  }
+  for (const auto& id : silent) drop(id, out);
+}
+
+// Who is silent keeps what was received, not the others from sending. Beyond the bounds of rows the longest silent one
+// is forgotten; its sender begins anew.
+std::optional<Error> Transfers::room_for(const Party& from, Time now, Effects& out) {
+  std::size_t awake = 0, awake_from = 0, rows_from = 0;
+  const TransferId *silent = nullptr, *silent_from = nullptr;
+  const auto longer = [&](const TransferId* known, const Receiving& receiving) {
+    return known == nullptr || receiving.heard < receivings_.at(*known).heard;
+  };
+  for (const auto& [id, receiving] : receivings_) {
+    const bool same = receiving.from == from;
+    rows_from += same ? 1 : 0;
+    if (finishing_.contains(id) || now - receiving.heard <= limits_.slot_silence) {
+      ++awake;
+      awake_from += same ? 1 : 0;
+      continue;
+    }
+    if (longer(silent, receiving)) silent = &id;
+    if (same && longer(silent_from, receiving)) silent_from = &id;
+  }
+  if (awake >= limits_.slots_max || awake_from >= limits_.party_slots_max)
+    return Error{Code::unavailable, "too many transfers at once; try again later"};
+  if (rows_from >= limits_.party_rows_max && silent_from != nullptr) {
+    drop(TransferId(*silent_from), out);
+  } else if (receivings_.size() >= limits_.rows_max && silent != nullptr) {
+    drop(TransferId(*silent), out);
+  }
+  return std::nullopt;
 }
 
 }  // namespace fieldwork::transfer

@@ -1,114 +1,139 @@
 // Contents away from here: to devices that want packages, and to operators that fetch.
+#include <algorithm>
+
 #include "transfer/core/transfers.hpp"
 
 namespace fieldwork::transfer {
 namespace {
 
-const char* channel_of(const Party& party) { return party.kind == Party::Kind::device ? "want" : "fetch"; }
+// A receiver that said less than this ago what it has is still at it: asking again is a repeat, not a new beginning.
+constexpr Duration still_at_it = seconds(3);
 
 }  // namespace
 
 void Transfers::on(const Wanted& input, Time now, Effects& out) {
-  const auto* content = this->content(input.digest);
-  const bool device = input.to.kind == Party::Kind::device;
-  // What one device brought back is not for the next one.
-  if (content == nullptr || (device && content->kind == ContentKind::output)) {
-    out.push_back(SayNotOffered{input.to, input.digest, "no such content is stored"});
+  const auto& to = input.from.party;
+  const bool device = to.kind == Party::Kind::device;
+  if (auto bad = bad_device(to, input.certificate.fingerprint())) {
+    if (bad->code == Code::denied) {
+      out.push_back(SayNotOffered{input.from, input.digest, bad->reason});
+    } else {
+      out.push_back(Reject{input.from, std::move(*bad)});
+    }
     return;
   }
-  const Target target{input.to, input.digest};
+  const auto* content = this->content(input.digest);
+  // What one device brought back is not for the next one.
+  if (content == nullptr || (device && content->kind == ContentKind::output)) {
+    const auto why = device ? "no such content is stored" : why_not_stored(input.digest);
+    out.push_back(SayNotOffered{input.from, input.digest, why});
+    return;
+  }
+  const Target target{to, input.from.client, input.digest};
   if (auto* live = live_for(target)) {
-    if (live->fingerprint == input.certificate.fingerprint() && live->reply == input.reply) {
-      live->heard = now;
-      out.push_back(AskedAgain{live->id});
-      out.push_back(SendOffer{live->id});
+    if (live->fingerprint == input.certificate.fingerprint()) {
+      heard(*live, now);
+      const auto& track = tracks_.at(live->id);
+      if (track.slot && now - track.answered >= still_at_it) out.push_back(AskedAgain{live->id});
+      if (!live->offer.transfer.empty()) out.push_back(SendOffer{live->id, input.from});
       return;
     }
-    end(*live, SendingState::failed, "the receiver came back with another certificate or connection", false, now, out);
+    end(*live, SendingState::failed, "the receiver came back with another certificate", false, now, out);
   }
   const auto attempt = attempt_for(target, now);
   if (!attempt) {
-    out.push_back(SayNotOffered{input.to, input.digest, attempt.error().reason});
+    out.push_back(SayNotOffered{input.from, input.digest, attempt.error().reason});
     return;
   }
-  if (live_.size() >= limits_.live_max || live_with(input.to) >= limits_.party_max) {
-    out.push_back(
-        Reject{input.to, channel_of(input.to), {Code::unavailable, "too many transfers at once; ask again later"}});
+  if (!make_room(to, out)) {
+    out.push_back(Reject{input.from, {Code::unavailable, "too many transfers at once; ask again later"}});
     return;
   }
   Sending sending;
   sending.id = input.fresh;
-  sending.to = input.to;
-  sending.reply = input.reply;
+  sending.to = to;
+  sending.reply = input.from.client;
   sending.digest = input.digest;
   sending.attempt = *attempt;
-  begin(std::move(sending), input.certificate, now, out);
+  begin(std::move(sending), input, now, out);
+}
+
+// For who fetches an output that is not here, or not yet.
+std::string Transfers::why_not_stored(const std::string& digest) const {
+  if (const auto it = refused_.find(digest); it != refused_.end()) return "the output was refused: " + it->second;
+  for (const auto& [id, receiving] : receivings_) {
+    if (receiving.package.digest == digest) return "it is on its way from " + receiving.from.name;
+  }
+  for (const auto& [announcement, announced] : announced_) {
+    if (announcement.second == digest) return "it is still on " + announcement.first.name;
+  }
+  return "no such content is stored";
 }
 
 Result<int> Transfers::attempt_for(const Target& target, Time now) const {
   const auto it = latest_.find(target);
-  if (it == latest_.end() || target.first.kind == Party::Kind::client) return 1;
+  if (it == latest_.end() || std::get<Party>(target).kind == Party::Kind::client) return 1;
   const auto& latest = sendings_.at(it->second);
   if (latest.state != SendingState::failed || now - latest.changed >= limits_.retry_hold) return 1;
   if (latest.attempt < limits_.attempts_max) return latest.attempt + 1;
   return Error{Code::unavailable, std::to_string(latest.attempt) + " transfers failed, the last: " + latest.reason};
 }
 
-void Transfers::begin(Sending sending, const crypto::Certificate& certificate, Time now, Effects& out) {
+void Transfers::begin(Sending sending, const Wanted& input, Time now, Effects& out) {
   const auto id = sending.id;
-  sending.fingerprint = certificate.fingerprint();
+  sending.fingerprint = input.certificate.fingerprint();
   sending.started = sending.heard = sending.changed = now;
-  sendings_.insert_or_assign(id, std::move(sending));
-  tracks_[id] = {.said = now, .saved = now};
-  live_.insert(id);
-  out.push_back(BeginSending{id, certificate});
+  latest_[target_of(sending)] = id;
+  add_live(sendings_.insert_or_assign(id, std::move(sending)).first->second, now);
+  out.push_back(BeginSending{id, input.certificate, input.from});
 }
 
 void Transfers::on(const OfferMade& input, Time now, Effects& out) {
-  auto& sending = sendings_.at(input.id);
+  const auto it = sendings_.find(input.id);
+  if (it == sendings_.end() || it->second.state != SendingState::sending) return;  // it ended meanwhile
+  auto& sending = it->second;
   sending.offer = input.offer;
   sending.content_key = input.content_key;
-  latest_[{sending.to, sending.digest}] = sending.id;
-  out.push_back(OpenSending{input.id});
+  wait(sending);
+  give_slots(now, out);
+  if (!tracks_.at(input.id).slot) sending.reason = "it waits for its turn: " + std::to_string(slots_) + " others run";
   save(sending, now, out);
-  out.push_back(SendOffer{input.id});
+  out.push_back(SendOffer{input.id, input.asker});
   publish(sending, now, out);
 }
 
 // Nothing of it was saved or said.
 void Transfers::on(const OfferFailed& input, Time, Effects& out) {
-  const auto to = sendings_.at(input.id).to;
-  sendings_.erase(input.id);
-  tracks_.erase(input.id);
-  live_.erase(input.id);
-  out.push_back(Reject{to, channel_of(to), {Code::unavailable, input.reason}});
+  const auto it = sendings_.find(input.id);
+  if (it == sendings_.end() || !live_.contains(input.id)) return;
+  latest_.erase(target_of(it->second));
+  end_live(input.id, out);
+  sendings_.erase(it);
+  out.push_back(Reject{input.asker, {Code::unavailable, input.reason}});
 }
 
 void Transfers::on(const Answered& input, Time now, Effects& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() && input.state == ReceivedState::unwanted) return;  // said twice
-  if (it == sendings_.end() || it->second.to != input.from) {
-    out.push_back(Reject{input.from, "received", {Code::unknown, "no such transfer", "/transfer"}});
+  if (it == sendings_.end() || it->second.to != input.from.party) {
+    out.push_back(Reject{input.from, {Code::unknown, "no such transfer", "/transfer"}});
     return;
   }
   auto& sending = it->second;
-  if (sending.state != SendingState::sending) return;
-  sending.heard = now;
+  if (sending.state != SendingState::sending || sending.offer.transfer.empty()) return;
+  heard(sending, now);
+  tracks_.at(input.id).answered = now;
   if (input.state == ReceivedState::complete) {
     sending.acked_bytes = sending.offer.encoded_bytes;
     sending.acked = {{0, static_cast<std::uint64_t>(sending.acked_bytes)}};
     end(sending, SendingState::complete, "", true, now, out);
-    return;
+  } else if (input.state == ReceivedState::unwanted) {  // nobody failed: as if it had never been
+    end_live(input.id, out);
+    forget(input.id, out);
+  } else if (input.state == ReceivedState::failed) {
+    // A device that still needs it asks again: that is the next attempt.
+    end(sending, SendingState::failed, input.reason.empty() ? "the receiver gave it up" : input.reason, true, now, out);
   }
-  if (input.state == ReceivedState::unwanted) {  // nobody failed: as if it had never been
-    out.push_back(CloseSending{input.id});
-    live_.erase(input.id);
-    tracks_.erase(input.id);
-    return forget(input.id, out);
-  }
-  if (input.state != ReceivedState::failed) return;
-  // A device that still needs it asks again: that is the next attempt.
-  end(sending, SendingState::failed, input.reason.empty() ? "the receiver gave it up" : input.reason, true, now, out);
 }
 
 void Transfers::on(const Progressed& input, Time, Effects&) {
@@ -117,7 +142,7 @@ void Transfers::on(const Progressed& input, Time, Effects&) {
   it->second.acked = input.acked;
   it->second.acked_bytes = input.acked_bytes;
   it->second.sent_bytes += input.sent_bytes;
-  tracks_[input.id].unsaid = true;
+  tracks_.at(input.id).unsaid = true;
 }
 
 void Transfers::on(const SendingBroke& input, Time now, Effects& out) {
@@ -132,8 +157,7 @@ void Transfers::end(Sending& sending, SendingState state, std::string reason, bo
   sending.reason = std::move(reason);
   sending.changed = now;
   sending.content_key.clear();
-  live_.erase(sending.id);
-  out.push_back(CloseSending{sending.id});
+  end_live(sending.id, out);
   if (say) {
     sending.said = true;
     out.push_back(PublishSending{sending.id});
@@ -142,9 +166,19 @@ void Transfers::end(Sending& sending, SendingState state, std::string reason, bo
     sending.said = false;
     out.push_back(ClearSending{sending.id});
   }
-  tracks_.erase(sending.id);
   out.push_back(SaveSending{sending.id});
   remember_ended(sending);
+}
+
+void Transfers::end_live(const TransferId& id, Effects& out) {
+  const auto& to = sendings_.at(id).to;
+  give_back(sendings_.at(id));
+  live_.erase(id);
+  auto& with = live_with_.at(to);
+  with.erase(id);
+  if (with.empty()) live_with_.erase(to);
+  tracks_.erase(id);
+  out.push_back(CloseSending{id});
 }
 
 void Transfers::remember_ended(const Sending& sending) {
@@ -154,16 +188,20 @@ void Transfers::remember_ended(const Sending& sending) {
 
 void Transfers::forget(const TransferId& id, Effects& out) {
   const auto& sending = sendings_.at(id);
-  if (sending.said) out.push_back(ClearSending{id});
-  std::erase_if(clear_at_, [&](const auto& one) { return one.second == id; });
-  const auto latest = latest_.find({sending.to, sending.digest});
+  if (sending.said) {
+    out.push_back(ClearSending{id});
+    const auto [first, last] = clear_at_.equal_range(sending.changed + limits_.state_kept);
+    const auto entry = std::find_if(first, last, [&](const auto& one) { return one.second == id; });
+    if (entry != last) clear_at_.erase(entry);
+  }
+  const auto latest = latest_.find(target_of(sending));
   if (latest != latest_.end() && latest->second == id) latest_.erase(latest);
   sendings_.erase(id);
   out.push_back(DropSending{id});
 }
 
 void Transfers::save(Sending& sending, Time now, Effects& out) {
-  auto& track = tracks_[sending.id];
+  auto& track = tracks_.at(sending.id);
   track.saved = now;
   track.saved_acked_bytes = sending.acked_bytes;
   out.push_back(SaveSending{sending.id});
@@ -171,7 +209,7 @@ void Transfers::save(Sending& sending, Time now, Effects& out) {
 
 void Transfers::publish(Sending& sending, Time now, Effects& out) {
   if (sending.state == SendingState::sending) {
-    auto& track = tracks_[sending.id];
+    auto& track = tracks_.at(sending.id);
     track.said = now;
     track.unsaid = false;
     sending.changed = now;
@@ -186,7 +224,15 @@ void Transfers::pass_time(Sending& sending, Time now, Effects& out) {
     end(sending, SendingState::failed, device ? "device silent" : "client silent", true, now, out);
     return;
   }
-  auto& track = tracks_[sending.id];
+  auto& track = tracks_.at(sending.id);
+  if (!track.slot) {
+    if (now < track.offer_at || sending.offer.transfer.empty() || !serves(sending.to)) return;
+    track.offer_wait = std::min(track.offer_wait * 2, limits_.offer_again_max);
+    track.offer_at = now + track.offer_wait;
+    out.push_back(SendOffer{sending.id});
+    return;
+  }
+  if (now - track.awake > limits_.slot_silence) return park(sending, now, out);
   const auto unsaved = sending.acked_bytes - track.saved_acked_bytes;
   if (unsaved >= limits_.save_bytes || (unsaved > 0 && now - track.saved >= limits_.save_every))
     save(sending, now, out);
@@ -196,12 +242,6 @@ void Transfers::pass_time(Sending& sending, Time now, Effects& out) {
 Sending* Transfers::live_for(const Target& target) {
   const auto it = latest_.find(target);
   return it != latest_.end() && live_.contains(it->second) ? &sendings_.at(it->second) : nullptr;
-}
-
-std::size_t Transfers::live_with(const Party& to) const {
-  std::size_t count = 0;
-  for (const auto& id : live_) count += sendings_.at(id).to == to ? 1 : 0;
-  return count;
 }
 
 }  // namespace fieldwork::transfer

@@ -1,4 +1,5 @@
-// What the transfer service knows: contents, transfers away from it (sendings) and towards it (receivings).
+// What the transfer service knows: contents and their names, transfers away from it (sendings) and towards it
+// (receivings), and how devices stand with the registry.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 
 #include "base/id.hpp"
 #include "base/time.hpp"
+#include "model/device.hpp"
 #include "model/package.hpp"
 
 namespace fieldwork::transfer {
@@ -18,9 +20,19 @@ struct Party {
   auto operator<=>(const Party&) const = default;
 };
 
+// Who sent a message, and what an answer to this one message needs. Effects carry it back as it came.
+struct Asker {
+  Party party;
+  std::string client{};   // of a client: the MQTT client that gets frames and acknowledgements
+  std::string channel{};  // the message's, for a rejection
+  std::string answer{};   // where the shell answers; empty: it cannot be answered
+  std::string correlation{};
+};
+
 enum class ContentKind { package, output };
 
-// Stored and verified. Of an output only the package's digest and size_bytes are known.
+// Stored and verified. Of an output only the package's digest and size_bytes are known. A package has names, and the
+// first of them, by age, is the package's own.
 struct Content {
   ContentKind kind = ContentKind::package;
   Package package;
@@ -29,6 +41,15 @@ struct Content {
   Party brought_by;
   TransferId transfer;  // that brought it
   Time stored{};
+};
+
+// NAME@VERSION says one content, for ever.
+struct Name {
+  PackageName of;
+  std::string digest;
+  std::string release;  // JWS
+  std::string released_by;
+  Time named{};
 };
 
 enum class SendingState { sending, complete, failed };
@@ -40,7 +61,7 @@ struct Sending {
   std::string digest;
   std::string fingerprint;  // of the certificate that the key is wrapped for
   SendingState state = SendingState::sending;
-  std::string reason;
+  std::string reason;  // of a failure; while it is sending: why it waits, if it does
   int attempt = 1;
   Offer offer;
   std::string content_key;  // empty once ended
@@ -59,6 +80,13 @@ struct Receiving {
   Package package;  // as announced
   Offer offer;      // its transfer is empty until the sender has started
   Time heard{};
+};
+
+// What the registry says of a device.
+struct Standing {
+  DeviceState state = DeviceState::enrolling;
+  std::string reason;
+  std::string fingerprint;  // of the certificate it is enrolled with
 };
 
 }  // namespace fieldwork::transfer

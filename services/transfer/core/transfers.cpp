@@ -9,23 +9,22 @@ constexpr Duration sweep_every = seconds(10);
 
 Transfers::Transfers(Limits limits, Saved saved, Time now)
     : limits_(limits), say_package_at_(now + limits.packages_again) {
-  for (auto& content : saved.contents) {
-    if (!content.transfer.empty()) brought_[content.transfer] = content.package.digest;
-    contents_.emplace(content.package.digest, std::move(content));
-  }
+  load_contents(saved);
   for (auto& one : saved.sendings) {
     auto& sending = sendings_.emplace(one.id, std::move(one)).first->second;
-    auto& latest = latest_[{sending.to, sending.digest}];
+    auto& latest = latest_[target_of(sending)];
     if (latest.empty() || sendings_.at(latest).started <= sending.started) latest = sending.id;
     if (sending.state == SendingState::sending) {
-      live_.insert(sending.id);
-      tracks_[sending.id] = {.said = now, .saved = now, .saved_acked_bytes = sending.acked_bytes};
+      add_live(sending, now);
+      tracks_.at(sending.id).saved_acked_bytes = sending.acked_bytes;
+      wait(sending);
     } else {
       remember_ended(sending);
     }
   }
   for (auto& receiving : saved.receivings) {
-    receiving.heard = now;
+    // Our own absence is nobody's silence; but one that restarts every day still gets rid of what stopped half way.
+    receiving.heard = std::max(receiving.heard, now - patience_with(receiving) + limits_.client_silence_max);
     receivings_.emplace(receiving.id, std::move(receiving));
   }
 }
@@ -36,57 +35,104 @@ Effects Transfers::step(const Input& input, Time now) {
   return out;
 }
 
-void Transfers::on(const BrokerReturned&, Time now, Effects& out) {
-  for (const auto& [digest, content] : contents_) {
-    if (content.kind == ContentKind::package) out.push_back(PublishPackage{digest});
+void Transfers::on(const DeviceHeard& input, Time now, Effects& out) {
+  if (!input.standing) {
+    standings_.erase(input.device);
+    return;
   }
-  for (auto& [id, sending] : sendings_) {
-    if (sending.state == SendingState::sending || sending.said) publish(sending, now, out);
+  standings_[input.device] = *input.standing;
+  if (input.standing->state != DeviceState::refused) return;
+  const Party device{Party::Kind::device, input.device};
+  if (const auto it = live_with_.find(device); it != live_with_.end()) {
+    for (const auto& id : std::set<TransferId>(it->second)) {
+      end(sendings_.at(id), SendingState::failed, "the device is refused: " + input.standing->reason, true, now, out);
+    }
+  }
+  std::vector<TransferId> receivings;
+  for (const auto& [id, receiving] : receivings_) {
+    if (receiving.from == device && !finishing_.contains(id)) receivings.push_back(id);
+  }
+  for (const auto& id : receivings) drop(id, out);
+}
+
+bool Transfers::serves(const Party& party) const {
+  if (party.kind == Party::Kind::client) return true;
+  const auto it = standings_.find(party.name);
+  if (it == standings_.end()) return false;
+  const auto state = it->second.state;
+  return state == DeviceState::ready || state == DeviceState::suspect || state == DeviceState::lost;
+}
+
+void Transfers::on(const BrokerReturned&, Time now, Effects&) {
+  packages_to_say_.clear();
+  for (const auto& [stored, digest] : packages_) packages_to_say_.push_back(digest);
+  sendings_to_say_.clear();
+  for (const auto& [id, sending] : sendings_) {
+    if (sending.state == SendingState::sending || sending.said) sendings_to_say_.push_back(id);
+  }
+  say_again_at_ = now;
+}
+
+// A broker that lost its memory gets everything again, at a pace that leaves room for what is new.
+void Transfers::say_again(Time now, Effects& out) {
+  constexpr int burst_max = 100;
+  say_again_at_ = std::max(say_again_at_, now - burst_max * limits_.resay_pause);
+  for (; say_again_at_ <= now; say_again_at_ += limits_.resay_pause) {
+    if (!packages_to_say_.empty()) {
+      const auto digest = std::move(packages_to_say_.front());
+      packages_to_say_.pop_front();
+      const auto* known = content(digest);
+      if (known != nullptr && known->kind == ContentKind::package) out.push_back(PublishPackage{digest});
+    } else if (!sendings_to_say_.empty()) {
+      const auto it = sendings_.find(sendings_to_say_.front());
+      sendings_to_say_.pop_front();
+      if (it != sendings_.end() && (it->second.said || it->second.state == SendingState::sending))
+        publish(it->second, now, out);
+    } else {
+      return;
+    }
   }
 }
 
 void Transfers::on(const TimePassed&, Time now, Effects& out) {
   for (const auto& id : std::vector<TransferId>(live_.begin(), live_.end())) pass_time(sendings_.at(id), now, out);
-  while (!clear_at_.empty() && clear_at_.begin()->first <= now) {
+  give_slots(now, out);
+  std::size_t budget = limits_.prune_max;
+  for (; budget > 0 && !clear_at_.empty() && clear_at_.begin()->first <= now; --budget) {
     auto& sending = sendings_.at(clear_at_.begin()->second);
     clear_at_.erase(clear_at_.begin());
     sending.said = false;
     out.push_back(ClearSending{sending.id});
     out.push_back(SaveSending{sending.id});
   }
-  while (!drop_at_.empty() && (drop_at_.begin()->first <= now || drop_at_.size() > limits_.ended_max)) {
+  for (; budget > 0 && !drop_at_.empty(); --budget) {
+    if (drop_at_.begin()->first > now && drop_at_.size() <= limits_.ended_max) break;
     const auto id = drop_at_.begin()->second;
     drop_at_.erase(drop_at_.begin());
     forget(id, out);
   }
   say_packages(now, out);
+  say_again(now, out);
   if (now - swept_ < sweep_every) return;
   swept_ = now;
   std::erase_if(announced_, [&](const auto& one) { return now - one.second.at > limits_.silence_max; });
-  std::vector<TransferId> silent;
-  for (const auto& [id, receiving] : receivings_) {
-    const auto patience = receiving.offer.transfer.empty() ? limits_.client_silence_max : limits_.silence_max;
-    if (!finishing_.contains(id) && now - receiving.heard > patience) silent.push_back(id);
-  }
-  for (const auto& id : silent) drop(id, out);
-}
-
-// Evenly over the time in which all come round.
-void Transfers::say_packages(Time now, Effects& out) {
-  if (contents_.empty()) return;
-  const auto pause = std::max<Duration>(limits_.packages_again / contents_.size(), Duration(1));
-  say_package_at_ = std::clamp(say_package_at_, now - limits_.packages_again, now + pause);
-  for (; say_package_at_ <= now; say_package_at_ += pause) {
-    auto next = contents_.upper_bound(said_package_);
-    if (next == contents_.end()) next = contents_.begin();
-    said_package_ = next->first;
-    if (next->second.kind == ContentKind::package) out.push_back(PublishPackage{next->first});
-  }
+  sweep_receivings(now, out);
+  prune(now, out);
 }
 
 const Content* Transfers::content(const std::string& digest) const {
   const auto it = contents_.find(digest);
   return it == contents_.end() ? nullptr : &it->second;
+}
+
+const Name* Transfers::name(const PackageName& name) const {
+  const auto it = names_.find(name);
+  return it == names_.end() ? nullptr : &it->second;
+}
+
+const Content* Transfers::named(const PackageName& name) const {
+  const auto it = names_.find(name);
+  return it == names_.end() ? nullptr : content(it->second.digest);
 }
 
 const Sending* Transfers::sending(const TransferId& id) const {
@@ -99,17 +145,20 @@ const Receiving* Transfers::receiving(const TransferId& id) const {
   return it == receivings_.end() ? nullptr : &it->second;
 }
 
+bool Transfers::has_slot(const TransferId& id) const {
+  const auto it = tracks_.find(id);
+  return it != tracks_.end() && it->second.slot;
+}
+
 const Content* Transfers::brought_by(const TransferId& id) const {
   const auto it = brought_.find(id);
   return it == brought_.end() ? nullptr : content(it->second);
 }
 
-std::vector<const Content*> Transfers::packages() const {
+std::vector<const Content*> Transfers::packages(const std::optional<Place>& after, std::size_t count_max) const {
   std::vector<const Content*> out;
-  for (const auto& [digest, content] : contents_) {
-    if (content.kind == ContentKind::package) out.push_back(&content);
-  }
-  std::sort(out.begin(), out.end(), [](const Content* a, const Content* b) { return a->stored > b->stored; });
+  auto it = after ? packages_.lower_bound(*after) : packages_.end();
+  while (it != packages_.begin() && out.size() < count_max) out.push_back(&contents_.at((--it)->second));
   return out;
 }
 

@@ -1,237 +1,85 @@
 // The transfer service's core: who gets which content under which transfer, and what becomes of it. Pure. Bytes do not
-// pass here: the shell holds an exchange::Outbound per sending and an exchange::Inbound per receiving, and reports.
+// pass here: the shell holds an exchange::Outbound per sending that has a slot and an exchange::Inbound per receiving,
+// and reports.
 //
-//   Wanted -> BeginSending -> OfferMade -> SendOffer … Progressed … Answered(complete | failed) -> SayEnded
-//   PackageAnnounced | OutputAnnounced -> Offered -> OpenReceiving … AllReceived -> FinishReceiving -> ContentArrived
+//   Wanted -> BeginSending -> OfferMade -> SendOffer, OpenSending … Progressed … Answered(complete | failed) ->
+//   SayEnded PackageAnnounced | OutputAnnounced -> Offered -> OpenReceiving … AllReceived -> FinishReceiving ->
+//   ContentArrived
+//
+// Slots: at most slots_max sendings run at once. One runs while its receiver was heard within slot_silence; then its
+// slot goes on, and row and ranges stay. Slots are given in turn to the parties that wait, each its oldest want first.
+//
+// Devices are served while the registry calls them ready, suspect or lost (one that is lost and speaks is back before
+// the registry says so), under the certificate they are enrolled with.
 //
 // The other side repeats until it is answered; every input may come twice, late or never.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <variant>
+#include <tuple>
 #include <vector>
 
 #include "base/result.hpp"
-#include "crypto/certificate.hpp"
-#include "transfer/core/state.hpp"
+#include "transfer/core/messages.hpp"
 
 namespace fieldwork::transfer {
 
-struct Limits {
-  std::int64_t content_bytes_max = std::int64_t{4} << 30;
-  std::size_t live_max = 1000;  // sendings; and as many receivings
-  std::size_t party_max = 16;   // of these, with one party
-  int attempts_max = 4;         // of transfers of one content to one device that fail, one soon after the other
-  Duration retry_hold{std::chrono::minutes{10}};  // after a failure; later a want counts as the first again
-  Duration silence_max{std::chrono::hours{24}};
-  Duration client_silence_max{std::chrono::minutes{10}};  // also of an upload that was announced and not started
-  Duration say_every{seconds{1}};                         // progress, as retained state
-  Duration packages_again{seconds{60}};                   // each package's retained state: someone may have missed it
-  Duration save_every{seconds{2}};                        // progress, as row; or
-  std::int64_t save_bytes = 4 << 20;                      // this much more acknowledged
-  Duration state_kept{std::chrono::hours{1}};             // retained state of an ended transfer
-  Duration row_kept{std::chrono::hours{24 * 30}};
-  std::size_t ended_max = 20'000;      // rows of ended transfers
-  std::size_t announced_max = 10'000;  // outputs that devices said they have
-};
-
-// --- inputs. `fresh` is a new transfer id, used if one is needed. ---
-struct Wanted {  // the certificate is verified, and its name is the party's
-  Party to;
-  std::string reply;
-  std::string digest;
-  crypto::Certificate certificate;
-  TransferId fresh;
-};
-struct OfferMade {
-  TransferId id;
-  Offer offer;
-  std::string content_key;
-};
-struct OfferFailed {
-  TransferId id;
-  std::string reason;
-};
-struct Answered {  // the receiver said how it stands
-  Party from;
-  TransferId id;
-  ReceivedState state = ReceivedState::receiving;
-  std::string reason;
-};
-struct Progressed {
-  TransferId id;
-  ByteRanges acked;
-  std::int64_t acked_bytes = 0;
-  std::int64_t sent_bytes = 0;  // more than before
-};
-struct SendingBroke {  // our file cannot be read
-  TransferId id;
-  std::string reason;
-};
-struct PackageAnnounced {  // its release is verified and says the same
-  Party from;
-  std::string reply;
-  Package package;
-  TransferId fresh;
-};
-struct OutputAnnounced {
-  Party from;
-  std::string digest;
-  std::int64_t size_bytes = 0;
-};
-struct Offered {
-  Party from;
-  std::string reply;
-  Offer offer;
-};
-struct ReceivingHeard {
-  TransferId id;
-};
-struct AllReceived {
-  TransferId id;
-};
-struct ContentArrived {  // verified and in its place
-  TransferId id;
-  std::string encoding;
-  std::int64_t encoded_bytes = 0;
-};
-struct ContentRefused {
-  TransferId id;
-  Error error;
-};
-struct BrokerReturned {};
-struct TimePassed {};
-using Input =
-    std::variant<Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, PackageAnnounced, OutputAnnounced,
-                 Offered, ReceivingHeard, AllReceived, ContentArrived, ContentRefused, BrokerReturned, TimePassed>;
-
-// --- effects ---
-struct BeginSending {  // make key and offer: OfferMade or OfferFailed follows at once
-  TransferId id;
-  crypto::Certificate certificate;
-};
-struct OpenSending {
-  TransferId id;
-};
-struct AskedAgain {  // the receiver of an open sending came back
-  TransferId id;
-};
-struct CloseSending {
-  TransferId id;
-};
-struct SendOffer {
-  TransferId id;
-};
-struct SayNotOffered {
-  Party to;
-  std::string digest;
-  std::string reason;
-};
-struct Reject {  // what the party's present message asked for is not done
-  Party to;
-  std::string channel;
-  Error error;
-};
-struct SaveSending {
-  TransferId id;
-};
-struct DropSending {
-  TransferId id;
-};
-struct PublishSending {
-  TransferId id;
-};
-struct ClearSending {
-  TransferId id;
-};
-struct SayEnded {
-  TransferId id;
-};
-struct AnswerUpload {
-  TransferId id;
-};
-struct AnswerStored {
-  Party to;
-  std::string digest;
-};
-struct AskOutput {
-  Party from;
-  std::string digest;
-};
-struct OpenReceiving {
-  TransferId id;
-};
-struct AnswerFinishing {  // all is here, and being verified
-  TransferId id;
-};
-struct FinishReceiving {  // ContentArrived or ContentRefused follows, later
-  TransferId id;
-};
-struct CloseReceiving {  // and delete its files
-  TransferId id;
-};
-struct SaveReceiving {
-  TransferId id;
-};
-struct DropReceiving {
-  TransferId id;
-};
-struct AckEnded {  // the last word to who sent it; `error` empty: it is stored
-  Receiving receiving;
-  std::string error;
-};
-struct SaveContent {
-  std::string digest;
-};
-struct PublishPackage {
-  std::string digest;
-};
-using Effect = std::variant<BeginSending, OpenSending, AskedAgain, CloseSending, SendOffer, SayNotOffered, Reject,
-                            SaveSending, DropSending, PublishSending, ClearSending, SayEnded, AnswerUpload,
-                            AnswerStored, AskOutput, OpenReceiving, AnswerFinishing, FinishReceiving, CloseReceiving,
-                            SaveReceiving, DropReceiving, AckEnded, SaveContent, PublishPackage>;
-using Effects = std::vector<Effect>;
-
-struct Saved {
-  std::vector<Content> contents;
-  std::vector<Sending> sendings;
-  std::vector<Receiving> receivings;
-};
-
 class Transfers {
  public:
+  // Where a page of packages() ends; the next one begins after it.
+  using Place = std::pair<Time, std::string>;  // stored, digest
+
   Transfers(Limits limits, Saved saved, Time now);
 
   [[nodiscard]] Effects step(const Input& input, Time now);
 
   [[nodiscard]] const Content* content(const std::string& digest) const;
+  // Of that name, or none.
+  [[nodiscard]] const Content* named(const PackageName& name) const;
+  [[nodiscard]] const Name* name(const PackageName& name) const;
   [[nodiscard]] const Sending* sending(const TransferId& id) const;
   [[nodiscard]] const Receiving* receiving(const TransferId& id) const;
   [[nodiscard]] const std::map<std::string, Content>& contents() const { return contents_; }
   [[nodiscard]] const std::map<TransferId, Receiving>& receivings() const { return receivings_; }
   [[nodiscard]] const std::set<TransferId>& live() const { return live_; }
-  // Released content, newest first.
-  [[nodiscard]] std::vector<const Content*> packages() const;
+  [[nodiscard]] bool has_slot(const TransferId& id) const;
+  // Packages, newest first, from behind `after`.
+  [[nodiscard]] std::vector<const Content*> packages(const std::optional<Place>& after, std::size_t count_max) const;
   // Of one content, newest first.
   [[nodiscard]] std::vector<const Sending*> sendings_of(const std::string& digest, std::size_t count_max) const;
   // The stored content that this transfer brought, if it is remembered.
   [[nodiscard]] const Content* brought_by(const TransferId& id) const;
+  // May frames of this device be taken, and wants be served?
+  [[nodiscard]] bool serves(const Party& party) const;
 
  private:
   struct Track {  // what is known of a live sending besides its row
     Time said{}, saved{};
     std::int64_t saved_acked_bytes = 0;
     bool unsaid = false;
+    bool slot = false;
+    bool queued = false;  // in waiting_
+    Time awake{};         // when the receiver was heard; or load
+    Time answered{};      // when it said what it has; or since it has the slot
+    Time offer_at{};      // without a slot: when it is offered again
+    Duration offer_wait{};
   };
   struct Announced {
     std::int64_t size_bytes = 0;
     Time at{};
   };
-  using Target = std::pair<Party, std::string>;  // party, digest
+  struct Usage {
+    std::size_t outputs = 0;
+    std::int64_t bytes = 0;
+  };
+  using Target = std::tuple<Party, std::string, std::string>;  // party, its MQTT client, digest
+  using Announcement = std::pair<Party, std::string>;          // party, digest
 
+  void on(const DeviceHeard& input, Time now, Effects& out);
   void on(const Wanted& input, Time now, Effects& out);
   void on(const OfferMade& input, Time now, Effects& out);
   void on(const OfferFailed& input, Time now, Effects& out);
@@ -248,40 +96,84 @@ class Transfers {
   void on(const BrokerReturned& input, Time now, Effects& out);
   void on(const TimePassed& input, Time now, Effects& out);
 
-  void begin(Sending sending, const crypto::Certificate& certificate, Time now, Effects& out);
+  // sending.cpp
+  void begin(Sending sending, const Wanted& input, Time now, Effects& out);
   // Which attempt a new want is, or why it has to wait.
   [[nodiscard]] Result<int> attempt_for(const Target& target, Time now) const;
+  [[nodiscard]] std::string why_not_stored(const std::string& digest) const;
   void end(Sending& sending, SendingState state, std::string reason, bool say, Time now, Effects& out);
+  void end_live(const TransferId& id, Effects& out);
   void remember_ended(const Sending& sending);
   void forget(const TransferId& id, Effects& out);
   void save(Sending& sending, Time now, Effects& out);
   void publish(Sending& sending, Time now, Effects& out);
   void pass_time(Sending& sending, Time now, Effects& out);
-  void say_packages(Time now, Effects& out);
   Sending* live_for(const Target& target);
-  [[nodiscard]] std::size_t live_with(const Party& to) const;
-  [[nodiscard]] std::size_t receiving_from(const Party& from) const;
-  std::optional<Error> room_for(const Party& from) const;
+  static Target target_of(const Sending& sending) { return {sending.to, sending.reply, sending.digest}; }
+
+  // slots.cpp
+  void add_live(const Sending& sending, Time now);
+  void heard(Sending& sending, Time now);
+  void wait(const Sending& sending);
+  void give_slots(Time now, Effects& out);
+  // The next of this party's that may run; drops from the queue what may not.
+  std::optional<TransferId> next_of(const Party& party, Time now);
+  void take_slot(Sending& sending, Time now, Effects& out);
+  void park(Sending& sending, Time now, Effects& out);
+  void give_back(const Sending& sending);
+  bool make_room(const Party& to, Effects& out);
+
+  // receiving.cpp
+  std::optional<Error> room_for(const Party& from, Time now, Effects& out);
   // The receiving that this offer starts or goes on with.
   Result<Receiving*> announced_as(const Offered& input, Time now, Effects& out);
+  Result<Receiving*> receive_output(const Offered& input, Time now, Effects& out);
   void drop(const TransferId& id, Effects& out);
-  void store(const Receiving& receiving, const ContentArrived& arrived, Time now, Effects& out);
-  void release_again(Content& content, const Package& package, Effects& out);
+  void sweep_receivings(Time now, Effects& out);
+  [[nodiscard]] std::optional<Error> bad_device(const Party& party, const std::string& fingerprint) const;
+  [[nodiscard]] Duration patience_with(const Receiving& receiving) const;
+
+  // contents.cpp
+  void load_contents(Saved& saved);
+  Content& store(const Receiving& receiving, const ContentArrived& arrived, Time now);
+  // Why it cannot have that name: it is another content's, or there are too many.
+  [[nodiscard]] std::optional<Error> bad_name(const Package& package) const;
+  void add_name(Content& content, const Package& package, Time now, Effects& out);
+  void count_usage(const Content& content, int sign);
+  [[nodiscard]] std::optional<std::string> over_quota(const Party& device, std::int64_t size_bytes) const;
+  void refuse_output(const OutputAnnounced& input, std::string reason, Effects& out);
+  void prune(Time now, Effects& out);
+  void say_packages(Time now, Effects& out);
+  void say_again(Time now, Effects& out);
 
   Limits limits_;
-  std::map<std::string, Content> contents_;    // by digest
+  std::map<std::string, Content> contents_;  // by digest
+  std::map<PackageName, Name> names_;
+  std::set<Place> packages_, nameless_;        // every content is in one of them
   std::map<TransferId, std::string> brought_;  // transfer -> digest
+  std::map<std::string, Usage> usage_;         // by device
+  std::map<std::string, Standing> standings_;  // by device
   std::map<TransferId, Sending> sendings_;
   std::set<TransferId> live_;
+  std::map<Party, std::set<TransferId>> live_with_;
   std::map<TransferId, Track> tracks_;
+  std::size_t slots_ = 0;
+  std::map<Party, std::size_t> slots_with_;
+  std::map<Party, std::deque<TransferId>> waiting_;     // for a slot
+  Party served_;                                        // who got the last slot; the next in order is next
   std::map<Target, TransferId> latest_;                 // of each target, while it is remembered
   std::multimap<Time, TransferId> clear_at_, drop_at_;  // ended sendings
   std::map<TransferId, Receiving> receivings_;
   std::set<TransferId> finishing_;
-  std::map<Target, Announced> announced_;
+  std::map<Announcement, Announced> announced_;
+  std::map<std::string, std::string> refused_;  // outputs: digest -> reason
+  std::deque<std::string> refused_order_;
   Time swept_{};
   Time say_package_at_;
-  std::string said_package_;  // the last one; the next follows it
+  Place said_package_;  // the last one; the next follows it
+  std::deque<std::string> packages_to_say_;
+  std::deque<TransferId> sendings_to_say_;
+  Time say_again_at_{};
 };
 
 }  // namespace fieldwork::transfer

@@ -47,8 +47,11 @@ void ContentStore::sweep(const std::set<std::string>& digests, const std::set<Tr
   remove_unknown(incoming(), 32, [&](const std::string& hex) { return transfers.contains(TransferId(hex)); });
 }
 
-void ContentStore::discard(const TransferId& transfer) const {
-  remove_unknown(incoming(), 32, [&](const std::string& hex) { return hex != transfer.value; });
+void ContentStore::discard(const TransferId& transfer) const { exchange::Inbound::discard(incoming(), transfer); }
+
+void ContentStore::remove(const std::string& digest) const {
+  std::error_code ignored;
+  for (const char* encoding : {"zstd", "identity"}) fs::remove(encoded(digest, encoding), ignored);
 }
 
 Result<exchange::Encoded> keep(exchange::Inbound* inbound, const Offer& offer, const fs::path& path) {
@@ -62,39 +65,6 @@ Result<exchange::Encoded> keep(exchange::Inbound* inbound, const Offer& offer, c
   auto encoded = exchange::encode_beside(path);
   if (encoded) return encoded;
   return exchange::Encoded{"identity", path, offer.size_bytes};
-}
-
-Worker::Worker() : thread_([this] { turn(); }) {}
-
-Worker::~Worker() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  thread_.join();
-}
-
-void Worker::run(std::function<void()> job) {
-  {
-    const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
-  }
-  wake_.notify_all();
-}
-
-void Worker::turn() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
-    auto job = std::move(jobs_.front());
-    jobs_.pop_front();
-    lock.unlock();
-    job();
-    job = nullptr;
-    lock.lock();
-  }
 }
 
 }  // namespace fieldwork::transfer

@@ -2,14 +2,9 @@
 // on its way (exchange/inbound.hpp).
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <filesystem>
-#include <functional>
-#include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 
 #include "base/id.hpp"
 #include "base/result.hpp"
@@ -27,9 +22,10 @@ class ContentStore {
   [[nodiscard]] std::filesystem::path encoded(const std::string& digest, const std::string& encoding) const;
   [[nodiscard]] std::filesystem::path incoming() const { return directory_ / "incoming"; }
 
-  /// Deletes files of contents and transfers that nobody knows any more; of other files it keeps its hands off.
+  /// Deletes files of contents and transfers that nobody knows any more; leaves all other files alone.
   void sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers) const;
   void discard(const TransferId& transfer) const;
+  void remove(const std::string& digest) const;
 
  private:
   explicit ContentStore(std::filesystem::path directory) : directory_(std::move(directory)) {}
@@ -41,21 +37,5 @@ class ContentStore {
 /// for an encoding, the content is its own.
 [[nodiscard]] Result<exchange::Encoded> keep(exchange::Inbound* inbound, const Offer& offer,
                                              const std::filesystem::path& path);
-
-/// One thread for what would block the engine. Its end waits for the present job; jobs that wait are forgotten.
-class Worker {
- public:
-  Worker();
-  ~Worker();
-  void run(std::function<void()> job);
-
- private:
-  void turn();
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
-  bool stopping_ = false;
-  std::thread thread_;
-};
 
 }  // namespace fieldwork::transfer

@@ -1,4 +1,5 @@
 // Effects to rows, messages and files.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
@@ -6,14 +7,21 @@
 #include "crypto/seal.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
+#include "transfer/shell/rows.hpp"
 #include "transfer/shell/service.hpp"
 
 namespace fieldwork::transfer {
 
 void TransferService::take(const Input& input, Time now, runtime::Output& out) {
-  for (const auto& effect : core_->step(input, now)) {
-    std::visit([&](const auto& one) { act(one, now, out); }, effect);
+  inputs_.push_back(input);
+  if (stepping_) return;
+  stepping_ = true;
+  for (; !inputs_.empty(); inputs_.pop_front()) {
+    for (const auto& effect : core_->step(inputs_.front(), now)) {
+      std::visit([&](const auto& one) { act(one, now, out); }, effect);
+    }
   }
+  stepping_ = false;
 }
 
 void TransferService::act(const BeginSending& effect, Time now, runtime::Output& out) {
@@ -23,12 +31,12 @@ void TransferService::act(const BeginSending& effect, Time now, runtime::Output&
   auto offer = exchange::make_offer(effect.id, sending.digest, content.package.size_bytes, content.encoding,
                                     content.encoded_bytes, settings_.frame_bytes, key, effect.certificate,
                                     content.package.release);
-  if (!offer) return take(OfferFailed{effect.id, describe(offer.error())}, now, out);
+  if (!offer) return take(OfferFailed{effect.id, describe(offer.error()), effect.asker}, now, out);
   log::info("transfer begins", {{"transfer", effect.id.value},
                                 {"to", sending.to.name},
                                 {"digest", sending.digest},
                                 {"attempt", std::to_string(sending.attempt)}});
-  take(OfferMade{effect.id, std::move(*offer), std::move(key)}, now, out);
+  take(OfferMade{effect.id, std::move(*offer), std::move(key), effect.asker}, now, out);
 }
 
 void TransferService::act(const OpenSending& effect, Time now, runtime::Output&) {
@@ -58,23 +66,23 @@ void TransferService::act(const SendOffer& effect, Time, runtime::Output& out) {
   const auto text = codec::encode(sending->offer);
   if (sending->to.kind == Party::Kind::device) {
     out.messages.push_back({.topic = topics_.down(sending->to.name, "offer"), .payload = text});
-  } else if (request_ && request_->party == sending->to && !request_->answer_topic.empty()) {
-    out.messages.push_back({.topic = request_->answer_topic, .payload = text, .correlation = request_->correlation});
+  } else if (effect.asker && !effect.asker->answer.empty()) {
+    out.messages.push_back({.topic = effect.asker->answer, .payload = text, .correlation = effect.asker->correlation});
   } else {
     out.messages.push_back({.topic = topics_.reply(sending->reply, "offer"), .payload = text});
   }
 }
 
 void TransferService::act(const SayNotOffered& effect, Time, runtime::Output& out) {
-  if (effect.to.kind == Party::Kind::client) {
-    return answer(codec::encode_error({Code::unknown, effect.reason, "/digest"}), out);
+  if (effect.to.party.kind == Party::Kind::client) {
+    return answer(effect.to, codec::encode_error({Code::unknown, effect.reason, "/digest"}), out);
   }
-  out.messages.push_back({.topic = topics_.down(effect.to.name, "offer"),
+  out.messages.push_back({.topic = topics_.down(effect.to.party.name, "offer"),
                           .payload = codec::encode(codec::NotOffered{effect.digest, effect.reason})});
 }
 
 void TransferService::act(const Reject& effect, Time now, runtime::Output& out) {
-  reject(effect.to, effect.channel, effect.error, now, out);
+  reject(effect.to, effect.error, now, out);
 }
 
 void TransferService::act(const SaveSending& effect, Time, runtime::Output&) { unsaved_sendings_.insert(effect.id); }
@@ -96,18 +104,27 @@ void TransferService::act(const SayEnded& effect, Time, runtime::Output& out) {
 }
 
 void TransferService::act(const AnswerUpload& effect, Time, runtime::Output& out) {
-  answer({{"v", 1}, {"transfer", effect.id.value}, {"certificate", settings_.certificate.to_pem()}}, out);
+  answer(effect.to, {{"v", 1}, {"transfer", effect.id.value}, {"certificate", settings_.certificate.to_pem()}}, out);
 }
 
 void TransferService::act(const AnswerStored& effect, Time, runtime::Output& out) {
-  if (effect.to.kind == Party::Kind::client) return answer({{"v", 1}, {"state", "stored"}}, out);
+  const auto& party = effect.to.party;
+  if (party.kind == Party::Kind::client) return answer(effect.to, {{"v", 1}, {"state", "stored"}}, out);
   out.messages.push_back(
-      {.topic = topics_.down(effect.to.name, "output"), .payload = codec::encode(codec::OutputStored{effect.digest})});
+      {.topic = topics_.down(party.name, "output"), .payload = codec::encode(codec::OutputStored{effect.digest, ""})});
+}
+
+void TransferService::act(const RefuseOutput& effect, Time, runtime::Output& out) {
+  const auto& device = effect.to.party.name;
+  log::warn("output refused", {{"device", device}, {"digest", effect.digest}, {"reason", effect.reason}});
+  metrics::count("fieldwork_outputs_refused_total");
+  out.messages.push_back({.topic = topics_.down(device, "output"),
+                          .payload = codec::encode(codec::OutputStored{effect.digest, effect.reason})});
 }
 
 void TransferService::act(const AskOutput& effect, Time, runtime::Output& out) {
   const codec::Want want{effect.digest, settings_.certificate.to_pem()};
-  out.messages.push_back({.topic = topics_.down(effect.from.name, "want"), .payload = codec::encode(want)});
+  out.messages.push_back({.topic = topics_.down(effect.from.party.name, "want"), .payload = codec::encode(want)});
 }
 
 void TransferService::act(const OpenReceiving& effect, Time now, runtime::Output& out) {
@@ -118,18 +135,18 @@ void TransferService::act(const OpenReceiving& effect, Time now, runtime::Output
   }
   if (std::filesystem::exists(settings_.store.plain(receiving.offer.digest))) {
     all_received_.push_back(effect.id);
-    return act(AnswerFinishing{effect.id}, now, out);
+    return act(AnswerFinishing{effect.asker, effect.id}, now, out);
   }
   auto opened = exchange::Inbound::open(receiving.offer, settings_.key, settings_.certificate.fingerprint(),
                                         settings_.store.incoming(), settings_.limits.content_bytes_max);
   if (!opened) {
     log::error("cannot receive", {{"transfer", effect.id.value}, {"reason", describe(opened.error())}});
-    if (request_) reject(receiving.from, request_->channel, opened.error(), now, out);
+    if (!effect.asker.channel.empty()) reject(effect.asker, opened.error(), now, out);
     return;
   }
   const auto& inbound = inbounds_.insert_or_assign(effect.id, std::move(*opened)).first->second;
   if (receiving.from.kind == Party::Kind::client) {
-    answer({{"v", 1}, {"transfer", effect.id.value}, {"ranges", inbound.received().ranges}}, out);
+    answer(effect.asker, {{"v", 1}, {"transfer", effect.id.value}, {"ranges", inbound.received().ranges}}, out);
   }
   if (inbound.complete()) all_received_.push_back(effect.id);
 }
@@ -139,7 +156,7 @@ void TransferService::act(const AnswerFinishing& effect, Time, runtime::Output& 
   Received all{.transfer = effect.id};
   all.ranges = {{0, static_cast<std::uint64_t>(receiving.offer.encoded_bytes)}};
   if (receiving.from.kind == Party::Kind::client) {
-    return answer({{"v", 1}, {"transfer", effect.id.value}, {"ranges", all.ranges}}, out);
+    return answer(effect.asker, {{"v", 1}, {"transfer", effect.id.value}, {"ranges", all.ranges}}, out);
   }
   say_received(receiving, all, 0, out);
 }
@@ -182,8 +199,8 @@ void TransferService::act(const AckEnded& effect, Time, runtime::Output& out) {
   last.state = effect.error.empty() ? ReceivedState::complete : ReceivedState::failed;
   last.reason = effect.error;
   if (effect.error.empty()) last.ranges = {{0, static_cast<std::uint64_t>(receiving.offer.encoded_bytes)}};
-  if (receiving.from.kind == Party::Kind::client && request_ && request_->channel == "start") {
-    answer({{"v", 1}, {"transfer", receiving.id.value}, {"ranges", last.ranges}}, out);
+  if (effect.asker && receiving.from.kind == Party::Kind::client) {
+    answer(*effect.asker, {{"v", 1}, {"transfer", receiving.id.value}, {"ranges", last.ranges}}, out);
   }
   say_received(receiving, last, 1, out);
 }
@@ -192,10 +209,24 @@ void TransferService::act(const SaveContent& effect, Time, runtime::Output&) {
   unsaved_contents_.insert(effect.digest);
 }
 
-void TransferService::act(const PublishPackage& effect, Time, runtime::Output& out) {
-  out.messages.push_back({.topic = topics_.state("package", effect.digest.substr(7)),
-                          .payload = codec::dump(codec::encode(core_->content(effect.digest)->package)),
-                          .retain = true});
+void TransferService::act(const DropContent& effect, Time, runtime::Output& out) {
+  unsaved_contents_.insert(effect.digest);
+  log::info("content pruned", {{"digest", effect.digest}});
+  out.acts.push_back([this, digest = effect.digest] {
+    const auto& receivings = core_->receivings();
+    const bool comes_back = std::any_of(receivings.begin(), receivings.end(),
+                                        [&](const auto& one) { return one.second.package.digest == digest; });
+    if (core_->content(digest) == nullptr && !comes_back) settings_.store.remove(digest);
+  });
+}
+
+void TransferService::act(const SaveName& effect, Time, runtime::Output& out) {
+  const auto& name = *core_->name(effect.name);
+  out.upsert("name", name.of.name + "@" + name.of.version, to_row(name));
+}
+
+void TransferService::act(const PublishPackage& effect, Time, runtime::Output&) {
+  unsaid_packages_.insert(effect.digest);
 }
 
 }  // namespace fieldwork::transfer

@@ -78,7 +78,7 @@ const char* word(SendingState state) {
 }
 
 std::string to_row(const Content& content) {
-  auto row = package_fields(content.package);
+  Json row{{"digest", content.package.digest}, {"size_bytes", content.package.size_bytes}};
   row["kind"] = word(content.kind);
   row["encoding"] = content.encoding;
   row["encoded_bytes"] = content.encoded_bytes;
@@ -95,12 +95,36 @@ Result<Content> content_from_row(std::string_view text) {
   Reader reader(*row);
   Content out;
   out.kind = read_kind(reader);
-  out.package = read_package(reader);
+  out.package.digest = reader.digest("digest");
+  out.package.size_bytes = reader.integer("size_bytes", 0, INT64_MAX);
   out.encoding = reader.text("encoding");
   out.encoded_bytes = reader.integer("encoded_bytes", 0, INT64_MAX);
   out.brought_by = read_party(reader, "brought_by");
   out.transfer = TransferId(reader.text("transfer"));
   out.stored = read_time(reader, "stored_ms");
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+std::string to_row(const Name& name) {
+  return codec::dump({{"name", name.of.name},
+                      {"version", name.of.version},
+                      {"digest", name.digest},
+                      {"release", name.release},
+                      {"released_by", name.released_by},
+                      {"named_ms", to_ms(name.named)}});
+}
+
+Result<Name> name_from_row(std::string_view text) {
+  auto row = codec::parse(text);
+  if (!row) return row.error();
+  Reader reader(*row);
+  Name out;
+  out.of = {reader.text("name"), reader.text("version")};
+  out.digest = reader.digest("digest");
+  out.release = reader.text("release", text_max);
+  out.released_by = reader.text("released_by");
+  out.named = read_time(reader, "named_ms");
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -165,6 +189,7 @@ std::string to_row(const Receiving& receiving) {
   row["reply"] = receiving.reply;
   row["kind"] = word(receiving.kind);
   row["offer"] = receiving.offer.transfer.empty() ? "" : codec::encode(receiving.offer);
+  row["heard_ms"] = to_ms(receiving.heard);
   return codec::dump(row);
 }
 
@@ -179,6 +204,7 @@ Result<Receiving> receiving_from_row(std::string_view text) {
   out.kind = read_kind(reader);
   out.package = read_package(reader);
   out.offer = read_offer(reader);
+  out.heard = read_time(reader, "heard_ms");
   if (!reader.finish()) return reader.error();
   return out;
 }

@@ -30,17 +30,20 @@ Result<std::vector<Row>> load_table(store::Store& store, const std::string& tabl
 
 TransferService::TransferService(std::string root, Settings settings, runtime::Post post)
     : topics_(std::move(root)), settings_(std::move(settings)), post_(std::move(post)) {
-  if (post_.task) worker_ = std::make_unique<Worker>();
+  if (post_.task) worker_ = std::make_unique<exchange::Worker>();
 }
 
 Result<void> TransferService::load(store::Store& store, Time now) {
   auto contents = load_table<Content>(store, "content", content_from_row);
   if (!contents) return contents.error();
+  auto names = load_table<Name>(store, "name", name_from_row);
+  if (!names) return names.error();
   auto sendings = load_table<Sending>(store, "sending", sending_from_row);
   if (!sendings) return sendings.error();
   auto receivings = load_table<Receiving>(store, "receiving", receiving_from_row);
   if (!receivings) return receivings.error();
-  core_.emplace(settings_.limits, Saved{std::move(*contents), std::move(*sendings), std::move(*receivings)}, now);
+  core_.emplace(settings_.limits,
+                Saved{std::move(*contents), std::move(*names), std::move(*sendings), std::move(*receivings)}, now);
   check_files(now);
   log::info("loaded", {{"contents", std::to_string(core_->contents().size())},
                        {"sendings", std::to_string(core_->live().size())},
@@ -59,11 +62,8 @@ void TransferService::check_files(Time now) {
   }
   settings_.store.sweep(digests, incoming);
   runtime::Output nothing;
-  for (const auto& id : std::vector<TransferId>(core_->live().begin(), core_->live().end())) {
-    act(OpenSending{id}, now, nothing);
-  }
   for (const auto& [id, receiving] : core_->receivings()) {
-    if (!receiving.offer.transfer.empty()) act(OpenReceiving{id}, now, nothing);
+    if (!receiving.offer.transfer.empty()) act(OpenReceiving{{.party = receiving.from}, id}, now, nothing);
   }
 }
 
@@ -94,8 +94,27 @@ void TransferService::flush(Time now, runtime::Output& out) {
     pump(id, now, out);
     if (const auto it = outbounds_.find(id); it != outbounds_.end()) in_flight += it->second.in_flight_bytes() - before;
   }
+  save_rows(out);
+  for (const auto& digest : std::exchange(unsaid_packages_, {})) {
+    const auto* content = core_->content(digest);
+    if (content == nullptr || content->kind != ContentKind::package) continue;
+    out.messages.push_back({.topic = topics_.state("package", digest.substr(7)),
+                            .payload = codec::dump(codec::encode(content->package)),
+                            .retain = true});
+  }
+  say_sendings(out);
+  metrics::gauge("fieldwork_transfers_live", static_cast<double>(core_->live().size()));
+  metrics::gauge("fieldwork_transfers_running", static_cast<double>(outbounds_.size()));
+}
+
+void TransferService::save_rows(runtime::Output& out) {
   for (const auto& digest : std::exchange(unsaved_contents_, {})) {
-    out.upsert("content", digest, to_row(*core_->content(digest)));
+    const auto* content = core_->content(digest);
+    if (content != nullptr) {
+      out.upsert("content", digest, to_row(*content));
+    } else {
+      out.remove("content", digest, codec::dump({{"digest", digest}}));
+    }
   }
   for (const auto& id : std::exchange(unsaved_sendings_, {})) {
     const auto* sending = core_->sending(id);
@@ -113,6 +132,9 @@ void TransferService::flush(Time now, runtime::Output& out) {
       out.remove("receiving", id.value, codec::dump({{"transfer", id.value}}));
     }
   }
+}
+
+void TransferService::say_sendings(runtime::Output& out) {
   for (const auto& id : std::exchange(unsaid_sendings_, {})) {
     const auto* sending = core_->sending(id);
     if (sending == nullptr || !sending->said) continue;
@@ -129,10 +151,10 @@ void TransferService::flush(Time now, runtime::Output& out) {
     out.messages.push_back(
         {.topic = topics_.state("transfer", id.value), .payload = codec::dump(state), .retain = true});
   }
-  metrics::gauge("fieldwork_transfers_live", static_cast<double>(core_->live().size()));
 }
 
-// Frames promise nothing and are repeated by our own window: QoS 0, and without waiting for the commit.
+// Frames are repeated by our own window: QoS 0. They leave after the commit with the rest of the batch: until then the
+// key of a new transfer is not saved, and a restart would seal other frames under its id.
 void TransferService::pump(const TransferId& id, Time now, runtime::Output& out) {
   auto& outbound = outbounds_.at(id);
   const auto* sending = core_->sending(id);
@@ -142,7 +164,7 @@ void TransferService::pump(const TransferId& id, Time now, runtime::Output& out)
   if (frames.empty()) return;
   // All is there, and no word of it; or no word at all: the offer asks a receiver that has forgotten the transfer.
   const bool silent = now - outbound.heard() >= offer_again;
-  if (silent || outbound.acked_bytes() == outbound.total_bytes()) act(SendOffer{id}, now, out);
+  if (silent || outbound.acked_bytes() == outbound.total_bytes()) act(SendOffer{id, std::nullopt}, now, out);
   const auto topic = topic_to(sending->to, sending->reply, "frame");
   for (auto& frame : frames) out.messages.push_back({.topic = topic, .payload = std::move(frame), .qos = 0});
   const auto sent = outbound.sent_bytes() - before;

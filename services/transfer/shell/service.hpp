@@ -1,6 +1,7 @@
 // The transfer service on the bus: topics, JSON and frames to inputs; effects to rows, messages and files.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "codec/json.hpp"
 #include "crypto/jws.hpp"
+#include "exchange/worker.hpp"
 #include "runtime/program.hpp"
 #include "runtime/reject.hpp"
 #include "runtime/service.hpp"
@@ -55,29 +57,23 @@ class TransferService : public runtime::Service {
   [[nodiscard]] const Transfers& core() const { return *core_; }
 
  private:
-  struct Request {  // the present message
-    Party party;
-    std::string channel;
-    std::string answer_topic;  // empty: cannot be answered
-    std::string correlation;
-    std::string reply;  // the client of the answer topic
-  };
-
   // wire.cpp
-  void from_device(const Request& request, const bus::Message& message, Time now, runtime::Output& out);
-  void from_client(const Request& request, const bus::Message& message, Time now, runtime::Output& out);
-  Result<void> want(const Request& request, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> received(const Request& request, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> offer(const Request& request, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> frame(const Request& request, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> output(const Request& request, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> upload(const Request& request, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> show(std::string_view payload, runtime::Output& out);
-  Result<void> list(std::string_view payload, runtime::Output& out);
-  void reject(const Party& party, const std::string& channel, const Error& error, Time now, runtime::Output& out);
-  void answer(const codec::Json& json, runtime::Output& out);
+  void from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out);
+  void from_client(const Asker& from, const bus::Message& message, Time now, runtime::Output& out);
+  Result<void> want(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
+  Result<void> received(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
+  Result<void> offer(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
+  Result<void> frame(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
+  Result<void> output(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
+  Result<void> upload(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
+  Result<void> show(const Asker& from, std::string_view payload, runtime::Output& out);
+  Result<void> list(const Asker& from, std::string_view payload, runtime::Output& out);
+  void device_state(std::string_view device, const bus::Message& message, Time now, runtime::Output& out);
+  void reject(const Asker& to, const Error& error, Time now, runtime::Output& out);
+  void answer(const Asker& to, const codec::Json& json, runtime::Output& out);
 
   // effects.cpp
+  // One input after the other: what the effects of one bring about is stepped when all of them are acted on.
   void take(const Input& input, Time now, runtime::Output& out);
   void act(const BeginSending& effect, Time now, runtime::Output& out);
   void act(const OpenSending& effect, Time now, runtime::Output& out);
@@ -93,6 +89,7 @@ class TransferService : public runtime::Service {
   void act(const SayEnded& effect, Time now, runtime::Output& out);
   void act(const AnswerUpload& effect, Time now, runtime::Output& out);
   void act(const AnswerStored& effect, Time now, runtime::Output& out);
+  void act(const RefuseOutput& effect, Time now, runtime::Output& out);
   void act(const AskOutput& effect, Time now, runtime::Output& out);
   void act(const OpenReceiving& effect, Time now, runtime::Output& out);
   void act(const AnswerFinishing& effect, Time now, runtime::Output& out);
@@ -102,10 +99,14 @@ class TransferService : public runtime::Service {
   void act(const DropReceiving& effect, Time now, runtime::Output& out);
   void act(const AckEnded& effect, Time now, runtime::Output& out);
   void act(const SaveContent& effect, Time now, runtime::Output& out);
+  void act(const DropContent& effect, Time now, runtime::Output& out);
+  void act(const SaveName& effect, Time now, runtime::Output& out);
   void act(const PublishPackage& effect, Time now, runtime::Output& out);
 
   // service.cpp
   void check_files(Time now);
+  void save_rows(runtime::Output& out);
+  void say_sendings(runtime::Output& out);
   void say_received(const Receiving& to, const Received& received, int qos, runtime::Output& out);
   void pump(const TransferId& id, Time now, runtime::Output& out);
   void acknowledge(Time now, runtime::Output& out);
@@ -122,11 +123,12 @@ class TransferService : public runtime::Service {
   std::vector<TransferId> broken_;        // found while loading: their files are not there
   std::vector<TransferId> all_received_;  // found while opening
   std::string last_pumped_;               // where the next round begins
-  std::optional<Request> request_;
   runtime::Rejections rejections_;
   std::set<TransferId> unsaved_sendings_, unsaid_sendings_, unsaved_receivings_;  // of this batch
-  std::set<std::string> unsaved_contents_;
-  std::unique_ptr<Worker> worker_;
+  std::set<std::string> unsaved_contents_, unsaid_packages_;
+  std::deque<Input> inputs_;  // to be stepped
+  bool stepping_ = false;
+  std::unique_ptr<exchange::Worker> worker_;
 };
 
 }  // namespace fieldwork::transfer

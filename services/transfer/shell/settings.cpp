@@ -56,7 +56,12 @@ Result<Settings> read_settings(runtime::Config& config) {
   Limits limits;
   limits.content_bytes_max =
       config.integer("transfer.package_bytes_max", limits.content_bytes_max, 1, std::int64_t{1} << 50);
-  limits.live_max = static_cast<std::size_t>(config.integer("transfer.transfers_max", 1000, 1, 100'000));
+  limits.slots_max = static_cast<std::size_t>(config.integer("transfer.transfers_max", 1000, 1, 100'000));
+  limits.device_outputs_max =
+      static_cast<std::size_t>(config.integer("transfer.device_outputs_max", 10'000, 0, 1'000'000));
+  limits.device_output_bytes_max =
+      config.integer("transfer.device_output_bytes_max", limits.device_output_bytes_max, 0, std::int64_t{1} << 60);
+  limits.nameless_kept = std::chrono::hours(24 * config.integer("transfer.outputs_kept_days", 30, 1, 36'500));
   const auto frame_bytes = config.integer("transfer.frame_bytes", 65'536, 1024, 1 << 20);
   const auto window_bytes = config.integer("transfer.window_bytes", 1 << 20, 1024, 1 << 28);
   if (auto good = config.finish(); !good) return good.error();

@@ -6,14 +6,11 @@
 #include "crypto/bytes.hpp"
 #include "crypto/seal.hpp"
 #include "runtime/metrics.hpp"
-#include "transfer/shell/rows.hpp"
 #include "transfer/shell/service.hpp"
 
 namespace fieldwork::transfer {
 namespace {
 
-constexpr std::size_t answer_bytes_max = 900'000;  // below what a reader of one message takes
-constexpr std::size_t shown_transfers_max = 100;
 constexpr const char* release_type = "fieldwork-release+jws";
 
 // The certificate, if `authority` issued it to whom the topic names.
@@ -56,118 +53,127 @@ std::vector<std::pair<std::string, int>> TransferService::subscriptions() const 
   for (const auto* channel : {"want", "received", "output", "offer", "frame"})
     out.emplace_back(topics_.up("+", channel), 1);
   out.emplace_back(topics_.service("transfer", "+", "+"), 1);
+  out.emplace_back(topics_.state("device", "+"), 1);
   return out;
 }
 
 void TransferService::message(const bus::Message& message, Time now, runtime::Output& out) {
   const auto topic = topics_.parse(message.topic);
   if (!topic) return;
-  Request request;
-  request.channel = topic->channel;
+  Asker from;
+  from.channel = topic->channel;
+  if (topic->kind == Topic::Kind::state) return device_state(topic->name, message, now, out);
   if (topic->kind == Topic::Kind::device && topic->direction == "up") {
-    request.party = {Party::Kind::device, std::string(topic->name)};
+    from.party = {Party::Kind::device, std::string(topic->name)};
   } else if (topic->kind == Topic::Kind::service && topic->name == "transfer") {
-    request.party = {Party::Kind::client, std::string(topic->from)};
+    from.party = {Party::Kind::client, std::string(topic->from)};
     if (const auto reply = topics_.reply_to(message.response_topic, message.correlation)) {
-      request.answer_topic = message.response_topic;
-      request.correlation = message.correlation;
-      request.reply = reply->name;
+      from.answer = message.response_topic;
+      from.correlation = message.correlation;
+      from.client = reply->name;
     }
   } else {
     return;
   }
-  request_ = request;
-  if (!is_id(request.party.name)) {
-    reject(request.party, request.channel, {Code::invalid, "the topic names no id"}, now, out);
-  } else if (request.party.kind == Party::Kind::device) {
-    from_device(request, message, now, out);
+  if (!is_id(from.party.name)) {
+    reject(from, {Code::invalid, "the topic names no id"}, now, out);
+  } else if (from.party.kind == Party::Kind::device) {
+    from_device(from, message, now, out);
   } else {
-    from_client(request, message, now, out);
+    from_client(from, message, now, out);
   }
-  request_.reset();
 }
 
-void TransferService::from_device(const Request& request, const bus::Message& message, Time now, runtime::Output& out) {
-  const auto& channel = request.channel;
+void TransferService::device_state(std::string_view device, const bus::Message& message, Time now,
+                                   runtime::Output& out) {
+  if (message.payload.empty()) return take(DeviceHeard{std::string(device), std::nullopt}, now, out);
+  const auto value = codec::parse(message.payload);
+  const auto state = value ? codec::decode_device(*value) : Result<Device>(value.error());
+  if (!state) return rejections_.note("state/device", std::string(device), state.error(), now);
+  if (state->id.value != device) return;
+  take(DeviceHeard{state->id.value, Standing{state->state, state->reason, state->fingerprint}}, now, out);
+}
+
+void TransferService::from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out) {
+  const auto& channel = from.channel;
   Result<void> done;
-  if (channel == "want") done = want(request, message.payload, now, out);
-  if (channel == "received") done = received(request, message.payload, now, out);
-  if (channel == "output") done = output(request, message.payload, now, out);
-  if (channel == "offer") done = offer(request, message.payload, now, out);
-  if (channel == "frame") done = frame(request, message.payload, now, out);
-  if (!done) reject(request.party, channel, done.error(), now, out);
+  if (channel == "want") done = want(from, message.payload, now, out);
+  if (channel == "received") done = received(from, message.payload, now, out);
+  if (channel == "output") done = output(from, message.payload, now, out);
+  if (channel == "offer") done = offer(from, message.payload, now, out);
+  if (channel == "frame") done = frame(from, message.payload, now, out);
+  if (!done) reject(from, done.error(), now, out);
 }
 
-void TransferService::from_client(const Request& request, const bus::Message& message, Time now, runtime::Output& out) {
-  const auto& channel = request.channel;
+void TransferService::from_client(const Asker& from, const bus::Message& message, Time now, runtime::Output& out) {
+  const auto& channel = from.channel;
   Result<void> done = Error{Code::unknown, "the transfer service has no such operation"};
-  if (channel == "offer") done = upload(request, message.payload, now, out);
-  if (channel == "start") done = offer(request, message.payload, now, out);
-  if (channel == "frame") done = frame(request, message.payload, now, out);
-  if (channel == "fetch") done = want(request, message.payload, now, out);
-  if (channel == "received") done = received(request, message.payload, now, out);
-  if (channel == "show") done = show(message.payload, out);
-  if (channel == "list") done = list(message.payload, out);
-  if (!done) reject(request.party, channel, done.error(), now, out);
+  if (channel == "offer") done = upload(from, message.payload, now, out);
+  if (channel == "start") done = offer(from, message.payload, now, out);
+  if (channel == "frame") done = frame(from, message.payload, now, out);
+  if (channel == "fetch") done = want(from, message.payload, now, out);
+  if (channel == "received") done = received(from, message.payload, now, out);
+  if (channel == "show") done = show(from, message.payload, out);
+  if (channel == "list") done = list(from, message.payload, out);
+  if (!done) reject(from, done.error(), now, out);
 }
 
-Result<void> TransferService::want(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
-  const bool device = request.party.kind == Party::Kind::device;
-  if (!device && request.reply.empty()) return Error{Code::invalid, "needs a response topic"};
+Result<void> TransferService::want(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+  const bool device = from.party.kind == Party::Kind::device;
+  if (!device && from.client.empty()) return Error{Code::invalid, "needs a response topic"};
   auto want = codec::decode_want(payload);
   if (!want) return want.error();
   auto certificate =
-      verify(device ? settings_.device_ca : settings_.operator_ca, want->certificate, request.party.name, now);
+      verify(device ? settings_.device_ca : settings_.operator_ca, want->certificate, from.party.name, now);
   if (!certificate) return certificate.error();
-  take(Wanted{request.party, request.reply, want->digest, std::move(*certificate), settings_.fresh_id()}, now, out);
+  take(Wanted{from, want->digest, std::move(*certificate), settings_.fresh_id()}, now, out);
   return {};
 }
 
-Result<void> TransferService::received(const Request& request, std::string_view payload, Time now,
-                                       runtime::Output& out) {
+Result<void> TransferService::received(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
   const auto received = codec::decode_received(payload);
   if (!received) return received.error();
   const auto* sending = core_->sending(received->transfer);
   const auto it = outbounds_.find(received->transfer);
-  if (sending != nullptr && sending->to == request.party && it != outbounds_.end()) {
+  if (sending != nullptr && sending->to == from.party && it != outbounds_.end()) {
     auto& outbound = it->second;
     outbound.received(*received, now);
     take(Progressed{received->transfer, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
                     0},
          now, out);
   }
-  take(Answered{request.party, received->transfer, received->state, received->reason}, now, out);
+  take(Answered{from, received->transfer, received->state, received->reason}, now, out);
   return {};
 }
 
 // device/{device}/up/offer, service/transfer/start
-Result<void> TransferService::offer(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
-  const bool device = request.party.kind == Party::Kind::device;
-  if (!device && request.reply.empty()) return Error{Code::invalid, "needs a response topic"};
+Result<void> TransferService::offer(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+  const bool device = from.party.kind == Party::Kind::device;
+  if (!device && from.client.empty()) return Error{Code::invalid, "needs a response topic"};
   auto offer = codec::decode_offer(payload);
   if (!offer) return offer.error();
   const auto good = exchange::check_offer(*offer, settings_.key, settings_.certificate.fingerprint(),
                                           settings_.limits.content_bytes_max);
   if (!good) return good.error();
-  take(Offered{request.party, request.reply, std::move(*offer)}, now, out);
+  take(Offered{from, std::move(*offer)}, now, out);
   return {};
 }
 
-Result<void> TransferService::frame(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::frame(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
   const auto header = crypto::frame_header(payload);
   if (!header) return header.error();
   const TransferId id(header->transfer_id_hex);
   const auto* receiving = core_->receiving(id);
-  if (receiving == nullptr || receiving->from != request.party) {
+  if (receiving == nullptr || receiving->from != from.party) {
     const auto* content = core_->brought_by(id);
-    if (content == nullptr || content->brought_by != request.party || content->transfer != id) {
+    if (content == nullptr || content->brought_by != from.party || content->transfer != id) {
       return Error{Code::unknown, "no such transfer"};
     }
     // The sender missed our last word. A client says where it listens when it starts again.
-    if (request.party.kind == Party::Kind::client) return {};
-    Receiving ended{.id = id, .from = request.party};
+    if (from.party.kind == Party::Kind::client) return {};
+    Receiving ended{.id = id, .from = from.party};
     ended.offer.encoded_bytes = static_cast<std::int64_t>(header->offset + header->length);
-    act(AckEnded{ended, ""}, now, out);
+    act(AckEnded{ended, "", std::nullopt}, now, out);
     return {};
   }
   auto it = inbounds_.find(id);
@@ -179,79 +185,34 @@ Result<void> TransferService::frame(const Request& request, std::string_view pay
   return {};
 }
 
-Result<void> TransferService::output(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::output(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
   const auto output = codec::decode_output_offer(payload);
   if (!output) return output.error();
-  take(OutputAnnounced{request.party, output->digest, output->size_bytes}, now, out);
+  take(OutputAnnounced{from, output->digest, output->size_bytes}, now, out);
   return {};
 }
 
-Result<void> TransferService::upload(const Request& request, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::upload(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
   const auto upload = codec::decode_upload(payload);
   if (!upload) return upload.error();
   auto package = verify(settings_.releases, *upload);
   if (!package) return package.error();
-  take(PackageAnnounced{request.party, request.reply, std::move(*package), settings_.fresh_id()}, now, out);
+  take(PackageAnnounced{from, std::move(*package), settings_.fresh_id()}, now, out);
   return {};
 }
 
-Result<void> TransferService::show(std::string_view payload, runtime::Output& out) {
-  auto value = codec::parse(payload);
-  if (!value) return value.error();
-  codec::Reader reader(*value);
-  reader.version();
-  const auto digest = reader.digest("digest");
-  if (!reader.finish()) return reader.error();
-  const auto* content = core_->content(digest);
-  if (content == nullptr || content->kind != ContentKind::package) {
-    return Error{Code::unknown, "no such package", "/digest"};
-  }
-  auto package = codec::encode(content->package);
-  auto transfers = codec::Json::array();
-  for (const auto* sending : core_->sendings_of(digest, shown_transfers_max)) {
-    if (sending->to.kind != Party::Kind::device) continue;
-    transfers.push_back({{"transfer", sending->id.value},
-                         {"device", sending->to.name},
-                         {"state", word(sending->state)},
-                         {"sent_bytes", sending->sent_bytes},
-                         {"acked_bytes", sending->acked_bytes},
-                         {"encoded_bytes", sending->offer.encoded_bytes}});
-  }
-  package["transfers"] = std::move(transfers);
-  answer({{"v", 1}, {"package", std::move(package)}}, out);
-  return {};
-}
-
-Result<void> TransferService::list(std::string_view payload, runtime::Output& out) {
-  auto value = codec::parse(payload);
-  if (!value) return value.error();
-  codec::Reader reader(*value);
-  reader.version();
-  if (!reader.finish()) return reader.error();
-  auto items = codec::Json::array();
-  std::size_t bytes = 0;
-  for (const auto* content : core_->packages()) {
-    items.push_back(codec::encode(content->package));
-    bytes += content->package.release.size() + 512;
-    if (items.size() == codec::items_max || bytes > answer_bytes_max) break;
-  }
-  answer({{"v", 1}, {"items", std::move(items)}}, out);
-  return {};
-}
-
-void TransferService::reject(const Party& party, const std::string& channel, const Error& error, Time now,
-                             runtime::Output& out) {
-  rejections_.note(channel, party.name, error, now);
-  if (party.kind == Party::Kind::client) return answer(codec::encode_error(error), out);
+void TransferService::reject(const Asker& to, const Error& error, Time now, runtime::Output& out) {
+  const auto& party = to.party;
+  rejections_.note(to.channel, party.name, error, now);
+  if (party.kind == Party::Kind::client) return answer(to, codec::encode_error(error), out);
   if (!is_id(party.name)) return;
-  const codec::Rejected rejected{channel, error.path, error.reason};
+  const codec::Rejected rejected{to.channel, error.path, error.reason};
   out.messages.push_back({.topic = topics_.down(party.name, "rejected"), .payload = codec::encode(rejected)});
 }
 
-void TransferService::answer(const codec::Json& json, runtime::Output& out) {
-  if (!request_ || request_->answer_topic.empty()) return;
-  out.messages.push_back(
-      {.topic = request_->answer_topic, .payload = codec::dump(json), .correlation = request_->correlation});
+void TransferService::answer(const Asker& to, const codec::Json& json, runtime::Output& out) {
+  if (to.answer.empty()) return;
+  out.messages.push_back({.topic = to.answer, .payload = codec::dump(json), .correlation = to.correlation});
 }
 
 }  // namespace fieldwork::transfer

@@ -1,18 +1,26 @@
--- Stored and verified content: packages, and outputs of devices. The bytes are files in the service's directory.
+-- Stored and verified content: packages, which have names, and outputs of devices. The bytes are files in the service's
+-- directory.
 CREATE TABLE content (
   digest text PRIMARY KEY,
   kind text NOT NULL CHECK (kind IN ('package', 'output')),
   size_bytes bigint NOT NULL,
-  name text NOT NULL,
-  version text NOT NULL,
-  release text NOT NULL,
-  released_by text NOT NULL,
   encoding text NOT NULL,
   encoded_bytes bigint NOT NULL,
   party text NOT NULL,
   brought_by text NOT NULL,
   transfer text NOT NULL,
   stored_ms bigint NOT NULL
+);
+
+-- NAME@VERSION means one content, for ever; a content may have several. `release` is the signature under this name.
+CREATE TABLE name (
+  name text NOT NULL,
+  version text NOT NULL,
+  digest text NOT NULL,
+  release text NOT NULL,
+  released_by text NOT NULL,
+  named_ms bigint NOT NULL,
+  PRIMARY KEY (name, version)
 );
 
 -- Transfers away from here. `offer` and `received` are the messages; content_key is empty once the transfer has ended.
@@ -50,5 +58,6 @@ CREATE TABLE receiving (
   version text NOT NULL,
   release text NOT NULL,
   released_by text NOT NULL,
-  offer text NOT NULL
+  offer text NOT NULL,
+  heard_ms bigint NOT NULL
 );

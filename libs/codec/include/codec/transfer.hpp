@@ -41,9 +41,10 @@ struct OutputOffer {
 [[nodiscard]] std::string encode(const OutputOffer& offer);
 [[nodiscard]] Result<OutputOffer> decode_output_offer(std::string_view text);
 
-// device/{device}/down/output: the answer once that content is stored.
+// device/{device}/down/output: the answer once that content is stored, or will never be.
 struct OutputStored {
   std::string digest;
+  std::string refused{};  // why; empty: it is stored
 };
 [[nodiscard]] std::string encode(const OutputStored& stored);
 [[nodiscard]] Result<OutputStored> decode_output_stored(std::string_view text);

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,7 +27,7 @@
 
 namespace fieldwork::exchange {
 
-/// What no honest encoding of `size_bytes` exceeds.
+/// Upper bound on the encoded size of `size_bytes` plain bytes.
 [[nodiscard]] constexpr std::int64_t encoded_bytes_max(std::int64_t size_bytes) {
   return size_bytes + 64 * 1024 + size_bytes / 100;
 }
@@ -69,6 +70,15 @@ class Inbound {
   /// Makes what is here durable. frame() does it by itself each checkpoint_bytes or checkpoint_after; call it before a
   /// planned stop.
   [[nodiscard]] Result<void> checkpoint();
+
+  /// From now on frame() makes no checkpoint; the caller runs what checkpoint_due() gives, on any one thread.
+  void checkpoint_elsewhere();
+  /// The checkpoint that is due, or an empty function. To be run, in the order they were given, before finish() and
+  /// discard(); frames may go on meanwhile.
+  [[nodiscard]] std::function<Result<void>()> checkpoint_due(Time now);
+
+  /// Takes the disk space for all encoded bytes now. Unavailable: there is not as much.
+  [[nodiscard]] Result<void> reserve();
 
   /// Decodes, compares size and digest with the offer, and puts the content at `final_path` (on the file system of
   /// `directory`) with fsync and rename. The part is gone afterwards; the answer is `final_path`. A mismatch is

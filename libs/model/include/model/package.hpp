@@ -1,6 +1,7 @@
 // A package: immutable content named by its digest, released by someone's signature; and what moves it.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -10,13 +11,21 @@
 
 namespace fieldwork {
 
-struct Package {
-  std::string digest;
+// NAME@VERSION of a package. It means one content, for ever; a content may have several.
+struct PackageName {
   std::string name;
   std::string version;
+  auto operator<=>(const PackageName&) const = default;
+};
+
+struct Package {
+  std::string digest;
+  std::string name;  // the oldest of its names
+  std::string version;
   std::int64_t size_bytes = 0;
-  std::string release;  // JWS
+  std::string release;  // JWS, of the oldest name
   std::string released_by;
+  std::vector<PackageName> names{};  // all, the oldest first
   bool operator==(const Package&) const = default;
 };
 

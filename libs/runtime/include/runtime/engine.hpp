@@ -34,6 +34,7 @@ class Engine {
  private:
   void release(Time now);
   void publish_due(Time now);
+  void say(bus::Message message);
 
   Service& service_;
   store::Store& store_;

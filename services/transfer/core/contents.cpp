@@ -1,0 +1,163 @@
+// What is stored: its names, who may store how much, and how long it stays.
+#include <algorithm>
+
+#include "transfer/core/transfers.hpp"
+
+namespace fieldwork::transfer {
+
+void Transfers::load_contents(Saved& saved) {
+  for (auto& content : saved.contents) {
+    const auto digest = content.package.digest;
+    if (!content.transfer.empty()) brought_[content.transfer] = digest;
+    contents_.emplace(digest, std::move(content));
+  }
+  std::sort(saved.names.begin(), saved.names.end(),
+            [](const Name& a, const Name& b) { return std::tie(a.named, a.of) < std::tie(b.named, b.of); });
+  for (auto& name : saved.names) {
+    const auto it = contents_.find(name.digest);
+    if (it == contents_.end()) continue;  // a backup of the rows that is older than its own names does not exist
+    auto& package = it->second.package;
+    if (package.names.empty()) {
+      package.name = name.of.name;
+      package.version = name.of.version;
+      package.release = name.release;
+      package.released_by = name.released_by;
+    }
+    package.names.push_back(name.of);
+    names_.emplace(name.of, std::move(name));
+  }
+  for (const auto& [digest, content] : contents_) {
+    (content.package.names.empty() ? nameless_ : packages_).insert({content.stored, digest});
+    count_usage(content, 1);
+  }
+}
+
+std::optional<Error> Transfers::bad_name(const Package& package) const {
+  const auto it = names_.find({package.name, package.version});
+  if (it != names_.end()) {
+    if (it->second.digest == package.digest) return std::nullopt;
+    return Error{Code::conflict,
+                 package.name + "@" + package.version + " is already " + it->second.digest +
+                     "; a version never changes, release this content under another one",
+                 "/version"};
+  }
+  const auto* known = content(package.digest);
+  if (known != nullptr && known->package.names.size() >= limits_.names_max) {
+    return Error{Code::invalid, "this content has " + std::to_string(limits_.names_max) + " names already", "/name"};
+  }
+  return std::nullopt;
+}
+
+// The caller has asked bad_name(). A name that it has already stays as it is, with its first release.
+void Transfers::add_name(Content& content, const Package& package, Time now, Effects& out) {
+  const PackageName of{package.name, package.version};
+  if (names_.contains(of)) return;
+  names_.emplace(of, Name{of, package.digest, package.release, package.released_by, from_ms(to_ms(now))});
+  auto& own = content.package;
+  if (own.names.empty()) {
+    count_usage(content, -1);
+    nameless_.erase({content.stored, own.digest});
+    packages_.insert({content.stored, own.digest});
+    content.kind = ContentKind::package;
+    own.name = of.name;
+    own.version = of.version;
+    own.release = package.release;
+    own.released_by = package.released_by;
+    out.push_back(SaveContent{own.digest});
+  }
+  own.names.push_back(of);
+  out.push_back(SaveName{of});
+  out.push_back(PublishPackage{own.digest});
+}
+
+// The caller saves it, or names it, which does.
+Content& Transfers::store(const Receiving& receiving, const ContentArrived& arrived, Time now) {
+  const auto& digest = receiving.package.digest;
+  brought_[receiving.id] = digest;
+  if (const auto it = contents_.find(digest); it != contents_.end()) return it->second;  // someone else was faster
+  Content content{.kind = ContentKind::output,
+                  .package = {.digest = digest, .size_bytes = receiving.package.size_bytes},
+                  .encoding = arrived.encoding,
+                  .encoded_bytes = arrived.encoded_bytes,
+                  .brought_by = receiving.from,
+                  .transfer = receiving.id,
+                  .stored = from_ms(to_ms(now))};  // as the row has it
+  count_usage(content, 1);
+  nameless_.insert({content.stored, digest});
+  return contents_.emplace(digest, std::move(content)).first->second;
+}
+
+void Transfers::count_usage(const Content& content, int sign) {
+  if (content.brought_by.kind != Party::Kind::device || !content.package.names.empty()) return;
+  auto& usage = usage_[content.brought_by.name];
+  usage.outputs += static_cast<std::size_t>(sign);  // wraps back: never below what was added
+  usage.bytes += sign * content.package.size_bytes;
+  if (usage.outputs == 0) usage_.erase(content.brought_by.name);
+}
+
+std::optional<std::string> Transfers::over_quota(const Party& device, std::int64_t size_bytes) const {
+  if (size_bytes > limits_.content_bytes_max) {
+    return "it is larger than the limit of " + std::to_string(limits_.content_bytes_max) + " bytes";
+  }
+  Usage usage;
+  if (const auto it = usage_.find(device.name); it != usage_.end()) usage = it->second;
+  for (const auto& [id, receiving] : receivings_) {
+    if (receiving.from != device) continue;
+    ++usage.outputs;
+    usage.bytes += receiving.package.size_bytes;
+  }
+  if (usage.outputs >= limits_.device_outputs_max) {
+    return "this device has stored " + std::to_string(usage.outputs) + " outputs, which is its limit";
+  }
+  if (usage.bytes + size_bytes > limits_.device_output_bytes_max) {
+    return "this device has stored " + std::to_string(usage.bytes) + " bytes of outputs, its limit is " +
+           std::to_string(limits_.device_output_bytes_max);
+  }
+  return std::nullopt;
+}
+
+void Transfers::refuse_output(const OutputAnnounced& input, std::string reason, Effects& out) {
+  announced_.erase({input.from.party, input.digest});
+  if (refused_.emplace(input.digest, reason).second) refused_order_.push_back(input.digest);
+  if (refused_order_.size() > limits_.refused_max) {
+    refused_.erase(refused_order_.front());
+    refused_order_.pop_front();
+  }
+  out.push_back(RefuseOutput{input.from, input.digest, std::move(reason)});
+}
+
+// What no name refers to, once it is old; what is being sent waits for the next time.
+void Transfers::prune(Time now, Effects& out) {
+  std::set<std::string> sent;
+  for (const auto& id : live_) sent.insert(sendings_.at(id).digest);
+  std::size_t budget = limits_.prune_max;
+  for (auto it = nameless_.begin(); budget > 0 && it != nameless_.end() && now - it->first > limits_.nameless_kept;) {
+    const auto digest = it->second;
+    if (sent.contains(digest)) {
+      ++it;
+      continue;
+    }
+    it = nameless_.erase(it);
+    const auto& content = contents_.at(digest);
+    count_usage(content, -1);
+    std::erase_if(brought_, [&](const auto& one) { return one.second == digest; });
+    contents_.erase(digest);
+    out.push_back(DropContent{digest});
+    --budget;
+  }
+}
+
+// Evenly over the time in which all come round.
+void Transfers::say_packages(Time now, Effects& out) {
+  if (packages_.empty()) return;
+  const auto pause = std::max<Duration>(limits_.packages_again / packages_.size(), Duration(1));
+  say_package_at_ = std::clamp(say_package_at_, now - limits_.packages_again, now + pause);
+  for (; say_package_at_ <= now; say_package_at_ += pause) {
+    auto next = packages_.upper_bound(said_package_);
+    if (next == packages_.end()) next = packages_.begin();
+    said_package_ = *next;
+    out.push_back(PublishPackage{next->second});
+  }
+}
+
+}  // namespace fieldwork::transfer

@@ -1,0 +1,96 @@
+// The requests that only read: list and show.
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "codec/transfer.hpp"
+#include "crypto/bytes.hpp"
+#include "transfer/shell/rows.hpp"
+#include "transfer/shell/service.hpp"
+
+namespace fieldwork::transfer {
+namespace {
+
+constexpr std::size_t answer_bytes_max = 900'000;  // below what a reader of one message takes
+constexpr std::int64_t page_default = 50;
+constexpr std::int64_t page_max = 500;
+constexpr std::size_t shown_transfers_max = 100;
+
+// A page's end as text: when the package was stored (µs), a dot, the digest's 64 hex digits.
+std::string cursor_of(const Content& content) {
+  return std::to_string(content.stored.time_since_epoch().count()) + "." + content.package.digest.substr(7);
+}
+
+std::optional<Transfers::Place> place_of(const std::string& cursor) {
+  std::int64_t stored = 0;
+  const auto* end = cursor.data() + cursor.size();
+  const auto [dot, error] = std::from_chars(cursor.data(), end, stored);
+  if (error != std::errc() || dot == end || *dot != '.') return std::nullopt;
+  const std::string hex(dot + 1, end);
+  if (!crypto::is_hex(hex, 64)) return std::nullopt;
+  return Transfers::Place{Time{Duration{stored}}, "sha256:" + hex};
+}
+
+codec::Json brief(const Sending& sending) {
+  return {{"transfer", sending.id.value},
+          {"device", sending.to.name},
+          {"state", word(sending.state)},
+          {"reason", sending.reason},
+          {"sent_bytes", sending.sent_bytes},
+          {"acked_bytes", sending.acked_bytes},
+          {"encoded_bytes", sending.offer.encoded_bytes}};
+}
+
+}  // namespace
+
+Result<void> TransferService::show(const Asker& from, std::string_view payload, runtime::Output& out) {
+  auto value = codec::parse(payload);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  const bool by_name = value->is_object() && value->contains("name");
+  const auto digest = by_name ? std::string() : reader.digest("digest");
+  PackageName name;
+  if (by_name) name = {reader.text("name", 128), reader.text("version", 128)};
+  if (!reader.finish()) return reader.error();
+  const auto* content = by_name ? core_->named(name) : core_->content(digest);
+  if (content == nullptr || content->kind != ContentKind::package) {
+    return Error{Code::unknown, "no such package", by_name ? "/name" : "/digest"};
+  }
+  auto package = codec::encode(content->package);
+  auto transfers = codec::Json::array();
+  for (const auto* sending : core_->sendings_of(content->package.digest, shown_transfers_max)) {
+    if (sending->to.kind == Party::Kind::device) transfers.push_back(brief(*sending));
+  }
+  package["transfers"] = std::move(transfers);
+  answer(from, {{"v", 1}, {"package", std::move(package)}}, out);
+  return {};
+}
+
+Result<void> TransferService::list(const Asker& from, std::string_view payload, runtime::Output& out) {
+  auto value = codec::parse(payload);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  const auto limit = reader.integer_or("limit", page_default, 1, page_max);
+  const auto after = reader.text_or("after", "", 128);
+  const auto place = place_of(after);
+  if (!after.empty() && !place) reader.fail("after", "is not where a page ended");
+  if (!reader.finish()) return reader.error();
+  auto items = codec::Json::array();
+  std::size_t bytes = 0;
+  const Content* last = nullptr;
+  const auto packages = core_->packages(place, static_cast<std::size_t>(limit) + 1);
+  for (const auto* content : packages) {
+    auto item = codec::encode(content->package);
+    bytes += codec::dump(item).size();
+    if (items.size() == static_cast<std::size_t>(limit) || (!items.empty() && bytes > answer_bytes_max)) break;
+    items.push_back(std::move(item));
+    last = content;
+  }
+  codec::Json answered{{"v", 1}, {"items", std::move(items)}};
+  if (last != nullptr && answered.at("items").size() < packages.size()) answered["next"] = cursor_of(*last);
+  answer(from, answered, out);
+  return {};
+}
+
+}  // namespace fieldwork::transfer

@@ -1,0 +1,198 @@
+// A transfer service on a bus that is a list, with a store in memory; and those who push to it and fetch from it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+
+#include "../support/pki.hpp"
+#include "codec/device.hpp"
+#include "codec/transfer.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/seal.hpp"
+#include "exchange/inbound.hpp"
+#include "exchange/outbound.hpp"
+#include "runtime/engine.hpp"
+#include "store/memory.hpp"
+#include "transfer/shell/service.hpp"
+
+namespace fieldwork::transfer {
+
+using codec::Json;
+using namespace support;
+
+class World : public ::testing::Test, public bus::Bus {
+ protected:
+  Topics topics{"fieldwork/v1"};
+  TempDir dir;
+  store::MemoryStore store;
+  Time now = wall();
+  std::deque<bus::Message> said;
+  std::map<std::string, std::string> retained;
+  std::unique_ptr<TransferService> service;
+  std::unique_ptr<runtime::Engine> engine;
+  std::mt19937 random{42};
+  unsigned loss_percent = 0;
+
+  void SetUp() override { restart(); }
+
+  void publish(bus::Message message) override {
+    if (message.retain) retained[message.topic] = message.payload;
+    said.push_back(std::move(message));
+  }
+
+  void restart(Limits limits = {}) {
+    engine.reset();
+    service.reset();
+    Settings settings{.store = ContentStore::open(dir / "store").value(),
+                      .device_ca = crypto::CertificateAuthority::load(pki().path("device-ca.crt")).value(),
+                      .operator_ca = crypto::CertificateAuthority::load(pki().path("operator-ca.crt")).value(),
+                      .releases = crypto::TrustStore::load(pki().path("releases.pem")).value(),
+                      .certificate = pki().certificate("transfer"),
+                      .key = pki().key("transfer"),
+                      .limits = limits,
+                      .frame_bytes = 4096,
+                      .window_bytes = 64 << 10};
+    service = std::make_unique<TransferService>("fieldwork/v1", std::move(settings), runtime::Post{});
+    engine = std::make_unique<runtime::Engine>(*service, store, *this);
+    ASSERT_TRUE(engine->load(now).ok());
+    run({runtime::Connected{}});
+    for (const char* device : {"d1", "d2"}) stands(device, DeviceState::ready);
+  }
+
+  // The registry says so.
+  void stands(const std::string& device, DeviceState state) {
+    Device said_of{.id = DeviceId(device), .state = state, .fingerprint = pki().certificate(device).fingerprint()};
+    said_of.changed_ms = to_ms(now);
+    hear(topics.state("device", device), codec::dump(codec::encode(said_of)));
+  }
+
+  void run(const std::vector<runtime::Input>& batch) { ASSERT_TRUE(engine->run(batch, now).ok()); }
+  void hear(const std::string& topic, const std::string& payload) { run({bus::Message{topic, payload}}); }
+  void pass(Duration time) {
+    now += time;
+    run({});
+  }
+
+  // All messages to `topic` so far; they are taken.
+  std::vector<std::string> take(const std::string& topic) {
+    std::vector<std::string> out;
+    std::erase_if(said, [&](const bus::Message& message) {
+      if (message.topic != topic) return false;
+      out.push_back(message.payload);
+      return true;
+    });
+    return out;
+  }
+
+  Json ask(const std::string& operation, const std::string& from, const std::string& payload) {
+    const auto reply = topics.reply("cli-" + from, "answer");
+    run({bus::Message{.topic = topics.service("transfer", operation, from),
+                      .payload = payload,
+                      .response_topic = reply,
+                      .correlation = "c1"}});
+    const auto answers = take(reply);
+    EXPECT_EQ(answers.size(), 1U) << operation;
+    return answers.empty() ? Json::object() : Json::parse(answers.front());
+  }
+
+  codec::Upload upload_of(const std::string& bytes, const std::string& version = "1") const {
+    codec::Upload upload{crypto::digest_of(bytes), static_cast<std::int64_t>(bytes.size()), "demo", version, ""};
+    const codec::Release release{upload.digest, upload.size_bytes, upload.name, upload.version, 1};
+    upload.release = crypto::sign_jws(pki().releaser, "fieldwork-release+jws", codec::encode(release));
+    return upload;
+  }
+
+  bool lost() { return random() % 100 < loss_percent; }
+
+  // The CLI: returns when the service has said that it is stored.
+  void push(
+      const std::string& bytes, const std::function<void(int round)>& each = [](int) {},
+      const std::string& version = "1") {
+    const auto upload = upload_of(bytes, version);
+    const auto answer = ask("offer", "alice", codec::encode(upload));
+    if (answer.value("state", "") == "stored") return;
+    const TransferId id(answer.at("transfer").get<std::string>());
+    write(dir / "upload", bytes);
+    fs::remove(dir / "upload.zst");
+    const auto encoded = exchange::encode_beside(dir / "upload").value();
+    auto key = crypto::generate_content_key();
+    const auto offer =
+        exchange::make_offer(id, upload.digest, upload.size_bytes, encoded.encoding, encoded.encoded_bytes, 4096, key,
+                             crypto::Certificate::from_pem(answer.at("certificate").get<std::string>()).value(),
+                             upload.release)
+            .value();
+    EXPECT_EQ(ask("start", "alice", codec::encode(offer)).at("transfer"), id.value);
+    auto sender = exchange::Outbound::open(offer, key, encoded.path, {}, {.window_bytes = 32 << 10}, now).value();
+    send(sender, topics.service("transfer", "frame", "alice"), topics.reply("cli-alice", "received"), each);
+  }
+
+  void send(
+      exchange::Outbound& sender, const std::string& frames, const std::string& acks,
+      const std::function<void(int round)>& each = [](int) {}) {
+    for (int round = 0; !sender.finished(); ++round) {
+      ASSERT_LT(round, 20'000);
+      ASSERT_FALSE(sender.failed()) << sender.reason();
+      for (auto& frame : sender.due(now)) {
+        if (!lost()) hear(frames, frame);
+      }
+      each(round);
+      pass(milliseconds(60));
+      for (const auto& ack : take(acks)) {
+        if (!lost()) sender.received(codec::decode_received(ack).value(), now);
+      }
+    }
+  }
+
+  std::string want_of(const std::string& digest, const std::string& who) {
+    return codec::encode(codec::Want{digest, pki().pem(who)});
+  }
+};
+
+// One that receives: a device, or an operator that fetches.
+class Receiver {
+ public:
+  Receiver(fs::path directory, std::string name) : directory_(std::move(directory)), name_(std::move(name)) {}
+  void offer(const std::string& payload) {
+    const auto offer = codec::decode_offer(payload).value();
+    if (done_) return;
+    if (inbound_ && inbound_->offer().transfer == offer.transfer) return;
+    inbound_.emplace(
+        exchange::Inbound::open(offer, pki().key(name_), pki().certificate(name_).fingerprint(), directory_, 1 << 30)
+            .value());
+  }
+  void frame(const std::string& payload, Time now) {
+    if (inbound_ && !done_) (void)inbound_->frame(payload, now);
+    if (inbound_ && !done_ && inbound_->complete()) done_ = inbound_->finish(final_path()).ok();
+    say_done_ = done_;
+  }
+  std::optional<std::string> answer(Time now) {
+    if (done_) {
+      if (!std::exchange(say_done_, false)) return std::nullopt;
+      return codec::encode(Received{.transfer = inbound_->offer().transfer, .state = ReceivedState::complete});
+    }
+    if (!inbound_) return std::nullopt;
+    const auto due = inbound_->ack_due(now);
+    return due ? std::optional(codec::encode(*due)) : std::nullopt;
+  }
+  void restart() { inbound_.reset(); }
+  [[nodiscard]] bool done() const { return done_; }
+  [[nodiscard]] bool open() const { return inbound_.has_value(); }
+  [[nodiscard]] fs::path final_path() const { return directory_.string() + "-" + name_ + ".final"; }
+  [[nodiscard]] TransferId transfer() const { return inbound_->offer().transfer; }
+
+ private:
+  fs::path directory_;
+  std::string name_;
+  std::optional<exchange::Inbound> inbound_;
+  bool done_ = false;
+  bool say_done_ = false;
+};
+
+}  // namespace fieldwork::transfer
