@@ -122,8 +122,9 @@ Result<int> migrate(const PostgresConfig& config) {
           " server timestamptz, released boolean NOT NULL DEFAULT false)");
       work.exec("INSERT INTO term (term) VALUES (0) ON CONFLICT DO NOTHING");
       work.exec(term_functions(work.quote_name(config.schema)));
-      work.exec("CREATE TABLE IF NOT EXISTS outbox (key text PRIMARY KEY, topic text NOT NULL, item text NOT NULL, "
-                "until_ms bigint NOT NULL)");
+      work.exec(
+          "CREATE TABLE IF NOT EXISTS outbox (key text PRIMARY KEY, topic text NOT NULL, item text NOT NULL, "
+          "until_ms bigint NOT NULL)");
       work.commit();
     }
     return apply(connection, config.schema, *migrations);

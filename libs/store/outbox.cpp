@@ -93,7 +93,8 @@ std::vector<Command> Outbox::due(Time now) {
 // Its reader came back. One that says so again and again gets no more than one who says it once.
 void Outbox::hasten(const std::string& topic, Time now) {
   const auto it = topics_.find(topic);
-  if (it == topics_.end() || (it->second.hastened != Time{} && now - it->second.hastened < limits_.hasten_again)) return;
+  if (it == topics_.end() || (it->second.hastened != Time{} && now - it->second.hastened < limits_.hasten_again))
+    return;
   it->second.hastened = now;
   for (const auto& key : it->second.keys) {
     auto& entry = entries_.at(key);

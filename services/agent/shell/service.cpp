@@ -277,7 +277,7 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
   };
   if (done.enrol) {
     up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels,
-                                        "0.1.0"}));
+                                        FIELDWORK_VERSION}));
   }
   if (done.heartbeat) {
     auto link = config_.link();

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <string>
 
-#include "base/time.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 namespace fieldwork::bus {
 
