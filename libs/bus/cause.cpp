@@ -51,7 +51,8 @@ int try_connect(int number, const addrinfo& to, std::chrono::milliseconds patien
 
 std::string network_words(int error, const std::string& where) {
   switch (error) {
-    case ECONNREFUSED: return "nothing listens at " + where + ": is the broker up, and is this its port?";
+    case ECONNREFUSED:
+      return "connection refused: nothing listens at " + where + "; is the broker up, and is this its port?";
     case ETIMEDOUT: return where + " does not answer: is that host up, does a firewall stand before it?";
     case ENETUNREACH:
     case EHOSTUNREACH: return "there is no way to " + where + ": is the network up?";

@@ -43,8 +43,7 @@ Offline read_offline(Reader& parent, const Json& value, const Retry& retry) {
   out.stop_after_s = period("stop_after_s");
   if (reader.any_maybe("replace") != nullptr) out.replace = reader.boolean_or("replace", true);
   const auto on_reboot = reader.text_or("on_reboot", "fail", 16);
-  if (reader.ok() && on_reboot != "fail" && on_reboot != "restart")
-    reader.fail("on_reboot", "must be fail or restart");
+  if (reader.ok() && on_reboot != "fail" && on_reboot != "restart") reader.fail("on_reboot", "must be fail or restart");
   out.restart_on_reboot = on_reboot == "restart";
   if (reader.ok() && out.stop_after_s && out.lost_after_s && *out.stop_after_s >= *out.lost_after_s)
     reader.fail("stop_after_s", "must be below lost_after_s: the device gives up first");
@@ -144,9 +143,8 @@ Json encode(const JobSpec& job) {
     out["replicas"] = job.replicas;
   }
   if (!job.outputs.empty()) out["outputs"] = job.outputs;
-  out["retry"] = Json{{"attempts_max", job.retry.attempts_max},
-                      {"backoff_s", job.retry.backoff_s},
-                      {"lost_max", job.retry.lost_max}};
+  out["retry"] = Json{
+      {"attempts_max", job.retry.attempts_max}, {"backoff_s", job.retry.backoff_s}, {"lost_max", job.retry.lost_max}};
   if (job.offline != Offline{}) out["offline"] = encode(job.offline);
   if (job.timeouts != Timeouts{})
     out["timeouts"] = Json{{"queued_s", job.timeouts.queued_s}, {"fetching_s", job.timeouts.fetching_s}};

@@ -21,7 +21,7 @@ Json encode(const ResultPart& part) {
 ResultPart read_part(Reader& parent, const Json& value) {
   Reader reader(parent, "part", value);
   ResultPart part;
-  part.of = reader.text("of", 256);
+  part.of = reader.text("of", limits::part_of_bytes_max);
   part.offset = reader.integer("offset", 0, integer_max);
   auto bytes = crypto::base64_decode(reader.text("base64", part_length_max));
   if (bytes) {

@@ -76,7 +76,10 @@ Result<Offer> decode_offer(std::string_view text) {
 }
 
 std::string encode(const NotOffered& answer) {
-  return dump(Json{{"v", 1}, {"digest", answer.digest}, {"state", "unknown"}, {"reason", clamp_text(answer.reason, limits::reason_bytes_max)}});
+  return dump(Json{{"v", 1},
+                   {"digest", answer.digest},
+                   {"state", "unknown"},
+                   {"reason", clamp_text(answer.reason, limits::reason_bytes_max)}});
 }
 
 std::optional<NotOffered> decode_not_offered(std::string_view text) {

@@ -90,8 +90,8 @@ void add_job(CLI::App& app, Chosen& chosen) {
   job->require_subcommand(1);
   auto* list = command(*job, "ls", "jobs, newest first", "fieldwork job ls --state failed --limit 10");
   list->add_option("--state", chosen.list.state, "only those in this state")
-      ->check(CLI::IsMember(
-          {"submitted", "queued", "assigned", "running", "succeeded", "failed", "denied", "cancelled", "expired", "quarantined"}));
+      ->check(CLI::IsMember({"submitted", "queued", "assigned", "running", "succeeded", "failed", "denied", "cancelled",
+                             "expired", "quarantined"}));
   list->add_option("--limit", chosen.list.limit, "at most so many (50)")->check(CLI::Range(1, 512));
   list->callback([&chosen] { chosen.command = [&chosen] { return job_list(chosen.options, chosen.list); }; });
   const auto one = [&](const char* name, const char* what, const char* example,
@@ -113,11 +113,12 @@ void add_device(CLI::App& app, Chosen& chosen) {
   auto* show = command(*device, "show", "one device with its resources and link", "fieldwork device show edge-1");
   show->add_option("DEVICE", chosen.id, "the device's id")->required();
   show->callback([&chosen] { chosen.command = [&chosen] { return device_show(chosen.options, chosen.id); }; });
-  auto* reset = command(*device, "reset", "forget where its report stream stands",
-                        "fieldwork device reset edge-1\n\n"
-                        "For a device whose reports are not applied although both sides are up: whatever it reports next is\n"
-                        "taken as the beginning. Nothing is lost that is still in its journal. It is not needed after a restored\n"
-                        "database or journal: both sides find that out by themselves.");
+  auto* reset = command(
+      *device, "reset", "forget where its report stream stands",
+      "fieldwork device reset edge-1\n\n"
+      "For a device whose reports are not applied although both sides are up: whatever it reports next is\n"
+      "taken as the beginning. Nothing is lost that is still in its journal. It is not needed after a restored\n"
+      "database or journal: both sides find that out by themselves.");
   reset->add_option("DEVICE", chosen.id, "the device's id")->required();
   reset->callback([&chosen] { chosen.command = [&chosen] { return device_reset(chosen.options, chosen.id); }; });
 }

@@ -141,7 +141,8 @@ std::string job_text(const Json& job, std::int64_t now) {
   std::string counts;
   const auto& by_state = member(job, "counts");
   if (by_state.is_object() && integer_of(job, "width") > 1) {
-    for (const auto& [word, count] : by_state.items()) counts += (counts.empty() ? "" : ", ") + count.dump() + " " + word;
+    for (const auto& [word, count] : by_state.items())
+      counts += (counts.empty() ? "" : ", ") + count.dump() + " " + word;
     fields.add("executions", counts);
   }
   fields.add("traceparent", text_of(job, "traceparent"));

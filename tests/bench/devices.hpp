@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -55,6 +56,12 @@ class Device {
     } else {
       hands_ = std::make_unique<NoopHands>();
     }
+    config.random = [source = std::make_shared<std::random_device>()] {
+      return (std::uint64_t{(*source)()} << 32U) | (*source)();
+    };
+    config.reports_idle = [this] {
+      return runner_->bus().backlog(bus::Lane::control) + runner_->bus().backlog(bus::Lane::bulk) == 0;
+    };
     (void)agent::AgentService::next_session(journal_);
     service_ = std::make_unique<agent::AgentService>(std::move(config), *hands_);
     runtime::RunnerLimits limits;

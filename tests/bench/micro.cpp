@@ -94,7 +94,7 @@ Grant grant() {
   return {.key = {JobId("j-1"), 0, 1},
           .device = DeviceId("edge-1"),
           .package = "sha256:" + std::string(64, 'a'),
-          .command_digest = "sha256:" + std::string(64, 'b'),
+          .work_digest = "sha256:" + std::string(64, 'b'),
           .limits = {},
           .issued_ms = 1,
           .expires_ms = 2};
@@ -151,13 +151,16 @@ void bare_verify(benchmark::State& state) {
 // --- messages ------------------------------------------------------------------------------------------------------
 
 std::string report() {
-  codec::Report out{.epoch = 1, .seq = 1, .items = {}};
+  codec::Report out{.epoch = 1, .first = 1, .seq = 1, .after = 0, .items = {}};
   for (int i = 0; i < 16; ++i) {
-    out.items.push_back({.key = {JobId("j-" + std::to_string(i)), 0, 1},
-                         .state = AttemptState::succeeded,
-                         .reason = "",
-                         .result = RunResult{},
-                         .traceparent = trace});
+    out.items.push_back({.tag = i + 1,
+                         .report = {.key = {JobId("j-" + std::to_string(i)), 0, 1},
+                                    .state = AttemptState::succeeded,
+                                    .reason = "",
+                                    .result = RunResult{},
+                                    .part = std::nullopt,
+                                    .traceparent = trace},
+                         .error = std::nullopt});
   }
   return codec::encode(out);
 }
@@ -184,25 +187,35 @@ void bare_dump(benchmark::State& state) {
 
 // --- placement -----------------------------------------------------------------------------------------------------
 
-scheduler::Devices fleet(int count) {
-  scheduler::Devices out;
+scheduler::Fleet fleet(int count) {
+  scheduler::Fleet out;
   for (int i = 0; i < count; ++i) {
     const DeviceId id("edge-" + std::to_string(i));
-    scheduler::DeviceView view;
-    view.device = {.id = id,
-                   .state = i % 10 == 0 ? DeviceState::suspect : DeviceState::ready,
-                   .capacity = {4000, 4 << 20, 4 << 20},
-                   .labels = {{"zone", i % 2 == 0 ? "a" : "b"}, {"arch", "arm64"}}};
-    view.cpu_millis_used = i % 4000;
-    out.emplace(id, view);
+    Device device;
+    device.id = id;
+    device.state = i % 10 == 0 ? DeviceState::suspect : DeviceState::ready;
+    device.capacity = {4000, 4 << 20, 4 << 20};
+    device.labels = {{"zone", i % 2 == 0 ? "a" : "b"}, {"arch", "arm64"}};
+    out.seen(device);
+    Requirements taken;
+    taken.cpu_millis = i % 4000;
+    out.reserve(id, taken, 1);
   }
   return out;
 }
 
 void place(benchmark::State& state, int count) {
   const auto devices = fleet(count);
-  const JobSpec job{.command = {"./go"}, .requirements = {1000, 1 << 20, 0, {{"zone", "a"}}}};
-  for (auto _ : state) benchmark::DoNotOptimize(scheduler::place(job, DeviceId(), DeviceId(), {}, devices, {}));
+  JobSpec job;
+  job.command = {"./go"};
+  job.requirements = {1000, 1 << 20, 0, {{"zone", "a"}}};
+  const DeviceId anywhere;
+  const std::set<DeviceId> avoid;
+  const std::map<DeviceId, scheduler::Exclusion> excluded;
+  const std::map<DeviceId, int> taken;
+  const scheduler::Want want{job, anywhere, avoid, excluded, taken, {}, {}};
+  const scheduler::Limits limits;
+  for (auto _ : state) benchmark::DoNotOptimize(scheduler::place(want, devices, limits));
 }
 
 // The device with the least room that is enough: one walk, one requirement, no label, no reason kept.
@@ -210,7 +223,8 @@ void bare_walk(benchmark::State& state, int count) {
   const auto devices = fleet(count);
   for (auto _ : state) {
     const scheduler::DeviceView* best = nullptr;
-    for (const auto& [id, view] : devices) {
+    for (scheduler::Fleet::Number i = 0; i < devices.size(); ++i) {
+      const auto& view = devices.view(i);
       if (view.device.capacity.cpu_millis - view.cpu_millis_used < 1000) continue;
       if (best == nullptr || view.cpu_millis_used > best->cpu_millis_used) best = &view;
     }

@@ -228,8 +228,8 @@ void Checks::run(const std::string& device, const Assign& assign) {
   require(payload.ok(), is_signed, key);
   const auto grant = codec::decode_grant(*payload);
   require(grant.ok() && grant->key == assign.key && grant->device.value == device && grant->package == assign.package &&
-              grant->work_digest == crypto::digest_of(codec::work_text(assign.command, assign.env, assign.outputs,
-                                                                       assign.contract)) &&
+              grant->work_digest ==
+                  crypto::digest_of(codec::work_text(assign.command, assign.env, assign.outputs, assign.contract)) &&
               grant->limits == assign.limits,
           is_signed, key);
   const auto* job = row("scheduler", "job", assign.key.job.value);

@@ -9,8 +9,9 @@ namespace fieldwork::sim {
 namespace {
 
 bool is_volatile(const std::string& field) {
-  static const std::set<std::string> fields{"certificate", "epoch",   "ephemeral",   "fingerprint", "grant",  "hash", "tag", "after",
-                                            "checkpoint",  "release", "released_by", "signature",   "wrapped"};
+  static const std::set<std::string> fields{"certificate", "epoch",     "ephemeral", "fingerprint", "grant",
+                                            "hash",        "tag",       "after",     "checkpoint",  "release",
+                                            "released_by", "signature", "wrapped"};
   return fields.contains(field) || field.ends_with("_ms");
 }
 

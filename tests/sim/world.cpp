@@ -119,7 +119,7 @@ void Party::turn() {
     kill();
     return world_.restart_later(*this);
   }
-  if (!done) turn_soon(wait);
+  if (!done) turn_soon(stuck_since_ && world_.now() - *stuck_since_ > seconds(1) ? milliseconds(2000) : wait);
 }
 
 bool Party::acts() {
@@ -157,13 +157,15 @@ Result<void> Party::Disk::commit(const std::vector<store::Change>& changes) {
 }
 
 Result<std::vector<std::string>> Party::Disk::select(const store::Query& query) {
-  if (world_.store_away(party_.name()) || world_.random().chance(world_.faults().read_fails)) return Error{Code::unavailable, "the store is away"};
+  if (world_.store_away(party_.name()) || world_.random().chance(world_.faults().read_fails))
+    return Error{Code::unavailable, "the store is away"};
   return party_.disk_.select(query);
 }
 
 Result<std::vector<std::string>> Party::Disk::find(const std::string& table, const std::string& column,
                                                    const std::vector<std::string>& keys) {
-  if (world_.store_away(party_.name()) || world_.random().chance(world_.faults().read_fails)) return Error{Code::unavailable, "the store is away"};
+  if (world_.store_away(party_.name()) || world_.random().chance(world_.faults().read_fails))
+    return Error{Code::unavailable, "the store is away"};
   return party_.disk_.find(table, column, keys);
 }
 

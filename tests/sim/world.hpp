@@ -124,7 +124,7 @@ class Party {
   std::unique_ptr<runtime::Service> service_;
   std::unique_ptr<runtime::Engine> engine_;
   std::vector<runtime::Input> inbox_;
-  std::optional<Time> stuck_since_;  // its store does not take a batch
+  std::optional<Time> stuck_since_;    // its store does not take a batch
   std::optional<std::uint64_t> fuse_;  // dying: so many more messages and acts happen
   bool turn_due_ = false;
   bool connected_ = false;
@@ -152,7 +152,8 @@ class World {
   [[nodiscard]] bool broker_away() const { return away() && !faults_.outage_of_store; }
   // Of this party: devices have their own.
   [[nodiscard]] bool store_away(const std::string& party) const {
-    return away() && faults_.outage_of_store && !(party.size() > 1 && party[0] == 'd' && party[1] >= '0' && party[1] <= '9');
+    return away() && faults_.outage_of_store &&
+           !(party.size() > 1 && party[0] == 'd' && party[1] >= '0' && party[1] <= '9');
   }
   [[nodiscard]] std::vector<std::unique_ptr<Party>>& parties() { return parties_; }
   void note(const std::string& line) const;

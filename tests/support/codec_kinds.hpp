@@ -16,7 +16,7 @@
 namespace fieldwork::codec::rules {
 
 // Of messages with many items, and of what is parsed before it comes here.
-inline constexpr std::size_t much = 8 << 20;
+inline constexpr std::size_t much = limits::message_bytes_max;
 
 struct Kind {
   std::string name;
@@ -84,19 +84,22 @@ inline std::string one_item(const std::string& item) { return R"({"items":[)" + 
 inline constexpr std::int64_t bytes_2_50 = std::int64_t{1} << 50;
 inline const std::string key_example = R"("execution":3,"fence":7,"job":"j-1")";
 
+// Written only when it is not 0.
+inline Rule whole_or_none(std::int64_t max) {
+  Rule out = maybe(whole(0, max));
+  out.good = {1, max};
+  return out;
+}
+
 inline Fields key_fields() {
   return {{"/job", id()}, {"/execution", whole(0, 9999)}, {"/fence", whole(1, integer_max)}};
 }
 
-// Times and sizes of a run; in a job each may be missing.
-inline Fields limits_fields(bool required) {
-  Fields out{{"/limits", object()},
-             {"/limits/time_s", maybe(whole(1, 604'800))},
-             {"/limits/output_bytes", maybe(whole(0, 1 << 20))}};
-  if (required) {
-    for (auto& [at, rule] : out) rule.missing = "is missing";
-  }
-  return out;
+// Times and sizes of a run; each may be missing.
+inline Fields limits_fields() {
+  return {{"/limits", object()},
+          {"/limits/time_s", maybe(whole(1, 604'800))},
+          {"/limits/output_bytes", maybe(whole(0, 1 << 20))}};
 }
 
 inline const std::string limits_example = R"("limits":{"output_bytes":100,"time_s":60})";
@@ -111,11 +114,12 @@ inline Fields resources_fields() {
           {"/resources/uptime_s", whole(0, integer_max)},
           {"/link", object()},
           {"/link/round_trip_ms", number(0, 1e9)},
-          {"/link/reconnects", whole(0, integer_max)}};
+          {"/link/reconnects", whole(0, integer_max)},
+          {"/link/clock_offset_ms", maybe(whole(-integer_max, integer_max))}};
 }
 
 inline const std::string resources_example =
-    R"("link":{"reconnects":2,"round_trip_ms":1.5},)"
+    R"("link":{"clock_offset_ms":-5,"reconnects":2,"round_trip_ms":1.5},)"
     R"("resources":{"cpu_load":0.25,"disk_available_bytes":3,"memory_available_bytes":4,"uptime_s":5})";
 
 // A device that was never enrolled has no capacity yet.
@@ -140,13 +144,16 @@ inline std::vector<Kind> device_kinds() {
            capacity_fields(1),
            {{"/agent", text(64)}, {"/certificate", text(16384)}, {"/labels", map(32, 256)}, {"/session", session}}))},
       {"heartbeat", 262144, through(decode_heartbeat),
-       R"({"attempts":[{)" + key_example + "}]," + resources_example + R"(,"session":7,"v":1})",
-       versioned(below(
-           "/attempts/0", key_fields(),
-           both(resources_fields(), {{"/attempts", array(512)}, {"/attempts/0", object()}, {"/session", session}})))},
+       R"({"attempts":[{)" + key_example + R"(}],"beat":4,)" + resources_example + R"(,"session":7,"v":1})",
+       versioned(below("/attempts/0", key_fields(),
+                       both(resources_fields(), {{"/attempts", array(512)},
+                                                 {"/attempts/0", object()},
+                                                 {"/beat", maybe(whole(0, integer_max))},
+                                                 {"/session", session}})))},
       {"enrolled", 4096, through(decode_enrolled),
-       R"({"heartbeat_s":5,"reason":"r","session":7,"state":"enrolled","v":1})",
+       R"({"heartbeat_s":5,"now_ms":9,"reason":"r","session":7,"state":"enrolled","v":1})",
        versioned({{"/heartbeat_s", whole(1, 3600)},
+                  {"/now_ms", whole_or_none(integer_max)},
                   {"/reason", reason},
                   {"/session", session},
                   {"/state", word({"enrolled", "refused"}, "must be enrolled or refused")}})},
@@ -182,6 +189,8 @@ inline std::vector<Kind> device_kinds() {
 
 // --- jobs and attempts --------------------------------------------------------------------------------------------
 
+inline constexpr int seconds_max = 31'536'000;
+
 inline Rule environment() {
   Rule out = map(64, 4096);
   out.bad.push_back({Json{{"A=B", "x"}}, "\"A=B\": a name must not hold '='"});
@@ -190,8 +199,16 @@ inline Rule environment() {
 }
 
 inline Fields job_fields() {
-  Fields limits = limits_fields(false);
+  Fields limits = limits_fields();
   limits.at("/limits") = maybe(object());
+  // What contradicts another field of the example has tests of its own.
+  Rule attempts_max = maybe(whole(1, 10));
+  attempts_max.good = {2, 10};
+  Rule lost_after_s = maybe(whole(1, seconds_max));
+  lost_after_s.good = {2, seconds_max};
+  Rule stop_after_s = maybe(whole(1, seconds_max));
+  stop_after_s.good = {1, seconds_max - 1};
+  Rule on_reboot = maybe(word({"restart"}, "must be fail or restart"));
   return both(limits, {{"/command", command()},
                        {"/deadline_s", maybe(whole(1, 2'592'000))},
                        {"/env", environment()},
@@ -205,8 +222,17 @@ inline Fields job_fields() {
                        {"/requirements/labels", map(32, 256)},
                        {"/requirements/memory_bytes", maybe(whole(0, bytes_2_50))},
                        {"/retry", maybe(object())},
-                       {"/retry/attempts_max", maybe(whole(1, 10))},
-                       {"/retry/backoff_s", maybe(whole(0, 3600))}});
+                       {"/retry/attempts_max", attempts_max},
+                       {"/retry/backoff_s", maybe(whole(0, 3600))},
+                       {"/retry/lost_max", maybe(whole(1, 100))},
+                       {"/offline", maybe(object())},
+                       {"/offline/lost_after_s", lost_after_s},
+                       {"/offline/stop_after_s", stop_after_s},
+                       {"/offline/replace", maybe(flag())},
+                       {"/offline/on_reboot", on_reboot},
+                       {"/timeouts", maybe(object())},
+                       {"/timeouts/queued_s", maybe(whole(1, seconds_max))},
+                       {"/timeouts/fetching_s", maybe(whole(1, seconds_max))}});
 }
 
 inline Fields result_fields() {
@@ -216,54 +242,90 @@ inline Fields result_fields() {
   Rule bytes = maybe(text(1'398'104));
   bytes.good = {"/w==", "AP8=", std::string(1'398'104, 'A')};
   for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) bytes.bad.push_back({wrong, "must be base64"});
-  return {{"/exit_code", whole(-1, 255)},    {"/signal", maybe(whole(1, 64))},
-          {"/stdout_base64", bytes},         {"/stdout_cut_bytes", maybe(whole(1, integer_max))},
-          {"/stderr", maybe(text(1 << 20))}, {"/stderr_cut_bytes", maybe(whole(1, integer_max))},
-          {"/truncated", maybe(flag())},     {"/elapsed_ms", maybe(whole(0, integer_max))},
-          {"/files", maybe(array(64))},      {"/files/0", object()},
-          {"/files/0/path", path()},         {"/files/0/size_bytes", whole(0, bytes_2_50)},
-          {"/files/0/digest", digest()},     {"/files/0/content", content}};
+  Rule in_parts = maybe(flag());
+  in_parts.good = {true};
+  return {{"/exit_code", whole(-1, 255)},
+          {"/signal", maybe(whole(1, 64))},
+          {"/stdout_base64", bytes},
+          {"/stdout_cut_bytes", maybe(whole(1, integer_max))},
+          {"/stderr", maybe(text(1 << 20))},
+          {"/stderr_cut_bytes", maybe(whole(1, integer_max))},
+          {"/in_parts", in_parts},
+          {"/stdout_bytes", maybe(whole(0, integer_max))},
+          {"/stderr_bytes", maybe(whole(0, integer_max))},
+          {"/truncated", maybe(flag())},
+          {"/elapsed_ms", maybe(whole(0, integer_max))},
+          {"/files", maybe(array(64))},
+          {"/files/0", object()},
+          {"/files/0/path", path()},
+          {"/files/0/size_bytes", whole(0, bytes_2_50)},
+          {"/files/0/digest", digest()},
+          {"/files/0/content", content}};
 }
 
 // One stream is text, the other is not.
 inline const std::string result_example = R"({"elapsed_ms":12,"exit_code":-1,"files":[{"content":"YQA=","digest":")" +
-                                          some_digest() + R"(","path":"out/a","size_bytes":2}],"signal":9,)" +
-                                          R"("stderr":"ü\n","stderr_cut_bytes":7,"stdout_base64":"/w==",)" +
-                                          R"("stdout_cut_bytes":5,"truncated":true})";
+                                          some_digest() + R"(","path":"out/a","size_bytes":2}],"in_parts":true,)" +
+                                          R"("signal":9,"stderr":"ü\n","stderr_bytes":3,"stderr_cut_bytes":7,)" +
+                                          R"("stdout_base64":"/w==","stdout_bytes":1,"stdout_cut_bytes":5,)" +
+                                          R"("truncated":true})";
 
 inline Fields attempt_fields() {
-  return below(
-      "/result", result_fields(),
-      both(key_fields(), {{"/reason", maybe(text(1024))},
-                          {"/result", maybe(object())},
-                          {"/traceparent", traceparent()},
-                          {"/state", word({"accepted", "running", "succeeded", "failed", "cancelled", "refused"},
-                                          "must be accepted, running, succeeded, failed, cancelled or "
-                                          "refused")}}));
+  Rule base64 = text(43'692);
+  base64.good = {"", "YQ==", std::string(43'692, 'A')};
+  for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) base64.bad.push_back({wrong, "must be base64"});
+  return below("/result", result_fields(),
+               both(key_fields(),
+                    {{"/reason", maybe(text(1024))},
+                     {"/result", maybe(object())},
+                     {"/cause", maybe(word({"work"}, "must be device or work", 8))},
+                     {"/part", maybe(object())},
+                     {"/part/of", text(261)},
+                     {"/part/offset", whole(0, integer_max)},
+                     {"/part/base64", base64},
+                     {"/traceparent", traceparent()},
+                     {"/state", word({"accepted", "running", "succeeded", "failed", "cancelled", "refused", "lost"},
+                                     "must be accepted, running, succeeded, failed, cancelled, refused or "
+                                     "lost")}}));
 }
 
-inline const std::string attempt_example = "{" + key_example + R"(,"reason":"r","result":)" + result_example +
-                                           R"(,"state":"failed","traceparent":")" + some_trace() + R"("})";
+inline const std::string attempt_begin =
+    R"({"cause":"work",)" + key_example +
+    R"(,"part":{"base64":"YQ==","of":"stdout","offset":0},"reason":"r","result":)" + result_example +
+    R"(,"state":"failed",)";
+inline const std::string attempt_end = R"("traceparent":")" + some_trace() + R"("})";
+
+inline Fields contract_fields() {
+  return {{"/contract", object()},
+          {"/contract/lost_after_s", maybe(whole(1, seconds_max))},
+          {"/contract/stop_after_s", maybe(whole(1, seconds_max))},
+          {"/contract/replace", maybe(flag())},
+          {"/contract/on_reboot", maybe(word({"fail", "restart"}, "must be fail or restart"))}};
+}
+
+inline const std::string contract_example =
+    R"("contract":{"lost_after_s":9,"on_reboot":"restart","replace":false,"stop_after_s":8})";
 
 inline Fields assign_fields() {
-  return both(both(key_fields(), limits_fields(false)), {{"/attempt", whole(1, 1000)},
-                                                         {"/command", command()},
-                                                         {"/env", environment()},
-                                                         {"/grant", text(65536)},
-                                                         {"/lease_s", whole(1, 86'400)},
-                                                         {"/limits", object()},
-                                                         {"/outputs", outputs()},
-                                                         {"/package", maybe(digest())},
-                                                         {"/traceparent", traceparent()}});
+  return both(both(both(key_fields(), limits_fields()), contract_fields()), {{"/attempt", whole(1, 2'147'483'647)},
+                                                                             {"/command", command()},
+                                                                             {"/env", environment()},
+                                                                             {"/fetching_s", whole(1, seconds_max)},
+                                                                             {"/grant", text(65536)},
+                                                                             {"/limits", object()},
+                                                                             {"/outputs", outputs()},
+                                                                             {"/package", maybe(digest())},
+                                                                             {"/traceparent", traceparent()}});
 }
 
-inline const std::string assign_example = R"({"attempt":1,"command":["./a","b"],"env":{"K":"V"},"execution":3,)"
-                                          R"("fence":7,"grant":"g","job":"j-1","lease_s":30,)" +
+inline const std::string assign_example = R"({"attempt":1,"command":["./a","b"],)" + contract_example +
+                                          R"(,"env":{"K":"V"},"execution":3,)"
+                                          R"("fence":7,"fetching_s":30,"grant":"g","job":"j-1",)" +
                                           limits_example + R"(,"outputs":["r"],"package":")" + some_digest() +
                                           R"(","traceparent":")" + some_trace() + R"(","type":"assign"})";
 
 inline Fields typed(Fields fields) {
-  Rule type = word({}, "must be assign, cancel or stale");
+  Rule type = word({}, "must be assign, cancel, inquire or stale");
   fields.emplace("/type", type);
   return fields;
 }
@@ -271,9 +333,19 @@ inline Fields typed(Fields fields) {
 inline Result<std::string> orders_again(std::string_view text) {
   const auto orders = decode_orders(text);
   if (!orders) return orders.error();
+  if (!orders->bad.empty()) return orders->bad.front().error;
   Json out{{"v", 1}, {"items", Json::array()}};
-  for (const auto& order : *orders) out["items"].push_back(encode(order));
+  for (const auto& order : orders->good) out["items"].push_back(encode(order));
   return dump(out);
+}
+
+inline Result<std::string> report_again(std::string_view text) {
+  const auto report = decode_report(text);
+  if (!report) return report.error();
+  for (const auto& item : report->items) {
+    if (item.error) return *item.error;
+  }
+  return encode(*report);
 }
 
 inline Result<std::string> assign_again(std::string_view text) {
@@ -295,35 +367,54 @@ inline std::vector<Kind> job_kinds() {
   auto with_replicas = job_fields();
   with_replicas.emplace("/replicas", maybe(whole(1, 1000)));
   const std::string job_begin = R"({"command":["./a"],"deadline_s":9,"env":{"K":"V"},)" + limits_example +
-                                R"(,"name":"n","outputs":["r"],"package":")" + some_digest() + R"(","priority":0,)";
+                                R"(,"name":"n","offline":{"lost_after_s":31536000,"on_reboot":"restart",)" +
+                                R"("replace":true,"stop_after_s":1},"outputs":["r"],"package":")" + some_digest() +
+                                R"(","priority":0,)";
   const std::string job_end = R"("requirements":{"cpu_millis":1,"disk_bytes":2,"labels":{"zone":"a"},)"
-                              R"("memory_bytes":3},"retry":{"attempts_max":1,"backoff_s":0})";
+                              R"("memory_bytes":3},"retry":{"attempts_max":2,"backoff_s":0,"lost_max":4})";
+  const std::string timeouts = R"(,"timeouts":{"fetching_s":5,"queued_s":6}})";
+  Rule tag = whole(0, 0xFFFFFFFF);
+  auto report_fields = listed(both(attempt_fields(), {{"/tag", tag}}));
+  Rule first = maybe(whole(1, integer_max));
+  first.good = {1, 6};
   return {
-      {"job", much, through(decode_job), job_begin + R"("replicas":2,)" + job_end + "}", with_replicas},
-      {"job with targets", much, through(decode_job), job_begin + job_end + R"(,"targets":{"labels":{"zone":"a"}}})",
-       with_targets},
+      {"job", much, through(decode_job), job_begin + R"("replicas":2,)" + job_end + timeouts, with_replicas},
+      {"job with targets", much, through(decode_job),
+       job_begin + job_end + R"(,"targets":{"labels":{"zone":"a"}})" + timeouts, with_targets},
       {"result", much, through(decode_result), result_example, result_fields()},
-      {"report of an attempt", much, through(decode_attempt_report), attempt_example, attempt_fields()},
-      {"report", much, through(decode_report), R"({"epoch":5,"items":[)" + attempt_example + R"(],"seq":6,"v":1})",
-       both(listed(attempt_fields()), {{"/epoch", whole(0, integer_max)}, {"/seq", whole(1, integer_max)}})},
+      {"report of an attempt", much, through(decode_attempt_report), attempt_begin + attempt_end, attempt_fields()},
+      {"report", much, report_again,
+       R"({"after":3,"epoch":5,"first":1,"items":[)" + attempt_begin + R"("tag":9,)" + attempt_end +
+           R"(],"seq":6,"v":1})",
+       both(report_fields, {{"/after", maybe(tag)},
+                            {"/epoch", whole(0, integer_max)},
+                            {"/first", first},
+                            {"/seq", whole(1, integer_max)}})},
       {"assign", much, orders_again, one_item(assign_example), listed(typed(assign_fields()))},
       {"cancel", much, orders_again,
        one_item("{" + key_example + R"(,"traceparent":")" + some_trace() + R"(","type":"cancel"})"),
+       listed(typed(both(key_fields(), {{"/traceparent", traceparent()}})))},
+      {"inquire", much, orders_again,
+       one_item("{" + key_example + R"(,"traceparent":")" + some_trace() + R"(","type":"inquire"})"),
        listed(typed(both(key_fields(), {{"/traceparent", traceparent()}})))},
       {"stale", much, orders_again,
        one_item("{" + key_example + R"(,"state":"lost","traceparent":")" + some_trace() + R"(","type":"stale"})"),
        listed(typed(both(key_fields(), {{"/state", text(32)}, {"/traceparent", traceparent()}})))},
       {"kept assign", much, assign_again, assign_example, both(assign_fields(), {{"/type", free_type}})},
-      {"acknowledgement", 4096, through(decode_ack), R"({"epoch":5,"seq":0,"v":1})",
-       versioned({{"/epoch", whole(0, integer_max)}, {"/seq", whole(0, integer_max)}})},
+      {"acknowledgement", 4096, through(decode_ack), R"({"beat":4,"begin":3,"epoch":5,"seq":0,"tag":9,"v":1})",
+       versioned({{"/beat", whole_or_none(integer_max)},
+                  {"/begin", whole_or_none(integer_max)},
+                  {"/epoch", whole(0, integer_max)},
+                  {"/seq", whole(0, integer_max)},
+                  {"/tag", maybe(tag)}})},
       {"grant", 65536, through(decode_grant),
-       R"({"command_digest":")" + some_digest() + R"(","device":"edge-1","execution":3,"expires_ms":9,"fence":7,)" +
-           R"("issued_ms":8,"job":"j-1",)" + limits_example + R"(,"package":")" + some_digest() + "\"}",
-       both(both(key_fields(), limits_fields(false)), {{"/command_digest", digest()},
-                                                       {"/device", id()},
-                                                       {"/expires_ms", whole(0, integer_max)},
-                                                       {"/issued_ms", whole(0, integer_max)},
-                                                       {"/package", maybe(digest())}})},
+       R"({"device":"edge-1","execution":3,"expires_ms":9,"fence":7,"issued_ms":8,"job":"j-1",)" + limits_example +
+           R"(,"package":")" + some_digest() + R"(","work_digest":")" + some_digest() + "\"}",
+       both(both(key_fields(), limits_fields()), {{"/work_digest", digest()},
+                                                  {"/device", id()},
+                                                  {"/expires_ms", whole(0, integer_max)},
+                                                  {"/issued_ms", whole(0, integer_max)},
+                                                  {"/package", maybe(digest())}})},
   };
 }
 

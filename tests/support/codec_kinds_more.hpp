@@ -103,21 +103,38 @@ inline std::vector<Kind> transfer_kinds() {
 
 // --- policy -------------------------------------------------------------------------------------------------------
 
+// These are encoded one by one.
+template <class T>
+auto items_through(Result<std::vector<T>> (*decode)(std::string_view)) {
+  return [decode](std::string_view text) -> Result<std::string> {
+    const auto values = decode(text);
+    if (!values) return values.error();
+    Json out{{"v", 1}, {"items", Json::array()}};
+    for (const auto& value : *values) out["items"].push_back(encode(value));
+    return dump(out);
+  };
+}
+
 inline std::vector<Kind> policy_kinds() {
   const Rule reason = text(1024);
   return {
-      {"questions", much, through(decode_questions),
-       one_item(R"({"command":["./a"],"device":"edge-1",)" + key_example + "," + limits_example + R"(,"package":")" +
-                some_digest() + R"(","submitter":"ann","traceparent":")" + some_trace() + R"("})"),
-       listed(both(both(key_fields(), limits_fields(true)), {{"/command", maybe(texts(64, 4096))},
-                                                             {"/device", maybe(id())},
-                                                             {"/package", maybe(digest())},
-                                                             {"/submitter", id()},
-                                                             {"/traceparent", traceparent()}}))},
-      {"decisions", much, through(decode_decisions),
-       one_item(R"({"decision":"allow","device":"edge-1",)" + key_example.substr(0, key_example.find(",\"job")) +
+      {"questions", much, items_through(decode_questions),
+       one_item(R"({"command":["./a"],)" + contract_example + R"(,"device":"edge-1","env":{"K":"V"},)" + key_example +
+                "," + limits_example + R"(,"outputs":["r"],"package":")" + some_digest() +
+                R"(","submitter":"ann","traceparent":")" + some_trace() + R"("})"),
+       listed(both(both(both(key_fields(), limits_fields()), contract_fields()), {{"/command", command()},
+                                                                                  {"/env", environment()},
+                                                                                  {"/outputs", outputs()},
+                                                                                  {"/device", maybe(id())},
+                                                                                  {"/package", maybe(digest())},
+                                                                                  {"/submitter", id()},
+                                                                                  {"/traceparent", traceparent()}}))},
+      {"decisions", much, items_through(decode_decisions),
+       one_item(R"({"about":"device","decision":"deny","device":"edge-1",)" +
+                key_example.substr(0, key_example.find(",\"job")) +
                 R"(,"grant":"jws","job":"j-1","reason":"r","traceparent":")" + some_trace() + R"("})"),
-       listed(both(key_fields(), {{"/decision", word({"allow", "deny"}, "must be allow or deny")},
+       listed(both(key_fields(), {{"/about", maybe(word({"job", "device"}, "must be job or device", 8))},
+                                  {"/decision", word({"deny"}, "must be allow or deny")},
                                   {"/device", maybe(id())},
                                   {"/grant", maybe(text(65536))},
                                   {"/reason", reason},

@@ -1,91 +1,11 @@
 // links: agent_core GTest::gtest_main
-// The agent's core: what it does with orders, what it reports, what survives a restart.
-#include <gtest/gtest.h>
-
+// The agent's core: what it does with orders, what it reports of them, what survives a restart.
 #include <functional>
 
-#include "agent/core/agent.hpp"
+#include "../support/agent_world.hpp"
 
 namespace fieldwork::agent {
 namespace {
-
-AttemptKey key(const std::string& job, std::int64_t fence = 1) { return {JobId(job), 0, fence}; }
-
-AssignArrived assignment(const AttemptKey& k, const std::string& package = "") {
-  Assign assign{.key = k, .command = {"run"}, .package = package, .grant = "jws"};
-  Grant grant{.key = k,
-              .device = DeviceId("a"),
-              .package = package,
-              .command_digest = "d",
-              .issued_ms = 100,
-              .expires_ms = 1000};
-  return {.assign = std::move(assign), .grant = std::move(grant), .command_digest = "d", .wall_ms = 500};
-}
-
-RunEnded ended(const AttemptKey& k, int exit_code = 0) {
-  return {.key = k, .result = RunResult{.exit_code = exit_code}};
-}
-
-struct World {
-  Time now = from_ms(1'000'000);
-  Limits limits;
-  Saved journal{.epoch = 7, .session = 3};  // what the effects wrote
-  Agent core{limits, DeviceId("a"), journal, now};
-  Effects said;
-
-  World() = default;
-  explicit World(Limits with) : limits(with) { core = Agent(limits, DeviceId("a"), journal, now); }
-
-  // One batch.
-  void step(const std::vector<Input>& inputs) {
-    said.clear();
-    for (const auto& input : inputs) core.step(input, now, said);
-    core.flush(now, said);
-    for (const auto& effect : said) {
-      if (const auto* save = std::get_if<SaveAttempt>(&effect)) {
-        if (const auto* attempt = core.find(save->key)) journal.attempts[save->key] = *attempt;
-      } else if (const auto* drop = std::get_if<DropAttempt>(&effect)) {
-        journal.attempts.erase(drop->key);
-      } else if (const auto* report = std::get_if<SaveReport>(&effect)) {
-        journal.reports[report->seq] = report->report;
-        journal.next_seq = report->seq + 1;
-      } else if (const auto* acked = std::get_if<DropReports>(&effect)) {
-        journal.reports.erase(journal.reports.lower_bound(acked->first), journal.reports.upper_bound(acked->last));
-      }
-    }
-  }
-  void pass(Duration time) {
-    now += time;
-    step({TimePassed{}});
-  }
-  void restart() {
-    ++journal.session;
-    core = Agent(limits, DeviceId("a"), journal, now);
-    step({Started{}});
-  }
-  template <class T>
-  [[nodiscard]] std::vector<T> all() const {
-    std::vector<T> out;
-    for (const auto& effect : said) {
-      if (const auto* one = std::get_if<T>(&effect)) out.push_back(*one);
-    }
-    return out;
-  }
-  // The reports of the batch, as "j1 running".
-  [[nodiscard]] std::vector<std::string> reported() const {
-    std::vector<std::string> out;
-    for (const auto& save : all<SaveReport>()) {
-      out.push_back(save.report.key.job.value + std::to_string(save.report.key.fence) + " " +
-                    std::string(name(save.report.state)));
-    }
-    return out;
-  }
-  [[nodiscard]] AttemptReport last_report() const { return all<SaveReport>().at(0).report; }
-};
-
-using Words = std::vector<std::string>;
-
-// --- orders -------------------------------------------------------------------------------------------------------
 
 TEST(Orders, ReportsCarryTheTraceOfTheirJob) {
   World world;
@@ -95,16 +15,24 @@ TEST(Orders, ReportsCarryTheTraceOfTheirJob) {
   EXPECT_EQ(world.last_report().traceparent, "00-t");
   world.step({ended(key("j"))});
   EXPECT_EQ(world.last_report().traceparent, "00-t");
+  world.acknowledge_all();
   world.step({CancelArrived{{key("j"), "00-t"}}});
   EXPECT_EQ(world.last_report().traceparent, "00-t") << "also when it is over";
+  world.acknowledge_all();
+  for (auto& [k, row] : world.journal.attempts) row.assign.traceparent.clear();  // the journal keeps the outcome's only
+  world.restart();
+  world.step({CancelArrived{{key("j"), "00-t"}}});
+  EXPECT_EQ(world.last_report().traceparent, "00-t") << "also after a restart";
   world.step({CancelArrived{{key("k"), "00-k"}}});
   EXPECT_EQ(world.last_report().traceparent, "00-k") << "also of an assignment that was never seen";
+  world.step({InquireArrived{{key("l"), "00-l"}}});
+  EXPECT_EQ(world.last_report().traceparent, "00-l");
 }
 
 TEST(Orders, RunIsJournalledThenStarted) {
   World world;
   world.step({assignment(key("j"))});
-  EXPECT_EQ(world.all<SaveAttempt>().size(), 1U);
+  EXPECT_EQ(world.said.attempts.size(), 1U);
   ASSERT_EQ(world.all<agent::Run>().size(), 1U);
   EXPECT_EQ(world.all<agent::Run>()[0].assign, assignment(key("j")).assign);
   EXPECT_EQ(world.reported(), Words{"j1 running"}) << "accepted is coalesced";
@@ -125,13 +53,57 @@ TEST(Orders, RepeatDoesNotRunTwice) {
   world.step({assignment(key("j")), assignment(key("j"))});
   EXPECT_EQ(world.all<agent::Run>().size(), 1U);
   world.step({assignment(key("j"))});
-  EXPECT_TRUE(world.said.empty());
+  EXPECT_TRUE(world.quiet()) << "the stream answers it";
   world.step({ended(key("j"))});
   world.step({assignment(key("j"))});
-  EXPECT_TRUE(world.said.empty()) << "nor after it ended";
+  EXPECT_TRUE(world.quiet()) << "nor after it ended";
   world.restart();
   world.step({assignment(key("j"))});
   EXPECT_TRUE(world.all<agent::Run>().empty()) << "nor after a restart";
+}
+
+TEST(Orders, RepeatIsToldAgainOnce) {
+  World world;
+  world.step({assignment(key("j")), assignment(key("k"), "p")});
+  world.acknowledge_all();
+  world.step({assignment(key("j")), assignment(key("j")), assignment(key("k"), "p")});
+  EXPECT_EQ(world.reported(), (Words{"j1 running", "k1 accepted"})) << "the answer was acknowledged, then lost there";
+  world.step({assignment(key("j"))});
+  EXPECT_TRUE(world.quiet());
+  world.acknowledge_all();
+  auto end = ended(key("j"), 3);
+  end.result->stdout_text = "out";
+  world.step({end});
+  world.acknowledge_all();
+  for (const bool restarted : {false, true}) {
+    if (restarted) world.restart();
+    world.step({assignment(key("j")), assignment(key("j"))});
+    EXPECT_EQ(world.reported(), Words{"j1 failed"}) << restarted;
+    EXPECT_EQ(world.last_report().reason, "exit code 3");
+    EXPECT_EQ(world.last_report().result, end.result);
+    EXPECT_TRUE(world.all<agent::Run>().empty());
+    world.step({assignment(key("j"))});
+    EXPECT_TRUE(world.quiet()) << "it is on its way";
+    world.acknowledge_all();
+  }
+}
+
+TEST(Orders, ALargeResultIsToldAgainInShort) {
+  World world;
+  world.step({assignment(key("j"))});
+  auto end = ended(key("j"));
+  end.result->stdout_text = std::string(100'000, 'a') + "end";
+  world.step({end});
+  EXPECT_EQ(world.said.reports.size(), 5U) << "four parts and how it ended";
+  world.acknowledge_all();
+  world.step({assignment(key("j"))});
+  ASSERT_EQ(world.said.reports.size(), 1U);
+  const auto again = world.last_report();
+  EXPECT_EQ(again.state, AttemptState::succeeded);
+  ASSERT_TRUE(again.result.has_value());
+  EXPECT_TRUE(again.result->truncated);
+  EXPECT_FALSE(again.result->in_parts) << "its parts do not come with it";
+  EXPECT_EQ(again.result->stdout_text, std::string(509, 'a') + "end");
 }
 
 struct EndCase {
@@ -156,7 +128,7 @@ TEST(Orders, HowARunEnds) {
     EXPECT_EQ(world.last_report().reason, c.reason) << c.name;
     EXPECT_EQ(world.last_report().result, c.input.result) << c.name;
     world.step({c.input});
-    EXPECT_TRUE(world.said.empty()) << c.name << ": repeat";
+    EXPECT_TRUE(world.quiet()) << c.name << ": repeat";
   }
 }
 
@@ -178,10 +150,11 @@ TEST(Orders, GrantMustCoverEachField) {
       {"fence", [](auto& a) { a.grant.value().key.fence = 2; }, "grant: is for another attempt"},
       {"device", [](auto& a) { a.grant.value().device = DeviceId("b"); }, "grant: is for device b"},
       {"package", [](auto& a) { a.grant.value().package = "sha256:x"; }, "grant: is for another package"},
-      {"command", [](auto& a) { a.command_digest = "x"; }, "grant: is for another command"},
+      {"work", [](auto& a) { a.work_digest = "x"; }, "grant: is for another command, environment, outputs or contract"},
       {"time", [](auto& a) { a.assign.limits.time_s = 61; }, "grant: is for other limits"},
       {"output", [](auto& a) { a.assign.limits.output_bytes = 1; }, "grant: is for other limits"},
-      {"expiry", [](auto& a) { a.wall_ms = 1001; }, "grant: has expired"},
+      {"expiry", [](auto& a) { a.wall_ms = 3001; },
+       "grant: has expired 2 s ago by this device's clock, which was not yet compared with the registry's"},
   };
   for (const auto& c : cases) {
     World world;
@@ -191,6 +164,8 @@ TEST(Orders, GrantMustCoverEachField) {
     EXPECT_TRUE(world.all<agent::Run>().empty() && world.all<Fetch>().empty()) << c.name;
     EXPECT_EQ(world.last_report().state, AttemptState::refused) << c.name;
     EXPECT_EQ(world.last_report().reason, c.reason) << c.name;
+    EXPECT_FALSE(world.last_report().work_fault) << c.name;
+    EXPECT_TRUE(world.core.live().empty()) << c.name;
   }
 }
 
@@ -198,21 +173,52 @@ TEST(Orders, PackageComesFirst) {
   World world;
   world.step({assignment(key("j"), "p"), assignment(key("k"), "p"), assignment(key("l"), "q")});
   EXPECT_EQ(world.reported(), (Words{"j1 accepted", "k1 accepted", "l1 accepted"}));
-  EXPECT_EQ(world.all<SaveAttempt>().size(), 3U);
+  EXPECT_EQ(world.said.attempts.size(), 3U);
   EXPECT_EQ(world.all<Fetch>().size(), 3U);
   EXPECT_TRUE(world.all<agent::Run>().empty());
   world.step({PackageReady{"p"}});
   EXPECT_EQ(world.all<agent::Run>().size(), 2U);
   world.step({PackageReady{"p"}});
-  EXPECT_TRUE(world.said.empty()) << "repeat";
-  world.step({PackageRefused{"q", "wrong digest"}});
+  EXPECT_TRUE(world.quiet()) << "repeat";
+  world.step({PackageRefused{"q", "wrong digest", true}});
   EXPECT_EQ(world.reported(), Words{"l1 refused"});
   EXPECT_EQ(world.last_report().reason, "package: wrong digest");
+  EXPECT_TRUE(world.last_report().work_fault);
+}
+
+TEST(Orders, FetchingEndsByItsTimeout) {
+  World world;
+  auto short_one = assignment(key("j"), "p");
+  short_one.assign.fetching_s = 10;
+  world.step({short_one, assignment(key("k"), "p")});
+  world.pass(seconds(10) - milliseconds(1));
+  EXPECT_TRUE(world.reported().empty());
+  world.pass(milliseconds(1));
+  EXPECT_EQ(world.reported(), Words{"j1 refused"});
+  EXPECT_EQ(world.last_report().reason, "package: not here within 10 s");
+  EXPECT_FALSE(world.last_report().work_fault);
+  EXPECT_TRUE(world.all<Unfetch>().empty()) << "another attempt waits for it";
+  world.step({CancelArrived{{key("k"), ""}}});
+  ASSERT_EQ(world.all<Unfetch>().size(), 1U);
+  EXPECT_EQ(world.all<Unfetch>()[0].digest, "p");
+  world.step({PackageReady{"p"}});
+  EXPECT_TRUE(world.quiet());
+  world.pass(seconds(100'000));
+  EXPECT_TRUE(world.quiet()) << "nor does a program that runs have it";
+}
+
+TEST(Orders, AsManyAtOnceAsAHeartbeatHolds) {
+  World world(Limits{.live_max = 2});
+  world.step({assignment(key("j")), assignment(key("k")), assignment(key("l"))});
+  EXPECT_EQ(world.reported(), (Words{"j1 running", "k1 running", "l1 refused"}));
+  EXPECT_EQ(world.last_report().reason, "this device has 2 attempts already");
+  world.step({ended(key("j")), assignment(key("m"))});
+  EXPECT_EQ(world.reported(), (Words{"j1 succeeded", "m1 running"}));
 }
 
 TEST(Orders, CancelBefore) {
   World world;
-  world.step({CancelArrived{{key("j")}}});
+  world.step({CancelArrived{{key("j"), ""}}});
   EXPECT_EQ(world.reported(), Words{"j1 cancelled"});
   world.restart();
   world.step({assignment(key("j"))});
@@ -222,7 +228,7 @@ TEST(Orders, CancelBefore) {
 TEST(Orders, CancelWhileFetching) {
   World world;
   world.step({assignment(key("j"), "p")});
-  world.step({CancelArrived{{key("j")}}});
+  world.step({CancelArrived{{key("j"), ""}}});
   EXPECT_EQ(world.reported(), Words{"j1 cancelled"});
   world.step({PackageReady{"p"}});
   EXPECT_TRUE(world.all<agent::Run>().empty());
@@ -231,10 +237,10 @@ TEST(Orders, CancelWhileFetching) {
 TEST(Orders, CancelWhileRunning) {
   World world;
   world.step({assignment(key("j"))});
-  world.step({CancelArrived{{key("j")}}});
+  world.step({CancelArrived{{key("j"), ""}}, CancelArrived{{key("j"), ""}}});
   EXPECT_EQ(world.all<Kill>().size(), 1U);
   EXPECT_TRUE(world.reported().empty()) << "it still runs";
-  world.step({RunEnded{key("j"), RunResult{.exit_code = -1}, "killed"}});
+  world.step({killed(key("j"))});
   EXPECT_EQ(world.reported(), Words{"j1 cancelled"});
   EXPECT_EQ(world.last_report().reason, "cancelled on request");
 }
@@ -242,22 +248,28 @@ TEST(Orders, CancelWhileRunning) {
 TEST(Orders, CancelAfter) {
   World world;
   world.step({assignment(key("j")), ended(key("j"))});
+  world.step({CancelArrived{{key("j"), ""}}});
+  EXPECT_TRUE(world.quiet()) << "the stream answers it";
   for (int i = 0; i < 2; ++i) {
-    world.step({CancelArrived{{key("j")}}});
-    EXPECT_EQ(world.reported(), Words{"j1 cancelled"}) << "each is answered";
+    world.acknowledge_all();
+    world.step({CancelArrived{{key("j"), ""}}});
+    EXPECT_EQ(world.reported(), Words{"j1 succeeded"}) << "each is answered, with what is so";
     EXPECT_TRUE(world.all<Kill>().empty());
   }
 }
 
-TEST(Orders, StaleKillsAndIsSilent) {
+TEST(Orders, StaleKillsOnceAndIsSilent) {
   World world;
   world.step({assignment(key("j")), assignment(key("k"), "p")});
-  world.step(
-      {StaleArrived{{key("j"), "queued"}}, StaleArrived{{key("k"), "queued"}}, StaleArrived{{key("x"), "unknown"}}});
+  const std::vector<Input> stale{StaleArrived{{key("j"), "queued", ""}}, StaleArrived{{key("k"), "queued", ""}},
+                                 StaleArrived{{key("x"), "unknown", ""}}};
+  world.step(stale);
   ASSERT_EQ(world.all<Kill>().size(), 1U);
   EXPECT_EQ(world.all<Kill>()[0].key, key("j"));
   EXPECT_TRUE(world.core.live().empty());
-  world.step({RunEnded{key("j"), RunResult{.exit_code = -1}, "killed"}, PackageReady{"p"}});
+  world.step(stale);
+  EXPECT_TRUE(world.quiet()) << "twice";
+  world.step({killed(key("j")), PackageReady{"p"}});
   EXPECT_TRUE(world.reported().empty());
   EXPECT_TRUE(world.all<agent::Run>().empty());
 }
@@ -269,7 +281,7 @@ TEST(Orders, NewerFenceKillsTheOlder) {
   ASSERT_EQ(world.all<Kill>().size(), 1U);
   EXPECT_EQ(world.all<Kill>()[0].key, key("j", 1));
   EXPECT_EQ(world.all<agent::Run>().size(), 1U);
-  world.step({RunEnded{key("j", 1), RunResult{.exit_code = -1}, "killed"}});
+  world.step({killed(key("j", 1))});
   EXPECT_TRUE(world.reported().empty());
   EXPECT_EQ(world.core.live(), std::vector<AttemptKey>{key("j", 2)});
 }
@@ -295,16 +307,56 @@ TEST(Orders, OlderFenceThatComesLateNeverRuns) {
   EXPECT_EQ(world.core.live(), std::vector<AttemptKey>{key("j", 2)});
 }
 
+TEST(Orders, OneThatCannotBeReadIsRefusedAndNeverRuns) {
+  World world;
+  world.step({assignment(key("k"))});
+  world.step({BadOrderArrived{key("j"), "/env: is no map"}, BadOrderArrived{key("j"), "/env: is no map"}});
+  EXPECT_EQ(world.reported(), Words{"j1 refused"});
+  EXPECT_EQ(world.last_report().reason, "the order could not be read: /env: is no map");
+  EXPECT_TRUE(world.last_report().work_fault);
+  EXPECT_EQ(world.said.notices.size(), 2U);
+  world.acknowledge_all();
+  world.step({BadOrderArrived{key("j"), "/env: is no map"}});
+  EXPECT_EQ(world.reported(), Words{"j1 refused"}) << "who asks again is told again";
+  world.restart();
+  world.step({assignment(key("j"))});
+  EXPECT_TRUE(world.all<agent::Run>().empty()) << "the fence is dead";
+  EXPECT_EQ(world.core.live(), std::vector<AttemptKey>{});
+}
+
+TEST(Orders, InquireIsAnsweredWithWhatIsSo) {
+  World world;
+  world.step({assignment(key("f"), "p"), assignment(key("r")), assignment(key("d")), ended(key("d"), 4)});
+  world.acknowledge_all();
+  const auto ask = [](const char* job) { return InquireArrived{{key(job), ""}}; };
+  world.step({ask("f"), ask("r"), ask("d"), ask("u")});
+  EXPECT_EQ(world.reported(), (Words{"f1 accepted", "r1 running", "d1 failed", "u1 lost"}));
+  world.step({ask("f"), ask("r"), ask("d"), ask("u")});
+  EXPECT_TRUE(world.quiet()) << "the answers are on their way";
+  world.acknowledge_all();
+  world.restart();
+  world.step({ask("u"), assignment(key("u"))});
+  EXPECT_EQ(world.reported(), (Words{"u1 lost"})) << "again lost, however late its assignment comes";
+  EXPECT_TRUE(world.all<agent::Run>().empty());
+}
+
 TEST(Orders, RemembersAtMostDoneMax) {
   World world(Limits{.done_max = 2});
-  for (const auto* job : {"j", "k", "l"}) world.step({assignment(key(job)), ended(key(job))});
-  ASSERT_EQ(world.all<DropAttempt>().size(), 1U);
-  EXPECT_EQ(world.all<DropAttempt>()[0].key, key("j"));
+  const auto forgotten = [&] {
+    std::vector<AttemptKey> out;
+    for (const auto& save : world.said.attempts) {
+      if (!save.attempt) out.push_back(save.key);
+    }
+    return out;
+  };
+  for (const auto* job : {"z", "k", "l"}) world.step({assignment(key(job)), ended(key(job))});
+  EXPECT_EQ(forgotten(), std::vector{key("z")});
   EXPECT_EQ(world.journal.attempts.size(), 2U);
   world.restart();
   world.step({assignment(key("m")), ended(key("m"))});
-  ASSERT_EQ(world.all<DropAttempt>().size(), 1U);
-  EXPECT_EQ(world.all<DropAttempt>()[0].key, key("k")) << "the oldest, also after a restart";
+  EXPECT_EQ(forgotten(), std::vector{key("k")}) << "the oldest, also after a restart";
+  for (const auto* job : {"n", "o", "p", "q"}) world.step({CancelArrived{{key(job), ""}}});
+  EXPECT_EQ(world.journal.attempts.size(), 2U) << "also of what was never seen";
 }
 
 // --- restart ------------------------------------------------------------------------------------------------------
@@ -323,108 +375,36 @@ TEST(Restart, RunningHasFailedAndFetchingFetchesAgain) {
   EXPECT_TRUE(world.reported().empty()) << "failed once only";
 }
 
-// --- the report stream --------------------------------------------------------------------------------------------
-
-TEST(Reports, AreSentWhenConnectedAndRepeatedFromTheFirst) {
+TEST(Restart, StartsAgainWhatItsContractSays) {
+  const Contract again{.restart_on_reboot = true};
   World world;
-  world.step({assignment(key("j"))});
-  EXPECT_TRUE(world.all<SendReports>().empty());
-  world.step({Connected{}});
-  ASSERT_EQ(world.all<SendReports>().size(), 1U);
-  EXPECT_EQ(world.all<SendReports>()[0].seq, 1);
+  world.step({assignment(key("j"), "", again), assignment(key("k"), "p", again), PackageReady{"p"}});
+  ASSERT_EQ(world.all<agent::Run>().size(), 2U);
+  for (int i = 0; i < 2; ++i) {
+    world.restart();
+    ASSERT_EQ(world.all<agent::Run>().size(), 1U);
+    EXPECT_EQ(world.all<agent::Run>()[0].assign, assignment(key("j"), "", again).assign);
+    EXPECT_EQ(world.all<Fetch>().size(), 1U) << "the package may be gone from the cache";
+    world.step({PackageReady{"p"}});
+    ASSERT_EQ(world.all<agent::Run>().size(), 1U);
+    EXPECT_EQ(world.all<agent::Run>()[0].assign.key, key("k"));
+  }
   world.step({ended(key("j"))});
-  ASSERT_EQ(world.all<SendReports>().size(), 1U);
-  EXPECT_EQ(world.all<SendReports>()[0].seq, 2) << "only what is new";
-  for (const int wait : {2, 4, 8, 16, 30, 30}) {
-    world.pass(seconds(wait) - milliseconds(1));
-    EXPECT_TRUE(world.all<SendReports>().empty()) << wait;
-    world.pass(milliseconds(1));
-    ASSERT_EQ(world.all<SendReports>().size(), 1U) << wait;
-    EXPECT_EQ(world.all<SendReports>()[0].seq, 1) << wait;
-    EXPECT_EQ(world.all<SendReports>()[0].items.size(), 2U) << wait;
-  }
-  world.step({Disconnected{}});
-  world.pass(seconds(100));
-  EXPECT_TRUE(world.said.empty());
-  world.step({Connected{}});
-  EXPECT_EQ(world.all<SendReports>().at(0).items.size(), 2U) << "and at once after a reconnect";
+  EXPECT_EQ(world.reported(), Words{"j1 succeeded"});
 }
 
-TEST(Reports, AckDropsUpToItself) {
+TEST(Restart, WhatWasToEndDoesNotBeginAgain) {
   World world;
-  world.step({Connected{}});
-  for (const auto* job : {"j", "k", "l"}) world.step({assignment(key(job))});
-  ASSERT_EQ(world.core.unacknowledged(), 3U);
-  world.step({AckArrived{6, 3}});
-  EXPECT_TRUE(world.said.empty()) << "of another epoch";
-  world.step({AckArrived{7, 0}});
-  EXPECT_TRUE(world.said.empty()) << "of nothing";
-  world.step({AckArrived{7, 2}});
-  ASSERT_EQ(world.all<DropReports>().size(), 1U);
-  EXPECT_EQ(world.all<DropReports>()[0].first, 1);
-  EXPECT_EQ(world.all<DropReports>()[0].last, 2);
-  world.pass(seconds(2));
-  ASSERT_EQ(world.all<SendReports>().size(), 1U);
-  EXPECT_EQ(world.all<SendReports>()[0].seq, 3);
-  world.step({AckArrived{7, 99}});
-  EXPECT_EQ(world.core.unacknowledged(), 0U);
-  world.pass(seconds(100));
-  EXPECT_TRUE(world.all<SendReports>().empty());
-}
-
-TEST(Reports, SurviveARestart) {
-  World world;
-  world.step({assignment(key("j")), ended(key("j"))});
+  const Contract again{.stop_after_s = 10, .restart_on_reboot = true};
+  world.step({assignment(key("c"), "", again), assignment(key("s"), "", again), assignment(key("t"), "", again)});
+  world.step({CancelArrived{{key("c"), ""}}, StaleArrived{{key("s"), "queued", ""}}});
+  ASSERT_EQ(world.all<Kill>().size(), 2U);
+  world.pass(seconds(10));
+  ASSERT_EQ(world.all<Kill>().size(), 1U) << "the contract's";
   world.restart();
-  world.step({assignment(key("k"))});
-  world.step({Connected{}});
-  const auto sent = world.all<SendReports>();
-  ASSERT_EQ(sent.size(), 1U);
-  EXPECT_EQ(sent[0].seq, 1);
-  ASSERT_EQ(sent[0].items.size(), 2U);
-  EXPECT_EQ(sent[0].items[0].state, AttemptState::succeeded);
-  EXPECT_EQ(sent[0].items[1].key, key("k"));
-}
-
-TEST(Reports, AreSplitBySizeAndNumber) {
-  World world(Limits{.report_items_max = 2, .report_bytes_max = 1000});
-  for (const auto* job : {"j", "k", "l", "m"}) {
-    auto end = ended(key(job));
-    if (job[0] == 'l') end.result->stdout_text = std::string(5000, 'x');
-    world.step({assignment(key(job)), end});
-  }
-  world.step({Connected{}});
-  std::vector<std::pair<std::int64_t, std::size_t>> sent;
-  for (const auto& message : world.all<SendReports>()) sent.emplace_back(message.seq, message.items.size());
-  EXPECT_EQ(sent, (std::vector<std::pair<std::int64_t, std::size_t>>{{1, 2}, {3, 1}, {4, 1}}));
-}
-
-// --- the link -----------------------------------------------------------------------------------------------------
-
-TEST(Link, EnrolsUntilAnswered) {
-  World world;
-  world.pass(seconds(1));
-  EXPECT_TRUE(world.said.empty()) << "not connected";
-  world.step({Connected{}, TimePassed{}});
-  EXPECT_EQ(world.all<SendEnrolment>().size(), 1U);
-  world.pass(seconds(5));
-  EXPECT_EQ(world.all<SendEnrolment>().size(), 1U);
-  world.step({EnrolAnswered{.session = 2, .enrolled = true}});
-  EXPECT_FALSE(world.core.enrolled()) << "the answer to an earlier start";
-  world.step({EnrolAnswered{.session = 3, .enrolled = false, .reason = "revoked"}});
-  world.pass(seconds(59));
-  EXPECT_TRUE(world.all<SendEnrolment>().empty());
-  world.pass(seconds(1));
-  EXPECT_EQ(world.all<SendEnrolment>().size(), 1U);
-  world.step({EnrolAnswered{.session = 3, .enrolled = true, .heartbeat_s = 2}});
-  EXPECT_TRUE(world.core.enrolled());
-  world.pass(seconds(2));
-  EXPECT_TRUE(world.all<SendEnrolment>().empty());
-  EXPECT_EQ(world.all<SendHeartbeat>().size(), 1U);
-  world.pass(seconds(2));
-  EXPECT_EQ(world.all<SendHeartbeat>().size(), 1U);
-  world.step({Connected{}, TimePassed{}});
-  EXPECT_EQ(world.all<SendEnrolment>().size(), 1U) << "anew on each connection";
+  EXPECT_TRUE(world.all<agent::Run>().empty());
+  EXPECT_EQ(world.reported(), (Words{"c1 cancelled", "t1 lost"}));
+  EXPECT_TRUE(world.core.live().empty());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "../support/codec_kinds_more.hpp"
 #include "base/text.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::codec {
 namespace {
@@ -190,6 +191,55 @@ TEST(JobTest, AFileOfNoBytesIsNotAFileWithoutContent) {
   EXPECT_EQ(read(R"(,"content":"AP8=")"), std::string("\0\xff", 2));
 }
 
+// The device gives up first, and what is at most once is not begun again: each error names its path.
+TEST(JobTest, TheOfflineContractMustNotContradictItself) {
+  struct Case {
+    const char* more;
+    const char* path;
+    const char* reason;
+  };
+  constexpr const char* first = "must be below lost_after_s: the device gives up first";
+  const Case cases[] = {
+      {R"("offline":{"stop_after_s":9,"lost_after_s":10})", nullptr, nullptr},
+      {R"("offline":{"stop_after_s":10,"lost_after_s":10})", "/offline/stop_after_s", first},
+      {R"("offline":{"stop_after_s":11,"lost_after_s":10})", "/offline/stop_after_s", first},
+      {R"("retry":{"attempts_max":1})", nullptr, nullptr},
+      {R"("retry":{"attempts_max":1},"offline":{"replace":false,"on_reboot":"fail"})", nullptr, nullptr},
+      {R"("retry":{"attempts_max":1},"offline":{"replace":true})", "/offline/replace",
+       "contradicts retry/attempts_max 1: at most once is never replaced"},
+      {R"("retry":{"attempts_max":1},"offline":{"on_reboot":"restart"})", "/offline/on_reboot",
+       "restart contradicts retry/attempts_max 1: at most once never starts again"},
+      {R"("retry":{"attempts_max":2},"offline":{"replace":true,"on_reboot":"restart"})", nullptr, nullptr},
+      {R"("offline":{"replace":true,"on_reboot":"restart"})", nullptr, nullptr},
+  };
+  for (const auto& c : cases) {
+    const auto job = decode_job(Json::parse(std::string(R"({"command":["a"],)") + c.more + "}"));
+    ASSERT_EQ(job.ok(), c.path == nullptr) << c.more;
+    if (job.ok()) continue;
+    EXPECT_EQ(job.error(), (Error{Code::invalid, c.reason, c.path})) << c.more;
+  }
+}
+
+TEST(JobTest, IsBoundedAsAWhole) {
+  JobSpec job;
+  job.command = {"a"};
+  for (int i = 0; i < 63; ++i) job.command.emplace_back(4000, '\x01');  // six bytes each as JSON
+  const auto bytes = dump(encode(job)).size();
+  ASSERT_GT(bytes, limits::job_bytes_max) << "every field by itself is good";
+  const auto refused = decode_job(encode(job));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error(), (Error{Code::invalid, "is " + std::to_string(bytes) + " bytes as JSON, at most 262144; " +
+                                                       "put large input into a package"}));
+  job.command.resize(1);
+  for (int i = 0; i < 30; ++i) job.env["K" + std::to_string(i)] = std::string(4000, 'x');
+  while (dump(encode(job)).size() + 4003 <= limits::job_bytes_max) job.command.emplace_back(4000, 'x');
+  job.command.emplace_back(limits::job_bytes_max - dump(encode(job)).size() - 3, 'x');
+  ASSERT_EQ(dump(encode(job)).size(), limits::job_bytes_max);
+  EXPECT_TRUE(decode_job(encode(job)).ok()) << "the largest one";
+  job.command.back() += 'x';
+  EXPECT_FALSE(decode_job(encode(job)).ok());
+}
+
 // Random bytes of every kind: text, text full of escapes, control characters, no text at all.
 std::string some_bytes(std::mt19937& random) {
   const std::string_view alphabets[] = {"abc \xc3\xbc", "a\n\"\\", "\x01\x1f\t\x7f", ""};
@@ -255,32 +305,170 @@ TEST(TextTest, ReasonsAreCutWhereTheirReadersStop) {
   }
 }
 
-TEST(TextTest, WhateverTheReasonItsReaderTakesIt) {
+TEST(OrdersTest, SeveralKindsInOneMessageAndTheItemThatIsWrong) {
+  const std::string key = R"("job":"j","execution":0,"fence":1)";
+  const std::string text = R"({"v":1,"items":[{"type":"cancel",)" + key + R"(},{"type":"stale","state":"lost",)" + key +
+                           R"(},{"type":"inquire",)" + key;
+  const auto orders = decode_orders(text + "}]}");
+  ASSERT_TRUE(orders.ok()) << describe(orders.error());
+  const AttemptKey expected{JobId("j"), 0, 1};
+  EXPECT_EQ(orders->good,
+            (std::vector<Order>{Cancel{expected, ""}, Stale{expected, "lost", ""}, Inquire{expected, ""}}));
+  EXPECT_TRUE(orders->bad.empty());
+  const auto wrong = decode_orders(text + R"(,"grant":"g"}]})");
+  ASSERT_TRUE(wrong.ok());
+  EXPECT_EQ(wrong->good, (std::vector<Order>{Cancel{expected, ""}, Stale{expected, "lost", ""}}));
+  ASSERT_EQ(wrong->bad.size(), 1U);
+  EXPECT_EQ(wrong->bad[0].error.path, "/items/2/grant");
+  EXPECT_TRUE(wrong->bad[0].error.reason.starts_with("is not a field here")) << wrong->bad[0].error.reason;
+  EXPECT_EQ(wrong->bad[0].key, expected);
+}
+
+TEST(OrdersTest, ABadItemSpoilsNothingButItself) {
+  const std::string good = R"({"type":"cancel","job":"j","execution":0,"fence":1})";
+  struct Case {
+    std::string bad;
+    const char* path;
+    bool named;  // its attempt can be read
+  };
+  const Case cases[] = {
+      {R"({"type":"launch","job":"k","execution":2,"fence":3})", "/items/1/type", true},
+      {R"({"type":"assign","job":"k","execution":2,"fence":3})", "/items/1/attempt", true},
+      {R"({"type":"cancel","job":"k","execution":2,"fence":3,"later":1})", "/items/1/later", true},
+      {R"({"type":"cancel","job":"k","execution":2,"fence":0})", "/items/1/fence", false},
+      {R"({"type":"cancel"})", "/items/1/job", false},
+      {"[]", "/items/1", false},
+      {"null", "/items/1", false},
+      {"7", "/items/1", false},
+  };
+  for (const auto& c : cases) {
+    const auto orders = decode_orders(R"({"v":1,"items":[)" + good + "," + c.bad + "," + good + "]}");
+    ASSERT_TRUE(orders.ok()) << c.bad;
+    EXPECT_EQ(orders->good.size(), 2U) << c.bad;
+    ASSERT_EQ(orders->bad.size(), 1U) << c.bad;
+    EXPECT_EQ(orders->bad[0].error.path, c.path) << c.bad;
+    EXPECT_EQ(orders->bad[0].key, c.named ? std::optional(AttemptKey{JobId("k"), 2, 3}) : std::nullopt) << c.bad;
+  }
+}
+
+TEST(ReportTest, ABadItemTakesItsNumberAndNothingElse) {
+  const std::string good = R"({"job":"j","execution":0,"fence":1,"state":"running","tag":4})";
+  struct Case {
+    std::string bad;
+    const char* path;
+    bool named;
+    std::int64_t tag;
+  };
+  const Case cases[] = {
+      {R"({"job":"k","execution":2,"fence":3,"state":"odd","tag":5})", "/items/1/state", true, 5},
+      {R"({"job":"k","execution":2,"fence":3,"state":"assigned","tag":5})", "/items/1/state", true, 5},
+      {R"({"job":"k","execution":2,"fence":3,"state":"running"})", "/items/1/tag", true, 0},
+      {R"({"job":"k","execution":2,"fence":3,"state":"failed","tag":5,"result":{}})", "/items/1/result/exit_code", true,
+       5},
+      {R"({"job":"/","execution":2,"fence":3,"state":"running","tag":5})", "/items/1/job", false, 5},
+      {"[]", "/items/1", false, 0},
+      {"null", "/items/1", false, 0},
+  };
+  for (const auto& c : cases) {
+    const auto report = decode_report(R"({"v":1,"epoch":1,"seq":2,"items":[)" + good + "," + c.bad + "," + good + "]}");
+    ASSERT_TRUE(report.ok()) << c.bad;
+    ASSERT_EQ(report->items.size(), 3U) << c.bad << ": each keeps its number";
+    EXPECT_FALSE(report->items[0].error || report->items[2].error) << c.bad;
+    EXPECT_EQ(report->items[2].report.state, AttemptState::running) << c.bad;
+    const auto& item = report->items[1];
+    ASSERT_TRUE(item.error.has_value()) << c.bad;
+    EXPECT_EQ(item.error->path, c.path) << c.bad;
+    EXPECT_EQ(item.tag, c.tag) << c.bad;
+    AttemptReport expected;
+    if (c.named) expected.key = {JobId("k"), 2, 3};
+    EXPECT_TRUE(item.report == expected) << c.bad << ": at most the key";
+  }
+}
+
+TEST(ReportTest, FirstIsNotAboveTheFirstItem) {
+  const std::string item = R"("items":[{"job":"j","execution":0,"fence":1,"state":"running","tag":4}]})";
+  EXPECT_EQ(decode_report(R"({"v":1,"epoch":1,"seq":2,)" + item)->first, 2) << "not said: it holds none before";
+  EXPECT_EQ(decode_report(R"({"v":1,"epoch":1,"first":1,"seq":2,)" + item)->first, 1);
+  const auto wrong = decode_report(R"({"v":1,"epoch":1,"first":3,"seq":2,)" + item);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error(), (Error{Code::invalid, "must not be above seq", "/first"}));
+}
+
+TEST(ReportTest, ThePartsOfTheLongestPathPass) {
+  AttemptReport report;
+  report.key = {JobId("j"), 0, 1};
+  report.state = AttemptState::running;
+  report.part = ResultPart{"file:" + std::string(256, 'p'), limits::content_bytes_max,
+                           std::string(limits::part_bytes_max, '\xff')};
+  const auto read = decode_report(encode(Report{1, 1, 1, 0, {{7, report, std::nullopt}}}));
+  ASSERT_TRUE(read.ok());
+  ASSERT_FALSE(read->items[0].error) << describe(*read->items[0].error);
+  EXPECT_TRUE(read->items[0].report == report);
+}
+
+std::string alone(const Json& item) { return dump(Json{{"v", 1}, {"items", Json::array({item})}}); }
+
+// Whoever writes a reason cuts it to what its reader takes.
+TEST(ReasonTest, IsCutByWhoEncodesIt) {
   const AttemptKey key{JobId("j"), 0, 1};
-  for (const auto& reason : {std::string(5000, 'x'), std::string(5000, '\x01'), std::string(5000, '\xff'),
-                             std::string(1023, 'x') + "\xc3\xa9", std::string(5000, '"')}) {
+  for (const auto& reason :
+       {std::string(1024, 'x'), std::string(1025, 'x'), std::string(100'000, '"'), std::string(5000, '\x01'),
+        std::string(5000, '\xff'), std::string(5000, '\0'), std::string(1023, 'x') + "\xc3\xa9"}) {
     AttemptReport report;
     report.key = key;
     report.state = AttemptState::failed;
     report.reason = reason;
-    EXPECT_TRUE(decode_report(encode(Report{1, 1, {report}})).ok());
-    EXPECT_TRUE(decode_rejected(encode(Rejected{"report", reason, reason})).ok());
-    EXPECT_TRUE(decode_enrolled(encode(Enrolled{1, false, reason, 5})).ok());
+    const auto reports = decode_report(encode(Report{1, 1, 1, 0, {{7, report, std::nullopt}}}));
+    ASSERT_TRUE(reports.ok());
+    ASSERT_FALSE(reports->items[0].error) << describe(*reports->items[0].error);
+    const auto& read = reports->items[0].report.reason;
+    EXPECT_EQ(read.size(), 1024U);
+    EXPECT_EQ(read.ends_with("..."), reason.size() > 1024);
+    Decision decision;
+    decision.key = key;
+    decision.reason = reason;
+    const auto decisions = decode_decisions(alone(encode(decision)));
+    ASSERT_TRUE(decisions.ok()) << describe(decisions.error());
+    EXPECT_EQ(decisions->at(0).reason, read);
+    const auto answers = decode_certificate_answers(
+        encode(std::vector{CertificateAnswer{DeviceId("d"), "", CertificateState::invalid, reason}}));
+    ASSERT_TRUE(answers.ok()) << describe(answers.error());
+    const auto enrolled = decode_enrolled(encode(Enrolled{1, false, reason, 5, 9}));
+    ASSERT_TRUE(enrolled.ok()) << describe(enrolled.error());
+    EXPECT_EQ(enrolled->reason, read);
+    const auto rejected = decode_rejected(encode(Rejected{"report", reason, reason}));
+    ASSERT_TRUE(rejected.ok()) << describe(rejected.error());
+    Device device;
+    device.id = DeviceId("d");
+    device.reason = reason;
+    EXPECT_TRUE(decode_device(encode(device)).ok());
     EXPECT_TRUE(decode_not_offered(encode(NotOffered{rules::some_digest(), reason})).has_value());
   }
+  const std::string two_bytes = std::string(1020, 'x') + "\xc3\xbc\xc3\xbc\xc3\xbc";
+  AttemptReport report;
+  report.key = key;
+  report.reason = two_bytes;
+  EXPECT_EQ(decode_attempt_report(encode(report))->reason, std::string(1020, 'x') + "...") << "between two characters";
 }
 
-TEST(OrdersTest, SeveralKindsInOneMessageAndTheItemThatIsWrong) {
-  const std::string key = R"("job":"j","execution":0,"fence":1)";
-  const std::string text = R"({"v":1,"items":[{"type":"cancel",)" + key + R"(},{"type":"stale","state":"lost",)" + key +
-                           R"(},{"type":"cancel",)" + key;
-  const auto orders = decode_orders(text + "}]}");
-  ASSERT_TRUE(orders.ok()) << describe(orders.error());
-  const AttemptKey expected{JobId("j"), 0, 1};
-  EXPECT_EQ(*orders, (std::vector<Order>{Cancel{expected}, Stale{expected, "lost"}, Cancel{expected}}));
-  const auto wrong = decode_orders(text + R"(,"grant":"g"}]})");
-  ASSERT_FALSE(wrong.ok());
-  EXPECT_EQ(wrong.error().path, "/items/2/grant");
+// --- policy -------------------------------------------------------------------------------------------------------
+
+TEST(DecisionTest, IsAboutTheDeviceOrAboutTheJob) {
+  for (const bool about_device : {false, true}) {
+    Decision decision;
+    decision.key = {JobId("j"), 0, 1};
+    decision.device = DeviceId("d");
+    decision.about_device = about_device;
+    decision.reason = "no";
+    EXPECT_EQ(encode(decision).at("about"), about_device ? "device" : "job");
+    const auto read = decode_decisions(alone(encode(decision)));
+    ASSERT_TRUE(read.ok());
+    EXPECT_EQ(read->at(0), decision);
+    decision.allow = true;
+    decision.about_device = false;
+    EXPECT_FALSE(encode(decision).contains("about")) << "only a denial is about something";
+    EXPECT_EQ(decode_decisions(alone(encode(decision)))->at(0), decision);
+  }
 }
 
 TEST(OffersTest, NotOfferedIsNoOffer) {
@@ -298,8 +486,14 @@ TEST(OffersTest, NotOfferedIsNoOffer) {
   }
 }
 
-TEST(GrantTest, TheDigestIsOfTheCommandWithoutWhiteSpace) {
-  EXPECT_EQ(command_text({"./a b", "ü\"\\\n", ""}), R"(["./a b","ü\"\\\n",""])");
+TEST(GrantTest, TheDigestIsOfAllThatRunsWithoutWhiteSpace) {
+  EXPECT_EQ(
+      work_text({"./a b", "ü\"\\\n", ""}, {}, {}, {}),
+      R"({"command":["./a b","ü\"\\\n",""],"contract":{"on_reboot":"fail","replace":true},"env":{},"outputs":[]})");
+  const Contract contract{.lost_after_s = 9, .stop_after_s = 8, .replace = false, .restart_on_reboot = true};
+  EXPECT_EQ(work_text({"a"}, {{"b", "2"}, {"a", "1"}}, {"r", "q"}, contract),
+            R"({"command":["a"],"contract":{"lost_after_s":9,"on_reboot":"restart","replace":false,"stop_after_s":8},)"
+            R"("env":{"a":"1","b":"2"},"outputs":["r","q"]})");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
@@ -116,15 +117,23 @@ std::vector<std::string> names() {
   return out;
 }
 
+// Whether a value is what the schema of this message says.
+std::function<bool(const Json&)> checker(const std::string& name) {
+  auto document = load(schemas / (name + ".schema.json"));
+  document["definitions"] = load(schemas / "common.schema.json").at("definitions");
+  auto schema = std::make_shared<valijson::Schema>();
+  valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(Adapter(document), *schema);
+  return [schema](const Json& value) {
+    valijson::Validator validator(valijson::Validator::kStrongTypes);
+    return validator.validate(*schema, Adapter(value), nullptr);
+  };
+}
+
 class Contract : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Contract, SchemaAndCodecAgreeWithTheExamples) {
   const auto& name = GetParam();
-  auto document = load(schemas / (name + ".schema.json"));
-  document["definitions"] = load(schemas / "common.schema.json").at("definitions");
-  valijson::Schema schema;
-  valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(Adapter(document), schema);
-  valijson::Validator validator(valijson::Validator::kStrongTypes);
+  const auto valid_by = checker(name);
   const auto decoder = decoders().find(name);
   int valid = 0;
   int invalid = 0;
@@ -135,7 +144,7 @@ TEST_P(Contract, SchemaAndCodecAgreeWithTheExamples) {
     ++(good ? valid : invalid);
     const auto text = read(entry.path());
     const auto value = Json::parse(text);
-    EXPECT_EQ(validator.validate(schema, Adapter(value), nullptr), good) << "schema: " << file;
+    EXPECT_EQ(valid_by(value), good) << "schema: " << file;
     if (decoder == decoders().end()) continue;
     const auto error = decoder->second(text);
     EXPECT_EQ(!error, good) << "codec: " << file << (error ? ": " + describe(*error) : ": was read");
@@ -155,9 +164,7 @@ std::vector<std::string> words(const std::vector<std::string_view>& names) { ret
 // The states of the schemas are those of libs/model, in its order.
 TEST(ContractTest, SchemasNameTheStatesOfTheModel) {
   const auto definitions = load(schemas / "common.schema.json").at("definitions");
-  const auto listed = [&](const char* name) {
-    return definitions.at(name).at("enum").get<std::vector<std::string>>();
-  };
+  const auto listed = [&](const char* name) { return definitions.at(name).at("enum").get<std::vector<std::string>>(); };
   EXPECT_EQ(listed("job_state"), words(job_state_names()));
   EXPECT_EQ(listed("execution_state"), words(execution_state_names()));
   // Of an attempt, what a device may say: whether it is assigned or unreachable is the scheduler's to know.
@@ -165,6 +172,65 @@ TEST(ContractTest, SchemasNameTheStatesOfTheModel) {
   std::erase(said, "assigned");
   std::erase(said, "unreachable");
   EXPECT_EQ(listed("attempt_state"), said);
+}
+
+AttemptReport report_of_the_end() {
+  return {.key = {JobId("j-1"), 9'999, limits::fence_max},
+          .state = AttemptState::refused,
+          .reason = std::string(5'000, 'r'),
+          .result = RunResult{.exit_code = -1, .signal = 9, .in_parts = true, .stdout_bytes = 3, .stderr_bytes = 0},
+          .work_fault = true};
+}
+
+ResultPart largest_part() {
+  return {
+      .of = "file:" + std::string(256, 'p'), .offset = 32'768, .bytes = std::string(limits::part_bytes_max, '\xff')};
+}
+
+Assign assignment() {
+  return {.key = {JobId("j-1"), 0, 1},
+          .attempt = 2'000'000'000,
+          .contract = {.lost_after_s = 300, .stop_after_s = 120, .replace = false, .restart_on_reboot = true},
+          .command = {"/bin/true"},
+          .grant = "a.b.c"};
+}
+
+// Not only what is read: what is written has the form of the schemas, at its bounds too, and is read again.
+TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
+  const auto end = report_of_the_end();
+  auto part = end;
+  part.result.reset();
+  part.part = largest_part();
+  const auto assign = assignment();
+  const auto items = [](std::vector<Json> all) { return Json{{"v", 1}, {"items", std::move(all)}}.dump(); };
+  const std::vector<std::pair<std::string, std::string>> written{
+      {"device.up.report",
+       encode(Report{.epoch = 1, .first = 1, .seq = 2, .after = 7, .items = {{7, part, {}}, {8, end, {}}}})},
+      {"device.down.ack", encode(StreamAck{.epoch = 1, .seq = 2, .tag = 0xFFFFFFFF, .begin = 2, .beat = 3})},
+      {"device.down.command", items({encode(Order(assign)), encode(Order(Cancel{.key = assign.key})),
+                                     encode(Order(Inquire{.key = assign.key})),
+                                     encode(Order(Stale{.key = assign.key, .state = "quarantined"}))})},
+      {"device.down.enrolled", encode(Enrolled{.session = 1, .reason = std::string(5'000, 'r'), .now_ms = 1})},
+      {"device.up.heartbeat",
+       encode(Heartbeat{.session = 1, .beat = 9, .link = {.clock_offset_ms = -1}, .attempts = {assign.key}})},
+      {"service.security-policy.authorise", items({encode(Question{.key = assign.key,
+                                                                   .submitter = "ops",
+                                                                   .command = assign.command,
+                                                                   .env = {{"K", "V"}},
+                                                                   .outputs = {"out/*.csv"},
+                                                                   .contract = assign.contract})})},
+      {"service.scheduler.authorised",
+       items({encode(Decision{.key = assign.key, .about_device = true, .reason = std::string(5'000, 'r')})})},
+      {"job", encode(JobSpec{.command = {"/bin/true"},
+                             .offline = {.lost_after_s = 300, .stop_after_s = 1, .replace = true},
+                             .timeouts = {.queued_s = 1, .fetching_s = 1}})
+                  .dump()},
+  };
+  for (const auto& [name, text] : written) {
+    EXPECT_TRUE(checker(name)(Json::parse(text))) << name << ": " << text.substr(0, 500);
+    const auto error = decoders().at(name)(text);
+    EXPECT_FALSE(error) << name << ": " << (error ? describe(*error) : "");
+  }
 }
 
 TEST(ContractTest, EveryDecoderHasItsExamples) {

@@ -15,14 +15,35 @@ DeviceView view(const std::string& id) {
           .id = DeviceId(id), .state = DeviceState::ready, .capacity = {4000, 4000, 4000}, .labels = {{"zone", "x"}}}};
 }
 
-Devices devices(const std::vector<DeviceView>& views) {
-  Devices out;
-  for (const auto& one : views) out.emplace(one.device.id, one);
-  return out;
+const Time now = from_ms(1'000'000);
+
+// A fleet in which each device is as its view says.
+Fleet fleet_of(const std::vector<DeviceView>& views) {
+  Fleet fleet;
+  for (const auto& one : views) {
+    fleet.seen(one.device);
+    fleet.update(one.device.id, [&](DeviceView& change) { change = one; });
+  }
+  return fleet;
 }
 
+// What a job wants, with nothing behind it.
+struct Wanted {
+  JobSpec spec;
+  DeviceId target;
+  std::set<DeviceId> avoid;
+  std::map<DeviceId, Exclusion> excluded;
+  std::map<DeviceId, int> taken;
+  Fleet::Hold self{JobId("j"), 0};
+
+  Placement on(const std::vector<DeviceView>& views, const Limits& limits = {}) const {
+    const Want want{spec, target, avoid, excluded, taken, self, now};
+    return place(want, fleet_of(views), limits);
+  }
+};
+
 Placement place_on(const JobSpec& job, const std::vector<DeviceView>& views, const Limits& limits = {}) {
-  return place(job, DeviceId(), DeviceId(), {}, devices(views), limits);
+  return Wanted{.spec = job}.on(views, limits);
 }
 
 struct FilterCase {
@@ -82,6 +103,15 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
        .change = [](auto& v) { v.attempts = 256; },
        .requirement = "attempts",
        .reason = "runs 256 already"},
+      {.name = "unplaceable",
+       .change =
+           [](auto& v) {
+             v.unplaceable_until = now + milliseconds(1);
+             v.unplaceable_reason = "refused 3 jobs";
+           },
+       .requirement = "placeable",
+       .reason = "refused 3 jobs"},
+      {.name = "unplaceable no more", .change = [](auto& v) { v.unplaceable_until = now; }},
   };
   for (const auto& c : cases) {
     auto one = view("a");
@@ -99,17 +129,44 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
 }
 
 TEST(Placement, TakenByAnotherReplica) {
-  const auto placement = place({}, DeviceId(), DeviceId(), {DeviceId("a")}, devices({view("a"), view("b")}), {});
+  const auto placement = Wanted{.taken = {{DeviceId("a"), 1}}}.on({view("a"), view("b")});
   EXPECT_EQ(placement.chosen, DeviceId("b"));
   ASSERT_EQ(placement.filtered.size(), 1U);
   EXPECT_EQ(placement.filtered[0].requirement, "replicas");
 }
 
+TEST(Placement, ExcludedByPolicyOrByItsRefusal) {
+  const auto placement = Wanted{.excluded = {{DeviceId("a"), {true, "rule 7"}}, {DeviceId("b"), {false, "disk is full"}}}}
+                             .on({view("a"), view("b"), view("c")});
+  EXPECT_EQ(placement.chosen, DeviceId("c"));
+  ASSERT_EQ(placement.filtered.size(), 2U);
+  EXPECT_EQ(placement.filtered[0].requirement, "policy");
+  EXPECT_EQ(placement.filtered[0].reason, "rule 7");
+  EXPECT_EQ(placement.filtered[1].requirement, "refused");
+  EXPECT_EQ(placement.filtered[1].reason, "disk is full");
+}
+
+TEST(Placement, HeldForAnotherOne) {
+  auto fleet = fleet_of({view("a")});
+  fleet.set_hold(*fleet.number_of(DeviceId("a")), Fleet::Hold{JobId("large"), 0});
+  for (const auto* id : {"large", "small"}) {
+    Wanted wanted{.self = {JobId(id), 0}};
+    const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.self, now};
+    const auto placement = place(want, fleet, {});
+    const bool own = id == std::string("large");
+    EXPECT_EQ(placement.chosen.has_value(), own);
+    if (own) continue;
+    ASSERT_EQ(placement.filtered.size(), 1U);
+    EXPECT_EQ(placement.filtered[0].requirement, "held");
+    EXPECT_EQ(placement.filtered[0].reason, "is kept free for large, which waits longer");
+  }
+}
+
 TEST(Placement, TargetIsTheOnlyCandidate) {
-  const auto there = devices({view("a"), view("b")});
-  EXPECT_EQ(place({}, DeviceId("b"), DeviceId(), {}, there, {}).chosen, DeviceId("b"));
-  EXPECT_EQ(place({}, DeviceId("b"), DeviceId(), {}, there, {}).candidates_total, 1U);
-  const auto unknown = place({}, DeviceId("c"), DeviceId(), {}, there, {});
+  const std::vector<DeviceView> there{view("a"), view("b")};
+  EXPECT_EQ(Wanted{.target = DeviceId("b")}.on(there).chosen, DeviceId("b"));
+  EXPECT_EQ(Wanted{.target = DeviceId("b")}.on(there).candidates_total, 1U);
+  const auto unknown = Wanted{.target = DeviceId("c")}.on(there);
   EXPECT_FALSE(unknown.chosen);
   ASSERT_EQ(unknown.filtered.size(), 1U);
   EXPECT_EQ(unknown.filtered[0].requirement, "targets");
@@ -191,8 +248,9 @@ TEST(Placement, AvoidedOnlyWhenNoOtherFits) {
   worst.device.link.round_trip_ms = 10'000;
   worst.attempts = 200;
   const JobSpec job{.package = "sha256:p"};
-  EXPECT_EQ(place(job, DeviceId(), DeviceId("a"), {}, devices({best, worst}), {}).chosen, DeviceId("b"));
-  EXPECT_EQ(place(job, DeviceId(), DeviceId("a"), {}, devices({best}), {}).chosen, DeviceId("a"));
+  const Wanted wanted{.spec = job, .avoid = {DeviceId("a")}};
+  EXPECT_EQ(wanted.on({best, worst}).chosen, DeviceId("b"));
+  EXPECT_EQ(wanted.on({best}).chosen, DeviceId("a"));
 }
 
 TEST(Placement, ExplainsAtMostSoMany) {
@@ -208,6 +266,26 @@ TEST(Placement, ExplainsAtMostSoMany) {
   EXPECT_EQ(placement.filtered.size(), 4U);
   EXPECT_EQ(placement.candidates_total, 20U);
   EXPECT_EQ(placement.filtered_total, 20U);
+}
+
+TEST(Placement, ExplainCountsEveryReasonAndNamesTheNearest) {
+  std::vector<DeviceView> views;
+  for (int i = 0; i < 40; ++i) {
+    views.push_back(view("d" + std::to_string(100 + i)));
+    if (i < 30) views.back().device.labels = {{"zone", "y"}};
+    if (i == 39) views.back().cpu_millis_used = 4000;
+    if (i >= 30 && i < 39) views.back().device.state = DeviceState::lost;
+  }
+  const JobSpec job{.requirements = {.cpu_millis = 1, .labels = {{"zone", "x"}}}};
+  const Wanted wanted{.spec = job};
+  const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.self, now};
+  const auto why = explain(want, fleet_of(views), {.explained_max = 4});
+  EXPECT_EQ(why.reasons, (std::map<std::string, std::size_t>{
+                             {"labels/zone", 30}, {"state", 9}, {"requirements/cpu_millis", 1}}));
+  ASSERT_EQ(why.filtered.size(), 4U);
+  EXPECT_EQ(why.filtered[0].device, DeviceId("d139")) << "who lacks but a little room comes first";
+  EXPECT_EQ(why.filtered[1].requirement, "state");
+  EXPECT_EQ(why.filtered_total, 40U);
 }
 
 }  // namespace

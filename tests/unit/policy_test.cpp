@@ -11,6 +11,7 @@
 #include "codec/policy.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/jws.hpp"
+#include "model/items.hpp"
 #include "policy/policy.hpp"
 #include "runtime/engine.hpp"
 #include "security-policy/shell/rows.hpp"
@@ -100,7 +101,12 @@ Time at(double s) { return t0 + std::chrono::duration_cast<Duration>(std::chrono
 
 Question question(const std::string& submitter, const std::string& program, const std::string& device = "edge-1",
                   std::int64_t fence = 1) {
-  return {{JobId{"j1"}, 0, fence}, submitter, {program, "x"}, "", DeviceId{device}, {}, ""};
+  Question out;
+  out.key = {JobId{"j1"}, 0, fence};
+  out.submitter = submitter;
+  out.command = {program, "x"};
+  out.device = DeviceId{device};
+  return out;
 }
 
 TEST(Policy, MatchesPatterns) {
@@ -471,6 +477,12 @@ struct Bus : bus::Bus {
   }
 };
 
+std::string message_of(const std::vector<Question>& questions) {
+  std::vector<std::string> items;
+  for (const auto& one : questions) items.push_back(codec::dump(codec::encode(one)));
+  return pack_items(items).at(0);
+}
+
 struct Stack {
   Bus bus;
   crypto::PrivateKey key = crypto::PrivateKey::generate();
@@ -501,7 +513,10 @@ TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
   device.state = DeviceState::ready;
   stack.say("state/device/edge-1", codec::dump(codec::encode(device)), 1);
   std::vector<Question> asked{question("operator", "ls"), question("ann", "ls", "edge-1", 2)};
-  stack.say("service/security-policy/authorise/scheduler", codec::encode(asked), 2);
+  asked[0].env = {{"K", "V"}};
+  asked[0].outputs = {"r"};
+  asked[0].contract.stop_after_s = 9;
+  stack.say("service/security-policy/authorise/scheduler", message_of(asked), 2);
   const auto answer = stack.bus.last("service/scheduler/authorised/security-policy");
   const auto decisions = codec::decode_decisions(answer.dump());
   ASSERT_TRUE(decisions.ok());
@@ -512,7 +527,9 @@ TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
   const auto grant = codec::decode_grant(*payload);
   ASSERT_TRUE(grant.ok());
   EXPECT_EQ(grant->device, edge);
-  EXPECT_EQ(grant->command_digest, crypto::digest_of(R"(["ls","x"])"));
+  EXPECT_EQ(grant->work_digest,
+            crypto::digest_of(codec::work_text({"ls", "x"}, {{"K", "V"}}, {"r"}, asked[0].contract)))
+      << "of all that the device checks";
   EXPECT_EQ(grant->expires_ms - grant->issued_ms, 100'000);
 
   const auto head = stack.bus.last("state/audit/head");
@@ -523,7 +540,7 @@ TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
 
   Stack again(store);  // restart: the chain goes on
   EXPECT_EQ(again.service.core().head(), stack.service.core().head());
-  again.say("service/security-policy/authorise/scheduler", codec::encode(std::vector{question("ann", "ls", "")}), 3);
+  again.say("service/security-policy/authorise/scheduler", message_of({question("ann", "ls", "")}), 3);
   auto rows = store.select({.table = "audit", .where = {}, .order_by = "", .descending = false, .limit = 0});
   std::vector<AuditRow> read;
   for (const auto& row : *rows) read.insert(read.begin(), *audit_from_row(row));
@@ -548,7 +565,7 @@ TEST(SecurityPolicyShell, BadInputChangesNothing) {
   store::MemoryStore store;
   Stack stack(store);
   const auto commits = store.commits();
-  const std::string good = codec::encode(std::vector{question("operator", "ls", "")});
+  const std::string good = message_of({question("operator", "ls", "")});
   stack.say("service/security-policy/authorise/mallory", good, 1, "fieldwork/v1/reply/mallory/x");
   EXPECT_EQ(stack.bus.last("reply/mallory/x")["error"]["code"], "denied");
   stack.say("service/security-policy/certificate/edge-1", R"({"v":1,"items":[]})", 1);

@@ -51,7 +51,7 @@ Enrolment enrolment(std::int64_t session, const std::string& pem) {
 }
 
 Heartbeat heartbeat(std::int64_t session, double load = 0.2) {
-  return {session, {load, 900'000'000, 9'000'000'000, 100}, {5.0, 0}, {}};
+  return {session, 1, {load, 900'000'000, 9'000'000'000, 100}, {5.0, 0, 0}, {}};
 }
 
 Record record(DeviceState state, std::int64_t session = 3) {

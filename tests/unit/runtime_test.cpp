@@ -34,7 +34,9 @@ struct Rig {
   Result<void> run(int s, Task task) { return engine->run({std::move(task)}, at(s)); }
   Result<void> run(int s) { return engine->run({}, at(s)); }
   void order(int s, const std::vector<store::Command>& commands) {
-    EXPECT_TRUE(run(s, [&](Time, Output& out) { out.commands = commands; }).ok());
+    EXPECT_TRUE(run(s, [&](Time, Output& out) {
+                  for (const auto& command : commands) out.put(command);
+                }).ok());
   }
   // What was said since the last question.
   Journal said() {
@@ -59,7 +61,7 @@ void everything(Journal& journal, Output& out) {
   out.upsert("t", "k", "{}");
   out.early.push_back({.topic = "early", .payload = "q"});
   out.messages.push_back({.topic = "event", .payload = "m"});
-  out.commands.push_back({"k", "order", "1"});
+  out.put({"k", "order", "1"});
   out.acts.emplace_back([&journal] { journal.emplace_back("act 1"); });
   out.acts.emplace_back([&journal] { journal.emplace_back("act 2"); });
 }
@@ -97,7 +99,7 @@ TEST(EngineTest, AFailedCommitSaysNothingAndASecondSaysAllOnce) {
 TEST(EngineTest, TheRepeatCountsFromWhatWasSaidNotFromWhatWasWanted) {
   Rig rig;
   rig.store.failures = {away};
-  ASSERT_FALSE(rig.run(0, [](Time, Output& out) { out.commands.push_back({"k", "order", "1"}); }).ok());
+  ASSERT_FALSE(rig.run(0, [](Time, Output& out) { out.put({"k", "order", "1"}); }).ok());
   ASSERT_TRUE(rig.engine->commit(at(30)).ok());
   EXPECT_EQ(rig.said(), Journal{order_1});
   EXPECT_EQ(rig.when_said(31, 37), (std::vector<int>{32, 36}));
@@ -146,14 +148,14 @@ TEST(EngineTest, OneChangePerKeyReachesTheStore) {
                         out.insert("t", "b", "2");
                         out.upsert("t", "a", "3");
                         out.remove("t", "c", "4");
-                        out.commands.push_back({"k", "order", "1"});
-                        out.commands.push_back({"k", "order", "2"});
+                        out.put({"k", "order", "1"});
+                        out.put({"k", "order", "2"});
                       })
                   .ok());
   ASSERT_EQ(rig.store.batches.size(), 1U);
   Journal rows;
   for (const auto& change : rig.store.batches[0]) rows.push_back(change.table + "/" + change.key + " " + change.row);
-  EXPECT_EQ(rows, (Journal{"t/a 3", "t/b 2", "t/c 4", R"(outbox/k {"item":"2","key":"k","topic":"order"})"}));
+  EXPECT_EQ(rows, (Journal{"t/a 3", "t/b 2", "t/c 4", R"(outbox/k {"item":"2","key":"k","topic":"order","until_ms":0})"}));
   EXPECT_EQ(rig.said(), Journal{R"(order {"v":1,"items":[2]})"});
 }
 
@@ -165,7 +167,7 @@ TEST(EngineTest, ACommandRepeatsWithGrowingGapsUntilSettled) {
   EXPECT_EQ(rig.said(), Journal{order_1});
   EXPECT_EQ(rig.engine->outbox_size(), 1U);
   EXPECT_EQ(rig.when_said(1, 20), (std::vector<int>{2, 6, 11, 16}));
-  ASSERT_TRUE(rig.run(21, [](Time, Output& out) { out.settled = {"k", "never heard of"}; }).ok());
+  ASSERT_TRUE(rig.run(21, [](Time, Output& out) { out.settle("k"), out.settle("never heard of"); }).ok());
   EXPECT_EQ(rig.said(), Journal{}) << "due at 21, but settled in that batch";
   EXPECT_EQ(rig.engine->outbox_size(), 0U);
   EXPECT_EQ(rig.when_said(22, 90), std::vector<int>{});
@@ -175,7 +177,7 @@ TEST(EngineTest, SettlingIsSavedBeforeItCounts) {
   Rig rig;
   rig.order(0, {{"k", "order", "1"}});
   rig.store.failures = {away};
-  ASSERT_FALSE(rig.run(1, [](Time, Output& out) { out.settled = {"k"}; }).ok());
+  ASSERT_FALSE(rig.run(1, [](Time, Output& out) { out.settle("k"); }).ok());
   rig.start(at(2));
   ASSERT_TRUE(rig.run(2).ok());
   EXPECT_EQ(rig.said(), (Journal{order_1, order_1})) << "before the restart and after it";
@@ -186,8 +188,8 @@ TEST(EngineTest, AKeySettledAndOrderedAgainInOneBatchIsOrdered) {
   rig.order(0, {{"k", "order", "1"}});
   ASSERT_TRUE(rig.run(1,
                       [](Time, Output& out) {
-                        out.commands = {{"k", "order", "2"}};
-                        out.settled = {"k"};
+                        out.settle("k");
+                        out.put({"k", "order", "2"});
                       })
                   .ok());
   rig.bus.said.clear();
@@ -196,10 +198,40 @@ TEST(EngineTest, AKeySettledAndOrderedAgainInOneBatchIsOrdered) {
   EXPECT_EQ(rig.said(), Journal{R"(order {"v":1,"items":[2]})"});
 }
 
+// A dead attempt must not begin when its device comes back: not before a restart, and not after it.
+TEST(EngineTest, AKeyOrderedAndSettledInOneBatchIsGone) {
+  for (const bool ordered_before : {false, true}) {
+    Rig rig;
+    if (ordered_before) rig.order(0, {{"k", "order", "1"}});
+    rig.bus.said.clear();
+    ASSERT_TRUE(rig.run(1,
+                        [](Time, Output& out) {
+                          out.put({"k", "order", "2"});
+                          out.settle("k");
+                        })
+                    .ok());
+    EXPECT_EQ(rig.said(), Journal{});
+    EXPECT_EQ(rig.engine->outbox_size(), 0U);
+    rig.start(at(100));
+    EXPECT_EQ(rig.engine->outbox_size(), 0U);
+    ASSERT_TRUE(rig.run(100).ok());
+    EXPECT_EQ(rig.said(), Journal{});
+  }
+}
+
+TEST(EngineTest, ACommandsLifeEndsInTheStoreToo) {
+  Rig rig;
+  ASSERT_TRUE(rig.run(0, [](Time, Output& out) { out.put({"k", "order", "1", seconds(10)}); }).ok());
+  EXPECT_EQ(rig.when_said(0, 30), (std::vector<int>{0, 2, 6}));
+  EXPECT_EQ(rig.engine->outbox_size(), 0U);
+  rig.start(at(31));
+  EXPECT_EQ(rig.engine->outbox_size(), 0U);
+}
+
 TEST(EngineTest, ARestartSendsWhatIsNotSettled) {
   Rig rig;
   rig.order(0, {{"a", "one", R"({"x":"\"ü\n"})"}, {"b", "two", "2"}, {"c", "two", "3"}});
-  ASSERT_TRUE(rig.run(1, [](Time, Output& out) { out.settled = {"b"}; }).ok());
+  ASSERT_TRUE(rig.run(1, [](Time, Output& out) { out.settle("b"); }).ok());
   rig.bus.said.clear();
   rig.start(at(1000));
   EXPECT_EQ(rig.engine->outbox_size(), 2U);
@@ -233,7 +265,7 @@ TEST(EngineTest, AReaderThatReturnsHastensItsTopicOnly) {
   Rig rig;
   rig.order(0, {{"a", "one", "1"}, {"b", "two", "2"}, {"c", "one", "3"}});
   rig.bus.said.clear();
-  ASSERT_TRUE(rig.run(1, [](Time, Output& out) { out.returned = {"one", "three"}; }).ok());
+  ASSERT_TRUE(rig.run(1, [](Time, Output& out) { out.hasten("one"), out.hasten("three"); }).ok());
   ASSERT_EQ(rig.bus.said.size(), 1U);
   EXPECT_EQ(rig.bus.said[0].topic, "one");
   EXPECT_EQ(rig.bus.said[0].payload.size(), std::string(R"({"v":1,"items":[1,3]})").size()) << "both, in any order";
@@ -245,8 +277,8 @@ TEST(EngineTest, AReaderThatReturnsInABatchThatSettlesIsNotAskedAgain) {
   rig.bus.said.clear();
   ASSERT_TRUE(rig.run(1,
                       [](Time, Output& out) {
-                        out.returned = {"one"};
-                        out.settled = {"a"};
+                        out.hasten("one");
+                        out.settle("a");
                       })
                   .ok());
   EXPECT_EQ(rig.said(), Journal{});

@@ -3,6 +3,19 @@
 #include <algorithm>
 
 namespace fieldwork::agent {
+namespace {
+
+// How an attempt ends that was killed here on purpose, whatever its program said then.
+std::optional<AttemptReport> ended_here(const Attempt& attempt) {
+  if (attempt.cancelled) return AttemptReport{.state = AttemptState::cancelled, .reason = "cancelled on request"};
+  if (!attempt.stopped) return std::nullopt;
+  return AttemptReport{.state = AttemptState::lost,
+                       .reason = "its contract stopped it: no contact for " +
+                                 std::to_string(attempt.assign.contract.stop_after_s.value_or(0)) + " s"};
+}
+
+}  // namespace
+
 Agent::Agent(Limits limits, DeviceId device, Saved saved, Time now)
     : limits_(limits),
       device_(std::move(device)),
@@ -11,11 +24,13 @@ Agent::Agent(Limits limits, DeviceId device, Saved saved, Time now)
       reports_(limits.reports, std::move(saved.stream), now),
       enrol_due_(now),
       heartbeat_due_(now),
+      // Other numbers than in other sessions: a late confirmation of one of their heartbeats says nothing here.
+      beat_((session_ & 0xFFFFF) << 32),
       contact_(now) {
   std::vector<std::pair<std::int64_t, AttemptKey>> ended;
   for (auto& [key, attempt] : attempts_) {
     order_ = std::max(order_, attempt.order);
-    attempt.since = now;
+    attempt.came = attempt.since = now;
     if (attempt.phase == Phase::done) {
       ended.emplace_back(attempt.order, key);
     } else {
@@ -47,20 +62,34 @@ void Agent::on(const Started& /*input*/, Time now, Output& out) {
   const auto live = live_;
   for (const auto& key : live) {
     auto& attempt = attempts_.at(key);
-    if (attempt.phase == Phase::fetching) {
-      if (!attempt.assign.package.empty()) out.acts.emplace_back(Fetch{attempt.assign.package});
-      else start(attempt, now, out);
-    } else if (attempt.assign.contract.restart_on_reboot && !attempt.stale && !attempt.cancelled) {
+    const bool ran = attempt.phase == Phase::running;
+    if (auto ended = ended_here(attempt); ran && ended) {
+      end(attempt, std::move(*ended), now, out);
+      continue;
+    }
+    if (ran && (attempt.stale || !attempt.assign.contract.restart_on_reboot)) {
+      end(attempt, {.state = AttemptState::failed, .reason = "the agent was restarted while it ran"}, now, out);
+      continue;
+    }
+    if (ran) {
       out.notices.push_back({"the agent was restarted; its contract starts it again: " + key.job.value});
       attempt.phase = Phase::fetching;
       attempt.since = now;
       save(attempt, out);
-      if (attempt.assign.package.empty()) start(attempt, now, out);
-      else out.acts.emplace_back(Fetch{attempt.assign.package});
-    } else {
-      end(attempt, {.state = AttemptState::failed, .reason = "the agent was restarted while it ran"}, now, out);
     }
+    // Nobody here knows how long there was no contact before this start: it may be another device's by now.
+    if (attempt.assign.contract.stop_after_s)
+      held_.insert(key);
+    else
+      resume(attempt, now, out);
   }
+}
+
+void Agent::resume(Attempt& attempt, Time now, Output& out) {
+  if (attempt.assign.package.empty())
+    start(attempt, now, out);
+  else
+    out.acts.emplace_back(Fetch{attempt.assign.package});
 }
 
 // --- orders -------------------------------------------------------------------------------------------------------
@@ -82,11 +111,13 @@ std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) c
   if (grant.limits != assign.limits) return "grant: is for other limits";
   const auto now_ms = trusted_ms(input.wall_ms, now);
   if (now_ms > grant.expires_ms) {
-    auto reason = "grant: has expired " + std::to_string((now_ms - grant.expires_ms) / 1000) + " s ago by this device's clock";
+    auto reason =
+        "grant: has expired " + std::to_string((now_ms - grant.expires_ms) / 1000) + " s ago by this device's clock";
     if (!registry_clock_) reason += ", which was not yet compared with the registry's";
     return reason;
   }
-  if (live_.size() > limits_.live_max) return "this device has " + std::to_string(live_.size() - 1) + " attempts already";
+  if (live_.size() > limits_.live_max)
+    return "this device has " + std::to_string(live_.size() - 1) + " attempts already";
   return std::nullopt;
 }
 
@@ -96,7 +127,7 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   auto& attempt = attempts_[key];
   attempt.assign = input.assign;
   attempt.order = ++order_;
-  attempt.since = now;
+  attempt.came = attempt.since = now;
   live_.insert(key);
   if (auto reason = refuse(input, now))
     return end(attempt, {.state = AttemptState::refused, .reason = std::move(*reason)}, now, out);
@@ -110,9 +141,8 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
   for (const auto& other : older) on(StaleArrived{{.key = other}}, now, out);
   report({.key = key, .state = AttemptState::accepted});
-  if (input.assign.package.empty()) return start(attempt, now, out);
-  save(attempt, out);
-  out.acts.emplace_back(Fetch{input.assign.package});
+  if (!input.assign.package.empty()) save(attempt, out);
+  resume(attempt, now, out);
 }
 
 // It was answered before, and that answer is gone on the other side.
@@ -120,9 +150,8 @@ void Agent::tell_again(const Attempt& attempt) {
   const auto& key = attempt.assign.key;
   if (reports_.owes(key)) return;  // the stream answers it
   if (attempt.phase == Phase::done) {
-    report(attempt.outcome.value_or(AttemptReport{.key = key,
-                                                  .state = AttemptState::cancelled,
-                                                  .reason = "it ended here; how is no longer known"}));
+    report(attempt.outcome.value_or(AttemptReport{
+        .key = key, .state = AttemptState::cancelled, .reason = "it ended here; how is no longer known"}));
   } else if (!attempt.stale) {
     report({.key = key, .state = attempt.phase == Phase::running ? AttemptState::running : AttemptState::accepted});
   }
@@ -140,7 +169,8 @@ void Agent::on(const PackageReady& input, Time now, Output& out) {
   const auto live = live_;
   for (const auto& key : live) {
     auto& attempt = attempts_.at(key);
-    if (attempt.phase == Phase::fetching && attempt.assign.package == input.digest) start(attempt, now, out);
+    if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest || held_.contains(key)) continue;
+    start(attempt, now, out);
   }
 }
 
@@ -149,36 +179,40 @@ void Agent::on(const PackageRefused& input, Time now, Output& out) {
   for (const auto& key : live) {
     auto& attempt = attempts_.at(key);
     if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest) continue;
-    end(attempt,
-        {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault}, now,
-        out);
+    end(attempt, {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault},
+        now, out);
   }
 }
 
 void Agent::on(const CancelArrived& input, Time now, Output& out) {
   const auto& key = input.cancel.key;
-  auto& attempt = attempts_[key];  // not seen yet: remembered as done, so that a late assignment does not run
-  attempt.assign.key = key;
-  if (attempt.assign.traceparent.empty()) attempt.assign.traceparent = input.cancel.traceparent;
-  if (attempt.order == 0) attempt.order = ++order_;
-  if (attempt.phase == Phase::done) {
-    if (!reports_.owes(key)) report({.key = key, .state = AttemptState::cancelled});
-    return;
-  }
-  if (attempt.phase == Phase::running) {
-    if (!attempt.cancelled) out.acts.emplace_back(Kill{key});
-    attempt.cancelled = true;
-    return;
-  }
-  end(attempt, {.state = AttemptState::cancelled, .reason = "cancelled on request"}, now, out);
+  AttemptReport last{.state = AttemptState::cancelled, .reason = "cancelled on request"};
+  const auto known = attempts_.find(key);
+  if (known == attempts_.end()) return end_unseen(key, input.cancel.traceparent, std::move(last), now, out);
+  auto& attempt = known->second;
+  if (attempt.phase == Phase::done) return tell_again(attempt);
+  if (attempt.phase == Phase::fetching) return end(attempt, std::move(last), now, out);
+  if (attempt.cancelled) return;
+  attempt.cancelled = true;
+  save(attempt, out);
+  out.acts.emplace_back(Kill{key});
 }
 
-void Agent::on(const InquireArrived& input, Time /*now*/, Output& /*out*/) {
+void Agent::on(const InquireArrived& input, Time now, Output& out) {
   const auto& key = input.inquire.key;
   if (const auto known = attempts_.find(key); known != attempts_.end()) return tell_again(known->second);
-  AttemptReport lost{.key = key, .state = AttemptState::lost, .reason = "this device does not know it: its journal is new"};
-  lost.traceparent = input.inquire.traceparent;
-  reports_.add(std::move(lost));
+  end_unseen(key, input.inquire.traceparent,
+             {.state = AttemptState::lost, .reason = "this device does not know it: its journal is new"}, now, out);
+}
+
+// Its assignment was not seen. Remembered as done, so that a copy of it that comes late does not run.
+void Agent::end_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now,
+                       Output& out) {
+  auto& attempt = attempts_[key];
+  attempt.assign.key = key;
+  attempt.assign.traceparent = traceparent;
+  attempt.order = ++order_;
+  end(attempt, std::move(last), now, out);
 }
 
 void Agent::on(const StaleArrived& input, Time now, Output& out) {
@@ -187,20 +221,20 @@ void Agent::on(const StaleArrived& input, Time now, Output& out) {
   auto& attempt = it->second;
   const bool told = attempt.stale;
   attempt.stale = true;
-  if (attempt.phase == Phase::running) {
-    if (!told) out.acts.emplace_back(Kill{it->first});
-  } else {
-    end(attempt, {.state = AttemptState::cancelled, .reason = "it was given to another attempt"}, now, out);
-  }
+  if (attempt.phase == Phase::fetching)
+    return end(attempt, {.state = AttemptState::cancelled, .reason = "it was given to another attempt"}, now, out);
+  if (told) return;
+  save(attempt, out);
+  out.acts.emplace_back(Kill{it->first});
 }
 
-void Agent::on(const BadOrderArrived& input, Time /*now*/, Output& out) {
+void Agent::on(const BadOrderArrived& input, Time now, Output& out) {
   out.notices.push_back({"an order could not be read: " + input.reason});
-  if (attempts_.contains(input.key) || reports_.owes(input.key)) return;
-  reports_.add({.key = input.key,
-                .state = AttemptState::refused,
-                .reason = "the order could not be read: " + input.reason,
-                .work_fault = true});
+  if (const auto known = attempts_.find(input.key); known != attempts_.end()) return tell_again(known->second);
+  end_unseen(
+      input.key, "",
+      {.state = AttemptState::refused, .reason = "the order could not be read: " + input.reason, .work_fault = true},
+      now, out);
 }
 
 void Agent::on(const RunEnded& input, Time now, Output& out) {
@@ -208,13 +242,9 @@ void Agent::on(const RunEnded& input, Time now, Output& out) {
   if (it == attempts_.end() || it->second.phase != Phase::running) return;
   auto& attempt = it->second;
   AttemptReport last{.state = AttemptState::succeeded, .reason = input.reason, .result = input.result};
-  if (attempt.cancelled) {
-    last.state = AttemptState::cancelled;
-    last.reason = "cancelled on request";
-  } else if (attempt.stopped) {
-    last.state = AttemptState::lost;
-    last.reason = "its contract stopped it: no contact for " +
-                  std::to_string(attempt.assign.contract.stop_after_s.value_or(0)) + " s";
+  if (auto ended = ended_here(attempt)) {
+    last.state = ended->state;
+    last.reason = std::move(ended->reason);
   } else if (!input.result || !input.reason.empty() || input.result->exit_code != 0) {
     last.state = AttemptState::failed;
     if (last.reason.empty()) last.reason = "exit code " + std::to_string(input.result->exit_code);
@@ -241,6 +271,7 @@ void Agent::end(Attempt& attempt, AttemptReport last, Time now, Output& out) {
     for (auto& part : in_parts(std::move(last))) reports_.add(std::move(part));
   }
   live_.erase(key);
+  held_.erase(key);
   save(attempt, out);
   done_.push_back(key);
   if (fetching) leave(package, out);
@@ -267,7 +298,7 @@ void Agent::prune(Output& out) {
 }
 
 void Agent::report(AttemptReport report) {
-  if (const auto of = attempts_.find(report.key); of != attempts_.end())
+  if (const auto of = attempts_.find(report.key); of != attempts_.end() && report.traceparent.empty())
     report.traceparent = of->second.assign.traceparent;
   reports_.add(std::move(report));
 }

@@ -6,7 +6,8 @@
 // An attempt is journalled before it is answered, and begins at most once under its fence, unless its contract says
 // that a restart of the device starts it again. Ended attempts are remembered with how they ended: who asks again is
 // told again. The offline contract is enforced here, by the monotonic clock: `stop_after_s` counts from when the newest
-// heartbeat that the scheduler confirmed was sent, so the device gives up before the scheduler does.
+// heartbeat that the scheduler confirmed was sent, so the device gives up before the scheduler does. After its own
+// restart the device goes on with such work only once a heartbeat of that start was confirmed.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct Limits {
   Duration refused_again{seconds{60}};
   std::size_t done_max = 5'000;  // ended attempts remembered
   std::size_t live_max = limits::attempts_per_device_max;
-  std::size_t beats_max = 64;    // heartbeats whose confirmation is awaited
+  std::size_t beats_max = 64;  // heartbeats whose confirmation is awaited
 };
 
 // --- inputs ---
@@ -95,21 +96,23 @@ struct BatchEnded {
   std::uint64_t random = 0;
   bool reports_idle = true;
 };
-using Input =
-    std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived, InquireArrived,
-                 StaleArrived, BadOrderArrived, AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
+using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived,
+                           InquireArrived, StaleArrived, BadOrderArrived, AckArrived, PackageReady, PackageRefused,
+                           RunEnded, TimePassed, BatchEnded>;
 
 enum class Phase { fetching, running, done };
 
 struct Attempt {
   Assign assign;  // when done: its key and trace only
   Phase phase = Phase::fetching;
-  bool cancelled = false;  // killed on request: reported as cancelled when it ends
-  bool stale = false;      // killed because it is no longer ours: not reported
-  bool stopped = false;    // killed by its contract: reported as lost when it ends
-  std::int64_t order = 0;  // of arrival
+  bool cancelled = false;                // killed on request: reported as cancelled when it ends
+  bool stale = false;                    // killed because it is no longer ours: not reported
+  bool stopped = false;                  // killed by its contract: reported as lost when it ends
+  std::int64_t order = 0;                // of arrival
   std::optional<AttemptReport> outcome;  // when done: what it ended with, in short
-  Time since{};            // of its phase
+  // Not saved: a start of the agent is their beginning.
+  Time since{};  // of its phase
+  Time came{};   // when it was assigned
 };
 
 // --- output ---
@@ -201,7 +204,9 @@ class Agent {
 
   std::optional<std::string> refuse(const AssignArrived& input, Time now) const;
   [[nodiscard]] std::int64_t trusted_ms(std::int64_t wall_ms, Time now) const;
+  void resume(Attempt& attempt, Time now, Output& out);
   void start(Attempt& attempt, Time now, Output& out);
+  void end_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now, Output& out);
   void end(Attempt& attempt, AttemptReport last, Time now, Output& out);
   void tell_again(const Attempt& attempt);
   void report(AttemptReport report);
@@ -210,6 +215,7 @@ class Agent {
   void prune(Output& out);
   void enforce(Time now, Output& out);
   void beat(Time now, Output& out);
+  void contact(Time sent, Time now, Output& out);
   void save_stream(const Reports::Changes& changes, Output& out);
 
   Limits limits_;
@@ -217,6 +223,7 @@ class Agent {
   std::int64_t session_;
   std::map<AttemptKey, Attempt> attempts_;
   std::set<AttemptKey> live_;
+  std::set<AttemptKey> held_;  // since this start, until there was contact
   std::deque<AttemptKey> done_;
   std::int64_t order_ = 0;
   Reports reports_;
@@ -226,7 +233,7 @@ class Agent {
   Time enrol_due_{};
   Time heartbeat_due_{};
   Duration heartbeat_{seconds{5}};
-  std::int64_t beat_ = 0;
+  std::int64_t beat_;
   std::deque<std::pair<std::int64_t, Time>> beats_;  // sent, not confirmed
   Time contact_{};                                   // when the newest confirmed heartbeat was sent
   // The registry's clock, as heard at enrolment, goes on by the monotonic one.

@@ -1,5 +1,6 @@
 // The link: enrolment, heartbeats, the report stream, and what the contract says while nobody answers.
 #include <algorithm>
+#include <utility>
 
 #include "agent/core/agent.hpp"
 
@@ -72,34 +73,42 @@ void Agent::enforce(Time now, Output& out) {
       continue;
     }
     if (!contract.stop_after_s || attempt.stopped || attempt.stale || attempt.cancelled) continue;
-    if (now - std::max(contact_, attempt.since) < seconds(*contract.stop_after_s)) continue;
+    if (now - std::max(contact_, attempt.came) < seconds(*contract.stop_after_s)) continue;
     if (attempt.phase == Phase::running) {
       attempt.stopped = true;
+      save(attempt, out);
       out.acts.emplace_back(Kill{key});
-      out.notices.push_back({"no contact for " + std::to_string(*contract.stop_after_s) +
-                             " s: its contract stops " + key.job.value});
+      out.notices.push_back(
+          {"no contact for " + std::to_string(*contract.stop_after_s) + " s: its contract stops " + key.job.value});
     } else {
       end(attempt,
           {.state = AttemptState::lost,
-           .reason = "its contract ended it before it began: no contact for " +
-                     std::to_string(*contract.stop_after_s) + " s"},
+           .reason = "its contract ended it before it began: no contact for " + std::to_string(*contract.stop_after_s) +
+                     " s"},
           now, out);
     }
   }
 }
 
+// A heartbeat that was sent then is confirmed.
+void Agent::contact(Time sent, Time now, Output& out) {
+  contact_ = std::max(contact_, sent);
+  for (const auto& key : std::exchange(held_, {})) resume(attempts_.at(key), now, out);
+}
+
 void Agent::on(const AckArrived& input, Time now, Output& out) {
   if (input.beat > 0) {
     while (!beats_.empty() && beats_.front().first <= input.beat) {
-      if (beats_.front().first == input.beat) contact_ = std::max(contact_, beats_.front().second);
+      if (beats_.front().first == input.beat) contact(beats_.front().second, now, out);
       beats_.pop_front();
     }
   }
   Reports::Changes changes;
   if (reports_.answered(input.answer, input.wall_ms, now, changes)) {
-    out.notices.push_back({"the scheduler knows another history of this device (a copy or an older state was restored); "
-                           "reports go on as epoch " +
-                           std::to_string(reports_.state().epoch)});
+    out.notices.push_back(
+        {"the scheduler knows another history of this device (a copy or an older state was restored); "
+         "reports go on as epoch " +
+         std::to_string(reports_.state().epoch)});
   }
   save_stream(changes, out);
   reports_.heard(now);

@@ -91,11 +91,11 @@ void Reports::add(AttemptReport report) {
   const auto same = std::find_if(unsent_.begin(), unsent_.end(), [&](const auto& other) {
     return other.key == report.key && !other.part && !report.part;
   });
-  if (same != unsent_.end()) {
-    *same = std::move(report);
-    return;
-  }
-  ++owed_[report.key];
+  // At the end: how an attempt ended must not come before the parts of its result.
+  if (same != unsent_.end())
+    unsent_.erase(same);
+  else
+    ++owed_[report.key];
   unsent_.push_back(std::move(report));
 }
 
@@ -130,19 +130,22 @@ std::vector<Message> Reports::due(Time now, bool idle) {
     on_the_way += size_of(one.report);
   }
   auto it = state_.waiting.upper_bound(sent_up_to_);
-  while (it != state_.waiting.end() && on_the_way < limits_.window_bytes) {
+  const auto fits = [&](std::size_t more) {
+    return on_the_way == 0 || on_the_way + more <= limits_.window_bytes;  // one alone may be larger
+  };
+  while (it != state_.waiting.end() && fits(size_of(it->second.report))) {
     Message message{state_.epoch, state_.waiting.begin()->first, it->first, state_.acked_tag, {}};
     if (it != state_.waiting.begin()) message.after = std::prev(it)->second.tag;
     std::size_t bytes = 0;
     while (it != state_.waiting.end() && message.items.size() < limits_.items_max) {
       const auto size = size_of(it->second.report);
-      if (!message.items.empty() && bytes + size > limits_.message_bytes) break;
+      if (!fits(size) || (!message.items.empty() && bytes + size > limits_.message_bytes)) break;
       bytes += size;
+      on_the_way += size;
       message.items.push_back(it->second);
       sent_up_to_ = it->first;
       ++it;
     }
-    on_the_way += bytes;
     sent_at_ = now;
     if (due_ <= now) due_ = now + wait_;
     out.push_back(std::move(message));
@@ -162,8 +165,8 @@ bool Reports::answered(const StreamAnswer& answer, std::int64_t wall_ms, Time no
   if (answer.epoch != state_.epoch) return false;
   // It knows a number that was never given here, or another report under one of ours: this journal went back.
   const auto known = state_.waiting.find(answer.seq);
-  const bool parted = answer.seq >= state_.next_seq || (known != state_.waiting.end() && answer.tag != 0 &&
-                                                        known->second.tag != answer.tag);
+  const bool parted = answer.seq >= state_.next_seq ||
+                      (known != state_.waiting.end() && answer.tag != 0 && known->second.tag != answer.tag);
   if (parted) return begin(std::max(wall_ms, answer.epoch + 1), now, changes), true;
   if (known == state_.waiting.end()) return false;
   state_.acked_tag = known->second.tag;

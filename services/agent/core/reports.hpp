@@ -24,16 +24,16 @@ struct Numbered {
 struct StreamState {
   std::int64_t epoch = 0;
   std::int64_t next_seq = 1;
-  std::int64_t acked_tag = 0;                 // of the newest acknowledged number; 0: none
+  std::int64_t acked_tag = 0;                // of the newest acknowledged number; 0: none
   std::map<std::int64_t, Numbered> waiting;  // not acknowledged
 };
 
 struct ReportLimits {
   Duration again{seconds{2}};  // doubles up to again_max while nothing is acknowledged
   Duration again_max{seconds{30}};
-  std::size_t items_max = 256;                          // in one message
+  std::size_t items_max = 256;                           // in one message
   std::size_t message_bytes = limits::report_bytes_max;  // of one message, about
-  std::size_t window_bytes = 128U << 10;                // on their way, about
+  std::size_t window_bytes = 128U << 10;                 // on their way, about
 };
 
 // What the scheduler answers.

@@ -32,6 +32,9 @@ std::string attempt_row(const Attempt& attempt) {
     if (attempt.outcome) row["outcome"] = codec::encode(*attempt.outcome);
   } else {
     row["assign"] = codec::encode(codec::Order(attempt.assign));
+    row["cancelled"] = attempt.cancelled;
+    row["stale"] = attempt.stale;
+    row["stopped"] = attempt.stopped;
   }
   return codec::dump(row);
 }
@@ -54,6 +57,9 @@ Result<Attempt> decode_attempt(const Json& row) {
   auto assign = codec::decode_assign(row.at("assign"));
   if (!assign) return assign.error();
   out.assign = std::move(*assign);
+  out.cancelled = row.at("cancelled");
+  out.stale = row.at("stale");
+  out.stopped = row.at("stopped");
   return out;
 }
 
@@ -177,8 +183,7 @@ Result<void> AgentService::take(std::string_view channel, std::string_view paylo
 void AgentService::assign(Assign assign, Time now) {
   auto signed_grant = config_.grants.verify(assign.grant, "fieldwork-grant+jws");
   auto grant = signed_grant ? codec::decode_grant(*signed_grant) : Result<Grant>(signed_grant.error());
-  auto digest =
-      crypto::digest_of(codec::work_text(assign.command, assign.env, assign.outputs, assign.contract));
+  auto digest = crypto::digest_of(codec::work_text(assign.command, assign.env, assign.outputs, assign.contract));
   log::debug("assigned", {{"job", assign.key.job.value}, {"trace", assign.traceparent}});
   step(AssignArrived{std::move(assign), std::move(grant), std::move(digest), config_.wall_ms()}, now);
 }
@@ -258,14 +263,16 @@ void AgentService::save(const Output& done, runtime::Output& out) const {
   }
   for (const auto& one : done.reports) {
     if (one.report) {
-      out.upsert("report", seq_text(one.seq),
-                 codec::dump({{"seq", one.seq}, {"tag", one.report->tag}, {"report", codec::encode(one.report->report)}}));
+      out.upsert(
+          "report", seq_text(one.seq),
+          codec::dump({{"seq", one.seq}, {"tag", one.report->tag}, {"report", codec::encode(one.report->report)}}));
     } else {
       out.remove("report", seq_text(one.seq), "{}");
     }
   }
   if (!done.position) return;
-  for (const auto& [key, value] : {std::pair("epoch", done.position->epoch), {"next_seq", done.position->next_seq},
+  for (const auto& [key, value] : {std::pair("epoch", done.position->epoch),
+                                   {"next_seq", done.position->next_seq},
                                    {"acked_tag", done.position->acked_tag}})
     out.upsert("meta", key, codec::dump(number_row(key, value)));
 }
@@ -282,8 +289,9 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
   if (done.heartbeat) {
     auto link = config_.link();
     link.clock_offset_ms = done.heartbeat->clock_offset_ms;
-    up("heartbeat", codec::encode(Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link,
-                                            done.heartbeat->attempts}),
+    up("heartbeat",
+       codec::encode(
+           Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link, done.heartbeat->attempts}),
        0);
   }
   for (const auto& message : done.messages) {
@@ -302,8 +310,10 @@ void AgentService::act(const Output& done, Time now, runtime::Output& out) {
     } else if (const auto* unfetch = std::get_if<Unfetch>(&act)) {
       hands_.unfetch(unfetch->digest);
     } else if (const auto* run = std::get_if<Run>(&act)) {
-      if (hands_.in_batch()) hands_.run(run->assign);
-      else out.acts.push_back([this, assign = run->assign] { hands_.run(assign); });
+      if (hands_.in_batch())
+        hands_.run(run->assign);
+      else
+        out.acts.push_back([this, assign = run->assign] { hands_.run(assign); });
     } else {
       out.acts.push_back([this, key = std::get<Kill>(act).key] { hands_.kill(key); });
     }

@@ -6,10 +6,10 @@
 #include "agent/shell/survivors.hpp"
 #include "agent/shell/tree.hpp"
 #include "base/text.hpp"
-#include "model/limits.hpp"
 #include "codec/job.hpp"
 #include "content/archive.hpp"
 #include "crypto/digest.hpp"
+#include "model/limits.hpp"
 #include "runtime/log.hpp"
 
 namespace fieldwork::agent {

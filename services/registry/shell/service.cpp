@@ -56,7 +56,7 @@ std::string question_key(const DeviceId& device, const std::string& fingerprint)
 void RegistryService::act(const AskCertificate& effect, Time, runtime::Output& out) {
   const nlohmann::json item{{"device", effect.device.value}, {"certificate", effect.certificate}};
   out.put({question_key(effect.device, effect.fingerprint),
-                          topics_.service("security-policy", "certificate", "registry"), codec::dump(item)});
+           topics_.service("security-policy", "certificate", "registry"), codec::dump(item)});
 }
 
 void RegistryService::act(const ForgetQuestion& effect, Time, runtime::Output& out) {
@@ -65,7 +65,8 @@ void RegistryService::act(const ForgetQuestion& effect, Time, runtime::Output& o
 
 void RegistryService::act(const AnswerEnrolment& effect, Time now, runtime::Output& out) {
   const auto heartbeat_s = std::chrono::duration_cast<seconds>(limits_.heartbeat).count();
-  const codec::Enrolled enrolled{effect.session, effect.enrolled, effect.reason, static_cast<int>(heartbeat_s), to_ms(now)};
+  const codec::Enrolled enrolled{effect.session, effect.enrolled, effect.reason, static_cast<int>(heartbeat_s),
+                                 to_ms(now)};
   out.messages.push_back({.topic = topics_.down(effect.device.value, "enrolled"), .payload = codec::encode(enrolled)});
 }
 

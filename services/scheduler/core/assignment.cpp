@@ -41,7 +41,8 @@ bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, st
                         Output& out) {
   const auto shape = shape_of(job, execution);
   std::shared_ptr<const Placement> placement;
-  if (!full.contains(shape.text)) placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
+  if (!full.contains(shape.text))
+    placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
   const auto chosen = placement && placement->chosen ? *placement->chosen : DeviceId();
   if (chosen.empty()) {
     full.insert(shape.text);
@@ -195,8 +196,15 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
 // Large work must not wait for ever behind small work that takes each piece of room as it comes free: the heads that
 // have waited long get one device each that takes nothing else.
 void Scheduler::hold_for_the_starving(Time now) {
-  if (now - held_at_ < seconds(1) || holds_.size() >= limits_.holds_max) return;
+  if (now - held_at_ < seconds(1)) return;
   held_at_ = now;
+  // Whoever waits for a device that takes no work would wait for it for ever.
+  std::erase_if(holds_, [&](const auto& one) {
+    const auto& view = fleet_.view(one.first);
+    if (view.device.state == DeviceState::ready && view.unplaceable_until <= now) return false;
+    fleet_.set_hold(one.first, std::nullopt);
+    return true;
+  });
   for (const auto& head : queue_.sleeping(limits_.holds_max)) {
     if (holds_.size() >= limits_.holds_max) return;
     const auto& job = jobs_.at(head.entry.job);

@@ -11,10 +11,12 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
     place_ = true;
     queue_.wake(groups_of(*fleet_.find(id)), [](const Requirements&) { return true; });
   }
+  if (input.device.state == DeviceState::refused) end_rounds_without(id);
   const auto there = on_device_.find(id);
   if (there == on_device_.end()) return;
   // What it can no longer prove to be its own is given to others; what is merely silent waits for its contract.
-  if (input.device.state == DeviceState::refused) return lose_all(id, "the device is refused: " + input.device.reason, now, out);
+  if (input.device.state == DeviceState::refused)
+    return lose_all(id, "the device is refused: " + input.device.reason, now, out);
   const bool silent = input.device.state == DeviceState::suspect || input.device.state == DeviceState::lost;
   if (!silent) return;
   for (const auto& key : there->second) {
@@ -29,8 +31,20 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
 
 void Scheduler::on(const DeviceGone& input, Time now, Output& out) {
   lose_all(input.device, "the device was removed", now, out);
-  if (const auto number = fleet_.number_of(input.device)) holds_.erase(*number);
+  if (const auto number = fleet_.number_of(input.device)) {
+    holds_.erase(*number);
+    fleet_.set_hold(*number, std::nullopt);
+  }
+  end_rounds_without(input.device);
   fleet_.gone(input.device);
+}
+
+// It will take nothing any more: who was refused by all others has waited for it alone.
+void Scheduler::end_rounds_without(const DeviceId& device) {
+  const auto* view = fleet_.find(device);
+  if (view == nullptr) return;
+  place_ = true;
+  queue_.wake(groups_of(*view), [](const Requirements&) { return true; });
 }
 
 void Scheduler::lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out) {
@@ -49,13 +63,15 @@ void Scheduler::on(const DeviceReturned& input, Time /*now*/, Output& out) {
 
 void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) { packages_.insert(input.digest); }
 
-// Some refusals of different jobs in a row, and the device gets nothing for a while: it must not eat what others can do.
+// Some refusals of different jobs in a row, and the device gets nothing for a while: it must not eat what others can
+// do.
 void Scheduler::device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now,
                                Output& out) {
   fleet_.update(device, [&](DeviceView& view) {
     const auto most = static_cast<std::size_t>(limits_.refusals_max);
     if (view.refused_jobs.size() < most) view.refused_jobs.insert(job);
     if (view.refused_jobs.size() < most) return;
+    if (view.unplaceable_until > now) return;  // what it had when it went bad: the same fault
     const auto wait = std::min<Duration>(limits_.unplaceable_first * (1 << std::min(view.unplaceable_times, 20)),
                                          limits_.unplaceable_last);
     if (view.unplaceable_times == 0) view.unplaceable_since_ms = to_ms(now);

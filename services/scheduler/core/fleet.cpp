@@ -97,6 +97,7 @@ bool Fleet::seen(const Device& device) {
   unlist(number);
   count(number, false);
   view.device = device;
+  entries_[number].gone = false;
   count(number, true);
   list(number);
   return came || changed;
@@ -108,8 +109,9 @@ void Fleet::gone(const DeviceId& device) {
   const auto number = it->second;
   unlist(number);
   count(number, false);
-  if (entries_[number].view.attempts > 0) {  // a question about it is open: its room is given back then
-    entries_[number].view.device.state = DeviceState::lost;
+  if (entries_[number].view.attempts > 0) {  // a question about it is open: it goes when its room is given back
+    entries_[number].view.device.state = DeviceState::refused;
+    entries_[number].gone = true;
     return;
   }
   for (const auto& digest : entries_[number].view.packages) {
@@ -127,6 +129,7 @@ void Fleet::reserve(const DeviceId& device, const Requirements& need, int sign) 
     view.disk_bytes_used += sign * need.disk_bytes;
     view.attempts += sign;
   });
+  if (const auto number = numbers_.at(device); entries_[number].gone && entries_[number].view.attempts == 0) gone(device);
 }
 
 void Fleet::ran(const DeviceId& device, const std::string& package) {

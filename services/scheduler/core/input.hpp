@@ -86,8 +86,8 @@ struct LinkBack {};  // and everyone has the full time again
 struct Stalled {};   // this process, or its database, stood still: likewise
 struct TimePassed {};
 struct BatchEnded {};  // places what waits, then says and saves what changed
-using Input = std::variant<JobSubmitted, CancelRequested, StreamReset, DecisionMade, DeviceSeen, DeviceGone,
-                           DeviceReturned, PackageSeen, ReportArrived, HeartbeatArrived, LinkLost, LinkBack, Stalled,
-                           TimePassed, BatchEnded>;
+using Input =
+    std::variant<JobSubmitted, CancelRequested, StreamReset, DecisionMade, DeviceSeen, DeviceGone, DeviceReturned,
+                 PackageSeen, ReportArrived, HeartbeatArrived, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 }  // namespace fieldwork::scheduler

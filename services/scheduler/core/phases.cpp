@@ -172,18 +172,17 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
                      : count(ExecutionState::denied) == all  ? JobState::denied
                      : count(ExecutionState::expired) == all ? JobState::expired
                                                              : JobState::failed;
-    if (job.reason.empty() && !job.reasons.empty()) job.reason = job.executions.size() == 1 && job.executions.front().attempt
-                                                                    ? job.executions.front().reason
-                                                                    : job.reasons.front();
+    if (job.reason.empty() && !job.reasons.empty())
+      job.reason = job.executions.size() == 1 && job.executions.front().attempt ? job.executions.front().reason
+                                                                                : job.reasons.front();
     return finish(job, end, now, out);
   }
-  const auto state = count(ExecutionState::running) > 0 ? JobState::running
-                     : count(ExecutionState::assigned) + count(ExecutionState::accepted) +
-                                 count(ExecutionState::unreachable) >
-                             0
-                         ? JobState::assigned
-                     : job.authorised ? JobState::queued
-                                      : JobState::submitted;
+  const auto state =
+      count(ExecutionState::running) > 0 ? JobState::running
+      : count(ExecutionState::assigned) + count(ExecutionState::accepted) + count(ExecutionState::unreachable) > 0
+          ? JobState::assigned
+      : job.authorised ? JobState::queued
+                       : JobState::submitted;
   if (state != job.state) {
     FIELDWORK_CHECK(may_follow(job.state, state));
     job.state = state;
@@ -213,8 +212,8 @@ void Scheduler::say_changes(Time now, Output& out) {
     if (it == jobs_.end()) continue;
     auto& job = it->second;
     auto& execution = job.executions[static_cast<std::size_t>(index)];
-    const bool never_left = execution.fence == 0 && !settled(execution.state) && execution.excluded.empty() &&
-                            execution.rounds == 0;
+    const bool never_left =
+        execution.fence == 0 && !settled(execution.state) && execution.excluded.empty() && execution.rounds == 0;
     if (!never_left) {
       if (!job.bulk && !execution.shown && !settled(execution.state) && shown_ < limits_.executions_shown_max) {
         execution.shown = true;

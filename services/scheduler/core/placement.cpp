@@ -104,7 +104,8 @@ class Search {
     if (out_.candidates_total == 0 && !exhausted) return walk();
     if (room->size() == fleet_.by_attempts().size()) {
       std::size_t taken = 0;
-      for (auto it = fleet_.by_attempts().begin(); it != fleet_.by_attempts().end() && taken < others_max; ++it, ++taken)
+      for (auto it = fleet_.by_attempts().begin(); it != fleet_.by_attempts().end() && taken < others_max;
+           ++it, ++taken)
         visit(it->second);
     }
     if (const auto* there = fleet_.with_package(want_.spec.package)) {

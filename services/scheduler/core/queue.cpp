@@ -4,7 +4,9 @@ namespace fieldwork::scheduler {
 namespace {
 
 // Length first, so that no text can look like two others.
-void append(std::string& out, const std::string& text) { out.append(std::to_string(text.size())).append(1, ':').append(text); }
+void append(std::string& out, const std::string& text) {
+  out.append(std::to_string(text.size())).append(1, ':').append(text);
+}
 
 std::string label_group(const std::string& key, const std::string& value) {
   std::string out = "label ";

@@ -114,15 +114,16 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   }
   Job* job = nullptr;
   Execution* execution = find(report.key, job);
-  const bool given_up = execution != nullptr && !execution->is<Done>() && !execution->is<Live>() && execution->attempt &&
-                        execution->attempt->key == report.key && execution->attempt->device == device &&
-                        execution->attempt->state == AttemptState::lost;
+  const bool given_up = execution != nullptr && !execution->is<Done>() && !execution->is<Live>() &&
+                        execution->attempt && execution->attempt->key == report.key &&
+                        execution->attempt->device == device && execution->attempt->state == AttemptState::lost;
   if (!given_up) return false;
   if (report.part) return out.parts.push_back({report.key, *report.part}), true;
   if (report.state != AttemptState::succeeded) return false;
   // It was silent, not dead, and nobody has begun again: its success is as good as another one.
   auto& attempt = *execution->attempt;
   attempt.state = AttemptState::succeeded;
+  occupy(*job, device, 1);
   attempt.reason = report.reason;
   if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
   attempt.changed_ms = to_ms(now);
@@ -145,8 +146,8 @@ void Scheduler::conclude(Job& job, Execution& execution, AttemptState state, Tim
       execution.reason = attempt.reason;
       back_off(job, execution, execution.failures, now);
     } else {
-      done(job, execution,
-           state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed, attempt.reason, now);
+      done(job, execution, state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed,
+           attempt.reason, now);
     }
   }
   refresh(job, now, out);
@@ -194,6 +195,7 @@ void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, 
 void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
   const auto there = on_device_.find(input.device);
   bool confirm = false;
+  std::size_t own = 0;
   for (const auto& key : input.attempts) {
     Job* job = nullptr;
     Execution* execution = find(key, job);
@@ -202,8 +204,10 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
         out.stale.push_back(tell_stale(input.device, key, job, job != nullptr ? job->traceparent : ""));
       continue;
     }
+    ++own;
     auto& live = std::get<Live>(execution->phase);
     live.contact = std::max(live.contact, input.at);
+    if (live.inquired) out.outbox.emplace_back(SettleOrder{inquire_key(key)});
     live.inquired = false;
     confirm = confirm || job->spec->offline.stop_after_s.has_value();
     if (execution->attempt->state != AttemptState::unreachable) continue;
@@ -215,7 +219,7 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
   if (confirm && input.beat > 0) {
     out.acknowledgements.push_back({.device = input.device, .stream = stream(input.device), .beat = input.beat});
   }
-  if (there == on_device_.end() || there->second.size() == input.attempts.size()) return;
+  if (there == on_device_.end() || there->second.size() == own) return;
   // It is here and does not speak of an attempt that it had: what became of it?
   auto listed = input.attempts;
   std::sort(listed.begin(), listed.end());

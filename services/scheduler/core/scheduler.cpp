@@ -6,7 +6,8 @@ namespace fieldwork::scheduler {
 namespace {
 
 std::string key_text(const char* what, const AttemptKey& key) {
-  return std::string(what) + ':' + key.job.value + ':' + std::to_string(key.execution) + ':' + std::to_string(key.fence);
+  return std::string(what) + ':' + key.job.value + ':' + std::to_string(key.execution) + ':' +
+         std::to_string(key.fence);
 }
 
 }  // namespace
@@ -17,7 +18,8 @@ std::string inquire_key(const AttemptKey& key) { return key_text("inquire", key)
 
 Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     : limits_(limits), streams_(std::move(saved.streams)), packages_(saved.packages.begin(), saved.packages.end()) {
-  Output said;  // what was so when it was saved is said by the shell when it connects
+  link_ = false;  // until the broker is there, silence means nothing
+  Output said;    // what was so when it was saved is said by the shell when it connects
   for (auto& loaded : saved.jobs) {
     auto& job = jobs_.emplace(loaded.id, std::move(loaded)).first->second;
     job.order = ++order_;
@@ -41,7 +43,8 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
       } else if (const auto* waiting = std::get_if<Waiting>(&execution.phase)) {
         set_timer(job, execution, waiting->until);
       } else if (execution.is<Done>()) {
-        if (execution.state == ExecutionState::succeeded && execution.attempt) occupy(job, execution.attempt->device, 1);
+        if (execution.state == ExecutionState::succeeded && execution.attempt)
+          occupy(job, execution.attempt->device, 1);
       } else {
         enqueue(job, execution, now);
       }

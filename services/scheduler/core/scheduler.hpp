@@ -51,6 +51,8 @@ class Scheduler {
   [[nodiscard]] std::size_t live() const { return live_; }
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
   [[nodiscard]] std::size_t asking() const { return asking_; }
+  [[nodiscard]] std::size_t timers() const { return timers_.size(); }
+  [[nodiscard]] std::size_t deadlines() const { return deadlines_.size(); }
   [[nodiscard]] std::size_t streams_behind() const { return reports_lost_; }
   // Where an execution would go now, and why not elsewhere.
   [[nodiscard]] Placement explain(const Job& job, const Execution& execution, Time now) const;
@@ -82,6 +84,7 @@ class Scheduler {
   void on(const DeviceGone& input, Time now, Output& out);
   void on(const DeviceReturned& input, Time now, Output& out);
   void on(const PackageSeen& input, Time now, Output& out);
+  void end_rounds_without(const DeviceId& device);
   void lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out);
   void device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now, Output& out);
   void device_works(const DeviceId& device, Output& out);
@@ -153,8 +156,8 @@ class Scheduler {
 
   std::set<JobId> unsaved_jobs_;
   std::set<JobId> touched_jobs_;
-  std::set<std::pair<JobId, int>> touched_;  // executions
-  std::size_t shown_ = 0;                    // executions with a retained state
+  std::set<std::pair<JobId, int>> touched_;                     // executions
+  std::size_t shown_ = 0;                                       // executions with a retained state
   std::set<std::tuple<std::int64_t, JobId, int>> shown_ended_;  // by until_ms
 };
 

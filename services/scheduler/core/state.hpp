@@ -23,24 +23,24 @@ namespace fieldwork::scheduler {
 struct Limits {
   std::size_t jobs_live_max = 200'000;
   std::size_t executions_live_max = 1'000'000;
-  std::size_t jobs_finished_max = 1'000;  // kept in memory and on state topics; all others are in the database
+  std::size_t jobs_finished_max = 1'000;      // kept in memory and on state topics; all others are in the database
   std::size_t executions_shown_max = 50'000;  // on state topics at once
   Duration shown_after_end{std::chrono::hours{1}};
-  int attempts_per_device_max = 256;   // at once
-  int lease_s = 300;                   // lost_after_s of jobs that say nothing
+  int attempts_per_device_max = 256;        // at once
+  int lease_s = 300;                        // lost_after_s of jobs that say nothing
   Duration unreachable_after{seconds{60}};  // without contact; the registry's word usually comes first
-  Duration ask_again{seconds{2}};      // an unanswered question to security-policy; doubles
+  Duration ask_again{seconds{2}};           // an unanswered question to security-policy; doubles
   Duration ask_again_max{seconds{60}};
   std::size_t questions_open_max = 1'024;
   Duration inquire_after{seconds{10}};  // a live attempt that its connected device does not list
-  Duration overdue{seconds{120}};      // a device that is in contact ends a phase so long after the phase's own limit
-  int refusals_max = 3;                // of different jobs in a row, then the device is unplaceable for a while
+  Duration overdue{seconds{120}};       // a device that is in contact ends a phase so long after the phase's own limit
+  int refusals_max = 3;                 // of different jobs in a row, then the device is unplaceable for a while
   Duration unplaceable_first{seconds{60}};  // doubles up to unplaceable_last
   Duration unplaceable_last{seconds{3600}};
-  Duration hold_after{seconds{60}};    // a queued execution that others overtake so long gets a device held for it
+  Duration hold_after{seconds{60}};  // a queued execution that others overtake so long gets a device held for it
   std::size_t holds_max = 16;
-  std::size_t examined_max = 64;       // devices scored for one placement
-  std::size_t explained_max = 16;      // candidates and filtered devices kept with an attempt
+  std::size_t examined_max = 64;   // devices scored for one placement
+  std::size_t explained_max = 16;  // candidates and filtered devices kept with an attempt
 };
 
 // Why a device got the work, or did not. The score is the sum of its parts.
@@ -92,9 +92,9 @@ struct Asking {  // security-policy is asked about this device; empty: whether t
   Time again{};
   Duration patience{};
 };
-struct Live {  // an attempt is on a device: Execution::attempt
-  Time contact{};        // when something of it arrived last
-  Time phase_since{};    // when its reported state began
+struct Live {          // an attempt is on a device: Execution::attempt
+  Time contact{};      // when something of it arrived last
+  Time phase_since{};  // when its reported state began
   bool inquired = false;
 };
 struct Done {};
@@ -117,12 +117,12 @@ struct Execution {
   int losses = 0;
   int rounds = 0;  // times that every device that could run it refused
   std::string reason;
-  std::optional<Attempt> attempt;           // the newest
-  std::map<DeviceId, Exclusion> excluded;   // of this round
-  std::set<DeviceId> avoid;                 // failed or was lost there: only if nobody else can
+  std::optional<Attempt> attempt;          // the newest
+  std::map<DeviceId, Exclusion> excluded;  // of this round
+  std::set<DeviceId> avoid;                // failed or was lost there: only if nobody else can
   std::int64_t changed_ms = 0;
-  bool shown = false;                       // has a retained state
-  std::optional<Time> timer;                // its entry in the scheduler's timeline
+  bool shown = false;         // has a retained state
+  std::optional<Time> timer;  // its entry in the scheduler's timeline
 
   template <class T>
   [[nodiscard]] bool is() const {
@@ -142,8 +142,8 @@ struct JobRecord {
   std::string traceparent;
   JobState state = JobState::submitted;
   std::string reason;
-  bool bulk = false;        // no state topic of its own
-  bool authorised = false;  // security-policy has said yes once
+  bool bulk = false;              // no state topic of its own
+  bool authorised = false;        // security-policy has said yes once
   DeviceId device;                // of the newest attempt, when it has one execution
   std::vector<DeviceId> targets;  // of each execution; empty: the scheduler chooses
   Counts counts{};

@@ -17,8 +17,8 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
     return Error{Code::unavailable, "there are " + std::to_string(live_) + " unfinished jobs already; try again later"};
   }
   if (live_executions_ + static_cast<std::size_t>(spec.replicas) > limits_.executions_live_max) {
-    return Error{Code::unavailable, "there are " + std::to_string(live_executions_) +
-                                        " unfinished executions already; try again later"};
+    return Error{Code::unavailable,
+                 "there are " + std::to_string(live_executions_) + " unfinished executions already; try again later"};
   }
   const auto contract = contract_of(spec, spec.targets.has_value(), limits_.lease_s);
   if (contract.stop_after_s && contract.lost_after_s && *contract.stop_after_s >= *contract.lost_after_s) {
@@ -104,11 +104,12 @@ void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
       return;
     }
     if (job.targets.size() > static_cast<std::size_t>(limits::executions_max)) {
-      out.answers.emplace_back(ErrorAnswer{
-          input.reply,
-          {Code::invalid, std::to_string(job.targets.size()) + " devices have these labels, a job has at most " +
-                              std::to_string(limits::executions_max) + "; narrow them",
-           "/targets/labels"}});
+      out.answers.emplace_back(
+          ErrorAnswer{input.reply,
+                      {Code::invalid,
+                       std::to_string(job.targets.size()) + " devices have these labels, a job has at most " +
+                           std::to_string(limits::executions_max) + "; narrow them",
+                       "/targets/labels"}});
       return;
     }
     std::sort(job.targets.begin(), job.targets.end());

@@ -132,14 +132,13 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
                                      .life = std::chrono::hours{24}});
     attempt.reason = reason;
   };
-  if (rules.lost_after_s &&
-      silent >= seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace)) {
+  if (rules.lost_after_s && silent >= seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace)) {
     return lose(job, execution, "nothing was heard of it for " + std::to_string(*rules.lost_after_s) + " s", now, out);
   }
   if (silent >= limits_.unreachable_after) {
     if (attempt.state != AttemptState::unreachable) {
-      attempt.reason = "nothing was heard of it for " +
-                       std::to_string(std::chrono::duration_cast<seconds>(silent).count()) + " s";
+      attempt.reason =
+          "nothing was heard of it for " + std::to_string(std::chrono::duration_cast<seconds>(silent).count()) + " s";
       set_attempt_state(job, execution, AttemptState::unreachable, now);
       refresh(job, now, out);
     }

@@ -13,7 +13,7 @@ namespace {
 using codec::Json;
 
 constexpr int list_max = 1000;
-constexpr int show_max = 200;     // executions in one page: each is at most 4 KiB, the page below 1 MB
+constexpr int show_max = 200;  // executions in one page: each is at most 4 KiB, the page below 1 MB
 constexpr int explain_max = 8;
 
 // Adds items until the page is full; says where the next begins.
@@ -136,7 +136,8 @@ Result<Json> SchedulerService::result(store::Store& store, codec::Reader& reader
              std::pair(b.at("of").get<std::string>(), b.at("offset_bytes").get<std::int64_t>());
     });
     for (auto i = static_cast<std::size_t>(after); i < parts.size(); ++i) {
-      if (page.add({{"of", parts[i].at("of")}, {"offset", parts[i].at("offset_bytes")}, {"base64", parts[i].at("base64")}}))
+      if (page.add(
+              {{"of", parts[i].at("of")}, {"offset", parts[i].at("offset_bytes")}, {"base64", parts[i].at("base64")}}))
         continue;
       answer["next"] = i;
       break;
@@ -153,14 +154,13 @@ Result<Json> SchedulerService::explain(store::Store& store, codec::Reader& reade
   const auto job = whole(store, id);
   if (!job) return job.error();
   Page page(explain_max);
-  Json answer{
-      {"v", 1}, {"job", id.value}, {"state", fieldwork::name(job->state)}, {"reason", job->reason}};
+  Json answer{{"v", 1}, {"job", id.value}, {"state", fieldwork::name(job->state)}, {"reason", job->reason}};
   for (const auto& execution : job->executions) {
     if (execution.index <= after) continue;
     const bool waits = !settled(execution.state) && !execution.is<Live>();
-    Json entry = encode(waits                                                ? core_->explain(*job, execution, now)
+    Json entry = encode(waits                                               ? core_->explain(*job, execution, now)
                         : execution.attempt && execution.attempt->placement ? *execution.attempt->placement
-                                                                             : Placement{});
+                                                                            : Placement{});
     if (waits) entry.erase("chosen");
     entry["execution"] = execution.index;
     entry["state"] = fieldwork::name(execution.state);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t groups_max = 10'000;
 constexpr std::size_t groups_bytes_max = 16U << 20;  // of response topics and correlation data
-constexpr std::size_t bulk_from = 17;  // jobs in one submission; fewer have state topics of their own
+constexpr std::size_t bulk_from = 17;                // jobs in one submission; fewer have state topics of their own
 
 // The same submitter and request name the same job, also after the scheduler forgot it.
 JobId job_id(std::string_view submitter, const std::string& request) {

@@ -231,8 +231,7 @@ std::string part_row(const PartRecord& part) {
 }
 
 std::string stream_row(const DeviceId& device, const Stream& stream) {
-  return codec::dump(
-      Json{{"device", device.value}, {"epoch", stream.epoch}, {"seq", stream.seq}, {"tag", stream.tag}});
+  return codec::dump(Json{{"device", device.value}, {"epoch", stream.epoch}, {"seq", stream.seq}, {"tag", stream.tag}});
 }
 
 std::string placeable_row(const PlaceableRecord& record) {

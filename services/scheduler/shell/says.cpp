@@ -104,9 +104,9 @@ void SchedulerService::say(const Output& done, runtime::Output& out) {
       out.messages.push_back({.topic = topics_.down(device, "command"), .payload = std::move(payload)});
   }
   for (const auto& one : done.acknowledgements) {
-    out.messages.push_back(
-        {.topic = topics_.down(one.device.value, "ack"),
-         .payload = codec::encode(codec::StreamAck{one.stream.epoch, one.stream.seq, one.stream.tag, one.begin, one.beat})});
+    out.messages.push_back({.topic = topics_.down(one.device.value, "ack"),
+                            .payload = codec::encode(codec::StreamAck{one.stream.epoch, one.stream.seq, one.stream.tag,
+                                                                      one.begin, one.beat})});
   }
   say_states(done, out);
   std::vector<std::string> events;

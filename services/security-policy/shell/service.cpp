@@ -125,7 +125,7 @@ void SecurityPolicyService::act(AnnounceRevocation& effect, runtime::Output& out
   log::warn("a certificate is no longer good", {{"device", answer.device.value}, {"reason", answer.reason}});
   const auto item = codec::Json::parse(codec::encode(std::vector{answer}))["items"][0];
   out.put({revocation_key(answer.device, answer.fingerprint),
-                          topics_.service("registry", "certificate", "security-policy"), codec::dump(item)});
+           topics_.service("registry", "certificate", "security-policy"), codec::dump(item)});
 }
 
 void SecurityPolicyService::act(SettleRevocation& effect, runtime::Output& out) {

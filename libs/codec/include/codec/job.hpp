@@ -69,8 +69,10 @@ struct StreamAck {
 [[nodiscard]] std::string encode(const Grant& grant);
 [[nodiscard]] Result<Grant> decode_grant(std::string_view text);
 
-// The text whose SHA-256 a grant names: a JSON object of command, contract, env and outputs, keys sorted, no white space.
-[[nodiscard]] std::string work_text(const std::vector<std::string>& command, const std::map<std::string, std::string>& env,
+// The text whose SHA-256 a grant names: a JSON object of command, contract, env and outputs, keys sorted, no white
+// space.
+[[nodiscard]] std::string work_text(const std::vector<std::string>& command,
+                                    const std::map<std::string, std::string>& env,
                                     const std::vector<std::string>& outputs, const Contract& contract);
 
 // Parts that several messages share.

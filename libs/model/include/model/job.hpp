@@ -184,8 +184,8 @@ struct RunResult {
 
 // A piece of a result that is too large for one message (docs/decisions/0009).
 struct ResultPart {
-  std::string of;            // "stdout", "stderr", or the path of an output file
-  std::int64_t offset = 0;   // in bytes
+  std::string of;           // "stdout", "stderr", or "file:" and the path of an output file
+  std::int64_t offset = 0;  // in bytes
   std::string bytes;
   bool operator==(const ResultPart&) const = default;
 };

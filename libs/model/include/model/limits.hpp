@@ -9,13 +9,13 @@
 namespace fieldwork::limits {
 
 // --- messages, in encoded bytes ---
-inline constexpr std::size_t packet_bytes_max = 2'000'000;     // one publish, below Mosquitto's max_packet_size of 2 MiB
-inline constexpr std::size_t message_bytes_max = 2'000'000;    // a JSON payload: whoever reads takes what the bus carries
-inline constexpr std::size_t items_bytes_max = 512U << 10;     // a message of many items, unless one alone is larger
-inline constexpr std::size_t items_max = 512;                  // items in one message
+inline constexpr std::size_t packet_bytes_max = 2'000'000;   // one publish, below Mosquitto's max_packet_size of 2 MiB
+inline constexpr std::size_t message_bytes_max = 2'000'000;  // a JSON payload: whoever reads takes what the bus carries
+inline constexpr std::size_t items_bytes_max = 512U << 10;   // a message of many items, unless one alone is larger
+inline constexpr std::size_t items_max = 512;                // items in one message
 inline constexpr std::size_t submission_bytes_max = 1'900'000;  // service/scheduler/submit
-inline constexpr std::size_t state_bytes_max = 4096;           // state/job, state/execution
-inline constexpr std::size_t page_bytes_max = 256U << 10;      // one page of an answer
+inline constexpr std::size_t state_bytes_max = 4096;            // state/job, state/execution
+inline constexpr std::size_t page_bytes_max = 256U << 10;       // one page of an answer
 
 // --- jobs ---
 inline constexpr std::size_t job_bytes_max = 256U << 10;  // JOB, encoded; so an assignment or question is below 300 kB
@@ -24,13 +24,14 @@ inline constexpr int replicas_max = 1000;
 inline constexpr std::int64_t fence_max = 9'007'199'254'740'991;
 
 // --- reports ---
-inline constexpr std::size_t reason_bytes_max = 1024;          // longer reasons are cut by whoever encodes them
-inline constexpr std::int64_t output_bytes_max = 1 << 20;      // of stdout and of stderr, each
-inline constexpr std::size_t content_bytes_max = 64U << 10;    // a file that rides in the report stream
+inline constexpr std::size_t reason_bytes_max = 1024;             // longer reasons are cut by whoever encodes them
+inline constexpr std::int64_t output_bytes_max = 1 << 20;         // of stdout and of stderr, each
+inline constexpr std::size_t content_bytes_max = 64U << 10;       // a file that rides in the report stream
 inline constexpr std::size_t result_inline_bytes_max = 8U << 10;  // a whole result in one item; above it goes in parts
-inline constexpr std::size_t part_bytes_max = 32U << 10;       // of one part, raw
-inline constexpr std::size_t report_bytes_max = 64U << 10;     // one message of a report stream, unless one item is more
-inline constexpr std::size_t tail_bytes_max = 1024;            // the end of the output in state/execution
+inline constexpr std::size_t part_bytes_max = 32U << 10;          // of one part, raw
+inline constexpr std::size_t part_of_bytes_max = 5 + 256;         // what a part is of: "file:" and a path
+inline constexpr std::size_t report_bytes_max = 64U << 10;  // one message of a report stream, unless one item is more
+inline constexpr std::size_t tail_bytes_max = 1024;         // the end of the output in state/execution
 
 // --- heartbeats ---
 inline constexpr int attempts_per_device_max = 512;  // at once, all of them in one heartbeat

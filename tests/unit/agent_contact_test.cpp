@@ -1,0 +1,254 @@
+// links: agent_core GTest::gtest_main
+// The agent's core and the link: enrolment, heartbeats, the clock, and what the contract says while nobody answers.
+#include "../support/agent_world.hpp"
+
+namespace fieldwork::agent {
+namespace {
+
+TEST(Link, EnrolsUntilAnswered) {
+  World world;
+  world.pass(seconds(1));
+  EXPECT_TRUE(world.quiet()) << "not connected";
+  world.step({Connected{}, TimePassed{}});
+  EXPECT_TRUE(world.said.enrol);
+  world.pass(seconds(5));
+  EXPECT_TRUE(world.said.enrol);
+  world.step({EnrolAnswered{.session = 2, .enrolled = true, .reason = ""}});
+  EXPECT_FALSE(world.core.enrolled()) << "the answer to an earlier start";
+  world.step({EnrolAnswered{.session = 3, .enrolled = false, .reason = "revoked"}});
+  world.pass(seconds(59));
+  EXPECT_FALSE(world.said.enrol);
+  world.pass(seconds(1));
+  EXPECT_TRUE(world.said.enrol);
+  world.step({EnrolAnswered{.session = 3, .enrolled = true, .reason = "", .heartbeat_s = 2}});
+  EXPECT_TRUE(world.core.enrolled());
+  world.pass(seconds(2));
+  EXPECT_FALSE(world.said.enrol);
+  EXPECT_TRUE(world.said.heartbeat.has_value());
+  world.pass(seconds(2));
+  EXPECT_TRUE(world.said.heartbeat.has_value());
+  world.step({Connected{}, TimePassed{}});
+  EXPECT_TRUE(world.said.enrol) << "anew on each connection";
+}
+
+TEST(Link, HeartbeatsListWhatIsLive) {
+  World world;
+  world.step({Connected{}, assignment(key("f"), "p"), assignment(key("r")), assignment(key("s")), assignment(key("d")),
+              ended(key("d")), StaleArrived{{key("s"), "queued", ""}}, TimePassed{}});
+  ASSERT_TRUE(world.said.heartbeat.has_value());
+  EXPECT_EQ(world.said.heartbeat->attempts, (std::vector{key("f"), key("r")}));
+  const auto first = world.said.heartbeat->beat;
+  world.pass(seconds(5));
+  ASSERT_TRUE(world.said.heartbeat.has_value());
+  EXPECT_EQ(world.said.heartbeat->beat, first + 1);
+  world.step({Disconnected{}});
+  world.pass(seconds(50));
+  EXPECT_FALSE(world.said.heartbeat.has_value());
+}
+
+TEST(Link, HeartbeatsAreAsOftenAsTheContractNeeds) {
+  struct Case {
+    Contract contract;
+    milliseconds every;
+  };
+  const Case cases[] = {
+      {{.lost_after_s = std::nullopt, .stop_after_s = std::nullopt}, seconds(5)},
+      {{.lost_after_s = 300, .stop_after_s = std::nullopt}, seconds(5)},
+      {{.lost_after_s = 300, .stop_after_s = 6}, seconds(2)},
+      {{.lost_after_s = 3, .stop_after_s = std::nullopt}, seconds(1)},
+      {{.lost_after_s = 2, .stop_after_s = 1}, milliseconds(500)},
+  };
+  for (const auto& c : cases) {
+    World world;
+    world.step({Connected{}, assignment(key("j"), "", c.contract), TimePassed{}});
+    ASSERT_TRUE(world.said.heartbeat.has_value());
+    world.pass(c.every - milliseconds(1));
+    EXPECT_FALSE(world.said.heartbeat.has_value()) << c.every.count();
+    world.pass(milliseconds(1));
+    EXPECT_TRUE(world.said.heartbeat.has_value()) << c.every.count();
+  }
+}
+
+// --- stop_after_s -------------------------------------------------------------------------------------------------
+
+const Contract stop_10{.lost_after_s = 20, .stop_after_s = 10};
+
+TEST(StopAfter, StopsWhatRunsWithoutContact) {
+  for (const bool connected : {false, true}) {
+    World world;
+    world.step({assignment(key("j"), "", stop_10), assignment(key("k"))});
+    if (connected) world.step({Connected{}});
+    world.pass(seconds(10) - milliseconds(1));
+    EXPECT_TRUE(world.all<Kill>().empty());
+    world.pass(milliseconds(1));
+    ASSERT_EQ(world.all<Kill>().size(), 1U) << "with a link that nobody answers on, and without one: " << connected;
+    EXPECT_EQ(world.all<Kill>()[0].key, key("j"));
+    EXPECT_EQ(world.said.notices.size(), 1U);
+    world.pass(seconds(1));
+    EXPECT_TRUE(world.all<Kill>().empty()) << "once";
+    world.step({killed(key("j"))});
+    EXPECT_EQ(world.reported(), Words{"j1 lost"});
+    EXPECT_EQ(world.last_report().reason, "its contract stopped it: no contact for 10 s");
+    EXPECT_EQ(world.core.live(), std::vector{key("k")}) << "nothing stops what goes on";
+  }
+}
+
+TEST(StopAfter, CountsFromWhenTheConfirmedHeartbeatWasSent) {
+  World world;
+  world.step({Connected{}, assignment(key("j"), "", stop_10), TimePassed{}});
+  const auto first = world.said.heartbeat.value().beat;
+  world.pass(seconds(4));
+  const auto second = world.said.heartbeat.value().beat;
+  world.pass(seconds(5));
+  ASSERT_TRUE(world.said.heartbeat.has_value());
+  // Five seconds later the second one is confirmed, and then the first again: it counts from its sending.
+  world.step({World::confirmed(second), World::confirmed(first), World::confirmed(second)});
+  world.pass(seconds(5) - milliseconds(1));
+  EXPECT_TRUE(world.all<Kill>().empty());
+  world.pass(milliseconds(1));
+  EXPECT_EQ(world.all<Kill>().size(), 1U) << "ten seconds after it was sent, five after it was confirmed";
+}
+
+TEST(StopAfter, GoesOnWhileHeartbeatsAreConfirmed) {
+  World world;
+  world.step({Connected{}, assignment(key("j"), "", stop_10)});
+  for (int i = 0; i < 1000; ++i) {
+    world.pass(seconds(1));
+    ASSERT_TRUE(world.all<Kill>().empty()) << i;
+    if (world.said.heartbeat) world.step({World::confirmed(world.said.heartbeat->beat)});
+  }
+  EXPECT_EQ(world.core.live().size(), 1U);
+}
+
+TEST(StopAfter, AnAnswerToReportsOrToAnotherSessionIsNoContact) {
+  World world;
+  world.step({Connected{}, assignment(key("j"), "", stop_10), TimePassed{}});
+  const auto old = world.said.heartbeat.value().beat;
+  world.restart();
+  world.step({Connected{}, assignment(key("k"), "", stop_10), TimePassed{}});
+  EXPECT_NE(world.said.heartbeat.value().beat, old);
+  world.pass(seconds(8));
+  world.step({World::confirmed(old)});
+  world.acknowledge_all();
+  world.pass(seconds(2));
+  EXPECT_EQ(world.all<Kill>().size(), 1U);
+}
+
+TEST(StopAfter, EndsWhatStillFetches) {
+  World world;
+  world.step({Connected{}, assignment(key("j"), "p", stop_10)});
+  world.pass(seconds(10));
+  EXPECT_EQ(world.reported(), Words{"j1 lost"});
+  EXPECT_EQ(world.last_report().reason, "its contract ended it before it began: no contact for 10 s");
+  EXPECT_EQ(world.all<Unfetch>().size(), 1U);
+  world.step({PackageReady{"p"}});
+  EXPECT_TRUE(world.all<agent::Run>().empty());
+}
+
+TEST(StopAfter, TheTimeOfFetchingCounts) {
+  World world;
+  world.step({assignment(key("j"), "p", stop_10)});
+  world.pass(seconds(9));
+  world.step({PackageReady{"p"}});
+  ASSERT_EQ(world.all<agent::Run>().size(), 1U);
+  world.pass(seconds(1));
+  EXPECT_EQ(world.all<Kill>().size(), 1U) << "ten seconds after the last contact, not after it began";
+}
+
+TEST(StopAfter, AfterARestartNothingGoesOnBeforeThereIsContact) {
+  auto again = stop_10;
+  again.restart_on_reboot = true;
+  World world;
+  world.step({assignment(key("r"), "", again), assignment(key("f"), "p", stop_10), assignment(key("n"), "p")});
+  world.restart();
+  EXPECT_TRUE(world.all<agent::Run>().empty()) << "how long the device was off nobody here knows";
+  EXPECT_EQ(world.all<Fetch>().size(), 1U) << "of what has no such contract";
+  world.step({PackageReady{"p"}});
+  ASSERT_EQ(world.all<agent::Run>().size(), 1U);
+  EXPECT_EQ(world.all<agent::Run>()[0].assign.key, key("n"));
+  world.step({Connected{}, TimePassed{}});
+  EXPECT_EQ(world.said.heartbeat.value().attempts, (std::vector{key("f"), key("n"), key("r")}));
+  world.pass(seconds(5));
+  world.step({World::confirmed(world.said.heartbeat.value().beat)});
+  ASSERT_EQ(world.all<agent::Run>().size(), 1U);
+  EXPECT_EQ(world.all<agent::Run>()[0].assign.key, key("r"));
+  EXPECT_EQ(world.all<Fetch>().size(), 1U);
+  world.step({PackageReady{"p"}});
+  EXPECT_EQ(world.all<agent::Run>().size(), 1U);
+
+  world.step({CancelArrived{{key("f"), ""}}, killed(key("f")), CancelArrived{{key("n"), ""}}, killed(key("n"))});
+  world.restart();
+  world.step({Connected{}});
+  world.pass(seconds(10));
+  EXPECT_EQ(world.reported(), Words{"r1 lost"}) << "it was silent for too long";
+  world.step({StaleArrived{{key("r"), "lost", ""}}});
+  EXPECT_TRUE(world.quiet());
+  EXPECT_TRUE(world.core.live().empty());
+}
+
+TEST(StopAfter, WhatWaitsForContactCanBeTakenAway) {
+  auto again = stop_10;
+  again.restart_on_reboot = true;
+  World world;
+  world.step({assignment(key("c"), "", again), assignment(key("s"), "", again), assignment(key("o", 1), "", again)});
+  world.restart();
+  world.step({Connected{}, CancelArrived{{key("c"), ""}}, StaleArrived{{key("s"), "queued", ""}},
+              assignment(key("o", 2), "", again), TimePassed{}});
+  EXPECT_EQ(world.all<agent::Run>().size(), 1U) << "the newer attempt";
+  world.step({World::confirmed(world.said.heartbeat.value().beat)});
+  EXPECT_TRUE(world.all<agent::Run>().empty());
+  EXPECT_EQ(world.core.live(), std::vector{key("o", 2)});
+}
+
+// --- the clock ----------------------------------------------------------------------------------------------------
+
+constexpr std::int64_t year_ms = 365LL * 86'400'000;
+
+struct ClockCase {
+  const char* name;
+  std::int64_t registry_ms;  // at enrolment; 0: it did not say
+  std::int64_t wall_ms;      // then
+  seconds later;             // the assignment comes
+  std::int64_t wall_later_ms;
+  bool good;  // grants are good up to 1,000 ms
+};
+
+TEST(Clock, GrantsAreJudgedByTheRegistrys) {
+  const ClockCase cases[] = {
+      {"right", 500, 500, seconds(0), 500, true},
+      {"years ahead", 500, 50 * year_ms, seconds(0), 50 * year_ms, true},
+      {"years behind, and it has expired", 1500, -20 * year_ms, seconds(0), -20 * year_ms, false},
+      {"jumps ahead after enrolment", 500, 500, seconds(0), 3 * year_ms, true},
+      {"jumps back after enrolment, and it expires", 500, 500, seconds(2), 400, false},
+      {"its own, when the registry did not say", 0, 500, seconds(2), 2500, false},
+      {"its own, and good", 0, 500, seconds(2), 700, true},
+  };
+  for (const auto& c : cases) {
+    World world;
+    world.step(
+        {Connected{},
+         EnrolAnswered{.session = 3, .enrolled = true, .reason = "", .now_ms = c.registry_ms, .wall_ms = c.wall_ms}});
+    EXPECT_EQ(world.said.notices.size(), std::abs(c.wall_ms - 500) > 60'000 ? 1U : 0U) << c.name;
+    world.pass(c.later);
+    auto order = assignment(key("j"));
+    order.wall_ms = c.wall_later_ms;
+    world.step({order});
+    EXPECT_EQ(world.all<agent::Run>().size(), c.good ? 1U : 0U) << c.name;
+    if (c.good) continue;
+    EXPECT_EQ(world.last_report().state, AttemptState::refused) << c.name;
+    EXPECT_TRUE(world.last_report().reason.starts_with("grant: has expired ")) << c.name;
+    EXPECT_FALSE(world.last_report().work_fault) << c.name << ": the device's fault";
+  }
+}
+
+TEST(Clock, HeartbeatsSayHowFarOffItIs) {
+  World world;
+  world.step(
+      {Connected{},
+       EnrolAnswered{.session = 3, .enrolled = true, .reason = "", .now_ms = 1'000'000, .wall_ms = 1'000'000 - year_ms},
+       TimePassed{}});
+  EXPECT_EQ(world.said.heartbeat.value().clock_offset_ms, -year_ms);
+}
+
+}  // namespace
+}  // namespace fieldwork::agent

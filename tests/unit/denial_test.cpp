@@ -1,0 +1,53 @@
+// links: security_policy_core GTest::gtest_main
+// Security-policy's denials: of this device, or of the job wherever it runs.
+#include <gtest/gtest.h>
+
+#include "security-policy/core/security_policy.hpp"
+
+namespace fieldwork::security_policy {
+namespace {
+
+using policy::Rule;
+
+constexpr Time now{seconds{1'000'000}};
+
+Question question(const std::string& program, const std::string& device) {
+  Question out;
+  out.key = {JobId{"j1"}, 0, 1};
+  out.submitter = "ann";
+  out.command = {program};
+  out.device = DeviceId{device};
+  return out;
+}
+
+// Another device may be asked about when the denial is about the device; else the job is denied.
+TEST(Denial, SaysWhomItIsAbout) {
+  const Rulebook rules{{Rule{.name = "edges", .effect = policy::Effect::allow, .devices = {"edge-*"}},
+                        Rule{.name = "no-shell", .effect = policy::Effect::deny, .commands = {"sh"}},
+                        Rule{.name = "plant", .effect = policy::Effect::deny, .devices = {"edge-plant"}}},
+                       seconds{100}};
+  struct Case {
+    const char *program, *device;
+    DeviceState state;
+    bool allow, about_device;
+  };
+  const Case cases[] = {
+      {"ls", "edge-1", DeviceState::ready, true, false},    {"ls", "edge-1", DeviceState::refused, false, true},
+      {"ls", "other", DeviceState::ready, false, true},     {"ls", "edge-plant", DeviceState::ready, false, true},
+      {"sh", "edge-1", DeviceState::ready, false, false},   {"sh", "other", DeviceState::ready, false, false},
+      {"sh", "edge-1", DeviceState::refused, false, false}, {"sh", "", DeviceState::ready, false, false},
+  };
+  for (const auto& c : cases) {
+    SecurityPolicy core({}, rules, nullptr, [](auto&&...) { return "grant"; }, {});
+    if (*c.device != '\0') (void)core.step(DeviceSeen{DeviceId{c.device}, c.state, ""}, now);
+    const auto effects = core.step(QuestionsArrived{{question(c.program, c.device)}}, now);
+    ASSERT_EQ(effects.size(), 2U) << "an audit row and the answer";
+    const auto& decision = std::get<AnswerQuestion>(effects[1]).decision;
+    EXPECT_EQ(decision.allow, c.allow) << c.program << " " << c.device;
+    EXPECT_EQ(decision.about_device, c.about_device) << c.program << " " << c.device;
+    EXPECT_EQ(decision.grant.empty(), !c.allow) << c.program << " " << c.device;
+  }
+}
+
+}  // namespace
+}  // namespace fieldwork::security_policy
