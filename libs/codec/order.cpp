@@ -28,6 +28,7 @@ Assign read_assign(Reader& reader) {
 Result<Order> decode_order(const Json& value) {
   Reader item(value);
   const auto type = item.text("type", 16);
+  if (!item.ok()) return item.error();  // without it no other field is known
   Order order;
   if (type == "assign") {
     order = read_assign(item);

@@ -14,6 +14,11 @@ constexpr std::size_t part_length_max = (limits::part_bytes_max + 2) / 3 * 4;  /
 
 std::int64_t read_tag(Reader& reader, const char* field) { return reader.integer(field, 0, tag_max); }
 
+// As its reader will see it: bytes that are no UTF-8 take three each once they are replaced.
+std::string shortened(const std::string& reason) {
+  return clamp_text(Json::parse(dump(Json(reason))).get<std::string>(), limits::reason_bytes_max);
+}
+
 Json encode(const ResultPart& part) {
   return {{"of", part.of}, {"offset", part.offset}, {"base64", crypto::base64_encode(part.bytes)}};
 }
@@ -60,7 +65,7 @@ AttemptReport read_attempt_report(Reader& reader) {
 Json encode(const AttemptReport& report) {
   Json out{{"state", name(report.state)}};
   write_key(out, report.key);
-  if (!report.reason.empty()) out["reason"] = clamp_text(report.reason, limits::reason_bytes_max);
+  if (!report.reason.empty()) out["reason"] = shortened(report.reason);
   if (report.work_fault) out["cause"] = "work";
   if (report.result) out["result"] = encode(*report.result);
   if (report.part) out["part"] = encode(*report.part);

@@ -24,7 +24,8 @@ class RandomFleet {
       device.health = draw(5) == 0 ? draw(100) / 100.0 : 1.0;
       device.link.round_trip_ms = draw(3) == 0 ? draw(400) : draw(20);
       fleet.seen(device);
-      const auto cpu = tight ? device.capacity.cpu_millis - draw(600) : draw(static_cast<int>(device.capacity.cpu_millis));
+      const auto cpu =
+          tight ? device.capacity.cpu_millis - draw(600) : draw(static_cast<int>(device.capacity.cpu_millis));
       fleet.reserve(device.id, {.cpu_millis = cpu, .memory_bytes = draw(1024) * mib}, 1);
       if (draw(4) == 0) fleet.ran(device.id, "sha256:p" + std::to_string(draw(3)));
     }

@@ -67,7 +67,7 @@ std::vector<Message> largest_messages() {
                             .device = DeviceId(id),
                             .limits = {604'800, limits::output_bytes_max},
                             .traceparent = traceparent};
-    const std::vector<std::string> items(600, codec::dump(codec::encode(question)));
+    const std::vector<std::string> items(5, codec::dump(codec::encode(question)));
     for (auto& text : pack_items(items)) {
       const auto read = codec::decode_questions(text);
       out.push_back({"question", std::move(text), read.ok() && read->front() == question});
@@ -85,7 +85,7 @@ std::vector<Message> largest_messages() {
                         .outputs = job.outputs,
                         .grant = std::string(8192, 'g'),
                         .traceparent = traceparent};
-    const std::vector<std::string> items(600, codec::dump(codec::encode(codec::Order(assign))));
+    const std::vector<std::string> items(5, codec::dump(codec::encode(codec::Order(assign))));
     for (auto& text : pack_items(items)) {
       const auto read = codec::decode_orders(text);
       const bool same = read.ok() && read->bad.empty() && std::get<Assign>(read->good.front()) == assign;
@@ -99,7 +99,7 @@ std::vector<Message> largest_messages() {
                             .reason = wide(limits::reason_bytes_max),
                             .grant = std::string(8192, 'g'),
                             .traceparent = traceparent};
-    const std::vector<std::string> items(2000, codec::dump(codec::encode(decision)));
+    const std::vector<std::string> items(100, codec::dump(codec::encode(decision)));
     for (auto& text : pack_items(items)) {
       const auto read = codec::decode_decisions(text);
       out.push_back({"decision", std::move(text), read.ok()});
@@ -142,7 +142,8 @@ class AnyResult {
   explicit AnyResult(unsigned seed) : random_(seed) {}
 
   AttemptReport operator()() {
-    AttemptReport end{.key = key, .state = AttemptState::failed, .reason = bytes(draw(3000)), .traceparent = traceparent};
+    AttemptReport end{
+        .key = key, .state = AttemptState::failed, .reason = bytes(draw(3000)), .traceparent = traceparent};
     RunResult result{.exit_code = 255, .signal = 9, .truncated = true, .elapsed_ms = limits::fence_max};
     result.stdout_text = bytes(large());
     result.stderr_text = bytes(large());
@@ -197,7 +198,9 @@ TEST(Limits, EveryResultPassesInPartsAndAddsUp) {
     EXPECT_EQ(parts["stdout"], end.result->stdout_text) << seed;
     EXPECT_EQ(parts["stderr"], end.result->stderr_text) << seed;
     for (const auto& file : end.result->files) {
-      if (file.content) EXPECT_EQ(parts["file:" + file.path], *file.content) << seed;
+      if (file.content) {
+        EXPECT_EQ(parts["file:" + file.path], *file.content) << seed;
+      }
     }
   }
 }

@@ -136,8 +136,9 @@ TEST(Placement, TakenByAnotherReplica) {
 }
 
 TEST(Placement, ExcludedByPolicyOrByItsRefusal) {
-  const auto placement = Wanted{.excluded = {{DeviceId("a"), {true, "rule 7"}}, {DeviceId("b"), {false, "disk is full"}}}}
-                             .on({view("a"), view("b"), view("c")});
+  const auto placement =
+      Wanted{.excluded = {{DeviceId("a"), {true, "rule 7"}}, {DeviceId("b"), {false, "disk is full"}}}}.on(
+          {view("a"), view("b"), view("c")});
   EXPECT_EQ(placement.chosen, DeviceId("c"));
   ASSERT_EQ(placement.filtered.size(), 2U);
   EXPECT_EQ(placement.filtered[0].requirement, "policy");
@@ -280,8 +281,8 @@ TEST(Placement, ExplainCountsEveryReasonAndNamesTheNearest) {
   const Wanted wanted{.spec = job};
   const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.self, now};
   const auto why = explain(want, fleet_of(views), {.explained_max = 4});
-  EXPECT_EQ(why.reasons, (std::map<std::string, std::size_t>{
-                             {"labels/zone", 30}, {"state", 9}, {"requirements/cpu_millis", 1}}));
+  EXPECT_EQ(why.reasons,
+            (std::map<std::string, std::size_t>{{"labels/zone", 30}, {"state", 9}, {"requirements/cpu_millis", 1}}));
   ASSERT_EQ(why.filtered.size(), 4U);
   EXPECT_EQ(why.filtered[0].device, DeviceId("d139")) << "who lacks but a little room comes first";
   EXPECT_EQ(why.filtered[1].requirement, "state");

@@ -160,14 +160,15 @@ TEST(Policy, Evaluates) {
   };
   int index = 0;
   for (const auto& c : cases) {
-    Question asked{{JobId{"j"}, 0, 1}, c.submitter, {c.program}, c.package, DeviceId{c.device}, {}, ""};
+    auto asked = question(c.submitter, c.program, c.device);
+    asked.package = c.package;
     const auto got = policy::evaluate(c.rules, asked);
     EXPECT_EQ(got.allow, c.allow) << index;
     EXPECT_EQ(got.reason, c.reason) << index;
     EXPECT_EQ(got.misses, c.misses) << index;
     ++index;
   }
-  const Question asked{{JobId{"j"}, 0, 1}, "ann", {"bash"}, "", {}, {}, ""};
+  const auto asked = question("ann", "bash", "");
   const std::vector rules{operators, shell};
   EXPECT_EQ(policy::trace_text(rules, policy::evaluate(rules, asked)),
             "operators: submitter does not match; no-shell: matched");

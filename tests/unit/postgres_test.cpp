@@ -230,6 +230,12 @@ TEST_F(StoreTest, SelectByWhereOrderAndLimit) {
   for (const auto& c : cases) EXPECT_EQ(keys_of(select(c.query)), c.expected) << c.name;
 }
 
+TEST_F(StoreTest, AValueThatIsNotOfTheColumnsTypeIsAnError) {
+  const auto rows = store->select({.table = "t", .where = {{"n", "many"}}});
+  ASSERT_FALSE(rows);
+  EXPECT_EQ(rows.error().code, Code::unavailable) << "whatever the data does to a question: an answer, not the end";
+}
+
 TEST_F(StoreTest, FindByOddKeys) {
   std::vector<Change> changes;
   for (std::size_t i = 0; i < odd_texts.size(); ++i) {

@@ -92,7 +92,8 @@ TEST(QueueTest, AnEndTriesOnlyLanesThatItCouldServe) {
   for (const std::string zone : {"a", "b"})
     world.run("full-" + zone, {.requirements = {.cpu_millis = 4000, .labels = {{"zone", zone}}}});
   for (int i = 0; i < 300; ++i) {
-    world.run("j" + std::to_string(i), {.requirements = {.cpu_millis = 1000 + i, .labels = {{"zone", i % 2 == 0 ? "a" : "b"}}}});
+    world.run("j" + std::to_string(i),
+              {.requirements = {.cpu_millis = 1000 + i, .labels = {{"zone", i % 2 == 0 ? "a" : "b"}}}});
   }
   EXPECT_EQ(world.core.queued(), 300U);
   world.pass(seconds(1));

@@ -155,7 +155,8 @@ TEST(EngineTest, OneChangePerKeyReachesTheStore) {
   ASSERT_EQ(rig.store.batches.size(), 1U);
   Journal rows;
   for (const auto& change : rig.store.batches[0]) rows.push_back(change.table + "/" + change.key + " " + change.row);
-  EXPECT_EQ(rows, (Journal{"t/a 3", "t/b 2", "t/c 4", R"(outbox/k {"item":"2","key":"k","topic":"order","until_ms":0})"}));
+  EXPECT_EQ(rows,
+            (Journal{"t/a 3", "t/b 2", "t/c 4", R"(outbox/k {"item":"2","key":"k","topic":"order","until_ms":0})"}));
   EXPECT_EQ(rig.said(), Journal{R"(order {"v":1,"items":[2]})"});
 }
 

@@ -47,6 +47,7 @@ const StreamCase stream_cases[] = {
     {"newer epoch", {5, 3, 103}, 6, 1, 1, 0, {101, 102}, {6, 2, 102}, 0, 2},
     {"newer epoch, gap", {5, 3, 103}, 6, 1, 4, 103, {104}, {6, 0, 0}},
     {"newer epoch that goes on", {5, 3, 103}, 6, 4, 4, 103, {104}, {6, 4, 104}, 0, 1},
+    {"held below one that was never heard", {5, 5, 0}, 5, 3, 3, 102, {103, 104}, {5, 4, 104}, 0, 2},
     {"nothing in it", {5, 3, 103}, 5, 4, 4, 103, {}, {5, 3, 103}},
 };
 
@@ -146,13 +147,13 @@ TEST(Report, WhatIsNotTheLiveAttemptIsToldStale) {
   const Case cases[] = {{"old fence", device, key("j", 1), "assigned"},
                         {"fence to come", other, key("j", 3), "assigned"},
                         {"another device", device, key("j", 2), "assigned"},
-                        {"no such execution", other, key("j", 2, 1), "unknown"},
+                        {"no such execution", other, key("j", 2, 1), "assigned"},
                         {"no such job", other, key("x"), "unknown"}};
   for (const auto& c : cases) {
     world.report(c.device, c.key, AttemptState::running);
     ASSERT_EQ(world.said.stale.size(), 1U) << c.name;
     EXPECT_EQ(world.said.stale[0].device, dev(c.device)) << c.name;
-    EXPECT_EQ(world.said.stale[0].stale.key, c.key) << c.name;
+    EXPECT_EQ(world.said.stale[0].stale, (Stale{c.key, c.state, ""})) << c.name;
     EXPECT_TRUE(world.said.attempts.empty()) << c.name;
     EXPECT_EQ(world.attempt("j").state, before) << c.name;
     EXPECT_EQ(world.state("j"), JobState::assigned) << c.name;
@@ -299,11 +300,11 @@ TEST(Late, SuccessKeepsItsDeviceFromTheOtherReplicas) {
   World world({ready("a")});
   world.run("j", {.replicas = 2, .retry = {.backoff_s = 300}});
   ASSERT_EQ(world.execution("j", 0).state, ExecutionState::assigned);
-  world.step(CancelRequested{1, JobId("x")});
   world.pass(seconds(305));
+  ASSERT_EQ(world.question().key, key("j", 1, 1)) << "the other one takes its place";
   world.report("a", key("j"), AttemptState::succeeded);
   EXPECT_EQ(world.execution("j", 0).state, ExecutionState::succeeded);
-  EXPECT_EQ(world.job("j").taken.count(dev("a")), 1U);
+  EXPECT_EQ(world.job("j").taken.at(dev("a")), 2);
 }
 
 // --- restart ------------------------------------------------------------------------------------------------------

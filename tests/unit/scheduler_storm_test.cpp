@@ -44,6 +44,9 @@ class Storm {
       for (const auto& [where, k] : live) say(where, k, AttemptState::succeeded);
       check();
     }
+    // What was denied on each device that its siblings leave waits until its time is up.
+    world_.now += std::chrono::hours(24 * 8);
+    feed(TimePassed{});
     EXPECT_EQ(world_.core.live(), 0U) << stuck();
     EXPECT_EQ(world_.core.queued(), 0U);
     EXPECT_EQ(world_.core.asking(), 0U);
@@ -131,9 +134,9 @@ class Storm {
   void report() {
     if (given_.empty()) return;
     const auto [where, k] = one_of(given_);
-    static const std::vector<AttemptState> states{AttemptState::accepted,  AttemptState::running, AttemptState::running,
-                                                  AttemptState::succeeded, AttemptState::failed,  AttemptState::cancelled,
-                                                  AttemptState::refused,   AttemptState::lost};
+    static const std::vector<AttemptState> states{
+        AttemptState::accepted, AttemptState::running,   AttemptState::running, AttemptState::succeeded,
+        AttemptState::failed,   AttemptState::cancelled, AttemptState::refused, AttemptState::lost};
     say(where, k, one_of(states));
   }
 
@@ -168,7 +171,8 @@ class Storm {
 
   void any() {
     const int what = draw(28);
-    if (what < 4) return feed(World::submission("j" + std::to_string(jobs_ < 5 || draw(4) > 0 ? jobs_++ : draw(jobs_)), spec()));
+    if (what < 4)
+      return feed(World::submission("j" + std::to_string(jobs_ < 5 || draw(4) > 0 ? jobs_++ : draw(jobs_)), spec()));
     if (what < 10) return decide();
     if (what < 16) return report();
     if (what < 18) return heartbeat();

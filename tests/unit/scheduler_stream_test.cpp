@@ -16,7 +16,8 @@ using agent::StreamState;
 
 const DeviceId device = dev("a");
 
-// A device, a scheduler, and what is on its way between them. What is applied shows as "stale": nobody knows these jobs.
+// A device, a scheduler, and what is on its way between them. What is applied shows as "stale": nobody knows these
+// jobs.
 class Pair {
  public:
   explicit Pair(unsigned seed) : random_(seed) { begin_journal(1000 + seed); }

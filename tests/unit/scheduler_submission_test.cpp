@@ -301,9 +301,16 @@ TEST(Stop, DeadlineOfAFinishedJobPassesSilently) {
 TEST(Stop, NothingOfAnEndedJobIsRemembered) {
   using Before = std::function<void(World&)>;
   const std::pair<const char*, Before> ends[] = {
-      {"succeeded", [](World& w) { w.run("j", {.deadline_s = 2'000'000}), w.report("a", key("j"), AttemptState::succeeded); }},
-      {"cancelled", [](World& w) { w.run("j", {.deadline_s = 2'000'000}), w.step(CancelRequested{1, JobId("j")}); }},
-      {"cancelled while asked about", [](World& w) { w.submit("j", {.deadline_s = 99}), w.step(CancelRequested{1, JobId("j")}); }},
+      {"succeeded",
+       [](World& w) { w.run("j", {.deadline_s = 2'000'000}), w.report("a", key("j"), AttemptState::succeeded); }},
+      {"cancelled",
+       [](World& w) {
+         w.run("j", {.deadline_s = 2'000'000}), w.step(CancelRequested{1, JobId("j")});
+       }},
+      {"cancelled while asked about",
+       [](World& w) {
+         w.submit("j", {.deadline_s = 99}), w.step(CancelRequested{1, JobId("j")});
+       }},
       {"denied", [](World& w) { w.submit("j", {.deadline_s = 99}), w.step(World::deny(w.question(), false)); }},
       {"failed",
        [](World& w) {

@@ -129,7 +129,8 @@ void Fleet::reserve(const DeviceId& device, const Requirements& need, int sign) 
     view.disk_bytes_used += sign * need.disk_bytes;
     view.attempts += sign;
   });
-  if (const auto number = numbers_.at(device); entries_[number].gone && entries_[number].view.attempts == 0) gone(device);
+  if (const auto number = numbers_.at(device); entries_[number].gone && entries_[number].view.attempts == 0)
+    gone(device);
 }
 
 void Fleet::ran(const DeviceId& device, const std::string& package) {

@@ -64,7 +64,7 @@ class Fleet {
     DeviceView view;
     std::optional<Hold> hold;
     bool listed = false;
-    bool gone = false;  // but a question about it is open
+    bool gone = false;     // but a question about it is open
     bool counted = false;  // its capacity is in the largest ones
   };
   Number make(const DeviceId& device);

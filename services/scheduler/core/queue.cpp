@@ -39,8 +39,6 @@ Queue::Lane Queue::add(const Shape& shape, QueueEntry entry) {
   const auto number = it->second;
   auto& lane = lanes_.at(number);
   unlist(number, lane);
-  // Behind a head that fits nowhere it waits like the rest; before it, or alone, it has not been tried.
-  if (lane.entries.empty()) lane.awake = true;
   if (lane.entries.insert(std::move(entry)).second) ++size_;
   list(number, lane);
   return number;

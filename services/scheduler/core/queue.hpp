@@ -36,7 +36,7 @@ class Queue {
     Lane lane = 0;
   };
 
-  // Wakes the lane when the entry becomes its head.
+  // Behind a head that fits nowhere, or before it, it waits like the rest: a lane that sleeps goes on sleeping.
   Lane add(const Shape& shape, QueueEntry entry);
   void remove(Lane lane, const QueueEntry& entry);
 

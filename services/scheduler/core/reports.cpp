@@ -25,6 +25,8 @@ void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
   };
   if (!fresh && input.epoch < stream.epoch) return begin_anew("its journal is older than what was heard of it");
   if (fresh || input.epoch > stream.epoch) stream = Stream{input.epoch, input.first - 1, 0};
+  // A number that was never heard, only begun behind: whoever still holds it is asked for it.
+  if (stream.tag == 0 && input.first <= stream.seq) stream.seq = input.first - 1;
   if (stream.seq + 1 < input.first) {
     reports_lost_ += static_cast<std::size_t>(input.first - 1 - stream.seq);
     out.notices.push_back({"reports are gone on both sides: " + std::to_string(input.first - 1 - stream.seq) +
