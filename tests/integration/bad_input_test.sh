@@ -136,7 +136,7 @@ for kind in malformed large version; do
   for channel in offer frame want output received; do tell transfer device/edge-1/down/$channel "$kind" edge-1 $channel; done
 done
 
-# An operation that nobody has: the broker lists operations by name and refuses it (tests/ops/broker_acl_test.sh).
+# An operation that nobody has: the broker lists operations by name and refuses it.
 
 # A foreign identity: another's certificate, another's name in the payload, and a name that only services may use.
 certificate=$(jq -Rs . <"$pki/devices/edge-1.crt")
