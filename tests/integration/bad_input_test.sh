@@ -221,11 +221,11 @@ never_runs() {  # NAME DIGEST
   check "$([ $code -ne 0 ] && [ ! -e "$dir/ran-$1" ] && echo yes)" "$1: exit code $code, ran: $(cat "$dir/ran-$1" 2>/dev/null)"
   check "$(grep -qi "$3" "$dir/out" "$dir/progress" && echo yes)" "$1: no reason like '$3' in $(cat "$dir/progress" "$dir/out")"
 }
-release_of() { psql -XAtq "$database" -c "select release from transfer.content where digest = '$1'"; }
+release_of() { psql -XAtq "$database" -c "select release from transfer.name where digest = '$1'"; }
 # rewrite DIGEST RELEASE: behind the back of the transfer service, so that only the agent is left to notice
 rewrite() {
   stack kill "$dir" transfer TERM
-  psql -XAtq "$database" -c "update transfer.content set release = '$2' where digest = '$1'"
+  psql -XAtq "$database" -c "update transfer.name set release = '$2' where digest = '$1'"
   stack start "$dir" transfer
 }
 foreign=$(release_of "$good")
