@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "../support/frames.hpp"
 #include "../support/pki.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/seal.hpp"
@@ -41,20 +42,7 @@ struct Ends {
                                    1 << 30);
   }
   // Every frame, once.
-  [[nodiscard]] std::vector<std::string> frames() const {
-    auto sender = exchange::Outbound::open(offer, key, encoded.path, {}, {.window_bytes = 1 << 30}, wall()).value();
-    std::vector<std::string> all;
-    Received received{.transfer = offer.transfer};
-    while (sender.acked_bytes() < sender.total_bytes()) {
-      for (auto& frame : sender.due(wall())) {
-        const auto header = crypto::frame_header(frame).value();
-        received.ranges.emplace_back(header.offset, header.offset + header.length);
-        all.push_back(std::move(frame));
-      }
-      sender.received(received, wall());
-    }
-    return all;
-  }
+  [[nodiscard]] std::vector<std::string> frames() const { return frames_of(offer, key, encoded.path); }
 };
 
 TEST(Exchange, BringsTheBytesThroughAStorm) {

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "../support/frames.hpp"
 #include "../support/pki.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/digest.hpp"
@@ -38,20 +39,7 @@ struct Sent {
                                  pki().certificate("d1"), jws)
                 .value();
   }
-  [[nodiscard]] std::vector<std::string> frames() const {
-    auto sender = exchange::Outbound::open(offer, key, encoded.path, {}, {.window_bytes = 1 << 30}, wall()).value();
-    std::vector<std::string> all;
-    Received received{.transfer = offer.transfer};
-    while (sender.acked_bytes() < sender.total_bytes()) {
-      for (auto& frame : sender.due(wall())) {
-        const auto header = crypto::frame_header(frame).value();
-        received.ranges.emplace_back(header.offset, header.offset + header.length);
-        all.push_back(std::move(frame));
-      }
-      sender.received(received, wall());
-    }
-    return all;
-  }
+  [[nodiscard]] std::vector<std::string> frames() const { return frames_of(offer, key, encoded.path); }
 };
 
 class Device : public ::testing::Test {
