@@ -48,18 +48,23 @@ class World : public ::testing::Test, public bus::Bus {
     return {};
   }
 
+  // Of a service that keeps its content in this directory.
+  [[nodiscard]] Settings settings_here() const {
+    return {.store = ContentStore::open(dir / "store").value(),
+            .device_ca = crypto::CertificateAuthority::load(pki().path("device-ca.crt")).value(),
+            .operator_ca = crypto::CertificateAuthority::load(pki().path("operator-ca.crt")).value(),
+            .releases = crypto::TrustStore::load(pki().path("releases.pem")).value(),
+            .certificate = pki().certificate("transfer"),
+            .key = pki().key("transfer")};
+  }
+
   void restart(Limits limits = {}) {
     engine.reset();
     service.reset();
-    Settings settings{.store = ContentStore::open(dir / "store").value(),
-                      .device_ca = crypto::CertificateAuthority::load(pki().path("device-ca.crt")).value(),
-                      .operator_ca = crypto::CertificateAuthority::load(pki().path("operator-ca.crt")).value(),
-                      .releases = crypto::TrustStore::load(pki().path("releases.pem")).value(),
-                      .certificate = pki().certificate("transfer"),
-                      .key = pki().key("transfer"),
-                      .limits = limits,
-                      .frame_bytes = 4096,
-                      .window_bytes = 64 << 10};
+    auto settings = settings_here();
+    settings.limits = limits;
+    settings.frame_bytes = 4096;
+    settings.window_bytes = 64 << 10;
     service = std::make_unique<TransferService>("fieldwork/v1", std::move(settings), runtime::Post{});
     engine = std::make_unique<runtime::Engine>(*service, store, *this);
     ASSERT_TRUE(engine->load(now).ok());

@@ -250,13 +250,8 @@ TEST_F(World, BigContentIsVerifiedOnTheWorkersThread) {
   std::deque<runtime::Task> tasks;
   engine.reset();
   service.reset();
-  Settings settings{.store = ContentStore::open(dir / "store").value(),
-                    .device_ca = crypto::CertificateAuthority::load(pki().path("device-ca.crt")).value(),
-                    .operator_ca = crypto::CertificateAuthority::load(pki().path("operator-ca.crt")).value(),
-                    .releases = crypto::TrustStore::load(pki().path("releases.pem")).value(),
-                    .certificate = pki().certificate("transfer"),
-                    .key = pki().key("transfer"),
-                    .inline_bytes_max = 0};
+  auto settings = settings_here();
+  settings.inline_bytes_max = 0;
   service =
       std::make_unique<TransferService>("fieldwork/v1", std::move(settings), runtime::Post{[&](runtime::Task task) {
                                           const std::lock_guard lock(mutex);
