@@ -106,6 +106,8 @@ run_good() { cli run "$dir/good.json" --set-package "$good" --wait 2>/dev/null; 
 settled() { lasting >"$dir/a" && lasting >"$dir/b" && diff "$dir/a" "$dir/b" >"$dir/log/unrest.log"; }
 await "rest" settled
 cp "$dir/b" "$dir/before"
+# Asked now: later the registry may be away because of words in its name.
+cli device show edge-1 --json | jq -ce '.device = "mallory"' >"$dir/bad/renamed"
 check "$(grep -q 'scheduler.job' "$dir/before" && grep -q 'state/job/' "$dir/before" && echo yes)" "the picture of what lasts shows the job: $(head -c 500 "$dir/before")"
 
 down=device/mallory/down/rejected reply=reply/cli-tell/answer
@@ -136,13 +138,10 @@ for kind in malformed large version; do
   for channel in offer frame want output received; do tell transfer device/edge-1/down/$channel "$kind" edge-1 $channel; done
 done
 
-# An operation that nobody has: the broker lists operations by name and refuses it.
-
 # A foreign identity: another's certificate, another's name in the payload, and a name that only services may use.
 certificate=$(jq -Rs . <"$pki/devices/edge-1.crt")
 echo "{\"v\":1,\"session\":1,\"certificate\":$certificate,\"capacity\":{\"cpu_millis\":4000,\"memory_bytes\":1048576,\"disk_bytes\":1048576},\"labels\":{},\"agent\":\"0\"}" >"$dir/bad/stolen"
 echo "{\"v\":1,\"digest\":\"$good\",\"certificate\":$certificate}" >"$dir/bad/stolen-want"
-jq -c '.device = "mallory"' <<<"$(cli device show edge-1 --json)" >"$dir/bad/renamed"
 reason[stolen]="" reason[stolen-want]="" reason[renamed]=""
 tell mallory device/mallory/up/want stolen-want transfer want $down
 tell registry state/device/edge-1 renamed scheduler device
