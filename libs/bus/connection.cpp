@@ -62,7 +62,7 @@ void MqttBus::Impl::build_options() {
 void MqttBus::Impl::run() {
   std::mt19937_64 random(std::random_device{}());
   auto bound = config.reconnect_first;
-  while (!stopping) {
+  while (wait_for_leave_to_speak()) {
     std::string reason;
     const auto began = Clock::now();
     if (connect(reason)) {
@@ -153,6 +153,32 @@ void MqttBus::Impl::leave() {
   } catch (const std::exception&) {
     // It was none.
   }
+}
+
+// What is said here goes out on a connection that was made in good standing, before anybody who takes it over.
+void MqttBus::Impl::depart() {
+  try {
+    if (!client->is_connected()) return;
+    if (config.will) {
+      client->publish(
+          mqtt::message::create(config.will->topic, config.will->payload, config.will->qos, config.will->retain));
+    }
+    client->disconnect(200)->wait_for(std::chrono::seconds(1));
+  } catch (const std::exception&) {
+    // It is gone, or will be.
+  }
+  {
+    std::lock_guard lock(mutex);
+    connected_at = {};  // not a life that somebody else cut short
+  }
+  lost("left until the store is there");
+}
+
+// False: it is told to stop.
+bool MqttBus::Impl::wait_for_leave_to_speak() {
+  std::unique_lock lock(mutex);
+  while (!stopping && !may_speak()) changed.wait_for(lock, std::chrono::milliseconds(100));
+  return !stopping;
 }
 
 // Puts the cause in the place of what the library says. Asks the network at most twice a minute.

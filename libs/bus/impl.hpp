@@ -24,6 +24,9 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   bool connect(std::string& reason);
   void if_slow(Clock::time_point began);
   void leave();
+  void depart();
+  [[nodiscard]] bool may_speak() const { return !events.may_speak || events.may_speak(); }
+  bool wait_for_leave_to_speak();
   void explain(std::string& reason);
   void take_limits(const mqtt::token_ptr& token);
   bool subscribe(std::string& reason);

@@ -86,7 +86,7 @@ void MqttBus::Impl::pump() {
   std::unique_lock lock(mutex);
   if (pumping) return;
   pumping = true;
-  while (up) {
+  while (up && may_speak()) {
     auto sending = lanes.next(Clock::now());
     if (!sending) break;
     if (const auto size = packet_bytes(sending->message); size > packet_max) {  // the limit fell while it waited
@@ -160,10 +160,11 @@ void MqttBus::start() {
 
 void MqttBus::stop() {
   if (!impl_->thread.joinable()) return;
-  if (impl_->config.will && connected()) (void)publish(*impl_->config.will);
+  if (impl_->config.will && connected() && impl_->may_speak()) (void)publish(*impl_->config.will);
   using Clock = Impl::Clock;
   const auto deadline = Clock::now() + std::chrono::seconds(1);
-  while (connected() && !idle() && Clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  while (connected() && impl_->may_speak() && !idle() && Clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   {
     std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
@@ -178,6 +179,13 @@ void MqttBus::stop() {
 }
 
 Result<void> MqttBus::publish(Message message) { return impl_->publish(std::move(message)); }
+
+void MqttBus::leave() { impl_->depart(); }
+
+void MqttBus::wake() {
+  impl_->changed.notify_all();
+  impl_->pump();
+}
 
 bool MqttBus::connected() const {
   std::lock_guard lock(impl_->mutex);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "runtime/log.hpp"
@@ -49,8 +50,9 @@ std::string migrations_root(Config& config) {
 std::unique_ptr<store::PostgresStore> wait_for_turn(const store::PostgresConfig& database,
                                                     const std::atomic<bool>& stopping) {
   std::string said;
+  store::Turn turn(database);
   while (!stopping) {
-    auto store = store::PostgresStore::activate(database);
+    auto store = turn.attempt();
     if (store) return std::move(*store);
     if (said != store.error().reason)
       log::info("waiting to be the active instance", {{"reason", describe(store.error())}});
@@ -109,18 +111,15 @@ StopSignal::StopSignal(std::function<void()> stop) : impl_(std::make_unique<Impl
   pthread_sigmask(SIG_BLOCK, &impl_->signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   impl_->thread = std::thread([impl = impl_.get(), stop = std::move(stop)] {
-    const timespec wait{0, 200'000'000};
-    while (!impl->done) {
-      if (sigtimedwait(&impl->signals, nullptr, &wait) > 0) {
-        stop();
-        return;
-      }
+    while (sigwaitinfo(&impl->signals, nullptr) < 0) {
     }
+    if (!impl->done) stop();
   });
 }
 
 StopSignal::~StopSignal() {
   impl_->done = true;
+  pthread_kill(impl_->thread.native_handle(), SIGTERM);  // to that thread alone, which then asks nobody to stop
   impl_->thread.join();
 }
 
@@ -141,7 +140,8 @@ int service_main(int argc, char** argv, const Program& program) {
   const auto state = [&](const char* word) {
     return bus::Message{
         .topic = Topics(root).state("service", program.name),
-        .payload = R"({"v":1,"service":")" + program.name + R"(","state":")" + word + R"(","version":"0.1.0"})",
+        .payload =
+            nlohmann::json{{"v", 1}, {"service", program.name}, {"state", word}, {"version", FIELDWORK_VERSION}}.dump(),
         .retain = true};
   };
   mqtt.birth = state("up");
@@ -173,6 +173,7 @@ int service_main(int argc, char** argv, const Program& program) {
         [&] { return runner.load() != nullptr && runner.load()->ready(); });
     if (!http->ok()) return fail({Code::invalid, "cannot listen there", config.origin("http.listen")});
   }
+  metrics::gauge("fieldwork_build_info", 1, {{"version", FIELDWORK_VERSION}});
   auto applied = migrate_patiently(database, stopping);
   if (!applied) return fail(applied.error());
   log::info("database is up to date", {{"applied", std::to_string(*applied)}});

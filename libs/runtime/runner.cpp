@@ -45,14 +45,45 @@ bus::MqttEvents Runner::events() {
           },
       .disconnected =
           [this](const std::string& reason) {
+            broken_us_ = steady_us();  // who broke it may be another instance: look before the next attempt
+            {
+              std::lock_guard lock(mutex_);
+              look_ = true;
+            }
+            wake_.notify_one();
             if (ready_.exchange(false)) push(Disconnected{}, 0);
             log::warn("not connected to the broker", {{"reason", reason}});
           },
       .trouble = [](const std::string& what) { log::warn(what); },
+      .may_speak = [this] { return may_speak(); },
   };
 }
 
 Time Runner::now() const { return Time{Duration{steady_us() + anchor_us_}}; }
+
+// Only the active instance speaks, and it is known to be that for so long only. See 0012-one-active-instance.md.
+bool Runner::may_speak() const {
+  if (!store_.contested()) return true;
+  const std::int64_t good = good_us_;
+  return !replaced_ && good > broken_us_ && Duration{steady_us() - good} < limits_.store_good_for;
+}
+
+bool Runner::ready() const {
+  return ready_ && !replaced_ && (!store_.contested() || steady_us() - good_us_ < 5'000'000);
+}
+
+// Asks the store whether this is still the active instance, if the last answer is a second old or the broker's
+// connection has ended since: also when nothing happens, and before the first step after a pause.
+Result<void> Runner::look() {
+  if (!store_.contested()) return {};
+  const auto began = steady_us();
+  if (good_us_ > broken_us_ && Duration{began - good_us_} < limits_.look_each) return {};
+  auto good = store_.check();
+  if (!good) return good;
+  good_us_ = began;
+  bus_.wake();
+  return {};
+}
 
 bool Runner::healthy() const { return steady_us() - turned_us_ < 30'000'000; }
 
@@ -82,7 +113,8 @@ void Runner::stop() {
 
 std::vector<Input> Runner::take() {
   std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, limits_.tick, [&] { return stopping_ || !queue_.empty(); });
+  wake_.wait_for(lock, limits_.tick, [&] { return stopping_ || look_ || !queue_.empty(); });
+  look_ = false;
   std::vector<Input> batch;
   while (!queue_.empty() && batch.size() < limits_.batch_max) {
     queue_bytes_ -= queue_.front().second;
@@ -90,6 +122,11 @@ std::vector<Input> Runner::take() {
     queue_.pop_front();
   }
   return batch;
+}
+
+Result<void> Runner::look_and_step(std::vector<Input>& batch) {
+  if (auto good = look(); !good) return good;
+  return step(batch);
 }
 
 // Runs the batch at one moment, which is also the one that is compared with the step before: a process may be frozen
@@ -112,25 +149,27 @@ bool Runner::settle(Result<void> done, std::vector<Input>& batch) {
   while (!done) {
     metrics::count("fieldwork_store_errors_total");
     log::error("the store did not take a batch", {{"reason", describe(done.error())}});
-    if (done.error().code == Code::conflict) return exit_code_ = 75, false;
+    if (done.error().code == Code::conflict) return replaced_ = true, exit_code_ = 75, false;
     if (done.error().code != Code::unavailable || stopping_ || std::chrono::steady_clock::now() > deadline) {
       return exit_code_ = 1, false;
     }
+    if (bus_.connected() && !may_speak()) bus_.leave();  // an instance without a store is of no use there
     std::this_thread::sleep_for(wait);
-    wait = std::min(wait * 2, milliseconds(2000));
+    wait = std::min(wait * 2, milliseconds(500));  // well below the round in which a standby leaves us the lock
     turned_us_ = steady_us();
-    done = engine_.waits() ? engine_.commit(now()) : step(batch);
+    done = engine_.waits() ? engine_.commit(now()) : look_and_step(batch);
   }
   return true;
 }
 
-void Runner::say_bus_metrics() const {
+void Runner::say_bus_metrics() {
   const auto stats = bus_.stats();
-  metrics::gauge("fieldwork_bus_published", static_cast<double>(stats.published));
-  metrics::gauge("fieldwork_bus_received", static_cast<double>(stats.received));
-  metrics::gauge("fieldwork_bus_dropped", static_cast<double>(stats.dropped));
-  metrics::gauge("fieldwork_bus_denied", static_cast<double>(stats.denied));
-  metrics::gauge("fieldwork_bus_too_large_total", static_cast<double>(stats.too_large));
+  metrics::count("fieldwork_bus_published_total", {}, static_cast<double>(stats.published - said_.published));
+  metrics::count("fieldwork_bus_received_total", {}, static_cast<double>(stats.received - said_.received));
+  metrics::count("fieldwork_bus_dropped_total", {}, static_cast<double>(stats.dropped - said_.dropped));
+  metrics::count("fieldwork_bus_denied_total", {}, static_cast<double>(stats.denied - said_.denied));
+  metrics::count("fieldwork_bus_too_large_total", {}, static_cast<double>(stats.too_large - said_.too_large));
+  said_ = stats;
   metrics::gauge("fieldwork_bus_round_trip_seconds", stats.round_trip_ms / 1e3);
   metrics::gauge("fieldwork_outbox_commands", static_cast<double>(engine_.outbox_size()));
 }
@@ -146,6 +185,10 @@ int Runner::run() {
     log::error("cannot load from the store", {{"reason", describe(loaded.error())}});
     return 1;
   }
+  if (auto good = look(); !good) {
+    log::error("the store is not to be had", {{"reason", describe(good.error())}});
+    return good.error().code == Code::conflict ? 75 : 1;
+  }
   bus_.start();
   log::info("started");
   auto counted = std::chrono::steady_clock::now();
@@ -153,7 +196,7 @@ int Runner::run() {
   while (!stopping_) {
     auto batch = take();
     const auto began = steady_us();
-    if (!settle(step(batch), batch)) break;
+    if (!settle(look_and_step(batch), batch)) break;
     turned_us_ = steady_us();
     if (!batch.empty()) {
       metrics::count("fieldwork_inputs_total", {}, static_cast<double>(batch.size()));

@@ -1,12 +1,11 @@
 #include "store/memory.hpp"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
+#include "rows.hpp"
 
 namespace fieldwork::store {
 namespace {
 
-std::string as_text(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+rows::Table listed(const std::map<std::string, std::string>& table) { return {table.begin(), table.end()}; }
 
 }  // namespace
 
@@ -24,42 +23,21 @@ Result<void> MemoryStore::commit(const std::vector<Change>& changes) {
 }
 
 Result<std::vector<std::string>> MemoryStore::select(const Query& query) {
-  std::vector<std::pair<nlohmann::json, std::string>> found;
-  for (const auto& [key, row] : tables_[query.table]) {
-    nlohmann::json order;
-    if (!query.where.empty() || !query.order_by.empty()) {
-      const auto parsed = nlohmann::json::parse(row);
-      const bool match = std::all_of(query.where.begin(), query.where.end(), [&](const auto& condition) {
-        return parsed.contains(condition.first) && as_text(parsed.at(condition.first)) == condition.second;
-      });
-      if (!match) continue;
-      if (!query.order_by.empty()) order = parsed.at(query.order_by);
-    }
-    found.emplace_back(std::move(order), row);
-  }
-  if (!query.order_by.empty()) {
-    std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
-      return query.descending ? b.first < a.first : a.first < b.first;
-    });
-  }
-  std::vector<std::string> rows;
-  for (auto& [order, row] : found) {
-    if (query.limit > 0 && rows.size() == static_cast<std::size_t>(query.limit)) break;
-    rows.push_back(std::move(row));
-  }
-  return rows;
+  return rows::select(listed(tables_[query.table]), query);
 }
 
 Result<std::vector<std::string>> MemoryStore::find(const std::string& table, const std::string& column,
                                                    const std::vector<std::string>& keys) {
-  std::vector<std::string> rows;
-  for (const auto& [key, row] : tables_[table]) {
-    const auto parsed = nlohmann::json::parse(row);
-    if (parsed.contains(column) && std::find(keys.begin(), keys.end(), as_text(parsed.at(column))) != keys.end()) {
-      rows.push_back(row);
-    }
-  }
-  return rows;
+  return rows::find(listed(tables_[table]), column, keys);
+}
+
+Result<Page> MemoryStore::range(const Range& range) { return rows::range(listed(tables_[range.table]), range); }
+
+Result<std::int64_t> MemoryStore::prune(const Prune& prune) {
+  const auto keys = rows::prunable(listed(tables_[prune.table]), prune);
+  if (!keys) return keys.error();
+  for (const auto& key : *keys) tables_[prune.table].erase(key);
+  return static_cast<std::int64_t>(keys->size());
 }
 
 }  // namespace fieldwork::store

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <pqxx/pqxx>
 #include <sstream>
 
 #include "crypto/digest.hpp"
+#include "session.hpp"
 #include "store/postgres.hpp"
 
 namespace fieldwork::store {
@@ -31,7 +33,7 @@ Result<std::vector<Migration>> read_migrations(const std::string& directory) {
   for (const auto& path : paths) {
     Migration migration;
     migration.name = path.filename().string();
-    migration.number = std::atoi(migration.name.c_str());
+    std::from_chars(migration.name.data(), migration.name.data() + migration.name.size(), migration.number);
     if (migration.number != static_cast<int>(out.size()) + 1) {
       return Error{Code::invalid, "migrations must be numbered from 0001 without a gap", path.string()};
     }
@@ -74,13 +76,34 @@ Result<int> apply(pqxx::connection& connection, const std::string& schema, const
   return applied;
 }
 
+// advance: in each commit; renew: when there was none for a second. Both end the transaction of who is not the holder.
+std::string term_functions(const std::string& schema) {
+  const std::string refuse =
+      " IF NOT FOUND THEN RAISE EXCEPTION 'another instance has taken over, or the database is not"
+      " the one it was' USING ERRCODE = '" +
+      std::string(replaced_state) + "'; END IF; END $$;";
+  return "CREATE OR REPLACE FUNCTION " + schema +
+         ".advance(t bigint, c bigint) RETURNS void LANGUAGE plpgsql AS $$"
+         " BEGIN UPDATE " +
+         schema +
+         ".term SET commits = commits + 1, renewed_at = clock_timestamp()"
+         " WHERE term = t AND commits = c;" +
+         refuse + "CREATE OR REPLACE FUNCTION " + schema +
+         ".renew(t bigint) RETURNS void LANGUAGE plpgsql AS $$"
+         " BEGIN PERFORM set_config('synchronous_commit', 'off', true);"  // nothing is lost with it
+         " UPDATE " +
+         schema + ".term SET renewed_at = clock_timestamp() WHERE term = t;" + refuse;
+}
+
 }  // namespace
 
 Result<int> migrate(const PostgresConfig& config) {
   auto migrations = read_migrations(config.migrations);
   if (!migrations) return migrations.error();
   try {
-    pqxx::connection connection(config.url);
+    const auto settings = connection_string(config.url, "-c lock_timeout=10s -c client_min_messages=warning");
+    if (!settings) return settings.error();
+    pqxx::connection connection(*settings);
     {
       pqxx::work work(connection);
       // Not the lock of the active instance: a migration may run beside a standby that waits for that one.
@@ -94,8 +117,11 @@ Result<int> migrate(const PostgresConfig& config) {
           "CREATE TABLE IF NOT EXISTS migration (number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
           " applied_at timestamptz NOT NULL DEFAULT now())");
       work.exec(
-          "CREATE TABLE IF NOT EXISTS term (one boolean PRIMARY KEY DEFAULT true CHECK (one), term bigint NOT NULL)");
+          "CREATE TABLE IF NOT EXISTS term (one boolean PRIMARY KEY DEFAULT true CHECK (one), term bigint NOT NULL,"
+          " commits bigint NOT NULL DEFAULT 0, renewed_at timestamptz NOT NULL DEFAULT now(),"
+          " server timestamptz, released boolean NOT NULL DEFAULT false)");
       work.exec("INSERT INTO term (term) VALUES (0) ON CONFLICT DO NOTHING");
+      work.exec(term_functions(work.quote_name(config.schema)));
       work.exec(
           "CREATE TABLE IF NOT EXISTS outbox (key text PRIMARY KEY, topic text NOT NULL, item text NOT NULL, "
           "until_ms bigint NOT NULL)");
@@ -104,6 +130,10 @@ Result<int> migrate(const PostgresConfig& config) {
     return apply(connection, config.schema, *migrations);
   } catch (const pqxx::broken_connection& e) {
     return Error{Code::unavailable, e.what(), "database.url"};
+  } catch (const pqxx::sql_error& e) {
+    auto error = judge(e, false);
+    error.path = config.schema;
+    return error;
   } catch (const std::exception& e) {
     return Error{Code::invalid, e.what(), config.schema};
   }

@@ -1,150 +1,151 @@
 #include "store/postgres.hpp"
 
-#include <functional>
-#include <map>
-#include <pqxx/pqxx>
+#include <algorithm>
+
+#include "postgres_impl.hpp"
+#include "rows.hpp"
 
 namespace fieldwork::store {
 namespace {
 
-// Session settings belong in the connection string: a reconnect of libpq's would lose SET values.
-std::string with_settings(const std::string& url) {
-  // A statement is planned once, often on an empty table; all go by key, so no plan may read whole tables.
-  const char* settings =
-      "options=-c%20statement_timeout%3D30s%20-c%20lock_timeout%3D10s%20-c%20enable_seqscan%3Doff"
-      "%20-c%20enable_hashjoin%3Doff%20-c%20enable_mergejoin%3Doff&connect_timeout=5";
-  return url + (url.find('?') == std::string::npos ? "?" : "&") + settings;
-}
-
-std::string text_array(const std::vector<std::string>& values) {
-  std::string out = "{";
-  for (const auto& value : values) {
-    if (out.size() > 1) out += ',';
-    out += '"';
-    for (const char c : value) {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-    out += '"';
-  }
-  return out + "}";
-}
-
-// Names of prepared statements that take the rows of a batch as one JSON array.
-struct Statements {
-  std::string upsert, insert, remove;
-};
+// Settings belong in the connection string: a reconnect of libpq's would lose SET values. A statement is planned once,
+// often on an empty table; all go by key, so no plan may read whole tables.
+constexpr const char* options =
+    "-c statement_timeout=30s -c lock_timeout=10s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
 
 }  // namespace
 
-struct PostgresStore::Impl {
-  PostgresConfig config;
-  std::unique_ptr<pqxx::connection> connection;
-  std::int64_t term = 0;
-  std::map<std::string, Statements> tables;
-  std::map<std::pair<std::string, std::string>, std::string> finders;  // by table and column
+PostgresStore::Impl::Impl(PostgresConfig c) : config(std::move(c)), questions(session, config.schema) {}
 
-  // Connects and takes the lock. The session that holds it is the one that commits, so a commit need not look whether
-  // another instance has taken over: while the session lives none has. Only a new session has to look.
-  Result<void> connect() {
-    connection.reset();
-    tables.clear();
-    finders.clear();
-    auto fresh = std::make_unique<pqxx::connection>(with_settings(config.url));
-    pqxx::work work(*fresh);
-    const auto locked =
-        work.exec_params1("SELECT pg_try_advisory_lock(hashtext($1))", "fieldwork " + config.schema)[0].as<bool>();
-    if (!locked) return Error{Code::unavailable, "another instance of this service is active", "database.url"};
-    const auto stored = work.quote_name(config.schema) + ".term";
-    if (term == 0) {
-      term = work.exec1("UPDATE " + stored + " SET term = term + 1 RETURNING term")[0].as<std::int64_t>();
-    } else if (work.exec1("SELECT term FROM " + stored)[0].as<std::int64_t>() != term) {
-      return Error{Code::conflict, "another instance of " + config.schema + " has taken over"};
-    }
-    work.commit();
-    connection = std::move(fresh);
+Result<void> PostgresStore::Impl::open() {
+  const auto connection = connection_string(config.url, options);
+  if (!connection) return connection.error();
+  statements_by_table.clear();
+  questions.forget();
+  return session.connect(*connection);
+}
+
+bool PostgresStore::Impl::lock(pqxx::nontransaction& work) {
+  return work.exec_params1("SELECT pg_try_advisory_lock(hashtext($1))", "fieldwork " + config.schema)[0].as<bool>();
+}
+
+// The memory of this process and the database must be of one history, or what is said and saved from here is wrong.
+Result<void> PostgresStore::Impl::judge_memory(pqxx::nontransaction& work) {
+  const auto row = work.exec1("SELECT term, commits FROM " + stored("term"));
+  if (row[0].as<std::int64_t>() != term) {
+    return Error{Code::conflict, "another instance of " + config.schema + " has taken over"};
+  }
+  const auto found = row[1].as<std::int64_t>();
+  if (found == commits || (in_doubt && found == commits + 1)) return {};
+  return Error{Code::conflict, "the database is at commit " + std::to_string(found) + " of " + config.schema +
+                                   ", this instance at " + std::to_string(commits) +
+                                   ": it was restored or has lost its newest part"};
+}
+
+Result<void> PostgresStore::Impl::resume(pqxx::nontransaction& work) {
+  if (auto judged = judge_memory(work); !judged) return judged;
+  // Our own last session may live on over there and hold the lock; nothing of it is wanted any more.
+  if (!backend.empty()) {
+    work.exec("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE (pid, backend_start) = (" + backend +
+              ")");
+  }
+  if (!lock(work)) return Error{Code::unavailable, "another instance of this service is active", "database.url"};
+  // Only now nobody else commits: what was seen before may have changed since.
+  if (auto judged = judge_memory(work); !judged) return judged;
+  commits = work.exec1("UPDATE " + stored("term") +
+                       " SET renewed_at = clock_timestamp(), released = false, server = pg_postmaster_start_time()"
+                       " RETURNING commits")[0]
+                .as<std::int64_t>();
+  in_doubt = false;
+  return {};
+}
+
+Result<void> PostgresStore::Impl::ready() {
+  if (session.open()) return {};
+  if (auto opened = open(); !opened) return opened;
+  Result<void> resumed;
+  std::string now;
+  auto done = session.run(
+      [&](pqxx::nontransaction& work) {
+        resumed = resume(work);
+        const auto row = work.exec1("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+        now = work.quote(row[0].as<std::string>()) + "::int, " + work.quote(row[1].as<std::string>()) + "::timestamptz";
+      },
+      config.deadline, false);
+  if (done && resumed) {
+    backend = now;
     return {};
   }
+  session.close();
+  return done ? resumed : done;
+}
 
-  // Runs `body` in a transaction of the given kind; a broken connection is thrown away, the next call makes a new one.
-  template <class Transaction>
-  Result<void> transact(const std::function<void(Transaction&)>& body) {
-    try {
-      if (!connection || !connection->is_open()) {
-        if (auto connected = connect(); !connected) return connected;
-      }
-      Transaction work(*connection);
-      body(work);
-      work.commit();
-      return {};
-    } catch (const pqxx::broken_connection& e) {
-      connection.reset();
-      return Error{Code::unavailable, e.what(), "database.url"};
-    } catch (const pqxx::in_doubt_error& e) {
-      connection.reset();
-      return Error{Code::unavailable, e.what(), "database.url"};
-    } catch (const std::exception& e) {
-      connection.reset();
-      return Error{Code::invalid, e.what(), "database"};
+Result<void> PostgresStore::Impl::take(pqxx::nontransaction& work) {
+  // Loading comes first: it may take two minutes in which nothing is renewed.
+  const auto row = work.exec1("UPDATE " + stored("term") +
+                              " SET term = term + 1, renewed_at = clock_timestamp() + interval '120 s', released ="
+                              " false, server = pg_postmaster_start_time() RETURNING term, commits");
+  const auto self = work.exec1("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+  term = row[0].as<std::int64_t>();
+  commits = row[1].as<std::int64_t>();
+  backend = work.quote(self[0].as<std::string>()) + "::int, " + work.quote(self[1].as<std::string>()) + "::timestamptz";
+  return {};
+}
+
+Result<void> PostgresStore::Impl::run(const std::function<void(pqxx::nontransaction&)>& body, Duration deadline,
+                                      bool reading) {
+  if (auto good = ready(); !good) return good;
+  return session.run(body, deadline, reading);
+}
+
+const Statements& PostgresStore::Impl::statements(pqxx::nontransaction& work, const std::string& table) {
+  const auto it = statements_by_table.find(table);
+  if (it != statements_by_table.end()) return it->second;
+  std::string keys, set, match;
+  for (const auto& column : questions.columns(work, table)) {
+    const std::string name = work.quote_name(column.name);
+    if (column.key) {
+      keys += (keys.empty() ? "" : ", ") + name;
+      match.append(match.empty() ? "t." : " AND t.").append(name).append(" = k.").append(name);
+    } else {
+      set.append(set.empty() ? "" : ", ").append(name).append(" = EXCLUDED.").append(name);
     }
   }
-
-  std::string quoted(const std::string& table) const {
-    return connection->quote_name(config.schema) + "." + connection->quote_name(table);
-  }
-
-  // The name of the prepared statement that finds a table's rows by a column.
-  const std::string& finder(const std::string& table, const std::string& column) {
-    const auto [it, fresh] = finders.try_emplace({table, column}, table + " by " + column);
-    if (fresh) {
-      connection->prepare(it->second, "SELECT row_to_json(t) FROM " + quoted(table) + " t WHERE t." +
-                                          connection->quote_name(column) + " = ANY($1::text[])");
-    }
-    return it->second;
-  }
-
-  const Statements& statements(pqxx::nontransaction& work, const std::string& table) {
-    const auto it = tables.find(table);
-    if (it != tables.end()) return it->second;
-    const auto columns = work.exec_params(
-        "SELECT a.attname, coalesce(i.indisprimary, false) FROM pg_attribute a LEFT JOIN pg_index i"
-        " ON i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY(i.indkey)"
-        " WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-        quoted(table));
-    std::string keys, set, match, names;
-    for (const auto& column : columns) {
-      const std::string name = connection->quote_name(column[0].as<std::string>());
-      names += (names.empty() ? "" : ", ") + name;
-      if (column[1].as<bool>()) {
-        keys += (keys.empty() ? "" : ", ") + name;
-        match.append(match.empty() ? "t." : " AND t.").append(name).append(" = k.").append(name);
-      } else {
-        set.append(set.empty() ? "" : ", ").append(name).append(" = EXCLUDED.").append(name);
-      }
-    }
-    const std::string rows = " json_populate_recordset(NULL::" + quoted(table) + ", $1::json)";
-    const std::string insert =
-        "INSERT INTO " + quoted(table) + " SELECT * FROM" + rows + " ON CONFLICT (" + keys + ") DO ";
-    Statements out{connection->quote_name(table + " upsert"), connection->quote_name(table + " insert"),
-                   connection->quote_name(table + " remove")};
-    work.exec("PREPARE " + out.upsert + "(text) AS " + insert + (set.empty() ? "NOTHING" : "UPDATE SET " + set) +
-              ";PREPARE " + out.insert + "(text) AS " + insert + "NOTHING;PREPARE " + out.remove +
-              "(text) AS DELETE FROM " + quoted(table) + " t USING" + rows + " k WHERE " + match);
-    return tables.emplace(table, std::move(out)).first->second;
-  }
-};
+  const std::string target = questions.quoted(table);
+  const std::string rows = " json_populate_recordset(NULL::" + target + ", $1::json)";
+  const std::string insert = "INSERT INTO " + target + " SELECT * FROM" + rows + " ON CONFLICT (" + keys + ") DO ";
+  Statements out{work.quote_name(table + " upsert"), work.quote_name(table + " insert"),
+                 work.quote_name(table + " remove")};
+  work.exec("PREPARE " + out.upsert + "(text) AS " + insert + (set.empty() ? "NOTHING" : "UPDATE SET " + set) +
+            ";PREPARE " + out.insert + "(text) AS " + insert + "NOTHING;PREPARE " + out.remove +
+            "(text) AS DELETE FROM " + target + " t USING" + rows + " k WHERE " + match);
+  return statements_by_table.emplace(table, std::move(out)).first->second;
+}
 
 PostgresStore::PostgresStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-PostgresStore::~PostgresStore() = default;
+
+PostgresStore::~PostgresStore() {
+  if (impl_ == nullptr || !impl_->session.open()) return;
+  (void)impl_->session.run(
+      [&](pqxx::nontransaction& work) {
+        work.exec("UPDATE " + impl_->stored("term") +
+                  " SET released = true WHERE term = " + std::to_string(impl_->term));
+      },
+      seconds{2}, false);
+}
 
 Result<std::unique_ptr<PostgresStore>> PostgresStore::activate(PostgresConfig config) {
-  auto impl = std::make_unique<Impl>();
-  impl->config = std::move(config);
-  try {
-    if (auto connected = impl->connect(); !connected) return connected.error();
-  } catch (const std::exception& e) {
-    return Error{Code::unavailable, e.what(), "database.url"};
-  }
+  auto impl = std::make_unique<Impl>(std::move(config));
+  if (auto opened = impl->open(); !opened) return opened.error();
+  bool locked = false;
+  auto done = impl->session.run(
+      [&](pqxx::nontransaction& work) {
+        locked = impl->lock(work);
+        if (locked) (void)impl->take(work);
+      },
+      impl->config.deadline, false);
+  if (!done) return done.error();
+  if (!locked) return Error{Code::unavailable, "another instance of this service is active", "database.url"};
   return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(impl)));
 }
 
@@ -158,35 +159,38 @@ Result<void> PostgresStore::commit(const std::vector<Change>& changes) {
     rows += change.row;
   }
   if (batches.empty()) return {};
-  // All of them are sent as one query, which PostgreSQL runs as one transaction: one round trip and one flush.
-  return impl_->transact<pqxx::nontransaction>([&](pqxx::nontransaction& work) {
-    std::string query;
-    for (auto& [target, rows] : batches) {
-      rows += ']';
-      const auto& [upsert, insert, remove] = impl_->statements(work, target.first);
-      const auto& name = target.second == Change::Kind::upsert   ? upsert
-                         : target.second == Change::Kind::insert ? insert
-                                                                 : remove;
-      query += "EXECUTE " + name + "(" + work.quote(rows) + ");";
-    }
-    work.exec(query);
-  });
+  if (auto good = impl_->ready(); !good) return good;
+  bool broken = false;
+  // All of them are sent as one query, which PostgreSQL runs as one transaction: one round trip and one flush. It
+  // begins with the term and the count of commits, and ends there if they are not ours.
+  auto done = impl_->session.run(
+      [&](pqxx::nontransaction& work) {
+        std::string query = "SELECT " + impl_->stored("advance") + "(" + std::to_string(impl_->term) + "," +
+                            std::to_string(impl_->commits) + ");";
+        for (auto& [target, rows] : batches) {
+          const auto& [upsert, insert, remove] = impl_->statements(work, target.first);
+          const auto& name = target.second == Change::Kind::upsert   ? upsert
+                             : target.second == Change::Kind::insert ? insert
+                                                                     : remove;
+          query += "EXECUTE " + name + "(" + work.quote(rows + "]") + ");";
+        }
+        work.exec(query);
+      },
+      impl_->config.deadline, false, &broken);
+  if (done) {
+    ++impl_->commits;
+  } else if (broken) {
+    impl_->in_doubt = true;
+  } else if (done.error().code == Code::conflict) {
+    impl_->session.close();
+  }
+  return done;
 }
 
 Result<std::vector<std::string>> PostgresStore::select(const Query& query) {
   std::vector<std::string> out;
-  auto done = impl_->transact<pqxx::work>([&](pqxx::work& work) {
-    std::string sql = "SELECT row_to_json(t) FROM " + impl_->quoted(query.table) + " t";
-    for (const auto& [column, value] : query.where) {
-      sql += (sql.find(" WHERE ") == std::string::npos ? " WHERE t." : " AND t.") + work.quote_name(column) + " = " +
-             work.quote(value);  // of the column's own type, so that an index serves
-    }
-    if (!query.order_by.empty()) {
-      sql += " ORDER BY t." + work.quote_name(query.order_by) + (query.descending ? " DESC" : "");
-    }
-    if (query.limit > 0) sql += " LIMIT " + std::to_string(query.limit);
-    for (const auto& row : work.exec(sql)) out.push_back(row[0].as<std::string>());
-  });
+  auto done =
+      impl_->run([&](auto& work) { out = impl_->questions.select(work, query); }, impl_->config.load_deadline, true);
   if (!done) return done.error();
   return out;
 }
@@ -194,19 +198,44 @@ Result<std::vector<std::string>> PostgresStore::select(const Query& query) {
 Result<std::vector<std::string>> PostgresStore::find(const std::string& table, const std::string& column,
                                                      const std::vector<std::string>& keys) {
   std::vector<std::string> out;
-  auto done = impl_->transact<pqxx::nontransaction>([&](pqxx::nontransaction& work) {
-    const auto rows = work.exec_prepared(impl_->finder(table, column), text_array(keys));
-    for (const auto& row : rows) out.push_back(row[0].as<std::string>());
-  });
+  auto done = impl_->run([&](auto& work) { out = impl_->questions.find(work, table, column, keys); },
+                         impl_->config.deadline, true);
   if (!done) return done.error();
   return out;
 }
 
+Result<Page> PostgresStore::range(const Range& range) {
+  Result<Page> out = Page{};
+  auto done =
+      impl_->run([&](auto& work) { out = impl_->questions.range(work, range); }, impl_->config.load_deadline, true);
+  if (!done) return done.error();
+  return out;
+}
+
+Result<std::int64_t> PostgresStore::prune(const Prune& prune) {
+  std::int64_t removed = 0;
+  auto done =
+      impl_->run([&](auto& work) { removed = impl_->questions.prune(work, prune); }, impl_->config.deadline, false);
+  if (!done) return done.error();
+  return removed;
+}
+
+Result<void> PostgresStore::check() {
+  return impl_->run(
+      [&](pqxx::nontransaction& work) {
+        work.exec("SELECT " + impl_->stored("renew") + "(" + std::to_string(impl_->term) + ")");
+      },
+      std::min<Duration>(impl_->config.deadline, seconds{5}), false);
+}
+
 Result<std::int64_t> PostgresStore::now_us() {
   std::int64_t now = 0;
-  auto done = impl_->transact<pqxx::work>([&](pqxx::work& work) {
-    now = work.exec1("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0].as<std::int64_t>();
-  });
+  auto done = impl_->run(
+      [&](auto& work) {
+        now = work.exec1("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0]
+                  .template as<std::int64_t>();
+      },
+      impl_->config.deadline, true);
   if (!done) return done.error();
   return now;
 }

@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "rows.hpp"
+
 namespace fieldwork::store {
 namespace {
 
@@ -16,10 +18,10 @@ struct Statement {
 
 struct SqliteStore::Impl {
   sqlite3* db = nullptr;
-  Statement upsert, insert, remove, by_table, by_key, begin, commit, rollback;
+  Statement upsert, insert, remove, by_table, begin, commit, rollback;
 
   ~Impl() {
-    for (auto* statement : {&upsert, &insert, &remove, &by_table, &by_key, &begin, &commit, &rollback}) {
+    for (auto* statement : {&upsert, &insert, &remove, &by_table, &begin, &commit, &rollback}) {
       sqlite3_finalize(statement->handle);
       statement->handle = nullptr;
     }
@@ -48,15 +50,17 @@ struct SqliteStore::Impl {
     return {};
   }
 
-  Result<std::vector<std::string>> rows(const Statement& statement) const {
-    std::vector<std::string> out;
+  Result<rows::Table> table(const std::string& name) const {
+    bind(by_table, 1, name);
+    rows::Table out;
     int code = SQLITE_ROW;
-    while ((code = sqlite3_step(statement.handle)) == SQLITE_ROW) {
-      const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement.handle, 0));
-      out.emplace_back(text, static_cast<std::size_t>(sqlite3_column_bytes(statement.handle, 0)));
-    }
-    sqlite3_reset(statement.handle);
-    sqlite3_clear_bindings(statement.handle);
+    const auto text = [&](int column) {
+      const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(by_table.handle, column));
+      return std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(by_table.handle, column)));
+    };
+    while ((code = sqlite3_step(by_table.handle)) == SQLITE_ROW) out.emplace_back(text(0), text(1));
+    sqlite3_reset(by_table.handle);
+    sqlite3_clear_bindings(by_table.handle);
     if (code != SQLITE_DONE) return error("read");
     return out;
   }
@@ -78,8 +82,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
       {&impl->upsert, "INSERT OR REPLACE INTO row VALUES (?1, ?2, ?3)"},
       {&impl->insert, "INSERT OR IGNORE INTO row VALUES (?1, ?2, ?3)"},
       {&impl->remove, "DELETE FROM row WHERE \"table\" = ?1 AND key = ?2"},
-      {&impl->by_table, "SELECT row FROM row WHERE \"table\" = ?1 ORDER BY key LIMIT ?2"},
-      {&impl->by_key, "SELECT row FROM row WHERE \"table\" = ?1 AND key = ?2"},
+      {&impl->by_table, "SELECT key, row FROM row WHERE \"table\" = ?1 ORDER BY key"},
       {&impl->begin, "BEGIN IMMEDIATE"},
       {&impl->commit, "COMMIT"},
       {&impl->rollback, "ROLLBACK"},
@@ -110,22 +113,35 @@ Result<void> SqliteStore::commit(const std::vector<Change>& changes) {
 }
 
 Result<std::vector<std::string>> SqliteStore::select(const Query& query) {
-  Impl::bind(impl_->by_table, 1, query.table);
-  sqlite3_bind_int(impl_->by_table.handle, 2, query.limit > 0 ? query.limit : -1);
-  return impl_->rows(impl_->by_table);
+  const auto table = impl_->table(query.table);
+  if (!table) return table.error();
+  return rows::select(*table, query);
 }
 
-Result<std::vector<std::string>> SqliteStore::find(const std::string& table, const std::string& /*column*/,
+Result<std::vector<std::string>> SqliteStore::find(const std::string& name, const std::string& column,
                                                    const std::vector<std::string>& keys) {
-  std::vector<std::string> out;
-  for (const auto& key : keys) {
-    Impl::bind(impl_->by_key, 1, table);
-    Impl::bind(impl_->by_key, 2, key);
-    auto rows = impl_->rows(impl_->by_key);
-    if (!rows) return rows;
-    for (auto& row : *rows) out.push_back(std::move(row));
+  const auto table = impl_->table(name);
+  if (!table) return table.error();
+  return rows::find(*table, column, keys);
+}
+
+Result<Page> SqliteStore::range(const Range& range) {
+  const auto table = impl_->table(range.table);
+  if (!table) return table.error();
+  return rows::range(*table, range);
+}
+
+Result<std::int64_t> SqliteStore::prune(const Prune& prune) {
+  const auto table = impl_->table(prune.table);
+  if (!table) return table.error();
+  const auto keys = rows::prunable(*table, prune);
+  if (!keys) return keys.error();
+  std::vector<Change> changes;
+  for (const auto& key : *keys) changes.push_back({prune.table, key, "", Change::Kind::remove});
+  if (!changes.empty()) {
+    if (auto done = commit(changes); !done) return done.error();
   }
-  return out;
+  return static_cast<std::int64_t>(keys->size());
 }
 
 Result<std::int64_t> SqliteStore::now_us() {

@@ -4,6 +4,13 @@
 
 namespace fieldwork::store {
 
+Result<std::vector<std::string>> newest(Reader& reader, const std::string& table, const std::string& column,
+                                        int limit) {
+  auto page = reader.range({.table = table, .column = column, .descending = true, .limit = limit});
+  if (!page) return page.error();
+  return std::move(page->rows);
+}
+
 std::vector<Change> coalesce(std::vector<Change> changes) {
   std::unordered_map<std::string, std::size_t> at;
   std::vector<Change> out;

@@ -112,7 +112,7 @@ Throughput measure_throughput(const bench::Stack& stack, const std::vector<std::
                               int jobs, int outstanding, const json& job) {
   Client client(stack);
   const auto published = [&] {
-    double sum = stack.sum_of("fieldwork_bus_published") + static_cast<double>(client.stats().published);
+    double sum = stack.sum_of("fieldwork_bus_published_total") + static_cast<double>(client.stats().published);
     for (const auto& device : devices) sum += static_cast<double>(device->stats().published);
     return sum;
   };

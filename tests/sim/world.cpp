@@ -169,6 +169,10 @@ Result<std::vector<std::string>> Party::Disk::find(const std::string& table, con
   return party_.disk_.find(table, column, keys);
 }
 
+Result<store::Page> Party::Disk::range(const store::Range& range) { return party_.disk_.range(range); }
+
+Result<std::int64_t> Party::Disk::prune(const store::Prune& prune) { return party_.disk_.prune(prune); }
+
 Result<std::int64_t> Party::Disk::now_us() { return world_.now().time_since_epoch().count(); }
 
 // --- the world ------------------------------------------------------------------------------------------------------

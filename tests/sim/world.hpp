@@ -102,6 +102,8 @@ class Party {
     Result<std::vector<std::string>> select(const store::Query& query) override;
     Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
                                           const std::vector<std::string>& keys) override;
+    Result<store::Page> range(const store::Range& range) override;
+    Result<std::int64_t> prune(const store::Prune& prune) override;
     Result<std::int64_t> now_us() override;
 
    private:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,8 @@ class FlakyStore : public store::Store {
   // The next commits answer with these, one each; then all is well again.
   std::deque<Error> failures;
   Result<void> load_answer;
+  bool is_contested = false;
+  std::function<Result<void>()> on_check = [] { return Result<void>(); };
   std::vector<std::vector<store::Change>> batches;  // what was committed
 
   Result<void> commit(const std::vector<store::Change>& changes) override {
@@ -42,6 +45,10 @@ class FlakyStore : public store::Store {
                                         const std::vector<std::string>& keys) override {
     return inner_.find(table, column, keys);
   }
+  [[nodiscard]] bool contested() const override { return is_contested; }
+  Result<void> check() override { return on_check(); }
+  Result<store::Page> range(const store::Range& range) override { return inner_.range(range); }
+  Result<std::int64_t> prune(const store::Prune& prune) override { return inner_.prune(prune); }
   Result<std::int64_t> now_us() override { return inner_.now_us(); }
 
  private:

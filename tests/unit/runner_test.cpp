@@ -178,6 +178,38 @@ TEST(RunnerTest, AStoreThatWasAwayIsAStandstillToo) {
             (Journal{"refused: unavailable", "refused: unavailable", "committed", "got stalled", "stepped"}));
 }
 
+TEST(RunnerTest, AnIdleInstanceThatWasReplacedEnds) {
+  Rig rig;
+  rig.store.is_contested = true;
+  rig.limits.look_each = milliseconds(1);
+  int looks = 0;
+  rig.store.on_check = [&]() -> Result<void> {
+    if (++looks < 3) return {};
+    return Error{Code::conflict, "another instance took over"};
+  };
+  const auto runner = rig.runner();
+  EXPECT_EQ(runner->run(), 75);
+  EXPECT_EQ(looks, 3);
+}
+
+TEST(RunnerTest, NothingIsSteppedBeforeTheStoreIsKnownGoodAfterAPause) {
+  Rig rig;
+  rig.store.is_contested = true;
+  rig.limits.look_each = milliseconds(50);
+  rig.store.on_check = [&]() -> Result<void> {
+    rig.journal.emplace_back("looked");
+    return rig.journal.size() < 2 ? Result<void>() : Error{Code::conflict, "another instance took over"};
+  };
+  const auto runner = rig.runner();
+  runner->post([&](Time, Output&) {
+    rig.journal.emplace_back("stepped");
+    runner->post([&](Time, Output&) { rig.journal.emplace_back("stepped after the pause"); });
+    std::this_thread::sleep_for(milliseconds(60));  // the pause itself
+  });
+  EXPECT_EQ(runner->run(), 75);
+  EXPECT_EQ(rig.journal, (Journal{"looked", "stepped", "looked"}));
+}
+
 TEST(RunnerTest, WhatCannotBeLoadedIsNotRun) {
   Rig rig;
   rig.store.load_answer = away;

@@ -168,7 +168,6 @@ TEST_F(SqliteTest, EachKindOfChange) {
   ASSERT_TRUE(store->commit({change(Kind::remove, "b"), change(Kind::remove, "none")}).ok());
   EXPECT_EQ(rows(), Rows{"2"});
   EXPECT_EQ(rows("u"), Rows{"3"});
-  EXPECT_EQ(*store->find("t", "key", {"none", "a"}), Rows{"2"});
 }
 
 TEST_F(SqliteTest, SurvivesReopening) {

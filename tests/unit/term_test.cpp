@@ -1,5 +1,7 @@
 // links: store PkgConfig::PQXX GTest::gtest_main
 // One active instance at a time, against a real PostgreSQL whose sessions end under our hands.
+#include <csignal>
+
 #include "../support/postgres_test.hpp"
 
 // libpqxx 6.4 loses the answer it was reading when a session breaks; nobody but LeakSanitizer minds.
@@ -119,6 +121,98 @@ TEST_F(TermTest, AlsoWhenTheOtherDidNothing) {
   (void)activate();
   expect(patiently(*first, put("a", 3)), Code::conflict);
   EXPECT_EQ(rows(), Rows{});
+}
+
+// --- what an instance knows of itself ----------------------------------------------------------------------------
+
+TEST_F(TermTest, AnIdleInstanceHearsThatItWasReplaced) {
+  const auto first = activate();
+  expect_done(first->check());
+  end_sessions();
+  const auto second = activate();
+  expect(patiently<void>([&] { return first->check(); }), Code::conflict);
+  expect_done(second->check());
+}
+
+TEST_F(TermTest, ADatabaseThatForgotACommitIsNotGoneOnWith) {
+  const auto store = activate();
+  expect_done(store->commit(put("a", 1)));
+  expect_done(store->commit(put("a", 2)));
+  end_sessions();
+  sql("UPDATE " + quoted("term") + " SET commits = commits - 1");  // what a restored copy says
+  expect(patiently(*store, put("a", 3)), Code::conflict);
+  EXPECT_EQ(rows(), Rows{"a|2"});
+}
+
+TEST_F(TermTest, AnotherTermInTheOpenSessionEndsTheCommitToo) {
+  const auto store = activate();
+  expect_done(store->commit(put("a", 1)));
+  sql("UPDATE " + quoted("term") + " SET term = term + 1");
+  expect(store->commit(put("a", 2)), Code::conflict);
+  expect(store->check(), Code::conflict);
+  EXPECT_EQ(rows(), Rows{"a|1"});
+}
+
+// --- who may take over --------------------------------------------------------------------------------------------
+
+TEST_F(TermTest, ASilentHolderIsReplacedAndLearnsIt) {
+  const auto first = activate();
+  expect_done(first->commit(put("a", 1)));
+  Turn turn(config);
+  EXPECT_FALSE(turn.attempt().ok()) << "it renewed a moment ago";
+  expect_done(first->check());
+  sql("UPDATE " + quoted("term") + " SET renewed_at = clock_timestamp() - interval '11 s'");
+  const auto second = patiently<std::unique_ptr<PostgresStore>>([&] { return turn.attempt(); });
+  ASSERT_TRUE(second.ok()) << describe(second.error());
+  expect(patiently(*first, put("a", 2)), Code::conflict);
+  EXPECT_EQ(rows(), Rows{"a|1"});
+}
+
+TEST_F(TermTest, AfterARestartOfTheServerTheEarlierHolderComesBackFirst) {
+  const auto first = activate();
+  config.round = seconds(3600);
+  Turn turn(config);
+  end_sessions();
+  sql("UPDATE " + quoted("term") + " SET server = server - interval '1 hour'");  // what a restart looks like
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(turn.attempt().ok());
+  expect_done(patiently(*first, put("a", 1)));
+  EXPECT_FALSE(turn.attempt().ok());
+}
+
+TEST_F(TermTest, AHolderThatStoppedLeavesNothingToWaitFor) {
+  activate().reset();
+  config.round = seconds(3600);
+  sql("UPDATE " + quoted("term") + " SET server = server - interval '1 hour'");
+  Turn turn(config);
+  const auto second = patiently<std::unique_ptr<PostgresStore>>([&] { return turn.attempt(); });
+  EXPECT_TRUE(second.ok());
+}
+
+// --- deadlines and connection strings -------------------------------------------------------------------------------
+
+TEST_F(TermTest, AServerThatStandsStillDoesNotHoldTheCaller) {
+  config.deadline = seconds(2);
+  const auto store = activate();
+  expect_done(store->commit(put("a", 1)));
+  const auto pid = std::stoi(sql("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted").front());
+  kill(pid, SIGSTOP);
+  expect(store->commit(put("a", 2)), Code::unavailable);
+  kill(pid, SIGCONT);
+  expect_done(patiently(*store, put("a", 3)));
+  EXPECT_EQ(rows(), Rows{"a|3"});
+}
+
+TEST_F(TermTest, BothFormsOfAConnectionStringAreTaken) {
+  const auto port = config.url.substr(config.url.rfind(':') + 1, config.url.rfind('/') - config.url.rfind(':') - 1);
+  for (const auto& url :
+       {config.url + "?options=-c%20work_mem%3D1MB", "host=127.0.0.1 user=postgres dbname=postgres port=" + port}) {
+    config.url = url;
+    const auto store = activate();
+    ASSERT_NE(store, nullptr) << url;
+    expect_done(store->check());
+  }
+  config.url = "host='127.0.0.1";
+  EXPECT_EQ(PostgresStore::activate(config).error().code, Code::invalid);
 }
 
 }  // namespace

@@ -283,8 +283,8 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
     return out.messages.back();
   };
   if (done.enrol) {
-    up("enrol",
-       codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels, "0.1.0"}));
+    up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels,
+                                        FIELDWORK_VERSION}));
   }
   if (done.heartbeat) {
     auto link = config_.link();

@@ -46,6 +46,9 @@ struct MqttEvents {
   std::function<void(const std::string& reason)> disconnected;
   // What nobody else would be told: a message was too large or was refused. Once a minute for each kind of topic.
   std::function<void(const std::string& what)> trouble{};
+  // Asked before each attempt to connect and each publish that leaves; no: it waits. Absent: always yes. It must be
+  // quick. After a no, wake() says that the answer may be another.
+  std::function<bool()> may_speak = nullptr;
 };
 
 struct MqttStats {
@@ -70,6 +73,8 @@ class MqttBus : public Bus {
   [[nodiscard]] std::size_t backlog(Lane lane) const override;
   // The largest packet that is taken now: the setting, or less if the broker said so.
   [[nodiscard]] std::size_t packet_bytes_max() const;
+  void leave();  // says the will and breaks the connection; a new one is made when may_speak allows it
+  void wake();   // may_speak may have changed
   [[nodiscard]] bool connected() const;
   [[nodiscard]] MqttStats stats() const;
   // Nothing waits and everything sent is acknowledged.

@@ -16,8 +16,10 @@ struct RunnerLimits {
   std::size_t queue_max = 100'000;  // inputs; beyond it messages are dropped and counted (who asked repeats)
   std::size_t queue_bytes_max = 256U << 20;
   milliseconds tick{20};
-  Duration stalled_after = seconds{2};  // from one step to the next; beyond it the service hears Stalled
-  seconds store_patience{120};          // the store may be away this long before the process gives up and is restarted
+  Duration look_each = seconds{1};       // the store is asked whether this is still the active instance
+  Duration store_good_for = seconds{3};  // and without an answer nothing is said after so long
+  Duration stalled_after = seconds{2};   // from one step to the next; beyond it the service hears Stalled
+  seconds store_patience{120};           // the store may be away this long before the process gives up and is restarted
 };
 
 class Runner {
@@ -30,18 +32,22 @@ class Runner {
   int run();
   void stop();           // from any thread, also before run()
   void post(Task task);  // from any thread; also what the service's own threads report through
-  [[nodiscard]] bool ready() const { return ready_; }  // connected to the broker, loaded from the store
-  [[nodiscard]] bool healthy() const;                  // the loop turned within the last 30 s
+  // Loaded, connected to the broker, and the store's answer that this is the active instance is at most 5 s old.
+  [[nodiscard]] bool ready() const;
+  [[nodiscard]] bool healthy() const;  // the loop turned within the last 30 s
   [[nodiscard]] bus::MqttStats bus_stats() const { return bus_.stats(); }
   [[nodiscard]] bus::MqttBus& bus() { return bus_; }
 
  private:
   void push(Input input, std::size_t bytes);
   std::vector<Input> take();
+  [[nodiscard]] bool may_speak() const;
+  Result<void> look();
+  Result<void> look_and_step(std::vector<Input>& batch);
   Result<void> step(std::vector<Input>& batch);
   bool settle(Result<void> done, std::vector<Input>& batch);
   [[nodiscard]] Time now() const;
-  void say_bus_metrics() const;
+  void say_bus_metrics();
   bus::MqttEvents events();
 
   store::Store& store_;
@@ -53,11 +59,16 @@ class Runner {
   std::condition_variable wake_;
   std::deque<std::pair<Input, std::size_t>> queue_;
   std::size_t queue_bytes_ = 0;
+  bool look_ = false;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> replaced_{false};
+  std::atomic<std::int64_t> good_us_{0};    // when the store last said that this is the active instance
+  std::atomic<std::int64_t> broken_us_{0};  // when the broker's connection last ended
   std::atomic<bool> ready_{false};
   std::atomic<std::int64_t> turned_us_{0};
   std::int64_t stepped_us_ = 0;
   std::int64_t anchor_us_ = 0;  // the store's clock minus the steady clock
+  bus::MqttStats said_;         // in metrics
   int exit_code_ = 0;
 };
 

@@ -13,6 +13,8 @@ class MemoryStore : public Store {
   Result<std::vector<std::string>> select(const Query& query) override;
   Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
                                         const std::vector<std::string>& keys) override;
+  Result<Page> range(const Range& range) override;
+  Result<std::int64_t> prune(const Prune& prune) override;
   Result<std::int64_t> now_us() override { return now_us_; }
   void set_now_us(std::int64_t now) { now_us_ = now; }
   [[nodiscard]] std::size_t commits() const { return commits_; }

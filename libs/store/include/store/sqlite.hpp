@@ -1,4 +1,5 @@
-// The agent's journal: SQLite, write-ahead log, synchronous. Every table is (key, row).
+// The agent's journal: SQLite, write-ahead log, synchronous. Every table is (key, row), and is read as a whole: its
+// tables are small.
 #pragma once
 
 #include <memory>
@@ -13,9 +14,11 @@ class SqliteStore : public Store {
   ~SqliteStore() override;
 
   Result<void> commit(const std::vector<Change>& changes) override;
-  Result<std::vector<std::string>> select(const Query& query) override;  // by table; ordered by key
+  Result<std::vector<std::string>> select(const Query& query) override;
   Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
                                         const std::vector<std::string>& keys) override;
+  Result<Page> range(const Range& range) override;
+  Result<std::int64_t> prune(const Prune& prune) override;
   Result<std::int64_t> now_us() override;
 
  private:

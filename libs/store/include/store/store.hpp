@@ -1,7 +1,8 @@
 // Where a service or an agent keeps its truth: tables of rows, changed by whole batches.
 //
 // A row travels as one JSON object whose fields are the table's columns, so that a batch is one set-based statement per
-// table. Adapters: postgres.hpp (services), sqlite.hpp (the agent's journal), memory.hpp (simulation).
+// table. Adapters: postgres.hpp (services), sqlite.hpp (the agent's journal), memory.hpp (simulation). All three answer
+// the same questions alike (tests/unit/store_contract_test.cpp).
 #pragma once
 
 #include <cstdint>
@@ -27,27 +28,75 @@ struct Change {
   Kind kind = Kind::upsert;
 };
 
+// column = value. The value is written as text and compared as the column's own type: "true", "12", "0.5", "edge-1".
+using Where = std::map<std::string, std::string>;
+
 struct Query {
   std::string table;
-  std::map<std::string, std::string> where;  // column = value, written as text, compared as the column's type
-  std::string order_by;                      // a column, or empty
+  Where where;
+  std::string order_by;  // a column, or empty: in any order. Nulls count as greater than everything
   bool descending = false;
   int limit = 0;  // 0: all
 };
 
-class Store {
- public:
-  virtual ~Store() = default;
+// Rows in the order of `column`, those of one value in the order of their keys. Rows where it is null are not in it.
+// PostgreSQL orders texts by its collation, the others by bytes: times and numbers are the columns for this.
+struct Range {
+  std::string table;
+  std::string column;
+  Where where;
+  std::string from;   // column >= from; empty: from the first
+  std::string to;     // column < to; empty: to the last
+  std::string after;  // Page::next of the page before; empty: the first page
+  bool descending = false;
+  int limit = 100;  // rows of a page, at least 1
+};
 
+struct Page {
+  std::vector<std::string> rows;
+  std::string next;  // empty: this was the last
+};
+
+// Old rows: those whose `column` is below `before`, or that are not among the `keep` rows with the greatest.
+struct Prune {
+  std::string table;
+  std::string column;
+  Where where;            // only rows like this are counted and removed
+  std::string before;     // empty: no row is too old
+  std::int64_t keep = 0;  // 0: any number may stay
+  int limit = 1000;       // at most so many at once, the oldest first
+};
+
+// Questions. An error is an answer, and the next question may succeed: Code::unavailable where the store did not answer
+// or took too long, Code::invalid where the question is wrong (no such table or column, no cursor of ours).
+class Reader {
+ public:
+  virtual ~Reader() = default;
+
+  virtual Result<std::vector<std::string>> select(const Query& query) = 0;
+  // The rows of `table` with one of these keys in `column`.
+  virtual Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
+                                                const std::vector<std::string>& keys) = 0;
+  virtual Result<Page> range(const Range& range) = 0;
+};
+
+// The rows with the greatest values of `column`, the greatest first.
+Result<std::vector<std::string>> newest(Reader& reader, const std::string& table, const std::string& column, int limit);
+
+class Store : public Reader {
+ public:
   // All or nothing, durable when it returns. On an error nothing is known to have happened: the caller repeats the
   // same batch (changes are idempotent) until it is done or gives the process up.
   virtual Result<void> commit(const std::vector<Change>& changes) = 0;
 
-  virtual Result<std::vector<std::string>> select(const Query& query) = 0;
+  // Removes old rows, at most prune.limit, and says how many. In a transaction of its own; repeating it is harmless.
+  virtual Result<std::int64_t> prune(const Prune& prune) = 0;
 
-  // The rows of `table` with one of these keys in `column`.
-  virtual Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
-                                                const std::vector<std::string>& keys) = 0;
+  // Another process may take this one's place: check() has to be asked.
+  [[nodiscard]] virtual bool contested() const { return false; }
+  // Whether this process may still speak for the store: Code::conflict when another does. Call it at least once a
+  // second.
+  virtual Result<void> check() { return {}; }
 
   // Microseconds since the Unix epoch on the store's clock.
   virtual Result<std::int64_t> now_us() = 0;

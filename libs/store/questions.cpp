@@ -1,0 +1,151 @@
+#include "questions.hpp"
+
+#include <algorithm>
+
+#include "rows.hpp"
+
+namespace fieldwork::store {
+namespace {
+
+std::string text_array(const std::vector<std::string>& values) {
+  std::string out = "{";
+  for (const auto& value : values) {
+    if (out.size() > 1) out += ',';
+    out += '"';
+    for (const char c : value) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+    out += '"';
+  }
+  return out + "}";
+}
+
+std::vector<std::string> texts(const pqxx::result& rows) {
+  std::vector<std::string> out;
+  out.reserve(rows.size());
+  for (const auto& row : rows) out.push_back(row[0].as<std::string>());
+  return out;
+}
+
+}  // namespace
+
+std::string Questions::quoted(const std::string& table) {
+  return session_.connection().quote_name(schema_) + "." + session_.connection().quote_name(table);
+}
+
+const std::vector<Column>& Questions::columns(pqxx::nontransaction& work, const std::string& table) {
+  const auto known = columns_.find(table);
+  if (known != columns_.end()) return known->second;
+  const auto rows = work.exec_params(
+      "SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(i.indisprimary, false) FROM pg_attribute a"
+      " LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY(i.indkey)"
+      " WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+      quoted(table));
+  std::vector<Column> out;
+  for (const auto& row : rows) out.push_back({row[0].as<std::string>(), row[1].as<std::string>(), row[2].as<bool>()});
+  return columns_.emplace(table, std::move(out)).first->second;
+}
+
+// A literal without a type takes that of the column it is compared with, so that indexes serve.
+std::string Questions::where(pqxx::nontransaction& work, const Where& where) {
+  std::string out;
+  for (const auto& [column, value] : where) {
+    out += (out.empty() ? " WHERE t." : " AND t.") + work.quote_name(column) + " = " + work.quote(value);
+  }
+  return out;
+}
+
+// The key's columns, each with `suffix`, in the order of the table.
+std::string Questions::keys(pqxx::nontransaction& work, const std::string& table, const std::string& suffix) {
+  std::string out;
+  for (const auto& column : columns(work, table)) {
+    if (column.key) out += (out.empty() ? "t." : ", t.") + work.quote_name(column.name) + suffix;
+  }
+  return out;
+}
+
+std::vector<std::string> Questions::select(pqxx::nontransaction& work, const Query& query) {
+  std::string sql = "SELECT row_to_json(t) FROM " + quoted(query.table) + " t" + where(work, query.where);
+  if (!query.order_by.empty()) {
+    sql += " ORDER BY t." + work.quote_name(query.order_by) + (query.descending ? " DESC" : "");
+  }
+  if (query.limit > 0) sql += " LIMIT " + std::to_string(query.limit);
+  return texts(work.exec(sql));
+}
+
+std::vector<std::string> Questions::find(pqxx::nontransaction& work, const std::string& table,
+                                         const std::string& column, const std::vector<std::string>& keys) {
+  auto finder = finders_.find({table, column});
+  if (finder == finders_.end()) {
+    const auto& all = columns(work, table);
+    const auto it = std::find_if(all.begin(), all.end(), [&](const Column& c) { return c.name == column; });
+    const std::string type = it == all.end() ? "text" : it->type;
+    const std::string name = table + " by " + column;
+    // Planned here and now: pqxx would send it only with the first execution.
+    work.exec("PREPARE " + work.quote_name(name) + "(text) AS SELECT row_to_json(t) FROM " + quoted(table) +
+              " t WHERE t." + work.quote_name(column) + " = ANY($1::" + type + "[])");
+    finder = finders_.emplace(std::pair(table, column), name).first;
+  }
+  return texts(work.exec("EXECUTE " + work.quote_name(finder->second) + "(" + work.quote(text_array(keys)) + ")"));
+}
+
+Result<Page> Questions::range(pqxx::nontransaction& work, const Range& range) {
+  const std::string column = "t." + work.quote_name(range.column);
+  std::string sql = where(work, range.where);
+  const auto also = [&](const std::string& condition) { sql += (sql.empty() ? " WHERE " : " AND ") + condition; };
+  also(column + " IS NOT NULL");
+  if (!range.from.empty()) also(column + " >= " + work.quote(range.from));
+  if (!range.to.empty()) also(column + " < " + work.quote(range.to));
+  if (!range.after.empty()) {
+    const auto& all = columns(work, range.table);
+    const auto parts = 1 + std::count_if(all.begin(), all.end(), [](const Column& c) { return c.key; });
+    const auto cursor = rows::read_cursor(range.after, static_cast<std::size_t>(parts));
+    if (!cursor) return cursor.error();
+    std::string values;
+    for (const auto& value : *cursor) values += (values.empty() ? "" : ", ") + work.quote(value);
+    also("(" + column + ", " + keys(work, range.table, "") + (range.descending ? ") < (" : ") > (") + values + ")");
+  }
+  const std::string direction = range.descending ? " DESC" : "";
+  const auto limit = static_cast<std::size_t>(std::max(range.limit, 1));
+  Page page;
+  page.rows =
+      texts(work.exec("SELECT row_to_json(t) FROM " + quoted(range.table) + " t" + sql + " ORDER BY " + column +
+                      direction + ", " + keys(work, range.table, direction) + " LIMIT " + std::to_string(limit + 1)));
+  if (page.rows.size() <= limit) return page;
+  page.rows.pop_back();
+  std::vector<std::string> last{rows::text_of(page.rows.back(), range.column)};
+  for (const auto& c : columns(work, range.table)) {
+    if (c.key) last.push_back(rows::text_of(page.rows.back(), c.name));
+  }
+  page.next = rows::write_cursor(last);
+  return page;
+}
+
+std::int64_t Questions::prune(pqxx::nontransaction& work, const Prune& prune) {
+  const std::string column = "t." + work.quote_name(prune.column);
+  const std::string key = keys(work, prune.table, "");
+  const std::string from = " FROM " + quoted(prune.table) + " t" + where(work, prune.where) +
+                           (prune.where.empty() ? " WHERE " : " AND ") + column + " IS NOT NULL";
+  const std::string last = " LIMIT " + std::to_string(prune.limit);
+  std::int64_t removed = 0;
+  const auto remove = [&](const std::string& victims) {
+    // Not by ctid: a row that changed in between has another.
+    removed += static_cast<std::int64_t>(
+        work.exec("DELETE FROM " + quoted(prune.table) + " t WHERE (" + key + ") IN (" + victims + ")")
+            .affected_rows());
+  };
+  if (!prune.before.empty()) {
+    remove("SELECT " + key + from + " AND " + column + " < " + work.quote(prune.before) + " ORDER BY " + column + last);
+  }
+  if (prune.keep > 0 && removed < prune.limit) {
+    const std::string beyond = "SELECT " + key + ", " + column + " AS value" + from + " ORDER BY " + column +
+                               " DESC, " + keys(work, prune.table, " DESC") + " OFFSET " + std::to_string(prune.keep);
+    const std::string chosen = "SELECT " + key + " FROM (" + beyond + ") t ORDER BY t.value" + " LIMIT " +
+                               std::to_string(prune.limit - removed);
+    remove(chosen);
+  }
+  return removed;
+}
+
+}  // namespace fieldwork::store

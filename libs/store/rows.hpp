@@ -1,0 +1,28 @@
+// What the stores without SQL columns answer: questions put to rows that are JSON objects.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/store.hpp"
+
+namespace fieldwork::store::rows {
+
+// Key and row, ordered by key.
+using Table = std::vector<std::pair<std::string, std::string>>;
+
+Result<std::vector<std::string>> select(const Table& table, const Query& query);
+Result<std::vector<std::string>> find(const Table& table, const std::string& column,
+                                      const std::vector<std::string>& keys);
+Result<Page> range(const Table& table, const Range& range);
+// The keys of the rows to remove.
+Result<std::vector<std::string>> prunable(const Table& table, const Prune& prune);
+
+// A cursor: what it names are values as texts.
+std::string write_cursor(const std::vector<std::string>& values);
+Result<std::vector<std::string>> read_cursor(const std::string& cursor, std::size_t values);
+// A field as the text that a Where or a cursor has for it.
+std::string text_of(const std::string& row, const std::string& column);
+
+}  // namespace fieldwork::store::rows
