@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -152,10 +153,14 @@ int service_main(int argc, char** argv, const Program& program) {
                                        migrations_root(config) + "/" + program.name};
   const std::string listen = config.text("http.listen", "");
 
+  std::mutex posting;  // so that the runner does not end while somebody posts to it
   std::atomic<Runner*> runner{nullptr};
-  Post post{[&runner](Task task) {
+  const auto to_runner = [&](Task task) {
+    std::lock_guard lock(posting);
     if (auto* active = runner.load()) active->post(std::move(task));
-  }};
+  };
+  const auto reads = std::make_shared<Reads>(std::make_unique<store::PostgresReader>(database), to_runner);
+  const Post post{to_runner, reads};
   std::atomic<bool> stopping{false};
   StopSignal signal([&] {
     stopping = true;
@@ -184,8 +189,13 @@ int service_main(int argc, char** argv, const Program& program) {
   Runner active(**service, *store, mqtt);
   runner = &active;
   if (stopping) active.stop();
+  std::optional<Retention> retention;
+  retention.emplace(std::make_unique<store::PostgresPruner>(database), (*service)->retention());
   const int code = active.run();
+  retention.reset();
   http.reset();
+  reads->stop();
+  std::lock_guard lock(posting);
   runner = nullptr;
   return code;
 }

@@ -116,7 +116,10 @@ std::vector<Input> Runner::take() {
   wake_.wait_for(lock, limits_.tick, [&] { return stopping_ || look_ || !queue_.empty(); });
   look_ = false;
   std::vector<Input> batch;
-  while (!queue_.empty() && batch.size() < limits_.batch_max) {
+  std::size_t bytes = 0;
+  while (!queue_.empty() && batch.size() < limits_.batch_max &&
+         (batch.empty() || bytes + queue_.front().second <= limits_.batch_bytes_max)) {
+    bytes += queue_.front().second;
     queue_bytes_ -= queue_.front().second;
     batch.push_back(std::move(queue_.front().first));
     queue_.pop_front();

@@ -36,7 +36,11 @@ Result<Page> MemoryStore::range(const Range& range) { return rows::range(listed(
 Result<std::int64_t> MemoryStore::prune(const Prune& prune) {
   const auto keys = rows::prunable(listed(tables_[prune.table]), prune);
   if (!keys) return keys.error();
-  for (const auto& key : *keys) tables_[prune.table].erase(key);
+  std::vector<std::string> removed;
+  for (const auto& key : *keys) removed.push_back(tables_[prune.table].extract(key).mapped());
+  for (const auto& table : prune.along) {
+    for (const auto& key : rows::along(listed(tables_[table]), prune, removed)) tables_[table].erase(key);
+  }
   return static_cast<std::int64_t>(keys->size());
 }
 

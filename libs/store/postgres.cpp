@@ -230,12 +230,7 @@ Result<void> PostgresStore::check() {
 
 Result<std::int64_t> PostgresStore::now_us() {
   std::int64_t now = 0;
-  auto done = impl_->run(
-      [&](auto& work) {
-        now = work.exec1("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0]
-                  .template as<std::int64_t>();
-      },
-      impl_->config.deadline, true);
+  auto done = impl_->run([&](auto& work) { now = impl_->questions.now_us(work); }, impl_->config.deadline, true);
   if (!done) return done.error();
   return now;
 }

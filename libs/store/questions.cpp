@@ -125,27 +125,40 @@ Result<Page> Questions::range(pqxx::nontransaction& work, const Range& range) {
 std::int64_t Questions::prune(pqxx::nontransaction& work, const Prune& prune) {
   const std::string column = "t." + work.quote_name(prune.column);
   const std::string key = keys(work, prune.table, "");
+  const std::string newest_first = " ORDER BY " + column + " DESC, " + keys(work, prune.table, " DESC");
   const std::string from = " FROM " + quoted(prune.table) + " t" + where(work, prune.where) +
                            (prune.where.empty() ? " WHERE " : " AND ") + column + " IS NOT NULL";
-  const std::string last = " LIMIT " + std::to_string(prune.limit);
+  const std::string spared = prune.spare == 0 ? ""
+                                              : " AND (" + key + ") NOT IN (SELECT " + key + from + newest_first +
+                                                    " LIMIT " + std::to_string(prune.spare) + ")";
+  std::string along;
+  for (const auto& table : prune.along) {
+    const auto name = work.quote_name(prune.key);
+    along += ", \"" + std::to_string(along.size()) + "\" AS (DELETE FROM " + quoted(table) + " a USING gone WHERE a." +
+             name + " = gone." + name + ")";
+  }
   std::int64_t removed = 0;
   const auto remove = [&](const std::string& victims) {
     // Not by ctid: a row that changed in between has another.
-    removed += static_cast<std::int64_t>(
-        work.exec("DELETE FROM " + quoted(prune.table) + " t WHERE (" + key + ") IN (" + victims + ")")
-            .affected_rows());
+    removed += work.exec1("WITH gone AS (DELETE FROM " + quoted(prune.table) + " t WHERE (" + key + ") IN (" + victims +
+                          ") RETURNING t.*)" + along + " SELECT count(*) FROM gone")[0]
+                   .as<std::int64_t>();
   };
   if (!prune.before.empty()) {
-    remove("SELECT " + key + from + " AND " + column + " < " + work.quote(prune.before) + " ORDER BY " + column + last);
+    remove("SELECT " + key + from + " AND " + column + " < " + work.quote(prune.before) + spared + " ORDER BY " +
+           column + " LIMIT " + std::to_string(prune.limit));
   }
   if (prune.keep > 0 && removed < prune.limit) {
-    const std::string beyond = "SELECT " + key + ", " + column + " AS value" + from + " ORDER BY " + column +
-                               " DESC, " + keys(work, prune.table, " DESC") + " OFFSET " + std::to_string(prune.keep);
-    const std::string chosen = "SELECT " + key + " FROM (" + beyond + ") t ORDER BY t.value" + " LIMIT " +
-                               std::to_string(prune.limit - removed);
-    remove(chosen);
+    const std::string beyond = "SELECT " + key + ", " + column + " AS value" + from + newest_first + " OFFSET " +
+                               std::to_string(std::max<std::int64_t>(prune.keep, prune.spare));
+    remove("SELECT " + key + " FROM (" + beyond + ") t ORDER BY t.value LIMIT " +
+           std::to_string(prune.limit - removed));
   }
   return removed;
+}
+
+std::int64_t Questions::now_us(pqxx::nontransaction& work) {
+  return work.exec1("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0].as<std::int64_t>();
 }
 
 }  // namespace fieldwork::store

@@ -27,6 +27,7 @@ class Questions {
                                 const std::vector<std::string>& keys);
   Result<Page> range(pqxx::nontransaction& work, const Range& range);
   std::int64_t prune(pqxx::nontransaction& work, const Prune& prune);
+  std::int64_t now_us(pqxx::nontransaction& work);
 
   // In the table's order. Throws what pqxx throws.
   const std::vector<Column>& columns(pqxx::nontransaction& work, const std::string& table);

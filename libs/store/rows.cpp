@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace fieldwork::store::rows {
 namespace {
@@ -130,7 +131,18 @@ Result<std::vector<std::string>> prunable(const Table& table, const Prune& prune
   for (std::int64_t i = 0; i < count && out.size() < static_cast<std::size_t>(prune.limit); ++i) {
     const auto& row = found[static_cast<std::size_t>(i)];
     const bool old = !prune.before.empty() && less(row.value, typed(prune.before, row.value));
+    if (count - i <= prune.spare) break;
     if (old || (prune.keep > 0 && count - i > prune.keep)) out.push_back(*row.key);
+  }
+  return out;
+}
+
+std::vector<std::string> along(const Table& table, const Prune& prune, const std::vector<std::string>& removed) {
+  std::set<std::string> values;
+  for (const auto& row : removed) values.insert(text_of(row, prune.key));
+  std::vector<std::string> out;
+  for (const auto& [key, row] : table) {
+    if (values.contains(text_of(row, prune.key))) out.push_back(key);
   }
   return out;
 }

@@ -18,6 +18,8 @@ Result<std::vector<std::string>> find(const Table& table, const std::string& col
 Result<Page> range(const Table& table, const Range& range);
 // The keys of the rows to remove.
 Result<std::vector<std::string>> prunable(const Table& table, const Prune& prune);
+// The keys of the rows of another table that go along with these.
+std::vector<std::string> along(const Table& table, const Prune& prune, const std::vector<std::string>& removed);
 
 // A cursor: what it names are values as texts.
 std::string write_cursor(const std::vector<std::string>& values);

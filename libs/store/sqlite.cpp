@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <chrono>
+#include <set>
 
 #include "rows.hpp"
 
@@ -138,6 +139,17 @@ Result<std::int64_t> SqliteStore::prune(const Prune& prune) {
   if (!keys) return keys.error();
   std::vector<Change> changes;
   for (const auto& key : *keys) changes.push_back({prune.table, key, "", Change::Kind::remove});
+  const std::set<std::string> gone(keys->begin(), keys->end());
+  std::vector<std::string> removed;
+  for (const auto& [key, row] : *table) {
+    if (gone.contains(key)) removed.push_back(row);
+  }
+  for (const auto& name : prune.along) {
+    const auto other = impl_->table(name);
+    if (!other) return other.error();
+    for (const auto& key : rows::along(*other, prune, removed))
+      changes.push_back({name, key, "", Change::Kind::remove});
+  }
   if (!changes.empty()) {
     if (auto done = commit(changes); !done) return done.error();
   }

@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
       {.name = "scheduler",
        .description = "Places jobs on devices, explains why, and follows them to their end",
        .make = [](runtime::Config& config, const std::string& root,
-                  runtime::Post) -> Result<std::unique_ptr<runtime::Service>> {
+                  runtime::Post post) -> Result<std::unique_ptr<runtime::Service>> {
          scheduler::Limits limits;
          limits.lease_s = static_cast<int>(config.integer("scheduler.lease_s", limits.lease_s, 2, 86'400));
          limits.unreachable_after = seconds(config.integer("scheduler.unreachable_after_s", 60, 1, 86'400));
@@ -21,6 +21,9 @@ int main(int argc, char** argv) {
              static_cast<std::size_t>(config.integer("scheduler.jobs_live_max", 200'000, 1, 10'000'000));
          limits.jobs_finished_max =
              static_cast<std::size_t>(config.integer("scheduler.jobs_finished_max", 1'000, 1, 1'000'000));
-         return std::unique_ptr<runtime::Service>(std::make_unique<scheduler::SchedulerService>(root, limits));
+         limits.jobs_kept = std::chrono::hours(24 * config.integer("scheduler.jobs_kept_days", 30, 1, 3'650));
+         limits.jobs_kept_max = config.integer("scheduler.jobs_kept_max", limits.jobs_kept_max, 1'000, 1'000'000'000);
+         return std::unique_ptr<runtime::Service>(
+             std::make_unique<scheduler::SchedulerService>(root, limits, post.reads));
        }});
 }

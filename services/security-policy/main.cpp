@@ -16,6 +16,9 @@ Result<std::unique_ptr<runtime::Service>> make(runtime::Config& config, const st
   const auto device_crl = config.text("policy.device_crl", "");
   Rulebook rulebook;
   rulebook.grant_life = seconds{config.integer("policy.grant_s", 86'400, 60, 31'536'000)};
+  Limits limits;
+  limits.audit_kept = std::chrono::hours{24 * config.integer("policy.audit_kept_days", 365, 31, 36'500)};
+  limits.audit_kept_max = config.integer("policy.audit_kept_max", limits.audit_kept_max, 1'000'000, 100'000'000'000);
   if (auto mistakes = config.finish(); !mistakes) return mistakes.error();
 
   auto rules = load_rules(directory);
@@ -27,7 +30,7 @@ Result<std::unique_ptr<runtime::Service>> make(runtime::Config& config, const st
   auto authority = files.load();
   if (!authority) return in_setting(config, "policy.device_ca", authority.error());
   return std::unique_ptr<runtime::Service>(
-      new SecurityPolicyService(root, Limits{}, std::move(rulebook), std::move(*key), std::move(files), *authority));
+      new SecurityPolicyService(root, limits, std::move(rulebook), std::move(*key), std::move(files), *authority));
 }
 
 }  // namespace

@@ -339,5 +339,16 @@ TEST(Stop, FinishedJobsAreForgottenOldestFirst) {
   EXPECT_EQ(world.core.find(JobId("j")), nullptr);
 }
 
+TEST(Stop, FinishedJobsAreForgottenWhenTheDatabaseMayForgetThem) {
+  World world({ready("a")}, {.jobs_kept = std::chrono::hours{24}});
+  world.run("j");
+  world.report("a", key("j"), AttemptState::succeeded);
+  world.pass(std::chrono::hours{23});
+  EXPECT_TRUE(world.said.forgotten_jobs.empty());
+  world.pass(std::chrono::hours{1});
+  ASSERT_EQ(world.said.forgotten_jobs.size(), 1U);
+  EXPECT_EQ(world.core.find(JobId("j")), nullptr);
+}
+
 }  // namespace
 }  // namespace fieldwork::scheduler

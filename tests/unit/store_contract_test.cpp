@@ -18,7 +18,8 @@ class ContractTest : public PostgresTest {
   ContractTest() {
     write("0001_tables.sql",
           "CREATE TABLE t (key text PRIMARY KEY, n bigint, live boolean, name text);"
-          "CREATE INDEX t_live ON t (key) WHERE live; CREATE INDEX t_n ON t (n);");
+          "CREATE INDEX t_live ON t (key) WHERE live; CREATE INDEX t_n ON t (n);"
+          "CREATE TABLE part (key text, part text, PRIMARY KEY (key, part));");
     EXPECT_TRUE(migrate(config).ok());
     auto journal = SqliteStore::open((directory / "journal.db").string());
     EXPECT_TRUE(journal.ok());
@@ -120,6 +121,32 @@ TEST_F(ContractTest, PruneRemovesTheOldestInBatchesAndCounts) {
     EXPECT_EQ(prune({.table = "t", .column = "n", .where = over, .before = "9", .keep = 1, .limit = 1}), "1cij")
         << name;
     EXPECT_EQ(prune({.table = "t", .column = "n", .where = over, .keep = 2}), "0cij") << name;
+  }
+}
+
+TEST_F(ContractTest, WhatBelongsToAPrunedRowGoesAlongAndTheNewestStay) {
+  for (const auto& [name, store] : stores) {
+    std::vector<Change> changes;
+    for (int i = 0; i < 4; ++i) {
+      const std::string key(1, static_cast<char>('a' + i));
+      changes.push_back(put(key, i, false, ""));
+      for (const char* part : {"1", "2"}) {
+        changes.push_back({"part", key + part, Json{{"key", key}, {"part", part}}.dump(), Kind::upsert});
+      }
+    }
+    ASSERT_TRUE(store->commit(changes).ok()) << name;
+    PostgresPruner beside(config);
+    Pruner& pruner = name == "postgres" ? static_cast<Pruner&>(beside) : *store;
+    const Prune all{
+        .table = "t", .column = "n", .before = "9", .limit = 2, .spare = 1, .key = "key", .along = {"part"}};
+    for (const std::int64_t expected : {2, 1, 0}) {
+      const auto removed = pruner.prune(all);
+      ASSERT_TRUE(removed.ok()) << name << describe(removed.error());
+      EXPECT_EQ(*removed, expected) << name;
+    }
+    EXPECT_EQ(keys(store->select({.table = "t"})), "d") << name;
+    EXPECT_EQ(keys(store->select({.table = "part"})), "dd") << name;
+    EXPECT_EQ(*pruner.prune({.table = "t", .column = "n", .keep = 0, .spare = 1}), 0) << name;
   }
 }
 

@@ -17,7 +17,7 @@ Contract Scheduler::contract(const Job& job, const Execution& execution) const {
 void Scheduler::on(const BatchEnded& /*input*/, Time now, Output& out) {
   place_waiting(now, out);
   say_changes(now, out);
-  forget_finished(out);
+  forget_finished(now, out);
 }
 
 void Scheduler::place_waiting(Time now, Output& out) {

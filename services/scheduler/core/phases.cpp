@@ -245,9 +245,11 @@ void Scheduler::say_changes(Time now, Output& out) {
   unsaved_jobs_.clear();
 }
 
-void Scheduler::forget_finished(Output& out) {
-  while (finished_.size() > limits_.jobs_finished_max) {
+void Scheduler::forget_finished(Time now, Output& out) {
+  while (!finished_.empty()) {
     const auto it = jobs_.find(finished_.front());
+    const bool old = it == jobs_.end() || from_ms(it->second.changed_ms) + limits_.jobs_kept <= now;
+    if (!old && finished_.size() <= limits_.jobs_finished_max) return;
     if (it != jobs_.end()) {
       if (unsaved_jobs_.contains(it->first)) return;  // this batch ended it: first it is saved
       out.forgotten_jobs.push_back({it->first, it->second.bulk});

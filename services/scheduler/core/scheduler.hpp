@@ -122,7 +122,7 @@ class Scheduler {
   void finish(Job& job, JobState state, Time now, Output& out);
   void touch(const Job& job, const Execution& execution);
   void say_changes(Time now, Output& out);
-  void forget_finished(Output& out);
+  void forget_finished(Time now, Output& out);
 
   Execution* find(const AttemptKey& key, Job*& job);
 

@@ -1,5 +1,6 @@
-// What people ask and nobody decides: show, result, explain, list. From memory what is live, from the store the rest;
-// every answer is a page that says where the next begins. A failure is an answer.
+// What people ask and nobody decides: show, result, explain, list. From memory what is live, from the store the rest,
+// beside the engine (runtime/reads.hpp); every answer is a page that says where the next begins. A failure is an
+// answer.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -8,13 +9,26 @@
 #include "scheduler/shell/service.hpp"
 
 namespace fieldwork::scheduler {
+
+// A question, understood.
+struct Asked {
+  std::string operation;
+  JobId job;
+  std::size_t execution = 0;  // result
+  std::int64_t after = 0;     // show, explain: an execution; result: a part
+  std::size_t limit = 0;
+  std::string state, cursor;  // list
+};
+
 namespace {
 
 using codec::Json;
 
-constexpr int list_max = 1000;
-constexpr int show_max = 200;  // executions in one page: each is at most 4 KiB, the page below 1 MB
-constexpr int explain_max = 8;
+constexpr std::int64_t list_max = 1000;
+constexpr std::size_t list_page_max = 64;  // jobs in one page, which holds them however long they are
+static_assert(list_page_max * limits::state_bytes_max <= limits::page_bytes_max);
+constexpr std::int64_t show_max = 200;  // executions in one page: each is at most 4 KiB, the page below 1 MB
+constexpr std::size_t explain_max = 8;
 
 // Adds items until the page is full; says where the next begins.
 class Page {
@@ -42,56 +56,54 @@ Json item_of(const JobRecord& job) {
   return out;
 }
 
-}  // namespace
-
-bool SchedulerService::is_read(std::string_view operation) {
-  return operation == "show" || operation == "result" || operation == "explain" || operation == "list";
-}
-
-Result<Json> SchedulerService::read(store::Store& store, std::string_view operation, std::string_view payload,
-                                    Time now) const {
+Result<Asked> understand(std::string_view operation, std::string_view payload) {
   auto value = codec::parse(payload, 4096);
   if (!value) return value.error();
   codec::Reader reader(*value);
   reader.version();
-  try {
-    if (operation == "show") return show(store, reader);
-    if (operation == "result") return result(store, reader);
-    if (operation == "explain") return explain(store, reader, now);
-    return list(store, reader);
-  } catch (const nlohmann::json::exception& e) {  // a row that is not what the schema says
-    return Error{Code::unavailable, std::string("a stored row cannot be read: ") + e.what()};
+  Asked out{.operation = std::string(operation), .job = {}};
+  if (operation == "list") {
+    const auto limit = static_cast<std::size_t>(reader.integer_or("limit", 50, 1, list_max));
+    out.limit = std::min(limit, list_page_max);
+    out.state = reader.text_or("state", "", 16);
+    if (reader.ok() && !out.state.empty() && !job_state(out.state)) reader.fail("state", "is not a job state");
+    out.cursor = reader.text_or("after", "", 256);
+  } else {
+    out.job = JobId{reader.id("job")};
+    if (operation == "result") {
+      out.execution = static_cast<std::size_t>(reader.integer_or("execution", 0, 0, limits::executions_max - 1));
+      out.after = reader.integer_or("after", 0, 0, std::int64_t{1} << 31);
+    } else {
+      out.after = reader.integer_or("after", -1, -1, limits::executions_max);
+    }
+    if (operation == "show") out.limit = static_cast<std::size_t>(reader.integer_or("limit", show_max, 1, show_max));
   }
+  if (!reader.finish()) return reader.error();
+  return out;
 }
 
-// The job with its executions, from memory while it is live.
-Result<Job> SchedulerService::whole(store::Store& store, const JobId& id) const {
-  if (const Job* job = core_->find(id); job != nullptr && !job->executions.empty()) return *job;
+Error away(const Error& error) { return {Code::unavailable, error.reason}; }
+
+// The job with its executions, each with its newest attempt.
+Result<Job> stored_job(store::Reader& store, const JobId& id) {
   auto rows = store.find("job", "job", {id.value});
-  if (!rows) return Error{Code::unavailable, rows.error().reason};
+  if (!rows) return away(rows.error());
   if (rows->empty()) return Error{Code::unknown, "there is no job " + id.value, "/job"};
   auto executions = store.find("execution", "job", {id.value});
+  if (!executions) return away(executions.error());
   auto attempts = store.find("attempt", "job", {id.value});
-  for (const auto* one : {&executions, &attempts}) {
-    if (!*one) return Error{Code::unavailable, one->error().reason};
-  }
+  if (!attempts) return away(attempts.error());
   auto jobs = assemble(*rows, *executions, *attempts);
   if (!jobs) return jobs.error();
   return std::move(jobs->front());
 }
 
-Result<Json> SchedulerService::show(store::Store& store, codec::Reader& reader) const {
-  const JobId id{reader.id("job")};
-  const auto after = reader.integer_or("after", -1, -1, limits::executions_max);
-  const auto limit = reader.integer_or("limit", show_max, 1, show_max);
-  if (!reader.finish()) return reader.error();
-  const auto job = whole(store, id);
-  if (!job) return job.error();
-  Page page(static_cast<std::size_t>(limit));
-  Json answer{{"v", 1}, {"job", encode_state(*job)}};
-  for (const auto& execution : job->executions) {
-    if (execution.index <= after) continue;
-    auto item = encode_state(ExecutionRecord{job->id, "", "", job->bulk, execution});
+Json show(const Asked& asked, const Job& job) {
+  Page page(asked.limit);
+  Json answer{{"v", 1}, {"job", encode_state(job)}};
+  for (const auto& execution : job.executions) {
+    if (execution.index <= asked.after) continue;
+    auto item = encode_state(ExecutionRecord{job.id, "", "", job.bulk, execution});
     for (const char* field : {"v", "job", "name"}) item.erase(field);
     if (page.add(std::move(item))) continue;
     answer["next"] = execution.index - 1;
@@ -101,21 +113,30 @@ Result<Json> SchedulerService::show(store::Store& store, codec::Reader& reader) 
   return answer;
 }
 
+Result<std::vector<Json>> parts_of(store::Reader& store, const AttemptKey& key) {
+  auto rows = store.select({.table = "part",
+                            .where = {{"job", key.job.value},
+                                      {"execution", std::to_string(key.execution)},
+                                      {"fence", std::to_string(key.fence)}}});
+  if (!rows) return away(rows.error());
+  std::vector<Json> parts;
+  for (const auto& text : *rows) parts.push_back(Json::parse(text));
+  std::sort(parts.begin(), parts.end(), [](const Json& a, const Json& b) {
+    return std::pair(a.at("of").get<std::string>(), a.at("offset_bytes").get<std::int64_t>()) <
+           std::pair(b.at("of").get<std::string>(), b.at("offset_bytes").get<std::int64_t>());
+  });
+  return parts;
+}
+
 // A whole result: what the last report said, and its parts.
-Result<Json> SchedulerService::result(store::Store& store, codec::Reader& reader) const {
-  const JobId id{reader.id("job")};
-  const auto index = static_cast<std::size_t>(reader.integer_or("execution", 0, 0, limits::executions_max - 1));
-  const auto after = reader.integer_or("after", 0, 0, std::int64_t{1} << 31);
-  if (!reader.finish()) return reader.error();
-  const auto job = whole(store, id);
-  if (!job) return job.error();
-  if (index >= job->executions.size()) {
-    return Error{Code::unknown, "the job has " + std::to_string(job->executions.size()) + " executions", "/execution"};
+Result<Json> result(store::Reader& store, const Asked& asked, const Job& job) {
+  if (asked.execution >= job.executions.size()) {
+    return Error{Code::unknown, "the job has " + std::to_string(job.executions.size()) + " executions", "/execution"};
   }
-  const auto& execution = job->executions[index];
+  const auto& execution = job.executions[asked.execution];
   Json answer{{"v", 1},
-              {"job", id.value},
-              {"execution", index},
+              {"job", job.id.value},
+              {"execution", asked.execution},
               {"state", fieldwork::name(execution.state)},
               {"reason", execution.reason}};
   Page page(limits::items_max);
@@ -124,20 +145,11 @@ Result<Json> SchedulerService::result(store::Store& store, codec::Reader& reader
     answer["device"] = execution.attempt->device.value;
     answer["fence"] = key.fence;
     if (execution.attempt->result) answer["result"] = codec::encode(*execution.attempt->result);
-    auto rows = store.select({.table = "part",
-                              .where = {{"job", key.job.value},
-                                        {"execution", std::to_string(key.execution)},
-                                        {"fence", std::to_string(key.fence)}}});
-    if (!rows) return Error{Code::unavailable, rows.error().reason};
-    std::vector<Json> parts;
-    for (const auto& text : *rows) parts.push_back(Json::parse(text));
-    std::sort(parts.begin(), parts.end(), [](const Json& a, const Json& b) {
-      return std::pair(a.at("of").get<std::string>(), a.at("offset_bytes").get<std::int64_t>()) <
-             std::pair(b.at("of").get<std::string>(), b.at("offset_bytes").get<std::int64_t>());
-    });
-    for (auto i = static_cast<std::size_t>(after); i < parts.size(); ++i) {
-      if (page.add(
-              {{"of", parts[i].at("of")}, {"offset", parts[i].at("offset_bytes")}, {"base64", parts[i].at("base64")}}))
+    const auto parts = parts_of(store, key);
+    if (!parts) return parts.error();
+    for (auto i = static_cast<std::size_t>(asked.after); i < parts->size(); ++i) {
+      const auto& part = (*parts)[i];
+      if (page.add({{"of", part.at("of")}, {"offset", part.at("offset_bytes")}, {"base64", part.at("base64")}}))
         continue;
       answer["next"] = i;
       break;
@@ -147,18 +159,14 @@ Result<Json> SchedulerService::result(store::Store& store, codec::Reader& reader
   return answer;
 }
 
-Result<Json> SchedulerService::explain(store::Store& store, codec::Reader& reader, Time now) const {
-  const JobId id{reader.id("job")};
-  const auto after = reader.integer_or("after", -1, -1, limits::executions_max);
-  if (!reader.finish()) return reader.error();
-  const auto job = whole(store, id);
-  if (!job) return job.error();
+// `core`: where those that wait would go; without it nothing waits.
+Json explain(const Asked& asked, const Job& job, const Scheduler* core, Time now) {
   Page page(explain_max);
-  Json answer{{"v", 1}, {"job", id.value}, {"state", fieldwork::name(job->state)}, {"reason", job->reason}};
-  for (const auto& execution : job->executions) {
-    if (execution.index <= after) continue;
-    const bool waits = !settled(execution.state) && !execution.is<Live>();
-    Json entry = encode(waits                                               ? core_->explain(*job, execution, now)
+  Json answer{{"v", 1}, {"job", job.id.value}, {"state", fieldwork::name(job.state)}, {"reason", job.reason}};
+  for (const auto& execution : job.executions) {
+    if (execution.index <= asked.after) continue;
+    const bool waits = core != nullptr && !settled(execution.state) && !execution.is<Live>();
+    Json entry = encode(waits                                               ? core->explain(job, execution, now)
                         : execution.attempt && execution.attempt->placement ? *execution.attempt->placement
                                                                             : Placement{});
     if (waits) entry.erase("chosen");
@@ -173,29 +181,95 @@ Result<Json> SchedulerService::explain(store::Store& store, codec::Reader& reade
   return answer;
 }
 
-// Newest first. Live states are looked up in memory, everything else in the store; filters apply before limits.
-Result<Json> SchedulerService::list(store::Store& store, codec::Reader& reader) const {
-  const auto limit = static_cast<int>(reader.integer_or("limit", 50, 1, list_max));
-  const auto word = reader.text_or("state", "", 16);
-  if (reader.ok() && !word.empty() && !job_state(word)) reader.fail("state", "is not a job state");
-  const auto after = reader.text_or("after", "", 256);
-  if (!reader.finish()) return reader.error();
-  if (!word.empty() && !settled(*job_state(word))) return list_live(*job_state(word), limit, after);
-  store::Query query{.table = "job", .order_by = "submitted_ms", .descending = true, .limit = limit};
-  if (!word.empty()) query.where["state"] = word;
-  auto rows = store.select(query);
-  if (!rows) return Error{Code::unavailable, rows.error().reason};
-  auto jobs = assemble(*rows, {}, {});
-  if (!jobs) return jobs.error();
-  Page page(static_cast<std::size_t>(limit));
-  for (const auto& stored : *jobs) {
-    const Job* live = core_->find(stored.id);
-    (void)page.add(item_of(live != nullptr ? *live : stored));
+// On the thread of the reads. `live`: the job as memory has it.
+Result<Json> answer_stored(store::Reader& store, const Asked& asked, std::optional<Job> live) {
+  try {
+    auto job = live ? Result<Job>(std::move(*live)) : stored_job(store, asked.job);
+    if (!job) return job.error();
+    if (asked.operation == "result") return result(store, asked, *job);
+    if (asked.operation == "explain") return explain(asked, *job, nullptr, Time{});
+    return show(asked, *job);
+  } catch (const nlohmann::json::exception& e) {  // a row that is not what the schema says
+    return Error{Code::unavailable, std::string("a stored row cannot be read: ") + e.what()};
   }
-  return Json{{"v", 1}, {"items", page.take()}};
 }
 
-Json SchedulerService::list_live(JobState state, int limit, const std::string& after) const {
+}  // namespace
+
+bool SchedulerService::is_read(std::string_view operation) {
+  return operation == "show" || operation == "result" || operation == "explain" || operation == "list";
+}
+
+void SchedulerService::read(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
+  auto asked = understand(topic.channel, message.payload);
+  if (!asked) return reject(topic, message, asked.error(), now, out);
+  if (asked->operation == "list") {
+    const auto state = job_state(asked->state);
+    if (state && !settled(*state)) return respond(message, list_live(*asked), out);
+    return read_stored(message, std::move(*asked), now, out);
+  }
+  const Job* job = core_->find(asked->job);
+  const bool live = job != nullptr && !job->executions.empty();
+  if (live && asked->operation == "show") return respond(message, show(*asked, *job), out);
+  if (live && asked->operation == "explain") return respond(message, explain(*asked, *job, core_.get(), now), out);
+  read_stored(message, std::move(*asked), now, out);
+}
+
+// The engine's thread takes the answer up again: for who lives now, and to say it.
+void SchedulerService::read_stored(const bus::Message& message, Asked asked, Time now, runtime::Output& out) {
+  bus::Message to{.topic = message.topic,
+                  .payload = "",
+                  .response_topic = message.response_topic,
+                  .correlation = message.correlation};
+  const auto topic = topics_.parse(to.topic);
+  const Job* job = asked.operation == "list" ? nullptr : core_->find(asked.job);
+  std::optional<Job> live;
+  if (job != nullptr && !job->executions.empty()) live = *job;
+  const auto say = [this, to](const Result<Json>& answer, Time at, runtime::Output& output) {
+    if (answer) return respond(to, *answer, output);
+    reject(*topics_.parse(to.topic), to, answer.error(), at, output);
+  };
+  auto question = [this, say, asked, live = std::move(live)](store::Reader& store) -> runtime::Task {
+    if (asked.operation == "list") {
+      store::Range range{.table = "job", .column = "submitted_ms", .after = asked.cursor, .descending = true};
+      range.limit = static_cast<int>(asked.limit);
+      if (!asked.state.empty()) range.where["state"] = asked.state;
+      return [this, say, asked, page = store.range(range)](Time at, runtime::Output& output) {
+        say(list(asked, page), at, output);
+      };
+    }
+    return [say, answer = answer_stored(store, asked, live)](Time at, runtime::Output& output) {
+      say(answer, at, output);
+    };
+  };
+  if (reads_ == nullptr || !reads_->ask(std::string(topic->from), std::move(question))) {
+    reject(*topic, to, {Code::unavailable, "too many questions wait for the database already; ask again"}, now, out);
+  }
+}
+
+// Newest first; filters apply before limits. What lives is shown as it is now.
+Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page) const {
+  if (!page) {
+    const bool cursor = page.error().path == "after";
+    return cursor ? Error{Code::invalid, page.error().reason, "/after"} : away(page.error());
+  }
+  try {
+    auto jobs = assemble(page->rows, {}, {});
+    if (!jobs) return jobs.error();
+    Page items(asked.limit);
+    for (const auto& stored : *jobs) {
+      const Job* live = core_->find(stored.id);
+      (void)items.add(item_of(live != nullptr ? *live : stored));
+    }
+    Json answer{{"v", 1}, {"items", items.take()}};
+    if (!page->next.empty()) answer["next"] = page->next;
+    return answer;
+  } catch (const nlohmann::json::exception& e) {
+    return Error{Code::unavailable, std::string("a stored row cannot be read: ") + e.what()};
+  }
+}
+
+Json SchedulerService::list_live(const Asked& asked) const {
   std::map<std::pair<std::string, std::string>, const Job*, std::greater<>> found;  // by time and id, newest first
   const auto place = [](const Job& job) {
     auto text = std::to_string(job.submitted_ms);
@@ -203,11 +277,11 @@ Json SchedulerService::list_live(JobState state, int limit, const std::string& a
     return std::pair(std::move(text), job.id.value);
   };
   for (const auto& [id, job] : core_->jobs()) {
-    if (job.state != state) continue;
+    if (job.state != job_state(asked.state)) continue;
     auto at = place(job);
-    if (after.empty() || at.first + " " + at.second < after) found.emplace(std::move(at), &job);
+    if (asked.cursor.empty() || at.first + " " + at.second < asked.cursor) found.emplace(std::move(at), &job);
   }
-  Page page(static_cast<std::size_t>(limit));
+  Page page(asked.limit);
   Json answer{{"v", 1}};
   std::string last;
   for (const auto& [at, job] : found) {

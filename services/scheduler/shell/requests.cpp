@@ -65,7 +65,7 @@ Result<SchedulerService::Submission> SchedulerService::decode_submission(const b
   return out;
 }
 
-// One look into the database for all submissions of the batch, one for each read. A read that fails is an answer.
+// One look into the database for all submissions and cancellations of the batch.
 Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<const bus::Message*>& batch) {
   std::vector<std::string> ids;
   for (const auto* message : batch) {
@@ -82,8 +82,6 @@ Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<c
     } else if (topic->channel == "cancel") {
       const auto job = job_asked(*message);
       if (job && core_->find(*job) == nullptr) ids.push_back(job->value);
-    } else if (is_read(topic->channel)) {
-      reads_.insert_or_assign(message, read(store, topic->channel, message->payload, stepped_at_));
     }
   }
   if (ids.empty()) return {};
@@ -127,12 +125,7 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
     if (!topics_.reply_to(message.response_topic, message.correlation))
       return noted("reply", "the response topic is not reply/{client}/{channel}, or the correlation data is too long");
   }
-  if (is_read(topic.channel)) {
-    const auto answer = reads_.find(&message);
-    if (answer == reads_.end()) return;
-    if (!answer->second) return reject(topic, message, answer->second.error(), now, out);
-    return respond(message, *answer->second, out);
-  }
+  if (is_read(topic.channel)) return read(topic, message, now, out);
   if (topic.channel == "submit") {
     const auto it = submissions_.find(&message);
     if (it == submissions_.end()) return;

@@ -8,8 +8,21 @@
 
 namespace fieldwork::scheduler {
 
-SchedulerService::SchedulerService(std::string root, Limits limits) : topics_(std::move(root)), limits_(limits) {}
+SchedulerService::SchedulerService(std::string root, Limits limits, std::shared_ptr<runtime::Reads> reads)
+    : topics_(std::move(root)), limits_(limits), reads_(std::move(reads)) {}
 SchedulerService::~SchedulerService() = default;
+
+// Finished jobs with all that belongs to them.
+std::vector<runtime::RetentionRule> SchedulerService::retention() const {
+  return {{.prune = {.table = "job",
+                     .column = "changed_ms",
+                     .where = {{"live", "false"}},
+                     .keep = limits_.jobs_kept_max,
+                     .limit = 500,
+                     .key = "job",
+                     .along = {"execution", "attempt", "part", "shown"}},
+           .kept_for = limits_.jobs_kept}};
+}
 
 Result<void> SchedulerService::load(store::Store& store, Time now) {
   auto saved = scheduler::load(store, limits_);
@@ -65,8 +78,6 @@ void SchedulerService::flush(Time now, runtime::Output& out) {
   say(done, out);
   submissions_.clear();
   known_.clear();
-  reads_.clear();
-  stepped_at_ = now;
   metrics::gauge("fieldwork_jobs_live", static_cast<double>(core_->live()));
   metrics::gauge("fieldwork_executions_queued", static_cast<double>(core_->queued()));
   metrics::gauge("fieldwork_questions_open", static_cast<double>(core_->asking()));

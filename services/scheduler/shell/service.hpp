@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "codec/json.hpp"
+#include "runtime/reads.hpp"
 #include "runtime/reject.hpp"
 #include "runtime/service.hpp"
 #include "scheduler/core/scheduler.hpp"
@@ -14,13 +15,17 @@
 
 namespace fieldwork::scheduler {
 
+struct Asked;
+
 class SchedulerService : public runtime::Service {
  public:
-  SchedulerService(std::string root, Limits limits);
+  // Without `reads` nothing is answered from the store.
+  SchedulerService(std::string root, Limits limits, std::shared_ptr<runtime::Reads> reads = nullptr);
   ~SchedulerService() override;
 
   [[nodiscard]] std::string name() const override { return "scheduler"; }
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
+  [[nodiscard]] std::vector<runtime::RetentionRule> retention() const override;
   Result<void> load(store::Store& store, Time now) override;
   Result<void> prefetch(store::Store& store, const std::vector<const bus::Message*>& batch) override;
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
@@ -75,16 +80,14 @@ class SchedulerService : public runtime::Service {
   static void respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out);
   // reads.cpp: what only reads, from memory and from the store
   static bool is_read(std::string_view operation);
-  Result<codec::Json> read(store::Store& store, std::string_view operation, std::string_view payload, Time now) const;
-  Result<Job> whole(store::Store& store, const JobId& id) const;
-  Result<codec::Json> show(store::Store& store, codec::Reader& reader) const;
-  Result<codec::Json> result(store::Store& store, codec::Reader& reader) const;
-  Result<codec::Json> explain(store::Store& store, codec::Reader& reader, Time now) const;
-  Result<codec::Json> list(store::Store& store, codec::Reader& reader) const;
-  [[nodiscard]] codec::Json list_live(JobState state, int limit, const std::string& after) const;
+  void read(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
+  void read_stored(const bus::Message& message, Asked asked, Time now, runtime::Output& out);
+  [[nodiscard]] Result<codec::Json> list(const Asked& asked, Result<store::Page> page) const;
+  [[nodiscard]] codec::Json list_live(const Asked& asked) const;
 
   Topics topics_;
   Limits limits_;
+  std::shared_ptr<runtime::Reads> reads_;
   std::unique_ptr<Scheduler> core_;
   runtime::Rejections rejections_;
   Output done_;  // of the steps of this batch
@@ -92,12 +95,10 @@ class SchedulerService : public runtime::Service {
   std::map<std::uint64_t, Group> groups_;  // oldest first, at most groups_max
   Reply next_reply_ = 1;
   std::size_t groups_bytes_ = 0;
-  Time stepped_at_{};
   bool say_all_ = false;  // the broker came back in this batch
   // Of this batch only:
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
   std::unordered_map<JobId, JobSubmitted::Known> known_;
-  std::unordered_map<const bus::Message*, Result<codec::Json>> reads_;
 };
 
 }  // namespace fieldwork::scheduler

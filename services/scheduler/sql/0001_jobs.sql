@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS job (
 CREATE INDEX IF NOT EXISTS job_live ON job (submitted_ms, job) WHERE live;
 CREATE INDEX IF NOT EXISTS job_submitted ON job (submitted_ms, job);
 CREATE INDEX IF NOT EXISTS job_state ON job (state, submitted_ms, job);
+CREATE INDEX IF NOT EXISTS job_over ON job (changed_ms, job) WHERE NOT live;
 
 -- One job on one device. An execution that never left the queue has no row: it is queued.
 CREATE TABLE IF NOT EXISTS execution (

@@ -23,10 +23,12 @@
 namespace fieldwork::security_policy {
 
 struct Limits {
-  std::size_t remembered_max = 20'000;       // answers, for repeats of the same question
-  std::size_t devices_max = 200'000;         // devices whose state is known
-  std::size_t certificates_max = 100'000;    // certificates that are checked again when the list changes
-  std::size_t recheck_per_tick = 100;        // of these
+  std::size_t remembered_max = 20'000;                 // answers, for repeats of the same question
+  std::size_t devices_max = 200'000;                   // devices whose state is known
+  std::size_t certificates_max = 100'000;              // certificates that are checked again when the list changes
+  std::size_t recheck_per_tick = 100;                  // of these
+  Duration audit_kept = std::chrono::hours{24 * 365};  // rows in the database, not less than 30 days
+  std::int64_t audit_kept_max = 50'000'000;
   Duration checkpoint_every = seconds{1};    // audit head
   Duration same_check_within = seconds{60};  // the same certificate with the same answer is not audited again
 };

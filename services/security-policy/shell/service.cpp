@@ -22,6 +22,12 @@ SecurityPolicyService::SecurityPolicyService(std::string root, Limits limits, Ru
       files_(std::move(files)),
       authority_(std::move(authority)) {}
 
+// The newest row is where the chain goes on, however old it is.
+std::vector<runtime::RetentionRule> SecurityPolicyService::retention() const {
+  return {{.prune = {.table = "audit", .column = "at_ms", .keep = limits_.audit_kept_max, .limit = 500, .spare = 1},
+           .kept_for = limits_.audit_kept}};
+}
+
 Result<void> SecurityPolicyService::load(store::Store& store, Time) {
   Saved saved;
   auto newest = store.select({.table = "audit", .where = {}, .order_by = "sequence", .descending = true, .limit = 1});

@@ -19,6 +19,7 @@ class SecurityPolicyService : public runtime::Service {
 
   [[nodiscard]] std::string name() const override { return "security-policy"; }
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
+  [[nodiscard]] std::vector<runtime::RetentionRule> retention() const override;
   Result<void> load(store::Store& store, Time now) override;
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
   void tick(Time now, runtime::Output& out) override;

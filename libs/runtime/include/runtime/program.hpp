@@ -8,6 +8,7 @@
 
 #include "bus/mqtt.hpp"
 #include "runtime/config.hpp"
+#include "runtime/reads.hpp"
 #include "runtime/service.hpp"
 
 namespace fieldwork::runtime {
@@ -20,6 +21,7 @@ inline constexpr int exit_unreachable = 3;
 class Post {
  public:
   std::function<void(std::function<void(Time, Output&)>)> task;  // runs on the engine's thread
+  std::shared_ptr<Reads> reads;                                  // asks the store beside the engine
 };
 
 struct Program {

@@ -13,7 +13,8 @@ namespace fieldwork::runtime {
 
 struct RunnerLimits {
   std::size_t batch_max = 500;
-  std::size_t queue_max = 100'000;  // inputs; beyond it messages are dropped and counted (who asked repeats)
+  std::size_t batch_bytes_max = 16U << 20;  // of topics and payloads: a batch is one statement per table
+  std::size_t queue_max = 100'000;          // inputs; beyond it messages are dropped and counted (who asked repeats)
   std::size_t queue_bytes_max = 256U << 20;
   milliseconds tick{20};
   Duration look_each = seconds{1};       // the store is asked whether this is still the active instance

@@ -10,6 +10,7 @@
 
 #include "base/time.hpp"
 #include "bus/bus.hpp"
+#include "runtime/retention.hpp"
 #include "store/outbox.hpp"
 #include "store/store.hpp"
 
@@ -44,6 +45,9 @@ class Service {
 
   [[nodiscard]] virtual std::string name() const = 0;
   [[nodiscard]] virtual std::vector<std::pair<std::string, int>> subscriptions() const = 0;
+
+  // Which rows go when they are old.
+  [[nodiscard]] virtual std::vector<RetentionRule> retention() const { return {}; }
 
   // From what is stored: the only recovery path.
   virtual Result<void> load(store::Store& store, Time now) = 0;

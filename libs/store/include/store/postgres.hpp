@@ -69,9 +69,10 @@ class Turn {
   std::optional<std::chrono::steady_clock::time_point> free_since_;
 };
 
-// Questions on a session of their own, which can change nothing; a question may take 5 s. For one thread.
+// A session beside the engine's, for one thread: it holds up nobody, and its failure is an answer.
 class PostgresReader : public Reader {
  public:
+  // It can change nothing; a question may take `statement_max`.
   explicit PostgresReader(const PostgresConfig& config, milliseconds statement_max = seconds{5});
   ~PostgresReader() override;
 
@@ -79,6 +80,20 @@ class PostgresReader : public Reader {
   Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
                                         const std::vector<std::string>& keys) override;
   Result<Page> range(const Range& range) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The same for removing old rows. It asks for no term: rows that nobody needs any more may be removed twice.
+class PostgresPruner : public Pruner {
+ public:
+  explicit PostgresPruner(const PostgresConfig& config, milliseconds statement_max = seconds{60});
+  ~PostgresPruner() override;
+
+  Result<std::int64_t> prune(const Prune& prune) override;
+  Result<std::int64_t> now_us() override;
 
  private:
   struct Impl;

@@ -65,6 +65,10 @@ struct Prune {
   std::string before;     // empty: no row is too old
   std::int64_t keep = 0;  // 0: any number may stay
   int limit = 1000;       // at most so many at once, the oldest first
+  int spare = 0;          // so many of the newest stay, however old they are
+  // The rows of these tables go along that have a removed row's value in a column that is named `key` there too.
+  std::string key;
+  std::vector<std::string> along;
 };
 
 // Questions. An error is an answer, and the next question may succeed: Code::unavailable where the store did not answer
@@ -83,23 +87,28 @@ class Reader {
 // The rows with the greatest values of `column`, the greatest first.
 Result<std::vector<std::string>> newest(Reader& reader, const std::string& table, const std::string& column, int limit);
 
-class Store : public Reader {
+class Pruner {
+ public:
+  virtual ~Pruner() = default;
+
+  // Removes old rows, at most prune.limit, and says how many (without those that went along). In a transaction of its
+  // own; repeating it is harmless.
+  virtual Result<std::int64_t> prune(const Prune& prune) = 0;
+  // Microseconds since the Unix epoch on the store's clock.
+  virtual Result<std::int64_t> now_us() = 0;
+};
+
+class Store : public Reader, public Pruner {
  public:
   // All or nothing, durable when it returns. On an error nothing is known to have happened: the caller repeats the
   // same batch (changes are idempotent) until it is done or gives the process up.
   virtual Result<void> commit(const std::vector<Change>& changes) = 0;
-
-  // Removes old rows, at most prune.limit, and says how many. In a transaction of its own; repeating it is harmless.
-  virtual Result<std::int64_t> prune(const Prune& prune) = 0;
 
   // Another process may take this one's place: check() has to be asked.
   [[nodiscard]] virtual bool contested() const { return false; }
   // Whether this process may still speak for the store: Code::conflict when another does. Call it at least once a
   // second.
   virtual Result<void> check() { return {}; }
-
-  // Microseconds since the Unix epoch on the store's clock.
-  virtual Result<std::int64_t> now_us() = 0;
 };
 
 // Keeps the last upsert or remove per (table, key), in order of first appearance.
