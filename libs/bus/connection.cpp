@@ -117,8 +117,11 @@ bool MqttBus::Impl::connect(std::string& reason) {
     const auto took = std::chrono::ceil<std::chrono::seconds>(Clock::now() - began);
     patience = std::clamp(took * 4, std::chrono::seconds(config.connect_timeout_s),
                           std::max(patience, std::chrono::seconds(config.connect_timeout_s)));
+    // Asked without our lock: Paho calls lost() with a lock of its own, which this needs. A connection that ends in
+    // between is found by watch().
+    const bool there = client->is_connected();
     std::lock_guard lock(mutex);
-    up = client->is_connected();
+    up = there;
     connected_at = Clock::now();
     if (up) ++connects;
     if (!up) reason = "the connection was lost at once";

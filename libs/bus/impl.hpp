@@ -50,7 +50,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   mqtt::connect_options options;  // lives as long as the client, never copied: Paho keeps pointers into it
   std::unique_ptr<mqtt::async_client> client;
 
-  mutable std::mutex mutex;
+  mutable std::mutex mutex;  // never held while Paho is called: it calls back with a lock of its own
   std::condition_variable changed;
   bool up = false;
   Clock::time_point connected_at{};

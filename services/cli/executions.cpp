@@ -59,19 +59,18 @@ Outcome<Json> result_of(Session& session, const std::string& job, std::int64_t e
   return codec::encode(*result);
 }
 
-}  // namespace
-
-Outcome<Json> job_with_executions(Session& session, const std::string& job, std::size_t count,
-                                  std::optional<Session::Patience> patience) {
+// The first page of an answer about a job, with the executions of all pages, or of as many as `count` needs.
+Outcome<Json> in_pages(Session& session, const char* operation, const std::string& job, std::size_t count,
+                       std::optional<Session::Patience> patience) {
   Json out;
   Json executions = Json::array();
   std::int64_t after = -1;
   while (true) {
-    auto answer = page(session, "show", {{"job", job}, {"after", after}}, patience);
+    auto answer = page(session, operation, {{"job", job}, {"after", after}}, patience);
     if (!answer) return answer.failure();
-    if (out.is_null()) out = member(*answer, "job");
     for (const auto& one : list_of(*answer, "executions")) executions.push_back(one);
     const auto next = integer_of(*answer, "next", -1);
+    if (out.is_null()) out = std::move(*answer);
     if (next <= after) break;
     after = next;
     if (executions.size() >= count) {
@@ -79,9 +78,26 @@ Outcome<Json> job_with_executions(Session& session, const std::string& job, std:
       break;
     }
   }
-  if (!out.is_object()) return Failure{Exit::failed, "the scheduler's answer names no job"};
+  out.erase("next");
   out["executions"] = std::move(executions);
   return out;
+}
+
+}  // namespace
+
+Outcome<Json> job_with_executions(Session& session, const std::string& job, std::size_t count,
+                                  std::optional<Session::Patience> patience) {
+  auto answer = in_pages(session, "show", job, count, patience);
+  if (!answer) return answer.failure();
+  Json out = member(*answer, "job");
+  if (!out.is_object()) return Failure{Exit::failed, "the scheduler's answer names no job"};
+  out["executions"] = std::move((*answer)["executions"]);
+  if (answer->contains("more")) out["more"] = true;
+  return out;
+}
+
+Outcome<Json> explanation(Session& session, const std::string& job, std::size_t count) {
+  return in_pages(session, "explain", job, count, std::nullopt);
 }
 
 Outcome<Json> with_results(Session& session, Json job, const std::function<void(std::size_t, std::size_t)>& tell) {

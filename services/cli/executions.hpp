@@ -12,6 +12,9 @@ inline constexpr std::size_t followed_max = 200;  // executions that a wait tell
 Outcome<codec::Json> job_with_executions(Session& session, const std::string& job, std::size_t count,
                                          std::optional<Session::Patience> patience = std::nullopt);
 
+// How it was placed, or why not: the answer of explain, with "executions" likewise.
+Outcome<codec::Json> explanation(Session& session, const std::string& job, std::size_t count);
+
 // Adds "result" (as in a report, whole) to each execution that has one. `tell` hears how many are done.
 Outcome<codec::Json> with_results(Session& session, codec::Json job,
                                   const std::function<void(std::size_t done, std::size_t all)>& tell);

@@ -176,6 +176,7 @@ std::string explain_text(const Json& answer) {
     }
     out += table.text();
   }
+  if (answer.contains("more")) out += "\nThere are more executions: --json lists all of them.\n";
   return out;
 }
 

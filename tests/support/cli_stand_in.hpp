@@ -111,7 +111,13 @@ class StandIn {
       return {{"job", std::move(job)}, {"executions", std::move(executions)}};
     }
     if (what == "scheduler/result") return {{"result", result_of(body["job"])}, {"parts", Json::array()}};
-    if (what == "scheduler/explain") return {{"executions", Json::array()}};
+    if (what == "scheduler/explain") {  // three pages of one execution
+      const int after = body.value("after", -1);
+      Json page{
+          {"job", body["job"]}, {"state", "queued"}, {"executions", {{{"execution", after + 1}, {"state", "queued"}}}}};
+      if (after < 1) page["next"] = after + 1;
+      return page;
+    }
     if (what == "transfer/show") return {{"package", package()}};
     if (what == "transfer/offer") return offered(body);
     if (what == "transfer/start") return started(message);

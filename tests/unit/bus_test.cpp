@@ -66,8 +66,14 @@ class Client {
   }
   // Polled: statistics have no event.
   bool await_stats(const std::function<bool(const MqttStats&)>& good) {
+    return poll([&] { return good(bus_.stats()); });
+  }
+  bool await_idle() {
+    return poll([&] { return bus_.idle(); });
+  }
+  static bool poll(const std::function<bool()>& good) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!good(bus_.stats())) {
+    while (!good()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
       std::this_thread::sleep_for(milliseconds(1));
     }
@@ -297,7 +303,7 @@ TEST(MqttBus, ControlOvertakesBulkOnASlowLink) {
   EXPECT_LE(at - heard.begin(), 3) << "two pieces fill the first window";
   EXPECT_TRUE(device.await_stats([](const auto& s) { return s.published == 21; }));
   EXPECT_TRUE(device.await([](auto&) { return true; }));
-  while (!device.bus().idle()) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(device.await_idle());
   EXPECT_EQ(device.bus().backlog(Lane::bulk), 0U);
   EXPECT_EQ(device.bus().stats().connects, 1U);
 }
@@ -327,7 +333,7 @@ TEST(MqttBus, TheRoundTripIsThatOfAcknowledgements) {
   ASSERT_TRUE(client.await_connects(1));
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(client.bus().publish({.topic = "t", .payload = "x", .qos = 0}).ok());
   ASSERT_TRUE(client.await_heard(10));
-  while (!client.bus().idle()) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(client.await_idle());
   EXPECT_EQ(client.bus().stats().round_trip_ms, 0) << "writing is no round trip";
   EXPECT_EQ(client.bus().stats().acknowledged, 0U);
   EXPECT_TRUE(client.bus().publish({.topic = "t", .payload = "x"}).ok());

@@ -252,6 +252,16 @@ TEST_F(CliCommands, RequestsAreRepeatedAndAnswersShown) {
   EXPECT_NE(out().find("\nd-1 "), std::string::npos);
 }
 
+TEST_F(CliCommands, ExplainGoesThroughAllPages) {
+  options.json = true;
+  EXPECT_EQ(job_explain(options, "j-1"), 0);
+  const auto answer = Json::parse(out());
+  EXPECT_EQ(answer.at("job"), "j-1");
+  ASSERT_EQ(answer.at("executions").size(), 3U);
+  EXPECT_EQ(answer.at("executions").at(2).at("execution"), 2);
+  EXPECT_FALSE(answer.contains("next"));
+}
+
 TEST_F(CliCommands, AnErrorIsSaidWithItsField) {
   EXPECT_EQ(device_show(options, "d-9"), 1);
   EXPECT_EQ(said(), "fieldwork: device d-9: there is no such device. See fieldwork device ls\n");

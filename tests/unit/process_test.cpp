@@ -40,6 +40,15 @@ class Place : public ::testing::Test {
     return false;
   }
   [[nodiscard]] bool exists(const char* file) const { return std::filesystem::exists(directory / file); }
+  template <class Condition>
+  static bool soon(const Condition& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      usleep(1000);
+    }
+    return true;
+  }
   static Ended run(const Command& command) {
     Process process;
     auto ended = process.run(command, {});
@@ -246,7 +255,7 @@ TEST_F(ProcessTest, WhatOutlivedItsAgentIsEndedAtTheNextStart) {
     (void)process.run(one, {}).ok();
     _exit(0);
   }
-  while (!std::filesystem::exists(place / "there")) usleep(1000);
+  ASSERT_TRUE(soon([&] { return std::filesystem::exists(place / "there"); }));
   std::string boot, what;
   pid_t keeper = 0;
   std::ifstream(record) >> boot >> what >> keeper;
@@ -266,10 +275,10 @@ TEST_F(ProcessTest, AnAgentsEndIsItsJobsEnd) {
     (void)process.run(shell("trap '' TERM; setsid sh -c 'touch there; sleep 300' & sleep 300"), {}).ok();
     _exit(0);
   }
-  while (!exists("there")) usleep(1000);
+  ASSERT_TRUE(soon([&] { return exists("there"); }));
   kill(agent, SIGKILL);
   waitpid(agent, nullptr, 0);
-  while (somebody_is_here()) usleep(1000);  // the keeper ends them, nobody else
+  EXPECT_TRUE(soon([&] { return !somebody_is_here(); })) << "the keeper ends them, nobody else";
 }
 
 TEST_F(ProcessTest, ARecordStandsOnlyWhileItRuns) {

@@ -45,7 +45,9 @@ int job_show(const Options& options, const std::string& job) {
 }
 
 int job_explain(const Options& options, const std::string& job) {
-  auto answer = ask(options, "scheduler", "explain", {{"job", job}});
+  auto session = open_session(options, {});
+  if (!session) return end(session.failure());
+  auto answer = explanation(**session, job, options.json ? limits::executions_max : followed_max);
   if (!answer) return end(answer.failure());
   if (options.json) {
     print_json(*answer);
