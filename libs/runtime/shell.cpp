@@ -27,6 +27,10 @@ void ShellBase::say_rejected(std::string_view device, std::string_view channel, 
   out.messages.push_back({.topic = topics_.down(device, "rejected"), .payload = codec::encode(rejected)});
 }
 
+std::string ShellBase::key_text(const AttemptKey& key) {
+  return key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
+}
+
 void ShellBase::say_retained(std::string topic, std::string payload, Output& out) const {
   out.messages.push_back({.topic = std::move(topic), .payload = std::move(payload), .retain = true});
 }

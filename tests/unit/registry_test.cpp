@@ -10,6 +10,7 @@
 #include "codec/device.hpp"
 #include "codec/policy.hpp"
 #include "crypto/certificate.hpp"
+#include "model/items.hpp"
 #include "registry/core/registry.hpp"
 #include "registry/shell/rows.hpp"
 #include "registry/shell/service.hpp"
@@ -403,8 +404,9 @@ TEST(RegistryShell, TalksFromEnrolmentToState) {
   EXPECT_TRUE(stack.engine.run({}, at(4)).ok());  // not answered: asked again
   EXPECT_FALSE(stack.heard("service/security-policy/certificate/registry").is_null());
 
-  const std::vector<CertificateAnswer> answer{{edge, fingerprint_of(pem), CertificateState::valid, "good"}};
-  stack.say("service/registry/certificate/security-policy", codec::encode(answer), 5);
+  const CertificateAnswer answer{edge, fingerprint_of(pem), CertificateState::valid, "good"};
+  const std::vector<std::string> items{R"({"device":"edge-2"})", codec::dump(codec::encode(answer)), "7"};
+  stack.say("service/registry/certificate/security-policy", pack_items(items).at(0), 5);
   EXPECT_EQ(stack.engine.outbox_size(), 0u);
   EXPECT_EQ(stack.heard("device/edge-1/down/enrolled")["state"], "enrolled");
   EXPECT_EQ(stack.heard("event/device/edge-1")["event"], "ready");

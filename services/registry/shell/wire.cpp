@@ -47,7 +47,8 @@ void RegistryService::request(const Topic& topic, const bus::Message& message, T
     }
     auto answers = codec::decode_certificate_answers(message.payload);
     if (!answers) return reject(topic, message, answers.error(), now, out);
-    for (auto& one : *answers) step(CertificateChecked{std::move(one)}, now);
+    reject_items(topic, message, answers->bad, now, out);
+    for (auto& one : answers->good) step(CertificateChecked{std::move(one)}, now);
     return;
   }
   auto text = answer(topic.channel, message.payload);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/core.hpp"
+#include "codec/policy.hpp"
 #include "runtime/reject.hpp"
 #include "runtime/service.hpp"
 #include "topic/topic.hpp"
@@ -24,6 +25,16 @@ class ShellBase : public Service {
   // A message that is not applied: counted, logged, and told to who sent it where that is known: a device hears
   // down/rejected, a client the error in its answer.
   void reject(const Topic& topic, const bus::Message& message, const Error& error, Time now, Output& out);
+  // Of a list (codec/items.hpp) what is not applied, each by its key; their neighbours are.
+  template <class Bad>
+  void reject_items(const Topic& topic, const bus::Message& message, const std::vector<Bad>& items, Time now,
+                    Output& out) {
+    for (const auto& bad : items) {
+      auto error = bad.error;
+      if (bad.key) error.reason += " (of " + key_text(*bad.key) + ")";
+      reject(topic, message, error, now, out);
+    }
+  }
   // To the asker alone, once; nothing when `message` names no place for an answer.
   void respond(const bus::Message& message, std::string payload, Output& out) const;
   // To a device: why what it said on `channel` was not applied.
@@ -44,6 +55,10 @@ class ShellBase : public Service {
     }
     return out;
   }
+
+  static std::string key_text(const DeviceId& device) { return device.value; }
+  static std::string key_text(const AttemptKey& key);
+  static std::string key_text(const codec::QuestionKey& key) { return key_text(key.key); }
 
   Topics topics_;
   Rejections rejections_;
