@@ -25,24 +25,18 @@ Assign read_assign(Reader& reader) {
   return assign;
 }
 
-Result<Order> decode_order(const Json& value) {
-  Reader item(value);
+Order read_order(Reader& item) {
   const auto type = item.text("type", 16);
-  if (!item.ok()) return item.error();  // without it no other field is known
-  Order order;
-  if (type == "assign") {
-    order = read_assign(item);
-  } else if (type == "cancel") {
-    order = Cancel{read_key(item), read_traceparent(item)};
-  } else if (type == "inquire") {
-    order = Inquire{read_key(item), read_traceparent(item)};
-  } else if (type == "stale") {
-    order = Stale{read_key(item), item.text("state", 32), read_traceparent(item)};
-  } else {
-    item.fail("type", "must be assign, cancel, inquire or stale");
+  if (!item.ok()) {
+    item.allow_unknown();  // without it no other field is known
+    return {};
   }
-  if (!item.finish()) return item.error();
-  return order;
+  if (type == "assign") return read_assign(item);
+  if (type == "cancel") return Cancel{read_key(item), read_traceparent(item)};
+  if (type == "inquire") return Inquire{read_key(item), read_traceparent(item)};
+  if (type == "stale") return Stale{read_key(item), item.text("state", 32), read_traceparent(item)};
+  item.fail("type", "must be assign, cancel, inquire or stale");
+  return {};
 }
 
 }  // namespace
@@ -95,30 +89,7 @@ Json encode(const Order& order) {
 }
 
 Result<Orders> decode_orders(std::string_view text) {
-  auto value = parse(text, limits::message_bytes_max);
-  if (!value) return value.error();
-  Reader reader(*value);
-  reader.version();
-  const Json* items = reader.items();
-  if (!reader.finish()) return reader.error();
-  Orders out;
-  for (std::size_t i = 0; i < items->size(); ++i) {
-    auto order = decode_order((*items)[i]);
-    if (order) {
-      out.good.push_back(std::move(*order));
-      continue;
-    }
-    auto error = order.error();
-    error.path = "/items/" + std::to_string(i) + error.path;
-    Orders::Bad bad{std::nullopt, std::move(error)};
-    if ((*items)[i].is_object()) {
-      Reader key_only((*items)[i]);
-      auto key = read_key(key_only);
-      if (key_only.ok()) bad.key = std::move(key);
-    }
-    out.bad.push_back(std::move(bad));
-  }
-  return out;
+  return decode_items<Order, AttemptKey>(text, read_order, read_key);
 }
 
 Result<Assign> decode_assign(const Json& value) {

@@ -9,39 +9,35 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::size_t bytes_max = limits::message_bytes_max;
-
-// {"v":1,"items":[…]}, each item read by `read`.
-template <class T, class Read>
-Result<std::vector<T>> decode_items(std::string_view text, Read read) {
-  auto value = parse(text, bytes_max);
-  if (!value) return value.error();
-  Reader reader(*value);
-  reader.version();
-  std::vector<T> out;
-  if (const Json* items = reader.items()) {
-    for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
-      Reader item(reader, "items", i, (*items)[i]);
-      out.push_back(read(item));
-      item.finish();
-    }
-  }
-  if (!reader.finish()) return reader.error();
-  return out;
-}
-
-template <class T, class Write>
-std::string encode_items(const std::vector<T>& values, Write write) {
-  Json items = Json::array();
-  for (const auto& value : values) items.push_back(write(value));
-  return dump(Json{{"v", 1}, {"items", std::move(items)}});
-}
-
 std::string maybe_id(Reader& reader, const char* field) {
   return reader.any_maybe(field) == nullptr ? std::string() : reader.id(field);
 }
 
 constexpr const char* certificate_words[] = {"valid", "revoked", "invalid"};
+
+QuestionKey read_question_key(Reader& item) {
+  auto key = read_key(item);
+  return {std::move(key), DeviceId(maybe_id(item, "device"))};
+}
+
+DeviceId read_device(Reader& item) { return DeviceId(item.id("device")); }
+
+CertificateAnswer read_certificate_answer(Reader& item) {
+  CertificateAnswer out;
+  out.device = read_device(item);
+  out.fingerprint = item.text("fingerprint", 64);
+  const auto state = item.text("state", 16);
+  bool known = false;
+  for (int i = 0; i < 3; ++i) {
+    if (state == certificate_words[i]) {
+      out.state = static_cast<CertificateState>(i);
+      known = true;
+    }
+  }
+  if (item.ok() && !known) item.fail("state", "must be valid, revoked or invalid");
+  out.reason = item.text("reason", 1024);
+  return out;
+}
 
 }  // namespace
 
@@ -59,8 +55,8 @@ Json encode(const Question& question) {
   return out;
 }
 
-Result<std::vector<Question>> decode_questions(std::string_view text) {
-  return decode_items<Question>(text, [](Reader& item) {
+Result<Items<Question, QuestionKey>> decode_questions(std::string_view text) {
+  const auto read = [](Reader& item) {
     Question out;
     out.key = read_key(item);
     out.submitter = item.id("submitter");
@@ -73,7 +69,8 @@ Result<std::vector<Question>> decode_questions(std::string_view text) {
     if (const Json* value = item.object("limits")) out.limits = read_limits(item, *value);
     out.traceparent = read_traceparent(item);
     return out;
-  });
+  };
+  return decode_items<Question, QuestionKey>(text, read, read_question_key);
 }
 
 Json encode(const Decision& decision) {
@@ -87,8 +84,8 @@ Json encode(const Decision& decision) {
   return out;
 }
 
-Result<std::vector<Decision>> decode_decisions(std::string_view text) {
-  return decode_items<Decision>(text, [](Reader& item) {
+Result<Items<Decision, AttemptKey>> decode_decisions(std::string_view text) {
+  const auto read = [](Reader& item) {
     Decision out;
     out.key = read_key(item);
     out.device = DeviceId(maybe_id(item, "device"));
@@ -102,47 +99,35 @@ Result<std::vector<Decision>> decode_decisions(std::string_view text) {
     out.grant = item.text_or("grant", "", 65536);
     out.traceparent = read_traceparent(item);
     return out;
-  });
+  };
+  return decode_items<Decision, AttemptKey>(text, read, read_key);
 }
 
-std::string encode(const std::vector<CertificateCheck>& checks) {
-  return encode_items(checks, [](const CertificateCheck& check) {
-    return Json{{"device", check.device.value}, {"certificate", check.certificate}};
-  });
+Json encode(const CertificateCheck& check) {
+  return {{"device", check.device.value}, {"certificate", check.certificate}};
 }
 
-Result<std::vector<CertificateCheck>> decode_certificate_checks(std::string_view text) {
-  return decode_items<CertificateCheck>(text, [](Reader& item) {
-    return CertificateCheck{DeviceId(item.id("device")), item.text("certificate", 16384)};
-  });
+Result<Items<CertificateCheck, DeviceId>> decode_certificate_checks(std::string_view text) {
+  const auto read = [](Reader& item) { return CertificateCheck{read_device(item), item.text("certificate", 16384)}; };
+  return decode_items<CertificateCheck, DeviceId>(text, read, read_device);
 }
 
-std::string encode(const std::vector<CertificateAnswer>& answers) {
-  return encode_items(answers, [](const CertificateAnswer& answer) {
-    return Json{{"device", answer.device.value},
-                {"fingerprint", answer.fingerprint},
-                {"state", certificate_words[static_cast<int>(answer.state)]},
-                {"reason", clamp_text(answer.reason, limits::reason_bytes_max)}};
-  });
+Json encode(const CertificateAnswer& answer) {
+  return {{"device", answer.device.value},
+          {"fingerprint", answer.fingerprint},
+          {"state", certificate_words[static_cast<int>(answer.state)]},
+          {"reason", clamp_text(answer.reason, limits::reason_bytes_max)}};
 }
 
-Result<std::vector<CertificateAnswer>> decode_certificate_answers(std::string_view text) {
-  return decode_items<CertificateAnswer>(text, [](Reader& item) {
-    CertificateAnswer out;
-    out.device = DeviceId(item.id("device"));
-    out.fingerprint = item.text("fingerprint", 64);
-    const auto state = item.text("state", 16);
-    bool known = false;
-    for (int i = 0; i < 3; ++i) {
-      if (state == certificate_words[i]) {
-        out.state = static_cast<CertificateState>(i);
-        known = true;
-      }
-    }
-    if (item.ok() && !known) item.fail("state", "must be valid, revoked or invalid");
-    out.reason = item.text("reason", 1024);
-    return out;
-  });
+Result<Items<CertificateAnswer, DeviceId>> decode_certificate_answers(std::string_view text) {
+  return decode_items<CertificateAnswer, DeviceId>(text, read_certificate_answer, read_device);
+}
+
+Result<CertificateAnswer> decode_certificate_answer(const Json& value) {
+  Reader reader(value);
+  auto answer = read_certificate_answer(reader);
+  if (!reader.finish()) return reader.error();
+  return answer;
 }
 
 }  // namespace fieldwork::codec

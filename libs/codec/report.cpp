@@ -102,26 +102,26 @@ Result<Report> decode_report(std::string_view text) {
   report.after = reader.integer_or("after", 0, 0, tag_max);
   const Json* items = reader.items();
   if (!reader.finish()) return reader.error();
-  // Each by itself: a bad item takes its number and nothing else with it.
-  for (std::size_t i = 0; i < items->size(); ++i) {
-    const Json& value_of = (*items)[i];
-    ReportItem item;
-    Reader one(value_of);
-    item.tag = read_tag(one, "tag");
-    item.report = read_attempt_report(one);
-    if (!one.finish()) {
-      item.error = one.error();
-      item.error->path = "/items/" + std::to_string(i) + item.error->path;
-      Reader key_only(value_of);
-      item.report = AttemptReport{};
-      auto key = read_key(key_only);
-      if (key_only.ok()) item.report.key = std::move(key);
-      Reader tag_only(value_of);
-      const auto tag = read_tag(tag_only, "tag");
-      item.tag = tag_only.ok() ? tag : 0;
-    }
-    report.items.push_back(std::move(item));
-  }
+  // A bad item takes its number and nothing else with it.
+  each_item(
+      *items,
+      [&](Reader& one) {
+        ReportItem item;
+        item.tag = read_tag(one, "tag");
+        item.report = read_attempt_report(one);
+        if (one.finish()) report.items.push_back(std::move(item));
+      },
+      [&](const Json& value_of, Error error) {
+        ReportItem item;
+        item.error = std::move(error);
+        Reader key_only(value_of);
+        auto key = read_key(key_only);
+        if (key_only.ok()) item.report.key = std::move(key);
+        Reader tag_only(value_of);
+        const auto tag = read_tag(tag_only, "tag");
+        item.tag = tag_only.ok() ? tag : 0;
+        report.items.push_back(std::move(item));
+      });
   return report;
 }
 

@@ -104,13 +104,14 @@ inline std::vector<Kind> transfer_kinds() {
 // --- policy -------------------------------------------------------------------------------------------------------
 
 // These are encoded one by one.
-template <class T>
-auto items_through(Result<std::vector<T>> (*decode)(std::string_view)) {
+template <class T, class Key>
+auto items_through(Result<Items<T, Key>> (*decode)(std::string_view)) {
   return [decode](std::string_view text) -> Result<std::string> {
     const auto values = decode(text);
     if (!values) return values.error();
+    if (!values->bad.empty()) return values->bad.front().error;
     Json out{{"v", 1}, {"items", Json::array()}};
-    for (const auto& value : *values) out["items"].push_back(encode(value));
+    for (const auto& value : values->good) out["items"].push_back(encode(value));
     return dump(out);
   };
 }
@@ -139,10 +140,10 @@ inline std::vector<Kind> policy_kinds() {
                                   {"/grant", maybe(text(65536))},
                                   {"/reason", reason},
                                   {"/traceparent", traceparent()}}))},
-      {"certificates to check", much, through(decode_certificate_checks),
+      {"certificates to check", much, items_through(decode_certificate_checks),
        one_item(R"({"certificate":"PEM","device":"edge-1"})"),
        listed({{"/certificate", text(16384)}, {"/device", id()}})},
-      {"certificates checked", much, through(decode_certificate_answers),
+      {"certificates checked", much, items_through(decode_certificate_answers),
        one_item(R"({"device":"edge-1","fingerprint":"ab","reason":"r","state":"revoked"})"),
        listed({{"/device", id()},
                {"/fingerprint", text(64)},

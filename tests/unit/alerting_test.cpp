@@ -1,17 +1,8 @@
-// links: alerting_shell PkgConfig::HTTPLIB GTest::gtest_main
+// links: alerting_shell GTest::gtest_main
 #include <gtest/gtest.h>
-#include <httplib.h>
-
-#include <condition_variable>
-#include <nlohmann/json.hpp>
-#include <thread>
 
 #include "alerting/core/alerting.hpp"
 #include "alerting/shell/rows.hpp"
-#include "alerting/shell/service.hpp"
-#include "codec/device.hpp"
-#include "runtime/engine.hpp"
-#include "store/memory.hpp"
 
 namespace fieldwork::alerting {
 namespace {
@@ -27,12 +18,11 @@ Limits quiet() {
   return limits;
 }
 
-template <class T>
-std::vector<T> all(const Effects& effects) {
-  std::vector<T> out;
-  for (const auto& effect : effects) {
-    if (const auto* one = std::get_if<T>(&effect)) out.push_back(*one);
-  }
+// A batch of one input.
+Output step(Alerting& alerting, const Input& input, Time now) {
+  Output out;
+  alerting.step(input, now, out);
+  alerting.step(BatchEnded{}, now, out);
   return out;
 }
 
@@ -65,13 +55,13 @@ TEST(Alerting, FiresAndResolves) {
   };
   Alerting alerting(quiet(), {});
   int index = 0;
-  for (const auto& step : steps) {
-    const auto effects = alerting.step(step.input, at(1));
-    const auto id = step.alert != nullptr ? std::string(step.alert) : alert_id("transfer_failed", transfer.value);
+  for (const auto& one : steps) {
+    const auto out = step(alerting, one.input, at(1));
+    const auto id = one.alert != nullptr ? std::string(one.alert) : alert_id("transfer_failed", transfer.value);
     const auto* alert = alerting.find(id);
-    EXPECT_EQ(alert == nullptr ? "" : alert->firing ? "firing" : "resolved", std::string(step.state)) << index;
-    EXPECT_EQ(all<PublishAlert>(effects).size(), step.said) << index;
-    EXPECT_EQ(all<SaveAlert>(effects).size(), step.said) << index;
+    EXPECT_EQ(alert == nullptr ? "" : alert->firing ? "firing" : "resolved", std::string(one.state)) << index;
+    EXPECT_EQ(out.states.size(), one.said) << index;
+    EXPECT_EQ(out.alerts.size(), one.said) << index;
     ++index;
   }
 }
@@ -83,28 +73,41 @@ TEST(Alerting, NamesStayIds) {
 
 TEST(Alerting, RemovesWhatIsLongResolvedAndForgetsFailures) {
   Alerting alerting(quiet(), {});
-  (void)alerting.step(JobSeen{job, JobState::failed, "", t0}, t0);
-  EXPECT_TRUE(alerting.step(TimePassed{}, at(86'399)).empty());
-  EXPECT_EQ(all<PublishAlert>(alerting.step(TimePassed{}, at(86'400))).size(), 1u);
-  EXPECT_TRUE(alerting.step(JobSeen{job, JobState::failed, "", t0}, at(86'401)).empty());  // said again, still old
-  const auto effects = alerting.step(TimePassed{}, at(86'400 + 3600));
-  EXPECT_EQ(effects, (Effects{RemoveAlert{"job_failed.j1"}, RetractAlert{"job_failed.j1"}}));
+  (void)step(alerting, JobSeen{job, JobState::failed, "", t0}, t0);
+  EXPECT_EQ(step(alerting, TimePassed{}, at(86'399)), Output{});
+  EXPECT_EQ(step(alerting, TimePassed{}, at(86'400)).states.size(), 1u);
+  EXPECT_EQ(step(alerting, JobSeen{job, JobState::failed, "", t0}, at(86'401)), Output{});  // said again, still old
+  const auto out = step(alerting, TimePassed{}, at(86'400 + 3600));
+  EXPECT_EQ(out, (Output{.alerts = {{"job_failed.j1", {}}}, .states = {{"job_failed.j1", {}}}}));
   EXPECT_EQ(alerting.size(), 0u);
+}
+
+TEST(Alerting, SavesAndSaysAnAlertOncePerBatch) {
+  Alerting alerting(quiet(), {});
+  Output out;
+  for (const auto state : {DeviceState::lost, DeviceState::ready, DeviceState::lost})
+    alerting.step(DeviceSeen{edge, state, 1, ""}, at(0), out);
+  EXPECT_EQ(out, Output{}) << "before the end of the batch";
+  alerting.step(BatchEnded{}, at(0), out);
+  const std::vector<AlertRecord> last{{"device_lost.edge-1", *alerting.find("device_lost.edge-1")}};
+  EXPECT_EQ(out, (Output{.alerts = last, .states = last}));
+  EXPECT_EQ(step(alerting, LinkBack{}, at(1)), (Output{.states = last})) << "the broker may have lost it";
+  EXPECT_EQ(step(alerting, TimePassed{}, at(1)), Output{});
 }
 
 TEST(Alerting, SaysWhatGetsNoWork) {
   Alerting alerting(quiet(), {});
-  (void)alerting.step(PlacementSeen{edge, false, "three jobs were refused: disk full"}, at(0));
+  (void)step(alerting, PlacementSeen{edge, false, "three jobs were refused: disk full"}, at(0));
   const auto* alert = alerting.find("device_unplaceable.edge-1");
   ASSERT_NE(alert, nullptr);
   EXPECT_EQ(alert->reason, "three jobs were refused: disk full");
   EXPECT_EQ(next_step(*alert), "fieldwork device show edge-1");
-  (void)alerting.step(PlacementSeen{edge, true, ""}, at(1));
+  (void)step(alerting, PlacementSeen{edge, true, ""}, at(1));
   EXPECT_FALSE(alerting.find("device_unplaceable.edge-1")->firing);
-  (void)alerting.step(JobSeen{job, JobState::failed, "two devices were lost", t0, true}, at(2));
+  (void)step(alerting, JobSeen{job, JobState::failed, "two devices were lost", t0, true}, at(2));
   EXPECT_TRUE(alerting.find("job_quarantined.j1")->firing);
   EXPECT_EQ(alerting.find("job_failed.j1"), nullptr);
-  (void)alerting.step(JobSeen{job, JobState::queued, "", t0}, at(3));
+  (void)step(alerting, JobSeen{job, JobState::queued, "", t0}, at(3));
   EXPECT_FALSE(alerting.find("job_quarantined.j1")->firing);
 }
 
@@ -113,20 +116,20 @@ TEST(Alerting, AFloodOfOneKindHidesNoOther) {
   Alerting alerting(quiet(), {});
   std::size_t said = 0;
   for (int i = 0; i < 10'000; ++i) {
-    said += alerting.step(JobSeen{JobId{"j" + std::to_string(i)}, JobState::failed, "", t0}, at(0)).size();
+    said += step(alerting, JobSeen{JobId{"j" + std::to_string(i)}, JobState::failed, "", t0}, at(0)).states.size();
   }
-  EXPECT_EQ(said, 2 * (1'000U + 1)) << "saved and said: each within the room, and that there are more";
-  EXPECT_EQ(all<PublishAlert>(alerting.step(DeviceSeen{edge, DeviceState::lost, 0, ""}, at(0))).size(), 1u);
-  auto effects = all<PublishAlert>(alerting.step(TimePassed{}, at(2)));
-  ASSERT_EQ(effects.size(), 1u);
-  EXPECT_EQ(effects[0].alert.id, "job_failed._many");
-  EXPECT_EQ(effects[0].alert.value, 9'000);
-  EXPECT_EQ(effects[0].alert.reason, "9000 more jobs failed");
-  EXPECT_EQ(next_step(effects[0].alert), "fieldwork job ls --state failed");
-  (void)alerting.step(JobSeen{JobId{"j9999"}, JobState::succeeded, "", t0}, at(3));
-  (void)alerting.step(JobSeen{JobId{"j9998"}, JobState::failed, "", t0}, at(3));  // said again
-  EXPECT_EQ(all<PublishAlert>(alerting.step(TimePassed{}, at(4)))[0].alert.value, 8'999);
-  (void)alerting.step(TimePassed{}, at(86'500));
+  EXPECT_EQ(said, 1'000U + 1) << "each within the room, and that there are more";
+  EXPECT_EQ(step(alerting, DeviceSeen{edge, DeviceState::lost, 0, ""}, at(0)).states.size(), 1u);
+  auto out = step(alerting, TimePassed{}, at(2)).states;
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].alert->id, "job_failed._many");
+  EXPECT_EQ(out[0].alert->value, 9'000);
+  EXPECT_EQ(out[0].alert->reason, "9000 more jobs failed");
+  EXPECT_EQ(next_step(*out[0].alert), "fieldwork job ls --state failed");
+  (void)step(alerting, JobSeen{JobId{"j9999"}, JobState::succeeded, "", t0}, at(3));
+  (void)step(alerting, JobSeen{JobId{"j9998"}, JobState::failed, "", t0}, at(3));  // said again
+  EXPECT_EQ(step(alerting, TimePassed{}, at(4)).states[0].alert->value, 8'999);
+  (void)step(alerting, TimePassed{}, at(86'500));
   EXPECT_FALSE(alerting.find("job_failed._many")->firing) << "it is long ago";
   EXPECT_TRUE(alerting.find("device_lost.edge-1")->firing);
 }
@@ -135,9 +138,10 @@ TEST(Alerting, ManyLostDevicesAreCountedUntilTheyAreBack) {
   auto limits = quiet();
   limits.rule_max = 1;
   Alerting alerting(limits, {});
-  for (const char* id : {"a", "b", "c"}) (void)alerting.step(DeviceSeen{DeviceId{id}, DeviceState::lost, 0, ""}, at(0));
+  for (const char* id : {"a", "b", "c"})
+    (void)step(alerting, DeviceSeen{DeviceId{id}, DeviceState::lost, 0, ""}, at(0));
   EXPECT_TRUE(alerting.find("device_lost._many")->firing);
-  for (const char* id : {"b", "c"}) (void)alerting.step(DeviceSeen{DeviceId{id}, DeviceState::ready, 1, ""}, at(1));
+  for (const char* id : {"b", "c"}) (void)step(alerting, DeviceSeen{DeviceId{id}, DeviceState::ready, 1, ""}, at(1));
   EXPECT_FALSE(alerting.find("device_lost._many")->firing);
   EXPECT_TRUE(alerting.find("device_lost.a")->firing);
 }
@@ -147,72 +151,80 @@ TEST(Alerting, ResolvedAlertsMakeRoom) {
   limits.alerts_max = 2;
   Alerting alerting(limits, {});
   for (const char* id : {"a", "b", "c"}) {
-    (void)alerting.step(JobSeen{JobId{id}, JobState::failed, "", t0}, at(0));
-    (void)alerting.step(JobSeen{JobId{id}, JobState::succeeded, "", t0}, at(1));
+    (void)step(alerting, JobSeen{JobId{id}, JobState::failed, "", t0}, at(0));
+    (void)step(alerting, JobSeen{JobId{id}, JobState::succeeded, "", t0}, at(1));
   }
   EXPECT_EQ(alerting.size(), 2u);
 }
 
 DeviceSeen lost(const char* id) { return {DeviceId{id}, DeviceState::lost, 0, ""}; }
 JobSeen failed(const char* id, int s = 0) { return {JobId{id}, JobState::failed, "", at(s)}; }
-std::vector<std::string> sent(const Effects& effects) {
+std::vector<std::string> sent(const Output& from) {
   std::vector<std::string> out;
-  for (const auto& one : all<SendNotification>(effects)) out.push_back(one.notification.alert.id);
+  for (const auto& one : from.sends) out.push_back(one.alert.id);
   return out;
 }
 using Ids = std::vector<std::string>;
+std::vector<std::int64_t> removed(const Output& from) {
+  std::vector<std::int64_t> out;
+  for (const auto& one : from.notifications) {
+    if (one.remove) out.push_back(one.notification.number);
+  }
+  return out;
+}
+using Numbers = std::vector<std::int64_t>;
 
 TEST(Notifications, GoOneAtATimeDevicesFirstAndTheNewestOnly) {
   Alerting alerting(Limits{}, {});
-  EXPECT_EQ(sent(alerting.step(failed("a"), at(0))), Ids{"job_failed.a"});
-  EXPECT_EQ(sent(alerting.step(failed("b"), at(0))), Ids{});
-  EXPECT_EQ(sent(alerting.step(lost("x"), at(0))), Ids{});
-  const auto back = alerting.step(DeviceSeen{DeviceId{"x"}, DeviceState::ready, 1, ""}, at(0));
-  EXPECT_EQ(all<RemoveNotification>(back), (std::vector{RemoveNotification{3}})) << "no longer news";
-  EXPECT_TRUE(alerting.step(NotificationDelivered{7}, at(0)).empty());
-  const auto next = alerting.step(NotificationDelivered{1}, at(0));
+  EXPECT_EQ(sent(step(alerting, failed("a"), at(0))), Ids{"job_failed.a"});
+  EXPECT_EQ(sent(step(alerting, failed("b"), at(0))), Ids{});
+  EXPECT_EQ(sent(step(alerting, lost("x"), at(0))), Ids{});
+  const auto back = step(alerting, DeviceSeen{DeviceId{"x"}, DeviceState::ready, 1, ""}, at(0));
+  EXPECT_EQ(removed(back), Numbers{3}) << "no longer news";
+  EXPECT_EQ(step(alerting, NotificationDelivered{7}, at(0)), Output{});
+  const auto next = step(alerting, NotificationDelivered{1}, at(0));
   EXPECT_EQ(sent(next), Ids{"device_lost.x"});
-  EXPECT_FALSE(all<SendNotification>(next)[0].notification.alert.firing);
-  EXPECT_EQ(sent(alerting.step(NotificationDelivered{4}, at(0))), Ids{"job_failed.b"});
-  (void)alerting.step(NotificationDelivered{2}, at(0));
+  EXPECT_FALSE(next.sends[0].alert.firing);
+  EXPECT_EQ(sent(step(alerting, NotificationDelivered{4}, at(0))), Ids{"job_failed.b"});
+  (void)step(alerting, NotificationDelivered{2}, at(0));
   EXPECT_EQ(alerting.waiting(), 0u);
 }
 
 TEST(Notifications, WhatIsRefusedForGoodHoldsNobodyBack) {
   Alerting alerting(Limits{}, {});
-  (void)alerting.step(failed("a"), at(0));
-  (void)alerting.step(failed("b"), at(0));
-  const auto effects = alerting.step(NotificationFailed{1, true, "answered 400"}, at(0));
-  ASSERT_EQ(all<DeadLetter>(effects).size(), 1u);
-  EXPECT_EQ(all<DeadLetter>(effects)[0].reason, "answered 400");
-  EXPECT_EQ(all<RemoveNotification>(effects), (std::vector{RemoveNotification{1}}));
-  EXPECT_EQ(sent(effects), Ids{"job_failed.b"}) << "at once";
+  (void)step(alerting, failed("a"), at(0));
+  (void)step(alerting, failed("b"), at(0));
+  const auto out = step(alerting, NotificationFailed{1, true, "answered 400"}, at(0));
+  ASSERT_EQ(out.dead.size(), 1u);
+  EXPECT_EQ(out.dead[0].reason, "answered 400");
+  EXPECT_EQ(removed(out), Numbers{1});
+  EXPECT_EQ(sent(out), Ids{"job_failed.b"}) << "at once";
 }
 
 TEST(Notifications, WhatFailsIsTriedAgainWhileOthersGo) {
   Alerting alerting(Limits{}, {});
-  (void)alerting.step(failed("a"), at(0));
-  (void)alerting.step(failed("b"), at(0));
-  EXPECT_TRUE(alerting.step(NotificationFailed{1}, at(0)).empty());
-  EXPECT_EQ(sent(alerting.step(TimePassed{}, at(1) - milliseconds{1})), Ids{}) << "the target has a moment";
-  EXPECT_EQ(sent(alerting.step(TimePassed{}, at(1))), Ids{"job_failed.a"});
-  (void)alerting.step(NotificationFailed{1}, at(1));
-  EXPECT_EQ(sent(alerting.step(TimePassed{}, at(3))), Ids{"job_failed.a"});
-  (void)alerting.step(NotificationFailed{1}, at(3));
-  EXPECT_EQ(sent(alerting.step(TimePassed{}, at(3) + seconds{4} - milliseconds{1})), Ids{});
+  (void)step(alerting, failed("a"), at(0));
+  (void)step(alerting, failed("b"), at(0));
+  EXPECT_EQ(step(alerting, NotificationFailed{1}, at(0)), Output{});
+  EXPECT_EQ(sent(step(alerting, TimePassed{}, at(1) - milliseconds{1})), Ids{}) << "the target has a moment";
+  EXPECT_EQ(sent(step(alerting, TimePassed{}, at(1))), Ids{"job_failed.a"});
+  (void)step(alerting, NotificationFailed{1}, at(1));
+  EXPECT_EQ(sent(step(alerting, TimePassed{}, at(3))), Ids{"job_failed.a"});
+  (void)step(alerting, NotificationFailed{1}, at(3));
+  EXPECT_EQ(sent(step(alerting, TimePassed{}, at(3) + seconds{4} - milliseconds{1})), Ids{});
   // Hours later it is given up, and the other one had its turn.
   int now = 7;
   std::size_t dead = 0;
   bool other = false;
   for (; now < 30'000 && dead == 0; ++now) {
-    const auto effects = alerting.step(TimePassed{}, at(now));
-    for (const auto& one : all<SendNotification>(effects)) {
-      const auto number = one.notification.number;
+    const auto out = step(alerting, TimePassed{}, at(now));
+    for (const auto& one : out.sends) {
+      const auto number = one.number;
       if (number == 2) {
         other = true;
-        (void)alerting.step(NotificationDelivered{2}, at(now));
+        (void)step(alerting, NotificationDelivered{2}, at(now));
       } else {
-        dead += all<DeadLetter>(alerting.step(NotificationFailed{number, false, "answered 500"}, at(now))).size();
+        dead += step(alerting, NotificationFailed{number, false, "answered 500"}, at(now)).dead.size();
       }
     }
   }
@@ -226,13 +238,13 @@ TEST(Notifications, AFullQueueKeepsWhatIsAboutDevices) {
   Limits limits;
   limits.notifications_max = 3;
   Alerting alerting(limits, {});
-  (void)alerting.step(failed("a"), at(0));  // on its way
-  (void)alerting.step(lost("x"), at(0));
-  (void)alerting.step(failed("b"), at(0));
-  const auto effects = alerting.step(failed("c"), at(0));
-  EXPECT_EQ(all<RemoveNotification>(effects), (std::vector{RemoveNotification{3}}));
-  EXPECT_EQ(all<CountDropped>(effects).size(), 1u);
-  EXPECT_EQ(sent(alerting.step(NotificationDelivered{1}, at(0))), Ids{"device_lost.x"});
+  (void)step(alerting, failed("a"), at(0));  // on its way
+  (void)step(alerting, lost("x"), at(0));
+  (void)step(alerting, failed("b"), at(0));
+  const auto out = step(alerting, failed("c"), at(0));
+  EXPECT_EQ(removed(out), Numbers{3});
+  EXPECT_EQ(out.dropped, 1u);
+  EXPECT_EQ(sent(step(alerting, NotificationDelivered{1}, at(0))), Ids{"device_lost.x"});
 }
 
 TEST(Notifications, SurviveARestart) {
@@ -240,156 +252,26 @@ TEST(Notifications, SurviveARestart) {
   Alerting before(limits, {});
   Saved saved;
   for (const char* id : {"a", "b", "c"}) {
-    const auto effects = before.step(JobSeen{JobId{id}, JobState::failed, "", t0}, at(0));
-    for (const auto& one : all<SaveNotification>(effects)) {
+    const auto out = step(before, JobSeen{JobId{id}, JobState::failed, "", t0}, at(0));
+    for (const auto& one : out.notifications) {
+      if (one.remove) {
+        std::erase_if(saved.notifications, [&](const auto& n) { return n.number == one.notification.number; });
+        continue;
+      }
       auto read = notification_from_row(to_row(one.notification));
       ASSERT_TRUE(read.ok());
       EXPECT_EQ(*read, one.notification);
       saved.notifications.insert(saved.notifications.begin(), *read);
     }
-    for (const auto& one : all<RemoveNotification>(effects)) {
-      std::erase_if(saved.notifications, [&](const auto& n) { return n.number == one.number; });
-    }
   }
   EXPECT_EQ(before.waiting(), 3u);
   EXPECT_EQ(saved.notifications.size(), 3u);
   Alerting after(limits, saved);
-  const auto again = all<SendNotification>(after.step(TimePassed{}, at(9)));
+  const auto again = step(after, TimePassed{}, at(9)).sends;
   ASSERT_EQ(again.size(), 1u) << "one, which may have arrived before";
-  EXPECT_EQ(again[0].notification.number, 1);
-  const auto next = after.step(JobSeen{JobId{"d"}, JobState::failed, "", t0}, at(9));
-  EXPECT_EQ(all<SaveNotification>(next)[0].notification.number, 4);
-}
-
-struct Bus : bus::Bus {
-  std::vector<bus::Message> said;
-  Result<void> publish(bus::Message message) override {
-    said.push_back(std::move(message));
-    return {};
-  }
-};
-
-struct Stack {
-  Bus bus;
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::vector<runtime::Input> posted;
-  AlertingService service;
-  runtime::Engine engine;
-  Stack(store::MemoryStore& store, const std::string& url)
-      : service("fieldwork/v1", Limits{}, WebhookConfig{url, 2},
-                [this](runtime::Task task) {
-                  std::lock_guard lock(mutex);
-                  posted.push_back(std::move(task));
-                  wake.notify_all();
-                }),
-        engine(service, store, bus) {
-    EXPECT_TRUE(engine.load(t0).ok());
-    EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
-  }
-  void say(const std::string& topic, const std::string& payload, int s) {
-    EXPECT_TRUE(engine.run({bus::Message{.topic = "fieldwork/v1/" + topic, .payload = payload}}, at(s)).ok());
-  }
-  void run_posted(int s) {
-    std::unique_lock lock(mutex);
-    ASSERT_TRUE(wake.wait_for(lock, seconds{30}, [&] { return !posted.empty(); }));
-    auto batch = std::move(posted);
-    posted.clear();
-    lock.unlock();
-    EXPECT_TRUE(engine.run(batch, at(s)).ok());
-  }
-};
-
-std::string lost_device() {
-  Device device;
-  device.id = edge;
-  device.state = DeviceState::lost;
-  device.reason = "silent for 45 s";
-  return codec::dump(codec::encode(device));
-}
-
-TEST(AlertingShell, RepeatsToTheWebhookUntilItTakes) {
-  httplib::Server server;
-  std::vector<std::string> bodies;
-  server.Post("/hook", [&](const httplib::Request& request, httplib::Response& response) {
-    bodies.push_back(request.body);
-    response.status = bodies.size() == 1 ? 500 : 204;
-  });
-  const int port = server.bind_to_any_port("127.0.0.1");
-  std::thread thread([&] { server.listen_after_bind(); });
-  store::MemoryStore store;
-  {
-    Stack stack(store, "http://127.0.0.1:" + std::to_string(port) + "/hook");
-    stack.say("state/device/edge-1", lost_device(), 0);
-    EXPECT_EQ(stack.bus.said.back().topic, "fieldwork/v1/state/alert/device_lost.edge-1");
-    EXPECT_TRUE(stack.bus.said.back().retain);
-    stack.run_posted(0);  // 500
-    EXPECT_EQ(stack.service.core().waiting(), 1u);
-    EXPECT_TRUE(stack.engine.run({}, at(1)).ok());
-    stack.run_posted(1);  // 204
-    EXPECT_EQ(stack.service.core().waiting(), 0u);
-  }
-  server.stop();
-  thread.join();
-  ASSERT_EQ(bodies.size(), 2u);
-  EXPECT_EQ(bodies[0], bodies[1]);
-  const auto body = nlohmann::json::parse(bodies[0]);
-  EXPECT_EQ(body["state"], "firing");
-  EXPECT_EQ(body["reason"], "silent for 45 s");
-  EXPECT_EQ(body["next"], "fieldwork device show edge-1");
-  EXPECT_EQ(body.size(), 8u);
-  Stack again(store, "");  // the alert is said again, the notification is not there any more
-  EXPECT_EQ(again.service.core().waiting(), 0u);
-  ASSERT_EQ(again.bus.said.size(), 1u);
-}
-
-TEST(AlertingShell, TakesBulkJobsFromEvents) {
-  store::MemoryStore store;
-  Stack stack(store, "");
-  stack.say("event/job/changed",
-            R"({"v":1,"items":[{"job":"a","state":"failed","reason":"x"},{"job":"b","state":"running","reason":""}]})",
-            1);
-  EXPECT_EQ(stack.service.core().size(), 1u);
-  stack.say("event/job/changed",
-            R"({"v":1,"items":[7,{"job":"-","state":"failed"},{"job":"c","state":"quarantined"}]})", 1);
-  EXPECT_TRUE(stack.service.core().find("job_quarantined.c")->firing) << "bad neighbours keep nobody from being heard";
-  stack.say("state/job/a", R"({"v":1,"job":"a","state":"succeeded","changed_ms":1,"new_field":1})", 2);
-  EXPECT_FALSE(stack.service.core().find("job_failed.a")->firing);
-}
-
-TEST(AlertingShell, TakesPlacementStates) {
-  store::MemoryStore store;
-  Stack stack(store, "");
-  const std::string no = R"({"v":1,"device":"edge-1","placeable":false,"reason":"clock","since_ms":1,"changed_ms":1})";
-  const auto firing = [&] { return stack.service.core().find("device_unplaceable.edge-1")->firing; };
-  stack.say("state/placement/edge-1", no, 1);
-  EXPECT_TRUE(firing());
-  stack.say("state/placement/edge-1", "", 2);
-  EXPECT_FALSE(firing());
-  stack.say("state/placement/edge-1", no, 3);
-  stack.say("state/placement/edge-1", R"({"v":1,"device":"edge-1","placeable":true,"since_ms":1,"changed_ms":1})", 4);
-  EXPECT_FALSE(firing());
-}
-
-TEST(AlertingShell, BadInputChangesNothing) {
-  store::MemoryStore store;
-  Stack stack(store, "");
-  const auto commits = store.commits();
-  stack.say("state/device/edge-2", lost_device(), 1);  // another identity
-  for (const char* topic : {"state/device/a", "state/job/a", "state/transfer/a", "event/job/changed"}) {
-    for (const std::string& bad :
-         {std::string("{"), std::string("[]"), std::string(R"({"v":2,"job":"a","state":"failed","changed_ms":1})"),
-          std::string(R"({"v":1,"job":"b","transfer":"b","state":"failed","changed_ms":1})"),
-          std::string(R"({"v":1,"job":"a","transfer":"a","state":"odd","changed_ms":1})"),
-          std::string(R"({"v":1,"items":[{"job":"b","state":7}]})"), std::string(99, '[')}) {
-      stack.say(topic, bad, 1);
-    }
-  }
-  EXPECT_EQ(store.commits(), commits);
-  EXPECT_EQ(stack.service.core().size(), 0u);
-  for (const char* url : {"ftp://x", "http://", "http:///x", "http://a b", "x"})
-    EXPECT_FALSE(check_webhook(url).ok()) << url;
-  for (const char* url : {"http://x", "https://x:1/y?z=1"}) EXPECT_TRUE(check_webhook(url).ok()) << url;
+  EXPECT_EQ(again[0].number, 1);
+  const auto next = step(after, JobSeen{JobId{"d"}, JobState::failed, "", t0}, at(9));
+  EXPECT_EQ(next.notifications.at(0).notification.number, 4);
 }
 
 }  // namespace

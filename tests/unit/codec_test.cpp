@@ -430,10 +430,11 @@ TEST(ReasonTest, IsCutByWhoEncodesIt) {
     decision.reason = reason;
     const auto decisions = decode_decisions(alone(encode(decision)));
     ASSERT_TRUE(decisions.ok()) << describe(decisions.error());
-    EXPECT_EQ(decisions->at(0).reason, read);
+    EXPECT_EQ(decisions->good.at(0).reason, read);
     const auto answers = decode_certificate_answers(
-        encode(std::vector{CertificateAnswer{DeviceId("d"), "", CertificateState::invalid, reason}}));
+        alone(encode(CertificateAnswer{DeviceId("d"), "", CertificateState::invalid, reason})));
     ASSERT_TRUE(answers.ok()) << describe(answers.error());
+    EXPECT_EQ(answers->good.at(0).reason, read);
     const auto enrolled = decode_enrolled(encode(Enrolled{1, false, reason, 5, 9}));
     ASSERT_TRUE(enrolled.ok()) << describe(enrolled.error());
     EXPECT_EQ(enrolled->reason, read);
@@ -454,6 +455,44 @@ TEST(ReasonTest, IsCutByWhoEncodesIt) {
 
 // --- policy -------------------------------------------------------------------------------------------------------
 
+// Of each list: a bad item is told by its key, or by its place when that is bad too, and its neighbours are there.
+template <class T, class Key>
+void expect_item_by_item(Result<Items<T, Key>> (*decode)(std::string_view), const Json& good, const char* broken,
+                         const char* key_field, const Key& key) {
+  auto bad = good;
+  bad[broken] = Json::array({7});
+  auto nameless = good;
+  nameless[key_field] = "";
+  Json list{{"v", 1}, {"items", Json::array({good, bad, 7, nameless, good})}};
+  const auto read = decode(dump(list));
+  ASSERT_TRUE(read.ok()) << describe(read.error());
+  EXPECT_EQ(read->good.size(), 2U);
+  ASSERT_EQ(read->bad.size(), 3U);
+  EXPECT_EQ(read->bad[0].key, std::optional(key));
+  EXPECT_EQ(read->bad[0].error.path, "/items/1/" + std::string(broken));
+  EXPECT_EQ(read->bad[1].key, std::nullopt);
+  EXPECT_EQ(read->bad[1].error.path, "/items/2");
+  EXPECT_EQ(read->bad[2].key, std::nullopt);
+  EXPECT_EQ(read->bad[2].error.path, "/items/3/" + std::string(key_field));
+  list["v"] = 2;
+  EXPECT_EQ(decode(dump(list)).error().path, "/v") << "the list itself is of another version";
+  EXPECT_EQ(decode(R"({"v":1,"items":[]})").error().path, "/items");
+}
+
+TEST(ListTest, ABadItemSpoilsNothingButItself) {
+  const AttemptKey key{JobId("j"), 2, 3};
+  const DeviceId device("d");
+  const Question question{.key = key, .submitter = "ann", .command = {"ls"}, .device = device};
+  expect_item_by_item(decode_questions, encode(question), "command", "job", QuestionKey{key, device});
+  const Decision decision{.key = key, .device = device, .reason = "no"};
+  expect_item_by_item(decode_decisions, encode(decision), "reason", "job", key);
+  expect_item_by_item(decode_certificate_checks, encode(CertificateCheck{device, "PEM"}), "certificate", "device",
+                      device);
+  const CertificateAnswer answer{device, "ab", CertificateState::valid, "good"};
+  expect_item_by_item(decode_certificate_answers, encode(answer), "state", "device", device);
+  expect_item_by_item(decode_orders, encode(Order(Cancel{key, ""})), "type", "job", key);
+}
+
 TEST(DecisionTest, IsAboutTheDeviceOrAboutTheJob) {
   for (const bool about_device : {false, true}) {
     Decision decision;
@@ -464,11 +503,11 @@ TEST(DecisionTest, IsAboutTheDeviceOrAboutTheJob) {
     EXPECT_EQ(encode(decision).at("about"), about_device ? "device" : "job");
     const auto read = decode_decisions(alone(encode(decision)));
     ASSERT_TRUE(read.ok());
-    EXPECT_EQ(read->at(0), decision);
+    EXPECT_EQ(read->good.at(0), decision);
     decision.allow = true;
     decision.about_device = false;
     EXPECT_FALSE(encode(decision).contains("about")) << "only a denial is about something";
-    EXPECT_EQ(decode_decisions(alone(encode(decision)))->at(0), decision);
+    EXPECT_EQ(decode_decisions(alone(encode(decision)))->good.at(0), decision);
   }
 }
 

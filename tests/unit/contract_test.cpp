@@ -72,16 +72,19 @@ std::optional<Error> report_error(const std::string& text) {
   return std::nullopt;
 }
 
-std::optional<Error> orders_error(const std::string& text) {
-  const auto orders = decode_orders(text);
-  if (!orders) return orders.error();
-  return orders->bad.empty() ? std::nullopt : std::optional(orders->bad.front().error);
+template <class List>
+Decoder of_items(Result<List> (*decode)(std::string_view)) {
+  return [decode](const std::string& text) -> std::optional<Error> {
+    const auto list = decode(text);
+    if (!list) return list.error();
+    return list->bad.empty() ? std::nullopt : std::optional(list->bad.front().error);
+  };
 }
 
 const std::map<std::string, Decoder>& decoders() {
   static const std::map<std::string, Decoder> all{
       {"device.down.ack", of_text(decode_ack)},
-      {"device.down.command", orders_error},
+      {"device.down.command", of_items(decode_orders)},
       {"device.down.enrolled", of_text(decode_enrolled)},
       {"device.down.offer",
        [](const std::string& text) { return decode_not_offered(text) ? std::nullopt : error_of(decode_offer(text)); }},
@@ -97,10 +100,10 @@ const std::map<std::string, Decoder>& decoders() {
       {"device.up.report", report_error},
       {"device.up.want", of_text(decode_want)},
       {"job", of_json(decode_job)},
-      {"service.registry.certificate", of_text(decode_certificate_answers)},
-      {"service.scheduler.authorised", of_text(decode_decisions)},
-      {"service.security-policy.authorise", of_text(decode_questions)},
-      {"service.security-policy.certificate", of_text(decode_certificate_checks)},
+      {"service.registry.certificate", of_items(decode_certificate_answers)},
+      {"service.scheduler.authorised", of_items(decode_decisions)},
+      {"service.security-policy.authorise", of_items(decode_questions)},
+      {"service.security-policy.certificate", of_items(decode_certificate_checks)},
       {"service.transfer.offer", of_text(decode_upload)},
       {"service.transfer.start", of_text(decode_offer)},
       {"state.device", of_json(decode_device)},

@@ -39,10 +39,12 @@ TEST(Denial, SaysWhomItIsAbout) {
   };
   for (const auto& c : cases) {
     SecurityPolicy core({}, rules, nullptr, [](auto&&...) { return "grant"; }, {});
-    if (*c.device != '\0') (void)core.step(DeviceSeen{DeviceId{c.device}, c.state, ""}, now);
-    const auto effects = core.step(QuestionsArrived{{question(c.program, c.device)}}, now);
-    ASSERT_EQ(effects.size(), 2U) << "an audit row and the answer";
-    const auto& decision = std::get<AnswerQuestion>(effects[1]).decision;
+    Output out;
+    if (*c.device != '\0') core.step(DeviceSeen{DeviceId{c.device}, c.state, ""}, now, out);
+    core.step(QuestionsArrived{{question(c.program, c.device)}}, now, out);
+    ASSERT_EQ(out.audit.size(), 1U);
+    ASSERT_EQ(out.decisions.size(), 1U);
+    const auto& decision = out.decisions[0];
     EXPECT_EQ(decision.allow, c.allow) << c.program << " " << c.device;
     EXPECT_EQ(decision.about_device, c.about_device) << c.program << " " << c.device;
     EXPECT_EQ(decision.grant.empty(), !c.allow) << c.program << " " << c.device;

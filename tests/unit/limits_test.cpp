@@ -70,7 +70,7 @@ std::vector<Message> largest_messages() {
     const std::vector<std::string> items(5, codec::dump(codec::encode(question)));
     for (auto& text : pack_items(items)) {
       const auto read = codec::decode_questions(text);
-      out.push_back({"question", std::move(text), read.ok() && read->front() == question});
+      out.push_back({"question", std::move(text), read.ok() && read->bad.empty() && read->good.front() == question});
     }
   }
   {
@@ -102,7 +102,7 @@ std::vector<Message> largest_messages() {
     const std::vector<std::string> items(100, codec::dump(codec::encode(decision)));
     for (auto& text : pack_items(items)) {
       const auto read = codec::decode_decisions(text);
-      out.push_back({"decision", std::move(text), read.ok()});
+      out.push_back({"decision", std::move(text), read.ok() && read->bad.empty()});
     }
   }
   {

@@ -258,13 +258,21 @@ TEST(Audit, FindsEveryChange) {
   EXPECT_EQ(*read, good[3]);
 }
 
-template <class T>
-std::vector<T> all(const Effects& effects) {
-  std::vector<T> out;
-  for (const auto& effect : effects) {
-    if (const auto* one = std::get_if<T>(&effect)) out.push_back(*one);
-  }
+// A batch of one input.
+Output step(SecurityPolicy& core, const Input& input, Time now) {
+  Output out;
+  core.step(input, now, out);
+  core.step(BatchEnded{}, now, out);
   return out;
+}
+
+template <class T>
+std::vector<T> all(const Output& out) {
+  std::vector<T> some;
+  for (const auto& change : out.outbox) {
+    if (const auto* one = std::get_if<T>(&change)) some.push_back(*one);
+  }
+  return some;
 }
 
 Rulebook rulebook() {
@@ -276,14 +284,14 @@ SecurityPolicy make_core(Limits limits = {}, Saved saved = {}) {
     return "grant " + asked.device.value + " " + std::to_string(to_ms(expires) - to_ms(issued));
   };
   SecurityPolicy core(limits, rulebook(), Pki::get().authority("empty.crl"), sign, std::move(saved));
-  (void)core.step(BrokerReturned{}, at(-100));
+  (void)step(core, LinkBack{}, at(-100));
   return core;
 }
 
 const DeviceId edge{"edge-1"};
 
-Effects ask(SecurityPolicy& core, Question asked, double s = 1) {
-  return core.step(QuestionsArrived{{std::move(asked)}}, at(s));
+Output ask(SecurityPolicy& core, Question asked, double s = 1) {
+  return step(core, QuestionsArrived{{std::move(asked)}}, at(s));
 }
 
 TEST(SecurityPolicy, DecidesAndGrants) {
@@ -306,50 +314,66 @@ TEST(SecurityPolicy, DecidesAndGrants) {
   };
   for (const auto& c : cases) {
     auto core = make_core();
-    if (c.seen) (void)core.step(DeviceSeen{edge, *c.seen, ""}, at(0));
-    const auto effects = ask(core, c.asked);
-    const auto answers = all<AnswerQuestion>(effects);
-    const auto rows = all<AppendAudit>(effects);
-    ASSERT_EQ(answers.size(), 1u) << c.name;
+    if (c.seen) (void)step(core, DeviceSeen{edge, *c.seen, ""}, at(0));
+    const auto out = ask(core, c.asked);
+    const auto& decisions = out.decisions;
+    const auto& rows = out.audit;
+    ASSERT_EQ(decisions.size(), 1u) << c.name;
     ASSERT_EQ(rows.size(), 1u) << c.name;
-    EXPECT_EQ(answers[0].decision.allow, c.allow) << c.name;
-    EXPECT_EQ(answers[0].decision.reason, c.reason) << c.name;
-    EXPECT_EQ(answers[0].decision.grant, c.grant) << c.name;
-    EXPECT_EQ(rows[0].row.grant_digest, c.grant.empty() ? "" : crypto::digest_of(c.grant)) << c.name;
-    EXPECT_EQ(rows[0].row.decision, c.allow ? "allow" : "deny") << c.name;
-    EXPECT_FALSE(rows[0].row.trace.empty()) << c.name;
+    EXPECT_EQ(decisions[0].allow, c.allow) << c.name;
+    EXPECT_EQ(decisions[0].reason, c.reason) << c.name;
+    EXPECT_EQ(decisions[0].grant, c.grant) << c.name;
+    EXPECT_EQ(rows[0].grant_digest, c.grant.empty() ? "" : crypto::digest_of(c.grant)) << c.name;
+    EXPECT_EQ(rows[0].decision, c.allow ? "allow" : "deny") << c.name;
+    EXPECT_FALSE(rows[0].trace.empty()) << c.name;
   }
 }
 
 TEST(SecurityPolicy, WaitsForDevicesThatAreOnTheirWay) {
   auto core = make_core();
-  EXPECT_TRUE(ask(core, question("operator", "ls")).empty());  // none seen at all
-  (void)core.step(BrokerReturned{}, at(10));
-  (void)core.step(DeviceSeen{DeviceId{"edge-2"}, DeviceState::ready, ""}, at(10));
-  EXPECT_TRUE(ask(core, question("operator", "ls"), 11).empty());  // others are still arriving
-  (void)core.step(DeviceSeen{edge, DeviceState::enrolling, ""}, at(12));
-  EXPECT_TRUE(ask(core, question("operator", "ls"), 60).empty());  // who asks has seen more than we have
-  (void)core.step(DeviceSeen{edge, DeviceState::ready, ""}, at(60));
-  EXPECT_EQ(all<AnswerQuestion>(ask(core, question("operator", "ls"), 60)).size(), 1u);
+  EXPECT_EQ(ask(core, question("operator", "ls")), Output{});  // none seen at all
+  (void)step(core, LinkBack{}, at(10));
+  (void)step(core, DeviceSeen{DeviceId{"edge-2"}, DeviceState::ready, ""}, at(10));
+  EXPECT_EQ(ask(core, question("operator", "ls"), 11), Output{});  // others are still arriving
+  (void)step(core, DeviceSeen{edge, DeviceState::enrolling, ""}, at(12));
+  EXPECT_EQ(ask(core, question("operator", "ls"), 60), Output{});  // who asks has seen more than we have
+  (void)step(core, DeviceSeen{edge, DeviceState::ready, ""}, at(60));
+  EXPECT_EQ(ask(core, question("operator", "ls"), 60).decisions.size(), 1u);
 }
 
 TEST(SecurityPolicy, AnswersRepeatsFromMemory) {
   Limits limits;
   limits.remembered_max = 2;
   auto core = make_core(limits);
-  (void)core.step(DeviceSeen{edge, DeviceState::ready, ""}, at(0));
+  (void)step(core, DeviceSeen{edge, DeviceState::ready, ""}, at(0));
   const auto first = ask(core, question("operator", "ls"));
   const auto again = ask(core, question("operator", "ls"), 50);
-  ASSERT_EQ(again.size(), 1u);
-  EXPECT_EQ(std::get<AnswerQuestion>(again[0]).decision, all<AnswerQuestion>(first)[0].decision);
-  EXPECT_EQ(all<AppendAudit>(ask(core, question("operator", "ls", "edge-1", 2))).size(), 1u);
-  EXPECT_EQ(all<AppendAudit>(ask(core, question("operator", "ls", "edge-1", 3))).size(), 1u);
-  EXPECT_EQ(all<AppendAudit>(ask(core, question("operator", "ls", "edge-1", 1))).size(), 1u);  // forgotten
+  EXPECT_EQ(again.decisions, first.decisions);
+  EXPECT_TRUE(again.audit.empty());
+  EXPECT_EQ(ask(core, question("operator", "ls", "edge-1", 2)).audit.size(), 1u);
+  EXPECT_EQ(ask(core, question("operator", "ls", "edge-1", 3)).audit.size(), 1u);
+  EXPECT_EQ(ask(core, question("operator", "ls", "edge-1", 1)).audit.size(), 1u);  // forgotten
   // Refused since: what was allowed is decided anew.
-  (void)core.step(DeviceSeen{edge, DeviceState::refused, ""}, at(60));
+  (void)step(core, DeviceSeen{edge, DeviceState::refused, ""}, at(60));
   const auto after = ask(core, question("operator", "ls", "edge-1", 3), 61);
-  EXPECT_FALSE(all<AnswerQuestion>(after)[0].decision.allow);
-  EXPECT_EQ(ask(core, question("operator", "ls", "edge-1", 3), 62).size(), 1u);
+  EXPECT_FALSE(after.decisions[0].allow);
+  EXPECT_TRUE(ask(core, question("operator", "ls", "edge-1", 3), 62).audit.empty());
+}
+
+TEST(SecurityPolicy, DeniesByItsKeyWhatItCannotRead) {
+  auto core = make_core();
+  const QuestionUnreadable bad{{JobId{"j1"}, 0, 1}, edge, "/items/1/command: is missing"};
+  const auto out = step(core, bad, at(1));
+  ASSERT_EQ(out.decisions.size(), 1u);
+  EXPECT_EQ(out.decisions[0].key, bad.key);
+  EXPECT_EQ(out.decisions[0].device, edge);
+  EXPECT_FALSE(out.decisions[0].allow);
+  EXPECT_EQ(out.decisions[0].reason, "the question could not be read: /items/1/command: is missing");
+  ASSERT_EQ(out.audit.size(), 1u);
+  EXPECT_EQ(out.audit[0].decision, "deny");
+  const auto again = step(core, bad, at(2));
+  EXPECT_EQ(again.decisions, out.decisions);
+  EXPECT_TRUE(again.audit.empty());
 }
 
 TEST(SecurityPolicy, GoesOnWithTheChainAfterARestart) {
@@ -357,8 +381,8 @@ TEST(SecurityPolicy, GoesOnWithTheChainAfterARestart) {
   Saved saved;
   for (int life = 0; life < 3; ++life) {
     auto core = make_core({}, saved);
-    (void)core.step(DeviceSeen{edge, DeviceState::ready, ""}, at(0));
-    for (const auto& one : all<AppendAudit>(ask(core, question("operator", "ls")))) rows.push_back(one.row);
+    (void)step(core, DeviceSeen{edge, DeviceState::ready, ""}, at(0));
+    for (const auto& one : ask(core, question("operator", "ls")).audit) rows.push_back(one);
     saved.head = core.head();
   }
   ASSERT_EQ(rows.size(), 3u);
@@ -367,17 +391,13 @@ TEST(SecurityPolicy, GoesOnWithTheChainAfterARestart) {
 
 TEST(SecurityPolicy, PublishesTheHeadAtMostOnceASecond) {
   auto core = make_core();
-  EXPECT_TRUE(all<PublishHead>(core.step(TimePassed{}, at(0))).empty());  // nothing to say
-  (void)ask(core, question("operator", "ls", ""), 1);
-  EXPECT_EQ(all<PublishHead>(core.step(TimePassed{}, at(1))).size(), 1u);
-  (void)ask(core, question("operator", "ls", "", 2), 1.2);
-  EXPECT_TRUE(all<PublishHead>(core.step(TimePassed{}, at(1.5))).empty());
-  const auto heads = all<PublishHead>(core.step(TimePassed{}, at(2.1)));
-  ASSERT_EQ(heads.size(), 1u);
-  EXPECT_EQ(heads[0].head, core.head());
-  EXPECT_TRUE(all<PublishHead>(core.step(TimePassed{}, at(9))).empty());
-  (void)core.step(BrokerReturned{}, at(10));
-  EXPECT_EQ(all<PublishHead>(core.step(TimePassed{}, at(10))).size(), 1u);
+  EXPECT_EQ(step(core, TimePassed{}, at(0)).head, std::nullopt);  // nothing to say
+  EXPECT_EQ(ask(core, question("operator", "ls", ""), 1).head, core.head()) << "with what it is the head of";
+  EXPECT_EQ(ask(core, question("operator", "ls", "", 2), 1.2).head, std::nullopt);
+  EXPECT_EQ(step(core, TimePassed{}, at(1.9)).head, std::nullopt);
+  EXPECT_EQ(step(core, TimePassed{}, at(2.1)).head, core.head());
+  EXPECT_EQ(step(core, TimePassed{}, at(9)).head, std::nullopt);
+  EXPECT_EQ(step(core, LinkBack{}, at(10)).head, core.head()) << "the broker may have lost it";
 }
 
 TEST(Certificates, AreChecked) {
@@ -393,15 +413,15 @@ TEST(Certificates, AreChecked) {
                         Case{"stranger", "stranger", "empty.crl", CertificateState::invalid},
                         Case{"edge-1", "none", "empty.crl", CertificateState::invalid}}) {
     auto core = make_core();
-    (void)core.step(AuthorityReplaced{pki.authority(c.crl)}, at(0));
-    const auto effects = core.step(ChecksArrived{{{DeviceId{c.device}, pki.pem(c.certificate)}}}, at(1));
-    const auto answers = all<AnswerCheck>(effects);
+    (void)step(core, AuthorityReplaced{pki.authority(c.crl)}, at(0));
+    const auto out = step(core, ChecksArrived{{{DeviceId{c.device}, pki.pem(c.certificate)}}}, at(1));
+    const auto answers = out.answers;
     ASSERT_EQ(answers.size(), 1u);
-    EXPECT_EQ(answers[0].answer.state, c.state) << c.device << " " << answers[0].answer.reason;
-    EXPECT_EQ(all<AppendAudit>(effects).size(), 1u);
-    const auto again = core.step(ChecksArrived{{{DeviceId{c.device}, pki.pem(c.certificate)}}}, at(2));
-    EXPECT_EQ(all<AnswerCheck>(again).size(), 1u);
-    EXPECT_TRUE(all<AppendAudit>(again).empty()) << c.device;
+    EXPECT_EQ(answers[0].state, c.state) << c.device << " " << answers[0].reason;
+    EXPECT_EQ(out.audit.size(), 1u);
+    const auto again = step(core, ChecksArrived{{{DeviceId{c.device}, pki.pem(c.certificate)}}}, at(2));
+    EXPECT_EQ(again.answers.size(), 1u);
+    EXPECT_TRUE(again.audit.empty()) << c.device;
   }
 }
 
@@ -410,8 +430,8 @@ TEST(Certificates, AreCheckedAgainWhenTheListChanges) {
   auto core = make_core();
   Saved saved;
   const auto checked =
-      core.step(ChecksArrived{{{edge, pki.pem("edge-1")}, {DeviceId{"edge-2"}, pki.pem("edge-2")}}}, at(1));
-  for (const auto& one : all<SaveCertificate>(checked)) {
+      step(core, ChecksArrived{{{edge, pki.pem("edge-1")}, {DeviceId{"edge-2"}, pki.pem("edge-2")}}}, at(1));
+  for (const auto& one : checked.certificates) {
     auto read = certificate_from_row(to_row(one.checked));
     ASSERT_TRUE(read.ok()) << describe(read.error());
     saved.certificates.push_back(*read);
@@ -421,17 +441,17 @@ TEST(Certificates, AreCheckedAgainWhenTheListChanges) {
   // The list changed while nobody was there: the start finds it.
   SecurityPolicy after(
       {}, rulebook(), pki.authority("revoked.crl"), [](auto&&...) { return ""; }, saved);
-  auto effects = after.step(TimePassed{}, at(5));
-  const auto said = all<AnnounceRevocation>(effects);
+  auto out = step(after, TimePassed{}, at(5));
+  const auto said = all<AnnounceRevocation>(out);
   ASSERT_EQ(said.size(), 1u);
   EXPECT_EQ(said[0].answer.device, edge);
   EXPECT_EQ(said[0].answer.state, CertificateState::revoked);
-  EXPECT_EQ(all<SaveCertificate>(effects).size(), 1u);
-  EXPECT_EQ(all<AppendAudit>(effects).size(), 1u);
-  EXPECT_TRUE(after.step(TimePassed{}, at(6)).empty());
+  EXPECT_EQ(out.certificates.size(), 1u);
+  EXPECT_EQ(out.audit.size(), 1u);
+  EXPECT_EQ(step(after, TimePassed{}, at(6)), Output{});
   const auto fingerprint = said[0].answer.fingerprint;
-  EXPECT_TRUE(after.step(DeviceSeen{edge, DeviceState::ready, fingerprint}, at(7)).empty());
-  EXPECT_EQ(all<SettleRevocation>(after.step(DeviceSeen{edge, DeviceState::refused, fingerprint}, at(8))).size(), 1u);
+  EXPECT_EQ(step(after, DeviceSeen{edge, DeviceState::ready, fingerprint}, at(7)), Output{});
+  EXPECT_EQ(all<SettleRevocation>(step(after, DeviceSeen{edge, DeviceState::refused, fingerprint}, at(8))).size(), 1u);
 }
 
 TEST(AuthorityFiles, KeepTheLastGoodList) {
@@ -521,9 +541,9 @@ TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
   const auto answer = stack.bus.last("service/scheduler/authorised/security-policy");
   const auto decisions = codec::decode_decisions(answer.dump());
   ASSERT_TRUE(decisions.ok());
-  ASSERT_EQ(decisions->size(), 2u);
-  EXPECT_FALSE((*decisions)[1].allow);
-  const auto payload = stack.trust.verify((*decisions)[0].grant, "fieldwork-grant+jws");
+  ASSERT_EQ(decisions->good.size(), 2u);
+  EXPECT_FALSE(decisions->good[1].allow);
+  const auto payload = stack.trust.verify(decisions->good[0].grant, "fieldwork-grant+jws");
   ASSERT_TRUE(payload.ok());
   const auto grant = codec::decode_grant(*payload);
   ASSERT_TRUE(grant.ok());
@@ -552,14 +572,31 @@ TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
 TEST(SecurityPolicyShell, ChecksCertificatesForTheRegistry) {
   store::MemoryStore store;
   Stack stack(store);
-  const std::vector<CertificateCheck> checks{{edge, Pki::get().pem("edge-1")}, {edge, "nonsense"}};
-  stack.say("service/security-policy/certificate/registry", codec::encode(checks), 1);
+  const std::vector<std::string> checks{codec::dump(codec::encode(CertificateCheck{edge, Pki::get().pem("edge-1")})),
+                                        R"({"device":"edge-9"})",
+                                        codec::dump(codec::encode(CertificateCheck{edge, "nonsense"}))};
+  stack.say("service/security-policy/certificate/registry", pack_items(checks).at(0), 1);
   const auto answers =
       codec::decode_certificate_answers(stack.bus.last("service/registry/certificate/security-policy").dump());
   ASSERT_TRUE(answers.ok());
-  ASSERT_EQ(answers->size(), 2u);
-  EXPECT_EQ((*answers)[0].state, CertificateState::valid);
-  EXPECT_EQ((*answers)[1].state, CertificateState::invalid);
+  ASSERT_EQ(answers->good.size(), 2u) << "one that cannot be read holds up no other";
+  EXPECT_EQ(answers->good[0].state, CertificateState::valid);
+  EXPECT_EQ(answers->good[1].state, CertificateState::invalid);
+}
+
+TEST(SecurityPolicyShell, ABadQuestionIsDeniedByItsKeyAndItsNeighboursAreAnswered) {
+  store::MemoryStore store;
+  Stack stack(store);
+  const std::vector<std::string> items{codec::dump(codec::encode(question("operator", "ls", ""))),
+                                       R"({"job":"j2","execution":3,"fence":4,"submitter":"operator"})", "7",
+                                       codec::dump(codec::encode(question("operator", "ls", "", 2)))};
+  stack.say("service/security-policy/authorise/scheduler", pack_items(items).at(0), 1);
+  const auto decisions = codec::decode_decisions(stack.bus.last("service/scheduler/authorised/security-policy").dump());
+  ASSERT_TRUE(decisions.ok());
+  ASSERT_EQ(decisions->good.size(), 3u);
+  for (const auto& one : decisions->good) EXPECT_EQ(one.allow, one.key.job.value == "j1") << one.reason;
+  EXPECT_EQ(decisions->good[0].key, (AttemptKey{JobId{"j2"}, 3, 4}));
+  EXPECT_EQ(decisions->good[0].reason, "the question could not be read: /items/1/command: must name a program");
 }
 
 TEST(SecurityPolicyShell, BadInputChangesNothing) {

@@ -10,6 +10,7 @@
 #include "codec/device.hpp"
 #include "codec/policy.hpp"
 #include "crypto/certificate.hpp"
+#include "model/items.hpp"
 #include "registry/core/registry.hpp"
 #include "registry/shell/rows.hpp"
 #include "registry/shell/service.hpp"
@@ -65,36 +66,44 @@ Record record(DeviceState state, std::int64_t session = 3) {
   return out;
 }
 
-template <class T>
-std::vector<T> all(const Effects& effects) {
-  std::vector<T> out;
-  for (const auto& effect : effects) {
-    if (const auto* one = std::get_if<T>(&effect)) out.push_back(*one);
-  }
+// A batch of one input.
+Output step(Registry& registry, const Input& input, Time now) {
+  Output out;
+  registry.step(input, now, out);
+  registry.step(BatchEnded{}, now, out);
   return out;
 }
 
-std::string events(const Effects& effects) {
-  std::string out;
-  for (const auto& one : all<PublishEvent>(effects)) out += (out.empty() ? "" : " ") + one.event;
-  return out;
+template <class T>
+std::vector<T> all(const Output& out) {
+  std::vector<T> some;
+  for (const auto& change : out.outbox) {
+    if (const auto* one = std::get_if<T>(&change)) some.push_back(*one);
+  }
+  return some;
+}
+
+std::string events(const Output& out) {
+  std::string text;
+  for (const auto& one : out.events) text += (text.empty() ? "" : " ") + one.event;
+  return text;
 }
 
 // A registry with one device, the broker there.
 Registry with(DeviceState state, std::int64_t session = 3) {
   Registry registry(Limits{}, {record(state, session)}, t0);
-  (void)registry.step(BrokerReturned{}, t0);
+  (void)step(registry, LinkBack{}, t0);
   return registry;
 }
 
-// Ticks as the runtime does, so that no pause looks like a stall.
-Effects pass(Registry& registry, double from, double to) {
-  Effects out;
+// The events of batches in which nothing came.
+std::string pass(Registry& registry, double from, double to) {
+  Output out;
   for (double s = from; s <= to; s += 0.5) {
-    auto some = registry.step(TimePassed{}, at(s));
-    out.insert(out.end(), some.begin(), some.end());
+    registry.step(TimePassed{}, at(s), out);
+    registry.step(BatchEnded{}, at(s), out);
   }
-  return out;
+  return events(out);
 }
 
 DeviceState state_of(const Registry& registry) { return registry.find(edge)->device.state; }
@@ -102,26 +111,26 @@ DeviceState state_of(const Registry& registry) { return registry.find(edge)->dev
 TEST(Registry, EnrolsWhatSecurityPolicyCallsValid) {
   const auto pem = make_certificate("edge-1");
   Registry registry(Limits{}, {}, t0);
-  auto effects = registry.step(EnrolmentArrived{edge, enrolment(1, pem)}, at(0));
-  ASSERT_EQ(all<AskCertificate>(effects), (std::vector{AskCertificate{edge, fingerprint_of(pem), pem}}));
+  auto out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(0));
+  ASSERT_EQ(all<AskCertificate>(out), (std::vector{AskCertificate{edge, fingerprint_of(pem), pem}}));
   EXPECT_EQ(state_of(registry), DeviceState::enrolling);
-  EXPECT_TRUE(all<AnswerEnrolment>(effects).empty());
+  EXPECT_TRUE(out.answers.empty());
 
-  effects = registry.step(EnrolmentArrived{edge, enrolment(1, pem)}, at(1));  // a repeat asks nobody again
-  EXPECT_TRUE(effects.empty());
+  out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(1));  // a repeat asks nobody again
+  EXPECT_EQ(out, Output{});
 
-  effects = registry.step(CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
-  EXPECT_EQ(all<ForgetQuestion>(effects).size(), 1u);
-  EXPECT_EQ(all<AnswerEnrolment>(effects), (std::vector{AnswerEnrolment{edge, 1, true, ""}}));
-  EXPECT_EQ(events(effects), "ready");
+  out = step(registry, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
+  EXPECT_EQ(all<ForgetQuestion>(out).size(), 1u);
+  EXPECT_EQ(out.answers, (std::vector{EnrolmentAnswer{edge, 1, true, ""}}));
+  EXPECT_EQ(events(out), "ready");
   EXPECT_EQ(state_of(registry), DeviceState::ready);
   EXPECT_EQ(registry.find(edge)->device.labels.at("zone"), "a");
 
-  effects = registry.step(EnrolmentArrived{edge, enrolment(1, pem)}, at(3));  // decided: answered at once
-  EXPECT_EQ(effects, (Effects{AnswerEnrolment{edge, 1, true, ""}}));
+  out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(3));  // decided: answered at once
+  EXPECT_EQ(out, (Output{.answers = {{edge, 1, true, ""}}}));
 
-  effects = registry.step(EnrolmentArrived{edge, enrolment(2, pem)}, at(4));  // a new session is checked again
-  EXPECT_EQ(all<AskCertificate>(effects).size(), 1u);
+  out = step(registry, EnrolmentArrived{edge, enrolment(2, pem)}, at(4));  // a new session is checked again
+  EXPECT_EQ(all<AskCertificate>(out).size(), 1u);
   EXPECT_EQ(state_of(registry), DeviceState::ready);
 }
 
@@ -136,41 +145,40 @@ TEST(Registry, RefusesCertificates) {
   for (const auto& c : {Case{"revoked", pem, CertificateState::revoked},
                         Case{"invalid", pem, CertificateState::invalid}, Case{"other name", other, std::nullopt}}) {
     Registry registry(Limits{}, {}, t0);
-    auto effects = registry.step(EnrolmentArrived{edge, enrolment(1, c.pem)}, at(0));
-    if (c.answer) effects = registry.step(CertificateChecked{{edge, fingerprint_of(c.pem), *c.answer, "no"}}, at(1));
-    EXPECT_TRUE(all<AskCertificate>(effects).empty()) << c.name;
-    ASSERT_EQ(all<AnswerEnrolment>(effects).size(), 1u) << c.name;
-    EXPECT_FALSE(all<AnswerEnrolment>(effects)[0].enrolled) << c.name;
-    EXPECT_EQ(events(effects), "refused") << c.name;
+    auto out = step(registry, EnrolmentArrived{edge, enrolment(1, c.pem)}, at(0));
+    if (c.answer) out = step(registry, CertificateChecked{{edge, fingerprint_of(c.pem), *c.answer, "no"}}, at(1));
+    EXPECT_TRUE(all<AskCertificate>(out).empty()) << c.name;
+    ASSERT_EQ(out.answers.size(), 1u) << c.name;
+    EXPECT_FALSE(out.answers[0].enrolled) << c.name;
+    EXPECT_EQ(events(out), "refused") << c.name;
     EXPECT_EQ(state_of(registry), DeviceState::refused) << c.name;
     EXPECT_EQ(registry.find(edge)->device.health, 0) << c.name;
-    effects = registry.step(HeartbeatArrived{edge, heartbeat(1)}, at(2));
+    out = step(registry, HeartbeatArrived{edge, heartbeat(1)}, at(2));
     EXPECT_EQ(state_of(registry), DeviceState::refused) << c.name;
-    effects = registry.step(EnrolmentArrived{edge, enrolment(1, c.pem)}, at(3));
-    EXPECT_EQ(all<AnswerEnrolment>(effects).size(), 1u) << c.name;
-    EXPECT_EQ(events(effects), "") << c.name;
+    out = step(registry, EnrolmentArrived{edge, enrolment(1, c.pem)}, at(3));
+    EXPECT_EQ(out.answers.size(), 1u) << c.name;
+    EXPECT_EQ(events(out), "") << c.name;
   }
 }
 
 TEST(Registry, RejectsWhatIsNoCertificate) {
   Registry registry(Limits{}, {}, t0);
-  const auto effects = registry.step(EnrolmentArrived{edge, enrolment(1, "not PEM")}, at(0));
-  ASSERT_EQ(effects.size(), 1u);
-  EXPECT_EQ(std::get<RejectMessage>(effects[0]).error.path, "/certificate");
+  const auto out = step(registry, EnrolmentArrived{edge, enrolment(1, "not PEM")}, at(0));
+  ASSERT_EQ(out.rejections.size(), 1u);
+  EXPECT_EQ(out.rejections[0].error.path, "/certificate");
   EXPECT_EQ(registry.size(), 0u);
 }
 
 TEST(Registry, KeepsAGoodCertificateWhenAnotherIsBad) {
   auto registry = with(DeviceState::ready);
   const auto fresh = make_certificate("edge-1", 1);
-  (void)registry.step(EnrolmentArrived{edge, enrolment(4, fresh)}, at(1));
-  auto effects =
-      registry.step(CertificateChecked{{edge, fingerprint_of(fresh), CertificateState::invalid, "no"}}, at(2));
-  EXPECT_EQ(all<AnswerEnrolment>(effects), (std::vector{AnswerEnrolment{edge, 4, false, "no"}}));
+  (void)step(registry, EnrolmentArrived{edge, enrolment(4, fresh)}, at(1));
+  auto out = step(registry, CertificateChecked{{edge, fingerprint_of(fresh), CertificateState::invalid, "no"}}, at(2));
+  EXPECT_EQ(out.answers, (std::vector{EnrolmentAnswer{edge, 4, false, "no"}}));
   EXPECT_EQ(registry.find(edge)->device, with(DeviceState::ready).find(edge)->device);
 
-  (void)registry.step(EnrolmentArrived{edge, enrolment(4, fresh)}, at(3));
-  effects = registry.step(CertificateChecked{{edge, fingerprint_of(fresh), CertificateState::valid, ""}}, at(4));
+  (void)step(registry, EnrolmentArrived{edge, enrolment(4, fresh)}, at(3));
+  out = step(registry, CertificateChecked{{edge, fingerprint_of(fresh), CertificateState::valid, ""}}, at(4));
   EXPECT_EQ(registry.find(edge)->device.fingerprint, fingerprint_of(fresh));
   EXPECT_EQ(registry.find(edge)->device.session, 4);
 }
@@ -178,12 +186,12 @@ TEST(Registry, KeepsAGoodCertificateWhenAnotherIsBad) {
 TEST(Registry, RefusesWhenTheBoundCertificateIsRevokedLater) {
   auto registry = with(DeviceState::ready);
   const auto bound = registry.find(edge)->device.fingerprint;
-  auto effects = registry.step(CertificateChecked{{edge, std::string(64, 'a'), CertificateState::revoked, "r"}}, at(1));
+  auto out = step(registry, CertificateChecked{{edge, std::string(64, 'a'), CertificateState::revoked, "r"}}, at(1));
   EXPECT_EQ(state_of(registry), DeviceState::ready);
-  effects = registry.step(CertificateChecked{{edge, bound, CertificateState::revoked, "revoked"}}, at(1));
+  out = step(registry, CertificateChecked{{edge, bound, CertificateState::revoked, "revoked"}}, at(1));
   EXPECT_EQ(state_of(registry), DeviceState::refused);
-  EXPECT_EQ(all<AnswerEnrolment>(effects).size(), 1u);
-  EXPECT_EQ(events(registry.step(CertificateChecked{{edge, bound, CertificateState::revoked, "revoked"}}, at(2))), "");
+  EXPECT_EQ(out.answers.size(), 1u);
+  EXPECT_EQ(events(step(registry, CertificateChecked{{edge, bound, CertificateState::revoked, "revoked"}}, at(2))), "");
 }
 
 TEST(Registry, FollowsPresence) {
@@ -209,85 +217,100 @@ TEST(Registry, FollowsPresence) {
   };
   for (const auto& c : cases) {
     auto registry = with(c.state);
-    const auto effects = registry.step(PresenceArrived{edge, c.presence, c.retained}, at(1));
+    const auto out = step(registry, PresenceArrived{edge, c.presence, c.retained}, at(1));
     EXPECT_EQ(state_of(registry), c.then) << c.name;
-    EXPECT_EQ(events(effects), c.events) << c.name;
+    EXPECT_EQ(events(out), c.events) << c.name;
   }
 }
 
 TEST(Registry, IgnoresAnOldWillAfterARestartOfTheAgent) {
   auto registry = with(DeviceState::ready);
-  (void)registry.step(PresenceArrived{edge, {true, 4}, false}, at(1));
-  EXPECT_TRUE(registry.step(PresenceArrived{edge, {false, 3}, false}, at(2)).empty());
+  (void)step(registry, PresenceArrived{edge, {true, 4}, false}, at(1));
+  EXPECT_EQ(step(registry, PresenceArrived{edge, {false, 3}, false}, at(2)), Output{});
   EXPECT_EQ(state_of(registry), DeviceState::ready);
   // The new session must still show its certificate.
-  const auto effects = registry.step(EnrolmentArrived{edge, enrolment(4, make_certificate("edge-1"))}, at(3));
-  EXPECT_EQ(all<AskCertificate>(effects).size(), 1u);
+  const auto out = step(registry, EnrolmentArrived{edge, enrolment(4, make_certificate("edge-1"))}, at(3));
+  EXPECT_EQ(all<AskCertificate>(out).size(), 1u);
 }
 
 TEST(Registry, BelievesASmallerSessionOnlyOfADeviceThatIsNotReady) {
   const auto pem = make_certificate("edge-1");
   auto ready = with(DeviceState::ready, 57);
-  EXPECT_EQ(all<RejectMessage>(ready.step(EnrolmentArrived{edge, enrolment(1, pem)}, at(1))).size(), 1u);
+  EXPECT_EQ(step(ready, EnrolmentArrived{edge, enrolment(1, pem)}, at(1)).rejections.size(), 1u);
   auto lost = with(DeviceState::lost, 57);
-  (void)lost.step(EnrolmentArrived{edge, enrolment(1, pem)}, at(1));
-  (void)lost.step(CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
+  (void)step(lost, EnrolmentArrived{edge, enrolment(1, pem)}, at(1));
+  (void)step(lost, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
   EXPECT_EQ(state_of(lost), DeviceState::ready);
   EXPECT_EQ(lost.find(edge)->device.session, 1);
 }
 
 TEST(Registry, JudgesSilence) {
   auto registry = with(DeviceState::ready);
-  EXPECT_EQ(events(pass(registry, 0.5, 14.5)), "");
-  EXPECT_EQ(events(pass(registry, 15, 44.5)), "suspect");
-  EXPECT_EQ(events(pass(registry, 45, 100)), "lost");
+  EXPECT_EQ(pass(registry, 0.5, 14.5), "");
+  EXPECT_EQ(pass(registry, 15, 44.5), "suspect");
+  EXPECT_EQ(pass(registry, 45, 100), "lost");
   EXPECT_EQ(registry.find(edge)->device.health, 0);
-  const auto effects = registry.step(HeartbeatArrived{edge, heartbeat(3)}, at(101));
-  EXPECT_EQ(events(effects), "back");
-  EXPECT_EQ(all<SaveDevice>(effects).size(), 1u);
+  const auto out = step(registry, HeartbeatArrived{edge, heartbeat(3)}, at(101));
+  EXPECT_EQ(events(out), "back");
+  EXPECT_EQ(out.devices.size(), 1u);
 }
 
 TEST(Registry, JudgesNobodyWhileTheBrokerIsAwayOrAfterAPauseOfItsOwn) {
   auto registry = with(DeviceState::ready);
-  (void)registry.step(BrokerLeft{}, at(1));
-  EXPECT_EQ(events(pass(registry, 1, 300)), "");
-  const auto effects = registry.step(BrokerReturned{}, at(300));
-  EXPECT_EQ(all<PublishState>(effects).size(), 1u);
-  EXPECT_EQ(events(pass(registry, 300, 314)), "");
-  EXPECT_EQ(events(registry.step(TimePassed{}, at(600))), "");  // the database was away
-  EXPECT_EQ(events(pass(registry, 600, 614)), "");
-  EXPECT_EQ(events(pass(registry, 615, 616)), "suspect");
+  (void)step(registry, LinkLost{}, at(1));
+  EXPECT_EQ(pass(registry, 1, 300), "");
+  const auto out = step(registry, LinkBack{}, at(300));
+  EXPECT_EQ(out.states.size(), 1u);
+  EXPECT_EQ(pass(registry, 300, 314), "");
+  EXPECT_EQ(events(step(registry, Stalled{}, at(600))), "");  // the database was away
+  EXPECT_EQ(pass(registry, 600, 614), "");
+  EXPECT_EQ(pass(registry, 615, 616), "suspect");
 }
 
 TEST(Registry, GivesGraceAfterARestart) {
   Registry before(Limits{}, {record(DeviceState::ready)}, t0);
-  (void)before.step(HeartbeatArrived{edge, heartbeat(3)}, at(1));
+  (void)step(before, HeartbeatArrived{edge, heartbeat(3)}, at(1));
   auto row = to_row(*before.find(edge));
   auto read = from_row(row);
   ASSERT_TRUE(read.ok()) << describe(read.error());
   EXPECT_EQ(*read, *before.find(edge));
   Registry after(Limits{}, {*read}, at(1000));
-  (void)after.step(BrokerReturned{}, at(1001));
-  EXPECT_EQ(events(pass(after, 1001, 1015)), "");
-  EXPECT_EQ(events(pass(after, 1016, 1017)), "suspect");
+  (void)step(after, LinkBack{}, at(1001));
+  EXPECT_EQ(pass(after, 1001, 1015), "");
+  EXPECT_EQ(pass(after, 1016, 1017), "suspect");
   // Decided before the restart, answered at once after it.
-  const auto effects = after.step(EnrolmentArrived{edge, enrolment(3, make_certificate("edge-1"))}, at(1017));
-  EXPECT_EQ(effects, (Effects{AnswerEnrolment{edge, 3, true, ""}}));
+  const auto out = step(after, EnrolmentArrived{edge, enrolment(3, make_certificate("edge-1"))}, at(1017));
+  EXPECT_EQ(out, (Output{.answers = {{edge, 3, true, ""}}}));
 }
 
 TEST(Registry, WritesAndPublishesHeartbeatsSparingly) {
   auto registry = with(DeviceState::ready);
   std::size_t saves = 0, states = 0;
   for (int s = 5; s <= 120; s += 5) {
-    const auto effects = registry.step(HeartbeatArrived{edge, heartbeat(3)}, at(s));
-    saves += all<SaveDevice>(effects).size();
-    states += all<PublishState>(effects).size();
+    const auto out = step(registry, HeartbeatArrived{edge, heartbeat(3)}, at(s));
+    saves += out.devices.size();
+    states += out.states.size();
   }
   EXPECT_EQ(saves, 2u);   // the first, and after a minute
   EXPECT_EQ(states, 4u);  // the first, and each half minute
   auto bad = heartbeat(3, 40);
-  EXPECT_EQ(all<PublishState>(registry.step(HeartbeatArrived{edge, bad}, at(125))).size(), 1u);
-  EXPECT_TRUE(registry.step(HeartbeatArrived{edge, heartbeat(2)}, at(126)).empty());  // an old session
+  EXPECT_EQ(step(registry, HeartbeatArrived{edge, bad}, at(125)).states.size(), 1u);
+  EXPECT_EQ(step(registry, HeartbeatArrived{edge, heartbeat(2)}, at(126)), Output{});  // an old session
+}
+
+TEST(Registry, SavesAndSaysADeviceOncePerBatch) {
+  auto registry = with(DeviceState::ready);
+  Output out;
+  registry.step(PresenceArrived{edge, {false, 3}, false}, at(1), out);
+  registry.step(PresenceArrived{edge, {true, 4}, false}, at(1), out);
+  EXPECT_TRUE(out.devices.empty() && out.states.empty()) << "before the end of the batch";
+  registry.step(BatchEnded{}, at(1), out);
+  EXPECT_EQ(out.devices, std::vector{*registry.find(edge)}) << "as it is then";
+  EXPECT_EQ(out.states, std::vector{registry.find(edge)->device});
+  EXPECT_EQ(events(out), "suspect back");
+  Output more;
+  registry.step(BatchEnded{}, at(1), more);
+  EXPECT_EQ(more, Output{});
 }
 
 TEST(Registry, IsBounded) {
@@ -295,9 +318,9 @@ TEST(Registry, IsBounded) {
   limits.devices_max = 1;
   Registry registry(limits, {record(DeviceState::ready)}, t0);
   const DeviceId two{"edge-2"};
-  const auto effects = registry.step(EnrolmentArrived{two, enrolment(1, make_certificate("edge-2"))}, at(1));
-  ASSERT_EQ(effects.size(), 1u);
-  EXPECT_EQ(std::get<RejectMessage>(effects[0]).error.code, Code::unavailable);
+  const auto out = step(registry, EnrolmentArrived{two, enrolment(1, make_certificate("edge-2"))}, at(1));
+  ASSERT_EQ(out.rejections.size(), 1u);
+  EXPECT_EQ(out.rejections[0].error.code, Code::unavailable);
 }
 
 TEST(Health, SaysWhatTheFormulaSays) {
@@ -381,8 +404,9 @@ TEST(RegistryShell, TalksFromEnrolmentToState) {
   EXPECT_TRUE(stack.engine.run({}, at(4)).ok());  // not answered: asked again
   EXPECT_FALSE(stack.heard("service/security-policy/certificate/registry").is_null());
 
-  const std::vector<CertificateAnswer> answer{{edge, fingerprint_of(pem), CertificateState::valid, "good"}};
-  stack.say("service/registry/certificate/security-policy", codec::encode(answer), 5);
+  const CertificateAnswer answer{edge, fingerprint_of(pem), CertificateState::valid, "good"};
+  const std::vector<std::string> items{R"({"device":"edge-2"})", codec::dump(codec::encode(answer)), "7"};
+  stack.say("service/registry/certificate/security-policy", pack_items(items).at(0), 5);
   EXPECT_EQ(stack.engine.outbox_size(), 0u);
   EXPECT_EQ(stack.heard("device/edge-1/down/enrolled")["state"], "enrolled");
   EXPECT_EQ(stack.heard("event/device/edge-1")["event"], "ready");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
@@ -68,13 +69,11 @@ const Alert* Alerting::find(const std::string& id) const {
   return it == alerts_.end() ? nullptr : &it->second;
 }
 
-Effects Alerting::step(const Input& input, Time now) {
-  Effects out;
+void Alerting::step(const Input& input, Time now, Output& out) {
   std::visit([&](const auto& one) { apply(one, now, out); }, input);
-  return out;
 }
 
-void Alerting::apply(const DeviceSeen& input, Time now, Effects& out) {
+void Alerting::apply(const DeviceSeen& input, Time now, Output& out) {
   const auto& subject = input.device.value;
   if (input.state == DeviceState::lost) {
     fire("device_lost", subject, 1, input.reason.empty() ? "the device is lost" : input.reason, now, out);
@@ -89,19 +88,19 @@ void Alerting::apply(const DeviceSeen& input, Time now, Effects& out) {
   }
 }
 
-void Alerting::apply(const DeviceGone& input, Time now, Effects& out) {
+void Alerting::apply(const DeviceGone& input, Time now, Output& out) {
   resolve("device_lost", input.device.value, "the device is gone", now, out);
   resolve("device_health", input.device.value, "the device is gone", now, out);
   resolve("device_unplaceable", input.device.value, "the device is gone", now, out);
 }
 
-void Alerting::apply(const PlacementSeen& input, Time now, Effects& out) {
+void Alerting::apply(const PlacementSeen& input, Time now, Output& out) {
   if (input.placeable) return resolve("device_unplaceable", input.device.value, "the device gets work", now, out);
   fire("device_unplaceable", input.device.value, 1, input.reason.empty() ? "the device gets no work" : input.reason,
        now, out);
 }
 
-void Alerting::apply(const JobSeen& input, Time now, Effects& out) {
+void Alerting::apply(const JobSeen& input, Time now, Output& out) {
   const auto& subject = input.job.value;
   const bool failed = !input.quarantined && input.state == JobState::failed;
   const auto is = "the job is " + (input.quarantined ? "quarantined" : std::string(name(input.state)));
@@ -112,17 +111,16 @@ void Alerting::apply(const JobSeen& input, Time now, Effects& out) {
   fire(failed ? "job_failed" : "job_quarantined", subject, 1, input.reason.empty() ? fallback : input.reason, now, out);
 }
 
-void Alerting::apply(const TransferSeen& input, Time now, Effects& out) {
+void Alerting::apply(const TransferSeen& input, Time now, Output& out) {
   if (!input.failed) return resolve("transfer_failed", input.transfer.value, "the transfer goes on", now, out);
   if (now - input.changed >= limits_.forget_after) return;
   fire("transfer_failed", input.transfer.value, 1, input.reason.empty() ? "the transfer failed" : input.reason, now,
        out);
 }
 
-void Alerting::change(Alert& alert, bool told, Time now, Effects& out) {
+void Alerting::change(Alert& alert, bool told, Time now, Output& out) {
   alert.changed = now;
-  out.push_back(SaveAlert{alert});
-  out.push_back(PublishAlert{alert});
+  changed_.insert(alert.id);
   if (told) notify(alert, now, out);
 }
 
@@ -132,7 +130,7 @@ std::size_t Alerting::firing(const std::string& rule) const {
 }
 
 void Alerting::fire(const std::string& rule, const std::string& subject, double value, const std::string& reason,
-                    Time now, Effects& out) {
+                    Time now, Output& out) {
   const auto id = alert_id(rule, subject);
   const auto found = alerts_.find(id);
   if (found != alerts_.end() && found->second.firing) {
@@ -142,7 +140,7 @@ void Alerting::fire(const std::string& rule, const std::string& subject, double 
     alert.reason = reason;
     return change(alert, false, now, out);
   }
-  if (firing(rule) >= limits_.rule_max || (found == alerts_.end() && !make_room(out))) {
+  if (firing(rule) >= limits_.rule_max || (found == alerts_.end() && !make_room())) {
     return overflow(rule, subject, now, out);
   }
   ++firing_[rule];
@@ -151,7 +149,7 @@ void Alerting::fire(const std::string& rule, const std::string& subject, double 
   change(alert, true, now, out);
 }
 
-void Alerting::overflow(const std::string& rule, const std::string& subject, Time now, Effects& out) {
+void Alerting::overflow(const std::string& rule, const std::string& subject, Time now, Output& out) {
   auto& one = many_[rule];
   if (one.subjects.contains(subject)) return;
   if (one.subjects.size() < limits_.many_max) {
@@ -165,7 +163,7 @@ void Alerting::overflow(const std::string& rule, const std::string& subject, Tim
 }
 
 // At once when it begins and ends, else with the sweep: a flood is not a flood of messages.
-void Alerting::tell_many(const std::string& rule, Time now, Effects& out) {
+void Alerting::tell_many(const std::string& rule, Time now, Output& out) {
   auto& one = many_[rule];
   one.changed = false;
   const auto id = alert_id(rule, many);
@@ -188,7 +186,7 @@ void Alerting::tell_many(const std::string& rule, Time now, Effects& out) {
 }
 
 void Alerting::resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now,
-                       Effects& out) {
+                       Output& out) {
   if (const auto more = many_.find(rule); more != many_.end() && more->second.subjects.erase(subject) > 0) {
     more->second.changed = true;
     if (more->second.subjects.empty() && more->second.untold == 0) tell_many(rule, now, out);
@@ -203,24 +201,41 @@ void Alerting::resolve(const std::string& rule, const std::string& subject, cons
 }
 
 // The oldest resolved alert goes first; those that fire stay.
-bool Alerting::make_room(Effects& out) {
+bool Alerting::make_room() {
   if (alerts_.size() < limits_.alerts_max) return true;
   auto oldest = alerts_.end();
   for (auto it = alerts_.begin(); it != alerts_.end(); ++it) {
     if (!it->second.firing && (oldest == alerts_.end() || it->second.changed < oldest->second.changed)) oldest = it;
   }
   if (oldest == alerts_.end()) return false;
-  out.push_back(RemoveAlert{oldest->first});
-  out.push_back(RetractAlert{oldest->first});
-  alerts_.erase(oldest);
+  remove(std::string(oldest->first));
   return true;
 }
 
-void Alerting::apply(const BrokerReturned&, Time, Effects& out) {
-  for (const auto& [id, alert] : alerts_) out.push_back(PublishAlert{alert});
+void Alerting::remove(const std::string& id) {
+  changed_.insert(id);
+  alerts_.erase(id);
 }
 
-void Alerting::apply(const TimePassed&, Time now, Effects& out) {
+void Alerting::apply(const LinkBack&, Time, Output&) { say_all_ = true; }
+
+// Of a batch only the last row and state of an alert count.
+void Alerting::apply(const BatchEnded&, Time, Output& out) {
+  const auto record = [&](const std::string& id) {
+    const auto* alert = find(id);
+    return AlertRecord{id, alert == nullptr ? std::nullopt : std::optional(*alert)};
+  };
+  for (const auto& id : changed_) out.alerts.push_back(record(id));
+  out.states = out.alerts;
+  if (std::exchange(say_all_, false)) {
+    for (const auto& [id, alert] : alerts_) {
+      if (!changed_.contains(id)) out.states.push_back(record(id));
+    }
+  }
+  changed_.clear();
+}
+
+void Alerting::apply(const TimePassed&, Time now, Output& out) {
   if (now - swept_at_ >= limits_.sweep_every) {
     swept_at_ = now;
     sweep(now, out);
@@ -228,7 +243,7 @@ void Alerting::apply(const TimePassed&, Time now, Effects& out) {
   send_next(now, out);
 }
 
-void Alerting::sweep(Time now, Effects& out) {
+void Alerting::sweep(Time now, Output& out) {
   for (auto it = alerts_.begin(); it != alerts_.end();) {
     const Alert alert = it->second;
     ++it;
@@ -236,9 +251,7 @@ void Alerting::sweep(Time now, Effects& out) {
     if (alert.firing && rule_of(alert.rule).fades && now - alert.since >= limits_.forget_after) {
       resolve(alert.rule, alert.subject, "it is long ago", now, out);
     } else if (!alert.firing && now - alert.changed >= limits_.resolved_keep) {
-      out.push_back(RemoveAlert{alert.id});
-      out.push_back(RetractAlert{alert.id});
-      alerts_.erase(alert.id);
+      remove(alert.id);
     }
   }
   const bool forget = now - forgot_at_ >= seconds{60};

@@ -1,5 +1,6 @@
-// What a person should know, from the state of devices, jobs and transfers. Pure; a restart is constructing it from
-// what was saved.
+// What a person should know, from the state of devices, jobs and transfers. Pure. One door in, step(input, now, out);
+// one door out, Output: values in the order of duty. With BatchEnded each alert that changed in the batch is saved and
+// said once, as it is then. A restart is constructing it from what was saved.
 //
 // clang-format off
 //   rule                fires while                        value       resolves when
@@ -23,11 +24,12 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "base/time.hpp"
+#include "base/core.hpp"
 #include "model/device.hpp"
 #include "model/job.hpp"
 
@@ -110,45 +112,19 @@ struct NotificationFailed {
   bool for_good = false;  // the target refuses this one: to send it again is in vain
   std::string reason;
 };
-struct BrokerReturned {};
-struct TimePassed {};
 using Input = std::variant<DeviceSeen, DeviceGone, JobSeen, TransferSeen, PlacementSeen, NotificationDelivered,
-                           NotificationFailed, BrokerReturned, TimePassed>;
+                           NotificationFailed, LinkBack, TimePassed, BatchEnded>;
 
-// Effects.
-struct SaveAlert {
-  Alert alert;
-  bool operator==(const SaveAlert&) const = default;
-};
-struct RemoveAlert {
+// Outputs.
+struct AlertRecord {
   std::string id;
-  bool operator==(const RemoveAlert&) const = default;
+  std::optional<Alert> alert;  // absent: it is no more
+  bool operator==(const AlertRecord&) const = default;
 };
-struct PublishAlert {
-  Alert alert;
-  bool operator==(const PublishAlert&) const = default;
-};
-struct RetractAlert {
-  std::string id;
-  bool operator==(const RetractAlert&) const = default;
-};
-struct SaveNotification {
+struct NotificationRecord {
   Notification notification;
-  bool operator==(const SaveNotification&) const = default;
-};
-struct RemoveNotification {
-  std::int64_t number = 0;
-  bool operator==(const RemoveNotification&) const = default;
-};
-// One at a time, until NotificationDelivered or NotificationFailed names it.
-struct SendNotification {
-  Notification notification;
-  bool operator==(const SendNotification&) const = default;
-};
-// The queue is full: the oldest went, one about a job before one about a device.
-struct CountDropped {
-  std::string what;  // notification
-  bool operator==(const CountDropped&) const = default;
+  bool remove = false;
+  bool operator==(const NotificationRecord&) const = default;
 };
 // A notification that nobody will get: refused for good, or for too long.
 struct DeadLetter {
@@ -156,9 +132,19 @@ struct DeadLetter {
   std::string reason;
   bool operator==(const DeadLetter&) const = default;
 };
-using Effect = std::variant<SaveAlert, RemoveAlert, PublishAlert, RetractAlert, SaveNotification, RemoveNotification,
-                            SendNotification, CountDropped, DeadLetter>;
-using Effects = std::vector<Effect>;
+
+struct Output {
+  // Saved with the batch, in order.
+  std::vector<AlertRecord> alerts;
+  std::vector<NotificationRecord> notifications;
+  // To the webhook: one at a time, until NotificationDelivered or NotificationFailed names it.
+  std::vector<Notification> sends;
+  // Facts.
+  std::vector<AlertRecord> states;
+  std::vector<DeadLetter> dead;
+  std::size_t dropped = 0;  // notifications: the queue is full, and the oldest went, one about a job before a device's
+  bool operator==(const Output&) const = default;
+};
 
 // The subject of a rule's alert about all that are beyond its room. No id begins with _.
 inline constexpr const char* many = "_many";
@@ -169,36 +155,41 @@ inline constexpr const char* many = "_many";
 
 class Alerting {
  public:
+  using Input = alerting::Input;
+  using Output = alerting::Output;
+
   Alerting(Limits limits, Saved saved);
 
-  [[nodiscard]] Effects step(const Input& input, Time now);
+  void step(const Input& input, Time now, Output& out);
   [[nodiscard]] const Alert* find(const std::string& id) const;
   [[nodiscard]] std::size_t size() const { return alerts_.size(); }
   [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
 
  private:
-  void apply(const DeviceSeen& input, Time now, Effects& out);
-  void apply(const DeviceGone& input, Time now, Effects& out);
-  void apply(const JobSeen& input, Time now, Effects& out);
-  void apply(const TransferSeen& input, Time now, Effects& out);
-  void apply(const PlacementSeen& input, Time now, Effects& out);
-  void apply(const NotificationDelivered& input, Time now, Effects& out);
-  void apply(const NotificationFailed& input, Time now, Effects& out);
-  void apply(const BrokerReturned& input, Time now, Effects& out);
-  void apply(const TimePassed& input, Time now, Effects& out);
+  void apply(const DeviceSeen& input, Time now, Output& out);
+  void apply(const DeviceGone& input, Time now, Output& out);
+  void apply(const JobSeen& input, Time now, Output& out);
+  void apply(const TransferSeen& input, Time now, Output& out);
+  void apply(const PlacementSeen& input, Time now, Output& out);
+  void apply(const NotificationDelivered& input, Time now, Output& out);
+  void apply(const NotificationFailed& input, Time now, Output& out);
+  void apply(const LinkBack& input, Time now, Output& out);
+  void apply(const TimePassed& input, Time now, Output& out);
+  void apply(const BatchEnded& input, Time now, Output& out);
 
   void fire(const std::string& rule, const std::string& subject, double value, const std::string& reason, Time now,
-            Effects& out);
-  void resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now, Effects& out);
-  bool make_room(Effects& out);
-  void change(Alert& alert, bool told, Time now, Effects& out);
-  void overflow(const std::string& rule, const std::string& subject, Time now, Effects& out);
-  void tell_many(const std::string& rule, Time now, Effects& out);
+            Output& out);
+  void resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now, Output& out);
+  bool make_room();
+  void remove(const std::string& id);
+  void change(Alert& alert, bool told, Time now, Output& out);
+  void overflow(const std::string& rule, const std::string& subject, Time now, Output& out);
+  void tell_many(const std::string& rule, Time now, Output& out);
   [[nodiscard]] std::size_t firing(const std::string& rule) const;
-  void sweep(Time now, Effects& out);
-  void notify(const Alert& alert, Time now, Effects& out);
-  void send_next(Time now, Effects& out);
-  void drop(std::int64_t number, Effects& out);
+  void sweep(Time now, Output& out);
+  void notify(const Alert& alert, Time now, Output& out);
+  void send_next(Time now, Output& out);
+  void drop(std::int64_t number, Output& out);
 
   Limits limits_;
   std::map<std::string, Alert> alerts_;        // by id
@@ -210,6 +201,8 @@ class Alerting {
     double notified = 0;                   // the value that was last worth a notification
   };
   std::map<std::string, Many> many_;  // by rule
+  std::set<std::string> changed_;     // alerts, in this batch
+  bool say_all_ = false;              // the broker came back in it
   Time swept_at_{};
   Time forgot_at_{};
 
@@ -225,5 +218,7 @@ class Alerting {
   int failures_ = 0;  // of the target, one after the other
   Time send_at_{};    // not before: a target that is away is not asked for each that waits
 };
+
+static_assert(Core<Alerting>);
 
 }  // namespace fieldwork::alerting

@@ -16,34 +16,34 @@ Duration backoff(const Limits& limits, int failures) {
 
 }  // namespace
 
-void Alerting::drop(std::int64_t number, Effects& out) {
+void Alerting::drop(std::int64_t number, Output& out) {
   const auto found = queue_.find(number);
   const auto newest = newest_.find(found->second.notification.alert.id);
   if (newest != newest_.end() && newest->second == number) newest_.erase(newest);
+  out.notifications.push_back({std::move(found->second.notification), true});
   queue_.erase(found);
-  out.push_back(RemoveNotification{number});
 }
 
-void Alerting::notify(const Alert& alert, Time now, Effects& out) {
+void Alerting::notify(const Alert& alert, Time now, Output& out) {
   if (!limits_.notify) return;
   const auto before = newest_.find(alert.id);
   if (before != newest_.end() && before->second != sending_) drop(before->second, out);
   const auto number = next_number_++;
   newest_[alert.id] = number;
   queue_[number] = Waiting{{number, alert}, 0, now};
-  out.push_back(SaveNotification{queue_[number].notification});
+  out.notifications.push_back({queue_[number].notification});
   if (queue_.size() > limits_.notifications_max) {
     const auto waits = [&](const auto& one) { return one.first != sending_; };
     auto oldest = std::find_if(queue_.begin(), queue_.end(),
                                [&](const auto& one) { return waits(one) && !about_a_device(one.second.notification); });
     if (oldest == queue_.end()) oldest = std::find_if(queue_.begin(), queue_.end(), waits);
     drop(oldest->first, out);
-    out.push_back(CountDropped{"notification"});
+    ++out.dropped;
   }
   send_next(now, out);
 }
 
-void Alerting::send_next(Time now, Effects& out) {
+void Alerting::send_next(Time now, Output& out) {
   if (!limits_.notify || sending_ || now < send_at_) return;
   const Waiting* next = nullptr;
   for (const auto& [number, one] : queue_) {
@@ -55,10 +55,10 @@ void Alerting::send_next(Time now, Effects& out) {
   }
   if (next == nullptr) return;
   sending_ = next->notification.number;
-  out.push_back(SendNotification{next->notification});
+  out.sends.push_back(next->notification);
 }
 
-void Alerting::apply(const NotificationDelivered& input, Time now, Effects& out) {
+void Alerting::apply(const NotificationDelivered& input, Time now, Output& out) {
   if (sending_ != input.number) return;
   sending_.reset();
   failures_ = 0;
@@ -67,14 +67,14 @@ void Alerting::apply(const NotificationDelivered& input, Time now, Effects& out)
   send_next(now, out);
 }
 
-void Alerting::apply(const NotificationFailed& input, Time now, Effects& out) {
+void Alerting::apply(const NotificationFailed& input, Time now, Output& out) {
   if (sending_ != input.number) return;
   sending_.reset();
   auto& one = queue_.at(input.number);
   const auto& alert = one.notification.alert;
   const bool late = now - alert.changed >= limits_.give_up_after;
   if (input.for_good || late) {
-    out.push_back(DeadLetter{one.notification, input.reason});
+    out.dead.push_back({one.notification, input.reason});
     drop(input.number, out);
   } else if (newest_[alert.id] != input.number) {
     drop(input.number, out);  // there is newer to say of this alert

@@ -10,7 +10,7 @@
 namespace fieldwork::alerting {
 
 AlertingService::AlertingService(std::string root, Limits limits, WebhookConfig webhook, PostTask post)
-    : topics_(std::move(root)), limits_(limits), post_(std::move(post)) {
+    : Shell(std::move(root)), limits_(limits), post_(std::move(post)) {
   limits_.notify = !webhook.url.empty();
   if (!limits_.notify) return;
   webhook_ = std::make_unique<Webhook>(
@@ -18,34 +18,16 @@ AlertingService::AlertingService(std::string root, Limits limits, WebhookConfig 
 }
 
 Result<void> AlertingService::load(store::Store& store, Time) {
-  Saved saved;
-  auto alerts = store.select({.table = "alert", .where = {}, .order_by = "", .descending = false, .limit = 0});
+  auto alerts =
+      rows(store, {.table = "alert", .where = {}, .order_by = "", .descending = false, .limit = 0}, alert_from_row);
   if (!alerts) return alerts.error();
-  for (const auto& row : *alerts) {
-    auto alert = alert_from_row(row);
-    if (!alert) return Error{Code::invalid, describe(alert.error()), "table alert"};
-    saved.alerts.push_back(std::move(*alert));
-  }
-  auto waiting = store.select({.table = "notification", .where = {}, .order_by = "", .descending = false, .limit = 0});
+  auto waiting = rows(store, {.table = "notification", .where = {}, .order_by = "", .descending = false, .limit = 0},
+                      notification_from_row);
   if (!waiting) return waiting.error();
-  for (const auto& row : *waiting) {
-    auto notification = notification_from_row(row);
-    if (!notification) return Error{Code::invalid, describe(notification.error()), "table notification"};
-    saved.notifications.push_back(std::move(*notification));
-  }
-  core_.emplace(limits_, std::move(saved));
+  core_.emplace(limits_, Saved{std::move(*alerts), std::move(*waiting)});
   log::info("loaded", {{"alerts", std::to_string(core_->size())}, {"notifications", std::to_string(core_->waiting())}});
   return {};
 }
-
-void AlertingService::take(const Input& input, Time now, runtime::Output& out) {
-  for (const auto& effect : core_->step(input, now)) {
-    std::visit([&](const auto& one) { act(one, out); }, effect);
-  }
-}
-
-void AlertingService::tick(Time now, runtime::Output& out) { take(TimePassed{}, now, out); }
-void AlertingService::connected(Time now, runtime::Output& out) { take(BrokerReturned{}, now, out); }
 
 // On the webhook's thread.
 void AlertingService::sent(std::int64_t number, const Result<void>& result) {
@@ -54,51 +36,46 @@ void AlertingService::sent(std::int64_t number, const Result<void>& result) {
   const bool for_good = !result && result.error().code == Code::invalid;
   const Input answer = result ? Input(NotificationDelivered{number})
                               : Input(NotificationFailed{number, for_good, describe(result.error())});
-  post_([this, answer](Time now, runtime::Output& out) { take(answer, now, out); });
+  post_([this, answer](Time now, runtime::Output&) { step(answer, now); });
 }
 
-void AlertingService::act(const SaveAlert& effect, runtime::Output& out) {
-  const auto& alert = effect.alert;
-  if (!alert.firing || alert.changed == alert.since) {
-    log::info(alert.firing ? "alert fires" : "alert is resolved", {{"alert", alert.id}, {"reason", alert.reason}});
+void AlertingService::save(const Output& done, runtime::Output& out) {
+  for (const auto& one : done.alerts) {
+    if (!one.alert) {
+      out.remove("alert", one.id, codec::dump({{"alert", one.id}}));
+      continue;
+    }
+    const auto& alert = *one.alert;
+    if (!alert.firing || alert.changed == alert.since) {
+      log::info(alert.firing ? "alert fires" : "alert is resolved", {{"alert", alert.id}, {"reason", alert.reason}});
+    }
+    out.upsert("alert", alert.id, to_row(alert));
   }
-  out.upsert("alert", alert.id, to_row(alert));
+  for (const auto& one : done.notifications) {
+    const auto number = one.notification.number;
+    if (one.remove) {
+      out.remove("notification", std::to_string(number), codec::dump({{"notification", number}}));
+    } else {
+      out.upsert("notification", std::to_string(number), to_row(one.notification));
+    }
+  }
 }
 
-void AlertingService::act(const RemoveAlert& effect, runtime::Output& out) {
-  out.remove("alert", effect.id, codec::dump({{"alert", effect.id}}));
-}
-
-void AlertingService::act(const PublishAlert& effect, runtime::Output& out) {
-  out.messages.push_back(
-      {.topic = topics_.state("alert", effect.alert.id), .payload = to_state(effect.alert), .retain = true});
-}
-
-void AlertingService::act(const RetractAlert& effect, runtime::Output& out) {
-  out.messages.push_back({.topic = topics_.state("alert", effect.id), .payload = "", .retain = true});
-}
-
-void AlertingService::act(const SaveNotification& effect, runtime::Output& out) {
-  out.upsert("notification", std::to_string(effect.notification.number), to_row(effect.notification));
-}
-
-void AlertingService::act(const RemoveNotification& effect, runtime::Output& out) {
-  out.remove("notification", std::to_string(effect.number), codec::dump({{"notification", effect.number}}));
-}
-
-void AlertingService::act(const SendNotification& effect, runtime::Output& out) {
-  out.acts.push_back([this, number = effect.notification.number, body = to_body(effect.notification.alert)] {
-    if (webhook_) webhook_->send(number, body);
-  });
-}
-
-void AlertingService::act(const DeadLetter& effect, runtime::Output&) {
-  metrics::count("fieldwork_notifications_dead_total");
-  log::error("a notification is given up", {{"alert", effect.notification.alert.id}, {"reason", effect.reason}});
-}
-
-void AlertingService::act(const CountDropped& effect, runtime::Output&) {
-  metrics::count("fieldwork_" + effect.what + "s_dropped_total");
+void AlertingService::apply(const Output& done, Time, runtime::Output& out) {
+  save(done, out);
+  for (const auto& one : done.sends) {
+    out.acts.push_back([this, number = one.number, body = to_body(one.alert)] {
+      if (webhook_) webhook_->send(number, body);
+    });
+  }
+  for (const auto& one : done.states) {
+    say_retained(topics_.state("alert", one.id), one.alert ? to_state(*one.alert) : "", out);
+  }
+  for (const auto& one : done.dead) {
+    metrics::count("fieldwork_notifications_dead_total");
+    log::error("a notification is given up", {{"alert", one.notification.alert.id}, {"reason", one.reason}});
+  }
+  if (done.dropped > 0) metrics::count("fieldwork_notifications_dropped_total", {}, static_cast<double>(done.dropped));
 }
 
 }  // namespace fieldwork::alerting

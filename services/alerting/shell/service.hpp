@@ -1,20 +1,17 @@
-// Alerting on the bus: topics and JSON to inputs, effects to rows, messages and the webhook.
+// Alerting on the bus: topics and JSON to inputs, its output to rows, messages and the webhook.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <optional>
 
 #include "alerting/core/alerting.hpp"
 #include "alerting/shell/webhook.hpp"
 #include "codec/json.hpp"
-#include "runtime/reject.hpp"
-#include "runtime/service.hpp"
-#include "topic/topic.hpp"
+#include "runtime/shell.hpp"
 
 namespace fieldwork::alerting {
 
-class AlertingService : public runtime::Service {
+class AlertingService : public runtime::Shell<Alerting> {
  public:
   // Runs something between two messages (runtime::Post::task).
   using PostTask = std::function<void(std::function<void(Time, runtime::Output&)>)>;
@@ -24,33 +21,17 @@ class AlertingService : public runtime::Service {
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
   Result<void> load(store::Store& store, Time now) override;
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
-  void tick(Time now, runtime::Output& out) override;
-  void connected(Time now, runtime::Output& out) override;
-
-  [[nodiscard]] const Alerting& core() const { return *core_; }
 
  private:
-  void take(const Input& input, Time now, runtime::Output& out);
-  Result<void> state(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
-  Result<void> placement(const Topic& topic, const codec::Json& value, Time now, runtime::Output& out);
-  Result<void> jobs_changed(const bus::Message& message, Time now, runtime::Output& out);
+  Result<void> state(const Topic& topic, const bus::Message& message, Time now);
+  Result<void> placement(const Topic& topic, const codec::Json& value, Time now);
+  Result<void> jobs_changed(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void sent(std::int64_t number, const Result<void>& result);
+  void apply(const Output& done, Time now, runtime::Output& out) override;
+  static void save(const Output& done, runtime::Output& out);
 
-  void act(const SaveAlert& effect, runtime::Output& out);
-  void act(const RemoveAlert& effect, runtime::Output& out);
-  void act(const PublishAlert& effect, runtime::Output& out);
-  void act(const RetractAlert& effect, runtime::Output& out);
-  void act(const SaveNotification& effect, runtime::Output& out);
-  void act(const RemoveNotification& effect, runtime::Output& out);
-  void act(const SendNotification& effect, runtime::Output& out);
-  void act(const CountDropped& effect, runtime::Output& out);
-  void act(const DeadLetter& effect, runtime::Output& out);
-
-  Topics topics_;
   Limits limits_;
   PostTask post_;
-  std::optional<Alerting> core_;
-  runtime::Rejections rejections_;
   std::unique_ptr<Webhook> webhook_;  // last: its thread ends first
 };
 

@@ -3,6 +3,7 @@
 
 #include "alerting/shell/service.hpp"
 #include "codec/device.hpp"
+#include "codec/items.hpp"
 
 namespace fieldwork::alerting {
 namespace {
@@ -50,18 +51,18 @@ void AlertingService::message(const bus::Message& message, Time now, runtime::Ou
   if (!topic) return;
   Result<void> done;
   if (topic->kind == Topic::Kind::state) {
-    done = state(*topic, message, now, out);
+    done = state(*topic, message, now);
   } else if (topic->kind == Topic::Kind::event && topic->channel == "job") {
-    done = jobs_changed(message, now, out);
+    done = jobs_changed(*topic, message, now, out);
   }
-  if (!done) rejections_.note(std::string(topic->channel), std::string(topic->name), done.error(), now);
+  if (!done) reject(*topic, message, done.error(), now, out);
 }
 
-Result<void> AlertingService::state(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
+Result<void> AlertingService::state(const Topic& topic, const bus::Message& message, Time now) {
   if (message.payload.empty()) {  // retracted
     const DeviceId device{std::string(topic.name)};
-    if (topic.channel == "device") take(DeviceGone{device}, now, out);
-    if (topic.channel == "placement") take(PlacementSeen{device, true, ""}, now, out);
+    if (topic.channel == "device") step(DeviceGone{device}, now);
+    if (topic.channel == "placement") step(PlacementSeen{device, true, ""}, now);
     return {};
   }
   auto value = codec::parse(message.payload);
@@ -70,10 +71,10 @@ Result<void> AlertingService::state(const Topic& topic, const bus::Message& mess
     auto device = codec::decode_device(*value);
     if (!device) return device.error();
     if (device->id.value != topic.name) return Error{Code::denied, "is not the topic's device", "/device"};
-    take(DeviceSeen{device->id, device->state, device->health, device->reason}, now, out);
+    step(DeviceSeen{device->id, device->state, device->health, device->reason}, now);
     return {};
   }
-  if (topic.channel == "placement") return placement(topic, *value, now, out);
+  if (topic.channel == "placement") return placement(topic, *value, now);
   const bool job = topic.channel == "job";
   if (!job && topic.channel != "transfer") return {};
   auto fields = read_state(*value, job ? "job" : "transfer");
@@ -82,17 +83,17 @@ Result<void> AlertingService::state(const Topic& topic, const bus::Message& mess
   if (job) {
     auto seen = job_seen(fields->id, fields->state, fields->reason, fields->changed);
     if (!seen) return seen.error();
-    take(*seen, now, out);
+    step(*seen, now);
     return {};
   }
   if (fields->state != "sending" && fields->state != "complete" && fields->state != "failed") {
     return Error{Code::invalid, "is not a transfer state", "/state"};
   }
-  take(TransferSeen{TransferId{fields->id}, fields->state == "failed", fields->reason, fields->changed}, now, out);
+  step(TransferSeen{TransferId{fields->id}, fields->state == "failed", fields->reason, fields->changed}, now);
   return {};
 }
 
-Result<void> AlertingService::placement(const Topic& topic, const codec::Json& value, Time now, runtime::Output& out) {
+Result<void> AlertingService::placement(const Topic& topic, const codec::Json& value, Time now) {
   codec::Reader reader(value);
   reader.version();
   reader.allow_unknown();
@@ -101,12 +102,13 @@ Result<void> AlertingService::placement(const Topic& topic, const codec::Json& v
   const auto reason = reader.text_or("reason", "", 1024);
   if (!reader.finish()) return reader.error();
   if (device.value != topic.name) return Error{Code::denied, "is not the topic's device", "/device"};
-  take(PlacementSeen{device, placeable, reason}, now, out);
+  step(PlacementSeen{device, placeable, reason}, now);
   return {};
 }
 
-// Item by item: what is wrong with one keeps nobody from hearing of the others.
-Result<void> AlertingService::jobs_changed(const bus::Message& message, Time now, runtime::Output& out) {
+// What is wrong with one keeps nobody from hearing of the others.
+Result<void> AlertingService::jobs_changed(const Topic& topic, const bus::Message& message, Time now,
+                                           runtime::Output& out) {
   auto value = codec::parse(message.payload);
   if (!value) return value.error();
   codec::Reader reader(*value);
@@ -114,23 +116,18 @@ Result<void> AlertingService::jobs_changed(const bus::Message& message, Time now
   reader.allow_unknown();
   const auto* items = reader.array("items", codec::items_max);
   if (!reader.finish()) return reader.error();
-  Result<void> first_error;
-  for (const auto& one : *items) {
-    codec::Reader item(one);
-    item.allow_unknown();
-    const auto id = item.id("job");
-    const auto state = item.text("state", 32);
-    const auto reason = item.text_or("reason", "", 1024);
-    Result<JobSeen> seen = Error{};
-    if (item.finish()) {
-      seen = job_seen(id, state, reason, now);
-    } else {
-      seen = item.error();
-    }
-    if (seen) take(*seen, now, out);
-    if (!seen && first_error) first_error = seen.error();
-  }
-  return first_error;
+  codec::each_item(
+      *items,
+      [&](codec::Reader& item) {
+        item.allow_unknown();
+        const auto id = item.id("job");
+        const auto state = item.text("state", 32);
+        const auto seen = job_seen(id, state, item.text_or("reason", "", 1024), now);
+        if (item.ok() && !seen) item.fail("state", seen.error().reason);
+        if (item.finish()) step(*seen, now);
+      },
+      [&](const codec::Json&, const Error& error) { reject(topic, message, error, now, out); });
+  return {};
 }
 
 }  // namespace fieldwork::alerting

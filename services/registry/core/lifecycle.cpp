@@ -17,7 +17,7 @@ std::string silence(Duration since) {
 
 }  // namespace
 
-void Registry::apply(const PresenceArrived& input, Time now, Effects& out) {
+void Registry::apply(const PresenceArrived& input, Time now, Output& out) {
   const auto found = devices_.find(input.device);
   if (found == devices_.end()) return;  // it will enrol
   auto& entry = found->second;
@@ -37,15 +37,15 @@ void Registry::apply(const PresenceArrived& input, Time now, Effects& out) {
     if (device.state != DeviceState::ready) return revive(entry, now, out);
   }
   if (restarted) {
-    save(entry, now, out);
-    publish(entry, now, out);
+    save(entry, now);
+    publish(entry, now);
   }
 }
 
-void Registry::apply(const HeartbeatArrived& input, Time now, Effects& out) {
+void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
   const auto found = devices_.find(input.device);
   if (found == devices_.end()) {
-    out.push_back(RejectMessage{input.device, "heartbeat", {Code::unknown, "this device is not enrolled"}});
+    out.rejections.push_back({input.device, "heartbeat", {Code::unknown, "this device is not enrolled"}});
     return;
   }
   auto& entry = found->second;
@@ -56,10 +56,10 @@ void Registry::apply(const HeartbeatArrived& input, Time now, Effects& out) {
   device.session = input.heartbeat.session;
   measure(entry, input.heartbeat, now);
   if (device.state != DeviceState::ready) return revive(entry, now, out);
-  if (first || restarted || now - entry.saved_at >= limits_.save_every) save(entry, now, out);
+  if (first || restarted || now - entry.saved_at >= limits_.save_every) save(entry, now);
   device.health = health(device, entry.signs);
   const bool moved = std::abs(device.health - entry.published_health) >= 0.05;
-  if (first || restarted || moved || now - entry.published_at >= limits_.publish_every) publish(entry, now, out);
+  if (first || restarted || moved || now - entry.published_at >= limits_.publish_every) publish(entry, now);
 }
 
 void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
@@ -81,30 +81,30 @@ void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
   entry.sign_of_life = now;
 }
 
-void Registry::revive(Entry& entry, Time now, Effects& out) { change(entry, DeviceState::ready, "back", "", now, out); }
+void Registry::revive(Entry& entry, Time now, Output& out) { change(entry, DeviceState::ready, "back", "", now, out); }
 
-void Registry::apply(const BrokerLeft&, Time, Effects&) { broker_there_ = false; }
+void Registry::apply(const LinkLost&, Time, Output&) { link_ = false; }
 
-void Registry::apply(const BrokerReturned&, Time now, Effects& out) {
-  broker_there_ = true;
+void Registry::apply(const LinkBack&, Time now, Output&) {
+  link_ = true;
   give_grace(now);
-  for (auto& [id, entry] : devices_) publish(entry, now, out);
+  for (auto& [id, entry] : devices_) publish(entry, now);
 }
+
+// What they said meanwhile still waits in the queue.
+void Registry::apply(const Stalled&, Time now, Output&) { give_grace(now); }
 
 void Registry::give_grace(Time now) {
   for (auto& [id, entry] : devices_) entry.sign_of_life = std::max(entry.sign_of_life, now);
 }
 
-void Registry::apply(const TimePassed&, Time now, Effects& out) {
-  const bool stalled = now - ticked_at_ > limits_.stall;
-  ticked_at_ = now;
-  if (stalled) give_grace(now);  // what they said meanwhile still waits in the queue
-  if (!broker_there_ || now - judged_at_ < limits_.judge_every) return;
+void Registry::apply(const TimePassed&, Time now, Output& out) {
+  if (!link_ || now - judged_at_ < limits_.judge_every) return;
   judged_at_ = now;
   for (auto& [id, entry] : devices_) judge(entry, now, out);
 }
 
-void Registry::judge(Entry& entry, Time now, Effects& out) {
+void Registry::judge(Entry& entry, Time now, Output& out) {
   const auto state = entry.record.device.state;
   if (state != DeviceState::ready && state != DeviceState::suspect) return;
   const auto since = now - entry.sign_of_life;

@@ -6,7 +6,7 @@
 
 namespace fieldwork::registry {
 
-Registry::Registry(Limits limits, std::vector<Record> saved, Time now) : limits_(limits), ticked_at_(now) {
+Registry::Registry(Limits limits, std::vector<Record> saved, Time now) : limits_(limits) {
   for (auto& record : saved) {
     auto& entry = devices_[record.device.id];
     entry.record = std::move(record);
@@ -26,15 +26,13 @@ std::vector<const Device*> Registry::list(const DeviceId& after) const {
   return out;
 }
 
-Effects Registry::step(const Input& input, Time now) {
-  Effects out;
+void Registry::step(const Input& input, Time now, Output& out) {
   std::visit([&](const auto& one) { apply(one, now, out); }, input);
-  return out;
 }
 
-void Registry::apply(const EnrolmentArrived& input, Time now, Effects& out) {
+void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
   const auto& enrolment = input.enrolment;
-  const auto reject = [&](Error error) { out.push_back(RejectMessage{input.device, "enrol", std::move(error)}); };
+  const auto reject = [&](Error error) { out.rejections.push_back({input.device, "enrol", std::move(error)}); };
   const auto certificate = crypto::Certificate::from_pem(enrolment.certificate);
   if (!certificate) return reject({Code::invalid, certificate.error().reason, "/certificate"});
   const auto found = devices_.find(input.device);
@@ -62,21 +60,21 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Effects& out) {
   }
   if (enrolment.session == entry.record.enrolled_session && fingerprint == device.fingerprint) {
     const bool good = device.state != DeviceState::refused;
-    out.push_back(AnswerEnrolment{input.device, enrolment.session, good, good ? "" : device.reason});
+    out.answers.push_back({input.device, enrolment.session, good, good ? "" : device.reason});
     return;
   }
   if (entry.pending && entry.pending->fingerprint == fingerprint) {
     entry.pending->enrolment = enrolment;  // the question is in the outbox already
     return;
   }
-  if (entry.pending) out.push_back(ForgetQuestion{input.device, entry.pending->fingerprint});
+  if (entry.pending) out.outbox.emplace_back(ForgetQuestion{input.device, entry.pending->fingerprint});
   entry.pending = Pending{enrolment, fingerprint};
-  out.push_back(AskCertificate{input.device, fingerprint, enrolment.certificate});
+  out.outbox.emplace_back(AskCertificate{input.device, fingerprint, enrolment.certificate});
 }
 
-void Registry::apply(const CertificateChecked& input, Time now, Effects& out) {
+void Registry::apply(const CertificateChecked& input, Time now, Output& out) {
   const auto& answer = input.answer;
-  out.push_back(ForgetQuestion{answer.device, answer.fingerprint});
+  out.outbox.emplace_back(ForgetQuestion{answer.device, answer.fingerprint});
   const auto found = devices_.find(answer.device);
   if (found == devices_.end()) return;
   auto& entry = found->second;
@@ -92,7 +90,7 @@ void Registry::apply(const CertificateChecked& input, Time now, Effects& out) {
   }
 }
 
-void Registry::enrol(Entry& entry, Time now, Effects& out) {
+void Registry::enrol(Entry& entry, Time now, Output& out) {
   auto& device = entry.record.device;
   const Pending pending = std::move(*entry.pending);
   entry.pending.reset();
@@ -103,17 +101,17 @@ void Registry::enrol(Entry& entry, Time now, Effects& out) {
   entry.sign_of_life = now;
   if (device.state == DeviceState::ready) {
     device.changed_ms = to_ms(now);
-    save(entry, now, out);
-    publish(entry, now, out);
+    save(entry, now);
+    publish(entry, now);
   } else {
     const bool back = device.state == DeviceState::suspect || device.state == DeviceState::lost;
     change(entry, DeviceState::ready, back ? "back" : "ready", "", now, out);
   }
-  out.push_back(AnswerEnrolment{device.id, device.session, true, ""});
+  out.answers.push_back({device.id, device.session, true, ""});
 }
 
 // A device that is enrolled with another, good certificate keeps that one.
-void Registry::refuse(Entry& entry, const std::string& fingerprint, const std::string& reason, Time now, Effects& out) {
+void Registry::refuse(Entry& entry, const std::string& fingerprint, const std::string& reason, Time now, Output& out) {
   auto& device = entry.record.device;
   const bool pending = entry.pending && entry.pending->fingerprint == fingerprint;
   const auto session = pending ? entry.pending->enrolment.session : device.session;
@@ -126,31 +124,39 @@ void Registry::refuse(Entry& entry, const std::string& fingerprint, const std::s
     device.fingerprint = fingerprint;
     if (!again) change(entry, DeviceState::refused, "refused", reason, now, out);
   }
-  out.push_back(AnswerEnrolment{device.id, session, false, reason});
+  out.answers.push_back({device.id, session, false, reason});
 }
 
 void Registry::change(Entry& entry, DeviceState state, const std::string& event, const std::string& reason, Time now,
-                      Effects& out) {
+                      Output& out) {
   auto& device = entry.record.device;
   device.state = state;
   device.reason = reason;
   device.changed_ms = to_ms(now);
-  save(entry, now, out);
-  publish(entry, now, out);
-  if (!event.empty()) out.push_back(PublishEvent{device.id, event, reason});
+  save(entry, now);
+  publish(entry, now);
+  if (!event.empty()) out.events.push_back({device.id, event, reason});
 }
 
-void Registry::save(Entry& entry, Time now, Effects& out) {
+void Registry::save(Entry& entry, Time now) {
   entry.record.device.health = health(entry.record.device, entry.signs);
   entry.saved_at = now;
-  out.push_back(SaveDevice{entry.record.device.id});
+  unsaved_.insert(entry.record.device.id);
 }
 
-void Registry::publish(Entry& entry, Time now, Effects& out) {
+void Registry::publish(Entry& entry, Time now) {
   entry.record.device.health = health(entry.record.device, entry.signs);
   entry.published_at = now;
   entry.published_health = entry.record.device.health;
-  out.push_back(PublishState{entry.record.device.id});
+  unsaid_.insert(entry.record.device.id);
+}
+
+// Of a batch only the last row and state of a device count.
+void Registry::apply(const BatchEnded&, Time, Output& out) {
+  for (const auto& id : unsaved_) out.devices.push_back(devices_.at(id).record);
+  for (const auto& id : unsaid_) out.states.push_back(devices_.at(id).record.device);
+  unsaved_.clear();
+  unsaid_.clear();
 }
 
 }  // namespace fieldwork::registry

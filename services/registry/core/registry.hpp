@@ -1,6 +1,8 @@
 // The registry's decisions: which devices there are, whether their certificate is good, and how they are.
 //
-// Pure: every input comes with the time it is applied at. A restart is constructing it from the saved devices.
+// Pure. One door in, step(input, now, out); one door out, Output: values in the order of duty. With BatchEnded each
+// device that changed in the batch is saved and said once, as it is then. A restart is constructing it from the saved
+// devices.
 //
 //   enrolling --valid--> ready <--sign of life-- suspect --silence--> lost
 //       |                  \--silence or will-->    ^                  |
@@ -18,8 +20,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/core.hpp"
 #include "base/result.hpp"
-#include "base/time.hpp"
 #include "model/device.hpp"
 #include "model/policy.hpp"
 #include "registry/core/health.hpp"
@@ -34,7 +36,6 @@ struct Limits {
   Duration save_every = seconds{60};     // rows, when nothing but measurements changed
   Duration publish_every = seconds{30};  // states, when nothing but measurements changed a little
   Duration judge_every = milliseconds{500};
-  Duration stall = seconds{3};  // a longer pause between ticks is ours, not the devices': everyone gets grace
 };
 
 // What is saved: the device, and the session that its certificate was checked in.
@@ -61,13 +62,12 @@ struct HeartbeatArrived {
 struct CertificateChecked {
   CertificateAnswer answer;
 };
-struct BrokerLeft {};      // nobody is judged by silence until it is back
-struct BrokerReturned {};  // and then everyone has the full time again
-struct TimePassed {};
-using Input = std::variant<EnrolmentArrived, PresenceArrived, HeartbeatArrived, CertificateChecked, BrokerLeft,
-                           BrokerReturned, TimePassed>;
+// While the link is away, or this process stood still, nobody is judged by silence; after it everyone has the full
+// time.
+using Input = std::variant<EnrolmentArrived, PresenceArrived, HeartbeatArrived, CertificateChecked, LinkLost, LinkBack,
+                           Stalled, TimePassed, BatchEnded>;
 
-// Effects.
+// The outbox.
 struct AskCertificate {  // until CertificateChecked or ForgetQuestion
   DeviceId device;
   std::string fingerprint;
@@ -79,43 +79,52 @@ struct ForgetQuestion {
   std::string fingerprint;
   bool operator==(const ForgetQuestion&) const = default;
 };
-struct AnswerEnrolment {
+using OutboxChange = std::variant<AskCertificate, ForgetQuestion>;  // applied in order
+
+// To a device, once: it repeats until it is answered.
+struct EnrolmentAnswer {
   DeviceId device;
   std::int64_t session = 0;
   bool enrolled = false;
   std::string reason;
-  bool operator==(const AnswerEnrolment&) const = default;
+  bool operator==(const EnrolmentAnswer&) const = default;
 };
-struct RejectMessage {
+struct Rejection {
   DeviceId device;
   std::string channel;
   Error error;
-  bool operator==(const RejectMessage&) const = default;
+  bool operator==(const Rejection&) const = default;
 };
-struct SaveDevice {
-  DeviceId device;
-  bool operator==(const SaveDevice&) const = default;
-};
-struct PublishState {
-  DeviceId device;
-  bool operator==(const PublishState&) const = default;
-};
-struct PublishEvent {
+struct DeviceEvent {
   DeviceId device;
   std::string event;
   std::string reason;
-  bool operator==(const PublishEvent&) const = default;
+  bool operator==(const DeviceEvent&) const = default;
 };
-using Effect = std::variant<AskCertificate, ForgetQuestion, AnswerEnrolment, RejectMessage, SaveDevice, PublishState,
-                            PublishEvent>;
-using Effects = std::vector<Effect>;
+
+struct Output {
+  // Saved with the batch.
+  std::vector<Record> devices;
+  // The outbox, in order.
+  std::vector<OutboxChange> outbox;
+  // Answers.
+  std::vector<EnrolmentAnswer> answers;
+  std::vector<Rejection> rejections;
+  // Facts.
+  std::vector<DeviceEvent> events;
+  std::vector<Device> states;
+  bool operator==(const Output&) const = default;
+};
 
 class Registry {
  public:
+  using Input = registry::Input;
+  using Output = registry::Output;
+
   // Devices that were saved have suspect_after from `now` before silence counts.
   Registry(Limits limits, std::vector<Record> saved, Time now);
 
-  [[nodiscard]] Effects step(const Input& input, Time now);
+  void step(const Input& input, Time now, Output& out);
 
   [[nodiscard]] const Record* find(const DeviceId& device) const;
   [[nodiscard]] std::vector<const Device*> list(const DeviceId& after) const;  // by id, behind this one
@@ -138,30 +147,36 @@ class Registry {
     double published_health = -1;
   };
 
-  void apply(const EnrolmentArrived& input, Time now, Effects& out);
-  void apply(const PresenceArrived& input, Time now, Effects& out);
-  void apply(const HeartbeatArrived& input, Time now, Effects& out);
-  void apply(const CertificateChecked& input, Time now, Effects& out);
-  void apply(const BrokerLeft& input, Time now, Effects& out);
-  void apply(const BrokerReturned& input, Time now, Effects& out);
-  void apply(const TimePassed& input, Time now, Effects& out);
+  void apply(const EnrolmentArrived& input, Time now, Output& out);
+  void apply(const PresenceArrived& input, Time now, Output& out);
+  void apply(const HeartbeatArrived& input, Time now, Output& out);
+  void apply(const CertificateChecked& input, Time now, Output& out);
+  void apply(const LinkLost& input, Time now, Output& out);
+  void apply(const LinkBack& input, Time now, Output& out);
+  void apply(const Stalled& input, Time now, Output& out);
+  void apply(const TimePassed& input, Time now, Output& out);
+  void apply(const BatchEnded& input, Time now, Output& out);
 
-  void enrol(Entry& entry, Time now, Effects& out);
-  void refuse(Entry& entry, const std::string& fingerprint, const std::string& reason, Time now, Effects& out);
+  void enrol(Entry& entry, Time now, Output& out);
+  void refuse(Entry& entry, const std::string& fingerprint, const std::string& reason, Time now, Output& out);
   void measure(Entry& entry, const Heartbeat& heartbeat, Time now);
-  void judge(Entry& entry, Time now, Effects& out);
-  void revive(Entry& entry, Time now, Effects& out);
+  void judge(Entry& entry, Time now, Output& out);
+  void revive(Entry& entry, Time now, Output& out);
   void change(Entry& entry, DeviceState state, const std::string& event, const std::string& reason, Time now,
-              Effects& out);
-  void save(Entry& entry, Time now, Effects& out);
-  void publish(Entry& entry, Time now, Effects& out);
+              Output& out);
+  void save(Entry& entry, Time now);
+  void publish(Entry& entry, Time now);
   void give_grace(Time now);
 
   Limits limits_;
   std::map<DeviceId, Entry> devices_;
-  bool broker_there_ = false;
+  bool link_ = false;
   Time judged_at_{};
-  Time ticked_at_{};
+
+  std::set<DeviceId> unsaved_;  // of this batch
+  std::set<DeviceId> unsaid_;
 };
+
+static_assert(Core<Registry>);
 
 }  // namespace fieldwork::registry

@@ -6,6 +6,7 @@
 #include "registry/shell/service.hpp"
 
 namespace fieldwork::registry {
+
 std::vector<std::pair<std::string, int>> RegistryService::subscriptions() const {
   return {{topics_.up("+", "presence"), 1},
           {topics_.up("+", "enrol"), 1},
@@ -26,16 +27,16 @@ void RegistryService::from_device(const Topic& topic, const bus::Message& messag
   if (topic.channel == "heartbeat") {
     auto heartbeat = codec::decode_heartbeat(message.payload);
     if (!heartbeat) return reject(topic, message, heartbeat.error(), now, out);
-    take(HeartbeatArrived{device, std::move(*heartbeat)}, now, out);
+    step(HeartbeatArrived{device, std::move(*heartbeat)}, now);
   } else if (topic.channel == "presence") {
     if (message.retain && message.payload.empty()) return;  // someone cleared it
     auto presence = codec::decode_presence(message.payload);
     if (!presence) return reject(topic, message, presence.error(), now, out);
-    take(PresenceArrived{device, *presence, message.retain}, now, out);
+    step(PresenceArrived{device, *presence, message.retain}, now);
   } else if (topic.channel == "enrol") {
     auto enrolment = codec::decode_enrolment(message.payload);
     if (!enrolment) return reject(topic, message, enrolment.error(), now, out);
-    take(EnrolmentArrived{device, std::move(*enrolment)}, now, out);
+    step(EnrolmentArrived{device, std::move(*enrolment)}, now);
   }
 }
 
@@ -46,14 +47,13 @@ void RegistryService::request(const Topic& topic, const bus::Message& message, T
     }
     auto answers = codec::decode_certificate_answers(message.payload);
     if (!answers) return reject(topic, message, answers.error(), now, out);
-    for (auto& one : *answers) take(CertificateChecked{std::move(one)}, now, out);
+    reject_items(topic, message, answers->bad, now, out);
+    for (auto& one : answers->good) step(CertificateChecked{std::move(one)}, now);
     return;
   }
   auto text = answer(topic.channel, message.payload);
   if (!text) return reject(topic, message, text.error(), now, out);
-  if (!topics_.reply_to(message.response_topic, message.correlation)) return;
-  out.messages.push_back(
-      {.topic = message.response_topic, .payload = std::move(*text), .correlation = message.correlation});
+  respond(message, std::move(*text), out);
 }
 
 Result<std::string> RegistryService::answer(std::string_view operation, std::string_view payload) const {
@@ -85,22 +85,6 @@ Result<std::string> RegistryService::answer(std::string_view operation, std::str
   codec::Json answer{{"v", 1}, {"items", std::move(items)}};
   if (!next.empty()) answer["next"] = next;
   return codec::dump(answer);
-}
-
-void RegistryService::reject(const Topic& topic, const bus::Message& message, const Error& error, Time now,
-                             runtime::Output& out) {
-  const bool device = topic.kind == Topic::Kind::device;
-  rejections_.note(std::string(topic.channel), std::string(device ? topic.name : topic.from), error, now);
-  if (device) {
-    if (!is_id(topic.name)) return;
-    const codec::Rejected rejected{std::string(topic.channel), error.path, error.reason};
-    out.messages.push_back({.topic = topics_.down(topic.name, "rejected"), .payload = codec::encode(rejected)});
-    return;
-  }
-  if (!topics_.reply_to(message.response_topic, message.correlation)) return;
-  out.messages.push_back({.topic = message.response_topic,
-                          .payload = codec::dump(codec::encode_error(error)),
-                          .correlation = message.correlation});
 }
 
 }  // namespace fieldwork::registry

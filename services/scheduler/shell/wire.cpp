@@ -108,7 +108,9 @@ void SchedulerService::decided(const Topic& topic, const bus::Message& message, 
     rejections_.note("authorised", std::string(topic.from), decisions.error(), now);
     return;
   }
-  for (auto& decision : *decisions) step(DecisionMade{std::move(decision)}, now);
+  // What is bad is asked again.
+  for (const auto& bad : decisions->bad) rejections_.note("authorised", std::string(topic.from), bad.error, now);
+  for (auto& decision : decisions->good) step(DecisionMade{std::move(decision)}, now);
 }
 
 }  // namespace fieldwork::scheduler

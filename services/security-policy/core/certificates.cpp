@@ -36,10 +36,10 @@ CertificateAnswer SecurityPolicy::check(const CertificateCheck& asked, Time now)
   return answer;
 }
 
-void SecurityPolicy::apply(const ChecksArrived& input, Time now, Effects& out) {
+void SecurityPolicy::apply(const ChecksArrived& input, Time now, Output& out) {
   for (const auto& asked : input.checks) {
     auto answer = check(asked, now);
-    out.push_back(AnswerCheck{answer});
+    out.answers.push_back(answer);
     const auto found = certificates_.find(asked.device);
     const bool same = found != certificates_.end() && found->second.checked.answer.fingerprint == answer.fingerprint &&
                       found->second.checked.answer.state == answer.state;
@@ -51,11 +51,11 @@ void SecurityPolicy::apply(const ChecksArrived& input, Time now, Effects& out) {
     if (!keep || (found == certificates_.end() && certificates_.size() >= limits_.certificates_max)) continue;
     auto& known = certificates_[asked.device];
     known = Known{{std::move(answer), asked.certificate, to_ms(now)}, now};
-    if (!same) out.push_back(SaveCertificate{known.checked});
+    if (!same) out.certificates.push_back({known.checked});
   }
 }
 
-void SecurityPolicy::audit(const CertificateAnswer& answer, Time now, Effects& out) {
+void SecurityPolicy::audit(const CertificateAnswer& answer, Time now, Output& out) {
   AuditRow row;
   row.at_ms = to_ms(now);
   row.kind = "certificate";
@@ -66,13 +66,13 @@ void SecurityPolicy::audit(const CertificateAnswer& answer, Time now, Effects& o
   audit(std::move(row), out);
 }
 
-void SecurityPolicy::apply(const AuthorityReplaced& input, Time, Effects&) {
+void SecurityPolicy::apply(const AuthorityReplaced& input, Time, Output&) {
   authority_ = input.authority;
   recheck_after_ = DeviceId{};
 }
 
 // Some at a time, so that a long list of devices does not hold up decisions.
-void SecurityPolicy::recheck(Time now, Effects& out) {
+void SecurityPolicy::recheck(Time now, Output& out) {
   if (!recheck_after_) return;
   auto it = certificates_.upper_bound(*recheck_after_);
   for (std::size_t i = 0; i < limits_.recheck_per_tick && it != certificates_.end(); ++i, ++it) {
@@ -85,13 +85,13 @@ void SecurityPolicy::recheck(Time now, Effects& out) {
     known.audited_at = now;
     known.checked.answer = answer;
     known.checked.changed_ms = to_ms(now);
-    out.push_back(SaveCertificate{known.checked});
-    out.push_back(AnnounceRevocation{std::move(answer)});
+    out.certificates.push_back({known.checked});
+    out.outbox.emplace_back(AnnounceRevocation{std::move(answer)});
   }
   if (it == certificates_.end()) recheck_after_.reset();
 }
 
-void SecurityPolicy::apply(const DeviceSeen& input, Time, Effects& out) {
+void SecurityPolicy::apply(const DeviceSeen& input, Time, Output& out) {
   if (devices_.size() < limits_.devices_max || devices_.contains(input.device)) {
     devices_[input.device] = input.state;
   }
@@ -99,16 +99,16 @@ void SecurityPolicy::apply(const DeviceSeen& input, Time, Effects& out) {
   if (it == certificates_.end() || it->second.checked.answer.state == CertificateState::valid) return;
   const auto& answer = it->second.checked.answer;
   if (input.state == DeviceState::refused || input.fingerprint != answer.fingerprint) {
-    out.push_back(SettleRevocation{input.device, answer.fingerprint});
+    out.outbox.emplace_back(SettleRevocation{input.device, answer.fingerprint});
   }
 }
 
-void SecurityPolicy::apply(const DeviceGone& input, Time, Effects& out) {
+void SecurityPolicy::apply(const DeviceGone& input, Time, Output& out) {
   devices_.erase(input.device);
   const auto it = certificates_.find(input.device);
   if (it == certificates_.end()) return;
-  out.push_back(SettleRevocation{input.device, it->second.checked.answer.fingerprint});
-  out.push_back(RemoveCertificate{input.device});
+  out.outbox.emplace_back(SettleRevocation{input.device, it->second.checked.answer.fingerprint});
+  out.certificates.push_back({it->second.checked, true});
   certificates_.erase(it);
 }
 

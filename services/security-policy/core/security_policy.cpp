@@ -31,17 +31,15 @@ SecurityPolicy::SecurityPolicy(Limits limits, Rulebook rulebook, Authority autho
   }
 }
 
-Effects SecurityPolicy::step(const Input& input, Time now) {
-  Effects out;
+void SecurityPolicy::step(const Input& input, Time now, Output& out) {
   std::visit([&](const auto& one) { apply(one, now, out); }, input);
-  return out;
 }
 
-void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Effects& out) {
+void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Output& out) {
   for (const auto& question : input.questions) answer(question, now, out);
 }
 
-void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
+void SecurityPolicy::answer(const Question& question, Time now, Output& out) {
   std::string objects;
   if (!question.device.empty()) {
     const auto device = devices_.find(question.device);
@@ -49,9 +47,9 @@ void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
     if (device == devices_.end() || device->second == DeviceState::enrolling) return;
     objects = objection(question.device);
   }
-  auto key = memory_key(question);
-  if (const auto it = remembered_.find(key); it != remembered_.end() && (objects.empty() || !it->second.allow)) {
-    out.push_back(AnswerQuestion{it->second});
+  const auto it = remembered_.find(memory_key(question));
+  if (it != remembered_.end() && (objects.empty() || !it->second.allow)) {
+    out.decisions.push_back(it->second);
     return;
   }
 
@@ -72,6 +70,29 @@ void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
     decision.about_device = policy::evaluate(rulebook_.rules, anywhere).allow;
   }
   AuditRow row;
+  row.trace = policy::trace_text(rulebook_.rules, evaluation);
+  if (decision.allow && !question.device.empty()) {
+    decision.grant = sign_(question, now, now + rulebook_.grant_life);
+    row.grant_digest = crypto::digest_of(decision.grant);
+  }
+  conclude(question, std::move(decision), std::move(row), now, out);
+}
+
+// Who asked would ask the same again for ever: it is denied, with what is wrong as the reason.
+void SecurityPolicy::apply(const QuestionUnreadable& input, Time now, Output& out) {
+  Question question;
+  question.key = input.key;
+  question.device = input.device;
+  if (const auto it = remembered_.find(memory_key(question)); it != remembered_.end()) {
+    out.decisions.push_back(it->second);
+    return;
+  }
+  Decision decision{.key = input.key, .device = input.device};
+  decision.reason = "the question could not be read: " + input.reason;
+  conclude(question, std::move(decision), {}, now, out);
+}
+
+void SecurityPolicy::conclude(const Question& question, Decision decision, AuditRow row, Time now, Output& out) {
   row.at_ms = to_ms(now);
   row.kind = "authorise";
   row.submitter = question.submitter;
@@ -81,15 +102,10 @@ void SecurityPolicy::answer(const Question& question, Time now, Effects& out) {
   row.device = question.device.value;
   row.decision = decision.allow ? "allow" : "deny";
   row.reason = decision.reason;
-  row.trace = policy::trace_text(rulebook_.rules, evaluation);
   row.package = question.package;
-  if (decision.allow && !question.device.empty()) {
-    decision.grant = sign_(question, now, now + rulebook_.grant_life);
-    row.grant_digest = crypto::digest_of(decision.grant);
-  }
   audit(std::move(row), out);
-  remember(std::move(key), decision);
-  out.push_back(AnswerQuestion{std::move(decision)});
+  remember(memory_key(question), decision);
+  out.decisions.push_back(std::move(decision));
 }
 
 std::string SecurityPolicy::objection(const DeviceId& device) const {
@@ -106,22 +122,24 @@ void SecurityPolicy::remember(std::string key, const Decision& decision) {
   remembered_order_.pop_front();
 }
 
-void SecurityPolicy::audit(AuditRow row, Effects& out) {
+void SecurityPolicy::audit(AuditRow row, Output& out) {
   seal(row, head_);
-  out.push_back(AppendAudit{std::move(row)});
+  out.audit.push_back(std::move(row));
 }
 
-void SecurityPolicy::apply(const BrokerReturned&, Time, Effects&) {
-  broker_came_ = true;
+void SecurityPolicy::apply(const LinkBack&, Time, Output&) {
+  link_came_ = true;
   published_sequence_ = 0;  // the broker may have lost it
 }
 
-void SecurityPolicy::apply(const TimePassed&, Time now, Effects& out) {
-  recheck(now, out);
-  if (!broker_came_ || head_.sequence == published_sequence_ || now - published_at_ < limits_.checkpoint_every) return;
+void SecurityPolicy::apply(const TimePassed&, Time now, Output& out) { recheck(now, out); }
+
+// What the batch added to the chain is in the head that is said with it.
+void SecurityPolicy::apply(const BatchEnded&, Time now, Output& out) {
+  if (!link_came_ || head_.sequence == published_sequence_ || now - published_at_ < limits_.checkpoint_every) return;
   published_at_ = now;
   published_sequence_ = head_.sequence;
-  out.push_back(PublishHead{head_});
+  out.head = head_;
 }
 
 }  // namespace fieldwork::security_policy

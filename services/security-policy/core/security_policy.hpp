@@ -1,7 +1,8 @@
 // Who may do what: decisions with grants, certificate checks, and the audit of both.
 //
-// Pure, except that grants are signed by the `sign` it is given. A restart is constructing it from what was saved;
-// answers of before are forgotten then, and the same question gets a new decision and a new audit row.
+// Pure, except that grants are signed by the `sign` it is given. One door in, step(input, now, out); one door out,
+// Output: values in the order of duty. A restart is constructing it from what was saved; answers of before are
+// forgotten then, and the same question gets a new decision and a new audit row.
 #pragma once
 
 #include <deque>
@@ -14,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/time.hpp"
+#include "base/core.hpp"
 #include "crypto/certificate.hpp"
 #include "model/device.hpp"
 #include "policy/policy.hpp"
@@ -45,6 +46,7 @@ struct CheckedCertificate {
   CertificateAnswer answer;
   std::string certificate;  // PEM
   std::int64_t changed_ms = 0;
+  bool operator==(const CheckedCertificate&) const = default;
 };
 
 struct Saved {
@@ -55,6 +57,12 @@ struct Saved {
 // Inputs.
 struct QuestionsArrived {
   std::vector<Question> questions;
+};
+// Whose it is could be read, what it asks could not.
+struct QuestionUnreadable {
+  AttemptKey key;
+  DeviceId device;
+  std::string reason;
 };
 struct ChecksArrived {
   std::vector<CertificateCheck> checks;
@@ -70,47 +78,49 @@ struct DeviceGone {
 struct AuthorityReplaced {  // a new revocation list
   Authority authority;
 };
-struct BrokerReturned {};
-struct TimePassed {};
-using Input = std::variant<QuestionsArrived, ChecksArrived, DeviceSeen, DeviceGone, AuthorityReplaced, BrokerReturned,
-                           TimePassed>;
+using Input = std::variant<QuestionsArrived, QuestionUnreadable, ChecksArrived, DeviceSeen, DeviceGone,
+                           AuthorityReplaced, LinkBack, TimePassed, BatchEnded>;
 
-// Effects.
-struct AnswerQuestion {
-  Decision decision;
-};
-struct AnswerCheck {
-  CertificateAnswer answer;
-};
-struct AppendAudit {
-  AuditRow row;
-};
-struct SaveCertificate {
+// Outputs.
+struct CertificateRecord {
   CheckedCertificate checked;
-};
-struct RemoveCertificate {
-  DeviceId device;
+  bool remove = false;
+  bool operator==(const CertificateRecord&) const = default;
 };
 // To the registry, repeated until the device's state shows it.
 struct AnnounceRevocation {
   CertificateAnswer answer;
+  bool operator==(const AnnounceRevocation&) const = default;
 };
 struct SettleRevocation {
   DeviceId device;
   std::string fingerprint;
+  bool operator==(const SettleRevocation&) const = default;
 };
-struct PublishHead {
-  AuditHead head;
+using OutboxChange = std::variant<AnnounceRevocation, SettleRevocation>;  // applied in order
+
+struct Output {
+  // Saved with the batch, in order.
+  std::vector<AuditRow> audit;
+  std::vector<CertificateRecord> certificates;
+  // The outbox, in order.
+  std::vector<OutboxChange> outbox;
+  // Answers: to the scheduler and to the registry.
+  std::vector<Decision> decisions;
+  std::vector<CertificateAnswer> answers;
+  // Facts.
+  std::optional<AuditHead> head;
+  bool operator==(const Output&) const = default;
 };
-using Effect = std::variant<AnswerQuestion, AnswerCheck, AppendAudit, SaveCertificate, RemoveCertificate,
-                            AnnounceRevocation, SettleRevocation, PublishHead>;
-using Effects = std::vector<Effect>;
 
 class SecurityPolicy {
  public:
+  using Input = security_policy::Input;
+  using Output = security_policy::Output;
+
   SecurityPolicy(Limits limits, Rulebook rulebook, Authority authority, Sign sign, Saved saved);
 
-  [[nodiscard]] Effects step(const Input& input, Time now);
+  void step(const Input& input, Time now, Output& out);
   [[nodiscard]] const AuditHead& head() const { return head_; }
 
  private:
@@ -119,22 +129,25 @@ class SecurityPolicy {
     Time audited_at{};
   };
 
-  void apply(const QuestionsArrived& input, Time now, Effects& out);
-  void apply(const ChecksArrived& input, Time now, Effects& out);
-  void apply(const DeviceSeen& input, Time now, Effects& out);
-  void apply(const DeviceGone& input, Time now, Effects& out);
-  void apply(const AuthorityReplaced& input, Time now, Effects& out);
-  void apply(const BrokerReturned& input, Time now, Effects& out);
-  void apply(const TimePassed& input, Time now, Effects& out);
+  void apply(const QuestionsArrived& input, Time now, Output& out);
+  void apply(const QuestionUnreadable& input, Time now, Output& out);
+  void apply(const ChecksArrived& input, Time now, Output& out);
+  void apply(const DeviceSeen& input, Time now, Output& out);
+  void apply(const DeviceGone& input, Time now, Output& out);
+  void apply(const AuthorityReplaced& input, Time now, Output& out);
+  void apply(const LinkBack& input, Time now, Output& out);
+  void apply(const TimePassed& input, Time now, Output& out);
+  void apply(const BatchEnded& input, Time now, Output& out);
 
-  void answer(const Question& question, Time now, Effects& out);
+  void answer(const Question& question, Time now, Output& out);
   // Why the device may not have it; empty when it may.
   [[nodiscard]] std::string objection(const DeviceId& device) const;
+  void conclude(const Question& question, Decision decision, AuditRow row, Time now, Output& out);
   void remember(std::string key, const Decision& decision);
   [[nodiscard]] CertificateAnswer check(const CertificateCheck& asked, Time now) const;
-  void recheck(Time now, Effects& out);
-  void audit(AuditRow row, Effects& out);
-  void audit(const CertificateAnswer& answer, Time now, Effects& out);
+  void recheck(Time now, Output& out);
+  void audit(AuditRow row, Output& out);
+  void audit(const CertificateAnswer& answer, Time now, Output& out);
 
   Limits limits_;
   Rulebook rulebook_;
@@ -147,9 +160,11 @@ class SecurityPolicy {
   std::deque<std::string> remembered_order_;
   std::map<DeviceId, Known> certificates_;
   std::optional<DeviceId> recheck_after_;  // rechecking goes on behind this one
-  bool broker_came_ = false;
+  bool link_came_ = false;
   Time published_at_{};
   std::int64_t published_sequence_ = 0;
 };
+
+static_assert(Core<SecurityPolicy>);
 
 }  // namespace fieldwork::security_policy

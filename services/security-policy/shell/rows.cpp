@@ -58,7 +58,7 @@ Result<AuditRow> audit_from_row(std::string_view text) {
 
 // The answer's own JSON, and what stands beside it.
 std::string to_row(const CheckedCertificate& checked) {
-  auto row = codec::Json::parse(codec::encode(std::vector{checked.answer}))["items"][0];
+  auto row = codec::encode(checked.answer);
   row["certificate"] = checked.certificate;
   row["changed_ms"] = checked.changed_ms;
   return codec::dump(row);
@@ -75,9 +75,9 @@ Result<CheckedCertificate> certificate_from_row(std::string_view text) {
   if (!reader.finish()) return reader.error();
   value->erase("certificate");
   value->erase("changed_ms");
-  auto answers = codec::decode_certificate_answers(codec::dump({{"v", 1}, {"items", codec::Json::array({*value})}}));
-  if (!answers) return answers.error();
-  out.answer = std::move(answers->front());
+  auto answer = codec::decode_certificate_answer(*value);
+  if (!answer) return answer.error();
+  out.answer = std::move(*answer);
   return out;
 }
 

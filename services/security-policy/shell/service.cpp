@@ -15,7 +15,7 @@ namespace fieldwork::security_policy {
 
 SecurityPolicyService::SecurityPolicyService(std::string root, Limits limits, Rulebook rulebook, crypto::PrivateKey key,
                                              AuthorityFiles files, Authority authority)
-    : topics_(std::move(root)),
+    : Shell(std::move(root)),
       limits_(limits),
       rulebook_(std::move(rulebook)),
       key_(std::move(key)),
@@ -30,20 +30,15 @@ std::vector<runtime::RetentionRule> SecurityPolicyService::retention() const {
 
 Result<void> SecurityPolicyService::load(store::Store& store, Time) {
   Saved saved;
-  auto newest = store.select({.table = "audit", .where = {}, .order_by = "sequence", .descending = true, .limit = 1});
+  auto newest = rows(store, {.table = "audit", .where = {}, .order_by = "sequence", .descending = true, .limit = 1},
+                     audit_from_row);
   if (!newest) return newest.error();
-  for (const auto& text : *newest) {
-    auto row = audit_from_row(text);
-    if (!row) return Error{Code::invalid, describe(row.error()), "table audit"};
-    saved.head = AuditHead{row->sequence, row->hash, row->at_ms};
-  }
-  auto rows = store.select({.table = "certificate", .where = {}, .order_by = "", .descending = false, .limit = 0});
-  if (!rows) return rows.error();
-  for (const auto& text : *rows) {
-    auto checked = certificate_from_row(text);
-    if (!checked) return Error{Code::invalid, describe(checked.error()), "table certificate"};
-    saved.certificates.push_back(std::move(*checked));
-  }
+  for (const auto& row : *newest) saved.head = AuditHead{row.sequence, row.hash, row.at_ms};
+  auto certificates =
+      rows(store, {.table = "certificate", .where = {}, .order_by = "", .descending = false, .limit = 0},
+           certificate_from_row);
+  if (!certificates) return certificates.error();
+  saved.certificates = std::move(*certificates);
   log::info("loaded", {{"rules", std::to_string(rulebook_.rules.size())},
                        {"audit_sequence", std::to_string(saved.head.sequence)},
                        {"certificates", std::to_string(saved.certificates.size())}});
@@ -67,57 +62,34 @@ std::string SecurityPolicyService::sign_grant(const Question& question, Time iss
   return crypto::sign_jws(key_, "fieldwork-grant+jws", codec::encode(grant));
 }
 
-void SecurityPolicyService::take(const Input& input, Time now, runtime::Output& out) {
-  for (auto& effect : core_->step(input, now)) {
-    std::visit([&](auto& one) { act(one, out); }, effect);
-  }
-}
-
 void SecurityPolicyService::tick(Time now, runtime::Output& out) {
-  if (auto authority = files_.reload_if_changed(now)) take(AuthorityReplaced{std::move(authority)}, now, out);
-  take(TimePassed{}, now, out);
+  if (auto authority = files_.reload_if_changed(now)) step(AuthorityReplaced{std::move(authority)}, now);
+  Shell::tick(now, out);
 }
 
-void SecurityPolicyService::connected(Time now, runtime::Output& out) { take(BrokerReturned{}, now, out); }
+void SecurityPolicyService::apply(const Output& done, Time, runtime::Output& out) {
+  save(done, out);
+  for (const auto& change : done.outbox) announce(change, out);
+  answer(done, out);
+  if (done.head) say_head(*done.head, out);
+}
 
-// All answers of a batch in as few messages as their size allows.
-void SecurityPolicyService::flush(Time, runtime::Output& out) {
-  std::vector<std::string> items;
-  for (const auto& decision : decisions_) items.push_back(codec::dump(codec::encode(decision)));
-  for (auto& payload : pack_items(items)) {
-    out.messages.push_back(
-        {.topic = topics_.service("scheduler", "authorised", "security-policy"), .payload = std::move(payload)});
+void SecurityPolicyService::save(const Output& done, runtime::Output& out) {
+  for (const auto& row : done.audit) {
+    metrics::count("fieldwork_decisions_total", {{"kind", row.kind}, {"decision", row.decision}});
+    if (log::enabled(log::Level::debug)) {
+      log::debug("decided", {{"job", row.job}, {"device", row.device}, {"reason", row.reason}});
+    }
+    out.insert("audit", audit_key(row.sequence), to_row(row));
   }
-  constexpr std::size_t answers_max = 256;
-  for (std::size_t from = 0; from < answers_.size(); from += answers_max) {
-    const auto begin = answers_.begin() + static_cast<std::ptrdiff_t>(from);
-    const auto end = answers_.begin() + static_cast<std::ptrdiff_t>(std::min(answers_.size(), from + answers_max));
-    out.messages.push_back({.topic = topics_.service("registry", "certificate", "security-policy"),
-                            .payload = codec::encode(std::vector<CertificateAnswer>(begin, end))});
+  for (const auto& one : done.certificates) {
+    const auto& device = one.checked.answer.device.value;
+    if (one.remove) {
+      out.remove("certificate", device, codec::dump({{"device", device}}));
+    } else {
+      out.upsert("certificate", device, to_row(one.checked));
+    }
   }
-  decisions_.clear();
-  answers_.clear();
-}
-
-void SecurityPolicyService::act(AnswerQuestion& effect, runtime::Output&) {
-  decisions_.push_back(std::move(effect.decision));
-}
-void SecurityPolicyService::act(AnswerCheck& effect, runtime::Output&) { answers_.push_back(std::move(effect.answer)); }
-
-void SecurityPolicyService::act(AppendAudit& effect, runtime::Output& out) {
-  metrics::count("fieldwork_decisions_total", {{"kind", effect.row.kind}, {"decision", effect.row.decision}});
-  if (log::enabled(log::Level::debug)) {
-    log::debug("decided", {{"job", effect.row.job}, {"device", effect.row.device}, {"reason", effect.row.reason}});
-  }
-  out.insert("audit", audit_key(effect.row.sequence), to_row(effect.row));
-}
-
-void SecurityPolicyService::act(SaveCertificate& effect, runtime::Output& out) {
-  out.upsert("certificate", effect.checked.answer.device.value, to_row(effect.checked));
-}
-
-void SecurityPolicyService::act(RemoveCertificate& effect, runtime::Output& out) {
-  out.remove("certificate", effect.device.value, codec::dump({{"device", effect.device.value}}));
 }
 
 namespace {
@@ -126,23 +98,36 @@ std::string revocation_key(const DeviceId& device, const std::string& fingerprin
 }
 }  // namespace
 
-void SecurityPolicyService::act(AnnounceRevocation& effect, runtime::Output& out) {
-  const auto& answer = effect.answer;
+void SecurityPolicyService::announce(const OutboxChange& change, runtime::Output& out) const {
+  if (const auto* settle = std::get_if<SettleRevocation>(&change)) {
+    return out.settle(revocation_key(settle->device, settle->fingerprint));
+  }
+  const auto& answer = std::get<AnnounceRevocation>(change).answer;
   log::warn("a certificate is no longer good", {{"device", answer.device.value}, {"reason", answer.reason}});
-  const auto item = codec::Json::parse(codec::encode(std::vector{answer}))["items"][0];
   out.put({revocation_key(answer.device, answer.fingerprint),
-           topics_.service("registry", "certificate", "security-policy"), codec::dump(item)});
+           topics_.service("registry", "certificate", "security-policy"), codec::dump(codec::encode(answer))});
 }
 
-void SecurityPolicyService::act(SettleRevocation& effect, runtime::Output& out) {
-  out.settle(revocation_key(effect.device, effect.fingerprint));
+// All answers of a batch in as few messages as their size allows.
+void SecurityPolicyService::answer(const Output& done, runtime::Output& out) const {
+  const auto say = [&](const char* to, const char* operation, const std::vector<std::string>& items) {
+    for (auto& payload : pack_items(items)) {
+      out.messages.push_back(
+          {.topic = topics_.service(to, operation, "security-policy"), .payload = std::move(payload)});
+    }
+  };
+  std::vector<std::string> decisions, answers;
+  for (const auto& one : done.decisions) decisions.push_back(codec::dump(codec::encode(one)));
+  for (const auto& one : done.answers) answers.push_back(codec::dump(codec::encode(one)));
+  say("scheduler", "authorised", decisions);
+  say("registry", "certificate", answers);
 }
 
-void SecurityPolicyService::act(PublishHead& effect, runtime::Output& out) {
-  codec::Json head{{"sequence", effect.head.sequence}, {"hash", effect.head.hash}, {"at_ms", effect.head.at_ms}};
-  head["checkpoint"] = crypto::sign_jws(key_, "fieldwork-audit+jws", codec::dump(head));
-  head["v"] = 1;
-  out.messages.push_back({.topic = topics_.state("audit", "head"), .payload = codec::dump(head), .retain = true});
+void SecurityPolicyService::say_head(const AuditHead& head, runtime::Output& out) const {
+  codec::Json state{{"sequence", head.sequence}, {"hash", head.hash}, {"at_ms", head.at_ms}};
+  state["checkpoint"] = crypto::sign_jws(key_, "fieldwork-audit+jws", codec::dump(state));
+  state["v"] = 1;
+  say_retained(topics_.state("audit", "head"), codec::dump(state), out);
 }
 
 }  // namespace fieldwork::security_policy

@@ -21,13 +21,13 @@ void SecurityPolicyService::message(const bus::Message& message, Time now, runti
 void SecurityPolicyService::device_state(const Topic& topic, const bus::Message& message, Time now,
                                          runtime::Output& out) {
   const DeviceId id{std::string(topic.name)};
-  if (message.payload.empty()) return take(DeviceGone{id}, now, out);
+  if (message.payload.empty()) return step(DeviceGone{id}, now);
   auto value = codec::parse(message.payload);
   if (!value) return reject(topic, message, value.error(), now, out);
   auto device = codec::decode_device(*value);
   if (!device) return reject(topic, message, device.error(), now, out);
   if (device->id != id) return reject(topic, message, {Code::denied, "is not the topic's device", "/device"}, now, out);
-  take(DeviceSeen{id, device->state, std::move(device->fingerprint)}, now, out);
+  step(DeviceSeen{id, device->state, std::move(device->fingerprint)}, now);
 }
 
 // Each question has one who may ask it.
@@ -37,25 +37,20 @@ void SecurityPolicyService::request(const Topic& topic, const bus::Message& mess
       return reject(topic, message, {Code::denied, "only scheduler may ask this"}, now, out);
     auto questions = codec::decode_questions(message.payload);
     if (!questions) return reject(topic, message, questions.error(), now, out);
-    return take(QuestionsArrived{std::move(*questions)}, now, out);
+    reject_items(topic, message, questions->bad, now, out);
+    for (const auto& bad : questions->bad) {
+      if (bad.key) step(QuestionUnreadable{bad.key->key, bad.key->device, describe(bad.error)}, now);
+    }
+    return step(QuestionsArrived{std::move(questions->good)}, now);
   }
   if (topic.channel == "certificate") {
     if (topic.from != "registry") return reject(topic, message, {Code::denied, "only registry may ask this"}, now, out);
     auto checks = codec::decode_certificate_checks(message.payload);
     if (!checks) return reject(topic, message, checks.error(), now, out);
-    return take(ChecksArrived{std::move(*checks)}, now, out);
+    reject_items(topic, message, checks->bad, now, out);
+    return step(ChecksArrived{std::move(checks->good)}, now);
   }
   reject(topic, message, {Code::unknown, "security-policy has no such operation"}, now, out);
-}
-
-void SecurityPolicyService::reject(const Topic& topic, const bus::Message& message, const Error& error, Time now,
-                                   runtime::Output& out) {
-  const bool service = topic.kind == Topic::Kind::service;
-  rejections_.note(std::string(topic.channel), std::string(service ? topic.from : topic.name), error, now);
-  if (!service || !topics_.reply_to(message.response_topic, message.correlation)) return;
-  out.messages.push_back({.topic = message.response_topic,
-                          .payload = codec::dump(codec::encode_error(error)),
-                          .correlation = message.correlation});
 }
 
 }  // namespace fieldwork::security_policy

@@ -18,4 +18,11 @@ concept Core = requires(T core, const typename T::Input& input, Time now, typena
   requires std::is_default_constructible_v<typename T::Output>;
 };
 
+// Inputs that the runtime feeds to whichever core takes them (runtime/shell.hpp).
+struct LinkLost {};    // to the broker: nobody is heard until LinkBack
+struct LinkBack {};    // and it may have lost everything: what is retained is said again
+struct Stalled {};     // this process stood still: what is missing from that time is nobody's silence
+struct TimePassed {};  // once per batch, when its other inputs were stepped
+struct BatchEnded {};  // the last of a batch: what was gathered over it is put out
+
 }  // namespace fieldwork

@@ -4,7 +4,7 @@
 #include <variant>
 #include <vector>
 
-#include "codec/json.hpp"
+#include "codec/items.hpp"
 #include "model/job.hpp"
 
 namespace fieldwork::codec {
@@ -41,14 +41,7 @@ struct Report {
 
 // device/{device}/down/command: item by item, so that a bad one spoils nothing but itself.
 using Order = std::variant<Assign, Cancel, Inquire, Stale>;
-struct Orders {
-  struct Bad {
-    std::optional<AttemptKey> key;
-    Error error;
-  };
-  std::vector<Order> good;
-  std::vector<Bad> bad;
-};
+using Orders = Items<Order, AttemptKey>;
 [[nodiscard]] Json encode(const Order& order);
 [[nodiscard]] Result<Orders> decode_orders(std::string_view text);
 [[nodiscard]] Result<Assign> decode_assign(const Json& value);  // as the agent's journal keeps it

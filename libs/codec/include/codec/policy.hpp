@@ -1,19 +1,26 @@
 // Questions to security-policy and its answers <-> JSON.
 #pragma once
 
-#include "codec/json.hpp"
+#include "codec/items.hpp"
 #include "model/policy.hpp"
 
 namespace fieldwork::codec {
 
 // One item each; pack_items (model/items.hpp) makes messages of them.
 [[nodiscard]] Json encode(const Question& question);
-[[nodiscard]] Result<std::vector<Question>> decode_questions(std::string_view text);
 [[nodiscard]] Json encode(const Decision& decision);
-[[nodiscard]] Result<std::vector<Decision>> decode_decisions(std::string_view text);
-[[nodiscard]] std::string encode(const std::vector<CertificateCheck>& checks);
-[[nodiscard]] Result<std::vector<CertificateCheck>> decode_certificate_checks(std::string_view text);
-[[nodiscard]] std::string encode(const std::vector<CertificateAnswer>& answers);
-[[nodiscard]] Result<std::vector<CertificateAnswer>> decode_certificate_answers(std::string_view text);
+[[nodiscard]] Json encode(const CertificateCheck& check);
+[[nodiscard]] Json encode(const CertificateAnswer& answer);
+
+struct QuestionKey {
+  AttemptKey key;
+  DeviceId device;
+  bool operator==(const QuestionKey&) const = default;
+};
+[[nodiscard]] Result<Items<Question, QuestionKey>> decode_questions(std::string_view text);
+[[nodiscard]] Result<Items<Decision, AttemptKey>> decode_decisions(std::string_view text);
+[[nodiscard]] Result<Items<CertificateCheck, DeviceId>> decode_certificate_checks(std::string_view text);
+[[nodiscard]] Result<Items<CertificateAnswer, DeviceId>> decode_certificate_answers(std::string_view text);
+[[nodiscard]] Result<CertificateAnswer> decode_certificate_answer(const Json& value);
 
 }  // namespace fieldwork::codec

@@ -48,6 +48,7 @@ struct CertificateAnswer {
   std::string fingerprint;
   CertificateState state = CertificateState::invalid;
   std::string reason;
+  bool operator==(const CertificateAnswer&) const = default;
 };
 
 }  // namespace fieldwork

@@ -1,0 +1,52 @@
+// Lists that are read item by item: what is wrong with one spoils nothing but itself. All lists whose items are things
+// of their own (questions, answers, orders, reports, jobs) go through here.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "codec/json.hpp"
+
+namespace fieldwork::codec {
+
+template <class T, class Key>
+struct Items {
+  struct Bad {
+    std::optional<Key> key;  // whose it is, where that can be read
+    Error error;             // its path begins with /items/{index}
+  };
+  std::vector<T> good;
+  std::vector<Bad> bad;
+};
+
+// Reads one item to its finish().
+using TakeItem = std::function<void(Reader& item)>;
+// An item in which `take` found a mistake.
+using BadItem = std::function<void(const Json& item, Error error)>;
+
+void each_item(const Json& items, const TakeItem& take, const BadItem& bad);
+// {"v":1,"items":[…]}. An error: it is no such message, and nothing was called.
+[[nodiscard]] Result<void> each_item(std::string_view text, const TakeItem& take, const BadItem& bad);
+
+template <class T, class Key, class Read, class ReadKey>
+[[nodiscard]] Result<Items<T, Key>> decode_items(std::string_view text, Read read, ReadKey read_key) {
+  Items<T, Key> out;
+  const auto done = each_item(
+      text,
+      [&](Reader& item) {
+        T one = read(item);
+        if (item.finish()) out.good.push_back(std::move(one));
+      },
+      [&](const Json& item, Error error) {
+        Reader reader(item);
+        Key key = read_key(reader);
+        out.bad.push_back({reader.ok() ? std::optional<Key>(std::move(key)) : std::nullopt, std::move(error)});
+      });
+  if (!done) return done.error();
+  return out;
+}
+
+}  // namespace fieldwork::codec

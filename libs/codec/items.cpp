@@ -1,0 +1,29 @@
+#include "codec/items.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace fieldwork::codec {
+
+void each_item(const Json& items, const TakeItem& take, const BadItem& bad) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Reader item(items[i]);
+    take(item);
+    if (item.ok()) continue;
+    auto error = item.error();
+    error.path = "/items/" + std::to_string(i) + error.path;
+    bad(items[i], std::move(error));
+  }
+}
+
+Result<void> each_item(std::string_view text, const TakeItem& take, const BadItem& bad) {
+  const auto value = parse(text, limits::message_bytes_max);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  const Json* items = reader.items();
+  if (!reader.finish()) return reader.error();
+  each_item(*items, take, bad);
+  return {};
+}
+
+}  // namespace fieldwork::codec
