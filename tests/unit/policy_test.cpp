@@ -425,6 +425,19 @@ TEST(Certificates, AreChecked) {
   }
 }
 
+TEST(Certificates, AreCheckedAgainBecauseTheyExpire) {
+  const auto& pki = Pki::get();
+  auto core = make_core();
+  ASSERT_EQ(step(core, ChecksArrived{{{edge, pki.pem("edge-1")}}}, at(1)).answers[0].state, CertificateState::valid);
+  EXPECT_TRUE(step(core, TimePassed{}, at(2)).outbox.empty());
+  const double days = 86'400;
+  EXPECT_TRUE(step(core, TimePassed{}, at(29 * days)).outbox.empty());
+  EXPECT_TRUE(step(core, TimePassed{}, at(29 * days + 3'599)).outbox.empty());
+  const auto out = step(core, TimePassed{}, at(31 * days));
+  ASSERT_EQ(out.outbox.size(), 1u);
+  EXPECT_EQ(std::get<AnnounceRevocation>(out.outbox[0]).answer.state, CertificateState::invalid);
+}
+
 TEST(Certificates, AreCheckedAgainWhenTheListChanges) {
   const auto& pki = Pki::get();
   auto core = make_core();

@@ -58,9 +58,10 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
     entry.pending = Pending{enrolment, fingerprint};
     return refuse(entry, fingerprint, "the certificate is for another name", now, out);
   }
-  if (enrolment.session == entry.record.enrolled_session && fingerprint == device.fingerprint) {
-    const bool good = device.state != DeviceState::refused;
-    out.answers.push_back({input.device, enrolment.session, good, good ? "" : device.reason});
+  // A refused one is checked again: what was wrong (a clock, an old list) may be over.
+  if (enrolment.session == entry.record.enrolled_session && fingerprint == device.fingerprint &&
+      device.state != DeviceState::refused) {
+    out.answers.push_back({input.device, enrolment.session, true, ""});
     return;
   }
   if (entry.pending && entry.pending->fingerprint == fingerprint) {

@@ -1,4 +1,4 @@
-// Checks of device certificates, now and when the revocation list changes.
+// Checks of device certificates: now, when the revocation list changes, and now and then, because they expire.
 #include "security-policy/core/security_policy.hpp"
 
 namespace fieldwork::security_policy {
@@ -73,6 +73,7 @@ void SecurityPolicy::apply(const AuthorityReplaced& input, Time, Output&) {
 
 // Some at a time, so that a long list of devices does not hold up decisions.
 void SecurityPolicy::recheck(Time now, Output& out) {
+  if (!recheck_after_ && now >= recheck_at_) recheck_after_ = DeviceId{};
   if (!recheck_after_) return;
   auto it = certificates_.upper_bound(*recheck_after_);
   for (std::size_t i = 0; i < limits_.recheck_per_tick && it != certificates_.end(); ++i, ++it) {
@@ -88,7 +89,9 @@ void SecurityPolicy::recheck(Time now, Output& out) {
     out.certificates.push_back({known.checked});
     out.outbox.emplace_back(AnnounceRevocation{std::move(answer)});
   }
-  if (it == certificates_.end()) recheck_after_.reset();
+  if (it != certificates_.end()) return;
+  recheck_after_.reset();
+  recheck_at_ = now + limits_.recheck_each;
 }
 
 void SecurityPolicy::apply(const DeviceSeen& input, Time, Output& out) {

@@ -28,10 +28,11 @@ struct Limits {
   std::size_t devices_max = 200'000;                   // devices whose state is known
   std::size_t certificates_max = 100'000;              // certificates that are checked again when the list changes
   std::size_t recheck_per_tick = 100;                  // of these
+  Duration recheck_each = seconds{3600};               // and all of them this often: they expire
   Duration audit_kept = std::chrono::hours{24 * 365};  // rows in the database, not less than 30 days
   std::int64_t audit_kept_max = 50'000'000;
   Duration checkpoint_every = seconds{1};    // audit head
-  Duration same_check_within = seconds{60};  // the same certificate with the same answer is not audited again
+  Duration same_check_within = seconds{3600};  // the same certificate with the same answer is not audited again
 };
 
 using Sign = std::function<std::string(const Question& question, Time issued, Time expires)>;
@@ -160,6 +161,7 @@ class SecurityPolicy {
   std::deque<std::string> remembered_order_;
   std::map<DeviceId, Known> certificates_;
   std::optional<DeviceId> recheck_after_;  // rechecking goes on behind this one
+  Time recheck_at_{};                      // and begins again then
   bool link_came_ = false;
   Time published_at_{};
   std::int64_t published_sequence_ = 0;
