@@ -66,7 +66,9 @@ std::int64_t read_session(Reader& reader) { return reader.integer("session", 1, 
 }  // namespace
 
 std::string encode(const Presence& presence) {
-  return dump(Json{{"v", 1}, {"state", presence.online ? "online" : "offline"}, {"session", presence.session}});
+  Json out{{"v", 1}, {"state", presence.online ? "online" : "offline"}, {"session", presence.session}};
+  if (presence.boot > 0) out["boot"] = presence.boot;
+  return dump(out);
 }
 
 Result<Presence> decode_presence(std::string_view text) {
@@ -76,7 +78,7 @@ Result<Presence> decode_presence(std::string_view text) {
   reader.version();
   const auto state = reader.text("state", 16);
   if (reader.ok() && state != "online" && state != "offline") reader.fail("state", "must be online or offline");
-  Presence presence{state == "online", read_session(reader)};
+  Presence presence{state == "online", read_session(reader), reader.integer_or("boot", 0, 0, integer_max)};
   if (!reader.finish()) return reader.error();
   return presence;
 }
@@ -182,6 +184,7 @@ Json encode(const Device& device) {
            {"session", device.session},
            {"fingerprint", device.fingerprint},
            {"changed_ms", device.changed_ms}};
+  if (device.duplicated_since_ms > 0) out["duplicated_since_ms"] = device.duplicated_since_ms;
   return out;
 }
 
@@ -207,6 +210,7 @@ Result<Device> decode_device(const Json& value) {
   out.session = reader.integer("session", 0, integer_max);
   out.fingerprint = reader.text("fingerprint", 64);
   out.changed_ms = reader.integer("changed_ms", 0, integer_max);
+  out.duplicated_since_ms = reader.integer_or("duplicated_since_ms", 0, 0, integer_max);
   if (!reader.finish()) return reader.error();
   return out;
 }

@@ -136,8 +136,8 @@ inline std::vector<Kind> device_kinds() {
   const Rule session = whole(1, integer_max);
   const auto reason = maybe(text(1024));
   return {
-      {"presence", 4096, through(decode_presence), R"({"session":7,"state":"online","v":1})",
-       versioned({
+      {"presence", 4096, through(decode_presence), R"({"boot":9,"session":7,"state":"online","v":1})",
+       versioned({{"/boot", whole_or_none(integer_max)},
                   {"/session", session},
                   {"/state", word({"online", "offline"}, "must be online or offline")}})},
       {"enrolment", 65536, through(decode_enrolment),
@@ -169,7 +169,7 @@ inline std::vector<Kind> device_kinds() {
        much,
        through(decode_device),
        "{" + capacity_example +
-           R"(,"changed_ms":9,"device":"edge-1","fingerprint":"ab","health":0.5,)" +
+           R"(,"changed_ms":9,"device":"edge-1","duplicated_since_ms":9,"fingerprint":"ab","health":0.5,)" +
            R"("labels":{},)" + resources_example.substr(0, resources_example.find(",\"resources")) +
            R"(,"reason":"",)" + resources_example.substr(resources_example.find("\"resources")) +
            R"(,"session":0,"state":"ready","v":1})",
@@ -177,6 +177,7 @@ inline std::vector<Kind> device_kinds() {
            both(both(capacity_fields(0), resources_fields()),
                 {{"/changed_ms", whole(0, integer_max)},
                  {"/device", id()},
+                 {"/duplicated_since_ms", whole_or_none(integer_max)},
                  {"/fingerprint", text(64)},
                  {"/health", number(0, 1)},
                  {"/labels", map(32, 256)},
