@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "codec/items.hpp"
 #include "codec/job.hpp"
 
 namespace fieldwork::codec {
@@ -65,7 +66,9 @@ std::int64_t read_session(Reader& reader) { return reader.integer("session", 1, 
 }  // namespace
 
 std::string encode(const Presence& presence) {
-  return dump(Json{{"v", 1}, {"state", presence.online ? "online" : "offline"}, {"session", presence.session}});
+  Json out{{"v", 1}, {"state", presence.online ? "online" : "offline"}, {"session", presence.session}};
+  if (presence.boot > 0) out["boot"] = presence.boot;
+  return dump(out);
 }
 
 Result<Presence> decode_presence(std::string_view text) {
@@ -75,7 +78,7 @@ Result<Presence> decode_presence(std::string_view text) {
   reader.version();
   const auto state = reader.text("state", 16);
   if (reader.ok() && state != "online" && state != "offline") reader.fail("state", "must be online or offline");
-  Presence presence{state == "online", read_session(reader)};
+  Presence presence{state == "online", read_session(reader), reader.integer_or("boot", 0, 0, integer_max)};
   if (!reader.finish()) return reader.error();
   return presence;
 }
@@ -119,24 +122,25 @@ std::string encode(const Heartbeat& heartbeat) {
                    {"attempts", std::move(attempts)}});
 }
 
-Result<Heartbeat> decode_heartbeat(std::string_view text) {
+Result<HeartbeatRead> decode_heartbeat(std::string_view text) {
   auto value = parse(text, limits::heartbeat_bytes_max);
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  Heartbeat out;
+  HeartbeatRead out;
   out.session = read_session(reader);
   out.beat = reader.integer_or("beat", 0, 0, integer_max);
   if (const Json* resources = reader.object("resources")) out.resources = read_resources(reader, *resources);
   if (const Json* link = reader.object("link")) out.link = read_link(reader, *link);
-  if (const Json* attempts = reader.array("attempts", limits::attempts_per_device_max)) {
-    for (std::size_t i = 0; i < attempts->size() && reader.ok(); ++i) {
-      Reader entry(reader, "attempts", i, (*attempts)[i]);
-      out.attempts.push_back(read_key(entry));
-      entry.finish();
-    }
-  }
+  const Json* attempts = reader.array("attempts", limits::attempts_per_device_max);
   if (!reader.finish()) return reader.error();
+  each_item(
+      *attempts,
+      [&](Reader& entry) {
+        auto key = read_key(entry);
+        if (entry.finish()) out.attempts.push_back(std::move(key));
+      },
+      [&](const Json&, Error error) { out.bad_attempts.push_back(std::move(error)); }, "attempts");
   return out;
 }
 
@@ -168,18 +172,20 @@ Result<Enrolled> decode_enrolled(std::string_view text) {
 }
 
 Json encode(const Device& device) {
-  return Json{{"v", 1},
-              {"device", device.id.value},
-              {"state", name(device.state)},
-              {"reason", clamp_text(device.reason, limits::reason_bytes_max)},
-              {"health", device.health},
-              {"capacity", encode(device.capacity)},
-              {"labels", device.labels},
-              {"resources", encode(device.resources)},
-              {"link", encode(device.link)},
-              {"session", device.session},
-              {"fingerprint", device.fingerprint},
-              {"changed_ms", device.changed_ms}};
+  Json out{{"v", 1},
+           {"device", device.id.value},
+           {"state", name(device.state)},
+           {"reason", clamp_text(device.reason, limits::reason_bytes_max)},
+           {"health", device.health},
+           {"capacity", encode(device.capacity)},
+           {"labels", device.labels},
+           {"resources", encode(device.resources)},
+           {"link", encode(device.link)},
+           {"session", device.session},
+           {"fingerprint", device.fingerprint},
+           {"changed_ms", device.changed_ms}};
+  if (device.duplicated_since_ms > 0) out["duplicated_since_ms"] = device.duplicated_since_ms;
+  return out;
 }
 
 Result<Device> decode_device(const Json& value) {
@@ -204,6 +210,7 @@ Result<Device> decode_device(const Json& value) {
   out.session = reader.integer("session", 0, integer_max);
   out.fingerprint = reader.text("fingerprint", 64);
   out.changed_ms = reader.integer("changed_ms", 0, integer_max);
+  out.duplicated_since_ms = reader.integer_or("duplicated_since_ms", 0, 0, integer_max);
   if (!reader.finish()) return reader.error();
   return out;
 }

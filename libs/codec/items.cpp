@@ -4,13 +4,13 @@
 
 namespace fieldwork::codec {
 
-void each_item(const Json& items, const TakeItem& take, const BadItem& bad) {
+void each_item(const Json& items, const TakeItem& take, const BadItem& bad, const char* field) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     Reader item(items[i]);
     take(item);
     if (item.ok()) continue;
     auto error = item.error();
-    error.path = "/items/" + std::to_string(i) + error.path;
+    error.path = "/" + std::string(field) + "/" + std::to_string(i) + error.path;
     bad(items[i], std::move(error));
   }
 }

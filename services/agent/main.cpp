@@ -95,6 +95,12 @@ std::int64_t wall_ms() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+// Names this start where a copy of the journal would count the same session.
+std::int64_t random_boot() {
+  std::random_device source;
+  return std::uniform_int_distribution<std::int64_t>(1, codec::integer_max)(source);
+}
+
 int run(Settings settings) {
   auto identity = read_identity(settings);
   if (!identity) return fail(identity.error());
@@ -114,8 +120,9 @@ int run(Settings settings) {
   if (!session) return fail(session.error());
 
   const Topics topics(settings.root);
-  settings.mqtt.will = agent::AgentService::presence(topics, settings.agent.device, false, *session);
-  settings.mqtt.birth = agent::AgentService::presence(topics, settings.agent.device, true, *session);
+  const auto boot = random_boot();
+  settings.mqtt.will = agent::AgentService::presence(topics, settings.agent.device, false, *session, boot);
+  settings.mqtt.birth = agent::AgentService::presence(topics, settings.agent.device, true, *session, boot);
 
   // The runner does not exist yet where these are made, and is gone last.
   runtime::Runner* runner = nullptr;

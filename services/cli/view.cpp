@@ -200,6 +200,10 @@ std::string device_text(const Json& device, std::int64_t now) {
   fields.add("device", text_of(device, "device"));
   fields.add("state", text_of(device, "state"));
   if (!text_of(device, "reason").empty()) fields.add("reason", text_of(device, "reason"));
+  if (const auto since = integer_of(device, "duplicated_since_ms"); since > 0) {
+    fields.add("identity", "used by two devices for " + human_age(since, now) + ", each throws the other out");
+    fields.add("do", "issue one of them its own: scripts/pki DIR --devices NEW-ID, then device.id there");
+  }
   fields.add("health", decimal(number_of(device, "health"), 2));
   fields.add("cores",
              cores(integer_of(capacity, "cpu_millis")) + ", load " + decimal(number_of(resources, "cpu_load"), 2));

@@ -93,7 +93,10 @@ class StandIn {
     if (what == "registry/list") {
       // The first asking is lost: a request is repeated.
       if (registry_asked_++ == 0) return {};
-      return {{"items", {{{"v", 1}, {"device", "d-1"}, {"state", "ready"}, {"health", 0.9}}}}};
+      // A page each.
+      if (body.contains("after"))
+        return {{"items", {{{"v", 1}, {"device", "d-2"}, {"state", "ready"}, {"duplicated_since_ms", 5}}}}};
+      return {{"next", "d-1"}, {"items", {{{"v", 1}, {"device", "d-1"}, {"state", "ready"}, {"health", 0.9}}}}};
     }
     if (what == "registry/show") return codec::encode_error({Code::unknown, "there is no such device", "/device"});
     if (what == "scheduler/submit") {

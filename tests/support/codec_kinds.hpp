@@ -136,14 +136,22 @@ inline std::vector<Kind> device_kinds() {
   const Rule session = whole(1, integer_max);
   const auto reason = maybe(text(1024));
   return {
-      {"presence", 4096, through(decode_presence), R"({"session":7,"state":"online","v":1})",
-       versioned({{"/session", session}, {"/state", word({"online", "offline"}, "must be online or offline")}})},
+      {"presence", 4096, through(decode_presence), R"({"boot":9,"session":7,"state":"online","v":1})",
+       versioned({{"/boot", whole_or_none(integer_max)},
+                  {"/session", session},
+                  {"/state", word({"online", "offline"}, "must be online or offline")}})},
       {"enrolment", 65536, through(decode_enrolment),
        R"({"agent":"0.1.0",)" + capacity_example + R"(,"certificate":"PEM","labels":{"zone":"a"},"session":7,"v":1})",
        versioned(both(
            capacity_fields(1),
            {{"/agent", text(64)}, {"/certificate", text(16384)}, {"/labels", map(32, 256)}, {"/session", session}}))},
-      {"heartbeat", 262144, through(decode_heartbeat),
+      {"heartbeat", 262144,
+       [](std::string_view text) -> Result<std::string> {
+         const auto value = decode_heartbeat(text);
+         if (!value) return value.error();
+         if (!value->bad_attempts.empty()) return value->bad_attempts.front();
+         return encode(*value);
+       },
        R"({"attempts":[{)" + key_example + R"(}],"beat":4,)" + resources_example + R"(,"session":7,"v":1})",
        versioned(below("/attempts/0", key_fields(),
                        both(resources_fields(), {{"/attempts", array(512)},
@@ -160,7 +168,8 @@ inline std::vector<Kind> device_kinds() {
       {"state of a device",
        much,
        through(decode_device),
-       "{" + capacity_example + R"(,"changed_ms":9,"device":"edge-1","fingerprint":"ab","health":0.5,)" +
+       "{" + capacity_example +
+           R"(,"changed_ms":9,"device":"edge-1","duplicated_since_ms":9,"fingerprint":"ab","health":0.5,)" +
            R"("labels":{},)" + resources_example.substr(0, resources_example.find(",\"resources")) +
            R"(,"reason":"",)" + resources_example.substr(resources_example.find("\"resources")) +
            R"(,"session":0,"state":"ready","v":1})",
@@ -168,6 +177,7 @@ inline std::vector<Kind> device_kinds() {
            both(both(capacity_fields(0), resources_fields()),
                 {{"/changed_ms", whole(0, integer_max)},
                  {"/device", id()},
+                 {"/duplicated_since_ms", whole_or_none(integer_max)},
                  {"/fingerprint", text(64)},
                  {"/health", number(0, 1)},
                  {"/labels", map(32, 256)},

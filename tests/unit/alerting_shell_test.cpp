@@ -57,6 +57,14 @@ struct Stack {
   }
 };
 
+std::string duplicated_device() {
+  Device device;
+  device.id = edge;
+  device.state = DeviceState::ready;
+  device.duplicated_since_ms = 5;
+  return codec::dump(codec::encode(device));
+}
+
 std::string lost_device() {
   Device device;
   device.id = edge;
@@ -112,6 +120,16 @@ TEST(AlertingShell, TakesBulkJobsFromEvents) {
   EXPECT_TRUE(stack.service.core().find("job_quarantined.c")->firing) << "bad neighbours keep nobody from being heard";
   stack.say("state/job/a", R"({"v":1,"job":"a","state":"succeeded","changed_ms":1,"new_field":1})", 2);
   EXPECT_FALSE(stack.service.core().find("job_failed.a")->firing);
+}
+
+TEST(AlertingShell, SaysThatAnIdentityIsUsedTwice) {
+  store::MemoryStore store;
+  Stack stack(store, "");
+  stack.say("state/device/edge-1", duplicated_device(), 1);
+  const auto* alert = stack.service.core().find("device_duplicated.edge-1");
+  ASSERT_NE(alert, nullptr);
+  EXPECT_TRUE(alert->firing);
+  EXPECT_EQ(next_step(*alert), "fieldwork device show edge-1");
 }
 
 TEST(AlertingShell, TakesPlacementStates) {

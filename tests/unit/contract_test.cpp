@@ -72,6 +72,12 @@ std::optional<Error> report_error(const std::string& text) {
   return std::nullopt;
 }
 
+std::optional<Error> heartbeat_error(const std::string& text) {
+  const auto heartbeat = decode_heartbeat(text);
+  if (!heartbeat) return heartbeat.error();
+  return heartbeat->bad_attempts.empty() ? std::nullopt : std::optional(heartbeat->bad_attempts.front());
+}
+
 template <class List>
 Decoder of_items(Result<List> (*decode)(std::string_view)) {
   return [decode](const std::string& text) -> std::optional<Error> {
@@ -92,7 +98,7 @@ const std::map<std::string, Decoder>& decoders() {
       {"device.down.rejected", of_text(decode_rejected)},
       {"device.down.want", of_text(decode_want)},
       {"device.up.enrol", of_text(decode_enrolment)},
-      {"device.up.heartbeat", of_text(decode_heartbeat)},
+      {"device.up.heartbeat", heartbeat_error},
       {"device.up.log", of_text(decode_log)},
       {"device.up.output", of_text(decode_output_offer)},
       {"device.up.presence", of_text(decode_presence)},

@@ -1,113 +1,18 @@
 // links: security_policy_shell GTest::gtest_main
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-
-#include "codec/device.hpp"
-#include "codec/job.hpp"
-#include "codec/policy.hpp"
+#include "../support/policy_world.hpp"
 #include "crypto/digest.hpp"
-#include "crypto/jws.hpp"
-#include "model/items.hpp"
 #include "policy/policy.hpp"
-#include "runtime/engine.hpp"
 #include "security-policy/shell/rows.hpp"
 #include "security-policy/shell/rules.hpp"
-#include "security-policy/shell/service.hpp"
-#include "store/memory.hpp"
 
 namespace fieldwork::security_policy {
 namespace {
 
-namespace fs = std::filesystem;
 using policy::Miss;
 using policy::Packages;
 using policy::Rule;
-
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (fs::temp_directory_path() / "policy-test-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~TempDir() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  const fs::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ / name) << text; }
-  std::string read(const std::string& name) const {
-    std::ifstream in(path_ / name);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
- private:
-  fs::path path_;
-};
-
-// Certificates of two devices, edge-1 revoked in revoked.crl, nobody in empty.crl.
-class Pki {
- public:
-  static const Pki& get() {
-    static const Pki one;
-    return one;
-  }
-  Pki() {
-    dir_.write("openssl.cnf", R"([ca]
-default_ca=d
-[d]
-database=index
-certificate=ca.crt
-private_key=ca.key
-default_md=sha256
-default_crl_days=30
-crlnumber=number
-new_certs_dir=.
-serial=serial
-policy=p
-default_days=30
-[p]
-commonName=supplied
-)");
-    dir_.write("make", R"sh(set -e
-cd "$(dirname "$0")"
-: > index; echo 01 > number; echo 1000 > serial
-new() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key -subj /CN=$1 "${@:2}"; }
-new ca -x509 -days 30 -out ca.crt
-new stranger -x509 -days 30 -out stranger.crt
-for d in edge-1 edge-2; do new $d -out $d.csr; openssl ca -batch -notext -config openssl.cnf -in $d.csr -out $d.crt; done
-openssl ca -config openssl.cnf -gencrl -out empty.crl
-openssl ca -config openssl.cnf -revoke edge-1.crt
-openssl ca -config openssl.cnf -gencrl -out revoked.crl
-)sh");
-    const auto command = "bash " + (dir_ / "make").string() + " > " + (dir_ / "log").string() + " 2>&1";
-    if (std::system(command.c_str()) != 0) ADD_FAILURE() << dir_.read("log");
-  }
-  std::string pem(const std::string& name) const { return dir_.read(name + ".crt"); }
-  fs::path file(const std::string& name) const { return dir_ / name; }
-  Authority authority(const std::string& crl) const {
-    auto loaded = crypto::CertificateAuthority::load(file("ca.crt"), file(crl));
-    EXPECT_TRUE(loaded.ok()) << describe(loaded.error());
-    return std::make_shared<const crypto::CertificateAuthority>(std::move(*loaded));
-  }
-
- private:
-  TempDir dir_;
-};
-
-const Time t0 = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-Time at(double s) { return t0 + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
-
-Question question(const std::string& submitter, const std::string& program, const std::string& device = "edge-1",
-                  std::int64_t fence = 1) {
-  Question out;
-  out.key = {JobId{"j1"}, 0, fence};
-  out.submitter = submitter;
-  out.command = {program, "x"};
-  out.device = DeviceId{device};
-  return out;
-}
 
 TEST(Policy, MatchesPatterns) {
   struct Case {
@@ -275,10 +180,6 @@ std::vector<T> all(const Output& out) {
   return some;
 }
 
-Rulebook rulebook() {
-  return {{Rule{.name = "operators", .effect = policy::Effect::allow, .submitters = {"operator*"}}}, seconds{100}};
-}
-
 SecurityPolicy make_core(Limits limits = {}, Saved saved = {}) {
   const auto sign = [](const Question& asked, Time issued, Time expires) {
     return "grant " + asked.device.value + " " + std::to_string(to_ms(expires) - to_ms(issued));
@@ -287,8 +188,6 @@ SecurityPolicy make_core(Limits limits = {}, Saved saved = {}) {
   (void)step(core, LinkBack{}, at(-100));
   return core;
 }
-
-const DeviceId edge{"edge-1"};
 
 Output ask(SecurityPolicy& core, Question asked, double s = 1) {
   return step(core, QuestionsArrived{{std::move(asked)}}, at(s));
@@ -465,175 +364,6 @@ TEST(Certificates, AreCheckedAgainWhenTheListChanges) {
   const auto fingerprint = said[0].answer.fingerprint;
   EXPECT_EQ(step(after, DeviceSeen{edge, DeviceState::ready, fingerprint}, at(7)), Output{});
   EXPECT_EQ(all<SettleRevocation>(step(after, DeviceSeen{edge, DeviceState::refused, fingerprint}, at(8))).size(), 1u);
-}
-
-TEST(AuthorityFiles, KeepTheLastGoodList) {
-  const auto& pki = Pki::get();
-  const TempDir dir;
-  const auto crl = dir / "crl";
-  const auto install = [&](const std::string& text, int age) {
-    std::ofstream(crl) << text;
-    fs::last_write_time(crl, fs::file_time_type::clock::now() + seconds{age});
-  };
-  const auto read = [&](const char* name) {
-    std::ifstream in(pki.file(name));
-    return std::string(std::istreambuf_iterator<char>(in), {});
-  };
-  AuthorityFiles none(pki.file("ca.crt"), dir / "none");
-  EXPECT_FALSE(none.load().ok());
-  install(read("empty.crl"), 0);
-  AuthorityFiles files(pki.file("ca.crt"), crl);
-  ASSERT_TRUE(files.load().ok());
-  EXPECT_EQ(files.reload_if_changed(at(10)), nullptr);
-  install("garbage", 10);
-  EXPECT_EQ(files.reload_if_changed(at(20)), nullptr);
-  fs::remove(crl);
-  EXPECT_EQ(files.reload_if_changed(at(30)), nullptr);
-  install(read("revoked.crl"), 20);
-  EXPECT_EQ(files.reload_if_changed(at(31)), nullptr);  // not yet time to look
-  const auto authority = files.reload_if_changed(at(40));
-  ASSERT_NE(authority, nullptr);
-  const auto certificate = crypto::Certificate::from_pem(pki.pem("edge-1"));
-  EXPECT_FALSE(authority->verify(*certificate, t0).ok());
-}
-
-struct Bus : bus::Bus {
-  std::vector<bus::Message> said;
-  Result<void> publish(bus::Message message) override {
-    said.push_back(std::move(message));
-    return {};
-  }
-  nlohmann::json last(const std::string& topic) const {
-    for (auto it = said.rbegin(); it != said.rend(); ++it) {
-      if (it->topic == "fieldwork/v1/" + topic) return nlohmann::json::parse(it->payload);
-    }
-    return {};
-  }
-};
-
-std::string message_of(const std::vector<Question>& questions) {
-  std::vector<std::string> items;
-  for (const auto& one : questions) items.push_back(codec::dump(codec::encode(one)));
-  return pack_items(items).at(0);
-}
-
-struct Stack {
-  Bus bus;
-  crypto::PrivateKey key = crypto::PrivateKey::generate();
-  crypto::TrustStore trust;
-  SecurityPolicyService service;
-  runtime::Engine engine;
-  explicit Stack(store::MemoryStore& store)
-      : service("fieldwork/v1", Limits{}, rulebook(), crypto::PrivateKey::from_pem(key.to_pem()).value(),
-                AuthorityFiles(Pki::get().file("ca.crt"), Pki::get().file("empty.crl")),
-                Pki::get().authority("empty.crl")),
-        engine(service, store, bus) {
-    trust.add(key.public_key());
-    EXPECT_TRUE(engine.load(t0).ok());
-    EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
-  }
-  void say(const std::string& topic, const std::string& payload, double s, const std::string& reply = "") {
-    bus::Message message{.topic = "fieldwork/v1/" + topic, .payload = payload};
-    message.response_topic = reply;
-    EXPECT_TRUE(engine.run({message}, at(s)).ok());
-  }
-};
-
-TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
-  store::MemoryStore store;
-  Stack stack(store);
-  Device device;
-  device.id = edge;
-  device.state = DeviceState::ready;
-  stack.say("state/device/edge-1", codec::dump(codec::encode(device)), 1);
-  std::vector<Question> asked{question("operator", "ls"), question("ann", "ls", "edge-1", 2)};
-  asked[0].env = {{"K", "V"}};
-  asked[0].outputs = {"r"};
-  asked[0].contract.stop_after_s = 9;
-  stack.say("service/security-policy/authorise/scheduler", message_of(asked), 2);
-  const auto answer = stack.bus.last("service/scheduler/authorised/security-policy");
-  const auto decisions = codec::decode_decisions(answer.dump());
-  ASSERT_TRUE(decisions.ok());
-  ASSERT_EQ(decisions->good.size(), 2u);
-  EXPECT_FALSE(decisions->good[1].allow);
-  const auto payload = stack.trust.verify(decisions->good[0].grant, "fieldwork-grant+jws");
-  ASSERT_TRUE(payload.ok());
-  const auto grant = codec::decode_grant(*payload);
-  ASSERT_TRUE(grant.ok());
-  EXPECT_EQ(grant->device, edge);
-  EXPECT_EQ(grant->work_digest,
-            crypto::digest_of(codec::work_text({"ls", "x"}, {{"K", "V"}}, {"r"}, asked[0].contract)))
-      << "of all that the device checks";
-  EXPECT_EQ(grant->expires_ms - grant->issued_ms, 100'000);
-
-  const auto head = stack.bus.last("state/audit/head");
-  EXPECT_EQ(head["sequence"], 2);
-  const auto checkpoint = stack.trust.verify(head["checkpoint"].get<std::string>(), "fieldwork-audit+jws");
-  ASSERT_TRUE(checkpoint.ok());
-  EXPECT_EQ(nlohmann::json::parse(*checkpoint)["hash"], head["hash"]);
-
-  Stack again(store);  // restart: the chain goes on
-  EXPECT_EQ(again.service.core().head(), stack.service.core().head());
-  again.say("service/security-policy/authorise/scheduler", message_of({question("ann", "ls", "")}), 3);
-  auto rows = store.select({.table = "audit", .where = {}, .order_by = "", .descending = false, .limit = 0});
-  std::vector<AuditRow> read;
-  for (const auto& row : *rows) read.insert(read.begin(), *audit_from_row(row));
-  ASSERT_EQ(read.size(), 3u);
-  EXPECT_TRUE(verify(read).ok());
-}
-
-TEST(SecurityPolicyShell, ChecksCertificatesForTheRegistry) {
-  store::MemoryStore store;
-  Stack stack(store);
-  const std::vector<std::string> checks{codec::dump(codec::encode(CertificateCheck{edge, Pki::get().pem("edge-1")})),
-                                        R"({"device":"edge-9"})",
-                                        codec::dump(codec::encode(CertificateCheck{edge, "nonsense"}))};
-  stack.say("service/security-policy/certificate/registry", pack_items(checks).at(0), 1);
-  const auto answers =
-      codec::decode_certificate_answers(stack.bus.last("service/registry/certificate/security-policy").dump());
-  ASSERT_TRUE(answers.ok());
-  ASSERT_EQ(answers->good.size(), 2u) << "one that cannot be read holds up no other";
-  EXPECT_EQ(answers->good[0].state, CertificateState::valid);
-  EXPECT_EQ(answers->good[1].state, CertificateState::invalid);
-}
-
-TEST(SecurityPolicyShell, ABadQuestionIsDeniedByItsKeyAndItsNeighboursAreAnswered) {
-  store::MemoryStore store;
-  Stack stack(store);
-  const std::vector<std::string> items{codec::dump(codec::encode(question("operator", "ls", ""))),
-                                       R"({"job":"j2","execution":3,"fence":4,"submitter":"operator"})", "7",
-                                       codec::dump(codec::encode(question("operator", "ls", "", 2)))};
-  stack.say("service/security-policy/authorise/scheduler", pack_items(items).at(0), 1);
-  const auto decisions = codec::decode_decisions(stack.bus.last("service/scheduler/authorised/security-policy").dump());
-  ASSERT_TRUE(decisions.ok());
-  ASSERT_EQ(decisions->good.size(), 3u);
-  for (const auto& one : decisions->good) EXPECT_EQ(one.allow, one.key.job.value == "j1") << one.reason;
-  EXPECT_EQ(decisions->good[0].key, (AttemptKey{JobId{"j2"}, 3, 4}));
-  EXPECT_EQ(decisions->good[0].reason, "the question could not be read: /items/1/command: must name a program");
-}
-
-TEST(SecurityPolicyShell, BadInputChangesNothing) {
-  store::MemoryStore store;
-  Stack stack(store);
-  const auto commits = store.commits();
-  const std::string good = message_of({question("operator", "ls", "")});
-  stack.say("service/security-policy/authorise/mallory", good, 1, "fieldwork/v1/reply/mallory/x");
-  EXPECT_EQ(stack.bus.last("reply/mallory/x")["error"]["code"], "denied");
-  stack.say("service/security-policy/certificate/edge-1", R"({"v":1,"items":[]})", 1);
-  stack.say("service/security-policy/open/scheduler", "{}", 1, "fieldwork/v1/reply/scheduler/x");
-  EXPECT_EQ(stack.bus.last("reply/scheduler/x")["error"]["code"], "unknown");
-  for (const std::string& bad :
-       {std::string("{"), std::string("[]"), std::string(R"({"v":3,"items":[]})"),
-        std::string(R"({"v":1,"items":[{"job":"j"}]})"), std::string(99, '['), std::string()}) {
-    stack.say("service/security-policy/authorise/scheduler", bad, 1);
-    stack.say("service/security-policy/certificate/registry", bad, 1);
-    if (!bad.empty()) stack.say("state/device/edge-1", bad, 1);
-  }
-  Device device;
-  device.id = edge;
-  stack.say("state/device/edge-2", codec::dump(codec::encode(device)), 1);
-  EXPECT_EQ(store.commits(), commits);
-  EXPECT_EQ(stack.service.core().head().sequence, 0);
 }
 
 }  // namespace

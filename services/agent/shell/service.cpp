@@ -91,9 +91,11 @@ std::vector<std::pair<std::string, int>> AgentService::subscriptions() const {
   return {{topics_.down(config_.device, "+"), 1}};
 }
 
-bus::Message AgentService::presence(const Topics& topics, const std::string& device, bool online,
-                                    std::int64_t session) {
-  return {.topic = topics.up(device, "presence"), .payload = codec::encode(Presence{online, session}), .retain = true};
+bus::Message AgentService::presence(const Topics& topics, const std::string& device, bool online, std::int64_t session,
+                                    std::int64_t boot) {
+  return {.topic = topics.up(device, "presence"),
+          .payload = codec::encode(Presence{online, session, boot}),
+          .retain = true};
 }
 
 Result<std::int64_t> AgentService::next_session(store::Store& store) {

@@ -70,7 +70,7 @@ class AgentService : public runtime::Service {
 
   // Retained: said on every connect, and the last will.
   [[nodiscard]] static bus::Message presence(const Topics& topics, const std::string& device, bool online,
-                                             std::int64_t session);
+                                             std::int64_t session, std::int64_t boot = 0);
   // The session of the next start, from the journal.
   [[nodiscard]] static Result<std::int64_t> next_session(store::Store& store);
   [[nodiscard]] const Agent& core() const { return *core_; }

@@ -20,6 +20,7 @@ struct Rule {
 constexpr Rule rules[] = {
     {"device_lost", "fieldwork device ls", "fieldwork device show ", "more devices are lost", false},
     {"device_health", "fieldwork device ls", "fieldwork device show ", "more devices are unwell", false},
+    {"device_duplicated", "fieldwork device ls", "fieldwork device show ", "more identities are used twice", false},
     {"device_unplaceable", "fieldwork device ls", "fieldwork device show ", "more devices get no work", false},
     {"job_failed", "fieldwork job ls --state failed", "fieldwork job show ", "more jobs failed", true},
     {"job_quarantined", "fieldwork job ls --state quarantined", "fieldwork job explain ", "more jobs are quarantined",
@@ -86,11 +87,17 @@ void Alerting::apply(const DeviceSeen& input, Time now, Output& out) {
              (input.state == DeviceState::ready && input.health >= limits_.health_below + limits_.health_margin)) {
     resolve("device_health", subject, "health is good or no longer asked for", now, out);
   }
+  if (input.duplicated) {
+    fire("device_duplicated", subject, 1, "two devices use this identity: issue one of them its own", now, out);
+  } else {
+    resolve("device_duplicated", subject, "one device uses this identity", now, out);
+  }
 }
 
 void Alerting::apply(const DeviceGone& input, Time now, Output& out) {
   resolve("device_lost", input.device.value, "the device is gone", now, out);
   resolve("device_health", input.device.value, "the device is gone", now, out);
+  resolve("device_duplicated", input.device.value, "the device is gone", now, out);
   resolve("device_unplaceable", input.device.value, "the device is gone", now, out);
 }
 

@@ -6,6 +6,7 @@
 //   rule                fires while                        value       resolves when
 //   device_lost         the device is lost                 1           it is anything else, or gone
 //   device_health       it is ready, health < threshold    the health  ready, health >= threshold + margin; refused; gone
+//   device_duplicated   two devices use its identity       1           one does again, or it is gone
 //   device_unplaceable  the scheduler gives it no work     1           it is placeable again, or gone
 //   job_failed          the job failed                     1           a later state says otherwise, or after forget_after
 //   job_quarantined     devices were lost under the job    1           a later state says otherwise, or after forget_after
@@ -81,6 +82,7 @@ struct DeviceSeen {
   DeviceState state = DeviceState::ready;
   double health = 1;
   std::string reason;
+  bool duplicated = false;
 };
 struct DeviceGone {
   DeviceId device;

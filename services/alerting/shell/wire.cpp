@@ -71,7 +71,7 @@ Result<void> AlertingService::state(const Topic& topic, const bus::Message& mess
     auto device = codec::decode_device(*value);
     if (!device) return device.error();
     if (device->id.value != topic.name) return Error{Code::denied, "is not the topic's device", "/device"};
-    step(DeviceSeen{device->id, device->state, device->health, device->reason}, now);
+    step(DeviceSeen{device->id, device->state, device->health, device->reason, device->duplicated_since_ms > 0}, now);
     return {};
   }
   if (topic.channel == "placement") return placement(topic, *value, now);

@@ -104,10 +104,31 @@ Json check_service(Session& session, const std::string& service, const Services&
   return *answer;
 }
 
-void check_devices(const Json& answer, Checks& checks) {
-  if (!answer.is_object()) return;
+// The registry gives its list out in pages; what is behind one that does not come is left out.
+Json all_devices(Session& session, const Json& first, const Options& options) {
+  auto devices = list_of(first, "items");
+  auto after = text_of(first, "next");
+  while (!after.empty() && !session.interrupted()) {
+    auto answer = session.request("registry", "list", {{"after", after}},
+                                        std::min<std::chrono::milliseconds>(options.timeout(), patience_max));
+    if (!answer) break;
+    for (const auto& one : list_of(*answer, "items")) devices.push_back(one);
+    after = text_of(*answer, "next");
+  }
+  return devices;
+}
+
+void check_identities(const Json& devices, Checks& checks) {
+  for (const auto& device : devices) {
+    if (integer_of(device, "duplicated_since_ms") == 0) continue;
+    const auto id = text_of(device, "device");
+    checks.bad("identity " + id, "two devices use it, and each throws the other out of the broker",
+               "issue one of them its own: scripts/pki DIR --devices NEW-ID, then device.id there");
+  }
+}
+
+void check_devices(const Json& devices, Checks& checks) {
   std::size_t ready = 0;
-  const auto& devices = list_of(answer, "items");
   for (const auto& device : devices) ready += text_of(device, "state") == "ready" ? 1 : 0;
   const auto count = std::to_string(ready) + " of " + std::to_string(devices.size()) + " online";
   if (ready > 0) return checks.good("devices", count);
@@ -179,7 +200,11 @@ int doctor(const Options& options) {
     // Nobody there, and asking is forbidden: the others would be told the same.
     if (seen.empty() && (*session)->stats().denied > 0) return checks.finish(Exit::failed);
   }
-  check_devices(devices, checks);
+  if (devices.is_object()) {
+    const auto all = all_devices(**session, devices, options);
+    check_devices(all, checks);
+    check_identities(all, checks);
+  }
   check_release_key(**session, options, checks);
   return checks.finish(Exit::failed);
 }

@@ -15,6 +15,10 @@ std::string silence(Duration since) {
   return "silent for " + std::to_string(std::chrono::duration_cast<seconds>(since).count()) + " s";
 }
 
+constexpr const char* duplicated =
+    "another device uses this identity, and each throws the other out: issue one of them its own (scripts/pki "
+    "--devices)";
+
 }  // namespace
 
 void Registry::apply(const PresenceArrived& input, Time now, Output& out) {
@@ -23,6 +27,11 @@ void Registry::apply(const PresenceArrived& input, Time now, Output& out) {
   auto& entry = found->second;
   auto& device = entry.record.device;
   const auto& presence = input.presence;
+  if (presence.online && !input.retained) {
+    entry.starts.connected({presence.session, presence.boot}, now);
+    if (watch_identity(entry, now, out))
+      out.rejections.push_back({device.id, "presence", {Code::conflict, duplicated}});
+  }
   if (!live(device.state) || presence.session < device.session) return;
   if (!presence.online) {
     if (presence.session == device.session && device.state == DeviceState::ready) {
@@ -104,7 +113,20 @@ void Registry::apply(const TimePassed&, Time now, Output& out) {
   for (auto& [id, entry] : devices_) judge(entry, now, out);
 }
 
+// Begins or ends what the device's state says of it. Whether its identity is shared now.
+bool Registry::watch_identity(Entry& entry, Time now, Output& out) {
+  auto& device = entry.record.device;
+  const bool shared = entry.starts.shared(now);
+  if (shared == (device.duplicated_since_ms > 0)) return shared;
+  device.duplicated_since_ms = shared ? to_ms(now) : 0;
+  device.changed_ms = to_ms(now);
+  publish(entry, now);
+  out.events.push_back({device.id, shared ? "duplicated" : "single", shared ? duplicated : ""});
+  return shared;
+}
+
 void Registry::judge(Entry& entry, Time now, Output& out) {
+  watch_identity(entry, now, out);
   const auto state = entry.record.device.state;
   if (state != DeviceState::ready && state != DeviceState::suspect) return;
   const auto since = now - entry.sign_of_life;

@@ -11,6 +11,9 @@
 // Sessions: a device's session number grows with each start of its agent. Signs of an older session than the current
 // one are ignored, so that an old last will cannot hurt. A smaller session is believed only in an enrolment of a device
 // that is not ready: the device was set up anew.
+//
+// Two devices with one identity throw each other out of the broker in turn (starts.hpp). The state says since when
+// (duplicated_since_ms), an event begins and ends it, and each that connects meanwhile is told.
 #pragma once
 
 #include <map>
@@ -25,6 +28,7 @@
 #include "model/device.hpp"
 #include "model/policy.hpp"
 #include "registry/core/health.hpp"
+#include "registry/core/starts.hpp"
 
 namespace fieldwork::registry {
 
@@ -140,6 +144,7 @@ class Registry {
     Record record;
     std::optional<Pending> pending;
     Signs signs;
+    Starts starts;
     Time sign_of_life{};
     Time faded_at{};
     Time saved_at{};
@@ -161,6 +166,7 @@ class Registry {
   void refuse(Entry& entry, const std::string& fingerprint, const std::string& reason, Time now, Output& out);
   void measure(Entry& entry, const Heartbeat& heartbeat, Time now);
   void judge(Entry& entry, Time now, Output& out);
+  bool watch_identity(Entry& entry, Time now, Output& out);
   void revive(Entry& entry, Time now, Output& out);
   void change(Entry& entry, DeviceState state, const std::string& event, const std::string& reason, Time now,
               Output& out);

@@ -9,6 +9,7 @@ namespace fieldwork::registry {
 std::string to_row(const Record& record) {
   auto row = codec::encode(record.device);
   row.erase("v");
+  row.erase("duplicated_since_ms");  // seen again within a minute after a restart
   row["enrolled_session"] = record.enrolled_session;
   return codec::dump(row);
 }

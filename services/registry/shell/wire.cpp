@@ -27,6 +27,7 @@ void RegistryService::from_device(const Topic& topic, const bus::Message& messag
   if (topic.channel == "heartbeat") {
     auto heartbeat = codec::decode_heartbeat(message.payload);
     if (!heartbeat) return reject(topic, message, heartbeat.error(), now, out);
+    for (const auto& bad : heartbeat->bad_attempts) reject(topic, message, bad, now, out);
     step(HeartbeatArrived{device, std::move(*heartbeat)}, now);
   } else if (topic.channel == "presence") {
     if (message.retain && message.payload.empty()) return;  // someone cleared it

@@ -1,6 +1,8 @@
 // What clients ask and the core decides: submit, cancel, reset. What only reads stands in reads.cpp.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "codec/items.hpp"
 #include "codec/job.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
@@ -40,28 +42,35 @@ Result<SchedulerService::Submission> SchedulerService::decode_submission(const b
   const auto* items = reader.items();
   if (!reader.finish()) return reader.error();
   Submission out;
-  for (std::size_t i = 0; i < items->size() && reader.ok(); ++i) {
-    codec::Reader item(reader, "items", i, (*items)[i]);
+  const auto take = [&](codec::Reader& item) {
     JobSubmitted job;
     job.request = item.id("request");
     job.traceparent = codec::read_traceparent(item);
     job.submitter = from;
     job.bulk = items->size() >= bulk_from;
     const auto* spec = item.object("job");
-    if (!item.finish()) break;
+    if (!item.finish()) return;
     auto decoded = codec::decode_job(*spec);
     if (!decoded) {
       auto error = decoded.error();
       error.path = "/job" + error.path;
       out.refused.emplace_back(job.request, std::move(error));
-      continue;
+      return;
     }
     job.spec = std::move(*decoded);
     job.spec_digest = crypto::digest_of(codec::dump(codec::encode(job.spec)));
     job.job = job_id(from, job.request);
     out.jobs.push_back(std::move(job));
-  }
-  if (!reader.ok()) return reader.error();
+  };
+  // Whose request is not even named keeps its place in the list: the path says it.
+  codec::each_item(*items, take, [&](const codec::Json& item, Error error) {
+    codec::Reader request_only(item);
+    auto request = request_only.id("request");
+    out.refused.emplace_back(request_only.ok() ? std::move(request) : "", std::move(error));
+  });
+  const auto unnamed = [](const auto& one) { return one.first.empty(); };
+  if (out.jobs.empty() && std::all_of(out.refused.begin(), out.refused.end(), unnamed))
+    return out.refused.front().second;
   return out;
 }
 

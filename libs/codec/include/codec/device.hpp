@@ -13,7 +13,11 @@ namespace fieldwork::codec {
 [[nodiscard]] Result<Enrolment> decode_enrolment(std::string_view text);
 
 [[nodiscard]] std::string encode(const Heartbeat& heartbeat);
-[[nodiscard]] Result<Heartbeat> decode_heartbeat(std::string_view text);
+// An attempt that cannot be read is as one that is not listed; the device lives, and its other attempts are heard of.
+struct HeartbeatRead : Heartbeat {
+  std::vector<Error> bad_attempts;
+};
+[[nodiscard]] Result<HeartbeatRead> decode_heartbeat(std::string_view text);
 
 struct Enrolled {
   std::int64_t session = 0;

@@ -27,7 +27,8 @@ using TakeItem = std::function<void(Reader& item)>;
 // An item in which `take` found a mistake.
 using BadItem = std::function<void(const Json& item, Error error)>;
 
-void each_item(const Json& items, const TakeItem& take, const BadItem& bad);
+// `field` is the list's, for the paths.
+void each_item(const Json& items, const TakeItem& take, const BadItem& bad, const char* field = "items");
 // {"v":1,"items":[…]}. An error: it is no such message, and nothing was called.
 [[nodiscard]] Result<void> each_item(std::string_view text, const TakeItem& take, const BadItem& bad);
 

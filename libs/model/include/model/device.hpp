@@ -51,6 +51,7 @@ struct Device {
   std::int64_t session = 0;
   std::string fingerprint;  // hex SHA-256 of the certificate
   std::int64_t changed_ms = 0;
+  std::int64_t duplicated_since_ms = 0;  // another device uses its identity too; 0: no sign of that
   bool operator==(const Device&) const = default;
 };
 
@@ -58,6 +59,7 @@ struct Device {
 struct Presence {
   bool online = false;
   std::int64_t session = 0;
+  std::int64_t boot = 0;  // random, of this start: copies of one journal count sessions alike; 0: not said
 };
 
 struct Enrolment {
