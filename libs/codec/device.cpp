@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "codec/items.hpp"
 #include "codec/job.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::codec {
 namespace {
@@ -223,7 +224,7 @@ std::string encode(const LogLine& line) {
 }
 
 Result<LogLine> decode_log(std::string_view text) {
-  auto value = parse(text, 65536);
+  auto value = parse(text, limits::log_bytes_max);
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();

@@ -13,7 +13,8 @@ void Rejections::note(const std::string& said, const std::string& from, const Er
   metrics::count("fieldwork_rejected_total", {{"channel", channel}});
   auto [it, first] = bursts_.try_emplace(channel);
   auto& burst = it->second;
-  if (!first && now - burst.logged < seconds(10)) {
+  const bool goes_on = !first && now - burst.logged < seconds(10);
+  if (goes_on && (burst.senders.size() >= senders_max || burst.senders.contains(from))) {
     ++burst.silent;
     return;
   }
@@ -21,7 +22,8 @@ void Rejections::note(const std::string& said, const std::string& from, const Er
                          {"from", from},
                          {"reason", describe(error)},
                          {"more_since", std::to_string(burst.silent)}});
-  burst = Burst{now, 0};
+  if (!goes_on) burst = Burst{now, 0, {}};
+  burst.senders.insert(from);
 }
 
 }  // namespace fieldwork::runtime

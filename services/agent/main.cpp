@@ -137,6 +137,7 @@ int run(Settings settings) {
   const auto log = [&](const Assign& assign, std::string_view stream, std::string text) {
     codec::LogLine line{assign.key, std::string(stream), std::move(text), 0, assign.traceparent};
     line.text = clamp_text(line.text, 32768);
+    while (codec::encode(line).size() > limits::log_bytes_max) line.text = clamp_text(line.text, line.text.size() / 2);
     (void)runner->bus().publish(
         {.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
   };

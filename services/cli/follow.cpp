@@ -46,7 +46,8 @@ std::vector<std::string> Follow::job(const codec::Json& state) {
     lines.push_back(std::move(line));
   }
   if (state_ != now || reason != reason_) {
-    lines.push_back("job " + job_ + " is " + std::string(name(*now)) +
+    const bool verb = now == JobState::succeeded || now == JobState::failed || now == JobState::expired;
+    lines.push_back("job " + job_ + (verb ? " " : " is ") + std::string(name(*now)) +
                     (reason.empty() ? "" : ": " + printable(reason)));
   }
   state_ = now;

@@ -116,6 +116,8 @@ std::string devices_of(const Json& job) {
   if (const auto device = text_of(job, "device"); !device.empty()) devices.insert(device);  // in lists
   std::string out;
   for (const auto& device : devices) out += (out.empty() ? "" : ", ") + device;
+  if (const auto width = integer_of(job, "width"); out.empty() && width > 1)
+    return std::to_string(width) + " executions";
   return out;
 }
 
@@ -212,9 +214,11 @@ std::string device_text(const Json& device, std::int64_t now) {
   fields.add("disk", human_bytes(integer_of(resources, "disk_available_bytes")) + " free of " +
                          human_bytes(integer_of(capacity, "disk_bytes")));
   fields.add("labels", labels_text(member(device, "labels")));
-  fields.add("up since", human_duration(std::chrono::seconds(integer_of(resources, "uptime_s"))));
+  fields.add("up for", human_duration(std::chrono::seconds(integer_of(resources, "uptime_s"))));
   fields.add("link", decimal(number_of(link, "round_trip_ms"), 1) + " ms round trip, " +
                          std::to_string(integer_of(link, "reconnects")) + " reconnects");
+  if (member(link, "clock_offset_ms").is_number())
+    fields.add("clock", decimal(number_of(link, "clock_offset_ms") / 1000, 3) + " s off the registry's");
   fields.add("session", std::to_string(integer_of(device, "session")));
   fields.add("fingerprint", text_of(device, "fingerprint"));
   fields.add("changed", human_age(integer_of(device, "changed_ms"), now) + " ago");

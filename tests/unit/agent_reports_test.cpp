@@ -207,6 +207,18 @@ TEST(Sending, IsRepeatedSoonWhenTheSchedulerIsHeard) {
   EXPECT_TRUE(reports.due(now, true).empty()) << "once";
 }
 
+// A partition that heals without a reconnect: whatever comes through shows it.
+TEST(Sending, AnyWordOfAServiceBringsTheNextRepeatForward) {
+  World world;
+  world.step({Connected{}, assignment(key("j"))});
+  for (int i = 0; i < 5; ++i) world.pass(seconds(30));
+  world.pass(seconds(5));
+  ASSERT_TRUE(world.said.messages.empty()) << "it waits half a minute by now";
+  world.step({InquireArrived{{key("other"), ""}}});
+  EXPECT_FALSE(world.said.messages.empty());
+  EXPECT_EQ(said(world.said.messages).front().front(), '1') << "from the first";
+}
+
 TEST(Sending, AreSentWhenConnectedAndRepeatedFromTheFirst) {
   World world;
   world.step({assignment(key("j"))});

@@ -97,7 +97,7 @@ TEST(CliFollow, SaysWhatIsNewOnce) {
   EXPECT_TRUE(follow.job(Json::array()).empty());
   EXPECT_FALSE(follow.finished());
   EXPECT_EQ(follow.job(job_state_json("failed", "failed", "exit code 3")),
-            (std::vector<std::string>{"d-1: execution 0 failed", "job j-1 is failed: exit code 3"}));
+            (std::vector<std::string>{"d-1: execution 0 failed", "job j-1 failed: exit code 3"}));
   EXPECT_TRUE(follow.finished());
 }
 
@@ -158,6 +158,15 @@ TEST(CliView, Explain) {
             "*  d-1        0.750  0.500  1.000\n"
             "   NOT POSSIBLE  REQUIREMENT  REASON\n"
             "   d-2           labels.zone  is b, not a\n");
+}
+
+TEST(CliView, DeviceAndItsClock) {
+  const Json device{{"device", "d-1"}, {"link", {{"clock_offset_ms", -90'040}}}, {"resources", {{"uptime_s", 60}}}};
+  const auto text = device_text(device, 0);
+  EXPECT_NE(text.find("clock        -90.040 s off the registry's\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("up for       1m 0s\n"), std::string::npos) << text;
+  EXPECT_EQ(device_text(Json{{"device", "d-1"}}, 0).find("clock"), std::string::npos);
+  EXPECT_EQ(devices_of(Json{{"width", 3}}), "3 executions");
 }
 
 TEST(CliView, PackageNames) {

@@ -152,6 +152,20 @@ TEST(RejectionsTest, CountsEachAndLogsOnceABurst) {
   EXPECT_TRUE(has_line(text, R"(fieldwork_rejected_total{channel="enrol"} 1)")) << text;
 }
 
+TEST(RejectionsTest, OneThatFloodsHidesNobody) {
+  runtime::Rejections rejections;
+  const Error error{Code::invalid, "no"};
+  const auto lines = logged("text", [&] {
+    for (int i = 0; i < 100; ++i) rejections.note("want", "edge-1", error, from_ms(i));
+    rejections.note("want", "edge-2", error, from_ms(100));
+    for (int i = 0; i < 100; ++i) rejections.note("want", "made-up-" + std::to_string(i), error, from_ms(200));
+    rejections.note("want", "edge-1", error, from_ms(10'000));
+  });
+  ASSERT_EQ(lines.size(), runtime::Rejections::senders_max + 1);
+  EXPECT_NE(lines[1].find("from=edge-2"), std::string::npos) << lines[1];
+  EXPECT_NE(lines.back().find("more_since=191"), std::string::npos) << lines.back();
+}
+
 TEST(RejectionsTest, ChannelsThatClientsMakeUpAreBounded) {
   runtime::Rejections rejections;
   const auto lines = logged("text", [&] {

@@ -60,6 +60,15 @@ struct Stack {
   }
 };
 
+TEST(RegistryShell, RetainedRequestsAreNotAnsweredAgainAndAgain) {
+  store::MemoryStore store;
+  Stack stack(store);
+  bus::Message message{.topic = "fieldwork/v1/service/registry/list/operator", .payload = R"({"v":1})", .retain = true};
+  message.response_topic = "fieldwork/v1/reply/cli-1/answer";
+  EXPECT_TRUE(stack.engine.run({message}, at(1)).ok());
+  EXPECT_EQ(stack.heard("reply/cli-1/answer")["error"]["reason"], "a request is not retained");
+}
+
 TEST(RegistryShell, TalksFromEnrolmentToState) {
   store::MemoryStore store;
   Stack stack(store);

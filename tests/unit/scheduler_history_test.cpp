@@ -2,6 +2,7 @@
 // What the database keeps of jobs that are over: lists in pages, whole jobs, and how they go.
 #include <condition_variable>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "../support/postgres_test.hpp"
 #include "scheduler/shell/rows.hpp"
@@ -116,6 +117,26 @@ TEST_F(HistoryTest, ListsComeInPagesNewestFirstUntilTheEnd) {
   EXPECT_EQ(jobs.front(), "j-1149");
   EXPECT_EQ(all({{"limit", 4}, {"state", "failed"}}).size(), 15U);
   EXPECT_EQ(ask("list", {{"after", "nonsense"}}).at("error").at("path"), "/after");
+}
+
+TEST_F(HistoryTest, AfterAReconnectEveryStateIsSaidAgainSomeAtATime) {
+  for (int i = 0; i < 600; ++i) keep(job(i, JobState::succeeded));
+  start();
+  runtime::Output out;
+  service->connected(from_ms(2'000'000), out);
+  std::set<std::string> said;
+  for (int batch = 0; batch < 3; ++batch) {
+    service->flush(from_ms(2'000'000), out);
+    EXPECT_LE(out.messages.size(), 250U);
+    for (const auto& message : out.messages) {
+      EXPECT_TRUE(message.retain);
+      said.insert(message.topic);
+    }
+    out = {};
+  }
+  EXPECT_EQ(said.size(), 600U);
+  service->flush(from_ms(2'000'000), out);
+  EXPECT_TRUE(out.messages.empty());
 }
 
 TEST_F(HistoryTest, AReadThatFailsIsAnAnswerAndTheNextOneWorks) {

@@ -43,6 +43,11 @@ Agent::Agent(Limits limits, DeviceId device, Saved saved, Time now)
 
 void Agent::step(const Input& input, Time now, Output& out) {
   std::visit([&](const auto& fact) { on(fact, now, out); }, input);
+  const bool somebody_spoke =
+      std::holds_alternative<EnrolAnswered>(input) || std::holds_alternative<AssignArrived>(input) ||
+      std::holds_alternative<CancelArrived>(input) || std::holds_alternative<InquireArrived>(input) ||
+      std::holds_alternative<StaleArrived>(input) || std::holds_alternative<AckArrived>(input);
+  if (somebody_spoke) reports_.heard(now);
 }
 
 const Attempt* Agent::find(const AttemptKey& key) const {

@@ -111,7 +111,6 @@ void Agent::on(const AckArrived& input, Time now, Output& out) {
          std::to_string(reports_.state().epoch)});
   }
   save_stream(changes, out);
-  reports_.heard(now);
 }
 
 void Agent::save_stream(const Reports::Changes& changes, Output& out) {

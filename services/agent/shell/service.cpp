@@ -317,7 +317,7 @@ void AgentService::act(const Output& done, Time now, runtime::Output& out) {
       else
         out.acts.push_back([this, assign = run->assign] { hands_.run(assign); });
     } else {
-      out.acts.push_back([this, key = std::get<Kill>(act).key] { hands_.kill(key); });
+      hands_.kill(std::get<Kill>(act).key);  // before the commit: a full disk must not keep a program running
     }
   }
 }

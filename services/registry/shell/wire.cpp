@@ -42,6 +42,7 @@ void RegistryService::from_device(const Topic& topic, const bus::Message& messag
 }
 
 void RegistryService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
+  if (message.retain) return reject(topic, message, {Code::invalid, "a request is not retained"}, now, out);
   if (topic.channel == "certificate") {
     if (topic.from != "security-policy") {
       return reject(topic, message, {Code::denied, "only security-policy answers this"}, now, out);

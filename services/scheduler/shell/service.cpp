@@ -44,20 +44,34 @@ void SchedulerService::stalled(Duration lasted, Time now, runtime::Output& /*out
   step(Stalled{}, now);
 }
 
-void SchedulerService::connected(Time now, runtime::Output& /*out*/) {
+void SchedulerService::connected(Time now, runtime::Output& out) {
   step(LinkBack{}, now);
-  say_all_ = true;
+  again_.clear();
+  for (const auto& [id, job] : core_->jobs()) again_.emplace_back(id, 0);
+  say_placement(out);
 }
 
-// The broker may have lost everything: what is retained is said again, as it is at the end of this batch.
-void SchedulerService::say_all(runtime::Output& out) const {
-  Output all;
-  for (const auto& [id, job] : core_->jobs()) {
-    all.job_states.push_back(job);
-    for (const auto& execution : job.executions) {
-      if (execution.shown) all.execution_states.push_back({id, job.spec->name, job.traceparent, job.bulk, execution});
+// The broker may have lost everything: what is retained is said again, some at a time, each as it is then.
+void SchedulerService::say_again(runtime::Output& out) {
+  Output some;
+  std::size_t states = 0;
+  while (!again_.empty() && states < again_at_once) {
+    auto& [id, next] = again_.front();
+    const Job* job = core_->find(id);
+    if (job != nullptr && next == 0) some.job_states.push_back(*job), ++states;
+    for (; job != nullptr && next < job->executions.size() && states < again_at_once; ++next) {
+      const auto& execution = job->executions[next];
+      if (!execution.shown) continue;
+      some.execution_states.push_back({id, job->spec->name, job->traceparent, job->bulk, execution});
+      ++states;
     }
+    if (job == nullptr || next >= job->executions.size()) again_.pop_front();
   }
+  say_states(some, out);
+}
+
+void SchedulerService::say_placement(runtime::Output& out) const {
+  Output all;
   for (const auto& [id, number] : core_->fleet().all()) {
     const auto& view = core_->fleet().view(number);
     if (view.unplaceable_times > 0) {
@@ -74,7 +88,7 @@ void SchedulerService::flush(Time now, runtime::Output& out) {
   done_ = Output{};
   save(done, out);
   order(done, out);
-  if (std::exchange(say_all_, false)) say_all(out);
+  say_again(out);
   say(done, out);
   submissions_.clear();
   known_.clear();

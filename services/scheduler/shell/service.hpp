@@ -1,6 +1,7 @@
 // The shell around the scheduler's core: topics and JSON to inputs, its output to rows and messages.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <unordered_map>
@@ -65,7 +66,8 @@ class SchedulerService : public runtime::Service {
   void order(const Output& done, runtime::Output& out) const;
   void say(const Output& done, runtime::Output& out);
   void say_states(const Output& done, runtime::Output& out) const;
-  void say_all(runtime::Output& out) const;
+  void say_again(runtime::Output& out);
+  void say_placement(runtime::Output& out) const;
   [[nodiscard]] bus::Message retained(const char* kind, const std::string& id, std::string payload) const;
   void answer(Reply reply, codec::Json item, runtime::Output& out);
   void leave_unanswered(Reply reply, runtime::Output& out);
@@ -95,7 +97,8 @@ class SchedulerService : public runtime::Service {
   std::map<std::uint64_t, Group> groups_;  // oldest first, at most groups_max
   Reply next_reply_ = 1;
   std::size_t groups_bytes_ = 0;
-  bool say_all_ = false;  // the broker came back in this batch
+  static constexpr std::size_t again_at_once = 250;  // states in one batch
+  std::deque<std::pair<JobId, std::size_t>> again_;  // jobs to say again, and the execution to go on with
   // Of this batch only:
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
   std::unordered_map<JobId, JobSubmitted::Known> known_;

@@ -32,6 +32,7 @@ void SecurityPolicyService::device_state(const Topic& topic, const bus::Message&
 
 // Each question has one who may ask it.
 void SecurityPolicyService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
+  if (message.retain) return reject(topic, message, {Code::invalid, "a request is not retained"}, now, out);
   if (topic.channel == "authorise") {
     if (topic.from != "scheduler")
       return reject(topic, message, {Code::denied, "only scheduler may ask this"}, now, out);

@@ -77,6 +77,8 @@ void TransferService::message(const bus::Message& message, Time now, runtime::Ou
   }
   if (!is_id(from.party.name)) {
     reject(from, {Code::invalid, "the topic names no id"}, now, out);
+  } else if (message.retain && from.party.kind == Party::Kind::client) {
+    reject(from, {Code::invalid, "a request is not retained"}, now, out);
   } else if (from.party.kind == Party::Kind::device) {
     from_device(from, message, now, out);
   } else {

@@ -11,11 +11,13 @@ namespace fieldwork::limits {
 // --- messages, in encoded bytes ---
 inline constexpr std::size_t packet_bytes_max = 2'000'000;   // one publish, below Mosquitto's max_packet_size of 2 MiB
 inline constexpr std::size_t message_bytes_max = 2'000'000;  // a JSON payload: whoever reads takes what the bus carries
-inline constexpr std::size_t items_bytes_max = 512U << 10;   // a message of many items, unless one alone is larger
+inline constexpr std::size_t items_bytes_max = 96U << 10;    // a message of many items, unless one alone is larger: a
+                                                             // broker that takes small packets carries the ordinary
 inline constexpr std::size_t items_max = 512;                // items in one message
 inline constexpr std::size_t submission_bytes_max = 1'900'000;  // service/scheduler/submit
 inline constexpr std::size_t state_bytes_max = 4096;            // state/job, state/execution
-inline constexpr std::size_t page_bytes_max = 256U << 10;       // one page of an answer
+inline constexpr std::size_t log_bytes_max = 64U << 10;         // device/{device}/up/log
+inline constexpr std::size_t page_bytes_max = 192U << 10;       // one page of an answer
 
 // --- jobs ---
 inline constexpr std::size_t job_bytes_max = 256U << 10;  // JOB, encoded; so an assignment or question is below 300 kB
