@@ -60,7 +60,8 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Effects& out) {
     entry.pending = Pending{enrolment, fingerprint};
     return refuse(entry, fingerprint, "the certificate is for another name", now, out);
   }
-  if (enrolment.session == entry.record.enrolled_session && fingerprint == device.fingerprint) {
+  if (enrolment.session == entry.record.enrolled_session && enrolment.session == device.session &&
+      fingerprint == device.fingerprint) {
     const bool good = device.state != DeviceState::refused;
     out.push_back(AnswerEnrolment{input.device, enrolment.session, good, good ? "" : device.reason});
     return;
