@@ -25,7 +25,7 @@ std::string render(const Party& from, const bus::Message& message) {
 // reported and settled.
 std::string main_job() {
   const Supplies supplies(2, {{"detector", 5'000}});
-  World world(1, Faults{}, Duration::zero());
+  World world(1);
   Fleet fleet(world, supplies, 2);
   Wish wish;
   wish.request = "r1";

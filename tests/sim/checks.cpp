@@ -16,6 +16,8 @@ constexpr const char* legal = "states follow each other as the table says";
 constexpr const char* one_live = "at most one attempt of an execution is live";
 constexpr const char* really_ran = "what succeeded ran and ended well";
 constexpr const char* never_lost = "no attempt is lost by an outage";
+constexpr const char* takes_few = "a job that kills its devices kills few of them";
+constexpr const char* back = "memory and rows return to their base";
 constexpr const char* ends = "every job ends once the faults stop";
 
 void require(bool holds, const char* invariant, const std::string& detail) {
@@ -56,7 +58,7 @@ void Checks::published(Party& from, const bus::Message& message) {
   if (message.payload.empty()) return;
   if (from.name() == "scheduler") return said_by_scheduler(*topic, Json::parse(message.payload));
   if (topic->kind == Topic::Kind::device && topic->direction == "up") {
-    return said_by_device(from.name(), *topic, Json::parse(message.payload));
+    return said_by_device(from, *topic, Json::parse(message.payload));
   }
 }
 
@@ -120,8 +122,10 @@ void Checks::check_command(const std::string& device, const Json& item) const {
   if (type == "assign") require(attempt->at("grant") == item.at("grant"), saved, "the grant of " + key);
 }
 
-void Checks::said_by_device(const std::string& device, const Topic& topic, const Json& payload) const {
-  require(topic.name == device, "every message is well formed", device + " speaks as " + std::string(topic.name));
+void Checks::said_by_device(const Party& party, const Topic& topic, const Json& payload) const {
+  const auto& device = party.name();
+  require(topic.name == party.identity, "every message is well formed",
+          device + " speaks as " + std::string(topic.name));
   if (topic.channel != "report") return;
   auto seq = payload.at("seq").get<std::int64_t>();
   for (const auto& item : payload.at("items")) {
@@ -140,6 +144,12 @@ void Checks::said_by_device(const std::string& device, const Topic& topic, const
 
 void Checks::committed(Party& from, const std::vector<store::Change>& changes) {
   const bool scheduler = from.name() == "scheduler";
+  std::set<AttemptKey> begun;
+  std::set<std::int64_t> kept;  // a report that only gets another number is not forgotten
+  for (const auto& change : changes) {
+    if (!scheduler && change.table == "report" && change.kind != store::Change::Kind::remove)
+      kept.insert(Json::parse(change.row).at("tag").get<std::int64_t>());
+  }
   for (const auto& change : changes) {
     auto& rows = disks_[from.name()][change.table];
     const auto it = rows.find(change.key);
@@ -147,7 +157,8 @@ void Checks::committed(Party& from, const std::vector<store::Change>& changes) {
     if (change.kind == store::Change::Kind::remove) {
       const bool passing = change.table == "outbox" || change.table == "shown" || change.table == "unplaceable";
       require(!scheduler || passing, acknowledged, change.table + " " + change.key + " is removed");
-      if (!scheduler && change.table == "report" && before != nullptr) report_dropped(from.name(), *before);
+      if (!scheduler && change.table == "report" && before != nullptr && !kept.contains(before->at("tag")))
+        report_dropped(from, *before);
       rows.erase(change.key);
       continue;
     }
@@ -156,9 +167,10 @@ void Checks::committed(Party& from, const std::vector<store::Change>& changes) {
     if (scheduler && change.table == "attempt") attempt_saved(before, now);
     if (scheduler && change.table == "job") job_saved(before, now);
     if (scheduler && change.table == "stream") stream_saved(before, now);
+    if (scheduler && change.table == "attempt" && now.at("live") == true) begun.insert(key_of(now));
     rows[change.key] = std::move(now);
   }
-  if (scheduler) one_live_attempt();
+  for (const auto& key : begun) one_live_attempt(key);
 }
 
 void Checks::attempt_saved(const Json* before, const Json& now) {
@@ -167,13 +179,14 @@ void Checks::attempt_saved(const Json* before, const Json& now) {
     auto& newest = fences_[{key.job.value, key.execution}];
     require(key.fence > newest, fences, text(key) + " after " + std::to_string(newest));
     newest = key.fence;
+    newest_fence_ = std::max(newest_fence_, key.fence);
     return;
   }
   require(before->at("device") == now.at("device"), fences, text(key) + " moves to " + now.at("device").dump());
   require(before->at("grant") == now.at("grant"), saved, "the grant of " + text(key) + " changes");
   // Devices come back within the contract and their journals are whole: whatever else happens, an hour without broker
   // or database included, nobody gives up on an attempt.
-  require(now.at("state") != "lost", never_lost, text(key) + ": " + now.at("reason").dump());
+  require(losses_ || now.at("state") != "lost", never_lost, text(key) + ": " + now.at("reason").dump());
   const auto from = *attempt_state(before->at("state").get<std::string>());
   const auto to = *attempt_state(now.at("state").get<std::string>());
   require(from == to || may_follow(from, to), legal,
@@ -194,8 +207,10 @@ void Checks::stream_saved(const Json* before, const Json& now) const {
 }
 
 // A device forgets a report because the scheduler has it: then it must show there.
-void Checks::report_dropped(const std::string& device, const Json& dropped) const {
-  const auto* stream = row("scheduler", "stream", device);
+void Checks::report_dropped(const Party& party, const Json& dropped) const {
+  const auto& device = party.name();
+  if (key_of(dropped.at("report")).fence <= forgotten_) return;
+  const auto* stream = row("scheduler", "stream", party.identity);
   require(stream != nullptr && stream->at("seq") >= dropped.at("seq"), acknowledged, device + " " + dropped.dump());
   const auto& report = dropped.at("report");
   const auto* attempt = row("scheduler", "attempt", text(key_of(report)));
@@ -204,25 +219,26 @@ void Checks::report_dropped(const std::string& device, const Json& dropped) cons
   require(attempt->at("live") == false, acknowledged, report.dump() + " but " + attempt->at("state").dump());
 }
 
-void Checks::one_live_attempt() const {
-  std::set<std::pair<std::string, int>> live;
-  const auto disk = disks_.find("scheduler");
-  const auto attempts = disk->second.find("attempt");
-  if (attempts == disk->second.end()) return;
-  for (const auto& [key, attempt] : attempts->second) {
-    if (attempt.at("live") == false) continue;
-    const bool first = live.emplace(attempt.at("job"), attempt.at("execution")).second;
-    require(first, one_live, key);
-  }
+void Checks::one_live_attempt(const AttemptKey& begun) const {
+  const auto execution = begun.job.value + ":" + std::to_string(begun.execution) + ":";
+  const auto& attempts = rows("scheduler", "attempt");
+  int live = 0;
+  for (auto it = attempts.lower_bound(execution); it != attempts.end() && it->first.starts_with(execution); ++it)
+    live += it->second.at("live") == true ? 1 : 0;
+  require(live == 1, one_live, text(begun) + " is live as one of " + std::to_string(live));
 }
 
 // --- what is done ---------------------------------------------------------------------------------------------------
 
-void Checks::run(const std::string& device, const Assign& assign) {
+void Checks::run(const Party& party, const Assign& assign) {
   const auto key = text(assign.key);
-  const auto [it, fresh] = runs_.emplace(assign.key, device);
-  require(fresh, once, key + " ran on " + it->second + ", now on " + device);
-  const auto* journal = row(device, "attempt", key);
+  const auto& device = party.identity;
+  const auto& where = runs_.emplace(assign.key, device).first->second;
+  require(where == device, once, key + " ran on " + where + ", now on " + device);
+  require(began_[party.name()].insert(assign.key).second, once, key + " ran on " + party.name() + " before");
+  const bool fresh = tries_[party.name()].emplace(assign.key.job.value, assign.key.execution, assign.attempt).second;
+  require(fresh, once, key + " is the same try as one that " + party.name() + " has begun");
+  const auto* journal = row(party.name(), "attempt", key);
   require(journal != nullptr && journal->at("phase") == "running", saved, key + " runs and is not in the journal");
   const auto payload = grants_.verify(assign.grant, "fieldwork-grant+jws");
   require(payload.ok(), is_signed, key);
@@ -233,6 +249,7 @@ void Checks::run(const std::string& device, const Assign& assign) {
               grant->limits == assign.limits,
           is_signed, key);
   const auto* job = row("scheduler", "job", assign.key.job.value);
+  if (job == nullptr && assign.key.fence <= forgotten_) return;
   require(job != nullptr, saved, key + " of no job");
   const auto spec = codec::decode_job(job->at("spec"));
   require(spec.ok() && spec->command == assign.command && spec->package == assign.package && spec->env == assign.env,
@@ -240,6 +257,31 @@ void Checks::run(const std::string& device, const Assign& assign) {
 }
 
 void Checks::ended(const AttemptKey& key) { ended_.insert(key); }
+
+// --- memory that goes back ------------------------------------------------------------------------------------------
+
+Checks::Disk Checks::disk(const std::string& party) const {
+  const auto it = disks_.find(party);
+  return it == disks_.end() ? Disk() : it->second;
+}
+
+// What a device forgets that it began, it may begin again: nothing else.
+void Checks::went_back(const Party& party, Disk copy) {
+  const auto& name = party.name();
+  disks_[name] = std::move(copy);
+  if (name == "scheduler") forgotten_ = newest_fence_;
+  if (!party.is_device) return;
+  began_.erase(name);
+  tries_.erase(name);
+  for (const auto& [key, attempt] : rows(name, "attempt")) {
+    const bool over = attempt.at("phase") == "done";
+    if (!over && attempt.at("phase") != "running") continue;
+    const auto which = key_of(over ? attempt : attempt.at("assign"));
+    began_[name].insert(which);
+    if (over && attempt.at("outcome").at("state") == "refused") continue;
+    tries_[name].emplace(which.job.value, which.execution, attempt.at("number"));
+  }
+}
 
 // --- the end --------------------------------------------------------------------------------------------------------
 
@@ -262,26 +304,48 @@ std::string Checks::open(const std::vector<Wish>& wishes) const {
   return out;
 }
 
+// After the scheduler's memory went back, how a try ended is also said under a newer fence.
+bool Checks::really_ended(const AttemptKey& key) const {
+  if (ended_.contains(key)) return true;
+  if (forgotten_ == 0) return false;
+  const auto any = ended_.lower_bound({key.job, key.execution, 0});
+  return any != ended_.end() && any->job == key.job && any->execution == key.execution;
+}
+
 void Checks::at_the_end(const std::vector<Wish>& wishes) const {
-  const auto& disk = disks_.at("scheduler");
-  for (const auto& wish : wishes) {
-    const auto* job = row("scheduler", "job", wish.job);
-    require(job != nullptr, acknowledged, wish.job);
-    const auto spec = codec::decode_job(job->at("spec"));
-    require(spec.ok() && *spec == wish.spec, acknowledged, wish.job + " is not what was submitted");
-    const bool cancelled = wish.cancel_at && job->at("state") == "cancelled";
-    require(job->at("state") == "succeeded" || cancelled, ends, wish.job + " is " + job->at("state").dump());
-    if (cancelled) continue;
-    std::set<int> succeeded;
-    for (const auto& [key, attempt] : disk.at("attempt")) {
-      if (attempt.at("job") != wish.job || attempt.at("state") != "succeeded") continue;
-      require(ended_.contains(key_of(attempt)), really_ran, key);
-      require(succeeded.insert(attempt.at("execution").get<int>()).second, once, key + " succeeded again");
-    }
-    const auto targets = job->at("targets").size();
-    const auto executions = targets > 0 ? targets : static_cast<std::size_t>(wish.spec.replicas);
-    require(succeeded.size() == executions, really_ran, wish.job);
+  for (const auto& wish : wishes) at_the_end(wish);
+  for (const auto& [key, attempt] : rows("scheduler", "attempt")) require(attempt.at("live") == false, ends, key);
+  require(rows("scheduler", "outbox").empty(), back, "the outbox has rows");
+  for (const auto& [party, disk] : disks_) {
+    if (party != "scheduler" && !party.ends_with("+"))
+      require(rows(party, "report").empty(), back, party + " keeps reports");
   }
+}
+
+void Checks::at_the_end(const Wish& wish) const {
+  const auto* job = row("scheduler", "job", wish.job);
+  require(job != nullptr, acknowledged, wish.job);
+  const auto spec = codec::decode_job(job->at("spec"));
+  require(spec.ok() && *spec == wish.spec, acknowledged, wish.job + " is not what was submitted");
+  const bool cancelled = wish.cancel_at && job->at("state") == "cancelled";
+  if (cancelled) return;
+  if (wish.kills) {
+    const auto killed = killed_.find(JobId(wish.job));
+    const auto most = wish.spec.retry.attempts_max + wish.spec.retry.lost_max;
+    require(forgotten_ > 0 || killed == killed_.end() || killed->second <= most, takes_few, wish.job);
+    return require(job->at("state") == "failed" || job->at("state") == "quarantined", ends,
+                   wish.job + " is " + job->at("state").dump());
+  }
+  require(job->at("state") == "succeeded", ends, wish.job + " is " + job->at("state").dump());
+  std::set<int> succeeded;
+  for (const auto& [key, attempt] : rows("scheduler", "attempt")) {
+    if (attempt.at("job") != wish.job || attempt.at("state") != "succeeded") continue;
+    require(really_ended(key_of(attempt)), really_ran, key);
+    require(succeeded.insert(attempt.at("execution").get<int>()).second, once, key + " succeeded again");
+  }
+  const auto targets = job->at("targets").size();
+  const auto executions = targets > 0 ? targets : static_cast<std::size_t>(wish.spec.replicas);
+  require(succeeded.size() == executions, really_ran, wish.job);
 }
 
 }  // namespace fieldwork::sim

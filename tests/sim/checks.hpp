@@ -23,8 +23,15 @@ class Checks {
 
   void published(Party& from, const bus::Message& message);
   void committed(Party& from, const std::vector<store::Change>& changes);
-  void run(const std::string& device, const Assign& assign);  // a program starts
-  void ended(const AttemptKey& key);                          // it ended well
+  void run(const Party& party, const Assign& assign);  // a program starts
+  void ended(const AttemptKey& key);                   // it ended well
+  void killed_its_device(const JobId& job) { ++killed_[job]; }
+  // A party's memory is from now on this older copy of its disk; empty: it is new.
+  using Disk = std::map<std::string, Rows>;  // by table
+  [[nodiscard]] Disk disk(const std::string& party) const;
+  void went_back(const Party& party, Disk copy);
+  // Attempts may be lost: devices stay away longer than a contract, or forget.
+  void allow_losses() { losses_ = true; }
   // Whether all wishes are answered and their jobs settled; and what then must be true.
   [[nodiscard]] bool all_settled(const std::vector<Wish>& wishes) const;
   void at_the_end(const std::vector<Wish>& wishes) const;
@@ -36,7 +43,7 @@ class Checks {
 
  private:
   void said_by_scheduler(const Topic& topic, const Json& payload) const;
-  void said_by_device(const std::string& device, const Topic& topic, const Json& payload) const;
+  void said_by_device(const Party& party, const Topic& topic, const Json& payload) const;
   void check_execution(const Json& said) const;
   void check_command(const std::string& device, const Json& item) const;
   void check_job(const Json& item, bool now) const;
@@ -44,17 +51,25 @@ class Checks {
   void attempt_saved(const Json* before, const Json& now);
   void job_saved(const Json* before, const Json& now) const;
   void stream_saved(const Json* before, const Json& now) const;
-  void report_dropped(const std::string& device, const Json& row) const;
-  void one_live_attempt() const;
+  void report_dropped(const Party& party, const Json& row) const;
+  void one_live_attempt(const AttemptKey& begun) const;
 
+  void at_the_end(const Wish& wish) const;
+  [[nodiscard]] bool really_ended(const AttemptKey& key) const;
   [[nodiscard]] const Json* row(const std::string& party, const std::string& table, const std::string& key) const;
 
   const crypto::TrustStore& grants_;
   Topics topics_{root};
   std::map<std::string, std::map<std::string, Rows>> disks_;  // party, table, key
   std::map<std::pair<std::string, int>, std::int64_t> fences_;
-  std::map<AttemptKey, std::string> runs_;  // and where
+  std::map<AttemptKey, std::string> runs_;                                    // the device
+  std::map<std::string, std::set<AttemptKey>> began_;                         // by party: what it began and remembers
+  std::map<std::string, std::set<std::tuple<std::string, int, int>>> tries_;  // the same, as job, execution, number
   std::set<AttemptKey> ended_;
+  std::map<JobId, int> killed_;  // devices
+  bool losses_ = false;
+  std::int64_t newest_fence_ = 0;
+  std::int64_t forgotten_ = 0;  // up to this fence the scheduler's memory may have been lost
 };
 
 [[nodiscard]] std::string text(const AttemptKey& key);

@@ -12,6 +12,7 @@ namespace fieldwork::sim {
 namespace {
 
 constexpr Duration patience = seconds(3);
+constexpr Duration patience_max = seconds(20);
 
 void require_well_formed(bool good, const std::string& detail) {
   if (!good) throw Violation("every message is well formed", detail);
@@ -52,7 +53,9 @@ void Client::tick(Time now, runtime::Output& out) {
     } else {
       continue;
     }
-    ask_again_[wish.request] = now + patience;
+    auto& wait = patience_[wish.request];
+    wait = std::clamp(wait * 2, patience, patience_max);
+    ask_again_[wish.request] = now + wait;
   }
 }
 
@@ -133,6 +136,7 @@ void Client::acknowledged(const Received& received, bool first, Time now) {
 void Client::submitted(const bus::Message& message, const codec::Json& answer) {
   for (auto& wish : wishes_) {
     if (wish.request != message.correlation) continue;
+    patience_.erase(wish.request);
     if (message.topic == topics_.reply("cli", "cancel")) {
       if (!answer.contains("error")) wish.cancelled = true;
       continue;

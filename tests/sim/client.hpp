@@ -24,6 +24,7 @@ struct Wish {
   std::optional<Time> cancel_at;
   std::string job;         // answered with this id; empty: not yet
   bool cancelled = false;  // answered
+  bool kills = false;      // its program takes its device down
 };
 
 struct TransferBounds {
@@ -64,7 +65,8 @@ class Client : public runtime::Service {
   std::vector<Wish>& wishes_;
   Topics topics_{root};
   std::vector<Push> pushes_;
-  std::map<std::string, Time> ask_again_;  // for wishes
+  std::map<std::string, Time> ask_again_;     // for wishes
+  std::map<std::string, Duration> patience_;  // of wishes nobody answers; doubles
 };
 
 }  // namespace fieldwork::sim

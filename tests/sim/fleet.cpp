@@ -16,6 +16,7 @@ namespace {
 
 constexpr Duration service_tick = milliseconds(100);
 constexpr Duration agent_tick = milliseconds(200);
+constexpr std::size_t finished_max = 4;
 constexpr std::int64_t package_bytes_max = 1 << 20;
 
 TransferId fresh_transfer(Random& random) {
@@ -43,10 +44,21 @@ void SimHands::end_later(Duration wait, agent::RunEnded ended) {
 
 void SimHands::run(const Assign& assign) {
   if (!party_.acts()) return;
-  fleet_.runs(party_.name(), assign,
-              assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
+  fleet_.runs(party_, assign, assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
   world_.note(party_.name() + " runs " + text(assign.key));
   running_.insert(assign.key);
+  if (Fleet::kills(assign)) {
+    fleet_.checks().killed_its_device(assign.key.job);
+    return world_.after(world_.random().between(milliseconds(1), seconds(1)),
+                        [this, party = &party_, life = party_.life()] {
+                          if (party->life() != life) return;
+                          party->kill();
+                          const auto away = world_.random().chance(0.3) ? seconds(400) : seconds(20);
+                          world_.after(away, [party] {
+                            if (!party->up()) party->start();
+                          });
+                        });
+  }
   auto wait = world_.random().between(milliseconds(20), seconds(6));
   if (world_.random().chance(0.05)) wait = seconds(40);  // longer than a lease
   end_later(wait, {assign.key, RunResult{}, ""});
@@ -69,8 +81,10 @@ Fleet::Fleet(World& world, const Supplies& supplies, int devices)
   world.add("registry", service_tick,
             [](Party&) { return std::make_unique<registry::RegistryService>(root, registry::Limits{}); });
   add_transfer();
-  for (int i = 1; i <= devices; ++i) add_device("d" + std::to_string(i), {{"zone", i == 1 ? "b" : "a"}});
-  world.add("cli", service_tick, [this](Party&) { return std::make_unique<Client>(supplies_, bounds_, wishes); });
+  for (int i = 1; i <= devices; ++i)
+    add_device("d" + std::to_string(i), "d" + std::to_string(i), {{"zone", i == 1 ? "b" : "a"}});
+  world.add("cli", service_tick, [this](Party&) { return std::make_unique<Client>(supplies_, bounds_, wishes); })
+      .uses_database = false;
 }
 
 void Fleet::watch() {
@@ -91,7 +105,7 @@ void Fleet::watch() {
 void Fleet::add_scheduler() {
   world_.add("scheduler", service_tick, [](Party&) {
     scheduler::Limits limits;
-    limits.jobs_finished_max = 4;  // it soon forgets, and has to look things up
+    limits.jobs_finished_max = finished_max;  // it soon forgets, and has to look things up
     return std::make_unique<scheduler::SchedulerService>(root, limits);
   });
 }
@@ -128,11 +142,11 @@ void Fleet::add_transfer() {
   });
 }
 
-void Fleet::add_device(const std::string& id, Labels labels) {
-  const auto directory = disks_ / id;
+Party& Fleet::add_device(const std::string& name, const std::string& id, Labels labels) {
+  const auto directory = disks_ / name;
   transfer_checks_.add_receiver(
-      id, {directory, [directory](const std::string& digest) { return directory / (digest.substr(7) + ".tar"); }});
-  world_.add(id, agent_tick, [this, id, labels, directory](Party& self) {
+      name, {directory, [directory](const std::string& digest) { return directory / (digest.substr(7) + ".tar"); }});
+  auto& device = world_.add(name, agent_tick, [this, name, id, labels, directory](Party& self) {
     const auto& identity = supplies_.identity(id);
     agent::AgentConfig config;
     config.root = root;
@@ -142,24 +156,63 @@ void Fleet::add_device(const std::string& id, Labels labels) {
     config.labels = labels;
     config.grants = supplies_.grants();
     config.resources = [] { return Resources{0.1, 1 << 30, 1 << 30, 1}; };
-    config.wall_ms = [this] { return to_ms(world_.now()); };
+    config.wall_ms = [this, name] { return to_ms(world_.now() + clocks_[name]); };
     config.random = [this] { return world_.random().below(~std::uint64_t{0}); };
     const auto session = *agent::AgentService::next_session(self.disk());
     self.birth = agent::AgentService::presence(Topics(root), id, true, session);
     self.will = agent::AgentService::presence(Topics(root), id, false, session);
-    hands_[id] = std::make_unique<SimHands>(
+    hands_[name] = std::make_unique<SimHands>(
         world_, *this, self,
         agent::Packages(directory, identity, supplies_.releases(), Topics(root), package_bytes_max));
-    return std::make_unique<agent::AgentService>(std::move(config), *hands_[id]);
+    return std::make_unique<agent::AgentService>(std::move(config), *hands_[name]);
   });
+  device.is_device = true;
+  device.uses_database = false;
+  device.identity = id;
+  return device;
 }
 
-void Fleet::runs(const std::string& device, const Assign& assign, const std::filesystem::path& archive) {
-  checks_.run(device, assign);
+Party& Fleet::add_twin(Party& device) {
+  twin_ = &add_device(device.name() + "+", device.identity, {{"zone", "a"}});
+  twin_->restore(device.disk_copy());
+  checks_.went_back(*twin_, checks_.disk(device.name()));
+  return *twin_;
+}
+
+Party& Fleet::party(const std::string& name) {
+  for (auto& one : world_.parties()) {
+    if (one->name() == name) return *one;
+  }
+  throw std::logic_error("there is no party " + name);
+}
+
+std::vector<Party*> Fleet::devices() {
+  std::vector<Party*> out;
+  for (auto& one : world_.parties()) {
+    if (one->is_device && one.get() != twin_) out.push_back(one.get());
+  }
+  return out;
+}
+
+void Fleet::went_back(const Party& party, Checks::Disk copy) {
+  checks_.went_back(party, std::move(copy));
+  if (party.is_device) return;
+  const auto ask_again = [this] {
+    for (auto& wish : wishes) {
+      wish.job.clear();
+      wish.cancelled = false;
+    }
+  };
+  ask_again();
+  world_.after(seconds(1), ask_again);  // answers that were on their way are of what is forgotten
+}
+
+void Fleet::runs(const Party& party, const Assign& assign, const std::filesystem::path& archive) {
+  checks_.run(party, assign);
   if (archive.empty()) return;
   const TempDir place;
   for (const auto& [package, encoded] : supplies_.packages()) {
-    if (package.digest == assign.package) return transfer_checks_.uses(device, package, archive, place / "");
+    if (package.digest == assign.package) return transfer_checks_.uses(party.name(), package, archive, place / "");
   }
   throw Violation("what ran is what was signed", assign.package);
 }
@@ -170,6 +223,7 @@ std::string Fleet::open() const {
   auto out = checks_.open(wishes);
   for (const auto& party : world_.parties()) {
     const auto& name = party->name();
+    if (party.get() == twin_) continue;
     if (!party->idle()) out += " " + name + "(busy)";
     if (party->outbox_size() > 0) out += " " + name + "(outbox: " + std::to_string(party->outbox_size()) + ")";
     if (const auto* client = dynamic_cast<const Client*>(party->service()); client != nullptr && !client->pushed())
@@ -178,6 +232,9 @@ std::string Fleet::open() const {
       for (const auto& id : transfer->core().live()) out += " " + name + "(sends " + id.value + ")";
       for (const auto& [id, receiving] : transfer->core().receivings()) out += " " + name + "(gets " + id.value + ")";
     }
+    if (const auto* scheduler = dynamic_cast<const scheduler::SchedulerService*>(party->service());
+        scheduler != nullptr && scheduler->core().jobs().size() > finished_max)
+      out += " scheduler(remembers " + std::to_string(scheduler->core().jobs().size()) + " jobs)";
     const auto* device = dynamic_cast<const agent::AgentService*>(party->service());
     if (device == nullptr) continue;
     if (device->core().unacknowledged() > 0) out += " " + name + "(reports)";
@@ -190,6 +247,25 @@ void Fleet::check_at_the_end() const {
   checks_.at_the_end(wishes);
   transfer_checks_.at_the_end();
   check_audit();
+  check_cores();
+}
+
+// What was needed for the work is given back.
+void Fleet::check_cores() const {
+  for (const auto& party : world_.parties()) {
+    const auto* scheduler = dynamic_cast<const scheduler::SchedulerService*>(party->service());
+    if (scheduler == nullptr) continue;
+    const auto& core = scheduler->core();
+    const auto left = core.live() + core.queued() + core.asking() + core.timers() + core.deadlines();
+    if (left > 0)
+      throw Violation("memory and rows return to their base",
+                      "the scheduler keeps " + std::to_string(left) + " things of no job");
+    for (const auto& [id, number] : core.fleet().all()) {
+      const auto& view = core.fleet().view(number);
+      if (view.attempts != 0 || view.cpu_millis_used != 0)
+        throw Violation("memory and rows return to their base", id.value + " has room taken by nobody");
+    }
+  }
 }
 
 // Keys are such that the newest row comes first.

@@ -50,15 +50,27 @@ class Fleet {
   [[nodiscard]] std::string open() const;
   void check_at_the_end() const;
   // `archive`: of the job's package, if it has one.
-  void runs(const std::string& device, const Assign& assign, const std::filesystem::path& archive);
+  void runs(const Party& party, const Assign& assign, const std::filesystem::path& archive);
+  // This job's program takes its device down.
+  [[nodiscard]] static bool kills(const Assign& assign) { return assign.command.front() == "./kill"; }
+
+  [[nodiscard]] Party& party(const std::string& name);
+  [[nodiscard]] std::vector<Party*> devices();  // without a twin
+  // A second party with this one's disk and identity.
+  Party& add_twin(Party& device);
+  [[nodiscard]] Party* twin() { return twin_; }
+  void set_clock(const std::string& device, Duration ahead) { clocks_[device] = ahead; }
+  // Its disk is an older copy. What the operator was promised by a scheduler that forgot it, he asks for again.
+  void went_back(const Party& party, Checks::Disk copy);
 
  private:
   void add_scheduler();
   void add_security_policy();
   void add_transfer();
-  void add_device(const std::string& id, Labels labels);
+  Party& add_device(const std::string& name, const std::string& id, Labels labels);
   void watch();
   void check_audit() const;
+  void check_cores() const;
 
   World& world_;
   const Supplies& supplies_;
@@ -66,7 +78,9 @@ class Fleet {
   TempDir disks_;  // files of the parties
   Checks checks_;
   TransferChecks transfer_checks_;
-  std::map<std::string, std::unique_ptr<SimHands>> hands_;
+  std::map<std::string, std::unique_ptr<SimHands>> hands_;  // by party
+  std::map<std::string, Duration> clocks_;                  // of devices, ahead of the world's
+  Party* twin_ = nullptr;
 };
 
 }  // namespace fieldwork::sim

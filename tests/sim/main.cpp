@@ -1,11 +1,12 @@
-// sim --seed N [--seeds COUNT] [--trace]: whole runs of a fleet in a world that loses, repeats, delays, reorders,
-// kills.
+// Whole runs of a fleet in a world that loses, repeats, delays, reorders, forgets and kills: `sim --help`.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 
-#include "fleet.hpp"
+#include "plan.hpp"
 #include "runtime/log.hpp"
 
 using namespace fieldwork;
@@ -13,79 +14,58 @@ using namespace fieldwork::sim;
 
 namespace {
 
-constexpr std::uint64_t base_seed = 1000;
-constexpr std::uint64_t seeds_default = 50;
-constexpr Duration faults_end = seconds(60);
-constexpr Duration deadline = seconds(1800);
-constexpr Duration outage_max = std::chrono::minutes{12};  // more than any contract of these jobs bears
-constexpr int devices = 3;
-constexpr int jobs = 14;
+constexpr const char* usage_text =
+    "sim [--seed N] [--seeds COUNT | --minutes N] [--jobs N] [--trace]\n"
+    "\n"
+    "Runs a fleet and its services in one process, in virtual time, in a world whose faults come from a seed, and\n"
+    "checks what must always hold. A seed that fails says which of it did not, and how to see it again.\n"
+    "\n"
+    "  --seed N      the first seed (default 1000); alone: only this one\n"
+    "  --seeds N     so many seeds (default 50)\n"
+    "  --minutes N   as many seeds as fit in this time, with a line of progress each minute\n"
+    "  --jobs N      in so many processes (default 1)\n"
+    "  --trace       says all that happens\n"
+    "\n"
+    "  sim --seeds 500 --jobs 2            what CI runs\n"
+    "  sim --minutes 60 --jobs 2 --seed 7  an hour, from seed 7 on\n"
+    "  sim --seed 1234 --trace             one run, seen from near\n"
+    "\n"
+    "exit codes: 0 all held, 1 something did not, 2 wrong usage\n";
 
-// Each seed has its own kind of bad.
-Faults faults_of(Random& random) {
-  const auto up_to = [&](double most) { return most * static_cast<double>(random.below(101)) / 100; };
-  return {.lose = up_to(0.3),
-          .lose_publish = up_to(0.1),
-          .repeat = up_to(0.3),
-          .damage = up_to(0.1),
-          .delay_max = random.between(milliseconds(0), milliseconds(500)),
-          .commit_fails = up_to(0.2),
-          .read_fails = up_to(0.05),
-          .dies_in_commit = up_to(0.02),
-          .crash_every = random.between(seconds(8), seconds(60)),
-          .link_cut_every = random.between(seconds(5), seconds(60)),
-          .wipe_every = random.between(seconds(10), seconds(60)),
-          .outage_at = random.between(seconds(5), seconds(50)),
-          .outage_lasts = random.chance(0.4) ? random.between(seconds(60), outage_max) : Duration::zero(),
-          .outage_of_store = random.chance(0.5)};
-}
+struct Options {
+  std::uint64_t first = 1000, seeds = 50, minutes = 0, jobs = 1;
+  bool trace = false;
+};
 
-std::vector<Wish> wishes_of(Random& random, Time start, const std::vector<Released>& packages) {
-  std::vector<Wish> out;
-  for (int i = 1; i <= jobs; ++i) {
-    Wish wish;
-    wish.request = "r" + std::to_string(i);
-    wish.submit_at = start + random.between(seconds(0), seconds(45));
-    wish.spec.name = "job-" + std::to_string(i);
-    wish.spec.command = {"./detect", "input-" + std::to_string(i)};
-    wish.spec.priority = static_cast<int>(random.below(10));
-    wish.spec.requirements.cpu_millis = random.chance(0.5) ? 700 : 0;
-    wish.spec.retry.attempts_max = 10;  // with its backoff more than the faults last
-    if (random.chance(0.4)) wish.spec.package = packages[random.below(packages.size())].package.digest;
-    if (random.chance(0.15)) {
-      wish.spec.targets = Labels{{"zone", "a"}};
-    } else if (random.chance(0.25)) {
-      wish.spec.replicas = 2;
-    }
-    if (random.chance(0.2)) wish.cancel_at = wish.submit_at + random.between(seconds(0), seconds(15));
-    out.push_back(std::move(wish));
-  }
-  return out;
-}
+using Clock = std::chrono::steady_clock;
 
 bool run_seed(const Supplies& supplies, std::uint64_t seed, bool trace) {
-  Random setup(seed ^ 0x5eed);
-  const auto faults = faults_of(setup);
-  World world(seed, faults, faults_end);
+  World world(seed);
+  const auto plan = plan_of(seed, world.now(), supplies.packages());
+  world.be_faulty(plan.faults, plan.faults_end);
   if (trace) world.trace = [](const std::string& line) { std::puts(line.c_str()); };
-  Fleet fleet(world, supplies, devices);
-  fleet.wishes = wishes_of(setup, world.now(), supplies.packages());
+  Fleet fleet(world, supplies, plan.devices);
+  fleet.wishes = plan.wishes;
+  if (plan.losses) fleet.checks().allow_losses();
+  Upsets upsets(world, fleet, plan.upset, plan.faults_end);
   try {
     world.start();
-    if (!world.run([&] { return fleet.quiet(); }, deadline + faults.outage_lasts)) {
+    upsets.start();
+    if (!world.run([&] { return fleet.quiet(); }, plan.deadline)) {
       throw Violation("every job ends once the faults stop", "still open:" + fleet.open());
     }
     fleet.check_at_the_end();
   } catch (const std::exception& violation) {  // a Violation, or what a service threw
-    std::printf("seed %llu: invariant \"%s\"\n  at %lld ms; replay: tests/sim --seed %llu --trace\n",
+    std::printf("seed %llu: invariant \"%s\"\n  at %lld ms, with %s; replay: tests/sim --seed %llu --trace\n",
                 static_cast<unsigned long long>(seed), violation.what(),
                 static_cast<long long>(std::chrono::duration_cast<milliseconds>(world.age()).count()),
-                static_cast<unsigned long long>(seed));
+                text(plan).c_str(), static_cast<unsigned long long>(seed));
+    std::fflush(stdout);
     return false;
   }
   if (trace) {
-    std::printf("seed %llu: ok after %lld s, %zu runs", static_cast<unsigned long long>(seed),
-                static_cast<long long>(std::chrono::duration_cast<seconds>(world.age()).count()),
+    std::printf("seed %llu: ok after %lld s, %s; %zu runs", static_cast<unsigned long long>(seed),
+                static_cast<long long>(std::chrono::duration_cast<seconds>(world.age()).count()), text(plan).c_str(),
                 fleet.checks().runs());
     for (const auto& [what, count] : world.counts)
       std::printf(", %llu %s", static_cast<unsigned long long>(count), what.c_str());
@@ -94,35 +74,76 @@ bool run_seed(const Supplies& supplies, std::uint64_t seed, bool trace) {
   return true;
 }
 
-int usage() {
-  std::fputs("sim [--seed N] [--seeds COUNT] [--trace]\n", stderr);
-  return 2;
+// Each process has every `jobs`-th seed. Whether all held.
+bool run_share(const Options& options, const Supplies& supplies, std::uint64_t share) {
+  const auto began = Clock::now();
+  const auto end = began + std::chrono::minutes(options.minutes);
+  auto say_at = began + std::chrono::minutes(1);
+  std::uint64_t done = 0, bad = 0;
+  for (auto i = share; options.minutes > 0 ? Clock::now() < end : i < options.seeds; i += options.jobs) {
+    bad += run_seed(supplies, options.first + i, options.trace) ? 0 : 1;
+    ++done;
+    if (options.minutes == 0 || Clock::now() < say_at) continue;
+    say_at += std::chrono::minutes(1);
+    std::printf("%llu seeds, %llu failed, up to seed %llu\n", static_cast<unsigned long long>(done),
+                static_cast<unsigned long long>(bad), static_cast<unsigned long long>(options.first + i));
+    std::fflush(stdout);
+  }
+  const auto took = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began).count();
+  std::printf("%llu seeds from %llu on, each %llu, in %lld s: %llu failed\n", static_cast<unsigned long long>(done),
+              static_cast<unsigned long long>(options.first + share), static_cast<unsigned long long>(options.jobs),
+              static_cast<long long>(took), static_cast<unsigned long long>(bad));
+  std::fflush(stdout);
+  return bad == 0;
+}
+
+// The supplies are made once; a child uses them and leaves them to the parent.
+bool run_all(const Options& options, const Supplies& supplies) {
+  for (std::uint64_t share = 1; share < options.jobs; ++share) {
+    const auto child = fork();
+    if (child == 0) std::_Exit(run_share(options, supplies, share) ? 0 : 1);
+    if (child < 0) throw std::runtime_error("cannot start a process");
+  }
+  bool good = run_share(options, supplies, 0);
+  int status = 0;
+  while (wait(&status) > 0) good = good && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  return good;
+}
+
+bool number(const char* text, std::uint64_t& out) {
+  char* end = nullptr;
+  out = std::strtoull(text, &end, 10);
+  return *text != '\0' && *end == '\0';
+}
+
+bool read(int argc, char** argv, Options& out) {
+  bool one = false, many = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg == "--trace") {
+      out.trace = true;
+      continue;
+    }
+    auto* value = arg == "--seed"      ? &out.first
+                  : arg == "--seeds"   ? &out.seeds
+                  : arg == "--minutes" ? &out.minutes
+                  : arg == "--jobs"    ? &out.jobs
+                                       : nullptr;
+    if (value == nullptr || ++i == argc || !number(argv[i], *value)) return false;
+    one = one || arg == "--seed";
+    many = many || arg == "--seeds" || arg == "--minutes";
+  }
+  if (one && !many) out.seeds = 1;
+  return out.jobs > 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t first = base_seed, count = 0;
-  bool trace = false, one = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string arg = argv[i];
-    if (arg == "--trace") {
-      trace = true;
-    } else if ((arg == "--seed" || arg == "--seeds") && i + 1 < argc) {
-      char* end = nullptr;
-      (arg == "--seed" ? first : count) = std::strtoull(argv[++i], &end, 10);
-      if (*end != '\0') return usage();
-      one = one || arg == "--seed";
-    } else {
-      return usage();
-    }
-  }
-  if (count == 0) count = one ? 1 : seeds_default;
-  log::setup("sim", "text", trace ? "debug" : "off");
-  const Supplies supplies(devices, {{"small", 20'000}, {"large", 120'000}});
-  std::uint64_t bad = 0;
-  for (auto seed = first; seed < first + count; ++seed) bad += run_seed(supplies, seed, trace) ? 0 : 1;
-  std::printf("%llu seeds from %llu, %llu failed\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(first), static_cast<unsigned long long>(bad));
-  return bad == 0 ? 0 : 1;
+  if (argc == 2 && std::string(argv[1]) == "--help") return std::fputs(usage_text, stdout), 0;
+  Options options;
+  if (!read(argc, argv, options)) return std::fputs(usage_text, stderr), 2;
+  log::setup("sim", "text", options.trace ? "debug" : "off");
+  const Supplies supplies(devices_max, {{"small", 20'000}, {"large", 120'000}});
+  return run_all(options, supplies) ? 0 : 1;
 }

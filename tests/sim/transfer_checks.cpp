@@ -88,6 +88,7 @@ void TransferChecks::find_records(const std::string& party) {
     if (transfer.receiver != party) continue;
     std::ifstream file(shelf.parts / (id + ".ranges"));
     std::string content, record;
+    transfer.kept = {};
     if (std::getline(file, content) && std::getline(file, record))
       transfer.kept = ranges_of(codec::decode_received(record)->ranges);
     // Verified and in its place, though nobody may have heard of it.
@@ -156,7 +157,8 @@ void TransferChecks::answers(const Party& party, const Received& received) {
   const auto it = transfers_.find(received.transfer.value);
   require(it != transfers_.end() && it->second.receiver == party.name(), one_transfer,
           party.name() + " answers to " + received.transfer.value);
-  const auto& transfer = it->second;
+  auto& transfer = it->second;
+  if (received.state == ReceivedState::unwanted) transfer.kept = {};
   const auto who = party.name() + " " + received.transfer.value + " ";
   require(contains(transfer.arrived, received.ranges), arrived_whole, who + text(received.ranges));
   if (received.state == ReceivedState::complete) {

@@ -16,6 +16,8 @@
 
 namespace fieldwork::sim {
 
+inline constexpr Duration hop = milliseconds(2);  // of every message, at least
+
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
@@ -53,6 +55,8 @@ struct Faults {
   Duration outage_at{0};
   Duration outage_lasts{0};  // zero: none
   bool outage_of_store = false;
+  Duration full_every{0};   // a device's disk takes nothing for up to a minute
+  bool slow_links = false;  // of devices: some kB/s
 };
 
 class World;
@@ -67,9 +71,13 @@ class Party {
   // From what is on the disk, and connects.
   void start();
   void kill();
+  void retire();  // dies and is not started again
   void connect();
   void disconnect();
   void post(runtime::Input input);
+  // Its disk as it is now, and what it finds there when it starts next. It must not be up.
+  [[nodiscard]] const store::MemoryStore& disk_copy() const { return disk_; }
+  void restore(store::MemoryStore copy) { disk_ = std::move(copy); }
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool up() const { return service_ != nullptr; }
@@ -78,9 +86,13 @@ class Party {
   [[nodiscard]] store::MemoryStore& disk() { return disk_; }
   [[nodiscard]] runtime::Service* service() { return service_.get(); }
   [[nodiscard]] std::size_t outbox_size() const { return engine_ ? engine_->outbox_size() : 0; }
-  [[nodiscard]] bool idle() const { return up() && inbox_.empty() && !engine_->waits(); }
+  [[nodiscard]] bool idle() const { return up() && inbox_.empty() && batch_.empty() && !engine_->waits(); }
   // False when the party has died in the middle of a batch: what it does now does not happen.
   bool acts();
+  // Of the client: the broker closes the older of two connections with one. The name, unless it says something else.
+  std::string identity;
+  bool is_device = false;
+  bool uses_database = true;  // the services'; devices and clients do not
   // Said on each connect by the MQTT client itself, and for it by the broker when it is gone.
   std::optional<bus::Message> birth, will;
 
@@ -111,6 +123,7 @@ class Party {
     Party& party_;
   };
   void turn();
+  void settled();
   void turn_soon(Duration wait);
   void tick_later();
 
@@ -123,18 +136,25 @@ class Party {
   Disk faulty_disk_;
   std::unique_ptr<runtime::Service> service_;
   std::unique_ptr<runtime::Engine> engine_;
-  std::vector<runtime::Input> inbox_;
-  std::optional<Time> stuck_since_;    // its store does not take a batch
-  std::optional<std::uint64_t> fuse_;  // dying: so many more messages and acts happen
+  std::vector<runtime::Input> inbox_, batch_;  // what came, and what is being carried out
+  std::optional<Time> stuck_since_;            // its store does not take a batch
+  std::optional<std::uint64_t> fuse_;          // dying: so many more messages and acts happen
+  Time active_at_{};                           // when it last heard, said, saved or did something
+  Time full_until_{};
+  std::uint64_t link_bytes_per_s_ = 0;  // 0: no limit
+  Time up_free_{}, down_free_{};        // when its link has carried what was given to it
   bool turn_due_ = false;
+  bool retired_ = false;
+  bool leaves_ = false;  // the broker, because of its store
   bool connected_ = false;
   int life_ = 0;
 };
 
 class World {
  public:
-  // Faults happen until `faults_end`, counted from the start.
-  World(std::uint64_t seed, Faults faults, Duration faults_end);
+  explicit World(std::uint64_t seed);
+  // Before the start. Faults happen until `end`, counted from the start.
+  void be_faulty(Faults faults, Duration end);
 
   Party& add(std::string name, Duration tick, Party::Make make);
   void start();
@@ -151,12 +171,12 @@ class World {
   [[nodiscard]] bool faulty() const { return now_ < faults_end_; }
   [[nodiscard]] bool broker_away() const { return away() && !faults_.outage_of_store; }
   // Of this party: devices have their own.
-  [[nodiscard]] bool store_away(const std::string& party) const {
-    return away() && faults_.outage_of_store &&
-           !(party.size() > 1 && party[0] == 'd' && party[1] >= '0' && party[1] <= '9');
-  }
+  [[nodiscard]] bool store_away(const Party& party) const;
   [[nodiscard]] std::vector<std::unique_ptr<Party>>& parties() { return parties_; }
   void note(const std::string& line) const;
+  // Again and again while the world is faulty, `every` on average.
+  void plan(Duration every, const std::function<void()>& what);
+  void restart_later(Party& party);
 
   // What looks on. on_start: before a party reads its disk. on_publish: before a message leaves a party that lives.
   // on_deliver: as a message reaches a party; whether it is as it was sent. on_commit: after changes are on the disk.
@@ -176,11 +196,11 @@ class World {
     const auto begin = start_ + faults_.outage_at;
     return now_ >= begin && now_ < begin + faults_.outage_lasts;
   }
-  void deliver(Party& to, const bus::Message& message);
-  void deliver_once(Party& to, bus::Message message);
+  void harass(Party& party);
+  void deliver(Party& to, const bus::Message& message, Duration sending = {});
+  void deliver_once(Party& to, bus::Message message, Duration sending);
+  Duration carry(const Party& party, Time& free, const bus::Message& message) const;
   void deliver_retained(Party& to);
-  void restart_later(Party& party);
-  void plan(Duration every, const std::function<void()>& what);
 
   Random random_;
   Faults faults_;

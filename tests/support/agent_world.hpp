@@ -15,9 +15,14 @@ using Words = std::vector<std::string>;
 
 inline AttemptKey key(const std::string& job, std::int64_t fence = 1) { return {JobId(job), 0, fence}; }
 
-// Good from 100 ms to 1,000 ms; the device's clock says 500 ms.
+// Good from 100 ms to 1,000 ms; the device's clock says 500 ms. The number of the try is the fence.
 inline AssignArrived assignment(const AttemptKey& k, const std::string& package = "", const Contract& contract = {}) {
-  Assign assign{.key = k, .contract = contract, .command = {"run"}, .package = package, .grant = "jws"};
+  Assign assign{.key = k,
+                .attempt = static_cast<int>(k.fence),
+                .contract = contract,
+                .command = {"run"},
+                .package = package,
+                .grant = "jws"};
   Grant grant{
       .key = k, .device = DeviceId("a"), .package = package, .work_digest = "d", .issued_ms = 100, .expires_ms = 1000};
   return {.assign = std::move(assign), .grant = std::move(grant), .work_digest = "d", .wall_ms = 500};
@@ -33,7 +38,8 @@ inline RunEnded killed(const AttemptKey& k) {
 // What the shell keeps of an attempt.
 inline bool same_row(const Attempt& a, const Attempt& b) {
   return a.assign == b.assign && a.phase == b.phase && a.cancelled == b.cancelled && a.stale == b.stale &&
-         a.stopped == b.stopped && a.order == b.order && a.outcome == b.outcome;
+         a.stopped == b.stopped && a.number == b.number && a.runs_as == b.runs_as && a.order == b.order &&
+         a.outcome == b.outcome;
 }
 
 struct World {

@@ -296,6 +296,47 @@ TEST(Orders, NewerFenceKillsTheOlder) {
   EXPECT_EQ(world.core.live(), std::vector<AttemptKey>{key("j", 2)});
 }
 
+// A scheduler whose database went back gives out the same try again.
+AssignArrived same_try(const AttemptKey& k, int number) {
+  auto out = assignment(k);
+  out.assign.attempt = number;
+  return out;
+}
+
+TEST(ForgottenTry, ThatIsOverDoesNotRunAgain) {
+  World world;
+  world.step({assignment(key("j", 1))});
+  world.step({ended(key("j", 1))});
+  world.acknowledge_all();
+  world.step({same_try(key("j", 9), 1)});
+  EXPECT_TRUE(world.all<agent::Run>().empty());
+  EXPECT_EQ(world.reported(), Words{"j9 succeeded"});
+  world.step({same_try(key("j", 10), 2)});
+  EXPECT_EQ(world.all<agent::Run>().size(), 1U) << "another try is another try";
+}
+
+TEST(ForgottenTry, ThatStillRunsGoesOn) {
+  for (const bool cancelled : {false, true}) {
+    World world;
+    world.step({assignment(key("j", 1))});
+    world.step({same_try(key("j", 9), 1)});
+    EXPECT_TRUE(world.all<agent::Run>().empty());
+    EXPECT_TRUE(world.all<Kill>().empty());
+    EXPECT_EQ(world.reported(), Words{"j9 running"});
+    EXPECT_EQ(world.core.live(), std::vector<AttemptKey>{key("j", 9)});
+    if (cancelled) {
+      world.step({CancelArrived{{.key = key("j", 9)}}});
+      ASSERT_EQ(world.all<Kill>().size(), 1U);
+      EXPECT_EQ(world.all<Kill>()[0].key, key("j", 1)) << "the program has the name it was started under";
+      world.step({killed(key("j", 1))});
+      EXPECT_EQ(world.reported(), Words{"j9 cancelled"});
+    } else {
+      world.step({ended(key("j", 1))});
+      EXPECT_EQ(world.reported(), Words{"j9 succeeded"});
+    }
+  }
+}
+
 TEST(Orders, OlderFenceThatStillFetchesNeverRuns) {
   for (const bool restarted : {false, true}) {
     World world;

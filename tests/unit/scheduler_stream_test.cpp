@@ -179,5 +179,60 @@ TEST(StreamProperty, NothingIsLostAndNobodyIsMuteWhenMemoryGoesBack) {
   }
 }
 
+// --- attempts that a database which went back has forgotten ---
+
+struct WentBack {
+  World world{{ready("a"), ready("b", {}, 8000)}};
+  AttemptKey first;
+
+  WentBack() {
+    world.now = from_ms(1'800'000'000'000);
+    JobSpec spec;
+    spec.command = {"run"};
+    spec.requirements.cpu_millis = 100;
+    world.submit("j", spec);
+    const auto before = world.rows;
+    first = std::get<Assign>(world.allow_all().at(0).order).key;
+    world.now += seconds(30);
+    world.rows = before;
+    world.restart();
+  }
+};
+
+TEST(Forgotten, AFenceIsNotGivenOutAgain) {
+  WentBack it;
+  it.world.step(DeviceSeen{ready("a")});
+  const auto orders = it.world.allow_all();
+  ASSERT_EQ(orders.size(), 1U);
+  EXPECT_GT(std::get<Assign>(orders[0].order).key.fence, it.first.fence);
+}
+
+TEST(Forgotten, TheDeviceThatHasTheAttemptIsAskedFirst) {
+  for (const bool by_report : {false, true}) {
+    WentBack it;
+    auto& world = it.world;
+    if (by_report)
+      world.report("b", it.first, AttemptState::running);
+    else
+      world.heartbeat("b", {it.first});
+    EXPECT_TRUE(world.said.stale.empty()) << "it may go on";
+    EXPECT_EQ(world.said.notices.size(), 1U);
+    const auto may_it_run_at_all = world.question();
+    world.step(DeviceSeen{ready("a")});  // the better fit
+    world.step(DeviceSeen{ready("b", {}, 8000)});
+    world.step(World::allow(may_it_run_at_all));
+    EXPECT_EQ(world.question().device, dev("b"));
+  }
+}
+
+TEST(Forgotten, WhenAnotherHasItByThenTheOldOneIsStale) {
+  WentBack it;
+  it.world.step(DeviceSeen{ready("a")});
+  it.world.allow_all();
+  it.world.heartbeat("b", {it.first});
+  ASSERT_EQ(it.world.said.stale.size(), 1U);
+  EXPECT_EQ(it.world.said.stale[0].stale.key, it.first);
+}
+
 }  // namespace
 }  // namespace fieldwork::scheduler

@@ -8,6 +8,7 @@ namespace {
 // How an attempt ends that was killed here on purpose, whatever its program said then.
 std::optional<AttemptReport> ended_here(const Attempt& attempt) {
   if (attempt.cancelled) return AttemptReport{.state = AttemptState::cancelled, .reason = "cancelled on request"};
+  if (attempt.stale) return AttemptReport{.state = AttemptState::lost, .reason = "it was given to another attempt"};
   if (!attempt.stopped) return std::nullopt;
   return AttemptReport{.state = AttemptState::lost,
                        .reason = "its contract stopped it: no contact for " +
@@ -131,6 +132,7 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   if (!registry_clock_ && !enrolled_ && input.grant && input.wall_ms > (*input.grant).expires_ms) return;
   auto& attempt = attempts_[key];
   attempt.assign = input.assign;
+  attempt.number = input.assign.attempt;
   attempt.order = ++order_;
   attempt.came = attempt.since = now;
   live_.insert(key);
@@ -142,12 +144,55 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
     attempt.stale = true;  // this is the older one, and comes late
     return end(attempt, {.state = AttemptState::cancelled, .reason = "a newer attempt came first"}, now, out);
   }
+  if (auto* earlier = same_try(input)) return go_on_with(*earlier, attempt, now, out);
   std::vector<AttemptKey> older;
   for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
   for (const auto& other : older) on(StaleArrived{{.key = other}}, now, out);
   report({.key = key, .state = AttemptState::accepted});
   if (!input.assign.package.empty()) save(attempt, out);
   resume(attempt, now, out);
+}
+
+// A try that was here already under an older fence: whoever gives it out has forgotten that.
+Attempt* Agent::same_try(const AssignArrived& input) {
+  const auto& key = input.assign.key;
+  Attempt* found = nullptr;
+  for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) {
+    auto& one = it->second;
+    if (one.number < input.assign.attempt) continue;
+    const bool ran = one.phase == Phase::running ||
+                     (one.phase == Phase::done && one.outcome && one.outcome->state != AttemptState::refused);
+    if (ran) found = &one;
+  }
+  return found;
+}
+
+void Agent::go_on_with(Attempt& earlier, Attempt& attempt, Time now, Output& out) {
+  out.notices.push_back({"it was given out again by a scheduler that forgot it: " + attempt.assign.key.job.value});
+  if (earlier.phase == Phase::done) return end(attempt, *earlier.outcome, now, out);
+  if (earlier.stale) return end(attempt, *ended_here(earlier), now, out);  // it is being killed
+  attempt.phase = Phase::running;
+  attempt.runs_as = program(earlier).fence;
+  attempt.cancelled = earlier.cancelled;
+  attempt.stopped = earlier.stopped;
+  earlier.stale = true;  // the program is the new one's
+  end(earlier, {.state = AttemptState::cancelled, .reason = "it goes on as another attempt"}, now, out);
+  report({.key = attempt.assign.key, .state = AttemptState::running});
+  save(attempt, out);
+}
+
+AttemptKey Agent::program(const Attempt& attempt) {
+  auto key = attempt.assign.key;
+  if (attempt.runs_as != 0) key.fence = attempt.runs_as;
+  return key;
+}
+
+Attempt* Agent::of_program(const AttemptKey& key) {
+  for (auto it = attempts_.lower_bound(key); it != attempts_.end(); ++it) {
+    if (it->first.job != key.job || it->first.execution != key.execution) break;
+    if (it->second.phase == Phase::running && program(it->second) == key) return &it->second;
+  }
+  return nullptr;
 }
 
 // It was answered before, and that answer is gone on the other side.
@@ -164,6 +209,7 @@ void Agent::tell_again(const Attempt& attempt) {
 
 void Agent::start(Attempt& attempt, Time now, Output& out) {
   attempt.phase = Phase::running;
+  attempt.runs_as = 0;
   attempt.since = now;
   report({.key = attempt.assign.key, .state = AttemptState::running});
   save(attempt, out);
@@ -200,7 +246,7 @@ void Agent::on(const CancelArrived& input, Time now, Output& out) {
   if (attempt.cancelled) return;
   attempt.cancelled = true;
   save(attempt, out);
-  out.acts.emplace_back(Kill{key});
+  out.acts.emplace_back(Kill{program(attempt)});
 }
 
 void Agent::on(const InquireArrived& input, Time now, Output& out) {
@@ -216,6 +262,7 @@ void Agent::end_unseen(const AttemptKey& key, const std::string& traceparent, At
   auto& attempt = attempts_[key];
   attempt.assign.key = key;
   attempt.assign.traceparent = traceparent;
+  attempt.number = 0;  // which try it would have been is not known
   attempt.order = ++order_;
   end(attempt, std::move(last), now, out);
 }
@@ -230,7 +277,7 @@ void Agent::on(const StaleArrived& input, Time now, Output& out) {
     return end(attempt, {.state = AttemptState::cancelled, .reason = "it was given to another attempt"}, now, out);
   if (told) return;
   save(attempt, out);
-  out.acts.emplace_back(Kill{it->first});
+  out.acts.emplace_back(Kill{program(attempt)});
 }
 
 void Agent::on(const BadOrderArrived& input, Time now, Output& out) {
@@ -243,9 +290,9 @@ void Agent::on(const BadOrderArrived& input, Time now, Output& out) {
 }
 
 void Agent::on(const RunEnded& input, Time now, Output& out) {
-  const auto it = attempts_.find(input.key);
-  if (it == attempts_.end() || it->second.phase != Phase::running) return;
-  auto& attempt = it->second;
+  auto* found = of_program(input.key);
+  if (found == nullptr) return;
+  auto& attempt = *found;
   AttemptReport last{.state = AttemptState::succeeded, .reason = input.reason, .result = input.result};
   if (auto ended = ended_here(attempt)) {
     last.state = ended->state;

@@ -4,10 +4,12 @@
 // order of duty.
 //
 // An attempt is journalled before it is answered, and begins at most once under its fence, unless its contract says
-// that a restart of the device starts it again. Ended attempts are remembered with how they ended: who asks again is
-// told again. The offline contract is enforced here, by the monotonic clock: `stop_after_s` counts from when the newest
-// heartbeat that the scheduler confirmed was sent, so the device gives up before the scheduler does. After its own
-// restart the device goes on with such work only once a heartbeat of that start was confirmed.
+// that a restart of the device starts it again. The same try under a newer fence (the scheduler's database went back)
+// does not begin again either: what became of it is said under the new one. Ended attempts are remembered with how they
+// ended: who asks again is told again. The offline contract is enforced here, by the monotonic clock: `stop_after_s`
+// counts from when the newest heartbeat that the scheduler confirmed was sent, so the device gives up before the
+// scheduler does. After its own restart the device goes on with such work only once a heartbeat of that start was
+// confirmed.
 #pragma once
 
 #include <cstdint>
@@ -108,6 +110,8 @@ struct Attempt {
   bool cancelled = false;                // killed on request: reported as cancelled when it ends
   bool stale = false;                    // killed because it is no longer ours: not reported
   bool stopped = false;                  // killed by its contract: reported as lost when it ends
+  int number = 1;                        // of the try: the scheduler's
+  std::int64_t runs_as = 0;              // the fence that its program was started under, when it is another one
   std::int64_t order = 0;                // of arrival
   std::optional<AttemptReport> outcome;  // when done: what it ended with, in short
   // Not saved: a start of the agent is their beginning.
@@ -205,6 +209,10 @@ class Agent {
   std::optional<std::string> refuse(const AssignArrived& input, Time now) const;
   [[nodiscard]] std::int64_t trusted_ms(std::int64_t wall_ms, Time now) const;
   void resume(Attempt& attempt, Time now, Output& out);
+  Attempt* same_try(const AssignArrived& input);
+  void go_on_with(Attempt& earlier, Attempt& attempt, Time now, Output& out);
+  [[nodiscard]] static AttemptKey program(const Attempt& attempt);
+  Attempt* of_program(const AttemptKey& key);
   void start(Attempt& attempt, Time now, Output& out);
   void end_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now, Output& out);
   void end(Attempt& attempt, AttemptReport last, Time now, Output& out);

@@ -77,7 +77,7 @@ void Agent::enforce(Time now, Output& out) {
     if (attempt.phase == Phase::running) {
       attempt.stopped = true;
       save(attempt, out);
-      out.acts.emplace_back(Kill{key});
+      out.acts.emplace_back(Kill{program(attempt)});
       out.notices.push_back(
           {"no contact for " + std::to_string(*contract.stop_after_s) + " s: its contract stops " + key.job.value});
     } else {

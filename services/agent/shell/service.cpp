@@ -26,7 +26,7 @@ constexpr std::size_t report_control_bytes = 8U << 10;  // larger reports go beh
 constexpr const char* phases[] = {"fetching", "running", "done"};
 
 std::string attempt_row(const Attempt& attempt) {
-  Json row{{"phase", phases[static_cast<int>(attempt.phase)]}, {"order", attempt.order}};
+  Json row{{"phase", phases[static_cast<int>(attempt.phase)]}, {"order", attempt.order}, {"number", attempt.number}};
   if (attempt.phase == Phase::done) {
     codec::write_key(row, attempt.assign.key);
     if (attempt.outcome) row["outcome"] = codec::encode(*attempt.outcome);
@@ -35,6 +35,7 @@ std::string attempt_row(const Attempt& attempt) {
     row["cancelled"] = attempt.cancelled;
     row["stale"] = attempt.stale;
     row["stopped"] = attempt.stopped;
+    row["runs_as"] = attempt.runs_as;
   }
   return codec::dump(row);
 }
@@ -42,6 +43,7 @@ std::string attempt_row(const Attempt& attempt) {
 Result<Attempt> decode_attempt(const Json& row) {
   Attempt out;
   out.order = row.at("order");
+  out.number = row.value("number", 1);
   for (int i = 0; i < 3; ++i) {
     if (row.at("phase") == phases[i]) out.phase = static_cast<Phase>(i);
   }
@@ -60,6 +62,7 @@ Result<Attempt> decode_attempt(const Json& row) {
   out.cancelled = row.at("cancelled");
   out.stale = row.at("stale");
   out.stopped = row.at("stopped");
+  out.runs_as = row.value("runs_as", std::int64_t{0});
   return out;
 }
 

@@ -59,8 +59,8 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
     return refuse(entry, fingerprint, "the certificate is for another name", now, out);
   }
   // A refused one is checked again: what was wrong (a clock, an old list) may be over.
-  if (enrolment.session == entry.record.enrolled_session && fingerprint == device.fingerprint &&
-      device.state != DeviceState::refused) {
+  if (enrolment.session == entry.record.enrolled_session && enrolment.session == device.session &&
+      fingerprint == device.fingerprint && device.state != DeviceState::refused) {
     out.answers.push_back({input.device, enrolment.session, true, ""});
     return;
   }

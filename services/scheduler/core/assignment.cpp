@@ -7,6 +7,12 @@ namespace fieldwork::scheduler {
 namespace {
 
 constexpr std::size_t excluded_max = limits::executions_max;
+constexpr std::int64_t fences_begin_ms = 1'767'225'600'000;  // 2026
+
+// Greater than the last one, and than all that were given out before now by a memory that is gone (decision 0011).
+std::int64_t next_fence(const Execution& execution, Time now) {
+  return std::max(execution.fence + 1, to_ms(now) - fences_begin_ms);
+}
 
 }  // namespace
 
@@ -40,16 +46,20 @@ void Scheduler::place_waiting(Time now, Output& out) {
 bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, std::set<std::string>& full, Time now,
                         Output& out) {
   const auto shape = shape_of(job, execution);
-  std::shared_ptr<const Placement> placement;
+  std::shared_ptr<Placement> placement;
   if (!full.contains(shape.text))
     placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
+  if (placement && !execution.claimed.empty()) {
+    const auto number = fleet_.number_of(execution.claimed);
+    if (number && !unfit(want_of(job, execution, now), fleet_, *number, limits_)) placement->chosen = execution.claimed;
+  }
   const auto chosen = placement && placement->chosen ? *placement->chosen : DeviceId();
   if (chosen.empty()) {
     full.insert(shape.text);
     if (job.authorised) return end_round(job, execution, now, out);
   }
   dequeue(job, execution);
-  execution.phase = Asking{chosen, std::move(placement), now, limits_.ask_again};
+  execution.phase = Asking{chosen, next_fence(execution, now), std::move(placement), now, limits_.ask_again};
   ++asking_;
   if (!chosen.empty()) {
     fleet_.reserve(chosen, job.spec->requirements, 1);
@@ -64,7 +74,7 @@ void Scheduler::ask(Job& job, Execution& execution, Time now, Output& out) {
   asking.again = now + asking.patience;
   asking.patience = std::min(asking.patience * 2, limits_.ask_again_max);
   set_timer(job, execution, asking.again);
-  out.questions.push_back({.key = {job.id, execution.index, execution.fence + 1},
+  out.questions.push_back({.key = {job.id, execution.index, asking.fence},
                            .submitter = job.submitter,
                            .command = job.spec->command,
                            .env = job.spec->env,
@@ -88,7 +98,7 @@ void Scheduler::on(const DecisionMade& input, Time now, Output& out) {
   if (execution == nullptr) return;
   const auto* asking = std::get_if<Asking>(&execution->phase);
   // Only the answer to the question that is open: same fence, same device.
-  if (asking == nullptr || decision.key.fence != execution->fence + 1 || decision.device != asking->device) return;
+  if (asking == nullptr || decision.key.fence != asking->fence || decision.device != asking->device) return;
   if (!decision.allow) return denied(*job, *execution, decision, now, out);
   authorised(*job, now);
   // No device was asked about, or it was given up meanwhile.
@@ -174,6 +184,7 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   execution.fence = decision.key.fence;
   execution.attempts = attempt.number;
   execution.reason.clear();
+  execution.claimed = {};
   out.outbox.emplace_back(PutOrder{.key = assign_key(attempt.key),
                                    .device = attempt.device,
                                    .order = Assign{.key = attempt.key,

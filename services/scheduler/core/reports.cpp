@@ -19,9 +19,14 @@ TellStale tell_stale(const DeviceId& device, const AttemptKey& key, const Job* j
 void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
   auto [it, fresh] = streams_.try_emplace(input.device);
   auto& stream = it->second;
+  const auto before = stream;
+  const auto answer = [&](std::int64_t begin) {
+    if (fresh || stream != before) out.streams.push_back({input.device, stream, false});
+    out.acknowledgements.push_back({.device = input.device, .stream = stream, .begin = begin});
+  };
   const auto begin_anew = [&](const char* why) {
     out.notices.push_back({std::string("a device begins a new report stream: ") + why, input.device, {}});
-    out.acknowledgements.push_back({.device = input.device, .stream = stream, .begin = stream.epoch + 1});
+    answer(stream.epoch + 1);
   };
   if (!fresh && input.epoch < stream.epoch) return begin_anew("its journal is older than what was heard of it");
   if (fresh || input.epoch > stream.epoch) stream = Stream{input.epoch, input.first - 1, 0};
@@ -38,7 +43,6 @@ void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
   // A tag of 0 is one that was never heard.
   const auto differs = [&](std::int64_t tag) { return stream.tag != 0 && tag != 0 && tag != stream.tag; };
   if (input.seq == stream.seq + 1 && differs(input.after)) return begin_anew("it was restored from a copy");
-  bool moved = fresh;
   auto seq = input.seq;
   for (const auto& item : input.items) {
     if (seq > stream.seq + 1) break;  // a gap: the device repeats from what is acknowledged
@@ -47,12 +51,10 @@ void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
       apply(input.device, item.report, input.at, now, out);
       stream.seq = seq;
       stream.tag = item.tag;
-      moved = true;
     }
     ++seq;
   }
-  if (moved) out.streams.push_back({input.device, stream, false});
-  out.acknowledgements.push_back({.device = input.device, .stream = stream});
+  answer(0);
 }
 
 void Scheduler::on(const StreamReset& input, Time /*now*/, Output& out) {
@@ -66,6 +68,7 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   const bool current = execution != nullptr && execution->is<Live>() && execution->attempt->key == report.key &&
                        execution->attempt->device == device;
   if (!current && apply_late(device, report, now, out)) return;
+  if (!current && claim(device, report.key, out)) return;
   if (settled(report.state) && !report.part) out.outbox.emplace_back(SettleOrder{cancel_key(report.key)});
   if (!current) {
     out.outbox.emplace_back(SettleOrder{assign_key(report.key)});
@@ -98,6 +101,19 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
   end_attempt(*job, *execution, report.state, now, out);
   conclude(*job, *execution, report.state, now, out);
+}
+
+// A fence that this memory never gave out: it is older than the attempt (docs/decisions/0011). What of it is true, the
+// device says when it is asked the regular way, with a grant: so it is asked first. True: it is such a one.
+bool Scheduler::claim(const DeviceId& device, const AttemptKey& key, Output& out) {
+  Job* job = nullptr;
+  Execution* execution = find(key, job);
+  if (execution == nullptr || settled(execution->state) || execution->is<Live>() || key.fence <= execution->fence)
+    return false;
+  if (execution->claimed == device) return true;
+  execution->claimed = device;
+  out.notices.push_back({"a device has an attempt that is forgotten here (the database went back)", device, key.job});
+  return true;
 }
 
 // Of an attempt that is not live here. True: it was taken.
@@ -202,7 +218,7 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     Job* job = nullptr;
     Execution* execution = find(key, job);
     if (there == on_device_.end() || !there->second.contains(key)) {
-      if (!cancelled_.contains(key))
+      if (!cancelled_.contains(key) && !claim(input.device, key, out))
         out.stale.push_back(tell_stale(input.device, key, job, job != nullptr ? job->traceparent : ""));
       continue;
     }

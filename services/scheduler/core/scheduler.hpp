@@ -4,9 +4,10 @@
 // changed, each thing once. One door out, Output (output.hpp): values in the order of duty. A restart is constructing
 // it from what is saved.
 //
-// Promises: at most one live attempt per execution; a fence is never used for two attempts; a report with another fence
-// than the live one changes nothing (but the success of an attempt that was given up and not yet replaced is taken);
-// repeated inputs change nothing; silence ends an attempt by its contract alone; each phase of an execution ends.
+// Promises: at most one live attempt per execution; a fence is never used for two attempts, also when this memory went
+// back; a report with another fence than the live one changes nothing (but the success of an attempt that was given up
+// and not yet replaced is taken); repeated inputs change nothing; silence ends an attempt by its contract alone; each
+// phase of an execution ends.
 #pragma once
 
 #include <deque>
@@ -93,6 +94,7 @@ class Scheduler {
   void on(const HeartbeatArrived& input, Time now, Output& out);
   void on(const StreamReset& input, Time now, Output& out);
   void apply(const DeviceId& device, const AttemptReport& report, Time at, Time now, Output& out);
+  bool claim(const DeviceId& device, const AttemptKey& key, Output& out);
   bool apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
   void conclude(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
   void refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now, Output& out);

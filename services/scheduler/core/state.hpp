@@ -90,6 +90,7 @@ struct Waiting {  // for its next try
 };
 struct Asking {  // security-policy is asked about this device; empty: whether the job may run at all
   DeviceId device;
+  std::int64_t fence = 0;  // of the attempt that it would be
   std::shared_ptr<const Placement> placement;
   Time again{};
   Duration patience{};
@@ -122,6 +123,7 @@ struct Execution {
   std::optional<Attempt> attempt;          // the newest
   std::map<DeviceId, Exclusion> excluded;  // of this round
   std::set<DeviceId> avoid;                // failed or was lost there: only if nobody else can
+  DeviceId claimed;                        // this device speaks of an attempt that this memory has forgotten
   std::int64_t changed_ms = 0;
   bool shown = false;         // has a retained state
   std::optional<Time> timer;  // its entry in the scheduler's timeline
