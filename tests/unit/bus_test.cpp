@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "../support/broker.hpp"
-#include "../support/certificates.hpp"
+#include "../support/tls_files.hpp"
 #include "../support/scripted_broker.hpp"
 #include "../support/slow_link.hpp"
 #include "bus/mqtt.hpp"

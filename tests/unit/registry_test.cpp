@@ -208,12 +208,12 @@ TEST(Registry, IgnoresAnOldWillAfterARestartOfTheAgent) {
 TEST(Registry, ChecksAnEarlierSessionAgainAfterANewerOneWasHeard) {
   const auto pem = make_certificate("edge-1");
   auto registry = with(DeviceState::ready, 1);
-  (void)registry.step(PresenceArrived{edge, {true, 2}, false}, at(1));
+  (void)step(registry, PresenceArrived{edge, {true, 2}, false}, at(1));
   (void)pass(registry, 1.5, 60);
   EXPECT_EQ(state_of(registry), DeviceState::lost);
-  const auto effects = registry.step(EnrolmentArrived{edge, enrolment(1, pem)}, at(61));
-  EXPECT_EQ(all<AskCertificate>(effects).size(), 1u) << "an answer from memory would leave it deaf to session 1";
-  (void)registry.step(CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(62));
+  const auto out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(61));
+  EXPECT_EQ(all<AskCertificate>(out).size(), 1u) << "an answer from memory would leave it deaf to session 1";
+  (void)step(registry, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(62));
   EXPECT_EQ(state_of(registry), DeviceState::ready);
 }
 
