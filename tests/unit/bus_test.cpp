@@ -8,9 +8,9 @@
 #include <mutex>
 
 #include "../support/broker.hpp"
-#include "../support/tls_files.hpp"
 #include "../support/scripted_broker.hpp"
 #include "../support/slow_link.hpp"
+#include "../support/tls_files.hpp"
 #include "bus/mqtt.hpp"
 
 namespace fieldwork::bus {

@@ -309,7 +309,7 @@ TEST(EngineTest, ItemsOfOneTopicTravelTogetherWithinBounds) {
       {"as many as fit", 512, 10, {512}},
       {"one more", 513, 10, {512, 1}},
       {"many", 1100, 10, {512, 512, 76}},
-      {"large", 7, 200U << 10, {2, 2, 2, 1}},
+      {"large", 7, 40U << 10, {2, 2, 2, 1}},
       {"each too large for company", 2, 600U << 10, {1, 1}},
   };
   for (const auto& c : cases) {

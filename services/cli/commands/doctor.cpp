@@ -110,7 +110,7 @@ Json all_devices(Session& session, const Json& first, const Options& options) {
   auto after = text_of(first, "next");
   while (!after.empty() && !session.interrupted()) {
     auto answer = session.request("registry", "list", {{"after", after}},
-                                        std::min<std::chrono::milliseconds>(options.timeout(), patience_max));
+                                  std::min<std::chrono::milliseconds>(options.timeout(), patience_max));
     if (!answer) break;
     for (const auto& one : list_of(*answer, "items")) devices.push_back(one);
     after = text_of(*answer, "next");

@@ -31,7 +31,7 @@ struct Limits {
   Duration recheck_each = seconds{3600};               // and all of them this often: they expire
   Duration audit_kept = std::chrono::hours{24 * 365};  // rows in the database, not less than 30 days
   std::int64_t audit_kept_max = 50'000'000;
-  Duration checkpoint_every = seconds{1};    // audit head
+  Duration checkpoint_every = seconds{1};      // audit head
   Duration same_check_within = seconds{3600};  // the same certificate with the same answer is not audited again
 };
 
