@@ -15,9 +15,13 @@ stack up "$dir" --bin "$bin" --fast-disk --ttl 600 --devices "edge-1:cpu=4000,me
 await "edge-1" device_is edge-1 ready
 stack kill "$dir" scheduler TERM
 
+# libpqxx 6.4 loses the result of a session that was ended under it; how a process ends is what is tested here.
+export ASAN_OPTIONS=detect_leaks=0
+
 # instance NAME: a scheduler that is our own child, so that its exit code can be had
 declare -A pid
 instance() {
+  : >"$dir/log/$1.log"
   "$bin/fieldwork-scheduler" --config "$dir/etc/scheduler.toml" --set http.listen=127.0.0.1:0 >"$dir/log/$1.log" 2>&1 &
   pid[$1]=$!
   instances+=($!)
@@ -54,7 +58,7 @@ kill -CONT "${pid[second]}"
 code=0
 wait "${pid[second]}" || code=$?
 report woken
-check "$([ $code -eq 75 ] && echo yes)" "the one that woke up ended with $code, not 75"
+check "$([ $code -eq 75 ] && echo yes)" "the one that woke up ended with $code, not 75: $(tail -n 5 "$dir/log/second.log")"
 check "$([ "$(grep -c "not connected" "$dir/log/third.log" || true)" -eq "$kicked" ] && echo yes)" "the one that woke up pushed the active one off the broker"
 
 instance fourth
