@@ -75,7 +75,8 @@ tell() {
     "$kind at $topic was answered with '$(head -c 300 "$heard")'"
 }
 
-# Everything that lasts. The device's record has its newest heartbeat, and a decision about a certificate belongs into the audit.
+# Everything that lasts. The device's record has its newest heartbeat, its health follows this machine's load, and a decision
+# about a certificate belongs into the audit.
 database=$(jq -r .database "$dir/stack.json")
 lasting() {
   psql -XAtq "$database" -c "select schemaname || '.' || tablename from pg_tables where schemaname not in ('pg_catalog','information_schema') order by 1" |
@@ -83,6 +84,7 @@ lasting() {
       case $table in
         *.device) psql -XAtq "$database" -c "select device, state from $table order by 1" ;;
         *.term | *.audit | *.schema_migration*) ;;
+        alerting.alert) psql -XAtq "$database" -c "select * from $table as t where rule <> 'device_health' order by t::text" ;;
         *) psql -XAtq "$database" -c "select * from $table as t order by t::text" ;;
       esac | sed "s/^/$table /"
     done
@@ -90,7 +92,7 @@ lasting() {
   mapfile -t args < <(as operator)
   { timeout 20 mosquitto_sub "${args[@]}" -i cli-lasting -t "$root/state/#" --retained-only -W 2 -F '%t %p' 2>/dev/null || true; } |
     jq -R -c 'capture("(?<t>[^ ]*) (?<p>.*)") | [.t, (.p | fromjson | if .capacity then {device, state} else . end)]' |
-    grep -v 'state/service\|state/audit' | sort
+    grep -v 'state/service\|state/audit\|state/alert/device_health' | sort
 }
 
 # A finished job first, so that there is something to be harmed.
