@@ -17,8 +17,8 @@ class Beside {
   template <class Body>
   auto run(const Body& body) -> Result<std::decay_t<decltype(body(std::declval<pqxx::nontransaction&>()))>> {
     if (!session_.open()) {
-      const auto connection =
-          connection_string(config_.url, options_ + " -c statement_timeout=" + std::to_string(statement_max_.count()));
+      const auto connection = connection_string(
+          config_.url, options_ + " -c jit=off -c statement_timeout=" + std::to_string(statement_max_.count()));
       if (!connection) return connection.error();
       questions.forget();
       if (auto opened = session_.connect(*connection); !opened) return opened.error();

@@ -11,7 +11,8 @@ namespace {
 // Settings belong in the connection string: a reconnect of libpq's would lose SET values. A statement is planned once,
 // often on an empty table; all go by key, so no plan may read whole tables.
 constexpr const char* options =
-    "-c statement_timeout=30s -c lock_timeout=10s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+    "-c statement_timeout=30s -c lock_timeout=10s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c jit=off";
 
 }  // namespace
 
