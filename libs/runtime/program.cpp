@@ -120,7 +120,8 @@ StopSignal::StopSignal(std::function<void()> stop) : impl_(std::make_unique<Impl
 
 StopSignal::~StopSignal() {
   impl_->done = true;
-  pthread_kill(impl_->thread.native_handle(), SIGTERM);  // to that thread alone, which then asks nobody to stop
+  // To that thread alone, which waits for it and then asks nobody to stop.
+  pthread_kill(impl_->thread.native_handle(), SIGTERM);  // NOLINT(bugprone-bad-signal-to-kill-thread)
   impl_->thread.join();
 }
 

@@ -134,8 +134,9 @@ std::int64_t Questions::prune(pqxx::nontransaction& work, const Prune& prune) {
   std::string along;
   for (const auto& table : prune.along) {
     const auto name = work.quote_name(prune.key);
-    along += ", \"" + std::to_string(along.size()) + "\" AS (DELETE FROM " + quoted(table) + " a USING gone WHERE a." +
-             name + " = gone." + name + ")";
+    const auto gone = "\"" + std::to_string(along.size()) + "\"";
+    along.append(", ").append(gone).append(" AS (DELETE FROM ").append(quoted(table)).append(" a USING gone WHERE a.");
+    along.append(name).append(" = gone.").append(name).append(")");
   }
   std::int64_t removed = 0;
   const auto remove = [&](const std::string& victims) {
