@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "../support/said_bus.hpp"
 #include "alerting/shell/service.hpp"
 #include "codec/device.hpp"
 #include "runtime/engine.hpp"
@@ -18,13 +19,7 @@ constexpr Time t0{seconds{1'000'000}};
 Time at(int s) { return t0 + seconds{s}; }
 const DeviceId edge{"edge-1"};
 
-struct Bus : bus::Bus {
-  std::vector<bus::Message> said;
-  Result<void> publish(bus::Message message) override {
-    said.push_back(std::move(message));
-    return {};
-  }
-};
+using Bus = support::SaidBus;
 
 struct Stack {
   Bus bus;

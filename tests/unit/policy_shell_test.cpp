@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "../support/policy_world.hpp"
+#include "../support/said_bus.hpp"
 #include "codec/device.hpp"
 #include "codec/job.hpp"
 #include "codec/policy.hpp"
@@ -48,19 +49,7 @@ TEST(AuthorityFiles, KeepTheLastGoodList) {
   EXPECT_FALSE(authority->verify(*certificate, t0).ok());
 }
 
-struct Bus : bus::Bus {
-  std::vector<bus::Message> said;
-  Result<void> publish(bus::Message message) override {
-    said.push_back(std::move(message));
-    return {};
-  }
-  nlohmann::json last(const std::string& topic) const {
-    for (auto it = said.rbegin(); it != said.rend(); ++it) {
-      if (it->topic == "fieldwork/v1/" + topic) return nlohmann::json::parse(it->payload);
-    }
-    return {};
-  }
-};
+using Bus = support::SaidBus;
 
 std::string message_of(const std::vector<Question>& questions) {
   std::vector<std::string> items;

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "../support/certificates.hpp"
+#include "../support/registry_inputs.hpp"
+#include "../support/said_bus.hpp"
 #include "codec/device.hpp"
 #include "codec/policy.hpp"
 #include "model/items.hpp"
@@ -14,30 +16,8 @@
 namespace fieldwork::registry {
 namespace {
 
-constexpr Time t0{seconds{1'000'000}};
-Time at(double s) { return t0 + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
-
-const DeviceId edge{"edge-1"};
-const Capacity capacity{4000, 1'000'000'000, 10'000'000'000};
-
-Enrolment enrolment(std::int64_t session, const std::string& pem) {
-  return {session, pem, capacity, {{"zone", "a"}}, "0.1.0"};
-}
-
 // The shell over an engine, a store in memory and a bus that only writes down.
-struct Bus : bus::Bus {
-  std::vector<bus::Message> said;
-  Result<void> publish(bus::Message message) override {
-    said.push_back(std::move(message));
-    return {};
-  }
-  const bus::Message* last(const std::string& topic) const {
-    for (auto it = said.rbegin(); it != said.rend(); ++it) {
-      if (it->topic == topic) return &*it;
-    }
-    return nullptr;
-  }
-};
+using Bus = support::SaidBus;
 
 struct Stack {
   store::MemoryStore& store;
@@ -54,10 +34,7 @@ struct Stack {
     message.correlation = "c1";
     EXPECT_TRUE(engine.run({message}, at(s)).ok());
   }
-  nlohmann::json heard(const std::string& topic) const {
-    const auto* message = bus.last("fieldwork/v1/" + topic);
-    return message == nullptr ? nlohmann::json() : nlohmann::json::parse(message->payload);
-  }
+  nlohmann::json heard(const std::string& topic) const { return bus.last(topic); }
 };
 
 TEST(RegistryShell, RetainedRequestsAreNotAnsweredAgainAndAgain) {
@@ -88,7 +65,7 @@ TEST(RegistryShell, TalksFromEnrolmentToState) {
   EXPECT_EQ(stack.heard("device/edge-1/down/enrolled")["state"], "enrolled");
   EXPECT_EQ(stack.heard("event/device/edge-1")["event"], "ready");
   EXPECT_EQ(stack.heard("state/device/edge-1")["state"], "ready");
-  EXPECT_TRUE(stack.bus.last("fieldwork/v1/state/device/edge-1")->retain);
+  EXPECT_TRUE(stack.bus.find("state/device/edge-1")->retain);
 
   stack.say("service/registry/show/ann", R"({"v":1,"device":"edge-1"})", 6, "fieldwork/v1/reply/ann/x");
   EXPECT_EQ(stack.heard("reply/ann/x")["device"]["state"], "ready");

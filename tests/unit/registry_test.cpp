@@ -2,21 +2,12 @@
 #include <gtest/gtest.h>
 
 #include "../support/certificates.hpp"
+#include "../support/registry_inputs.hpp"
 #include "registry/core/registry.hpp"
 #include "registry/shell/rows.hpp"
 
 namespace fieldwork::registry {
 namespace {
-
-constexpr Time t0{seconds{1'000'000}};
-Time at(double s) { return t0 + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
-
-const DeviceId edge{"edge-1"};
-const Capacity capacity{4000, 1'000'000'000, 10'000'000'000};
-
-Enrolment enrolment(std::int64_t session, const std::string& pem) {
-  return {session, pem, capacity, {{"zone", "a"}}, "0.1.0"};
-}
 
 Heartbeat heartbeat(std::int64_t session, double load = 0.2) {
   return {session, 1, {load, 900'000'000, 9'000'000'000, 100}, {5.0, 0, 0}, {}};

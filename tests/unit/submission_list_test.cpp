@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../support/said_bus.hpp"
 #include "codec/policy.hpp"
 #include "model/items.hpp"
 #include "runtime/engine.hpp"
@@ -16,19 +17,7 @@ namespace {
 constexpr Time t0{seconds{1'000'000}};
 const std::string root = "fieldwork/v1/";
 
-struct Bus : bus::Bus {
-  std::vector<bus::Message> said;
-  Result<void> publish(bus::Message message) override {
-    said.push_back(std::move(message));
-    return {};
-  }
-  nlohmann::json last(const std::string& topic) const {
-    for (auto it = said.rbegin(); it != said.rend(); ++it) {
-      if (it->topic == root + topic) return nlohmann::json::parse(it->payload);
-    }
-    return {};
-  }
-};
+using Bus = support::SaidBus;
 
 struct Stack {
   store::MemoryStore store;
