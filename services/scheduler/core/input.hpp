@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/core.hpp"
 #include "base/result.hpp"
 #include "model/policy.hpp"
 #include "scheduler/core/state.hpp"
@@ -81,11 +82,8 @@ struct HeartbeatArrived {
   std::vector<AttemptKey> attempts;
   Time at{};
 };
-struct LinkLost {};  // the broker is away: silence means nothing now
-struct LinkBack {};  // and everyone has the full time again
-struct Stalled {};   // this process, or its database, stood still: likewise
-struct TimePassed {};
-struct BatchEnded {};  // places what waits, then says and saves what changed
+// LinkLost, LinkBack, Stalled, TimePassed and BatchEnded are those of base/core.hpp: with LinkBack and Stalled everyone
+// has the full time again; BatchEnded places what waits, then says and saves what changed.
 using Input =
     std::variant<JobSubmitted, CancelRequested, StreamReset, DecisionMade, DeviceSeen, DeviceGone, DeviceReturned,
                  PackageSeen, ReportArrived, HeartbeatArrived, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
