@@ -44,6 +44,30 @@ check "$(ends 2 stack wipe "$place/mine")" "wipe of a directory without a stack 
 check "$([ -e "$place/mine/etc" ] && echo yes)" "and deletes nothing there"
 check "$(ends 2 "$top/scripts/quickstart" --dir)" "quickstart --dir without a value is usage"
 
+# Killed, a process of many threads is gone when its last thread is: until then it has its port.
+cat >"$place/lingers.c" <<'C'
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+static void* second(void* unused) { return sleep(2), unused; }
+int main(void) {
+  pthread_t thread;
+  signal(SIGTERM, SIG_IGN);
+  pthread_create(&thread, 0, second, 0);
+  pthread_exit(0);
+}
+C
+cc -pthread "$place/lingers.c" -o "$place/lingers"
+: >"$dir/etc/lingers.toml"
+"$place/lingers" &
+pid=$!
+echo $pid >"$dir/run/lingers.pid"
+until [[ $(<"/proc/$pid/stat") == *") Z "* ]]; do :; done
+check "$(ends 0 stack kill "$dir" lingers TERM)" "kill of what lingers: $(cat "$place/out")"
+check "$(threads=("/proc/$pid/task/"*) && [ ${#threads[@]} -le 1 ] && echo yes)" "kill returns before the last thread ended"
+wait $pid || true
+rm -f "$dir/etc/lingers.toml"
+
 pid=$(cat "$dir/run/postgres.pid")
 touch "$dir/mine"
 check "$(ends 0 stack wipe "$dir")" "wipe"
