@@ -4,6 +4,7 @@
 
 #include "base/id.hpp"
 #include "codec/device.hpp"
+#include "runtime/log.hpp"
 
 namespace fieldwork::runtime {
 
@@ -33,6 +34,11 @@ std::string ShellBase::key_text(const AttemptKey& key) {
 
 void ShellBase::say_retained(std::string topic, std::string payload, Output& out) const {
   out.messages.push_back({.topic = std::move(topic), .payload = std::move(payload), .retain = true});
+}
+
+void ShellBase::note_stall(Duration lasted) {
+  log::warn("stood still; everyone in contact has the full time again",
+            {{"ms", std::to_string(std::chrono::duration_cast<milliseconds>(lasted).count())}});
 }
 
 }  // namespace fieldwork::runtime

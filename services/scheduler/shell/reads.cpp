@@ -211,7 +211,7 @@ void SchedulerService::read(const Topic& topic, const bus::Message& message, Tim
   const Job* job = core_->find(asked->job);
   const bool live = job != nullptr && !job->executions.empty();
   if (live && asked->operation == "show") return respond(message, show(*asked, *job), out);
-  if (live && asked->operation == "explain") return respond(message, explain(*asked, *job, core_.get(), now), out);
+  if (live && asked->operation == "explain") return respond(message, explain(*asked, *job, &*core_, now), out);
   read_stored(message, std::move(*asked), now, out);
 }
 

@@ -12,9 +12,7 @@
 namespace fieldwork::scheduler {
 namespace {
 
-constexpr std::size_t groups_max = 10'000;
-constexpr std::size_t groups_bytes_max = 16U << 20;  // of response topics and correlation data
-constexpr std::size_t bulk_from = 17;                // jobs in one submission; fewer have state topics of their own
+constexpr std::size_t bulk_from = 17;  // jobs in one submission; fewer have state topics of their own
 
 // The same submitter and request name the same job, also after the scheduler forgot it.
 JobId job_id(std::string_view submitter, const std::string& request) {
@@ -103,23 +101,8 @@ Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<c
   return {};
 }
 
-void SchedulerService::respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out) {
-  if (message.response_topic.empty()) return;
-  out.messages.push_back(
-      {.topic = message.response_topic, .payload = codec::dump(answer), .correlation = message.correlation});
-}
-
-std::uint64_t SchedulerService::wait_for(const bus::Message& message, std::size_t answers) {
-  const auto id = next_reply_++;
-  groups_[id] = Group{message.response_topic, message.correlation, answers, {}};
-  groups_bytes_ += message.response_topic.size() + message.correlation.size();
-  while (groups_.size() > groups_max || groups_bytes_ > groups_bytes_max) {
-    const auto& oldest = groups_.begin()->second;
-    groups_bytes_ -= oldest.topic.size() + oldest.correlation.size();
-    std::erase_if(waiting_, [&](const auto& one) { return one.second.group == groups_.begin()->first; });
-    groups_.erase(groups_.begin());
-  }
-  return id;
+void SchedulerService::respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out) const {
+  ShellBase::respond(message, codec::dump(answer), out);
 }
 
 void SchedulerService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
@@ -148,15 +131,13 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
 
 void SchedulerService::submit(const bus::Message& message, Time now, runtime::Output& out) {
   auto& submission = *submissions_.at(&message);
-  const auto group = wait_for(message, submission.jobs.size() + submission.refused.size());
-  for (auto& [request, error] : submission.refused) {
-    const auto reply = next_reply_++;
-    waiting_[reply] = Waiting{group, request};
-    answer(reply, codec::encode_error(error), out);
-  }
+  std::vector<std::string> requests;
+  for (const auto& [request, error] : submission.refused) requests.push_back(request);
+  for (const auto& job : submission.jobs) requests.push_back(job.request);
+  auto reply = replies_.open(message, std::move(requests));
+  for (auto& [request, error] : submission.refused) answer(ErrorAnswer{reply++, std::move(error)}, out);
   for (auto& job : submission.jobs) {
-    job.reply = next_reply_++;
-    waiting_[job.reply] = Waiting{group, job.request};
+    job.reply = reply++;
     if (const auto it = known_.find(job.job); it != known_.end()) job.known = it->second;
     step(std::move(job), now);
   }
@@ -169,11 +150,7 @@ void SchedulerService::cancel(const bus::Message& message, const Topic& topic, T
   if (const auto over = known_.find(job); over != known_.end() && core_->find(job) == nullptr) {
     return respond(message, {{"v", 1}, {"job", job.value}, {"state", over->second.state}}, out);
   }
-  const auto group = wait_for(message, 1);
-  groups_.at(group).single = true;
-  const auto reply = next_reply_++;
-  waiting_[reply] = Waiting{group, ""};
-  step(CancelRequested{reply, job}, now);
+  step(CancelRequested{replies_.open(message), job}, now);
 }
 
 // For an operator who must repair by hand: whatever the device reports next begins its stream.

@@ -11,6 +11,13 @@
 
 namespace fieldwork::scheduler {
 
+void SchedulerService::apply(const Output& done, Time /*now*/, runtime::Output& out) {
+  save(done, out);
+  order(done, out);
+  say_again(out);
+  say(done, out);
+}
+
 void SchedulerService::save(const Output& done, runtime::Output& out) const {
   for (const auto& job : done.jobs) out.upsert("job", job.id.value, job_row(job));
   for (const auto& one : done.executions)
@@ -60,17 +67,13 @@ void SchedulerService::order(const Output& done, runtime::Output& out) const {
   }
 }
 
-bus::Message SchedulerService::retained(const char* kind, const std::string& id, std::string payload) const {
-  return {.topic = topics_.state(kind, id), .payload = std::move(payload), .retain = true};
-}
-
 void SchedulerService::say_states(const Output& done, runtime::Output& out) const {
   for (const auto& job : done.job_states) {
-    if (!job.bulk) out.messages.push_back(retained("job", job.id.value, codec::dump(encode_state(job))));
+    if (!job.bulk) say_retained(topics_.state("job", job.id.value), codec::dump(encode_state(job)), out);
   }
   for (const auto& one : done.execution_states) {
     const auto id = one.job.value + "." + std::to_string(one.execution.index);
-    out.messages.push_back(retained("execution", id, codec::dump(encode_state(one))));
+    say_retained(topics_.state("execution", id), codec::dump(encode_state(one)), out);
   }
   for (const auto& one : done.placeable) {
     const codec::Json state{{"v", 1},
@@ -79,24 +82,13 @@ void SchedulerService::say_states(const Output& done, runtime::Output& out) cons
                             {"reason", one.reason},
                             {"since_ms", one.since_ms},
                             {"until_ms", one.until_ms}};
-    out.messages.push_back(retained("placement", one.device.value, one.placeable ? "" : codec::dump(state)));
+    say_retained(topics_.state("placement", one.device.value), one.placeable ? "" : codec::dump(state), out);
   }
 }
 
 // Once, after the commit. The latest state of each job that changed: one event for all, one retained message each.
 void SchedulerService::say(const Output& done, runtime::Output& out) {
-  for (const auto& one : done.answers) {
-    if (const auto* answered = std::get_if<SubmissionAnswer>(&one)) {
-      codec::Json item{{"job", answered->job.value}, {"state", answered->state}};
-      if (!answered->reason.empty()) item["reason"] = answered->reason;
-      answer(answered->reply, std::move(item), out);
-    } else if (const auto* none = std::get_if<NoAnswer>(&one)) {
-      leave_unanswered(none->reply, out);
-    } else {
-      const auto& error = std::get<ErrorAnswer>(one);
-      answer(error.reply, codec::encode_error(error.error), out);
-    }
-  }
+  for (const auto& one : done.answers) answer(one, out);
   std::map<std::string, std::vector<std::string>> stale;
   for (const auto& one : done.stale)
     stale[one.device.value].push_back(codec::dump(codec::encode(codec::Order(one.stale))));
@@ -128,55 +120,28 @@ void SchedulerService::say(const Output& done, runtime::Output& out) {
   for (auto& payload : pack_items(events))
     out.messages.push_back({.topic = topics_.event("job", "changed"), .payload = std::move(payload)});
   for (const auto& one : done.forgotten_jobs) {
-    if (!one.bulk) out.messages.push_back(retained("job", one.job.value, ""));
+    if (!one.bulk) say_retained(topics_.state("job", one.job.value), "", out);
   }
   for (const auto& one : done.forgotten_executions)
-    out.messages.push_back(retained("execution", one.job.value + "." + std::to_string(one.execution), ""));
+    say_retained(topics_.state("execution", one.job.value + "." + std::to_string(one.execution)), "", out);
   for (const auto& one : done.notices) {
     metrics::count("fieldwork_notices_total");
     log::warn(one.text, {{"device", one.device.value}, {"job", one.job.value}});
   }
 }
 
-// Answers to the items of one submission travel together, when the last of them is there.
-void SchedulerService::answer(Reply reply, codec::Json item, runtime::Output& out) {
-  const auto waiting = waiting_.find(reply);
-  if (waiting == waiting_.end()) return;
-  const auto group = groups_.find(waiting->second.group);
-  const auto request = std::move(waiting->second.request);
-  waiting_.erase(waiting);
-  if (group == groups_.end()) return;
-  item.erase("v");
-  if (!request.empty()) item["request"] = request;
-  group->second.items.push_back(codec::dump(item));
-  if (--group->second.open > 0) return;
-  send(group->second, std::move(item), out);
-  groups_bytes_ -= group->second.topic.size() + group->second.correlation.size();
-  groups_.erase(group);
-}
-
-void SchedulerService::leave_unanswered(Reply reply, runtime::Output& out) {
-  const auto waiting = waiting_.find(reply);
-  if (waiting == waiting_.end()) return;
-  const auto group = groups_.find(waiting->second.group);
-  waiting_.erase(waiting);
-  if (group == groups_.end() || --group->second.open > 0) return;
-  if (!group->second.items.empty()) send(group->second, codec::Json::object(), out);
-  groups_bytes_ -= group->second.topic.size() + group->second.correlation.size();
-  groups_.erase(group);
-}
-
-void SchedulerService::send(const Group& group, codec::Json item, runtime::Output& out) const {
-  if (group.topic.empty()) return;
-  std::string payload;
-  if (group.single) {
-    item["v"] = 1;
-    payload = codec::dump(item);
+void SchedulerService::answer(const Answer& answer, runtime::Output& out) {
+  std::optional<bus::Message> ready;
+  if (const auto* answered = std::get_if<SubmissionAnswer>(&answer)) {
+    codec::Json item{{"job", answered->job.value}, {"state", answered->state}};
+    if (!answered->reason.empty()) item["reason"] = answered->reason;
+    ready = replies_.answer(answered->reply, std::move(item));
+  } else if (const auto* error = std::get_if<ErrorAnswer>(&answer)) {
+    ready = replies_.answer(error->reply, codec::encode_error(error->error));
   } else {
-    // One message, whatever it takes: its items are bounded by the submission's.
-    payload = pack_items(group.items, limits::message_bytes_max).front();
+    ready = replies_.leave(std::get<NoAnswer>(answer).reply);
   }
-  out.messages.push_back({.topic = group.topic, .payload = std::move(payload), .correlation = group.correlation});
+  if (ready) out.messages.push_back(std::move(*ready));
 }
 
 }  // namespace fieldwork::scheduler

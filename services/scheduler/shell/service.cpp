@@ -9,8 +9,7 @@
 namespace fieldwork::scheduler {
 
 SchedulerService::SchedulerService(std::string root, Limits limits, std::shared_ptr<runtime::Reads> reads)
-    : topics_(std::move(root)), limits_(limits), reads_(std::move(reads)) {}
-SchedulerService::~SchedulerService() = default;
+    : Shell(std::move(root)), limits_(limits), reads_(std::move(reads)) {}
 
 // Finished jobs with all that belongs to them.
 std::vector<runtime::RetentionRule> SchedulerService::retention() const {
@@ -28,24 +27,12 @@ Result<void> SchedulerService::load(store::Store& store, Time now) {
   auto saved = scheduler::load(store, limits_);
   if (!saved) return saved.error();
   log::info("loaded", {{"jobs", std::to_string(saved->jobs.size())}});
-  core_ = std::make_unique<Scheduler>(limits_, std::move(*saved), now);
+  core_.emplace(limits_, std::move(*saved), now);
   return {};
 }
 
-void SchedulerService::step(const Input& input, Time now) { core_->step(input, now, done_); }
-
-void SchedulerService::tick(Time now, runtime::Output& /*out*/) { step(TimePassed{}, now); }
-
-void SchedulerService::disconnected(Time now, runtime::Output& /*out*/) { step(LinkLost{}, now); }
-
-void SchedulerService::stalled(Duration lasted, Time now, runtime::Output& /*out*/) {
-  log::warn("stood still; everyone in contact has the full time again",
-            {{"ms", std::to_string(std::chrono::duration_cast<milliseconds>(lasted).count())}});
-  step(Stalled{}, now);
-}
-
 void SchedulerService::connected(Time now, runtime::Output& out) {
-  step(LinkBack{}, now);
+  Shell::connected(now, out);
   again_.clear();
   for (const auto& [id, job] : core_->jobs()) again_.emplace_back(id, 0);
   say_placement(out);
@@ -83,13 +70,7 @@ void SchedulerService::say_placement(runtime::Output& out) const {
 }
 
 void SchedulerService::flush(Time now, runtime::Output& out) {
-  step(BatchEnded{}, now);
-  const Output done = std::move(done_);
-  done_ = Output{};
-  save(done, out);
-  order(done, out);
-  say_again(out);
-  say(done, out);
+  Shell::flush(now, out);
   submissions_.clear();
   known_.clear();
   metrics::gauge("fieldwork_jobs_live", static_cast<double>(core_->live()));

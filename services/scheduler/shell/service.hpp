@@ -8,21 +8,19 @@
 
 #include "codec/json.hpp"
 #include "runtime/reads.hpp"
-#include "runtime/reject.hpp"
-#include "runtime/service.hpp"
+#include "runtime/replies.hpp"
+#include "runtime/shell.hpp"
 #include "scheduler/core/scheduler.hpp"
 #include "scheduler/shell/states.hpp"
-#include "topic/topic.hpp"
 
 namespace fieldwork::scheduler {
 
 struct Asked;
 
-class SchedulerService : public runtime::Service {
+class SchedulerService : public runtime::Shell<Scheduler> {
  public:
   // Without `reads` nothing is answered from the store.
   SchedulerService(std::string root, Limits limits, std::shared_ptr<runtime::Reads> reads = nullptr);
-  ~SchedulerService() override;
 
   [[nodiscard]] std::string name() const override { return "scheduler"; }
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
@@ -30,25 +28,10 @@ class SchedulerService : public runtime::Service {
   Result<void> load(store::Store& store, Time now) override;
   Result<void> prefetch(store::Store& store, const std::vector<const bus::Message*>& batch) override;
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
-  void tick(Time now, runtime::Output& out) override;
   void connected(Time now, runtime::Output& out) override;
-  void disconnected(Time now, runtime::Output& out) override;
-  void stalled(Duration lasted, Time now, runtime::Output& out) override;
   void flush(Time now, runtime::Output& out) override;
-  [[nodiscard]] const Scheduler& core() const { return *core_; }
 
  private:
-  // Who waits for the answers to one message.
-  struct Group {
-    std::string topic, correlation;
-    std::size_t open = 0;
-    std::vector<std::string> items;  // JSON
-    bool single = false;             // the answer is the item itself
-  };
-  struct Waiting {
-    std::uint64_t group = 0;
-    std::string request;  // empty: not a submission
-  };
   struct Submission {  // decoded in prefetch
     std::vector<JobSubmitted> jobs;
     std::vector<std::pair<std::string, Error>> refused;  // request, why
@@ -59,27 +42,22 @@ class SchedulerService : public runtime::Service {
   void report(const DeviceId& device, const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void state_message(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void decided(const Topic& topic, const bus::Message& message, Time now);
-  void reject(const Topic& topic, const bus::Message& message, const Error& error, Time now, runtime::Output& out);
-  void step(const Input& input, Time now);
   // says.cpp
+  void apply(const Output& done, Time now, runtime::Output& out) override;
   void save(const Output& done, runtime::Output& out) const;
   void order(const Output& done, runtime::Output& out) const;
   void say(const Output& done, runtime::Output& out);
   void say_states(const Output& done, runtime::Output& out) const;
   void say_again(runtime::Output& out);
   void say_placement(runtime::Output& out) const;
-  [[nodiscard]] bus::Message retained(const char* kind, const std::string& id, std::string payload) const;
-  void answer(Reply reply, codec::Json item, runtime::Output& out);
-  void leave_unanswered(Reply reply, runtime::Output& out);
-  void send(const Group& group, codec::Json item, runtime::Output& out) const;
+  void answer(const Answer& answer, runtime::Output& out);
   // requests.cpp
   void request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void submit(const bus::Message& message, Time now, runtime::Output& out);
   void cancel(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   void reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   Result<Submission> decode_submission(const bus::Message& message, std::string_view from) const;
-  std::uint64_t wait_for(const bus::Message& message, std::size_t answers);
-  static void respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out);
+  void respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out) const;
   // reads.cpp: what only reads, from memory and from the store
   static bool is_read(std::string_view operation);
   void read(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
@@ -87,16 +65,9 @@ class SchedulerService : public runtime::Service {
   [[nodiscard]] Result<codec::Json> list(const Asked& asked, Result<store::Page> page) const;
   [[nodiscard]] codec::Json list_live(const Asked& asked) const;
 
-  Topics topics_;
   Limits limits_;
   std::shared_ptr<runtime::Reads> reads_;
-  std::unique_ptr<Scheduler> core_;
-  runtime::Rejections rejections_;
-  Output done_;  // of the steps of this batch
-  std::unordered_map<Reply, Waiting> waiting_;
-  std::map<std::uint64_t, Group> groups_;  // oldest first, at most groups_max
-  Reply next_reply_ = 1;
-  std::size_t groups_bytes_ = 0;
+  runtime::Replies replies_;
   static constexpr std::size_t again_at_once = 250;  // states in one batch
   std::deque<std::pair<JobId, std::size_t>> again_;  // jobs to say again, and the execution to go on with
   // Of this batch only:

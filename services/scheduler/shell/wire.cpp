@@ -26,19 +26,6 @@ void SchedulerService::message(const bus::Message& message, Time now, runtime::O
   }
 }
 
-void SchedulerService::reject(const Topic& topic, const bus::Message& message, const Error& error, Time now,
-                              runtime::Output& out) {
-  const std::string channel(topic.channel);
-  if (topic.kind == Topic::Kind::device) {
-    rejections_.note(channel, std::string(topic.name), error, now);
-    out.messages.push_back({.topic = topics_.down(topic.name, "rejected"),
-                            .payload = codec::encode(codec::Rejected{channel, error.path, error.reason})});
-  } else {
-    rejections_.note(channel, std::string(topic.from.empty() ? topic.name : topic.from), error, now);
-    respond(message, codec::encode_error(error), out);
-  }
-}
-
 namespace {
 
 // When a message came: before a stall it may have waited long.

@@ -40,6 +40,7 @@ class ShellBase : public Service {
   // To a device: why what it said on `channel` was not applied.
   void say_rejected(std::string_view device, std::string_view channel, const Error& error, Output& out) const;
   void say_retained(std::string topic, std::string payload, Output& out) const;
+  static void note_stall(Duration lasted);
 
   // Every row through `read`; the error names the table.
   template <class Read>
@@ -72,7 +73,10 @@ class Shell : public ShellBase {
   void tick(Time now, Output& /*out*/) override { feed<TimePassed>(now); }
   void connected(Time now, Output& /*out*/) override { feed<LinkBack>(now); }
   void disconnected(Time now, Output& /*out*/) override { feed<LinkLost>(now); }
-  void stalled(Duration /*lasted*/, Time now, Output& /*out*/) override { feed<fieldwork::Stalled>(now); }
+  void stalled(Duration lasted, Time now, Output& /*out*/) override {
+    note_stall(lasted);
+    feed<fieldwork::Stalled>(now);
+  }
   void flush(Time now, Output& out) override {
     feed<BatchEnded>(now);
     const auto done = std::exchange(done_, typename C::Output{});
