@@ -79,7 +79,11 @@ class World : public ::testing::Test, public bus::Bus {
     hear(topics.state("device", device), codec::dump(codec::encode(said_of)));
   }
 
-  void run(const std::vector<runtime::Input>& batch) { ASSERT_TRUE(engine->run(batch, now).ok()); }
+  // The batch, and those in which what came of it is done: an offer made, a transfer opened, its first frames.
+  void run(const std::vector<runtime::Input>& batch) {
+    ASSERT_TRUE(engine->run(batch, now).ok());
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(engine->run({}, now).ok());
+  }
   void hear(const std::string& topic, const std::string& payload) { run({bus::Message{topic, payload}}); }
   void pass(Duration time) {
     now += time;

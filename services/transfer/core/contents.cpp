@@ -49,7 +49,7 @@ std::optional<Error> Transfers::bad_name(const Package& package) const {
 }
 
 // The caller has asked bad_name(). A name that it has already stays as it is, with its first release.
-void Transfers::add_name(Content& content, const Package& package, Time now, Effects& out) {
+void Transfers::add_name(Content& content, const Package& package, Time now, Output& out) {
   const PackageName of{package.name, package.version};
   if (names_.contains(of)) return;
   names_.emplace(of, Name{of, package.digest, package.release, package.released_by, from_ms(to_ms(now))});
@@ -63,11 +63,11 @@ void Transfers::add_name(Content& content, const Package& package, Time now, Eff
     own.version = of.version;
     own.release = package.release;
     own.released_by = package.released_by;
-    out.push_back(SaveContent{own.digest});
+    unsaved_contents_.insert(own.digest);
   }
   own.names.push_back(of);
-  out.push_back(SaveName{of});
-  out.push_back(PublishPackage{own.digest});
+  out.names.push_back(names_.at(of));
+  unsaid_packages_.insert(own.digest);
 }
 
 // The caller saves it, or names it, which does.
@@ -116,18 +116,18 @@ std::optional<std::string> Transfers::over_quota(const Party& device, std::int64
   return std::nullopt;
 }
 
-void Transfers::refuse_output(const OutputAnnounced& input, std::string reason, Effects& out) {
+void Transfers::refuse_output(const OutputAnnounced& input, std::string reason, Output& out) {
   announced_.erase({input.from.party, input.digest});
   if (refused_.emplace(input.digest, reason).second) refused_order_.push_back(input.digest);
   if (refused_order_.size() > limits_.refused_max) {
     refused_.erase(refused_order_.front());
     refused_order_.pop_front();
   }
-  out.push_back(RefuseOutput{input.from, input.digest, std::move(reason)});
+  out.answers.emplace_back(RefuseOutput{input.from, input.digest, std::move(reason)});
 }
 
 // What no name refers to, once it is old; what is being sent waits for the next time.
-void Transfers::prune(Time now, Effects& out) {
+void Transfers::prune(Time now, Output& out) {
   std::set<std::string> sent;
   for (const auto& id : live_) sent.insert(sendings_.at(id).digest);
   std::size_t budget = limits_.prune_max;
@@ -142,13 +142,14 @@ void Transfers::prune(Time now, Effects& out) {
     count_usage(content, -1);
     std::erase_if(brought_, [&](const auto& one) { return one.second == digest; });
     contents_.erase(digest);
-    out.push_back(DropContent{digest});
+    unsaved_contents_.insert(digest);
+    out.work.emplace_back(RemoveContent{digest});
     --budget;
   }
 }
 
 // Evenly over the time in which all come round.
-void Transfers::say_packages(Time now, Effects& out) {
+void Transfers::say_packages(Time now) {
   if (packages_.empty()) return;
   const auto pause = std::max<Duration>(limits_.packages_again / packages_.size(), Duration(1));
   say_package_at_ = std::clamp(say_package_at_, now - limits_.packages_again, now + pause);
@@ -156,7 +157,7 @@ void Transfers::say_packages(Time now, Effects& out) {
     auto next = packages_.upper_bound(said_package_);
     if (next == packages_.end()) next = packages_.begin();
     said_package_ = *next;
-    out.push_back(PublishPackage{next->second});
+    unsaid_packages_.insert(next->second);
   }
 }
 

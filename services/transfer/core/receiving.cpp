@@ -5,20 +5,21 @@
 
 namespace fieldwork::transfer {
 
-void Transfers::on(const PackageAnnounced& input, Time now, Effects& out) {
+void Transfers::on(const PackageAnnounced& input, Time now, Output& out) {
   const auto& package = input.package;
   if (auto bad = bad_name(package)) {
-    out.push_back(Reject{input.from, std::move(*bad)});
+    out.answers.emplace_back(Reject{input.from, std::move(*bad)});
     return;
   }
   if (const auto it = contents_.find(package.digest); it != contents_.end()) {
     add_name(it->second, package, now, out);
-    out.push_back(AnswerStored{input.from, package.digest});
+    out.answers.emplace_back(AnswerStored{input.from, package.digest});
     return;
   }
   if (package.size_bytes > limits_.content_bytes_max) {
     const auto limit = std::to_string(limits_.content_bytes_max);
-    out.push_back(Reject{input.from, {Code::invalid, "is more than the limit of " + limit + " bytes", "/size_bytes"}});
+    out.answers.emplace_back(
+        Reject{input.from, {Code::invalid, "is more than the limit of " + limit + " bytes", "/size_bytes"}});
     return;
   }
   for (auto& [id, receiving] : receivings_) {
@@ -26,11 +27,11 @@ void Transfers::on(const PackageAnnounced& input, Time now, Effects& out) {
     if (receiving.from != input.from.party || known.digest != package.digest) continue;
     if (known.name != package.name || known.version != package.version) continue;
     receiving.heard = now;
-    out.push_back(AnswerUpload{input.from, id});
+    out.answers.emplace_back(AnswerUpload{input.from, id});
     return;
   }
   if (auto full = room_for(input.from.party, now, out)) {
-    out.push_back(Reject{input.from, std::move(*full)});
+    out.answers.emplace_back(Reject{input.from, std::move(*full)});
     return;
   }
   const Receiving receiving{.id = input.fresh,
@@ -41,8 +42,8 @@ void Transfers::on(const PackageAnnounced& input, Time now, Effects& out) {
                             .offer = {},
                             .heard = now};
   receivings_.insert_or_assign(input.fresh, receiving);
-  out.push_back(SaveReceiving{input.fresh});
-  out.push_back(AnswerUpload{input.from, input.fresh});
+  unsaved_receivings_.insert(input.fresh);
+  out.answers.emplace_back(AnswerUpload{input.from, input.fresh});
 }
 
 // `fingerprint`: of the certificate that the message shows; empty where it shows none. Denied is the last word.
@@ -63,15 +64,15 @@ std::optional<Error> Transfers::bad_device(const Party& party, const std::string
   return std::nullopt;
 }
 
-void Transfers::on(const OutputAnnounced& input, Time now, Effects& out) {
+void Transfers::on(const OutputAnnounced& input, Time now, Output& out) {
   const Announcement target{input.from.party, input.digest};
   if (auto bad = bad_device(input.from.party, "")) {
-    out.push_back(Reject{input.from, std::move(*bad)});
+    out.answers.emplace_back(Reject{input.from, std::move(*bad)});
     return;
   }
   if (contents_.contains(input.digest)) {
     announced_.erase(target);
-    out.push_back(AnswerStored{input.from, input.digest});
+    out.answers.emplace_back(AnswerStored{input.from, input.digest});
     return;
   }
   const bool under_way = std::any_of(receivings_.begin(), receivings_.end(), [&](const auto& one) {
@@ -85,13 +86,13 @@ void Transfers::on(const OutputAnnounced& input, Time now, Effects& out) {
                                       [](const auto& a, const auto& b) { return a.second.at < b.second.at; }));
   }
   announced_[target] = {input.size_bytes, now};
-  out.push_back(AskOutput{input.from, input.digest});
+  out.answers.emplace_back(AskOutput{input.from, input.digest});
 }
 
-void Transfers::on(const Offered& input, Time now, Effects& out) {
+void Transfers::on(const Offered& input, Time now, Output& out) {
   const auto& offer = input.offer;
   if (auto bad = bad_device(input.from.party, "")) {
-    out.push_back(Reject{input.from, std::move(*bad)});
+    out.answers.emplace_back(Reject{input.from, std::move(*bad)});
     return;
   }
   if (const auto stored = contents_.find(offer.digest); stored != contents_.end()) {
@@ -111,27 +112,27 @@ void Transfers::on(const Offered& input, Time now, Effects& out) {
       }
       drop(offer.transfer, out);
     }
-    out.push_back(AckEnded{std::move(ended), std::move(error), input.from});
+    out.answers.emplace_back(AckEnded{std::move(ended), std::move(error), input.from});
     return;
   }
   auto found = announced_as(input, now, out);
   if (!found) {
-    out.push_back(Reject{input.from, found.error()});
+    out.answers.emplace_back(Reject{input.from, found.error()});
     return;
   }
   auto& receiving = **found;
   receiving.heard = now;
   if (finishing_.contains(receiving.id)) {
-    out.push_back(AnswerFinishing{input.from, receiving.id});
+    out.answers.emplace_back(AnswerFinishing{input.from, receiving});
     return;
   }
   receiving.offer = offer;
   receiving.reply = input.from.client;
-  out.push_back(OpenReceiving{input.from, receiving.id});
-  out.push_back(SaveReceiving{receiving.id});
+  out.work.emplace_back(OpenReceiving{receiving, input.from});
+  unsaved_receivings_.insert(receiving.id);
 }
 
-Result<Receiving*> Transfers::announced_as(const Offered& input, Time now, Effects& out) {
+Result<Receiving*> Transfers::announced_as(const Offered& input, Time now, Output& out) {
   const auto& offer = input.offer;
   const auto it = receivings_.find(offer.transfer);
   if (it == receivings_.end()) return receive_output(input, now, out);
@@ -144,7 +145,7 @@ Result<Receiving*> Transfers::announced_as(const Offered& input, Time now, Effec
   return &receiving;
 }
 
-Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Effects& out) {
+Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Output& out) {
   const auto& offer = input.offer;
   const auto& from = input.from.party;
   const auto announced = announced_.find({from, offer.digest});
@@ -168,16 +169,17 @@ Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Eff
   return &receivings_.insert_or_assign(offer.transfer, std::move(receiving)).first->second;
 }
 
-void Transfers::on(const ReceivingHeard& input, Time now, Effects&) {
+void Transfers::on(const ReceivingHeard& input, Time now, Output&) {
   if (const auto it = receivings_.find(input.id); it != receivings_.end()) it->second.heard = now;
 }
 
-void Transfers::on(const AllReceived& input, Time, Effects& out) {
-  if (!receivings_.contains(input.id) || !finishing_.insert(input.id).second) return;
-  out.push_back(FinishReceiving{input.id});
+void Transfers::on(const AllReceived& input, Time, Output& out) {
+  const auto it = receivings_.find(input.id);
+  if (it == receivings_.end() || !finishing_.insert(input.id).second) return;
+  out.work.emplace_back(FinishReceiving{input.id, it->second.offer});
 }
 
-void Transfers::on(const ContentArrived& input, Time now, Effects& out) {
+void Transfers::on(const ContentArrived& input, Time now, Output& out) {
   finishing_.erase(input.id);
   const auto it = receivings_.find(input.id);
   if (it == receivings_.end()) return;
@@ -190,33 +192,45 @@ void Transfers::on(const ContentArrived& input, Time now, Effects& out) {
     if (bad) error = bad->reason;
     if (!bad) add_name(content, receiving.package, now, out);
   }
-  if (content.package.names.empty()) out.push_back(SaveContent{receiving.package.digest});
+  if (content.package.names.empty()) unsaved_contents_.insert(receiving.package.digest);
   announced_.erase({receiving.from, receiving.package.digest});
   drop(input.id, out);
-  out.push_back(AckEnded{receiving, std::move(error)});
+  out.answers.emplace_back(AckEnded{receiving, std::move(error)});
 }
 
-void Transfers::on(const ContentRefused& input, Time, Effects& out) {
+void Transfers::on(const ContentRefused& input, Time, Output& out) {
   finishing_.erase(input.id);
   const auto it = receivings_.find(input.id);
   if (it == receivings_.end()) return;
   if (input.error.code == Code::unavailable) return;  // our disk: the sender's next word tries again
   const auto receiving = it->second;
   drop(input.id, out);
-  out.push_back(AckEnded{receiving, describe(input.error)});
+  out.answers.emplace_back(AckEnded{receiving, describe(input.error)});
 }
 
-void Transfers::drop(const TransferId& id, Effects& out) {
+// A device that missed our last word hears it again. (A client says where it listens when it starts again.)
+void Transfers::on(const StrayFrame& input, Time, Output& out) {
+  const auto* stored = brought_by(input.id);
+  if (stored == nullptr || stored->brought_by != input.from.party || stored->transfer != input.id) {
+    out.answers.emplace_back(Reject{input.from, {Code::unknown, "no such transfer"}});
+  } else if (input.from.party.kind == Party::Kind::device) {
+    Receiving ended{.id = input.id, .from = input.from.party};
+    ended.offer.encoded_bytes = input.end;
+    out.answers.emplace_back(AckEnded{std::move(ended), ""});
+  }
+}
+
+void Transfers::drop(const TransferId& id, Output& out) {
   receivings_.erase(id);
-  out.push_back(CloseReceiving{id});
-  out.push_back(DropReceiving{id});
+  out.work.emplace_back(CloseReceiving{id});
+  unsaved_receivings_.insert(id);
 }
 
 Duration Transfers::patience_with(const Receiving& receiving) const {
   return receiving.offer.transfer.empty() ? limits_.client_silence_max : limits_.silence_max;
 }
 
-void Transfers::sweep_receivings(Time now, Effects& out) {
+void Transfers::sweep_receivings(Time now, Output& out) {
   std::vector<TransferId> silent;
   for (const auto& [id, receiving] : receivings_) {
     if (!finishing_.contains(id) && now - receiving.heard > patience_with(receiving)) silent.push_back(id);
@@ -226,7 +240,7 @@ void Transfers::sweep_receivings(Time now, Effects& out) {
 
 // Who is silent keeps what was received, not the others from sending. Beyond the bounds of rows the longest silent one
 // is forgotten; its sender begins anew.
-std::optional<Error> Transfers::room_for(const Party& from, Time now, Effects& out) {
+std::optional<Error> Transfers::room_for(const Party& from, Time now, Output& out) {
   std::size_t awake = 0, awake_from = 0, rows_from = 0;
   const TransferId *silent = nullptr, *silent_from = nullptr;
   const auto longer = [&](const TransferId* known, const Receiving& receiving) {

@@ -8,17 +8,18 @@ namespace {
 
 // A receiver that said less than this ago what it has is still at it: asking again is a repeat, not a new beginning.
 constexpr Duration still_at_it = seconds(3);
+constexpr Duration offer_again = seconds(5);  // of silence, with each frame that is repeated
 
 }  // namespace
 
-void Transfers::on(const Wanted& input, Time now, Effects& out) {
+void Transfers::on(const Wanted& input, Time now, Output& out) {
   const auto& to = input.from.party;
   const bool device = to.kind == Party::Kind::device;
   if (auto bad = bad_device(to, input.certificate.fingerprint())) {
     if (bad->code == Code::denied) {
-      out.push_back(SayNotOffered{input.from, input.digest, bad->reason});
+      out.answers.emplace_back(SayNotOffered{input.from, input.digest, bad->reason});
     } else {
-      out.push_back(Reject{input.from, std::move(*bad)});
+      out.answers.emplace_back(Reject{input.from, std::move(*bad)});
     }
     return;
   }
@@ -26,7 +27,7 @@ void Transfers::on(const Wanted& input, Time now, Effects& out) {
   // What one device brought back is not for the next one.
   if (content == nullptr || (device && content->kind == ContentKind::output)) {
     const auto why = device ? "no such content is stored" : why_not_stored(input.digest);
-    out.push_back(SayNotOffered{input.from, input.digest, why});
+    out.answers.emplace_back(SayNotOffered{input.from, input.digest, why});
     return;
   }
   const Target target{to, input.from.client, input.digest};
@@ -34,19 +35,19 @@ void Transfers::on(const Wanted& input, Time now, Effects& out) {
     if (live->fingerprint == input.certificate.fingerprint()) {
       heard(*live, now);
       const auto& track = tracks_.at(live->id);
-      if (track.slot && now - track.answered >= still_at_it) out.push_back(AskedAgain{live->id});
-      if (!live->offer.transfer.empty()) out.push_back(SendOffer{live->id, input.from});
+      if (track.slot && now - track.answered >= still_at_it) out.work.emplace_back(AskedAgain{live->id});
+      if (!live->offer.transfer.empty()) out.answers.emplace_back(SendOffer{*live, input.from});
       return;
     }
     end(*live, SendingState::failed, "the receiver came back with another certificate", false, now, out);
   }
   const auto attempt = attempt_for(target, now);
   if (!attempt) {
-    out.push_back(SayNotOffered{input.from, input.digest, attempt.error().reason});
+    out.answers.emplace_back(SayNotOffered{input.from, input.digest, attempt.error().reason});
     return;
   }
   if (!make_room(to, out)) {
-    out.push_back(Reject{input.from, {Code::unavailable, "too many transfers at once; ask again later"}});
+    out.answers.emplace_back(Reject{input.from, {Code::unavailable, "too many transfers at once; ask again later"}});
     return;
   }
   Sending sending;
@@ -79,16 +80,18 @@ Result<int> Transfers::attempt_for(const Target& target, Time now) const {
   return Error{Code::unavailable, std::to_string(latest.attempt) + " transfers failed, the last: " + latest.reason};
 }
 
-void Transfers::begin(Sending sending, const Wanted& input, Time now, Effects& out) {
+void Transfers::begin(Sending sending, const Wanted& input, Time now, Output& out) {
   const auto id = sending.id;
   sending.fingerprint = input.certificate.fingerprint();
   sending.started = sending.heard = sending.changed = now;
   latest_[target_of(sending)] = id;
   add_live(sendings_.insert_or_assign(id, std::move(sending)).first->second, now);
-  out.push_back(BeginSending{id, input.certificate, input.from});
+  const auto& begun = sendings_.at(id);
+  out.work.emplace_back(
+      MakeOffer{id, begun.to, begun.attempt, contents_.at(begun.digest), input.certificate, input.from});
 }
 
-void Transfers::on(const OfferMade& input, Time now, Effects& out) {
+void Transfers::on(const OfferMade& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() || it->second.state != SendingState::sending) return;  // it ended meanwhile
   auto& sending = it->second;
@@ -97,26 +100,30 @@ void Transfers::on(const OfferMade& input, Time now, Effects& out) {
   wait(sending);
   give_slots(now, out);
   if (!tracks_.at(input.id).slot) sending.reason = "it waits for its turn: " + std::to_string(slots_) + " others run";
-  save(sending, now, out);
-  out.push_back(SendOffer{input.id, input.asker});
-  publish(sending, now, out);
+  save(sending, now);
+  out.answers.emplace_back(SendOffer{sending, input.asker});
+  publish(sending, now);
 }
 
-// Nothing of it was saved or said.
-void Transfers::on(const OfferFailed& input, Time, Effects& out) {
+void Transfers::on(const OfferFailed& input, Time, Output& out) {
   const auto it = sendings_.find(input.id);
-  if (it == sendings_.end() || !live_.contains(input.id)) return;
-  latest_.erase(target_of(it->second));
-  end_live(input.id, out);
-  sendings_.erase(it);
-  out.push_back(Reject{input.asker, {Code::unavailable, input.reason}});
+  if (it == sendings_.end() || !it->second.offer.transfer.empty()) return;
+  take_back(input.id, out);
+  out.answers.emplace_back(Reject{input.asker, {Code::unavailable, input.reason}});
 }
 
-void Transfers::on(const Answered& input, Time now, Effects& out) {
+// Before its offer was made nothing of it is saved or said: it never was.
+void Transfers::take_back(const TransferId& id, Output& out) {
+  end_live(id, out);
+  latest_.erase(target_of(sendings_.at(id)));
+  sendings_.erase(id);
+}
+
+void Transfers::on(const Answered& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() && input.state == ReceivedState::unwanted) return;  // said twice
   if (it == sendings_.end() || it->second.to != input.from.party) {
-    out.push_back(Reject{input.from, {Code::unknown, "no such transfer", "/transfer"}});
+    out.answers.emplace_back(Reject{input.from, {Code::unknown, "no such transfer", "/transfer"}});
     return;
   }
   auto& sending = it->second;
@@ -136,23 +143,30 @@ void Transfers::on(const Answered& input, Time now, Effects& out) {
   }
 }
 
-void Transfers::on(const Progressed& input, Time, Effects&) {
+void Transfers::on(const Progressed& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() || it->second.state != SendingState::sending) return;
-  it->second.acked = input.acked;
-  it->second.acked_bytes = input.acked_bytes;
-  it->second.sent_bytes += input.sent_bytes;
-  tracks_.at(input.id).unsaid = true;
+  auto& sending = it->second;
+  auto& track = tracks_.at(input.id);
+  sending.acked = input.acked;
+  sending.acked_bytes = input.acked_bytes;
+  sending.sent_bytes += input.sent_bytes;
+  track.unsaid = true;
+  // All is there, and no word of it; or no word at all: the offer asks a receiver that has forgotten the transfer.
+  const bool all_there = sending.acked_bytes == sending.offer.encoded_bytes;
+  if (input.sent_bytes > 0 && (all_there || now - track.answered >= offer_again))
+    out.answers.emplace_back(SendOffer{sending});
 }
 
-void Transfers::on(const SendingBroke& input, Time now, Effects& out) {
+void Transfers::on(const SendingBroke& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() || it->second.state != SendingState::sending) return;
   end(it->second, SendingState::failed, input.reason, true, now, out);
 }
 
 // `say`: the end is news. Of an attempt that another one follows at once, only the row tells.
-void Transfers::end(Sending& sending, SendingState state, std::string reason, bool say, Time now, Effects& out) {
+void Transfers::end(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out) {
+  if (sending.offer.transfer.empty()) return take_back(TransferId(sending.id), out);
   sending.state = state;
   sending.reason = std::move(reason);
   sending.changed = now;
@@ -160,17 +174,17 @@ void Transfers::end(Sending& sending, SendingState state, std::string reason, bo
   end_live(sending.id, out);
   if (say) {
     sending.said = true;
-    out.push_back(PublishSending{sending.id});
-    out.push_back(SayEnded{sending.id});
+    unsaid_sendings_.insert(sending.id);
+    out.ended.push_back(sending);
   } else if (sending.said) {
     sending.said = false;
-    out.push_back(ClearSending{sending.id});
+    out.cleared_states.push_back(sending.id);
   }
-  out.push_back(SaveSending{sending.id});
+  unsaved_sendings_.insert(sending.id);
   remember_ended(sending);
 }
 
-void Transfers::end_live(const TransferId& id, Effects& out) {
+void Transfers::end_live(const TransferId& id, Output& out) {
   const auto& to = sendings_.at(id).to;
   give_back(sendings_.at(id));
   live_.erase(id);
@@ -178,7 +192,7 @@ void Transfers::end_live(const TransferId& id, Effects& out) {
   with.erase(id);
   if (with.empty()) live_with_.erase(to);
   tracks_.erase(id);
-  out.push_back(CloseSending{id});
+  out.work.emplace_back(CloseSending{id});
 }
 
 void Transfers::remember_ended(const Sending& sending) {
@@ -186,10 +200,10 @@ void Transfers::remember_ended(const Sending& sending) {
   drop_at_.emplace(sending.changed + limits_.row_kept, sending.id);
 }
 
-void Transfers::forget(const TransferId& id, Effects& out) {
+void Transfers::forget(const TransferId& id, Output& out) {
   const auto& sending = sendings_.at(id);
   if (sending.said) {
-    out.push_back(ClearSending{id});
+    out.cleared_states.push_back(id);
     const auto [first, last] = clear_at_.equal_range(sending.changed + limits_.state_kept);
     const auto entry = std::find_if(first, last, [&](const auto& one) { return one.second == id; });
     if (entry != last) clear_at_.erase(entry);
@@ -197,17 +211,17 @@ void Transfers::forget(const TransferId& id, Effects& out) {
   const auto latest = latest_.find(target_of(sending));
   if (latest != latest_.end() && latest->second == id) latest_.erase(latest);
   sendings_.erase(id);
-  out.push_back(DropSending{id});
+  unsaved_sendings_.insert(id);
 }
 
-void Transfers::save(Sending& sending, Time now, Effects& out) {
+void Transfers::save(Sending& sending, Time now) {
   auto& track = tracks_.at(sending.id);
   track.saved = now;
   track.saved_acked_bytes = sending.acked_bytes;
-  out.push_back(SaveSending{sending.id});
+  unsaved_sendings_.insert(sending.id);
 }
 
-void Transfers::publish(Sending& sending, Time now, Effects& out) {
+void Transfers::publish(Sending& sending, Time now) {
   if (sending.state == SendingState::sending) {
     auto& track = tracks_.at(sending.id);
     track.said = now;
@@ -215,10 +229,10 @@ void Transfers::publish(Sending& sending, Time now, Effects& out) {
     sending.changed = now;
   }
   sending.said = true;
-  out.push_back(PublishSending{sending.id});
+  unsaid_sendings_.insert(sending.id);
 }
 
-void Transfers::pass_time(Sending& sending, Time now, Effects& out) {
+void Transfers::pass_time(Sending& sending, Time now, Output& out) {
   const bool device = sending.to.kind == Party::Kind::device;
   if (now - sending.heard > (device ? limits_.silence_max : limits_.client_silence_max)) {
     end(sending, SendingState::failed, device ? "device silent" : "client silent", true, now, out);
@@ -229,14 +243,13 @@ void Transfers::pass_time(Sending& sending, Time now, Effects& out) {
     if (now < track.offer_at || sending.offer.transfer.empty() || !serves(sending.to)) return;
     track.offer_wait = std::min(track.offer_wait * 2, limits_.offer_again_max);
     track.offer_at = now + track.offer_wait;
-    out.push_back(SendOffer{sending.id});
+    out.answers.emplace_back(SendOffer{sending});
     return;
   }
   if (now - track.awake > limits_.slot_silence) return park(sending, now, out);
   const auto unsaved = sending.acked_bytes - track.saved_acked_bytes;
-  if (unsaved >= limits_.save_bytes || (unsaved > 0 && now - track.saved >= limits_.save_every))
-    save(sending, now, out);
-  if (track.unsaid && now - track.said >= limits_.say_every) publish(sending, now, out);
+  if (unsaved >= limits_.save_bytes || (unsaved > 0 && now - track.saved >= limits_.save_every)) save(sending, now);
+  if (track.unsaid && now - track.said >= limits_.say_every) publish(sending, now);
 }
 
 Sending* Transfers::live_for(const Target& target) {

@@ -31,7 +31,7 @@ void Transfers::wait(const Sending& sending) {
   waiting_[sending.to].push_back(sending.id);
 }
 
-void Transfers::give_slots(Time now, Effects& out) {
+void Transfers::give_slots(Time now, Output& out) {
   std::size_t passed_over = 0;  // parties in a row that get none
   while (slots_ < limits_.slots_max && passed_over < waiting_.size()) {
     auto it = waiting_.upper_bound(served_);
@@ -66,28 +66,28 @@ std::optional<TransferId> Transfers::next_of(const Party& party, Time now) {
   return std::nullopt;
 }
 
-void Transfers::take_slot(Sending& sending, Time now, Effects& out) {
+void Transfers::take_slot(Sending& sending, Time now, Output& out) {
   auto& track = tracks_.at(sending.id);
   track.slot = true;
   track.answered = now;
   ++slots_;
   ++slots_with_[sending.to];
-  out.push_back(OpenSending{sending.id});
+  out.work.emplace_back(OpenSending{sending});
   if (sending.reason.empty()) return;
   sending.reason.clear();
-  publish(sending, now, out);
+  publish(sending, now);
 }
 
-void Transfers::park(Sending& sending, Time now, Effects& out) {
+void Transfers::park(Sending& sending, Time now, Output& out) {
   give_back(sending);
   auto& track = tracks_.at(sending.id);
   track.slot = false;
   track.offer_wait = limits_.slot_silence;
   track.offer_at = now + track.offer_wait;
   sending.reason = "the receiver is silent";
-  out.push_back(CloseSending{sending.id});
-  save(sending, now, out);
-  publish(sending, now, out);
+  out.work.emplace_back(CloseSending{sending.id});
+  save(sending, now);
+  publish(sending, now);
 }
 
 void Transfers::give_back(const Sending& sending) {
@@ -97,7 +97,7 @@ void Transfers::give_back(const Sending& sending) {
 }
 
 // For one more row. A receiver whose transfer is forgotten wants it again, if it still does.
-bool Transfers::make_room(const Party& to, Effects& out) {
+bool Transfers::make_room(const Party& to, Output& out) {
   const auto with = live_with_.find(to);
   const bool full = with != live_with_.end() && with->second.size() >= limits_.party_rows_max;
   if (!full && live_.size() < limits_.rows_max) return true;

@@ -20,7 +20,7 @@ struct Party {
   auto operator<=>(const Party&) const = default;
 };
 
-// Who sent a message, and what an answer to this one message needs. Effects carry it back as it came.
+// Who sent a message, and what an answer to this one message needs. An answer carries it back as it came.
 struct Asker {
   Party party;
   std::string client{};   // of a client: the MQTT client that gets frames and acknowledgements

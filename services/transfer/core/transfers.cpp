@@ -1,6 +1,7 @@
 #include "transfer/core/transfers.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace fieldwork::transfer {
 namespace {
@@ -29,13 +30,11 @@ Transfers::Transfers(Limits limits, Saved saved, Time now)
   }
 }
 
-Effects Transfers::step(const Input& input, Time now) {
-  Effects out;
+void Transfers::step(const Input& input, Time now, Output& out) {
   std::visit([&](const auto& one) { on(one, now, out); }, input);
-  return out;
 }
 
-void Transfers::on(const DeviceHeard& input, Time now, Effects& out) {
+void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
   if (!input.standing) {
     standings_.erase(input.device);
     return;
@@ -63,7 +62,11 @@ bool Transfers::serves(const Party& party) const {
   return state == DeviceState::ready || state == DeviceState::suspect || state == DeviceState::lost;
 }
 
-void Transfers::on(const BrokerReturned&, Time now, Effects&) {
+void Transfers::on(const LinkLost&, Time, Output&) { link_ = false; }
+
+void Transfers::on(const LinkBack&, Time now, Output&) {
+  link_ = true;
+  give_full_time(now);
   packages_to_say_.clear();
   for (const auto& [stored, digest] : packages_) packages_to_say_.push_back(digest);
   sendings_to_say_.clear();
@@ -73,8 +76,48 @@ void Transfers::on(const BrokerReturned&, Time now, Effects&) {
   say_again_at_ = now;
 }
 
+void Transfers::on(const Stalled&, Time now, Output&) { give_full_time(now); }
+
+// Who could not be heard was not silent. Who waits without a slot because of silence is offered it in his time.
+void Transfers::give_full_time(Time now) {
+  for (const auto& id : live_) {
+    auto& track = tracks_.at(id);
+    sendings_.at(id).heard = now;
+    if (track.slot) track.awake = now;
+  }
+  for (auto& [id, receiving] : receivings_) receiving.heard = now;
+  for (auto& [announcement, announced] : announced_) announced.at = now;
+}
+
+// What changed in the batch, each once and as it is now.
+void Transfers::on(const BatchEnded&, Time, Output& out) {
+  for (const auto& digest : std::exchange(unsaved_contents_, {})) {
+    const auto* content = this->content(digest);
+    if (content != nullptr) out.contents.push_back(*content);
+    if (content == nullptr) out.dropped_contents.push_back(digest);
+  }
+  for (const auto& id : std::exchange(unsaved_sendings_, {})) {
+    const auto* sending = this->sending(id);
+    if (sending != nullptr) out.sendings.push_back(*sending);
+    if (sending == nullptr) out.dropped_sendings.push_back(id);
+  }
+  for (const auto& id : std::exchange(unsaved_receivings_, {})) {
+    const auto* receiving = this->receiving(id);
+    if (receiving != nullptr) out.receivings.push_back(*receiving);
+    if (receiving == nullptr) out.dropped_receivings.push_back(id);
+  }
+  for (const auto& digest : std::exchange(unsaid_packages_, {})) {
+    const auto* content = this->content(digest);
+    if (content != nullptr && content->kind == ContentKind::package) out.packages.push_back(content->package);
+  }
+  for (const auto& id : std::exchange(unsaid_sendings_, {})) {
+    const auto* sending = this->sending(id);
+    if (sending != nullptr && sending->said) out.sending_states.push_back(*sending);
+  }
+}
+
 // A broker that lost its memory gets everything again, at a pace that leaves room for what is new.
-void Transfers::say_again(Time now, Effects& out) {
+void Transfers::say_again(Time now) {
   constexpr int burst_max = 100;
   say_again_at_ = std::max(say_again_at_, now - burst_max * limits_.resay_pause);
   for (; say_again_at_ <= now; say_again_at_ += limits_.resay_pause) {
@@ -82,19 +125,20 @@ void Transfers::say_again(Time now, Effects& out) {
       const auto digest = std::move(packages_to_say_.front());
       packages_to_say_.pop_front();
       const auto* known = content(digest);
-      if (known != nullptr && known->kind == ContentKind::package) out.push_back(PublishPackage{digest});
+      if (known != nullptr && known->kind == ContentKind::package) unsaid_packages_.insert(digest);
     } else if (!sendings_to_say_.empty()) {
       const auto it = sendings_.find(sendings_to_say_.front());
       sendings_to_say_.pop_front();
       if (it != sendings_.end() && (it->second.said || it->second.state == SendingState::sending))
-        publish(it->second, now, out);
+        publish(it->second, now);
     } else {
       return;
     }
   }
 }
 
-void Transfers::on(const TimePassed&, Time now, Effects& out) {
+void Transfers::on(const TimePassed&, Time now, Output& out) {
+  if (!link_) return;  // nobody is heard, and nothing can be said
   for (const auto& id : std::vector<TransferId>(live_.begin(), live_.end())) pass_time(sendings_.at(id), now, out);
   give_slots(now, out);
   std::size_t budget = limits_.prune_max;
@@ -102,8 +146,8 @@ void Transfers::on(const TimePassed&, Time now, Effects& out) {
     auto& sending = sendings_.at(clear_at_.begin()->second);
     clear_at_.erase(clear_at_.begin());
     sending.said = false;
-    out.push_back(ClearSending{sending.id});
-    out.push_back(SaveSending{sending.id});
+    out.cleared_states.push_back(sending.id);
+    unsaved_sendings_.insert(sending.id);
   }
   for (; budget > 0 && !drop_at_.empty(); --budget) {
     if (drop_at_.begin()->first > now && drop_at_.size() <= limits_.ended_max) break;
@@ -111,8 +155,8 @@ void Transfers::on(const TimePassed&, Time now, Effects& out) {
     drop_at_.erase(drop_at_.begin());
     forget(id, out);
   }
-  say_packages(now, out);
-  say_again(now, out);
+  say_packages(now);
+  say_again(now);
   if (now - swept_ < sweep_every) return;
   swept_ = now;
   std::erase_if(announced_, [&](const auto& one) { return now - one.second.at > limits_.silence_max; });

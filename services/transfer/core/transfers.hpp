@@ -2,15 +2,19 @@
 // pass here: the shell holds an exchange::Outbound per sending that has a slot and an exchange::Inbound per receiving,
 // and reports.
 //
-//   Wanted -> BeginSending -> OfferMade -> SendOffer, OpenSending … Progressed … Answered(complete | failed) ->
-//   SayEnded PackageAnnounced | OutputAnnounced -> Offered -> OpenReceiving … AllReceived -> FinishReceiving ->
-//   ContentArrived
+//   Wanted -> MakeOffer -> OfferMade -> SendOffer, OpenSending … Progressed … Answered(complete | failed) -> ended
+//   PackageAnnounced | OutputAnnounced -> Offered -> OpenReceiving … AllReceived -> FinishReceiving -> ContentArrived
+//
+// One door in, step(input, now, out); the last input of a batch is BatchEnded, which tells what changed, each thing
+// once. One door out, Output (output.hpp).
 //
 // Slots: at most slots_max sendings run at once. One runs while its receiver was heard within slot_silence; then its
 // slot goes on, and row and ranges stay. Slots are given in turn to the parties that wait, each its oldest want first.
 //
 // Devices are served while the registry calls them ready, suspect or lost (one that is lost and speaks is back before
 // the registry says so), under the certificate they are enrolled with.
+//
+// Time without the broker, and time in which this process stood still, is nobody's silence.
 //
 // The other side repeats until it is answered; every input may come twice, late or never.
 #pragma once
@@ -24,18 +28,21 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "transfer/core/messages.hpp"
+#include "transfer/core/input.hpp"
+#include "transfer/core/output.hpp"
 
 namespace fieldwork::transfer {
 
 class Transfers {
  public:
+  using Input = transfer::Input;
+  using Output = transfer::Output;
   // Where a page of packages() ends; the next one begins after it.
   using Place = std::pair<Time, std::string>;  // stored, digest
 
   Transfers(Limits limits, Saved saved, Time now);
 
-  [[nodiscard]] Effects step(const Input& input, Time now);
+  void step(const Input& input, Time now, Output& out);
 
   [[nodiscard]] const Content* content(const std::string& digest) const;
   // Of that name, or none.
@@ -79,57 +86,63 @@ class Transfers {
   using Target = std::tuple<Party, std::string, std::string>;  // party, its MQTT client, digest
   using Announcement = std::pair<Party, std::string>;          // party, digest
 
-  void on(const DeviceHeard& input, Time now, Effects& out);
-  void on(const Wanted& input, Time now, Effects& out);
-  void on(const OfferMade& input, Time now, Effects& out);
-  void on(const OfferFailed& input, Time now, Effects& out);
-  void on(const Answered& input, Time now, Effects& out);
-  void on(const Progressed& input, Time now, Effects& out);
-  void on(const SendingBroke& input, Time now, Effects& out);
-  void on(const PackageAnnounced& input, Time now, Effects& out);
-  void on(const OutputAnnounced& input, Time now, Effects& out);
-  void on(const Offered& input, Time now, Effects& out);
-  void on(const ReceivingHeard& input, Time now, Effects& out);
-  void on(const AllReceived& input, Time now, Effects& out);
-  void on(const ContentArrived& input, Time now, Effects& out);
-  void on(const ContentRefused& input, Time now, Effects& out);
-  void on(const BrokerReturned& input, Time now, Effects& out);
-  void on(const TimePassed& input, Time now, Effects& out);
+  void on(const DeviceHeard& input, Time now, Output& out);
+  void on(const Wanted& input, Time now, Output& out);
+  void on(const OfferMade& input, Time now, Output& out);
+  void on(const OfferFailed& input, Time now, Output& out);
+  void on(const Answered& input, Time now, Output& out);
+  void on(const Progressed& input, Time now, Output& out);
+  void on(const SendingBroke& input, Time now, Output& out);
+  void on(const PackageAnnounced& input, Time now, Output& out);
+  void on(const OutputAnnounced& input, Time now, Output& out);
+  void on(const Offered& input, Time now, Output& out);
+  void on(const ReceivingHeard& input, Time now, Output& out);
+  void on(const AllReceived& input, Time now, Output& out);
+  void on(const ContentArrived& input, Time now, Output& out);
+  void on(const ContentRefused& input, Time now, Output& out);
+  void on(const StrayFrame& input, Time now, Output& out);
+  void on(const LinkLost& input, Time now, Output& out);
+  void on(const LinkBack& input, Time now, Output& out);
+  void on(const Stalled& input, Time now, Output& out);
+  void on(const TimePassed& input, Time now, Output& out);
+  void on(const BatchEnded& input, Time now, Output& out);
 
   // sending.cpp
-  void begin(Sending sending, const Wanted& input, Time now, Effects& out);
+  void begin(Sending sending, const Wanted& input, Time now, Output& out);
   // Which attempt a new want is, or why it has to wait.
   [[nodiscard]] Result<int> attempt_for(const Target& target, Time now) const;
   [[nodiscard]] std::string why_not_stored(const std::string& digest) const;
-  void end(Sending& sending, SendingState state, std::string reason, bool say, Time now, Effects& out);
-  void end_live(const TransferId& id, Effects& out);
+  void end(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out);
+  void end_live(const TransferId& id, Output& out);
+  void take_back(const TransferId& id, Output& out);
   void remember_ended(const Sending& sending);
-  void forget(const TransferId& id, Effects& out);
-  void save(Sending& sending, Time now, Effects& out);
-  void publish(Sending& sending, Time now, Effects& out);
-  void pass_time(Sending& sending, Time now, Effects& out);
+  void forget(const TransferId& id, Output& out);
+  void save(Sending& sending, Time now);
+  void publish(Sending& sending, Time now);
+  void pass_time(Sending& sending, Time now, Output& out);
   Sending* live_for(const Target& target);
   static Target target_of(const Sending& sending) { return {sending.to, sending.reply, sending.digest}; }
 
+  void give_full_time(Time now);
   // slots.cpp
   void add_live(const Sending& sending, Time now);
   void heard(Sending& sending, Time now);
   void wait(const Sending& sending);
-  void give_slots(Time now, Effects& out);
+  void give_slots(Time now, Output& out);
   // The next of this party's that may run; drops from the queue what may not.
   std::optional<TransferId> next_of(const Party& party, Time now);
-  void take_slot(Sending& sending, Time now, Effects& out);
-  void park(Sending& sending, Time now, Effects& out);
+  void take_slot(Sending& sending, Time now, Output& out);
+  void park(Sending& sending, Time now, Output& out);
   void give_back(const Sending& sending);
-  bool make_room(const Party& to, Effects& out);
+  bool make_room(const Party& to, Output& out);
 
   // receiving.cpp
-  std::optional<Error> room_for(const Party& from, Time now, Effects& out);
+  std::optional<Error> room_for(const Party& from, Time now, Output& out);
   // The receiving that this offer starts or goes on with.
-  Result<Receiving*> announced_as(const Offered& input, Time now, Effects& out);
-  Result<Receiving*> receive_output(const Offered& input, Time now, Effects& out);
-  void drop(const TransferId& id, Effects& out);
-  void sweep_receivings(Time now, Effects& out);
+  Result<Receiving*> announced_as(const Offered& input, Time now, Output& out);
+  Result<Receiving*> receive_output(const Offered& input, Time now, Output& out);
+  void drop(const TransferId& id, Output& out);
+  void sweep_receivings(Time now, Output& out);
   [[nodiscard]] std::optional<Error> bad_device(const Party& party, const std::string& fingerprint) const;
   [[nodiscard]] Duration patience_with(const Receiving& receiving) const;
 
@@ -138,13 +151,13 @@ class Transfers {
   Content& store(const Receiving& receiving, const ContentArrived& arrived, Time now);
   // Why it cannot have that name: it is another content's, or there are too many.
   [[nodiscard]] std::optional<Error> bad_name(const Package& package) const;
-  void add_name(Content& content, const Package& package, Time now, Effects& out);
+  void add_name(Content& content, const Package& package, Time now, Output& out);
   void count_usage(const Content& content, int sign);
   [[nodiscard]] std::optional<std::string> over_quota(const Party& device, std::int64_t size_bytes) const;
-  void refuse_output(const OutputAnnounced& input, std::string reason, Effects& out);
-  void prune(Time now, Effects& out);
-  void say_packages(Time now, Effects& out);
-  void say_again(Time now, Effects& out);
+  void refuse_output(const OutputAnnounced& input, std::string reason, Output& out);
+  void prune(Time now, Output& out);
+  void say_packages(Time now);
+  void say_again(Time now);
 
   Limits limits_;
   std::map<std::string, Content> contents_;  // by digest
@@ -174,6 +187,12 @@ class Transfers {
   std::deque<std::string> packages_to_say_;
   std::deque<TransferId> sendings_to_say_;
   Time say_again_at_{};
+  bool link_ = true;
+  // Changed in this batch.
+  std::set<std::string> unsaved_contents_, unsaid_packages_;
+  std::set<TransferId> unsaved_sendings_, unsaved_receivings_, unsaid_sendings_;
 };
+
+static_assert(Core<Transfers>);
 
 }  // namespace fieldwork::transfer

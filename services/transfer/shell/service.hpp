@@ -1,4 +1,4 @@
-// The transfer service on the bus: topics, JSON and frames to inputs; effects to rows, messages and files.
+// The transfer service on the bus: topics, JSON and frames to inputs; its output to rows, messages and files.
 #pragma once
 
 #include <deque>
@@ -12,9 +12,7 @@
 #include "crypto/jws.hpp"
 #include "exchange/worker.hpp"
 #include "runtime/program.hpp"
-#include "runtime/reject.hpp"
-#include "runtime/service.hpp"
-#include "topic/topic.hpp"
+#include "runtime/shell.hpp"
 #include "transfer/core/transfers.hpp"
 #include "transfer/shell/content_store.hpp"
 
@@ -41,7 +39,7 @@ struct Settings {
 /// [transfer] directory, device_ca, operator_ca, releases, …; [broker] certificate, key. An Error names the setting.
 [[nodiscard]] Result<Settings> read_settings(runtime::Config& config);
 
-class TransferService : public runtime::Service {
+class TransferService : public runtime::Shell<Transfers> {
  public:
   /// Without `post.task` everything is done on the engine's thread.
   TransferService(std::string root, Settings settings, runtime::Post post);
@@ -51,83 +49,67 @@ class TransferService : public runtime::Service {
   Result<void> load(store::Store& store, Time now) override;
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
   void tick(Time now, runtime::Output& out) override;
-  void connected(Time now, runtime::Output& out) override;
   void flush(Time now, runtime::Output& out) override;
-
-  [[nodiscard]] const Transfers& core() const { return *core_; }
 
  private:
   // wire.cpp
   void from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out);
   void from_client(const Asker& from, const bus::Message& message, Time now, runtime::Output& out);
-  Result<void> want(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> received(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> offer(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> frame(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> output(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
-  Result<void> upload(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
+  Result<void> want(const Asker& from, std::string_view payload, Time now);
+  Result<void> received(const Asker& from, std::string_view payload, Time now);
+  Result<void> offer(const Asker& from, std::string_view payload, Time now);
+  Result<void> frame(const Asker& from, std::string_view payload, Time now);
+  Result<void> output(const Asker& from, std::string_view payload, Time now);
+  Result<void> upload(const Asker& from, std::string_view payload, Time now);
   Result<void> show(const Asker& from, std::string_view payload, runtime::Output& out);
   Result<void> list(const Asker& from, std::string_view payload, runtime::Output& out);
-  void device_state(std::string_view device, const bus::Message& message, Time now, runtime::Output& out);
+  void device_state(std::string_view device, const bus::Message& message, Time now);
+
+  // says.cpp
+  void apply(const Output& done, Time now, runtime::Output& out) override;
+  static void save(const Output& done, runtime::Output& out);
+  void say(const SendOffer& answer, Time now, runtime::Output& out);
+  void say(const SayNotOffered& answer, Time now, runtime::Output& out);
+  void say(const Reject& answer, Time now, runtime::Output& out);
+  void say(const AnswerUpload& answer, Time now, runtime::Output& out);
+  void say(const AnswerStored& answer, Time now, runtime::Output& out);
+  void say(const RefuseOutput& answer, Time now, runtime::Output& out);
+  void say(const AskOutput& answer, Time now, runtime::Output& out);
+  void say(const AnswerFinishing& answer, Time now, runtime::Output& out);
+  void say(const AckEnded& answer, Time now, runtime::Output& out);
+  void say_ended(const Sending& sending, runtime::Output& out);
+  void say_state(const Sending& sending, runtime::Output& out);
+  void say_received(const Receiving& to, const Received& received, int qos, runtime::Output& out);
+  [[nodiscard]] std::string topic_to(const Party& party, const std::string& reply, std::string_view channel) const;
   void reject(const Asker& to, const Error& error, Time now, runtime::Output& out);
   void answer(const Asker& to, const codec::Json& json, runtime::Output& out);
 
-  // effects.cpp
-  // One input after the other: what the effects of one bring about is stepped when all of them are acted on.
-  void take(const Input& input, Time now, runtime::Output& out);
-  void act(const BeginSending& effect, Time now, runtime::Output& out);
-  void act(const OpenSending& effect, Time now, runtime::Output& out);
-  void act(const AskedAgain& effect, Time now, runtime::Output& out);
-  void act(const CloseSending& effect, Time now, runtime::Output& out);
-  void act(const SendOffer& effect, Time now, runtime::Output& out);
-  void act(const SayNotOffered& effect, Time now, runtime::Output& out);
-  void act(const Reject& effect, Time now, runtime::Output& out);
-  void act(const SaveSending& effect, Time now, runtime::Output& out);
-  void act(const DropSending& effect, Time now, runtime::Output& out);
-  void act(const PublishSending& effect, Time now, runtime::Output& out);
-  void act(const ClearSending& effect, Time now, runtime::Output& out);
-  void act(const SayEnded& effect, Time now, runtime::Output& out);
-  void act(const AnswerUpload& effect, Time now, runtime::Output& out);
-  void act(const AnswerStored& effect, Time now, runtime::Output& out);
-  void act(const RefuseOutput& effect, Time now, runtime::Output& out);
-  void act(const AskOutput& effect, Time now, runtime::Output& out);
-  void act(const OpenReceiving& effect, Time now, runtime::Output& out);
-  void act(const AnswerFinishing& effect, Time now, runtime::Output& out);
-  void act(const FinishReceiving& effect, Time now, runtime::Output& out);
-  void act(const CloseReceiving& effect, Time now, runtime::Output& out);
-  void act(const SaveReceiving& effect, Time now, runtime::Output& out);
-  void act(const DropReceiving& effect, Time now, runtime::Output& out);
-  void act(const AckEnded& effect, Time now, runtime::Output& out);
-  void act(const SaveContent& effect, Time now, runtime::Output& out);
-  void act(const DropContent& effect, Time now, runtime::Output& out);
-  void act(const SaveName& effect, Time now, runtime::Output& out);
-  void act(const PublishPackage& effect, Time now, runtime::Output& out);
+  // work.cpp
+  void act(const MakeOffer& work, Time now, runtime::Output& out);
+  void act(const OpenSending& work, Time now, runtime::Output& out);
+  void act(const AskedAgain& work, Time now, runtime::Output& out);
+  void act(const CloseSending& work, Time now, runtime::Output& out);
+  void act(const OpenReceiving& work, Time now, runtime::Output& out);
+  void act(const FinishReceiving& work, Time now, runtime::Output& out);
+  void act(const CloseReceiving& work, Time now, runtime::Output& out);
+  void act(const RemoveContent& work, Time now, runtime::Output& out);
+  [[nodiscard]] Input finished(const TransferId& id, std::shared_ptr<exchange::Inbound> inbound,
+                               const Result<exchange::Encoded>& encoded);
+  void later(Input input);
 
   // service.cpp
   void check_files(Time now);
-  void save_rows(runtime::Output& out);
-  void say_sendings(runtime::Output& out);
-  void say_received(const Receiving& to, const Received& received, int qos, runtime::Output& out);
+  void send_frames(Time now, runtime::Output& out);
   void pump(const TransferId& id, Time now, runtime::Output& out);
   void acknowledge(Time now, runtime::Output& out);
-  void finished(const TransferId& id, std::shared_ptr<exchange::Inbound> inbound,
-                const Result<exchange::Encoded>& encoded, Time now, runtime::Output& out);
-  [[nodiscard]] std::string topic_to(const Party& party, const std::string& reply, std::string_view channel) const;
 
-  Topics topics_;
   Settings settings_;
   runtime::Post post_;
-  std::optional<Transfers> core_;
   std::map<TransferId, exchange::Outbound> outbounds_;
   std::map<TransferId, exchange::Inbound> inbounds_;
-  std::vector<TransferId> broken_;        // found while loading: their files are not there
-  std::vector<TransferId> all_received_;  // found while opening
-  std::string last_pumped_;               // where the next round begins
-  runtime::Rejections rejections_;
-  std::set<TransferId> unsaved_sendings_, unsaid_sendings_, unsaved_receivings_;  // of this batch
-  std::set<std::string> unsaved_contents_, unsaid_packages_;
-  std::deque<Input> inputs_;  // to be stepped
-  bool stepping_ = false;
+  std::string last_pumped_;      // where the next round begins
+  std::vector<Input> outcomes_;  // of work, for the next batch
+  bool running_ = false;         // loaded: there are batches
   std::unique_ptr<exchange::Worker> worker_;
 };
 

@@ -62,7 +62,7 @@ void TransferService::message(const bus::Message& message, Time now, runtime::Ou
   if (!topic) return;
   Asker from;
   from.channel = topic->channel;
-  if (topic->kind == Topic::Kind::state) return device_state(topic->name, message, now, out);
+  if (topic->kind == Topic::Kind::state) return device_state(topic->name, message, now);
   if (topic->kind == Topic::Kind::device && topic->direction == "up") {
     from.party = {Party::Kind::device, std::string(topic->name)};
   } else if (topic->kind == Topic::Kind::service && topic->name == "transfer") {
@@ -86,41 +86,40 @@ void TransferService::message(const bus::Message& message, Time now, runtime::Ou
   }
 }
 
-void TransferService::device_state(std::string_view device, const bus::Message& message, Time now,
-                                   runtime::Output& out) {
-  if (message.payload.empty()) return take(DeviceHeard{std::string(device), std::nullopt}, now, out);
+void TransferService::device_state(std::string_view device, const bus::Message& message, Time now) {
+  if (message.payload.empty()) return step(DeviceHeard{std::string(device), std::nullopt}, now);
   const auto value = codec::parse(message.payload);
   const auto state = value ? codec::decode_device(*value) : Result<Device>(value.error());
   if (!state) return rejections_.note("state/device", std::string(device), state.error(), now);
   if (state->id.value != device) return;
-  take(DeviceHeard{state->id.value, Standing{state->state, state->reason, state->fingerprint}}, now, out);
+  step(DeviceHeard{state->id.value, Standing{state->state, state->reason, state->fingerprint}}, now);
 }
 
 void TransferService::from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out) {
   const auto& channel = from.channel;
   Result<void> done;
-  if (channel == "want") done = want(from, message.payload, now, out);
-  if (channel == "received") done = received(from, message.payload, now, out);
-  if (channel == "output") done = output(from, message.payload, now, out);
-  if (channel == "offer") done = offer(from, message.payload, now, out);
-  if (channel == "frame") done = frame(from, message.payload, now, out);
+  if (channel == "want") done = want(from, message.payload, now);
+  if (channel == "received") done = received(from, message.payload, now);
+  if (channel == "output") done = output(from, message.payload, now);
+  if (channel == "offer") done = offer(from, message.payload, now);
+  if (channel == "frame") done = frame(from, message.payload, now);
   if (!done) reject(from, done.error(), now, out);
 }
 
 void TransferService::from_client(const Asker& from, const bus::Message& message, Time now, runtime::Output& out) {
   const auto& channel = from.channel;
   Result<void> done = Error{Code::unknown, "the transfer service has no such operation"};
-  if (channel == "offer") done = upload(from, message.payload, now, out);
-  if (channel == "start") done = offer(from, message.payload, now, out);
-  if (channel == "frame") done = frame(from, message.payload, now, out);
-  if (channel == "fetch") done = want(from, message.payload, now, out);
-  if (channel == "received") done = received(from, message.payload, now, out);
+  if (channel == "offer") done = upload(from, message.payload, now);
+  if (channel == "start") done = offer(from, message.payload, now);
+  if (channel == "frame") done = frame(from, message.payload, now);
+  if (channel == "fetch") done = want(from, message.payload, now);
+  if (channel == "received") done = received(from, message.payload, now);
   if (channel == "show") done = show(from, message.payload, out);
   if (channel == "list") done = list(from, message.payload, out);
   if (!done) reject(from, done.error(), now, out);
 }
 
-Result<void> TransferService::want(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::want(const Asker& from, std::string_view payload, Time now) {
   const bool device = from.party.kind == Party::Kind::device;
   if (!device && from.client.empty()) return Error{Code::invalid, "needs a response topic"};
   auto want = codec::decode_want(payload);
@@ -128,11 +127,11 @@ Result<void> TransferService::want(const Asker& from, std::string_view payload, 
   auto certificate =
       verify(device ? settings_.device_ca : settings_.operator_ca, want->certificate, from.party.name, now);
   if (!certificate) return certificate.error();
-  take(Wanted{from, want->digest, std::move(*certificate), settings_.fresh_id()}, now, out);
+  step(Wanted{from, want->digest, std::move(*certificate), settings_.fresh_id()}, now);
   return {};
 }
 
-Result<void> TransferService::received(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::received(const Asker& from, std::string_view payload, Time now) {
   const auto received = codec::decode_received(payload);
   if (!received) return received.error();
   const auto* sending = core_->sending(received->transfer);
@@ -140,16 +139,16 @@ Result<void> TransferService::received(const Asker& from, std::string_view paylo
   if (sending != nullptr && sending->to == from.party && it != outbounds_.end()) {
     auto& outbound = it->second;
     outbound.received(*received, now);
-    take(Progressed{received->transfer, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
+    step(Progressed{received->transfer, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
                     0},
-         now, out);
+         now);
   }
-  take(Answered{from, received->transfer, received->state, received->reason}, now, out);
+  step(Answered{from, received->transfer, received->state, received->reason}, now);
   return {};
 }
 
 // device/{device}/up/offer, service/transfer/start
-Result<void> TransferService::offer(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::offer(const Asker& from, std::string_view payload, Time now) {
   const bool device = from.party.kind == Party::Kind::device;
   if (!device && from.client.empty()) return Error{Code::invalid, "needs a response topic"};
   auto offer = codec::decode_offer(payload);
@@ -157,25 +156,17 @@ Result<void> TransferService::offer(const Asker& from, std::string_view payload,
   const auto good = exchange::check_offer(*offer, settings_.key, settings_.certificate.fingerprint(),
                                           settings_.limits.content_bytes_max);
   if (!good) return good.error();
-  take(Offered{from, std::move(*offer)}, now, out);
+  step(Offered{from, std::move(*offer)}, now);
   return {};
 }
 
-Result<void> TransferService::frame(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::frame(const Asker& from, std::string_view payload, Time now) {
   const auto header = crypto::frame_header(payload);
   if (!header) return header.error();
   const TransferId id(header->transfer_id_hex);
   const auto* receiving = core_->receiving(id);
   if (receiving == nullptr || receiving->from != from.party) {
-    const auto* content = core_->brought_by(id);
-    if (content == nullptr || content->brought_by != from.party || content->transfer != id) {
-      return Error{Code::unknown, "no such transfer"};
-    }
-    // The sender missed our last word. A client says where it listens when it starts again.
-    if (from.party.kind == Party::Kind::client) return {};
-    Receiving ended{.id = id, .from = from.party};
-    ended.offer.encoded_bytes = static_cast<std::int64_t>(header->offset + header->length);
-    act(AckEnded{ended, "", std::nullopt}, now, out);
+    step(StrayFrame{from, id, static_cast<std::int64_t>(header->offset + header->length)}, now);
     return {};
   }
   auto it = inbounds_.find(id);
@@ -183,38 +174,24 @@ Result<void> TransferService::frame(const Asker& from, std::string_view payload,
   const auto fresh = it->second.frame(payload, now);
   if (!fresh) return fresh.error();
   if (*fresh) metrics::count("fieldwork_transfer_received_bytes_total", {}, static_cast<double>(header->length));
-  if (it->second.complete()) take(AllReceived{id}, now, out);
+  if (it->second.complete()) step(AllReceived{id}, now);
   return {};
 }
 
-Result<void> TransferService::output(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::output(const Asker& from, std::string_view payload, Time now) {
   const auto output = codec::decode_output_offer(payload);
   if (!output) return output.error();
-  take(OutputAnnounced{from, output->digest, output->size_bytes}, now, out);
+  step(OutputAnnounced{from, output->digest, output->size_bytes}, now);
   return {};
 }
 
-Result<void> TransferService::upload(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+Result<void> TransferService::upload(const Asker& from, std::string_view payload, Time now) {
   const auto upload = codec::decode_upload(payload);
   if (!upload) return upload.error();
   auto package = verify(settings_.releases, *upload);
   if (!package) return package.error();
-  take(PackageAnnounced{from, std::move(*package), settings_.fresh_id()}, now, out);
+  step(PackageAnnounced{from, std::move(*package), settings_.fresh_id()}, now);
   return {};
-}
-
-void TransferService::reject(const Asker& to, const Error& error, Time now, runtime::Output& out) {
-  const auto& party = to.party;
-  rejections_.note(to.channel, party.name, error, now);
-  if (party.kind == Party::Kind::client) return answer(to, codec::encode_error(error), out);
-  if (!is_id(party.name)) return;
-  const codec::Rejected rejected{to.channel, error.path, error.reason};
-  out.messages.push_back({.topic = topics_.down(party.name, "rejected"), .payload = codec::encode(rejected)});
-}
-
-void TransferService::answer(const Asker& to, const codec::Json& json, runtime::Output& out) {
-  if (to.answer.empty()) return;
-  out.messages.push_back({.topic = to.answer, .payload = codec::dump(json), .correlation = to.correlation});
 }
 
 }  // namespace fieldwork::transfer

@@ -1,4 +1,4 @@
-// The bounds of the transfer service's core, what it is told (inputs) and what it orders (effects).
+// The bounds of the transfer service's core, what is stored to begin with, and what it is told.
 #pragma once
 
 #include <optional>
@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/core.hpp"
 #include "base/result.hpp"
 #include "crypto/certificate.hpp"
 #include "transfer/core/state.hpp"
@@ -41,7 +42,8 @@ struct Limits {
   std::size_t prune_max = 100;       // rows and files that one TimePassed deletes
 };
 
-// --- inputs. `fresh` is a new transfer id, used if one is needed. ---
+// --- inputs. What the shell does with files it tells in a later batch. `fresh` is a new transfer id, used if one is
+// needed. ---
 struct DeviceHeard {  // the registry's word; none: it removed the device
   std::string device;
   std::optional<Standing> standing;
@@ -108,115 +110,14 @@ struct ContentRefused {
   TransferId id;
   Error error;
 };
-struct BrokerReturned {};
-struct TimePassed {};
+struct StrayFrame {  // of a transfer that is not open here; `end`: the first byte behind it
+  Asker from;
+  TransferId id;
+  std::int64_t end = 0;
+};
 using Input = std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke,
                            PackageAnnounced, OutputAnnounced, Offered, ReceivingHeard, AllReceived, ContentArrived,
-                           ContentRefused, BrokerReturned, TimePassed>;
-
-// --- effects. Those with an asker answer the message that the input came from. ---
-struct BeginSending {  // make key and offer: OfferMade or OfferFailed is the next input
-  TransferId id;
-  crypto::Certificate certificate;
-  Asker asker;
-};
-struct OpenSending {  // it has a slot: send frames
-  TransferId id;
-};
-struct AskedAgain {  // the receiver of an open sending came back
-  TransferId id;
-};
-struct CloseSending {  // it has ended, or lost its slot
-  TransferId id;
-};
-struct SendOffer {
-  TransferId id;
-  std::optional<Asker> asker{};  // none: of our own accord
-};
-struct SayNotOffered {
-  Asker to;
-  std::string digest;
-  std::string reason;
-};
-struct Reject {  // what the message asked for is not done
-  Asker to;
-  Error error;
-};
-struct SaveSending {
-  TransferId id;
-};
-struct DropSending {
-  TransferId id;
-};
-struct PublishSending {
-  TransferId id;
-};
-struct ClearSending {
-  TransferId id;
-};
-struct SayEnded {
-  TransferId id;
-};
-struct AnswerUpload {
-  Asker to;
-  TransferId id;
-};
-struct AnswerStored {
-  Asker to;
-  std::string digest;
-};
-struct RefuseOutput {  // for good: the device need not announce it again
-  Asker to;
-  std::string digest;
-  std::string reason;
-};
-struct AskOutput {
-  Asker from;
-  std::string digest;
-};
-struct OpenReceiving {
-  Asker asker;
-  TransferId id;
-};
-struct AnswerFinishing {  // all is here, and being verified
-  Asker asker;
-  TransferId id;
-};
-struct FinishReceiving {  // ContentArrived or ContentRefused follows, later
-  TransferId id;
-};
-struct CloseReceiving {  // and delete its files
-  TransferId id;
-};
-struct SaveReceiving {
-  TransferId id;
-};
-struct DropReceiving {
-  TransferId id;
-};
-struct AckEnded {  // the last word to who sent it; `error` empty: it is stored
-  Receiving receiving;
-  std::string error;
-  std::optional<Asker> asker{};  // of a message that asked for it
-};
-struct SaveContent {
-  std::string digest;
-};
-struct DropContent {  // row, and after the commit files
-  std::string digest;
-};
-struct SaveName {
-  PackageName name;
-};
-struct PublishPackage {
-  std::string digest;
-};
-using Effect =
-    std::variant<BeginSending, OpenSending, AskedAgain, CloseSending, SendOffer, SayNotOffered, Reject, SaveSending,
-                 DropSending, PublishSending, ClearSending, SayEnded, AnswerUpload, AnswerStored, RefuseOutput,
-                 AskOutput, OpenReceiving, AnswerFinishing, FinishReceiving, CloseReceiving, SaveReceiving,
-                 DropReceiving, AckEnded, SaveContent, DropContent, SaveName, PublishPackage>;
-using Effects = std::vector<Effect>;
+                           ContentRefused, StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 struct Saved {
   std::vector<Content> contents;

@@ -1,0 +1,150 @@
+// What the core wants saved and said, to rows and messages.
+#include <nlohmann/json.hpp>
+
+#include "codec/device.hpp"
+#include "codec/transfer.hpp"
+#include "runtime/log.hpp"
+#include "runtime/metrics.hpp"
+#include "transfer/shell/rows.hpp"
+#include "transfer/shell/service.hpp"
+
+namespace fieldwork::transfer {
+
+void TransferService::apply(const Output& done, Time now, runtime::Output& out) {
+  save(done, out);
+  for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, now, out); }, one);
+  for (const auto& one : done.answers) std::visit([&](const auto& answer) { say(answer, now, out); }, one);
+  for (const auto& sending : done.ended) say_ended(sending, out);
+  for (const auto& package : done.packages)
+    say_retained(topics_.state("package", package.digest.substr(7)), codec::dump(codec::encode(package)), out);
+  for (const auto& sending : done.sending_states) say_state(sending, out);
+  for (const auto& id : done.cleared_states) say_retained(topics_.state("transfer", id.value), "", out);
+}
+
+void TransferService::save(const Output& done, runtime::Output& out) {
+  for (const auto& content : done.contents) out.upsert("content", content.package.digest, to_row(content));
+  for (const auto& digest : done.dropped_contents) {
+    log::info("content pruned", {{"digest", digest}});
+    out.remove("content", digest, codec::dump({{"digest", digest}}));
+  }
+  for (const auto& name : done.names) out.upsert("name", name.of.name + "@" + name.of.version, to_row(name));
+  for (const auto& sending : done.sendings) out.upsert("sending", sending.id.value, to_row(sending));
+  for (const auto& id : done.dropped_sendings) out.remove("sending", id.value, codec::dump({{"transfer", id.value}}));
+  for (const auto& receiving : done.receivings) out.upsert("receiving", receiving.id.value, to_row(receiving));
+  for (const auto& id : done.dropped_receivings)
+    out.remove("receiving", id.value, codec::dump({{"transfer", id.value}}));
+}
+
+void TransferService::say(const SendOffer& answer, Time, runtime::Output& out) {
+  const auto& sending = answer.sending;
+  const auto text = codec::encode(sending.offer);
+  if (answer.asker && sending.to.kind == Party::Kind::client && !answer.asker->answer.empty()) {
+    out.messages.push_back({.topic = answer.asker->answer, .payload = text, .correlation = answer.asker->correlation});
+  } else {
+    out.messages.push_back({.topic = topic_to(sending.to, sending.reply, "offer"), .payload = text});
+  }
+}
+
+void TransferService::say(const SayNotOffered& answer, Time, runtime::Output& out) {
+  if (answer.to.party.kind == Party::Kind::client) {
+    return this->answer(answer.to, codec::encode_error({Code::unknown, answer.reason, "/digest"}), out);
+  }
+  out.messages.push_back({.topic = topics_.down(answer.to.party.name, "offer"),
+                          .payload = codec::encode(codec::NotOffered{answer.digest, answer.reason})});
+}
+
+void TransferService::say(const Reject& answer, Time now, runtime::Output& out) {
+  reject(answer.to, answer.error, now, out);
+}
+
+void TransferService::say(const AnswerUpload& answer, Time, runtime::Output& out) {
+  this->answer(answer.to, {{"v", 1}, {"transfer", answer.id.value}, {"certificate", settings_.certificate.to_pem()}},
+               out);
+}
+
+void TransferService::say(const AnswerStored& answer, Time, runtime::Output& out) {
+  const auto& party = answer.to.party;
+  if (party.kind == Party::Kind::client) return this->answer(answer.to, {{"v", 1}, {"state", "stored"}}, out);
+  out.messages.push_back(
+      {.topic = topics_.down(party.name, "output"), .payload = codec::encode(codec::OutputStored{answer.digest, ""})});
+}
+
+void TransferService::say(const RefuseOutput& answer, Time, runtime::Output& out) {
+  const auto& device = answer.to.party.name;
+  log::warn("output refused", {{"device", device}, {"digest", answer.digest}, {"reason", answer.reason}});
+  metrics::count("fieldwork_outputs_refused_total");
+  out.messages.push_back({.topic = topics_.down(device, "output"),
+                          .payload = codec::encode(codec::OutputStored{answer.digest, answer.reason})});
+}
+
+void TransferService::say(const AskOutput& answer, Time, runtime::Output& out) {
+  const codec::Want want{answer.digest, settings_.certificate.to_pem()};
+  out.messages.push_back({.topic = topics_.down(answer.from.party.name, "want"), .payload = codec::encode(want)});
+}
+
+void TransferService::say(const AnswerFinishing& answer, Time, runtime::Output& out) {
+  const auto& receiving = answer.receiving;
+  Received all{.transfer = receiving.id};
+  all.ranges = {{0, static_cast<std::uint64_t>(receiving.offer.encoded_bytes)}};
+  if (receiving.from.kind == Party::Kind::client) {
+    return this->answer(answer.asker, {{"v", 1}, {"transfer", receiving.id.value}, {"ranges", all.ranges}}, out);
+  }
+  say_received(receiving, all, 0, out);
+}
+
+void TransferService::say(const AckEnded& answer, Time, runtime::Output& out) {
+  const auto& receiving = answer.receiving;
+  Received last{.transfer = receiving.id};
+  last.state = answer.error.empty() ? ReceivedState::complete : ReceivedState::failed;
+  last.reason = answer.error;
+  if (answer.error.empty()) last.ranges = {{0, static_cast<std::uint64_t>(receiving.offer.encoded_bytes)}};
+  if (answer.asker && receiving.from.kind == Party::Kind::client) {
+    this->answer(*answer.asker, {{"v", 1}, {"transfer", receiving.id.value}, {"ranges", last.ranges}}, out);
+  }
+  say_received(receiving, last, 1, out);
+}
+
+void TransferService::say_ended(const Sending& sending, runtime::Output& out) {
+  const char* event = sending.state == SendingState::complete ? "finished" : "failed";
+  log::info(std::string("transfer ") + event,
+            {{"transfer", sending.id.value}, {"to", sending.to.name}, {"reason", sending.reason}});
+  metrics::count("fieldwork_transfers_ended_total", {{"event", event}});
+  const codec::Json json{{"v", 1}, {"transfer", sending.id.value}, {"event", event}, {"reason", sending.reason}};
+  out.messages.push_back({.topic = topics_.event("transfer", sending.id.value), .payload = codec::dump(json)});
+}
+
+void TransferService::say_state(const Sending& sending, runtime::Output& out) {
+  codec::Json state{{"v", 1},
+                    {"transfer", sending.id.value},
+                    {"digest", sending.digest},
+                    {"state", word(sending.state)},
+                    {"reason", sending.reason},
+                    {"encoded_bytes", sending.offer.encoded_bytes},
+                    {"acked_bytes", sending.acked_bytes},
+                    {"sent_bytes", sending.sent_bytes},
+                    {"changed_ms", to_ms(sending.changed)}};
+  state[sending.to.kind == Party::Kind::device ? "device" : "client"] = sending.to.name;
+  say_retained(topics_.state("transfer", sending.id.value), codec::dump(state), out);
+}
+
+void TransferService::say_received(const Receiving& to, const Received& received, int qos, runtime::Output& out) {
+  out.messages.push_back(
+      {.topic = topic_to(to.from, to.reply, "received"), .payload = codec::encode(received), .qos = qos});
+}
+
+std::string TransferService::topic_to(const Party& party, const std::string& reply, std::string_view channel) const {
+  return party.kind == Party::Kind::device ? topics_.down(party.name, channel) : topics_.reply(reply, channel);
+}
+
+void TransferService::reject(const Asker& to, const Error& error, Time now, runtime::Output& out) {
+  rejections_.note(to.channel, to.party.name, error, now);
+  if (to.party.kind == Party::Kind::client) return answer(to, codec::encode_error(error), out);
+  say_rejected(to.party.name, to.channel, error, out);
+}
+
+void TransferService::answer(const Asker& to, const codec::Json& json, runtime::Output& out) {
+  if (to.answer.empty()) return;
+  out.messages.push_back({.topic = to.answer, .payload = codec::dump(json), .correlation = to.correlation});
+}
+
+}  // namespace fieldwork::transfer

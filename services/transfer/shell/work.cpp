@@ -1,0 +1,118 @@
+// What the core wants done with keys and files. What comes of it is an input of a later batch.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "crypto/seal.hpp"
+#include "runtime/log.hpp"
+#include "transfer/shell/service.hpp"
+
+namespace fieldwork::transfer {
+
+void TransferService::act(const MakeOffer& work, Time, runtime::Output&) {
+  const auto& content = work.content;
+  auto key = crypto::generate_content_key();
+  auto offer = exchange::make_offer(work.id, content.package.digest, content.package.size_bytes, content.encoding,
+                                    content.encoded_bytes, settings_.frame_bytes, key, work.certificate,
+                                    content.package.release);
+  if (!offer) return later(OfferFailed{work.id, describe(offer.error()), work.asker});
+  log::info("transfer begins", {{"transfer", work.id.value},
+                                {"to", work.to.name},
+                                {"digest", content.package.digest},
+                                {"attempt", std::to_string(work.attempt)}});
+  later(OfferMade{work.id, std::move(*offer), std::move(key), work.asker});
+}
+
+void TransferService::act(const OpenSending& work, Time now, runtime::Output&) {
+  const auto& sending = work.sending;
+  auto acked = content::Ranges::parse(sending.acked, static_cast<std::uint64_t>(sending.offer.encoded_bytes));
+  const content::SenderConfig config{.window_bytes = settings_.window_bytes};
+  auto opened = exchange::Outbound::open(sending.offer, sending.content_key,
+                                         settings_.store.encoded(sending.digest, sending.offer.encoding),
+                                         acked ? std::move(*acked) : content::Ranges{}, config, now);
+  if (opened) {
+    outbounds_.insert_or_assign(sending.id, std::move(*opened));
+    return;
+  }
+  log::error("stored content cannot be sent", {{"transfer", sending.id.value}, {"reason", describe(opened.error())}});
+  later(SendingBroke{sending.id, "the stored content cannot be read"});
+}
+
+void TransferService::act(const AskedAgain& work, Time now, runtime::Output&) {
+  if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.asked_again(now);
+}
+
+void TransferService::act(const CloseSending& work, Time, runtime::Output&) { outbounds_.erase(work.id); }
+
+void TransferService::act(const OpenReceiving& work, Time now, runtime::Output& out) {
+  const auto& receiving = work.receiving;
+  if (const auto it = inbounds_.find(receiving.id); it != inbounds_.end()) {
+    if (auto saved = it->second.checkpoint(); !saved) log::warn("no checkpoint", {{"reason", describe(saved.error())}});
+    inbounds_.erase(it);
+  }
+  if (std::filesystem::exists(settings_.store.plain(receiving.offer.digest))) {
+    later(AllReceived{receiving.id});
+    if (work.asker) say(AnswerFinishing{*work.asker, receiving}, now, out);
+    return;
+  }
+  auto opened = exchange::Inbound::open(receiving.offer, settings_.key, settings_.certificate.fingerprint(),
+                                        settings_.store.incoming(), settings_.limits.content_bytes_max);
+  if (!opened) {
+    log::error("cannot receive", {{"transfer", receiving.id.value}, {"reason", describe(opened.error())}});
+    if (work.asker) reject(*work.asker, opened.error(), now, out);
+    return;
+  }
+  const auto& inbound = inbounds_.insert_or_assign(receiving.id, std::move(*opened)).first->second;
+  if (work.asker && receiving.from.kind == Party::Kind::client) {
+    answer(*work.asker, {{"v", 1}, {"transfer", receiving.id.value}, {"ranges", inbound.received().ranges}}, out);
+  }
+  if (inbound.complete()) later(AllReceived{receiving.id});
+}
+
+void TransferService::act(const FinishReceiving& work, Time, runtime::Output&) {
+  std::shared_ptr<exchange::Inbound> inbound;  // none where the content is in its place
+  if (const auto it = inbounds_.find(work.id); it != inbounds_.end()) {
+    inbound = std::make_shared<exchange::Inbound>(std::move(it->second));
+    inbounds_.erase(it);
+  }
+  const auto path = settings_.store.plain(work.offer.digest);
+  if (!worker_ || work.offer.size_bytes <= settings_.inline_bytes_max) {
+    const auto encoded = keep(inbound.get(), work.offer, path);
+    return later(finished(work.id, std::move(inbound), encoded));
+  }
+  worker_->run([this, id = work.id, inbound, offer = work.offer, path] {
+    auto encoded = keep(inbound.get(), offer, path);
+    post_.task([this, id, inbound, encoded = std::move(encoded)](Time now, runtime::Output&) {
+      step(finished(id, inbound, encoded), now);
+    });
+  });
+}
+
+Input TransferService::finished(const TransferId& id, std::shared_ptr<exchange::Inbound> inbound,
+                                const Result<exchange::Encoded>& encoded) {
+  if (encoded) return ContentArrived{id, encoded->encoding, encoded->encoded_bytes};
+  log::warn("content refused", {{"transfer", id.value}, {"reason", describe(encoded.error())}});
+  if (inbound && encoded.error().code == Code::unavailable) inbounds_.insert_or_assign(id, std::move(*inbound));
+  return ContentRefused{id, encoded.error()};
+}
+
+void TransferService::act(const CloseReceiving& work, Time, runtime::Output&) {
+  inbounds_.erase(work.id);
+  settings_.store.discard(work.id);
+}
+
+void TransferService::act(const RemoveContent& work, Time, runtime::Output& out) {
+  out.acts.push_back([this, digest = work.digest] {
+    const auto& receivings = core_->receivings();
+    const bool comes_back = std::any_of(receivings.begin(), receivings.end(),
+                                        [&](const auto& one) { return one.second.package.digest == digest; });
+    if (core_->content(digest) == nullptr && !comes_back) settings_.store.remove(digest);
+  });
+}
+
+// Steps it in the next batch, which begins at once.
+void TransferService::later(Input input) {
+  outcomes_.push_back(std::move(input));
+  if (running_ && outcomes_.size() == 1 && post_.task) post_.task([](Time, runtime::Output&) {});
+}
+
+}  // namespace fieldwork::transfer

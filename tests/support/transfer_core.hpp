@@ -1,0 +1,163 @@
+// The transfer service's core alone, a batch at a time.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
+#include <variant>
+#include <vector>
+
+#include "../support/pki.hpp"
+#include "crypto/digest.hpp"
+#include "transfer/core/transfers.hpp"
+
+namespace fieldwork::transfer {
+
+using namespace support;
+
+inline const Asker d1{.party = {Party::Kind::device, "d1"}, .channel = "want"};
+inline const Asker d2{.party = {Party::Kind::device, "d2"}, .channel = "want"};
+inline const Asker alice{.party = {Party::Kind::client, "alice"}, .client = "cli-1", .answer = "a"};
+
+inline TransferId made_id(int number) {
+  auto text = std::to_string(number);
+  return TransferId(std::string(32 - text.size(), '0') + text);
+}
+
+// What follows from a step, flat. Of what is saved or said, the id.
+struct SaveSending {
+  TransferId id;
+};
+struct DropSending {
+  TransferId id;
+};
+struct PublishSending {
+  TransferId id;
+};
+struct ClearSending {
+  TransferId id;
+};
+struct SayEnded {
+  TransferId id;
+};
+struct SaveReceiving {
+  TransferId id;
+};
+struct DropReceiving {
+  TransferId id;
+};
+struct SaveContent {
+  std::string digest;
+};
+struct DropContent {
+  std::string digest;
+};
+struct SaveName {
+  PackageName name;
+};
+struct PublishPackage {
+  std::string digest;
+};
+using Effect =
+    std::variant<MakeOffer, OpenSending, AskedAgain, CloseSending, OpenReceiving, FinishReceiving, CloseReceiving,
+                 RemoveContent, SendOffer, SayNotOffered, Reject, AnswerUpload, AnswerStored, RefuseOutput, AskOutput,
+                 AnswerFinishing, AckEnded, SaveSending, DropSending, PublishSending, ClearSending, SayEnded,
+                 SaveReceiving, DropReceiving, SaveContent, DropContent, SaveName, PublishPackage>;
+using Effects = std::vector<Effect>;
+
+inline Effects flat(const Output& done) {
+  Effects out;
+  const auto add = [&](const auto& one) { out.emplace_back(one); };
+  for (const auto& work : done.work) {
+    // Its files go with its row.
+    if (!std::holds_alternative<RemoveContent>(work)) std::visit(add, work);
+  }
+  for (const auto& answer : done.answers) std::visit(add, answer);
+  for (const auto& one : done.sendings) add(SaveSending{one.id});
+  for (const auto& id : done.dropped_sendings) add(DropSending{id});
+  for (const auto& one : done.sending_states) add(PublishSending{one.id});
+  for (const auto& id : done.cleared_states) add(ClearSending{id});
+  for (const auto& one : done.ended) add(SayEnded{one.id});
+  for (const auto& one : done.receivings) add(SaveReceiving{one.id});
+  for (const auto& id : done.dropped_receivings) add(DropReceiving{id});
+  for (const auto& one : done.contents) add(SaveContent{one.package.digest});
+  for (const auto& digest : done.dropped_contents) add(DropContent{digest});
+  for (const auto& one : done.names) add(SaveName{one.of});
+  for (const auto& one : done.packages) add(PublishPackage{one.digest});
+  return out;
+}
+
+// The service's part is done at once: offers are made, and devices are ready.
+struct Core {
+  Limits limits;
+  std::optional<Transfers> core;
+  Time now = wall();
+  int next_id = 1;
+
+  explicit Core(Limits with = {}, Saved saved = {}) : limits(with) {
+    core.emplace(limits, std::move(saved), now);
+    for (const char* device : {"d1", "d2"}) stands(device, DeviceState::ready);
+  }
+  // A batch of this one input.
+  Effects step(const Input& input) {
+    Output done;
+    core->step(input, now, done);
+    core->step(BatchEnded{}, now, done);
+    auto effects = flat(done);
+    for (const auto& effect : Effects(effects)) {
+      const auto* begin = std::get_if<MakeOffer>(&effect);
+      if (begin == nullptr) continue;
+      const Offer offer{.transfer = begin->id, .digest = begin->content.package.digest, .encoded_bytes = 100};
+      for (auto& more : step(OfferMade{begin->id, offer, "key", begin->asker})) effects.push_back(std::move(more));
+    }
+    return effects;
+  }
+  Effects stands(const std::string& device, DeviceState state, const std::string& fingerprint = "") {
+    return step(DeviceHeard{device, Standing{state, "why", fingerprint}});
+  }
+  Effects want(const Asker& from, const std::string& digest) {
+    return step(Wanted{from, digest, pki().certificate("d1"), made_id(next_id++)});
+  }
+  Effects want(const std::string& device, const std::string& digest) {
+    return want(Asker{.party = {Party::Kind::device, device}, .channel = "want"}, digest);
+  }
+  Effects announce(const Asker& from, const Package& package) {
+    return step(PackageAnnounced{from, package, made_id(next_id++)});
+  }
+};
+
+inline const std::string digest_a = crypto::digest_of("a");
+inline const std::string digest_b = crypto::digest_of("b");
+
+inline Content content_of(const std::string& digest, ContentKind kind = ContentKind::package) {
+  return {.kind = kind, .package = {.digest = digest, .size_bytes = 1}, .encoded_bytes = 100, .stored = wall()};
+}
+
+// Packages n@1, n@2, …
+inline Saved packages_of(const std::vector<std::string>& digests) {
+  Saved saved;
+  for (const auto& digest : digests) {
+    saved.contents.push_back(content_of(digest));
+    saved.names.push_back({.of = {"n", std::to_string(saved.contents.size())}, .digest = digest});
+  }
+  return saved;
+}
+
+template <class E>
+std::size_t count(const Effects& effects) {
+  return static_cast<std::size_t>(
+      std::count_if(effects.begin(), effects.end(), [](const Effect& e) { return std::holds_alternative<E>(e); }));
+}
+
+template <class E>
+const E& only(const Effects& effects) {
+  EXPECT_EQ(count<E>(effects), 1U);
+  for (const auto& effect : effects) {
+    if (const auto* one = std::get_if<E>(&effect)) return *one;
+  }
+  throw std::runtime_error("no such effect");
+}
+
+}  // namespace fieldwork::transfer
