@@ -130,7 +130,7 @@ int run(Settings settings) {
   std::unique_ptr<agent::DeviceHands> hands;
   const auto done = [&](agent::Outcome outcome) {
     runner->post([&service, &hands, outcome = std::move(outcome)](Time now, runtime::Output&) {
-      hands->deliver(outcome);
+      hands->deliver(outcome, now);
       service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason}, now);
     });
   };

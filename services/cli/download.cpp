@@ -1,11 +1,12 @@
 #include "download.hpp"
 
-#include <algorithm>
+#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/certificate.hpp"
+#include "exchange/fetch.hpp"
 #include "exchange/inbound.hpp"
 #include "files.hpp"
 
@@ -13,65 +14,80 @@ namespace fieldwork::cli {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::chrono::seconds ask_again_after{5};  // of silence
-constexpr std::chrono::seconds not_yet_wait{1};     // until a device has brought the file
+namespace fetch = exchange::fetch;
 constexpr std::chrono::milliseconds look_every{50};
 
 Time now() { return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())}; }
 
+// The core decides (exchange/fetch.hpp); what is here asks, opens and says.
 class Download {
  public:
-  Download(Session& session, const Wanted& wanted, fs::path parts, Progress& progress)
-      : session_(session), wanted_(wanted), parts_(std::move(parts)), progress_(progress) {}
+  Download(Session& session, const Wanted& wanted, fs::path parts, std::chrono::seconds silence, Progress& progress)
+      : session_(session),
+        wanted_(wanted),
+        parts_(std::move(parts)),
+        progress_(progress),
+        core_({.ask_again = seconds(1), .silent = seconds(5), .not_yet = seconds(1), .give_up = silence}) {}
 
-  Outcome<bool> run(const fs::path& path, std::chrono::seconds silence);
+  Outcome<bool> run(const fs::path& path);
 
  private:
+  using Inputs = std::deque<fetch::Input>;
+
   Outcome<bool> identify();
-  Outcome<bool> ask();  // true: an offer is there
-  void listen();
+  void take(fetch::Input input);
+  void act(const fetch::Open& work, Inputs& then);
+  void act(const fetch::Finish& work, Inputs& then);
+  void act(const fetch::Discard& work, Inputs& then);
+  void say(const fetch::Ask& ask, Inputs& then);
+  void say(const fetch::Word& word, Inputs& then);
   void say_received(const Received& received) {
     const auto topic = session_.topics().service("transfer", "received", session_.settings().from);
     (void)session_.publish({topic, codec::encode(received)});
   }
+  void listen();
 
   Session& session_;
   const Wanted& wanted_;
-  fs::path parts_;
+  fs::path parts_, path_;
   Progress& progress_;
+  fetch::Fetches core_;
   std::string pem_;
   std::string fingerprint_;
   std::optional<crypto::PrivateKey> key_;
+  std::optional<Offer> offer_;
   std::optional<exchange::Inbound> inbound_;
-  Time heard_ = now();
-  std::string why_not_;  // there is no offer
-  std::uint64_t connects_ = 0;
+  std::optional<fetch::Ended> ended_;
+  std::optional<Failure> failure_;  // what ended it, or will
+  std::string why_not_;             // there is no offer
 };
 
-Outcome<bool> Download::run(const fs::path& path, std::chrono::seconds silence) {
+Outcome<bool> Download::run(const fs::path& path) {
+  path_ = path;
   if (auto identified = identify(); !identified) return identified.failure();
   const auto denied = session_.stats().denied;
-  auto asked = Time{};
-  while (!inbound_ || !inbound_->complete()) {
+  auto connects = session_.stats().connects;
+  take(fetch::Want{wanted_.digest});
+  while (!ended_ && !failure_) {
     if (auto stop = session_.stopped(denied)) return *stop;
-    if (now() - heard_ > silence) {
-      return Failure{Exit::timed_out, why_not_.empty() ? "nothing heard from the transfer service" : why_not_};
-    }
-    const bool quiet =
-        now() - std::max(heard_, asked) > (inbound_ ? Duration(ask_again_after) : Duration(not_yet_wait));
-    if (session_.connected() && (asked == Time{} || quiet || session_.stats().connects != connects_)) {
-      auto offered = ask();
-      if (!offered) return offered.failure();
-      asked = now();
-    }
-    listen();
+    if (const auto again = session_.stats().connects; std::exchange(connects, again) != again) take(LinkBack{});
+    take(TimePassed{});
+    if (!ended_ && !failure_) listen();
   }
-  if (auto finished = inbound_->finish(path); !finished) {
-    say_received({inbound_->offer().transfer, ReceivedState::failed, {}, finished.error().reason});
-    return Failure{exit_of(finished.error()), describe(finished.error())};
+  if (failure_) return *failure_;
+  if (!ended_->refused) return true;
+  return Failure{Exit::timed_out, why_not_.empty() ? *ended_->refused : why_not_};
+}
+
+void Download::take(fetch::Input input) {
+  Inputs inputs;
+  for (inputs.push_back(std::move(input)); !inputs.empty(); inputs.pop_front()) {
+    fetch::Output done;
+    core_.step(inputs.front(), now(), done);
+    for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
+    for (const auto& one : done.say) std::visit([&](const auto& word) { say(word, inputs); }, one);
+    if (!done.ended.empty()) ended_ = std::move(done.ended.back());
   }
-  say_received({inbound_->offer().transfer, ReceivedState::complete, {}, ""});
-  return true;
 }
 
 Outcome<bool> Download::identify() {
@@ -90,36 +106,59 @@ Outcome<bool> Download::identify() {
   return true;
 }
 
-Outcome<bool> Download::ask() {
-  connects_ = session_.stats().connects;
+void Download::say(const fetch::Ask& /*ask*/, Inputs& then) {
+  if (!session_.connected()) return then.push_back(fetch::NotOffered{wanted_.digest, "the broker is not to be had"});
   auto answer = session_.request("transfer", "fetch", {{"digest", wanted_.digest}, {"certificate", pem_}});
   if (!answer) {
     why_not_ = answer.failure().reason;
     // Not brought yet (failed), not there just now (unreachable, timed_out): ask again until the silence is too long.
-    if (answer.failure().exit == Exit::denied || answer.failure().exit == Exit::interrupted) return answer.failure();
-    return false;
+    const bool final = answer.failure().exit == Exit::denied || answer.failure().exit == Exit::interrupted;
+    if (final) failure_ = answer.failure();
+    return then.push_back(fetch::NotOffered{wanted_.digest, why_not_});
   }
-  const auto offer = codec::decode_offer(codec::dump(*answer));
-  if (!offer) return Failure{Exit::failed, "the transfer service's offer: " + describe(offer.error())};
-  if (offer->digest != wanted_.digest || offer->size_bytes != wanted_.size_bytes) {
-    return Failure{Exit::failed, "the transfer service offers something else"};
+  auto offer = codec::decode_offer(codec::dump(*answer));
+  if (!offer) {
+    failure_ = Failure{Exit::failed, "the transfer service's offer: " + describe(offer.error())};
+  } else if (offer->digest != wanted_.digest || offer->size_bytes != wanted_.size_bytes) {
+    failure_ = Failure{Exit::failed, "the transfer service offers something else"};
+  } else {
+    offer_ = std::move(*offer);
+    then.push_back(fetch::OfferCame{wanted_.digest, offer_->transfer});
   }
-  if (inbound_ && inbound_->offer().transfer == offer->transfer) return true;
-  auto opened = exchange::Inbound::open(*offer, *key_, fingerprint_, parts_, wanted_.size_bytes);
-  if (!opened) return Failure{exit_of(opened.error()), describe(opened.error())};
-  inbound_ = std::move(*opened);
-  heard_ = now();
-  return true;
 }
+
+void Download::say(const fetch::Word& word, Inputs& /*then*/) {
+  say_received({word.transfer, word.state, {}, word.reason});
+}
+
+void Download::act(const fetch::Open& work, Inputs& then) {
+  auto opened = exchange::Inbound::open(*offer_, *key_, fingerprint_, parts_, wanted_.size_bytes);
+  if (!opened) {
+    failure_ = Failure{exit_of(opened.error()), describe(opened.error())};
+    return then.push_back(fetch::CannotReceive{work.digest, describe(opened.error())});
+  }
+  inbound_ = std::move(*opened);
+  if (inbound_->complete()) then.push_back(fetch::FrameCame{work.digest, true});
+}
+
+void Download::act(const fetch::Finish& work, Inputs& then) {
+  fetch::Finished finished{work.digest, inbound_->offer().transfer};
+  if (auto done = inbound_->finish(path_); !done) finished.error = done.error();
+  if (finished.error) failure_ = Failure{exit_of(*finished.error), describe(*finished.error)};
+  then.push_back(std::move(finished));
+}
+
+void Download::act(const fetch::Discard& /*work*/, Inputs& /*then*/) { inbound_.reset(); }
 
 void Download::listen() {
   auto until = Session::Clock::now() + look_every;
   while (const auto message = session_.next(until)) {
     const auto topic = session_.topics().parse(message->topic);
     if (!topic || topic->kind != Topic::Kind::reply || topic->channel != "frame" || !inbound_) continue;
-    if (inbound_->frame(message->payload, now())) heard_ = now();
+    const auto taken = inbound_->frame(message->payload, now());
     if (const auto received = inbound_->ack_due(now())) say_received(*received);
-    if (inbound_->complete()) break;
+    if (taken) take(fetch::FrameCame{wanted_.digest, inbound_->complete()});
+    if (ended_ || failure_) return;
     until = Session::Clock::now() + std::chrono::milliseconds(1);
   }
   if (!inbound_) return;
@@ -135,7 +174,7 @@ Outcome<bool> download(Session& session, const Wanted& wanted, const fs::path& p
   const auto parts = path.parent_path() / (".fieldwork-" + crypto::to_hex(crypto::random_bytes(8)));
   std::error_code error;
   if (!fs::create_directories(parts, error)) return Failure{Exit::failed, "cannot make " + parts.string()};
-  auto done = Download(session, wanted, parts, progress).run(path, silence);
+  auto done = Download(session, wanted, parts, silence, progress).run(path);
   progress.clear();
   fs::remove_all(parts, error);
   return done;

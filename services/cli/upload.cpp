@@ -1,94 +1,130 @@
 #include "upload.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <nlohmann/json.hpp>
 
 #include "codec/transfer.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/seal.hpp"
+#include "exchange/deliver.hpp"
 #include "exchange/outbound.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
 namespace {
 
+namespace deliver = exchange::deliver;
 constexpr std::int64_t frame_bytes = 65'536;
-constexpr std::chrono::seconds ask_again_after{5};  // of silence
 constexpr std::chrono::milliseconds look_every{200};
 
 Time now() { return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())}; }
 
+bool passing(const Failure& failure) { return failure.exit == Exit::timed_out || failure.exit == Exit::unreachable; }
+
+// The core decides (exchange/deliver.hpp); what is here asks, opens and sends.
 class Upload {
  public:
-  Upload(Session& session, const Packed& packed, Progress& progress)
-      : session_(session), packed_(packed), progress_(progress) {}
+  Upload(Session& session, const Packed& packed, std::chrono::seconds silence, Progress& progress)
+      : session_(session),
+        packed_(packed),
+        silence_(silence),
+        progress_(progress),
+        core_(
+            {.at_once = 1, .failures_max = 1, .announce_last = seconds(5), .silent = seconds(5), .give_up = silence}) {}
 
-  Outcome<std::int64_t> run(std::chrono::seconds silence);
+  Outcome<std::int64_t> run();
 
  private:
-  Outcome<bool> begin();  // true: the service has it
-  Outcome<bool> offer(const std::string& transfer, const std::string& certificate);
-  Outcome<bool> start();
+  using Inputs = std::deque<deliver::Input>;
+
+  void take(deliver::Input input);
+  void announce(Inputs& then);
+  void act(const deliver::Make& work, Inputs& then);
+  void act(const deliver::Resume& work, Inputs& then);
+  void act(const deliver::Close& work, Inputs& then);
+  Outcome<bool> make_offer();
+  void start(Inputs& then);
   Outcome<crypto::Certificate> checked(const std::string& pem) const;
   void send();
   void listen();
+  void heard(const Received& received);
   [[nodiscard]] std::int64_t sent() const {
     return sent_before_ + (outbound_ ? static_cast<std::int64_t>(outbound_->sent_bytes()) : 0);
   }
 
   Session& session_;
   const Packed& packed_;
+  std::chrono::seconds silence_;
   Progress& progress_;
+  deliver::Deliveries core_;
+  std::string transfer_;  // that the service waits for
+  std::optional<crypto::Certificate> receiver_;
   std::optional<exchange::Encoded> encoded_;
+  std::optional<Offer> offer_;  // the standing one
+  std::string content_key_;
+  content::Ranges acked_;  // when it was closed
   std::optional<exchange::Outbound> outbound_;
-  std::string receiver_;  // fingerprint
   std::int64_t sent_before_ = 0;
-  std::uint64_t connects_ = 0;
+  bool answered_ = false;
+  std::optional<deliver::Ended> ended_;
+  std::optional<Failure> failure_;  // what ended it, or will
 };
 
-Outcome<std::int64_t> Upload::run(std::chrono::seconds silence) {
+Outcome<std::int64_t> Upload::run() {
   const auto denied = session_.stats().denied;
-  auto stored = begin();
-  if (!stored) return stored.failure();
-  if (*stored) return sent();
-  auto heard = now();
-  auto asked = heard;
-  while (!outbound_->finished()) {
-    if (outbound_->failed()) return Failure{Exit::failed, "the transfer service gave up: " + outbound_->reason()};
+  auto connects = session_.stats().connects;
+  take(deliver::Add{packed_.digest});
+  while (true) {
+    if (const auto again = session_.stats().connects; std::exchange(connects, again) != again) take(LinkBack{});
+    take(TimePassed{});
+    if (failure_) return *failure_;
+    if (ended_ && !ended_->refused) return sent();
+    if (ended_) break;
     if (auto stop = session_.stopped(denied)) return *stop;
-    heard = std::max(heard, outbound_->heard());
-    if (now() - heard > silence) {
-      return Failure{Exit::timed_out, "nothing heard from the transfer service for " + std::to_string(silence.count()) +
-                                          " s. Push again to go on, or try fieldwork doctor"};
-    }
-    const bool reconnected = session_.stats().connects != connects_;
-    if (session_.connected() && (reconnected || now() - std::max(heard, asked) > ask_again_after)) {
-      stored = begin();
-      if (stored && *stored) return sent();
-      const bool passing =
-          !stored && (stored.failure().exit == Exit::timed_out || stored.failure().exit == Exit::unreachable);
-      if (!stored && !passing) return stored.failure();
-      asked = now();
-    }
     send();
     listen();
   }
-  return sent();
+  if (outbound_ && outbound_->failed())
+    return Failure{Exit::failed, "the transfer service gave up: " + outbound_->reason()};
+  return Failure{Exit::timed_out, "nothing heard from the transfer service for " + std::to_string(silence_.count()) +
+                                      " s. Push again to go on, or try fieldwork doctor"};
 }
 
-Outcome<bool> Upload::begin() {
-  connects_ = session_.stats().connects;
+void Upload::take(deliver::Input input) {
+  Inputs inputs;
+  for (inputs.push_back(std::move(input)); !inputs.empty(); inputs.pop_front()) {
+    deliver::Output done;
+    core_.step(inputs.front(), now(), done);
+    for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
+    if (!done.announcements.empty()) announce(inputs);
+    if (!done.ended.empty()) ended_ = std::move(done.ended.back());
+  }
+}
+
+// The answer: it is stored, or the service waits for it under this transfer.
+void Upload::announce(Inputs& then) {
+  if (answered_ && !session_.connected()) return;
   auto answer = session_.request("transfer", "offer",
                                  {{"digest", packed_.digest},
                                   {"size_bytes", packed_.size_bytes},
                                   {"name", packed_.name},
                                   {"version", packed_.version},
                                   {"release", packed_.release}});
-  if (!answer) return answer.failure();
-  if (text_of(*answer, "state") == "stored") return true;
-  auto offered = offer(text_of(*answer, "transfer"), text_of(*answer, "certificate"));
-  if (!offered) return offered.failure();
-  return start();
+  if (!answer) {
+    if (!answered_ || !passing(answer.failure())) failure_ = answer.failure();
+    return;
+  }
+  answered_ = true;
+  if (text_of(*answer, "state") == "stored") return then.push_back(deliver::Delivered{packed_.digest});
+  auto certificate = checked(text_of(*answer, "certificate"));
+  if (!certificate) {
+    failure_ = certificate.failure();
+    return;
+  }
+  transfer_ = text_of(*answer, "transfer");
+  receiver_ = std::move(*certificate);
+  then.push_back(deliver::Wanted{packed_.digest, transfer_ + " " + receiver_->fingerprint()});
 }
 
 Outcome<crypto::Certificate> Upload::checked(const std::string& pem) const {
@@ -109,74 +145,109 @@ Outcome<crypto::Certificate> Upload::checked(const std::string& pem) const {
                                    settings.ca_origin + "). Nothing was sent"};
 }
 
-// Makes a new offer, unless the one that we have still stands.
-Outcome<bool> Upload::offer(const std::string& transfer, const std::string& pem) {
-  auto certificate = checked(pem);
-  if (!certificate) return certificate.failure();
-  if (outbound_ && outbound_->offer().transfer.value == transfer && receiver_ == certificate->fingerprint())
-    return true;
+void Upload::act(const deliver::Make& work, Inputs& then) {
+  if (auto made = make_offer(); !made) {
+    failure_ = made.failure();
+    return then.push_back(deliver::Failed{work.digest, made.failure().reason});
+  }
+  acked_ = {};
+  then.push_back(deliver::Made{work.digest});
+  start(then);
+}
+
+Outcome<bool> Upload::make_offer() {
   if (!encoded_) {
     auto encoded = exchange::encode_beside(packed_.path);
     if (!encoded) return Failure{Exit::failed, describe(encoded.error())};
     encoded_ = std::move(*encoded);
   }
-  auto key = crypto::generate_content_key();
-  auto made = exchange::make_offer(TransferId(transfer), packed_.digest, packed_.size_bytes, encoded_->encoding,
-                                   encoded_->encoded_bytes, frame_bytes, key, *certificate, packed_.release);
+  content_key_ = crypto::generate_content_key();
+  auto made = exchange::make_offer(TransferId(transfer_), packed_.digest, packed_.size_bytes, encoded_->encoding,
+                                   encoded_->encoded_bytes, frame_bytes, content_key_, *receiver_, packed_.release);
   if (!made) return Failure{Exit::failed, "the transfer service's answer: " + describe(made.error())};
-  auto opened = exchange::Outbound::open(*made, std::move(key), encoded_->path, {}, {}, now());
-  if (!opened) return Failure{Exit::failed, describe(opened.error())};
-  sent_before_ = sent();
-  outbound_ = std::move(*opened);
-  receiver_ = certificate->fingerprint();
+  offer_ = std::move(*made);
   return true;
 }
 
-// The answer says what is there already.
-Outcome<bool> Upload::start() {
-  auto offer = codec::parse(codec::encode(outbound_->offer()));
-  if (!offer) return Failure{Exit::failed, describe(offer.error())};
-  auto answer = session_.request("transfer", "start", std::move(*offer));
-  if (!answer) return answer.failure();
-  if (text_of(*answer, "state") == "stored") return true;
-  Received received{.transfer = outbound_->offer().transfer};
+void Upload::act(const deliver::Resume& /*work*/, Inputs& then) { start(then); }
+
+void Upload::act(const deliver::Close& /*work*/, Inputs& /*then*/) {
+  if (!outbound_ || outbound_->failed()) return;
+  acked_ = outbound_->acked();
+  sent_before_ = sent();
+  outbound_.reset();
+}
+
+// The answer says what is there already. Without one the frames find nobody, and it is announced again.
+void Upload::start(Inputs& then) {
+  auto opened = exchange::Outbound::open(*offer_, content_key_, encoded_->path, acked_, {}, now());
+  if (!opened) {
+    failure_ = Failure{Exit::failed, describe(opened.error())};
+    return;
+  }
+  outbound_ = std::move(*opened);
+  auto offer = codec::parse(codec::encode(*offer_));
+  auto answer =
+      offer ? session_.request("transfer", "start", std::move(*offer)) : Failure{Exit::failed, describe(offer.error())};
+  if (!answer) {
+    if (!passing(answer.failure())) failure_ = answer.failure();
+    return;
+  }
+  if (text_of(*answer, "state") == "stored") return then.push_back(deliver::Delivered{packed_.digest});
+  Received received{.transfer = offer_->transfer};
   for (const auto& range : list_of(*answer, "ranges")) {
     const bool pair =
         range.is_array() && range.size() == 2 && range[0].is_number_unsigned() && range[1].is_number_unsigned();
-    if (!pair) return Failure{Exit::failed, "the transfer service answered with ranges that are none"};
+    if (!pair) {
+      failure_ = Failure{Exit::failed, "the transfer service answered with ranges that are none"};
+      return;
+    }
     const auto begin = range[0].get<std::uint64_t>();
     const auto end = range[1].get<std::uint64_t>();
     if (begin < end) received.ranges.emplace_back(begin, end);
   }
   outbound_->asked_again(now());
   outbound_->received(received, now());
-  return false;
+  then.push_back(deliver::Heard{packed_.digest});
 }
 
 void Upload::send() {
-  if (!session_.connected()) return;
+  if (!session_.connected() || !outbound_) return;
   const auto topic = session_.topics().service("transfer", "frame", session_.settings().from);
   for (auto& frame : outbound_->due(now())) (void)session_.publish({topic, std::move(frame)});
 }
 
 void Upload::listen() {
-  const auto due = outbound_->next_due();
+  const auto due = outbound_ ? outbound_->next_due() : std::nullopt;
   const auto wait = due ? std::clamp<Duration>(*due - now(), Duration(1000), look_every) : Duration(look_every);
   auto until = Session::Clock::now() + wait;
   while (auto message = session_.next(until)) {
     const auto topic = session_.topics().parse(message->topic);
-    if (!topic || topic->kind != Topic::Kind::reply || topic->channel != "received") continue;
-    if (const auto received = codec::decode_received(message->payload)) outbound_->received(*received, now());
+    if (!topic || topic->kind != Topic::Kind::reply || topic->channel != "received" || !outbound_) continue;
+    if (const auto received = codec::decode_received(message->payload)) heard(*received);
     until = Session::Clock::now();  // take what else is here, then send again
   }
+  if (!outbound_) return;
   progress_.show("sending " + packed_.name + "@" + packed_.version, static_cast<std::int64_t>(outbound_->acked_bytes()),
                  static_cast<std::int64_t>(outbound_->total_bytes()));
+}
+
+void Upload::heard(const Received& received) {
+  if (received.transfer != offer_->transfer) return;
+  outbound_->received(received, now());
+  if (outbound_->finished()) {
+    take(deliver::Delivered{packed_.digest});
+  } else if (outbound_->failed()) {
+    take(deliver::Failed{packed_.digest, outbound_->reason()});
+  } else {
+    take(deliver::Heard{packed_.digest});
+  }
 }
 
 }  // namespace
 
 Outcome<std::int64_t> upload(Session& session, const Packed& packed, std::chrono::seconds silence, Progress& progress) {
-  return Upload(session, packed, progress).run(silence);
+  return Upload(session, packed, silence, progress).run();
 }
 
 }  // namespace fieldwork::cli

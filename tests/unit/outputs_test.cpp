@@ -39,8 +39,10 @@ class Waiting : public ::testing::Test {
     return digest;
   }
   std::string add(const std::string& bytes) {
-    const auto digest = kept(bytes);
-    outputs->add(file(digest), key);
+    const auto digest = crypto::digest_of(bytes);
+    write(dir / "made", bytes);
+    EXPECT_TRUE(keep_output(dir / "made", file(digest), key).ok());
+    outputs->add(file(digest), key, now);
     return digest;
   }
   [[nodiscard]] fs::path file(const std::string& digest) const { return dir / ("outputs/" + digest.substr(7)); }
@@ -56,7 +58,7 @@ class Waiting : public ::testing::Test {
     for (const auto& one : said("output")) out.push_back(codec::decode_output_offer(one)->digest);
     return out;
   }
-  void answer(const codec::OutputStored& stored) { ASSERT_TRUE(outputs->stored(codec::encode(stored)).ok()); }
+  void answer(const codec::OutputStored& stored) { ASSERT_TRUE(outputs->stored(codec::encode(stored), now).ok()); }
   void want(const std::string& digest) {
     ASSERT_TRUE(outputs->want(codec::encode(codec::Want{digest, pki().pem("transfer")}), now).ok());
   }
@@ -65,7 +67,7 @@ class Waiting : public ::testing::Test {
 TEST_F(Waiting, ThoseThatAreRefusedEndAndStarveNobody) {
   for (int i = 0; i < 5; ++i) add("output " + std::to_string(i));
   const auto first = announced();
-  EXPECT_EQ(first.size(), Outputs::sending_max);
+  EXPECT_EQ(first.size(), exchange::deliver::Limits{}.at_once);
   for (const auto& digest : first) answer({digest, "over the quota"});
   EXPECT_EQ(announced().size(), 1U);
   EXPECT_EQ(outputs->size(), 1U);
@@ -74,7 +76,7 @@ TEST_F(Waiting, ThoseThatAreRefusedEndAndStarveNobody) {
   start({});
   EXPECT_EQ(announced().size(), 1U);  // and not asked again
   // The same bytes of another attempt are a new question.
-  outputs->add(file(first[0]), {JobId("j2"), 0, 2});
+  outputs->add(file(first[0]), {JobId("j2"), 0, 2}, now);
   EXPECT_EQ(announced(), std::vector{first[0]});
 }
 
@@ -104,9 +106,27 @@ TEST_F(Waiting, IsSentOnAndGoesWhenItIsStored) {
   EXPECT_EQ(files_in(dir / "outputs"), 0U);
 }
 
+// What the receiver has of it is not sent again: the same transfer, under the same key.
+TEST_F(Waiting, AfterAnOutageTheTransferGoesOn) {
+  const auto digest = add(std::string(100'000, 'x'));
+  announced();
+  want(digest);
+  const auto offer = said("offer").at(0);
+  outputs->connected(now);
+  EXPECT_EQ(announced(), std::vector{digest});
+  EXPECT_TRUE(said("frame").empty());
+  want(digest);
+  EXPECT_EQ(said("offer"), std::vector{offer});
+  // The last word may be one of before the outage.
+  outputs->connected(now);
+  const Received last{codec::decode_offer(offer)->transfer, ReceivedState::complete, {}, ""};
+  ASSERT_TRUE(outputs->received(codec::encode(last), now).ok());
+  EXPECT_EQ(outputs->size(), 0U);
+}
+
 TEST_F(Waiting, WhatFailsFourTimesIsTakenForRefused) {
   const auto digest = add("an output");
-  for (int i = 0; i < Outputs::failures_max; ++i) {
+  for (int i = 0; i < exchange::deliver::Limits{}.failures_max; ++i) {
     now += std::chrono::minutes(6);
     ASSERT_EQ(announced(), std::vector{digest}) << i;
     want(digest);

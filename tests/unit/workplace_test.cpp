@@ -42,7 +42,7 @@ class Place : public ::testing::Test {
     std::ofstream(place / name, std::ios::binary) << bytes;
   }
   [[nodiscard]] Collected collect(const std::vector<std::string>& outputs, std::size_t room = 700'000) const {
-    return collect_outputs(place, outputs, kept, room);
+    return collect_outputs({JobId("j1"), 0, 1}, place, outputs, kept, room);
   }
   static std::vector<std::string> paths(const Collected& collected) {
     std::vector<std::string> out;
@@ -124,6 +124,26 @@ TEST_F(OutputsTest, WhatCannotBeAnOutputIsSaidAsWhatItIs) {
                        "output real/below was not written",
                        "output *.csv matches no file"};
   EXPECT_EQ(out.wrong, expected);
+}
+
+// A report that names it promises that it is there after a power cut, and that somebody will ask for it.
+TEST_F(OutputsTest, WhatCannotBeNotedIsNotNamed) {
+  const std::string large(70'000, 'x');
+  write("large", large);
+  const auto hex = crypto::digest_of(large).substr(7);
+  fs::create_directories(kept / (hex + ".of") / "in the way");
+  const auto out = collect({"large"});
+  EXPECT_TRUE(out.files.empty());
+  EXPECT_TRUE(out.large.empty());
+  ASSERT_EQ(out.wrong.size(), 1U);
+  EXPECT_NE(out.wrong[0].find("output large cannot be kept: "), std::string::npos) << out.wrong[0];
+  remove_tree(kept / (hex + ".of"));
+  write("large", large);
+  EXPECT_EQ(collect({"large"}).large, std::vector{kept / hex});
+  std::ifstream note(kept / (hex + ".of"));
+  std::string line;
+  EXPECT_TRUE(std::getline(note, line));
+  EXPECT_EQ(line, "j1 0 1");
 }
 
 TEST_F(OutputsTest, WhatDoesNotFitInTheReportIsKept) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "agent/shell/capture.hpp"
+#include "agent/shell/outputs.hpp"
 #include "base/text.hpp"
 #include "codec/job.hpp"
 #include "content/archive.hpp"
@@ -65,23 +66,6 @@ const char* kind_of(fs::file_type type) {
   }
 }
 
-Result<void> sync(const fs::path& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool good = file >= 0 && fsync(file) == 0;
-  const int error = errno;
-  if (file >= 0) close(file);
-  if (good) return {};
-  return Error{Code::unavailable, std::string("cannot be synced: ") + std::strerror(error), path.string()};
-}
-
-// A report that names the file promises that it is there, also after a power cut.
-Result<void> keep_durably(const fs::path& from, const fs::path& to) {
-  if (auto synced = sync(from); !synced) return synced;
-  if (std::rename(from.c_str(), to.c_str()) != 0)
-    return Error{Code::unavailable, std::string("cannot be kept: ") + std::strerror(errno), to.string()};
-  return sync(to.parent_path());
-}
-
 std::string read_file(const fs::path& path) {
   std::stringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -90,8 +74,8 @@ std::string read_file(const fs::path& path) {
 
 class Collector {
  public:
-  Collector(const fs::path& place, const fs::path& kept, std::size_t room_bytes)
-      : place_(place), kept_(kept), room_bytes_(room_bytes) {}
+  Collector(const AttemptKey& key, const fs::path& place, const fs::path& kept, std::size_t room_bytes)
+      : key_(key), place_(place), kept_(kept), room_bytes_(room_bytes) {}
 
   Collected run(const std::vector<std::string>& outputs) {
     for (const auto& name : outputs) {
@@ -178,7 +162,8 @@ class Collector {
     entry.digest = *digest;
     if (!goes_along(entry)) {
       const auto place = kept_ / digest->substr(7);
-      if (auto done = keep_durably(path, place); !done) return wrong(name, "cannot be kept: " + describe(done.error()));
+      if (auto done = keep_output(path, place, key_); !done)
+        return wrong(name, "cannot be kept: " + describe(done.error()));
       out_.large.push_back(place);
     } else {
       entry.content = read_file(path);
@@ -196,6 +181,7 @@ class Collector {
     return true;
   }
 
+  const AttemptKey& key_;
   const fs::path& place_;
   const fs::path& kept_;
   std::size_t room_bytes_;
@@ -225,9 +211,9 @@ std::int64_t shrink(std::string& stream, std::size_t bytes_max) {
 
 }  // namespace
 
-Collected collect_outputs(const fs::path& place, const std::vector<std::string>& outputs, const fs::path& kept,
-                          std::size_t room_bytes) {
-  return Collector(place, kept, room_bytes).run(outputs);
+Collected collect_outputs(const AttemptKey& key, const fs::path& place, const std::vector<std::string>& outputs,
+                          const fs::path& kept, std::size_t room_bytes) {
+  return Collector(key, place, kept, room_bytes).run(outputs);
 }
 
 bool is_pattern(std::string_view output) { return output.find_first_of("*?") != output.npos; }

@@ -20,15 +20,16 @@ inline constexpr std::int64_t output_file_bytes_max = std::int64_t{1} << 30;
 
 struct Collected {
   std::vector<OutputFile> files;
-  std::vector<std::filesystem::path> large;  // too large for the report: kept under their digest, synced
+  std::vector<std::filesystem::path> large;  // too large for the report: kept under their digest (outputs.hpp)
   std::vector<std::string> wrong;            // what of `outputs` is missing, and why; a sentence each
 };
 
 // `outputs`: relative paths, or patterns: '*' any characters and '?' one of a name, '**' as a whole level any levels
 // also none. A directory is packed as a package is (docs/formats.md) and called NAME.tar. Links are not followed.
 // `kept` is on the same file system. `room_bytes`: of the files in the report, encoded.
-[[nodiscard]] Collected collect_outputs(const std::filesystem::path& place, const std::vector<std::string>& outputs,
-                                        const std::filesystem::path& kept, std::size_t room_bytes);
+[[nodiscard]] Collected collect_outputs(const AttemptKey& key, const std::filesystem::path& place,
+                                        const std::vector<std::string>& outputs, const std::filesystem::path& kept,
+                                        std::size_t room_bytes);
 
 [[nodiscard]] bool is_pattern(std::string_view output);
 // Whether `path` (levels with '/' between) is one that `pattern` means. In time linear in each name's length times the

@@ -26,7 +26,7 @@ class DeviceHands : public Hands {
   Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }
   Result<void> output(std::string_view channel, std::string_view payload, Time now) override {
     if (channel == "want") return outputs_.want(payload, now);
-    if (channel == "output") return outputs_.stored(payload);
+    if (channel == "output") return outputs_.stored(payload, now);
     return outputs_.received(payload, now);
   }
   void connected(Time now) override {
@@ -39,8 +39,8 @@ class DeviceHands : public Hands {
     return out;
   }
   // On the engine's thread.
-  void deliver(const Outcome& outcome) {
-    for (const auto& kept : outcome.large) outputs_.add(kept, outcome.key);
+  void deliver(const Outcome& outcome, Time now) {
+    for (const auto& kept : outcome.large) outputs_.add(kept, outcome.key, now);
   }
   std::vector<PackageNews> news() override { return packages_.news(); }
 

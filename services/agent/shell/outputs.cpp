@@ -15,9 +15,6 @@ namespace fieldwork::agent {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr Duration announce_first = seconds(5);
-constexpr Duration announce_last = std::chrono::minutes(5);
-constexpr Duration silent_for = seconds(60);
 constexpr Duration sweep_every = std::chrono::minutes(10);
 constexpr std::int64_t frame_bytes = 65536;
 
@@ -34,6 +31,15 @@ void remove_all_of(const fs::path& file) {
 }
 
 }  // namespace
+
+Result<void> keep_output(const fs::path& from, const fs::path& kept, const AttemptKey& key) {
+  const auto text = key.job.value + ' ' + std::to_string(key.execution) + ' ' + std::to_string(key.fence) + '\n';
+  auto done = exchange::move_durably(from, kept);
+  if (done) done = exchange::replace_file(kept.string() + ".of", text);
+  std::error_code ignored;
+  if (!done && !fs::exists(kept.string() + ".of", ignored)) remove_all_of(kept);  // of an earlier attempt, perhaps
+  return done;
+}
 
 Outputs::Outputs(fs::path directory, Identity identity, crypto::CertificateAuthority transfer_ca, Topics topics)
     : Outputs(std::move(directory), std::move(identity), std::move(transfer_ca), std::move(topics), Options{}) {}
@@ -60,134 +66,162 @@ void Outputs::load() {
     // Without its note the death came between the two writes: no report names the file, nobody will ask for it.
     AttemptKey key;
     if (std::ifstream(path.string() + ".of") >> key.job.value >> key.execution >> key.fence) {
-      keep(path, key).noted = true;
+      keep(path, key);
     } else {
       remove_all_of(path);
     }
   }
 }
 
-void Outputs::add(const fs::path& kept, const AttemptKey& key) {
+void Outputs::add(const fs::path& kept, const AttemptKey& key, Time now) {
+  now_ = now;
   std::error_code ignored;
   fs::remove(kept.string() + ".refused", ignored);  // made again: asked again
-  auto& output = keep(kept, key);
-  output.noted = note("sha256:" + kept.filename().string(), output);
+  keep(kept, key);
 }
 
-Outputs::Output& Outputs::keep(const fs::path& kept, const AttemptKey& key) {
+void Outputs::keep(const fs::path& kept, const AttemptKey& key) {
   std::error_code error;
   const auto size = fs::file_size(kept, error);
   const auto digest = "sha256:" + kept.filename().string();
-  const auto [it, fresh] = outputs_.try_emplace(
-      digest,
-      Output{.key = key, .size_bytes = error ? 0 : static_cast<std::int64_t>(size), .announce_wait = announce_first});
-  if (fresh) turns_.push_back(digest);
-  return it->second;
+  outputs_.try_emplace(digest, Output{.key = key, .size_bytes = error ? 0 : static_cast<std::int64_t>(size)});
+  take(exchange::deliver::Add{digest});
 }
 
-bool Outputs::note(const std::string& digest, Output& output) const {
-  const auto path = file(digest);
-  const auto& key = output.key;
-  const auto text = key.job.value + ' ' + std::to_string(key.execution) + ' ' + std::to_string(key.fence) + '\n';
-  auto done = exchange::sync_file(path);
-  if (done) done = exchange::replace_file(path.string() + ".of", text);
-  if (!done)
-    log::error("an output is not safe from a power cut", {{"digest", digest}, {"reason", describe(done.error())}});
-  return done.ok();
-}
-
-void Outputs::connected(Time now) {
-  for (auto& [digest, output] : outputs_) {
-    output.announce_due = now;
-    output.announce_wait = announce_first;
-    output.asked.reset();
+void Outputs::take(exchange::deliver::Input input) {
+  Inputs inputs;
+  for (inputs.push_back(std::move(input)); !inputs.empty(); inputs.pop_front()) {
+    exchange::deliver::Output done;
+    core_.step(inputs.front(), now_, done);
+    for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
+    for (const auto& one : done.announcements) {
+      const auto& output = outputs_.at(one.digest);
+      const codec::OutputOffer announcement{one.digest, output.size_bytes, output.key.job.value, output.key.execution,
+                                            output.key.fence};
+      to_say_.push_back({.topic = topics_.up(identity_.device, "output"), .payload = codec::encode(announcement)});
+    }
+    for (const auto& ended : done.ended) {
+      if (ended.refused) {
+        refused(ended.digest, *ended.refused);
+      } else {
+        finish(ended.digest);
+      }
+    }
   }
 }
 
+void Outputs::connected(Time now) {
+  now_ = now;
+  take(LinkBack{});
+}
+
 Result<void> Outputs::want(std::string_view payload, Time now) {
+  now_ = now;
   const auto want = codec::decode_want(payload);
   if (!want) return want.error();
   const auto it = outputs_.find(want->digest);
-  if (it == outputs_.end() || it->second.outbound || it->second.encoding) return {};
+  if (it == outputs_.end()) return {};
   const auto receiver = crypto::Certificate::from_pem(want->certificate);
   const auto wall = std::chrono::system_clock::now();
   if (!receiver || receiver->common_name() != "transfer" || !transfer_ca_.verify(*receiver, wall)) {
     return Error{Code::denied, "is not the transfer service's", "/certificate"};
   }
-  it->second.encoding = true;
-  it->second.announce_due = now + silent_for;
-  auto job = [compressed = compressed_, digest = want->digest, receiver = *receiver, path = file(want->digest)] {
-    compressed->put({digest, receiver, exchange::encode_beside(path)});
-  };
-  if (worker_) {
-    worker_->run(std::move(job));
-  } else {
-    job();
-    take_compressed(now);
-  }
+  if (!core_.busy(want->digest)) it->second.receiver = *receiver;
+  take(exchange::deliver::Wanted{want->digest, receiver->fingerprint()});
   return {};
 }
 
-void Outputs::take_compressed(Time now) {
-  for (const auto& compressed : compressed_->take()) send(compressed, now);
+void Outputs::act(const exchange::deliver::Make& work, Inputs& then) {
+  auto job = [compressed = compressed_, digest = work.digest, path = file(work.digest)] {
+    compressed->put({digest, exchange::encode_beside(path)});
+  };
+  if (worker_) return worker_->run(std::move(job));
+  job();
+  take_compressed(then);
 }
 
-void Outputs::send(const Compressed& compressed, Time now) {
-  const auto& digest = compressed.digest;
-  const auto it = outputs_.find(digest);
-  if (it == outputs_.end()) return remove_all_of(file(digest));
-  auto& output = it->second;
-  output.encoding = false;
-  const auto& encoded = compressed.encoded;
-  if (!encoded) return failed(digest, output, "it cannot be encoded: " + describe(encoded.error()), now);
+void Outputs::take_compressed(Inputs& then) {
+  for (const auto& compressed : compressed_->take()) {
+    const auto it = outputs_.find(compressed.digest);
+    if (it == outputs_.end()) {
+      remove_all_of(file(compressed.digest));
+      continue;
+    }
+    auto done = compressed.encoded ? make_offer(compressed.digest, it->second, *compressed.encoded)
+                                   : Result<void>(compressed.encoded.error());
+    if (done) {
+      then.push_back(exchange::deliver::Made{compressed.digest});
+    } else {
+      then.push_back(exchange::deliver::Failed{compressed.digest, "it cannot be sent: " + describe(done.error())});
+    }
+  }
+}
+
+Result<void> Outputs::make_offer(const std::string& digest, Output& output, const exchange::Encoded& encoded) {
   const TransferId transfer(crypto::to_hex(crypto::random_bytes(16)));
-  const auto key = crypto::generate_content_key();  // one per transfer id
-  const auto offer = exchange::make_offer(transfer, digest, output.size_bytes, encoded->encoding,
-                                          encoded->encoded_bytes, frame_bytes, key, compressed.receiver, "");
-  if (!offer) return failed(digest, output, "it cannot be offered: " + describe(offer.error()), now);
-  auto outbound = exchange::Outbound::open(*offer, key, encoded->path, {}, {}, now);
-  if (!outbound) return failed(digest, output, "it cannot be sent: " + describe(outbound.error()), now);
-  output.outbound = std::move(*outbound);
-  output.announce_due = now + silent_for;
-  offers_.push_back({.topic = topics_.up(identity_.device, "offer"), .payload = codec::encode(*offer)});
+  output.content_key = crypto::generate_content_key();  // one per transfer id
+  auto offer = exchange::make_offer(transfer, digest, output.size_bytes, encoded.encoding, encoded.encoded_bytes,
+                                    frame_bytes, output.content_key, *output.receiver, "");
+  if (!offer) return offer.error();
+  output.offer = std::move(*offer);
+  output.encoded = encoded.path;
+  output.acked = {};
+  return open(output);
 }
 
-// Announced again by and by, and sent under a new id and key; but not for ever.
-void Outputs::failed(const std::string& digest, Output& output, const std::string& reason, Time now) {
-  log::warn("an output was not delivered", {{"digest", digest}, {"reason", reason}});
+// Says the offer, also one that was said already: the answer tells where to go on.
+Result<void> Outputs::open(Output& output) {
+  auto outbound = exchange::Outbound::open(*output.offer, output.content_key, output.encoded, output.acked, {}, now_);
+  if (!outbound) return outbound.error();
+  outbound->asked_again(now_);
+  output.outbound = std::move(*outbound);
+  to_say_.push_back({.topic = topics_.up(identity_.device, "offer"), .payload = codec::encode(*output.offer)});
+  return {};
+}
+
+void Outputs::act(const exchange::deliver::Resume& work, Inputs& then) {
+  const auto done = open(outputs_.at(work.digest));
+  if (!done) then.push_back(exchange::deliver::Failed{work.digest, "it cannot be sent: " + describe(done.error())});
+}
+
+void Outputs::act(const exchange::deliver::Close& work, Inputs& /*then*/) {
+  auto& output = outputs_.at(work.digest);
+  if (!output.outbound) return;
+  output.acked = output.outbound->acked();
   output.outbound.reset();
-  output.asked.reset();
-  if (++output.failures >= failures_max) return refused(std::string(digest), reason);
-  output.announce_wait = std::min(output.announce_wait * 2, announce_last);
-  output.announce_due = now + output.announce_wait;
 }
 
 Result<void> Outputs::received(std::string_view payload, Time now) {
+  now_ = now;
   const auto received = codec::decode_received(payload);
   if (!received) return received.error();
-  for (auto& [digest, output] : outputs_) {
-    if (!output.outbound || output.outbound->offer().transfer != received->transfer) continue;
-    output.outbound->received(*received, now);
-    output.announce_due = now + silent_for;
-    output.announce_wait = announce_first;
-    if (output.outbound->finished()) {
-      finish(std::string(digest));
-    } else if (output.outbound->failed()) {
-      failed(digest, output, std::string(output.outbound->reason()), now);
-    }
-    break;
+  const auto it = std::find_if(outputs_.begin(), outputs_.end(), [&](const auto& one) {
+    return one.second.offer && one.second.offer->transfer == received->transfer;
+  });
+  if (it == outputs_.end()) return {};
+  const std::string digest = it->first;
+  auto& outbound = it->second.outbound;
+  if (received->state == ReceivedState::complete) return take(exchange::deliver::Delivered{digest}), Result<void>{};
+  if (!outbound) return {};  // of before an outage
+  outbound->received(*received, now);
+  if (outbound->failed()) {
+    const std::string reason = outbound->reason();
+    log::warn("an output was not delivered", {{"digest", digest}, {"reason", reason}});
+    take(exchange::deliver::Failed{digest, reason});
+  } else {
+    take(exchange::deliver::Heard{digest});
   }
   return {};
 }
 
-Result<void> Outputs::stored(std::string_view payload) {
+Result<void> Outputs::stored(std::string_view payload, Time now) {
+  now_ = now;
   const auto stored = codec::decode_output_stored(payload);
   if (!stored) return stored.error();
-  if (!outputs_.contains(stored->digest)) return {};
   if (stored->refused.empty()) {
-    finish(stored->digest);
+    take(exchange::deliver::Delivered{stored->digest});
   } else {
-    refused(stored->digest, stored->refused);
+    take(exchange::deliver::Refused{stored->digest, stored->refused});
   }
   return {};
 }
@@ -209,13 +243,10 @@ void Outputs::finish(const std::string& digest) {
   remove_all_of(file(digest));
 }
 
-// What is old goes, and what is not yet on the disk is tried again.
-void Outputs::sweep(Time now) {
-  if (now < sweep_at_) return;
-  sweep_at_ = now + sweep_every;
-  for (auto& [digest, output] : outputs_) {
-    if (!output.noted) output.noted = note(digest, output);
-  }
+// What is old goes.
+void Outputs::sweep() {
+  if (now_ < sweep_at_) return;
+  sweep_at_ = now_ + sweep_every;
   std::vector<fs::path> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory_, error)) {
@@ -223,55 +254,29 @@ void Outputs::sweep(Time now) {
   }
   for (const auto& path : files) {
     const auto digest = "sha256:" + path.filename().string();
-    const auto it = outputs_.find(digest);
-    const bool old =
-        older(path, waiting_kept) && (it == outputs_.end() || (!it->second.outbound && !it->second.encoding));
+    const bool old = older(path, waiting_kept) && !core_.busy(digest);
     if (!old && !older(path.string() + ".refused", refused_kept)) continue;
     log::warn("an output is given up: it is too old", {{"digest", digest}});
+    take(exchange::deliver::Delivered{digest});
     finish(digest);
   }
 }
 
-// The next ones in turn, while fewer than sending_max are announced or sent: who is not answered waits longer.
-void Outputs::announce(Time now, std::vector<bus::Message>& out) {
-  std::size_t busy = 0;
-  for (const auto& [digest, output] : outputs_) {
-    busy += output.outbound || output.encoding || (output.asked && now < *output.asked) ? 1 : 0;
-  }
-  for (auto left = turns_.size(); left > 0 && busy < sending_max; --left) {
-    const auto digest = std::move(turns_.front());
-    turns_.pop_front();
-    const auto it = outputs_.find(digest);
-    if (it == outputs_.end()) continue;
-    turns_.push_back(digest);
-    auto& output = it->second;
-    if (output.encoding || output.outbound || now < output.announce_due) continue;
-    const codec::OutputOffer announcement{digest, output.size_bytes, output.key.job.value, output.key.execution,
-                                          output.key.fence};
-    out.push_back({.topic = topics_.up(identity_.device, "output"), .payload = codec::encode(announcement)});
-    output.asked = now + announce_first;
-    output.announce_due = now + output.announce_wait;
-    output.announce_wait = std::min(output.announce_wait * 2, announce_last);
-    ++busy;
-  }
-}
-
 std::vector<bus::Message> Outputs::due(Time now) {
-  take_compressed(now);
-  sweep(now);
+  now_ = now;
+  Inputs made;
+  take_compressed(made);
+  for (auto& input : made) take(std::move(input));
+  sweep();
+  take(TimePassed{});
   std::vector<bus::Message> out;
-  out.swap(offers_);
+  out.swap(to_say_);
   for (auto& [digest, output] : outputs_) {
     if (!output.outbound) continue;
-    if (now >= output.announce_due) {  // silence: begin anew, in turn
-      output.outbound.reset();
-      continue;
-    }
     for (auto& frame : output.outbound->due(now)) {
       out.push_back({.topic = topics_.up(identity_.device, "frame"), .payload = std::move(frame), .qos = 0});
     }
   }
-  announce(now, out);
   return out;
 }
 

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
@@ -12,8 +14,6 @@ namespace fieldwork::agent {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Duration ask_again = seconds(5);
-constexpr Duration silent_for = seconds(20);                // a transfer that says nothing this long is asked for again
 constexpr Duration leftovers_kept = std::chrono::hours(1);  // after the start
 
 std::set<TransferId> parts_in(const fs::path& directory) {
@@ -64,19 +64,26 @@ void Packages::fetch(const std::string& digest, Time now) {
     news_.push_back({digest, std::nullopt});
     return;
   }
-  fetching_.try_emplace(digest, Fetching{.ask_due = now});
+  take(exchange::fetch::Want{digest});
 }
 
 void Packages::unfetch(const std::string& digest) {
   cache_.unneeded(digest);
-  const auto it = fetching_.find(digest);
-  if (it == fetching_.end()) return;
-  const auto transfer = it->second.offer.transfer;
-  const bool open = it->second.inbound.has_value();
-  fetching_.erase(it);  // one that is being finished will be a package that nobody needs now
-  if (!open) return;
-  discard(transfer);
-  answer(transfer, ReceivedState::unwanted);
+  take(exchange::fetch::Unwant{digest});
+}
+
+void Packages::take(exchange::fetch::Input input) {
+  Inputs inputs;
+  for (inputs.push_back(std::move(input)); !inputs.empty(); inputs.pop_front()) {
+    exchange::fetch::Output done;
+    core_.step(inputs.front(), now_, done);
+    for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
+    for (const auto& one : done.say) std::visit([&](const auto& word) { say(word); }, one);
+    for (auto& ended : done.ended) {
+      if (ended.refused) log::warn("package refused", {{"package", ended.digest}, {"reason", *ended.refused}});
+      news_.push_back({ended.digest, std::move(ended.refused), ended.work_fault});
+    }
+  }
 }
 
 void Packages::run(std::function<void()> job) {
@@ -84,28 +91,26 @@ void Packages::run(std::function<void()> job) {
   job();
 }
 
-void Packages::discard(const TransferId& transfer) {
-  run([directory = directory_, transfer] { exchange::Inbound::discard(directory, transfer); });
+void Packages::say(const exchange::fetch::Ask& ask) {
+  to_say_.push_back({.topic = topics_.up(identity_.device, "want"),
+                     .payload = codec::encode(codec::Want{ask.digest, identity_.certificate_pem})});
 }
 
-void Packages::answer(const TransferId& transfer, ReceivedState state, std::string reason) {
-  const Received answer{.transfer = transfer, .state = state, .ranges = {}, .reason = std::move(reason)};
-  last_words_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(answer)});
-}
-
-void Packages::refuse(const std::string& digest, std::string reason, bool work_fault) {
-  log::warn("package refused", {{"package", digest}, {"reason", reason}});
-  const auto it = fetching_.find(digest);
-  if (it != fetching_.end() && !it->second.offer.transfer.empty()) {
-    answer(it->second.offer.transfer, ReceivedState::failed, reason);
-    discard(it->second.offer.transfer);
+void Packages::say(const exchange::fetch::Word& word) {
+  Received answer{.transfer = word.transfer, .state = word.state, .ranges = {}, .reason = word.reason};
+  const auto it = incoming_.find(word.transfer);
+  if (word.state == ReceivedState::receiving) {  // all of it
+    if (it == incoming_.end()) return;
+    answer.ranges = {{0, static_cast<std::uint64_t>(it->second.offer.encoded_bytes)}};
+  } else if (it != incoming_.end()) {
+    incoming_.erase(it);  // the last word
   }
-  if (it != fetching_.end()) fetching_.erase(it);
-  news_.push_back({digest, std::move(reason), work_fault});
+  to_say_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(answer)});
 }
 
 void Packages::connected(Time now) {
-  for (auto& [digest, fetching] : fetching_) fetching.ask_due = now;
+  now_ = now;
+  take(LinkBack{});
 }
 
 std::optional<std::string> Packages::bad_release(const Offer& offer) const {
@@ -119,117 +124,116 @@ std::optional<std::string> Packages::bad_release(const Offer& offer) const {
 }
 
 Result<void> Packages::offer(std::string_view payload, Time now) {
-  if (const auto unknown = codec::decode_not_offered(payload)) {
-    if (fetching_.contains(unknown->digest)) refuse(std::string(unknown->digest), unknown->reason);
+  now_ = now;
+  if (auto unknown = codec::decode_not_offered(payload)) {
+    take(exchange::fetch::NotOffered{std::string(unknown->digest), std::move(unknown->reason)});
     return {};
   }
-  const auto offer = codec::decode_offer(payload);
+  auto offer = codec::decode_offer(payload);
   if (!offer) return offer.error();
-  const auto it = fetching_.find(offer->digest);
-  if (it != fetching_.end()) {
-    accept(it->second, *offer, now);
-  } else {
-    unasked_.push_back(*offer);
-  }
+  const exchange::fetch::OfferCame came{offer->digest, offer->transfer, cache_.has(offer->digest)};
+  offers_.insert_or_assign(offer->transfer, std::move(*offer));
+  take(came);
   return {};
 }
 
-// Here already: the sender missed our last word. Or wanted by an attempt that was over when we came back.
-void Packages::decline(const Offer& offer) {
-  const bool here = cache_.has(offer.digest);
-  if (!here) discard(offer.transfer);
-  answer(offer.transfer, here ? ReceivedState::complete : ReceivedState::unwanted);
-}
-
-std::optional<std::string> Packages::no_room(const Offer& offer, Time now) {
+std::optional<std::string> Packages::no_room(const Offer& offer) {
   const auto plain = [](const Offer& one) { return one.encoding == "zstd" ? one.size_bytes : 0; };
   // What is received has its place already (reserve()); what it will be decoded to has not.
   auto wanted = offer.encoded_bytes + plain(offer);
-  for (const auto& [digest, other] : fetching_) {
-    if (digest != offer.digest && !other.offer.transfer.empty()) wanted += plain(other.offer);
+  for (const auto& [transfer, other] : incoming_) {
+    if (other.offer.digest != offer.digest) wanted += plain(other.offer);
   }
   wanted -= std::min(offer.encoded_bytes, on_disk(directory_ / (offer.transfer.value + ".part")));
-  auto room = cache_.make_room(offer.size_bytes, wanted, now);
+  auto room = cache_.make_room(offer.size_bytes, wanted, now_);
   if (!room && !leftovers_.empty()) {
     for (const auto& transfer : std::exchange(leftovers_, {})) {
       if (transfer != offer.transfer) exchange::Inbound::discard(directory_, transfer);
     }
-    room = cache_.make_room(offer.size_bytes, wanted, now);
+    room = cache_.make_room(offer.size_bytes, wanted, now_);
   }
   if (room) return std::nullopt;
   return room.error().reason;
 }
 
-void Packages::accept(Fetching& fetching, const Offer& offer, Time now) {
-  fetching.ask_due = now + silent_for;
-  if (fetching.finishing) return;  // it hears of the outcome
-  if (fetching.inbound && fetching.offer.transfer == offer.transfer) return;
-  if (fetching.inbound) discard(fetching.offer.transfer);
-  fetching.inbound.reset();
-  fetching.checkpointing = false;
-  fetching.offer = offer;
-  leftovers_.erase(offer.transfer);
-  const auto digest = offer.digest;  // refuse() ends `fetching`
-  if (auto bad = bad_release(offer)) return refuse(digest, std::move(*bad));
-  if (auto none = no_room(offer, now)) return refuse(digest, std::move(*none));
+void Packages::act(const exchange::fetch::Open& work, Inputs& then) {
+  auto& incoming = incoming_[work.transfer];
+  incoming = Incoming{.offer = offers_.at(work.transfer)};
+  leftovers_.erase(work.transfer);
+  if (auto why = open(incoming)) {
+    then.push_back(exchange::fetch::CannotReceive{work.digest, std::move(*why)});
+  } else if (incoming.inbound->complete()) {
+    then.push_back(exchange::fetch::FrameCame{work.digest, true});
+  }
+}
+
+std::optional<std::string> Packages::open(Incoming& incoming) {
+  const auto& offer = incoming.offer;
+  if (auto bad = bad_release(offer)) return bad;
+  if (auto none = no_room(offer)) return none;
   auto inbound = exchange::Inbound::open(offer, *identity_.key, identity_.fingerprint, directory_, size_max_);
   const auto reserved = inbound ? inbound->reserve() : Result<void>(inbound.error());
   if (!reserved) {
     const bool disk = reserved.error().code == Code::unavailable;
-    return refuse(digest, (disk ? "disk: " : "") + describe(reserved.error()));
+    return (disk ? "disk: " : "") + describe(reserved.error());
   }
   inbound->checkpoint_elsewhere();
-  fetching.inbound = std::move(*inbound);
-  if (fetching.inbound->complete()) finish(digest, fetching);
+  incoming.inbound = std::move(*inbound);
+  return std::nullopt;
 }
 
 Result<void> Packages::frame(std::string_view payload, Time now) {
   now_ = now;
   const auto header = crypto::frame_header(payload);
   if (!header) return header.error();
-  for (auto& [digest, fetching] : fetching_) {
-    if (fetching.offer.transfer.value != header->transfer_id_hex) continue;
-    fetching.ask_due = now + silent_for;
-    if (fetching.finishing) {  // the sender asks what keeps us
-      const auto all = static_cast<std::uint64_t>(fetching.offer.encoded_bytes);
-      const Received busy{.transfer = fetching.offer.transfer, .ranges = {{0, all}}};
-      last_words_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(busy)});
-      return {};
-    }
-    const auto fresh = fetching.inbound->frame(payload, now);
-    if (!fresh && fresh.error().code == Code::unavailable) {
-      refuse(std::string(digest), "disk: " + describe(fresh.error()));
-      return {};
-    }
-    if (!fresh) return fresh.error();
-    if (fetching.inbound->complete()) {
-      finish(digest, fetching);
-    } else {
-      checkpoint(digest, fetching, now);
-    }
+  const auto it = incoming_.find(TransferId(header->transfer_id_hex));
+  // Of a transfer that is over for us: the sender missed our last word, and will offer it again.
+  if (it == incoming_.end()) return {};
+  auto& incoming = it->second;
+  const auto digest = incoming.offer.digest;
+  if (!incoming.inbound) return take(exchange::fetch::FrameCame{digest}), Result<void>{};
+  const auto fresh = incoming.inbound->frame(payload, now);
+  if (!fresh && fresh.error().code == Code::unavailable) {
+    take(exchange::fetch::CannotReceive{digest, "disk: " + describe(fresh.error())});
     return {};
   }
-  return {};  // of a transfer that is over for us: the sender missed our last word, and will offer it again
+  if (!fresh) return fresh.error();
+  const bool all = incoming.inbound->complete();
+  if (!all) checkpoint(it->first, incoming);
+  take(exchange::fetch::FrameCame{digest, all});
+  return {};
 }
 
-void Packages::checkpoint(const std::string& digest, Fetching& fetching, Time now) {
-  if (fetching.checkpointing) return;
-  auto job = fetching.inbound->checkpoint_due(now);
+void Packages::checkpoint(const TransferId& transfer, Incoming& incoming) {
+  if (incoming.checkpointing) return;
+  auto job = incoming.inbound->checkpoint_due(now_);
   if (!job) return;
-  fetching.checkpointing = true;
-  run([outcomes = outcomes_, job = std::move(job), digest, transfer = fetching.offer.transfer] {
+  incoming.checkpointing = true;
+  run([outcomes = outcomes_, job = std::move(job), digest = incoming.offer.digest, transfer] {
     outcomes->put({Outcome::Of::checkpoint, digest, transfer, job()});
   });
 }
 
-void Packages::finish(const std::string& digest, Fetching& fetching) {
-  fetching.finishing = true;
-  auto inbound = std::make_shared<exchange::Inbound>(std::move(*fetching.inbound));
-  fetching.inbound.reset();
-  run([outcomes = outcomes_, inbound, digest, transfer = fetching.offer.transfer, path = cache_.path(digest)] {
+void Packages::act(const exchange::fetch::Finish& work, Inputs& /*then*/) {
+  const auto it = std::find_if(incoming_.begin(), incoming_.end(), [&](const auto& one) {
+    return one.second.offer.digest == work.digest && one.second.inbound;
+  });
+  if (it == incoming_.end()) return;
+  auto inbound = std::make_shared<exchange::Inbound>(std::move(*it->second.inbound));
+  it->second.inbound.reset();
+  run([outcomes = outcomes_, inbound, digest = work.digest, transfer = it->first, path = cache_.path(work.digest)] {
     const auto done = inbound->finish(path);
     outcomes->put({Outcome::Of::finish, digest, transfer, done ? Result<void>() : done.error(), inbound});
   });
+}
+
+void Packages::act(const exchange::fetch::Discard& work, Inputs& /*then*/) {
+  incoming_.erase(work.transfer);
+  discard(work.transfer);
+}
+
+void Packages::discard(const TransferId& transfer) {
+  run([directory = directory_, transfer] { exchange::Inbound::discard(directory, transfer); });
 }
 
 void Packages::take_outcomes() {
@@ -238,66 +242,46 @@ void Packages::take_outcomes() {
       finished(outcome);
       continue;
     }
-    const auto it = fetching_.find(outcome.digest);
-    if (it != fetching_.end() && it->second.offer.transfer == outcome.transfer) it->second.checkpointing = false;
+    if (const auto it = incoming_.find(outcome.transfer); it != incoming_.end()) it->second.checkpointing = false;
     if (!outcome.done) log::warn("no checkpoint", {{"reason", describe(outcome.done.error())}});
   }
 }
 
 void Packages::finished(const Outcome& outcome) {
-  const auto it = fetching_.find(outcome.digest);
-  const bool wanted = it != fetching_.end() && it->second.offer.transfer == outcome.transfer;
+  exchange::fetch::Finished input{outcome.digest, outcome.transfer};
   if (outcome.done) {
     cache_.added(outcome.digest, now_);
-    if (!wanted) cache_.unneeded(outcome.digest);
-    answer(outcome.transfer, ReceivedState::complete);
-    if (it != fetching_.end()) {
-      news_.push_back({outcome.digest, std::nullopt});
-      fetching_.erase(it);
+    if (!core_.wants(outcome.digest)) cache_.unneeded(outcome.digest);
+  } else {
+    input.error = outcome.done.error();
+    const auto it = incoming_.find(outcome.transfer);
+    if (input.error->code == Code::unavailable && it != incoming_.end()) {
+      it->second.inbound = std::move(*outcome.inbound);
+      input.again = !no_room(it->second.offer);  // something was evicted, or the disk has recovered
     }
-    return;
   }
-  const auto& error = outcome.done.error();
-  const bool disk = error.code == Code::unavailable;
-  if (!wanted) return discard(outcome.transfer);
-  auto& fetching = it->second;
-  if (disk && !std::exchange(fetching.tried_again, true) && !no_room(fetching.offer, now_)) {
-    fetching.inbound = std::move(*outcome.inbound);  // something was evicted, or the disk has recovered
-    return finish(outcome.digest, fetching);
-  }
-  refuse(outcome.digest, (disk ? "disk: " : "") + describe(error), !disk);
+  take(std::move(input));
 }
 
 // Parts of an earlier life whose sender did not come back.
-void Packages::sweep(Time now) {
-  if (!started_) started_ = now;
-  if (leftovers_.empty() || now - *started_ < leftovers_kept) return;
+void Packages::sweep() {
+  if (!started_) started_ = now_;
+  if (leftovers_.empty() || now_ - *started_ < leftovers_kept) return;
   for (const auto& transfer : std::exchange(leftovers_, {})) discard(transfer);
 }
 
 std::vector<bus::Message> Packages::due(Time now) {
   now_ = now;
   take_outcomes();
-  sweep(now);
-  // Only now is it known what is wanted: of a start, the first batch may hold offers.
-  for (const auto& offer : std::exchange(unasked_, {})) {
-    const auto it = fetching_.find(offer.digest);
-    if (it != fetching_.end()) {
-      accept(it->second, offer, now);
-    } else {
-      decline(offer);
-    }
-  }
+  sweep();
+  take(TimePassed{});
+  take(BatchEnded{});
+  offers_.clear();
   std::vector<bus::Message> out;
-  out.swap(last_words_);
-  for (auto& [digest, fetching] : fetching_) {
-    if (!fetching.finishing && now >= fetching.ask_due) {
-      out.push_back({.topic = topics_.up(identity_.device, "want"),
-                     .payload = codec::encode(codec::Want{digest, identity_.certificate_pem})});
-      fetching.ask_due = now + ask_again;
-    }
-    if (!fetching.inbound) continue;
-    if (const auto answer = fetching.inbound->ack_due(now)) {
+  out.swap(to_say_);
+  for (auto& [transfer, incoming] : incoming_) {
+    if (!incoming.inbound) continue;
+    if (const auto answer = incoming.inbound->ack_due(now)) {
       out.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(*answer), .qos = 0});
     }
   }

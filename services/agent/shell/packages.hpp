@@ -1,10 +1,11 @@
-// The device's packages: what is here, and the transfers that bring what is missing. A package counts only when its
-// bytes match its digest and its release is signed by someone this device trusts.
+// The device's packages: what is here, and the transfers that bring what is missing (exchange/fetch.hpp). A package
+// counts only when its bytes match its digest and its release is signed by someone this device trusts.
 //
 // Decoding, hashing and syncing run on a thread of their own, if Options ask for it: the engine's thread goes on with
 // heartbeats, and hears of the outcome in due() or news().
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "bus/bus.hpp"
 #include "crypto/jws.hpp"
 #include "crypto/key.hpp"
+#include "exchange/fetch.hpp"
 #include "exchange/inbound.hpp"
 #include "exchange/worker.hpp"
 #include "topic/topic.hpp"
@@ -65,13 +67,10 @@ class Packages {
   [[nodiscard]] std::vector<PackageNews> news();
 
  private:
-  struct Fetching {
-    Time ask_due{};
+  struct Incoming {  // by its transfer
+    Offer offer;
     std::optional<exchange::Inbound> inbound{};  // not while it is being finished
-    Offer offer{};                               // the last that was accepted
-    bool finishing = false;
     bool checkpointing = false;
-    bool tried_again = false;
   };
   struct Outcome {  // of a job on the worker's thread
     enum class Of { checkpoint, finish } of = Of::checkpoint;
@@ -80,21 +79,25 @@ class Packages {
     Result<void> done;
     std::shared_ptr<exchange::Inbound> inbound{};  // of a finish
   };
+  using Inputs = std::deque<exchange::fetch::Input>;
 
+  // Steps it, and what comes at once of what must follow.
+  void take(exchange::fetch::Input input);
+  void act(const exchange::fetch::Open& work, Inputs& then);
+  void act(const exchange::fetch::Finish& work, Inputs& then);
+  void act(const exchange::fetch::Discard& work, Inputs& then);
+  void say(const exchange::fetch::Ask& ask);
+  void say(const exchange::fetch::Word& word);
+  // Ready to take frames, or why not.
+  [[nodiscard]] std::optional<std::string> open(Incoming& incoming);
   void run(std::function<void()> job);
   void take_outcomes();
-  void accept(Fetching& fetching, const Offer& offer, Time now);
-  // Why it cannot be taken in, if so.
-  std::optional<std::string> no_room(const Offer& offer, Time now);
-  void decline(const Offer& offer);
-  void finish(const std::string& digest, Fetching& fetching);
   void finished(const Outcome& outcome);
-  void checkpoint(const std::string& digest, Fetching& fetching, Time now);
-  // Ends the transfer as well, if there is one.
-  void refuse(const std::string& digest, std::string reason, bool work_fault = false);
+  void checkpoint(const TransferId& transfer, Incoming& incoming);
+  // Why it cannot be taken in, if so.
+  std::optional<std::string> no_room(const Offer& offer);
   void discard(const TransferId& transfer);
-  void answer(const TransferId& transfer, ReceivedState state, std::string reason = {});
-  void sweep(Time now);
+  void sweep();
   [[nodiscard]] std::optional<std::string> bad_release(const Offer& offer) const;
 
   std::filesystem::path directory_;
@@ -103,13 +106,14 @@ class Packages {
   Topics topics_;
   std::int64_t size_max_;
   PackageCache cache_;
-  std::map<std::string, Fetching> fetching_;  // by digest; as many as there are attempts that wait
-  std::set<TransferId> leftovers_;            // parts of an earlier life that nobody has asked for yet
+  exchange::fetch::Fetches core_{exchange::fetch::Limits{}};
+  std::map<TransferId, Incoming> incoming_;  // at most one for each attempt that waits
+  std::map<TransferId, Offer> offers_;       // of this batch
+  std::set<TransferId> leftovers_;           // parts of an earlier life that nobody has asked for yet
   std::optional<Time> started_;
   Time now_{};
   std::vector<PackageNews> news_;
-  std::vector<Offer> unasked_;  // of this batch
-  std::vector<bus::Message> last_words_;
+  std::vector<bus::Message> to_say_;
   std::shared_ptr<exchange::Mailbox<Outcome>> outcomes_ = std::make_shared<exchange::Mailbox<Outcome>>();
   std::unique_ptr<exchange::Worker> worker_;  // last: its jobs are over before the rest goes
 };

@@ -163,7 +163,7 @@ void Workplace::collect(const Assign& assign, const fs::path& place, Outcome& ou
   auto& result = *outcome.result;
   bound_streams(result);
   const auto taken = codec::encoded_bytes(result) + files_max * file_entry_bytes_max;
-  auto collected = collect_outputs(place, assign.outputs, outputs_, result_bytes_max - taken);
+  auto collected = collect_outputs(assign.key, place, assign.outputs, outputs_, result_bytes_max - taken);
   result.files = std::move(collected.files);
   outcome.large = std::move(collected.large);
   // How the program ended is the better reason.

@@ -1,0 +1,137 @@
+// The receiving side's half of the conversation, for the agent (packages) and the CLI (outputs): when to ask, which
+// offer to take, when the last word is said. Pure: bytes and files are the shell's (inbound.hpp), which steps in what
+// came of them. The other half is the transfer service's core.
+//
+//   Want -> Ask … OfferCame -> Open … FrameCame(all) -> Finish -> Finished -> Word(complete), ended
+//
+// The sender repeats until it hears a last word; every input may come twice, late or never.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/core.hpp"
+#include "base/result.hpp"
+#include "model/package.hpp"
+
+namespace fieldwork::exchange::fetch {
+
+struct Limits {
+  Duration ask_again{seconds(5)};     // while there is no offer
+  Duration silent{seconds(20)};       // there is one, and nothing comes: it is asked for again
+  std::optional<Duration> not_yet{};  // it is not offered: ask again after this. None: then it is refused
+  std::optional<Duration> give_up{};  // of silence. None: never
+};
+
+// --- inputs
+struct Want {
+  std::string digest;
+};
+struct Unwant {  // nobody needs it any more
+  std::string digest;
+};
+struct OfferCame {  // well-formed; whether it can be taken, Open will show
+  std::string digest;
+  TransferId transfer;
+  bool here = false;  // the content is, already
+};
+struct NotOffered {
+  std::string digest;
+  std::string reason;
+};
+struct FrameCame {
+  std::string digest;
+  bool all = false;  // all encoded bytes are here
+};
+struct CannotReceive {  // the offer is bad, there is no room, the disk refuses
+  std::string digest;
+  std::string reason;
+};
+struct Finished {  // of Finish, later; no error: verified, and in its place
+  std::string digest;
+  TransferId transfer;
+  std::optional<Error> error{};  // unavailable: the disk; else: the content is not what was offered
+  bool again = false;            // of the disk: there may be room now
+};
+using Input = std::variant<Want, Unwant, OfferCame, NotOffered, FrameCame, CannotReceive, Finished, LinkBack,
+                           TimePassed, BatchEnded>;
+
+// --- what must follow
+struct Open {  // take frames of it, going on from what is here. FrameCame or CannotReceive follows
+  std::string digest;
+  TransferId transfer;
+};
+struct Finish {
+  std::string digest;
+};
+struct Discard {  // what was received of it
+  TransferId transfer;
+};
+using Work = std::variant<Open, Finish, Discard>;
+struct Ask {
+  std::string digest;
+};
+struct Word {  // to the sender
+  TransferId transfer;
+  ReceivedState state = ReceivedState::receiving;  // this one: all is here, and being verified
+  std::string reason{};
+};
+using Say = std::variant<Ask, Word>;
+struct Ended {
+  std::string digest;
+  std::optional<std::string> refused{};  // why; none: it is here
+  bool work_fault = false;               // it is not what was offered: asking somewhere else gives the same
+};
+struct Output {
+  std::vector<Work> work;  // in order
+  std::vector<Say> say;
+  std::vector<Ended> ended;
+};
+
+class Fetches {
+ public:
+  using Input = fetch::Input;
+  using Output = fetch::Output;
+
+  explicit Fetches(Limits limits) : limits_(limits) {}
+
+  void step(const Input& input, Time now, Output& out);
+
+  [[nodiscard]] bool wants(const std::string& digest) const { return all_.contains(digest); }
+  [[nodiscard]] bool finishing(const std::string& digest) const;
+  [[nodiscard]] std::size_t size() const { return all_.size(); }
+
+ private:
+  struct One {
+    Time ask_at{};
+    Time heard{};
+    TransferId transfer;  // of the offer that was taken; empty: none yet
+    bool finishing = false;
+    bool tried_again = false;
+  };
+  using Place = std::map<std::string, One>::iterator;
+
+  void on(const Want& input, Time now, Output& out);
+  void on(const Unwant& input, Time now, Output& out);
+  void on(const OfferCame& input, Time now, Output& out);
+  void on(const NotOffered& input, Time now, Output& out);
+  void on(const FrameCame& input, Time now, Output& out);
+  void on(const CannotReceive& input, Time now, Output& out);
+  void on(const Finished& input, Time now, Output& out);
+  void on(const LinkBack& input, Time now, Output& out);
+  void on(const TimePassed& input, Time now, Output& out);
+  void on(const BatchEnded& input, Time now, Output& out);
+  void accept(One& one, const OfferCame& offer, Time now, Output& out) const;
+  void refuse(Place at, std::string reason, bool work_fault, Output& out);
+
+  Limits limits_;
+  std::map<std::string, One> all_;  // by digest
+  std::vector<OfferCame> unasked_;  // of this batch: only at its end it is known what is wanted
+};
+
+static_assert(Core<Fetches>);
+
+}  // namespace fieldwork::exchange::fetch
