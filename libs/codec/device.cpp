@@ -109,18 +109,23 @@ Result<Enrolment> decode_enrolment(std::string_view text) {
 }
 
 std::string encode(const Heartbeat& heartbeat) {
-  Json attempts = Json::array();
-  for (const auto& key : heartbeat.attempts) {
-    Json entry;
-    write_key(entry, key);
-    attempts.push_back(std::move(entry));
-  }
-  return dump(Json{{"v", 1},
-                   {"session", heartbeat.session},
-                   {"beat", heartbeat.beat},
-                   {"resources", encode(heartbeat.resources)},
-                   {"link", encode(heartbeat.link)},
-                   {"attempts", std::move(attempts)}});
+  const auto list = [](const std::vector<AttemptKey>& keys) {
+    Json out = Json::array();
+    for (const auto& key : keys) {
+      Json entry;
+      write_key(entry, key);
+      out.push_back(std::move(entry));
+    }
+    return out;
+  };
+  Json out{{"v", 1},
+           {"session", heartbeat.session},
+           {"beat", heartbeat.beat},
+           {"resources", encode(heartbeat.resources)},
+           {"link", encode(heartbeat.link)},
+           {"attempts", list(heartbeat.attempts)}};
+  if (heartbeat.ended) out["ended"] = list(*heartbeat.ended);
+  return dump(out);
 }
 
 Result<HeartbeatRead> decode_heartbeat(std::string_view text) {
@@ -134,14 +139,19 @@ Result<HeartbeatRead> decode_heartbeat(std::string_view text) {
   if (const Json* resources = reader.object("resources")) out.resources = read_resources(reader, *resources);
   if (const Json* link = reader.object("link")) out.link = read_link(reader, *link);
   const Json* attempts = reader.array("attempts", limits::attempts_per_device_max);
+  const Json* ended = reader.array_maybe("ended", limits::ended_per_heartbeat_max);
   if (!reader.finish()) return reader.error();
-  each_item(
-      *attempts,
-      [&](Reader& entry) {
-        auto key = read_key(entry);
-        if (entry.finish()) out.attempts.push_back(std::move(key));
-      },
-      [&](const Json&, Error error) { out.bad_attempts.push_back(std::move(error)); }, "attempts");
+  const auto read = [&](const Json& list, const char* name, std::vector<AttemptKey>& keys) {
+    each_item(
+        list,
+        [&](Reader& entry) {
+          auto key = read_key(entry);
+          if (entry.finish()) keys.push_back(std::move(key));
+        },
+        [&](const Json&, Error error) { out.bad_attempts.push_back(std::move(error)); }, name);
+  };
+  read(*attempts, "attempts", out.attempts);
+  if (ended != nullptr) read(*ended, "ended", out.ended.emplace());
   return out;
 }
 

@@ -129,6 +129,7 @@ std::string encode(const StreamAck& ack) {
   Json out{{"v", 1}, {"epoch", ack.epoch}, {"seq", ack.seq}, {"tag", ack.tag}};
   if (ack.begin > 0) out["begin"] = ack.begin;
   if (ack.beat > 0) out["beat"] = ack.beat;
+  if (ack.ask) out["ask"] = true;
   return dump(out);
 }
 
@@ -143,6 +144,7 @@ Result<StreamAck> decode_ack(std::string_view text) {
   ack.tag = reader.integer_or("tag", 0, 0, tag_max);
   ack.begin = reader.integer_or("begin", 0, 0, integer_max);
   ack.beat = reader.integer_or("beat", 0, 0, integer_max);
+  ack.ask = reader.boolean_or("ask", false);
   if (!reader.finish()) return reader.error();
   return ack;
 }

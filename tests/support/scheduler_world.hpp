@@ -148,9 +148,11 @@ struct World {
       for (const auto& [device, keys] : heartbeats) step(HeartbeatArrived{dev(device), 0, keys, now});
     }
   }
-  // From what is stored.
-  void restart(const std::vector<Device>& devices = {}) {
-    core = Scheduler(limits, rows.load(), now);
+  // From what is stored. `hears`: it waits for what the devices have before it places.
+  void restart(const std::vector<Device>& devices = {}, bool hears = false) {
+    auto of_start = limits;
+    if (!hears) of_start.hear_first = {};
+    core = Scheduler(of_start, rows.load(), now);
     for (const auto& device : devices) step(DeviceSeen{device});
   }
 

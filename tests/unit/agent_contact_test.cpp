@@ -31,6 +31,46 @@ TEST(Link, EnrolsUntilAnswered) {
   EXPECT_TRUE(world.said.enrol) << "anew on each connection";
 }
 
+// A scheduler that has just begun asks; one that forgot hears what ended as well, the newest first.
+TEST(Link, SaysAtOnceWhatIsHereToASchedulerThatAsks) {
+  const auto ask = [](std::int64_t epoch, std::int64_t seq) {
+    return AckArrived{.answer = {epoch, seq, 0, 0}, .beat = 0, .wall_ms = 500, .ask = true};
+  };
+  struct Case {
+    const char* what;
+    std::int64_t epoch, seq;
+    bool forgot;
+  };
+  for (const auto& one : {Case{"it knows all", 7, 3, false}, Case{"it forgot the last one", 7, 2, true},
+                          Case{"it has no stream of this device", 0, 0, true},
+                          Case{"it knows an older epoch", 6, 90, true}, Case{"it knows a newer one", 8, 1, false}}) {
+    SCOPED_TRACE(one.what);
+    World world;
+    world.step({Connected{}, assignment(key("f")), assignment(key("d")), ended(key("f")), ended(key("d")),
+                assignment(key("r")), TimePassed{}});
+    world.acknowledge_all();
+    ASSERT_EQ(world.journal.stream.next_seq, 4);
+    world.step({ask(one.epoch, one.seq), TimePassed{}});
+    ASSERT_TRUE(world.said.heartbeat.has_value());
+    EXPECT_EQ(world.said.heartbeat->attempts, std::vector{key("r")});
+    ASSERT_TRUE(world.said.heartbeat->ended.has_value());
+    EXPECT_EQ(*world.said.heartbeat->ended, one.forgot ? (std::vector{key("d"), key("f")}) : std::vector<AttemptKey>{});
+    world.pass(seconds(5));
+    ASSERT_TRUE(world.said.heartbeat.has_value());
+    EXPECT_FALSE(world.said.heartbeat->ended.has_value()) << "nobody asked";
+  }
+  World many;
+  many.step({Connected{}, TimePassed{}});
+  for (int i = 0; i < 300; ++i) {
+    const auto k = key("j" + std::to_string(i));
+    many.step({assignment(k), ended(k)});
+  }
+  many.acknowledge_all();
+  many.step({ask(7, 1)});
+  EXPECT_EQ(many.said.heartbeat->ended->size(), static_cast<std::size_t>(limits::ended_per_heartbeat_max));
+  EXPECT_EQ(many.said.heartbeat->ended->front(), key("j299"));
+}
+
 TEST(Link, HeartbeatsListWhatIsLive) {
   World world;
   world.step({Connected{}, assignment(key("f"), "p"), assignment(key("r")), assignment(key("s")), assignment(key("d")),

@@ -108,6 +108,7 @@ std::vector<Message> largest_messages() {
   {
     Heartbeat heartbeat{.session = limits::fence_max};
     heartbeat.attempts.assign(limits::attempts_per_device_max, key);
+    heartbeat.ended.emplace(limits::ended_per_heartbeat_max, key);
     auto text = codec::encode(heartbeat);
     const auto read = codec::decode_heartbeat(text);
     out.push_back({"heartbeat", std::move(text), read.ok() && read->attempts.size() == heartbeat.attempts.size()});

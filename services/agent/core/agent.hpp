@@ -77,6 +77,7 @@ struct AckArrived {
   StreamAnswer answer;
   std::int64_t beat = 0;
   std::int64_t wall_ms = 0;
+  bool ask = false;  // a scheduler that has just begun
 };
 struct PackageReady {
   std::string digest;
@@ -135,6 +136,7 @@ struct SendHeartbeat {
   std::int64_t beat = 0;
   std::vector<AttemptKey> attempts;
   std::int64_t clock_offset_ms = 0;
+  std::optional<std::vector<AttemptKey>> ended{};  // the newest, for a scheduler that asks and has forgotten something
 };
 struct Run {
   Assign assign;
@@ -223,6 +225,7 @@ class Agent {
   void prune(Output& out);
   void enforce(Time now, Output& out);
   void beat(Time now, Output& out);
+  void tell_what_is_here(const StreamAnswer& answer, Time now, Output& out);
   void contact(Time sent, Time now, Output& out);
   void save_stream(const Reports::Changes& changes, Output& out);
 

@@ -103,6 +103,7 @@ void Agent::on(const AckArrived& input, Time now, Output& out) {
       beats_.pop_front();
     }
   }
+  if (input.ask) tell_what_is_here(input.answer, now, out);
   Reports::Changes changes;
   if (reports_.answered(input.answer, input.wall_ms, now, changes)) {
     out.notices.push_back(
@@ -111,6 +112,19 @@ void Agent::on(const AckArrived& input, Time now, Output& out) {
          std::to_string(reports_.state().epoch)});
   }
   save_stream(changes, out);
+}
+
+// At once, so that nobody else gets it meanwhile. A scheduler that knows less of the stream than was acknowledged has
+// forgotten what ended since; which that is, only it can say.
+void Agent::tell_what_is_here(const StreamAnswer& answer, Time now, Output& out) {
+  if (!connected_) return;
+  beat(now, out);
+  auto& ended = out.heartbeat->ended.emplace();
+  const auto& state = reports_.state();
+  const auto acked = state.waiting.empty() ? state.next_seq - 1 : state.waiting.begin()->first - 1;
+  if (answer.epoch > state.epoch || (answer.epoch == state.epoch && answer.seq >= acked)) return;
+  for (auto it = done_.rbegin(); it != done_.rend() && ended.size() < limits::ended_per_heartbeat_max; ++it)
+    ended.push_back(*it);
 }
 
 void Agent::save_stream(const Reports::Changes& changes, Output& out) {

@@ -167,7 +167,7 @@ Result<void> AgentService::take(std::string_view channel, std::string_view paylo
   if (channel == "ack") {
     const auto ack = codec::decode_ack(payload);
     if (!ack) return ack.error();
-    step(AckArrived{{ack->epoch, ack->seq, ack->tag, ack->begin}, ack->beat, config_.wall_ms()}, now);
+    step(AckArrived{{ack->epoch, ack->seq, ack->tag, ack->begin}, ack->beat, config_.wall_ms(), ack->ask}, now);
   } else if (channel == "enrolled") {
     const auto enrolled = codec::decode_enrolled(payload);
     if (!enrolled) return enrolled.error();
@@ -296,7 +296,8 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
     link.clock_offset_ms = done.heartbeat->clock_offset_ms;
     up("heartbeat",
        codec::encode(
-           Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link, done.heartbeat->attempts}),
+           Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link, done.heartbeat->attempts,
+                     done.heartbeat->ended}),
        0);
   }
   for (const auto& message : done.messages) {

@@ -27,7 +27,7 @@ void Scheduler::on(const BatchEnded& /*input*/, Time now, Output& out) {
 }
 
 void Scheduler::place_waiting(Time now, Output& out) {
-  if (!place_) return;
+  if (hears_first(now) || !place_) return;
   place_ = false;
   std::set<std::string> full;  // shapes that fitted nowhere in this pass
   while (const auto head = queue_.next()) {

@@ -11,6 +11,7 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
     place_ = true;
     queue_.wake(groups_of(*fleet_.find(id)), [](const Requirements&) { return true; });
   }
+  ask_what_it_has(input.device, out);
   if (input.device.state == DeviceState::refused) end_rounds_without(id);
   const auto there = on_device_.find(id);
   if (there == on_device_.end()) return;
@@ -59,6 +60,36 @@ void Scheduler::lose_all(const DeviceId& device, const std::string& reason, Time
 
 void Scheduler::on(const DeviceReturned& input, Time /*now*/, Output& out) {
   out.outbox.emplace_back(HastenOrders{input.device});
+  if (const auto* view = fleet_.find(input.device)) ask_what_it_has(view->device, out);
+}
+
+// This memory may be older than the devices': a database that was restored, or that failed over with loss. What a
+// device has (and this memory forgot) is claimed by its first heartbeat, before it is given to another one.
+void Scheduler::ask_what_it_has(const Device& device, Output& out) {
+  if (!hearing_ || heard_.contains(device.id)) return;
+  if (device.state != DeviceState::ready) {
+    unheard_.erase(device.id);
+    return;
+  }
+  unheard_.insert(device.id);
+  out.acknowledgements.push_back({.device = device.id, .stream = stream(device.id), .ask = true});
+}
+
+void Scheduler::heard(const DeviceId& device) {
+  if (!hearing_) return;  // a late answer
+  heard_.insert(device);
+  unheard_.erase(device);
+}
+
+bool Scheduler::hears_first(Time now) {
+  if (!hearing_) return false;
+  if (!hearing_since_) return true;
+  const auto passed = now - *hearing_since_;
+  if (passed < limits_.hear_least || (!unheard_.empty() && passed < limits_.hear_first)) return true;
+  hearing_ = false;
+  heard_.clear();
+  unheard_.clear();
+  return false;
 }
 
 void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) { packages_.insert(input.digest); }

@@ -81,6 +81,7 @@ struct HeartbeatArrived {
   std::int64_t beat = 0;
   std::vector<AttemptKey> attempts;
   Time at{};
+  std::optional<std::vector<AttemptKey>> ended{};  // it was asked: those that may be forgotten here
 };
 // LinkLost, LinkBack, Stalled, TimePassed and BatchEnded are those of base/core.hpp: with LinkBack and Stalled everyone
 // has the full time again; BatchEnded places what waits, then says and saves what changed.

@@ -67,6 +67,7 @@ struct Acknowledge {
   Stream stream;
   std::int64_t begin = 0;
   std::int64_t beat = 0;
+  bool ask = false;  // we have just begun: it says at once what it has
 };
 struct ForgetJob {  // leaves memory and its state topic; the database keeps it
   JobId job;

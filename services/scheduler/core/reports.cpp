@@ -211,6 +211,10 @@ void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, 
 }
 
 void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
+  if (input.ended) {
+    heard(input.device);
+    for (const auto& key : *input.ended) claim(input.device, key, out);
+  }
   const auto there = on_device_.find(input.device);
   bool confirm = false;
   std::size_t own = 0;

@@ -18,6 +18,7 @@ std::string inquire_key(const AttemptKey& key) { return key_text("inquire", key)
 
 Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     : limits_(limits), streams_(std::move(saved.streams)), packages_(saved.packages.begin(), saved.packages.end()) {
+  hearing_ = limits_.hear_first > Duration{};
   link_ = false;  // until the broker is there, silence means nothing
   Output said;    // what was so when it was saved is said by the shell when it connects
   for (auto& loaded : saved.jobs) {

@@ -86,6 +86,9 @@ class Scheduler {
   void on(const DeviceReturned& input, Time now, Output& out);
   void on(const PackageSeen& input, Time now, Output& out);
   void end_rounds_without(const DeviceId& device);
+  void ask_what_it_has(const Device& device, Output& out);
+  void heard(const DeviceId& device);
+  [[nodiscard]] bool hears_first(Time now);
   void lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out);
   void device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now, Output& out);
   void device_works(const DeviceId& device, Output& out);
@@ -155,6 +158,10 @@ class Scheduler {
   std::unordered_map<DeviceId, std::set<AttemptKey>> on_device_;
   std::map<AttemptKey, Cancelled> cancelled_;
   bool link_ = true;
+  // Since a start, until it is known what the devices have (limits_.hear_first).
+  bool hearing_ = false;
+  std::optional<Time> hearing_since_;  // the first connection
+  std::set<DeviceId> heard_, unheard_;
 
   std::set<JobId> unsaved_jobs_;
   std::set<JobId> touched_jobs_;

@@ -35,8 +35,12 @@ struct Limits {
   Duration ask_again_max{seconds{60}};
   std::size_t questions_open_max = 1'024;
   Duration inquire_after{seconds{10}};  // a live attempt that its connected device does not list
-  Duration overdue{seconds{120}};       // a device that is in contact ends a phase so long after the phase's own limit
-  int refusals_max = 3;                 // of different jobs in a row, then the device is unplaceable for a while
+  // After a start nothing is placed for hear_least, and until each ready device was heard, at most for hear_first: it
+  // may have what this memory forgot. 0: no such wait.
+  Duration hear_least{seconds{1}};
+  Duration hear_first{seconds{7}};
+  Duration overdue{seconds{120}};  // a device that is in contact ends a phase so long after the phase's own limit
+  int refusals_max = 3;            // of different jobs in a row, then the device is unplaceable for a while
   Duration unplaceable_first{seconds{60}};  // doubles up to unplaceable_last
   Duration unplaceable_last{seconds{3600}};
   Duration hold_after{seconds{60}};  // a queued execution that others overtake so long gets a device held for it

@@ -60,6 +60,7 @@ void Scheduler::on(const LinkLost& /*input*/, Time /*now*/, Output& /*out*/) { l
 
 void Scheduler::on(const LinkBack& /*input*/, Time now, Output& /*out*/) {
   link_ = true;
+  if (hearing_) hearing_since_ = now;
   give_full_time(now);
 }
 

@@ -100,7 +100,7 @@ void SchedulerService::say(const Output& done, runtime::Output& out) {
   for (const auto& one : done.acknowledgements) {
     out.messages.push_back({.topic = topics_.down(one.device.value, "ack"),
                             .payload = codec::encode(codec::StreamAck{one.stream.epoch, one.stream.seq, one.stream.tag,
-                                                                      one.begin, one.beat})});
+                                                                      one.begin, one.beat, one.ask})});
   }
   say_states(done, out);
   std::vector<std::string> events;

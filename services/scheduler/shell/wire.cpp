@@ -58,7 +58,9 @@ void SchedulerService::device_message(const Topic& topic, const bus::Message& me
   } else if (topic.channel == "heartbeat") {
     auto heartbeat = codec::decode_heartbeat(message.payload);
     if (!heartbeat) return;  // the registry answers for it
-    step(HeartbeatArrived{device, heartbeat->beat, std::move(heartbeat->attempts), when(message, now)}, now);
+    step(HeartbeatArrived{device, heartbeat->beat, std::move(heartbeat->attempts), when(message, now),
+                          std::move(heartbeat->ended)},
+         now);
   } else if (topic.channel == "presence") {
     if (message.retain) return;  // nobody says hello now
     auto presence = codec::decode_presence(message.payload);

@@ -54,6 +54,7 @@ struct StreamAck {
   std::int64_t tag = 0;    // of seq, 0 when it was never heard
   std::int64_t begin = 0;  // 0: go on
   std::int64_t beat = 0;   // 0: says nothing about it
+  bool ask = false;        // the scheduler has just begun: say at once what is here
 };
 [[nodiscard]] std::string encode(const StreamAck& ack);
 [[nodiscard]] Result<StreamAck> decode_ack(std::string_view text);

@@ -76,6 +76,8 @@ struct Heartbeat {
   Resources resources;
   Link link;
   std::vector<AttemptKey> attempts;
+  // Only to a scheduler that has just begun and asks: those that it may have forgotten.
+  std::optional<std::vector<AttemptKey>> ended{};
 };
 
 }  // namespace fieldwork

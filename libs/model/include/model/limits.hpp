@@ -37,6 +37,7 @@ inline constexpr std::size_t tail_bytes_max = 1024;         // the end of the ou
 
 // --- heartbeats ---
 inline constexpr int attempts_per_device_max = 512;  // at once, all of them in one heartbeat
+inline constexpr int ended_per_heartbeat_max = 128;  // the newest
 inline constexpr std::size_t heartbeat_bytes_max = 256U << 10;
 
 }  // namespace fieldwork::limits

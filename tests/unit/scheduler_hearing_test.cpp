@@ -1,0 +1,116 @@
+// links: scheduler_core GTest::gtest_main
+// After a start: what the devices have is heard before anything is placed, because this memory may be the older one.
+#include "../support/scheduler_world.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+HeartbeatArrived told(const World& world, const std::string& device, std::vector<AttemptKey> live = {},
+                      std::vector<AttemptKey> ended = {}) {
+  return {dev(device), 1, std::move(live), world.now, std::move(ended)};
+}
+
+// A job that is queued, and a scheduler that has just begun with what its database knows of it.
+struct Begun : World {
+  Begun() : World({ready("a"), ready("b")}) {
+    submit("r");
+    restart({}, true);
+  }
+  // Which devices are asked what they have.
+  [[nodiscard]] std::vector<std::string> asked() const {
+    std::vector<std::string> out;
+    for (const auto& ack : said.acknowledgements) {
+      if (ack.ask) out.push_back(ack.device.value);
+    }
+    return out;
+  }
+};
+
+TEST(Hearing, NothingIsPlacedBeforeAllThatAreReadySaidWhatTheyHave) {
+  Begun world;
+  world.pass(seconds(30));  // no broker
+  world.step(LinkBack{});
+  world.step(DeviceSeen{ready("a")});
+  EXPECT_EQ(world.asked(), std::vector<std::string>{"a"});
+  world.step(DeviceSeen{ready("b")});
+  EXPECT_EQ(world.asked(), std::vector<std::string>{"b"});
+  world.step(told(world, "a"));
+  world.pass(seconds(2));
+  EXPECT_TRUE(world.said.questions.empty());
+  world.step(HeartbeatArrived{dev("b"), 1, {}, world.now});  // it was on its way already
+  EXPECT_TRUE(world.said.questions.empty());
+  world.step(told(world, "b"));
+  EXPECT_EQ(world.said.questions.size(), 1U);
+  // From now on nobody is asked any more.
+  world.step(DeviceSeen{ready("c")});
+  EXPECT_TRUE(world.asked().empty());
+}
+
+TEST(Hearing, HasAnEndWhoeverIsMissing) {
+  Begun world;
+  world.step(LinkBack{});
+  world.step(DeviceSeen{ready("a")});
+  world.pass(world.limits.hear_first - milliseconds(1));
+  EXPECT_TRUE(world.said.questions.empty());
+  world.pass(milliseconds(1));
+  EXPECT_EQ(world.said.questions.size(), 1U);
+}
+
+TEST(Hearing, WaitsForThoseAloneThatAreReady) {
+  Begun world;
+  world.step(LinkBack{});
+  world.step(DeviceSeen{ready("a")});
+  world.step(DeviceSeen{ready("b")});
+  world.step(DeviceSeen{in_state(ready("b"), DeviceState::suspect)});
+  world.step(told(world, "a"));
+  world.pass(world.limits.hear_least);
+  EXPECT_EQ(world.said.questions.size(), 1U);
+}
+
+TEST(Hearing, AsksAgainWhoComesBack) {
+  Begun world;
+  world.step(LinkBack{});
+  world.step(DeviceSeen{ready("a")});
+  world.step(DeviceReturned{dev("a")});
+  EXPECT_EQ(world.asked(), std::vector<std::string>{"a"});
+  world.step(told(world, "a"));
+  world.step(DeviceReturned{dev("a")});
+  EXPECT_TRUE(world.asked().empty());
+}
+
+// The database went back behind an assignment. What runs on b, or ended there, is asked for there: with a grant, in the
+// regular way, and the device does not run it again.
+TEST(Hearing, WhatADeviceHasOfAForgottenTimeIsAskedForThere) {
+  for (const bool over : {false, true}) {
+    for (const char* where : {"a", "b"}) {
+      Begun world;
+      world.step(LinkBack{});
+      world.step(DeviceSeen{ready("a")});
+      world.step(DeviceSeen{ready("b")});
+      const AttemptKey forgotten{world.core.jobs().begin()->first, 0, limits::fence_max / 2};
+      for (const char* device : {"a", "b"}) {
+        const bool has = std::string(device) == where;
+        const auto keys = has ? std::vector{forgotten} : std::vector<AttemptKey>{};
+        world.step(over ? told(world, device, {}, keys) : told(world, device, keys));
+        EXPECT_TRUE(world.said.stale.empty());
+      }
+      world.pass(world.limits.hear_least);
+      EXPECT_EQ(world.question().device, dev(where)) << (over ? "ended on " : "live on ") << where;
+    }
+  }
+}
+
+TEST(Hearing, ANewSchedulerHearsFirstToo) {
+  World world;
+  world.restart({}, true);  // an empty database
+  world.step(LinkBack{});
+  world.step(DeviceSeen{ready("a")});
+  world.pass(seconds(2));
+  world.submit("r");
+  EXPECT_TRUE(world.said.questions.empty());
+  world.step(told(world, "a"));
+  EXPECT_EQ(world.said.questions.size(), 1U);
+}
+
+}  // namespace
+}  // namespace fieldwork::scheduler
