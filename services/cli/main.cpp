@@ -7,6 +7,7 @@
 #include "commands/commands.hpp"
 #include "line.hpp"
 #include "output.hpp"
+#include "runtime/version.hpp"
 #include "words.hpp"
 
 namespace fieldwork::cli {
@@ -55,7 +56,7 @@ void add_globals(CLI::App& app, Chosen& chosen) {
       ->type_name("SECONDS")
       ->check(CLI::Validator(seconds_problem, ""));
   app.add_flag("-v,--verbose", chosen.options.verbose, "say what is asked and how long answers take");
-  app.set_version_flag("--version", FIELDWORK_VERSION);
+  app.set_version_flag("--version", version());
   app.footer(
       std::string(
           "Settings: root, broker.url, broker.ca, broker.certificate, broker.key, release.key; in the environment\n"

@@ -6,6 +6,7 @@
 #include "codec/job.hpp"
 #include "crypto/digest.hpp"
 #include "runtime/log.hpp"
+#include "runtime/version.hpp"
 
 namespace fieldwork::agent {
 namespace {
@@ -289,7 +290,7 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
   };
   if (done.enrol) {
     up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels,
-                                        FIELDWORK_VERSION}));
+                                        version()}));
   }
   if (done.heartbeat) {
     auto link = config_.link();
