@@ -142,7 +142,6 @@ int service_main(int argc, char** argv, const Program& program) {
         [&] { return runner.load() != nullptr && runner.load()->ready(); });
     if (!http->ok()) return fail({Code::invalid, "cannot listen there", config.origin("http.listen")});
   }
-  metrics::gauge("fieldwork_build_info", 1, {{"version", version()}});
   auto applied = migrate_patiently(database, stopping);
   if (!applied) return fail(applied.error());
   log::info("database is up to date", {{"applied", std::to_string(*applied)}});
