@@ -125,57 +125,6 @@ TEST(CliFollow, LogLines) {
   EXPECT_EQ(follow.log("d-1", {{JobId("j-2"), 0, 1}, "stdout", "a", 0}), std::nullopt);
 }
 
-TEST(CliView, Jobs) {
-  EXPECT_EQ(job_table(Json::array({job_state_json("running", "running")}), 61'000),
-            "JOB  NAME     STATE    DEVICE  AGE    REASON\n"
-            "j-1  anomaly  running  d-1     1m 0s\n");
-  EXPECT_EQ(job_table(Json::array({Json{{"job", 7}}}), 0),
-            "JOB  NAME  STATE  DEVICE  AGE  REASON\n     -     -      -       -\n");
-  const auto text = job_text(job_state_json("running", "running"), 61'000);
-  EXPECT_NE(text.find("submitted    1970-01-01 00:00:01Z (1m 0s ago)\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("\nEXECUTION  DEVICE  ATTEMPT  FENCE  STATE    EXIT  ELAPSED  OUTPUT  REASON\n0          d-1     "
-                      "1        1      "
-                      "running  -     -        -\n"),
-            std::string::npos)
-      << text;
-}
-
-TEST(CliView, Explain) {
-  const Json answer{
-      {"job", "j-1"},
-      {"state", "running"},
-      {"executions",
-       {{{"execution", 0},
-         {"state", "running"},
-         {"chosen", "d-1"},
-         {"candidates", {{{"device", "d-1"}, {"score", 0.75}, {"components", {{"fit", 0.5}, {"health", 1}}}}}},
-         {"filtered", {{{"device", "d-2"}, {"requirement", "labels.zone"}, {"reason", "is b, not a"}}}}}}}};
-  EXPECT_EQ(explain_text(answer),
-            "job j-1 is running\n"
-            "\n"
-            "execution 0 is running: d-1 was chosen\n"
-            "   CANDIDATE  SCORE  fit    health\n"
-            "*  d-1        0.750  0.500  1.000\n"
-            "   NOT POSSIBLE  REQUIREMENT  REASON\n"
-            "   d-2           labels.zone  is b, not a\n");
-}
-
-TEST(CliView, DeviceAndItsClock) {
-  const Json device{{"device", "d-1"}, {"link", {{"clock_offset_ms", -90'040}}}, {"resources", {{"uptime_s", 60}}}};
-  const auto text = device_text(device, 0);
-  EXPECT_NE(text.find("clock        -90.040 s off the registry's\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("up for       1m 0s\n"), std::string::npos) << text;
-  EXPECT_EQ(device_text(Json{{"device", "d-1"}}, 0).find("clock"), std::string::npos);
-  EXPECT_EQ(devices_of(Json{{"width", 3}}), "3 executions");
-}
-
-TEST(CliView, PackageNames) {
-  const Json package{{"digest", "sha256:x"}, {"name", "a"}, {"version", "1"}};
-  EXPECT_TRUE(is_named(package, "sha256:x"));
-  EXPECT_TRUE(is_named(package, "a@1"));
-  EXPECT_FALSE(is_named(package, "a"));
-}
-
 // --- against a broker ---------------------------------------------------------------------------------------------
 
 class CliCommands : public testing::Test {
