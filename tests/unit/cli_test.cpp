@@ -59,11 +59,22 @@ TEST(CliOutput, ProgressLine) {
 TEST(CliOutput, ProgressOffTerminalSaysEachTenthOnce) {
   testing::internal::CaptureStderr();
   {
-    Progress progress(false);
+    Progress progress(false, std::chrono::milliseconds(0));
     for (int done = 0; done <= 100; ++done) progress.show("p", done, 100);
   }
   const auto said = testing::internal::GetCapturedStderr();
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 11);
+}
+
+TEST(CliOutput, ProgressOfWhatIsOverInAnInstantIsNotSaid) {
+  testing::internal::CaptureStderr();
+  {
+    Progress progress(false, std::chrono::hours(1));
+    for (int done = 0; done <= 100; ++done) progress.show("p", done, 100);
+    Progress on_terminal(true, std::chrono::hours(1));
+    on_terminal.show("p", 1, 1);
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 TEST(CliExit, OfErrorsAndStates) {
@@ -90,14 +101,13 @@ TEST(CliReach, Endpoints) {
 
 TEST(CliFollow, SaysWhatIsNewOnce) {
   Follow follow("j-1", "sha256:p");
-  EXPECT_EQ(follow.job(job_state_json("assigned", "assigned")),
-            (std::vector<std::string>{"d-1: execution 0 assigned", "job j-1 is assigned"}));
+  EXPECT_EQ(follow.job(job_state_json("assigned", "assigned")), (std::vector<std::string>{"d-1: assigned"}));
   EXPECT_TRUE(follow.job(job_state_json("assigned", "assigned")).empty());
   EXPECT_TRUE(follow.job(Json{{"job", "other"}, {"state", "failed"}}).empty());
   EXPECT_TRUE(follow.job(Json::array()).empty());
   EXPECT_FALSE(follow.finished());
   EXPECT_EQ(follow.job(job_state_json("failed", "failed", "exit code 3")),
-            (std::vector<std::string>{"d-1: execution 0 failed", "job j-1 failed: exit code 3"}));
+            (std::vector<std::string>{"job j-1 failed on d-1: exit code 3"}));
   EXPECT_TRUE(follow.finished());
 }
 
@@ -116,6 +126,37 @@ TEST(CliFollow, TransfersOfThisPackageToItsDevices) {
   auto other = sending;
   other["digest"] = "sha256:q";
   EXPECT_FALSE(follow.transfer(other));
+}
+
+TEST(CliFollow, EachThingOnceThoughExecutionsAreMany) {
+  Follow follow("j-1", "");
+  auto two = job_state_json("running", "running");
+  two["executions"].push_back({{"execution", 1}, {"device", "d-2"}, {"state", "assigned"}});
+  EXPECT_EQ(follow.job(two), (std::vector<std::string>{"d-1: execution 0 running", "d-2: execution 1 assigned"}));
+  two["state"] = "succeeded";
+  for (auto& one : two["executions"]) one["state"] = "succeeded";
+  EXPECT_EQ(follow.job(two), (std::vector<std::string>{"d-1: execution 0 succeeded", "d-2: execution 1 succeeded",
+                                                       "job j-1 succeeded"}));
+  Follow again("j-1", "");
+  auto tried = job_state_json("assigned", "waiting");
+  tried["executions"][0]["reason"] = "exit code 3";
+  EXPECT_EQ(again.job(tried), (std::vector<std::string>{"d-1: waiting: exit code 3"}));
+  tried["executions"][0]["state"] = "queued";
+  EXPECT_EQ(again.job(tried), (std::vector<std::string>{"d-1: queued"})) << "the reason was said";
+  Follow denied("j-1", "");
+  auto none = job_state_json("denied", "denied", "no rule");
+  none["executions"][0].erase("device");
+  EXPECT_EQ(denied.job(none), (std::vector<std::string>{"job j-1 was denied: no rule"}));
+}
+
+TEST(CliFollow, NothingIsFetchedForWhatRuns) {
+  Follow follow("j-1", "sha256:p");
+  const Json sending{
+      {"digest", "sha256:p"}, {"device", "d-1"}, {"state", "sending"}, {"encoded_bytes", 10}, {"acked_bytes", 4}};
+  follow.job(job_state_json("assigned", "assigned"));
+  EXPECT_TRUE(follow.transfer(sending));
+  follow.job(job_state_json("running", "running"));
+  EXPECT_FALSE(follow.transfer(sending)) << "a bar below what was told to run";
 }
 
 TEST(CliFollow, LogLines) {
@@ -284,7 +325,7 @@ TEST_F(CliCommands, RunWaitsAndWritesFiles) {
   EXPECT_EQ(run(options, arguments), 0);
   EXPECT_EQ(out(), "hello\n");
   EXPECT_EQ(*read_file(place / "outputs/out/result.json", 100), "{\"n\":1}");
-  EXPECT_NE(said().find("d-1: execution 0 running\n"), std::string::npos) << said();
+  EXPECT_NE(said().find("d-1: running\n"), std::string::npos) << said();
 }
 
 TEST_F(CliCommands, AResultThatLeadsOutsideIsNotRead) {
