@@ -12,6 +12,9 @@
 #include <mutex>
 #include <thread>
 
+#include "metrics_help.hpp"
+#include "runtime/version.hpp"
+
 namespace fieldwork::metrics {
 namespace {
 
@@ -34,7 +37,8 @@ void count(const std::string& name, const Labels& labels, double by) {
   auto& r = registry();
   std::lock_guard lock(r.mutex);
   auto& family = r.counters[name];
-  if (family == nullptr) family = &prometheus::BuildCounter().Name(name).Register(r.all);
+  if (family == nullptr)
+    family = &prometheus::BuildCounter().Name(name).Help(std::string(help_of(name))).Register(r.all);
   family->Add(labels).Increment(by);
 }
 
@@ -42,7 +46,7 @@ void gauge(const std::string& name, double value, const Labels& labels) {
   auto& r = registry();
   std::lock_guard lock(r.mutex);
   auto& family = r.gauges[name];
-  if (family == nullptr) family = &prometheus::BuildGauge().Name(name).Register(r.all);
+  if (family == nullptr) family = &prometheus::BuildGauge().Name(name).Help(std::string(help_of(name))).Register(r.all);
   family->Add(labels).Set(value);
 }
 
@@ -51,7 +55,7 @@ void observe(const std::string& name, double value) {
   std::lock_guard lock(r.mutex);
   auto& histogram = r.histograms[name];
   if (histogram == nullptr) {
-    auto& family = prometheus::BuildHistogram().Name(name).Register(r.all);
+    auto& family = prometheus::BuildHistogram().Name(name).Help(std::string(help_of(name))).Register(r.all);
     histogram = &family.Add(
         {}, prometheus::Histogram::BucketBoundaries{1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10});
   }
@@ -83,6 +87,7 @@ struct HttpServer::Impl {
 
 HttpServer::HttpServer(const std::string& listen, std::function<bool()> healthy, std::function<bool()> ready)
     : impl_(std::make_unique<Impl>()) {
+  gauge("fieldwork_build_info", 1, {{"version", version()}});
   const std::string host = listen.substr(0, listen.rfind(':'));
   const int port = port_of(listen);
   auto& server = impl_->server;

@@ -16,6 +16,7 @@
 #include "runtime/metrics.hpp"
 #include "runtime/program.hpp"
 #include "runtime/runner.hpp"
+#include "runtime/version.hpp"
 #include "store/sqlite.hpp"
 
 using namespace fieldwork;
@@ -204,6 +205,7 @@ int main(int argc, char** argv) {
   auto* repairs = app.add_subcommand("repair", "move a damaged journal aside and make a new one; a sound one stays");
   repairs->fallthrough();
   app.add_flag("--check", check, "read the settings, say what is wrong with them and end");
+  app.set_version_flag("--version", version());
   app.footer(
       "Examples:\n  fieldwork-agent --config /etc/fieldwork/agent.toml\n"
       "  fieldwork-agent repair --config /etc/fieldwork/agent.toml\n"

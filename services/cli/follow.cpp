@@ -8,14 +8,21 @@
 namespace fieldwork::cli {
 namespace {
 
-std::string execution_line(const codec::Json& one) {
+// `alone`: of a job of one, which needs no number.
+std::string execution_line(const codec::Json& one, bool alone) {
   const auto device = printable(text_of(one, "device"));
   std::string line = device.empty() ? "" : device + ": ";
-  line += "execution " + std::to_string(integer_of(one, "execution")) + " " + printable(text_of(one, "state"));
+  if (!alone) line += "execution " + std::to_string(integer_of(one, "execution")) + " ";
+  line += printable(text_of(one, "state"));
   const auto attempt = integer_of(one, "attempt", 1);
   if (attempt > 1) line += " (attempt " + std::to_string(attempt) + ")";
-  const auto reason = text_of(one, "reason");
-  return reason.empty() ? line : line + ": " + printable(reason);
+  return line;
+}
+
+// While its device fetches the package: later news of that is no news.
+bool before_running(const codec::Json& one) {
+  const auto state = text_of(one, "state");
+  return state == "assigned" || state == "accepted" || state == "unreachable";
 }
 
 }  // namespace
@@ -36,18 +43,24 @@ std::vector<std::string> Follow::job(const codec::Json& state) {
     if (line != counts_) lines.push_back("executions: " + line);
     counts_ = line;
   }
-  for (const auto& one : list_of(state, "executions")) {
-    if (const auto device = text_of(one, "device"); !device.empty()) devices_.try_emplace(device, false);
-    if (many) continue;
-    auto line = execution_line(one);
+  const auto& executions = list_of(state, "executions");
+  const bool alone = !many && executions.size() == 1;
+  for (auto& [device, fetch] : devices_) fetch.open = false;
+  for (const auto& one : executions) {
+    if (const auto device = text_of(one, "device"); !device.empty()) devices_[device].open |= before_running(one);
+    if (many || (alone && settled(*now))) continue;
+    auto line = execution_line(one, alone);
     auto& said = executions_[integer_of(one, "execution")];
-    if (line == said) continue;
-    said = line;
-    lines.push_back(std::move(line));
+    const auto why = text_of(one, "reason");
+    if (line == said.line && why == said.reason) continue;
+    lines.push_back(why.empty() || why == said.reason ? line : line + ": " + printable(why));
+    said = {std::move(line), why};
   }
-  if (state_ != now || reason != reason_) {
-    const bool verb = now == JobState::succeeded || now == JobState::failed || now == JobState::expired;
-    lines.push_back("job " + job_ + (verb ? " " : " is ") + std::string(name(*now)) +
+  // What is not over follows from the executions, which were told.
+  if ((state_ != now && settled(*now)) || (!alone && !reason.empty() && reason != reason_)) {
+    const auto device = alone ? printable(text_of(executions[0], "device")) : "";
+    const bool there = !device.empty() && (now == JobState::succeeded || now == JobState::failed);
+    lines.push_back("job " + job_ + " " + it_is(text_of(state, "state")) + (there ? " on " + device : "") +
                     (reason.empty() ? "" : ": " + printable(reason)));
   }
   state_ = now;
@@ -60,8 +73,9 @@ std::optional<Follow::Sending> Follow::transfer(const codec::Json& state) {
   if (package_.empty() || text_of(state, "digest") != package_ || device == devices_.end()) return std::nullopt;
   const auto word = text_of(state, "state");
   // Retained states of long ago are complete; only what was seen sending is news when it completes.
-  if (word != "sending" && !(word == "complete" && device->second)) return std::nullopt;
-  device->second = word == "sending";
+  auto& fetch = device->second;
+  if (!fetch.open || (word != "sending" && !(word == "complete" && fetch.seen))) return std::nullopt;
+  fetch.seen = word == "sending";
   const auto total = integer_of(state, "encoded_bytes");
   return Sending{device->first, word == "sending" ? integer_of(state, "acked_bytes") : total, total,
                  word == "complete"};

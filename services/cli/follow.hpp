@@ -18,7 +18,7 @@ class Follow {
   Follow(std::string job, std::string package) : job_(std::move(job)), package_(std::move(package)) {}
 
   // Takes a STATE_JOB with its executions (executions.hpp); the lines that it adds to what was said: of each execution,
-  // or of their counts when there are more. Another job's, or one without a state, says nothing.
+  // or of their counts when there are more, and how the job ended. Another job's, or one without a state, says nothing.
   std::vector<std::string> job(const codec::Json& state);
 
   struct Sending {
@@ -28,7 +28,7 @@ class Follow {
     bool complete = false;
     bool operator==(const Sending&) const = default;
   };
-  // Takes a state/transfer; something where it brings this job's package to one of its devices.
+  // Takes a state/transfer; something where it brings this job's package to one of its devices that waits for it.
   std::optional<Sending> transfer(const codec::Json& state);
 
   // The line to show for a device's log message; nothing for another job's.
@@ -50,8 +50,15 @@ class Follow {
   std::string reason_;
   std::string counts_;
   bool queued_ = false;
-  std::map<std::int64_t, std::string> executions_;  // what was last said of each
-  std::map<std::string, bool> devices_;             // of the job; whether a transfer to it was seen
+  struct Said {
+    std::string line, reason;
+  };
+  std::map<std::int64_t, Said> executions_;  // what was last said of each
+  struct Fetch {
+    bool open = false;  // its execution does not run yet
+    bool seen = false;  // a transfer to it
+  };
+  std::map<std::string, Fetch> devices_;  // of the job
 };
 
 // Of an explain answer: why nothing fits, in one line; empty when something runs or fits.

@@ -7,6 +7,7 @@
 #include "commands/commands.hpp"
 #include "line.hpp"
 #include "output.hpp"
+#include "runtime/version.hpp"
 #include "words.hpp"
 
 namespace fieldwork::cli {
@@ -55,7 +56,7 @@ void add_globals(CLI::App& app, Chosen& chosen) {
       ->type_name("SECONDS")
       ->check(CLI::Validator(seconds_problem, ""));
   app.add_flag("-v,--verbose", chosen.options.verbose, "say what is asked and how long answers take");
-  app.set_version_flag("--version", FIELDWORK_VERSION);
+  app.set_version_flag("--version", version());
   app.footer(
       std::string(
           "Settings: root, broker.url, broker.ca, broker.certificate, broker.key, release.key; in the environment\n"
@@ -79,7 +80,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
   run_app->add_flag("--logs", arguments.logs, "show what the job writes while it runs (implies --wait)");
   run_app->add_option("--output-dir", arguments.output_dir, "write the result files there (implies --wait)");
   run_app->add_option("--set-package", arguments.package,
-                      "run this package instead of the job file's: sha256:… or NAME@VERSION");
+                      "run this package instead of the job file's: NAME@VERSION or sha256:… (6 digits do)");
   run_app->add_option("--request", arguments.request,
                       "request id: the same id again is the same job (default: a new one)");
   run_app->callback([&chosen] { chosen.command = [&chosen] { return run(chosen.options, chosen.run); }; });
@@ -97,7 +98,7 @@ void add_job(CLI::App& app, Chosen& chosen) {
   const auto one = [&](const char* name, const char* what, const char* example,
                        int (*act)(const Options&, const std::string&)) {
     auto* sub = command(*job, name, what, example);
-    sub->add_option("JOB", chosen.id, "the job's id")->required();
+    sub->add_option("JOB", chosen.id, "the job's id, or its beginning (j- and 6 digits)")->required();
     sub->callback([&chosen, act] { chosen.command = [&chosen, act] { return act(chosen.options, chosen.id); }; });
   };
   one("show", "one job with its executions and result files", "fieldwork job show JOB", job_show);
@@ -136,7 +137,7 @@ void add_package(CLI::App& app, Chosen& chosen) {
   auto* list = command(*package, "ls", "all packages", "fieldwork package ls");
   list->callback([&chosen] { chosen.command = [&chosen] { return package_list(chosen.options); }; });
   auto* show = command(*package, "show", "one package", "fieldwork package show anomaly@1.0");
-  show->add_option("PACKAGE", chosen.id, "sha256:… or NAME@VERSION")->required();
+  show->add_option("PACKAGE", chosen.id, "NAME@VERSION or sha256:… (6 digits do)")->required();
   show->callback([&chosen] { chosen.command = [&chosen] { return package_show(chosen.options, chosen.id); }; });
 }
 

@@ -141,11 +141,17 @@ bool redraws(bool terminal, const char* kind) {
   return terminal && kind != nullptr && *kind != '\0' && std::strcmp(kind, "dumb") != 0;
 }
 
-Progress::Progress(bool terminal) : terminal_(terminal) {}
+Progress::Progress(bool terminal, std::chrono::milliseconds quiet) : terminal_(terminal), quiet_(quiet) {}
 Progress::Progress() : Progress(redraws(isatty(STDERR_FILENO) == 1, std::getenv("TERM"))) {}
 Progress::~Progress() { clear(); }
 
 void Progress::show(std::string_view what, std::int64_t done, std::int64_t total) {
+  const auto now = std::chrono::steady_clock::now();
+  if (begun_ != what) {
+    begun_ = what;
+    since_ = now;
+  }
+  if (now - since_ < quiet_) return;
   if (terminal_) {
     auto line = progress_line(what, done, total);
     if (drawn_ && line == what_) return;

@@ -38,10 +38,12 @@ class Table {
 // Whether a terminal of this kind (TERM) can take a line back.
 [[nodiscard]] bool redraws(bool terminal, const char* kind);
 
-// Progress on stderr: one line that is redrawn on a terminal; else a line at each tenth.
+// Progress on stderr: one line that is redrawn on a terminal; else a line at each tenth. Nothing of what is over in an
+// instant: a bar that jumps says nothing.
 class Progress {
  public:
-  explicit Progress(bool terminal);
+  static constexpr std::chrono::milliseconds instant{500};
+  explicit Progress(bool terminal, std::chrono::milliseconds quiet = instant);
   Progress();  // asks whether stderr is a terminal that can redraw (TERM=dumb cannot)
   ~Progress();
   Progress(const Progress&) = delete;
@@ -51,8 +53,11 @@ class Progress {
 
  private:
   bool terminal_;
+  std::chrono::milliseconds quiet_;
+  std::string begun_;  // what is in progress, and since when
+  std::chrono::steady_clock::time_point since_;
   bool drawn_ = false;
-  std::string what_;  // or, on a terminal, the whole line
+  std::string what_;  // was shown; on a terminal the whole line
   std::int64_t tenth_ = -1;
 };
 

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "codec/transfer.hpp"
+#include "crypto/jws.hpp"
 #include "output.hpp"
 
 namespace fieldwork::cli {
@@ -27,6 +29,14 @@ std::string labels_text(const Json& labels) {
     out += (out.empty() ? "" : ",") + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
   }
   return or_dash(out);
+}
+
+// When it was signed, as its signer says; 0 where that cannot be read.
+std::int64_t released_ms(const Json& package) {
+  const auto payload = crypto::jws_payload_unverified(text_of(package, "release"));
+  if (!payload) return 0;
+  const auto release = codec::decode_release(*payload);
+  return release ? release->released_ms : 0;
 }
 
 std::string cores(std::int64_t millis) { return decimal(static_cast<double>(millis) / 1000, 1); }
@@ -154,12 +164,18 @@ std::string job_text(const Json& job, std::int64_t now) {
   return out;
 }
 
+std::string it_is(const std::string& state) {
+  if (state == "succeeded" || state == "failed" || state == "expired") return state;
+  const bool past = state == "denied" || state == "cancelled" || state == "quarantined" || state == "lost";
+  return (past ? "was " : "is ") + printable(state);
+}
+
 std::string explain_text(const Json& answer) {
-  std::string out = "job " + printable(text_of(answer, "job")) + " is " + printable(text_of(answer, "state")) + "\n";
+  std::string out = "job " + printable(text_of(answer, "job")) + " " + it_is(text_of(answer, "state")) + "\n";
   if (const auto reason = text_of(answer, "reason"); !reason.empty()) out += printable(reason) + "\n";
   for (const auto& one : list_of(answer, "executions")) {
     const auto chosen = text_of(one, "chosen");
-    out += "\nexecution " + std::to_string(integer_of(one, "execution")) + " is " + printable(text_of(one, "state")) +
+    out += "\nexecution " + std::to_string(integer_of(one, "execution")) + " " + it_is(text_of(one, "state")) +
            (chosen.empty() ? ": no device chosen" : ": " + printable(chosen) + " was chosen") + "\n";
     if (const auto reason = text_of(one, "reason"); !reason.empty()) out += printable(reason) + "\n";
     out += candidates_table(list_of(one, "candidates"), chosen);
@@ -225,28 +241,39 @@ std::string device_text(const Json& device, std::int64_t now) {
   return fields.text();
 }
 
-std::string package_table(const Json& packages) {
-  Table table({"NAME", "VERSION", "SIZE", "RELEASED BY", "DIGEST"});
+std::string short_digest(const std::string& text) {
+  const auto colon = text.find(':');
+  return text.substr(0, (colon == std::string::npos ? 0 : colon + 1) + 12);
+}
+
+std::string package_table(const Json& packages, std::int64_t now) {
+  Table table({"NAME", "VERSION", "SIZE", "AGE", "RELEASED BY", "DIGEST"});
   for (const auto& package : packages) {
-    table.add({or_dash(text_of(package, "name")), or_dash(text_of(package, "version")),
-               human_bytes(integer_of(package, "size_bytes")), or_dash(text_of(package, "released_by")),
-               text_of(package, "digest")});
+    const auto add = [&](const Json& name, const std::string& age) {
+      table.add({or_dash(text_of(name, "name")), or_dash(text_of(name, "version")),
+                 human_bytes(integer_of(package, "size_bytes")), age,
+                 or_dash(short_digest(text_of(package, "released_by"))), short_digest(text_of(package, "digest"))});
+    };
+    bool first = true;
+    for (const auto& name : list_of(package, "names")) {
+      add(name, first ? human_age(released_ms(package), now) : "-");  // the release is the first name's
+      first = false;
+    }
+    if (first) add(package, human_age(released_ms(package), now));
   }
   return table.text();
 }
 
-std::string package_text(const Json& package) {
+std::string package_text(const Json& package, std::int64_t now) {
   Fields fields;
   fields.add("digest", text_of(package, "digest"));
   for (const auto& name : list_of(package, "names"))
     fields.add("name", text_of(name, "name") + "@" + text_of(name, "version"));
   fields.add("size", human_bytes(integer_of(package, "size_bytes")));
+  if (const auto released = released_ms(package); released > 0)
+    fields.add("released", human_time(released) + " (" + human_age(released, now) + " ago)");
   fields.add("released by", text_of(package, "released_by"));
   return fields.text();
-}
-
-bool is_named(const Json& package, const std::string& wanted) {
-  return text_of(package, "digest") == wanted || text_of(package, "name") + "@" + text_of(package, "version") == wanted;
 }
 
 }  // namespace fieldwork::cli

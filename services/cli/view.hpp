@@ -20,11 +20,14 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string explain_text(const codec::Json& answer);
 [[nodiscard]] std::string device_table(const codec::Json& devices, std::int64_t now_ms);
 [[nodiscard]] std::string device_text(const codec::Json& device, std::int64_t now_ms);
-[[nodiscard]] std::string package_table(const codec::Json& packages);
-[[nodiscard]] std::string package_text(const codec::Json& package);
+[[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // a row for each name
+[[nodiscard]] std::string package_text(const codec::Json& package, std::int64_t now_ms);
 
-// Whether "sha256:…" or NAME@VERSION names this package.
-[[nodiscard]] bool is_named(const codec::Json& package, const std::string& wanted);
+// What follows a job's or execution's name: "is running", "failed", "was cancelled".
+[[nodiscard]] std::string it_is(const std::string& state);
+
+// For tables: "sha256:" and 12 digits, which `fieldwork package show` takes; of a key's id 12 digits.
+[[nodiscard]] std::string short_digest(const std::string& text);
 
 // The devices of a job's executions, joined by ", ".
 [[nodiscard]] std::string devices_of(const codec::Json& job);

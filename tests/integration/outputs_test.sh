@@ -57,6 +57,12 @@ fails() {  # SCRIPT OUTPUT TEXT
   cli run "$dir/bad.json" --wait --timeout 60 --output-dir "$dir/out-bad" --json >"$dir/result" 2>"$dir/progress" || code=$?
   check "$([ $code -eq 1 ] && echo yes)" "'$1' ended with exit code $code"
   check "$(jq -r .reason "$dir/result" | grep "$3" >/dev/null && echo yes)" "'$1': '$3' is not in $(jq -c '{state, reason}' "$dir/result")"
+  # Its story, in the logs at info.
+  local job line
+  job=$(jq -r .job "$dir/result")
+  for line in 'agent: job runs' 'agent: job failed' 'scheduler: job settled'; do
+    check "$(cat "$dir"/log/{edge-1,scheduler}.log | grep "$line job=$job " >/dev/null && echo yes)" "'$1': no line '$line' of $job"
+  done
 }
 fails 'truncate -s 1073741825 huge' huge 'output huge is larger than 1073741824 bytes'
 fails 'true' absent 'output absent was not written'

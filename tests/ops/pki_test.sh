@@ -30,6 +30,18 @@ for host in localhost broker.example; do
 done
 openssl x509 -in "$pki/broker.crt" -noout -checkip 127.0.0.1 | grep 'does match' >/dev/null || fail "the broker's certificate lacks 127.0.0.1"
 
+"$top/scripts/pki" "$pki" --hosts "192.0.2.7 server.example 2001:db8::7"
+for host in localhost broker.example server.example; do
+  openssl x509 -in "$pki/broker.crt" -noout -checkhost "$host" | grep 'does match' >/dev/null || fail "the broker's new certificate lacks $host"
+done
+for address in 127.0.0.1 192.0.2.7 2001:db8::7; do
+  openssl x509 -in "$pki/broker.crt" -noout -checkip "$address" | grep 'does match' >/dev/null || fail "the broker's new certificate lacks $address"
+done
+certificate=$(sha256sum "$pki/broker.crt")
+"$top/scripts/pki" "$pki" --hosts "2001:db8:0::7 localhost"
+[ "$certificate" = "$(sha256sum "$pki/broker.crt")" ] || fail "names that the certificate has make a new one"
+refused "$pki" --hosts 'a,b'
+
 while read -r key; do
   [ "$(stat -c %a "$key")" = 600 ] || fail "$key can be read by others"
   [ "$(head -n 1 "$key")" = "-----BEGIN PRIVATE KEY-----" ] || fail "$key is not PKCS#8"

@@ -59,11 +59,22 @@ TEST(CliOutput, ProgressLine) {
 TEST(CliOutput, ProgressOffTerminalSaysEachTenthOnce) {
   testing::internal::CaptureStderr();
   {
-    Progress progress(false);
+    Progress progress(false, std::chrono::milliseconds(0));
     for (int done = 0; done <= 100; ++done) progress.show("p", done, 100);
   }
   const auto said = testing::internal::GetCapturedStderr();
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 11);
+}
+
+TEST(CliOutput, ProgressOfWhatIsOverInAnInstantIsNotSaid) {
+  testing::internal::CaptureStderr();
+  {
+    Progress progress(false, std::chrono::hours(1));
+    for (int done = 0; done <= 100; ++done) progress.show("p", done, 100);
+    Progress on_terminal(true, std::chrono::hours(1));
+    on_terminal.show("p", 1, 1);
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 TEST(CliExit, OfErrorsAndStates) {
@@ -90,14 +101,13 @@ TEST(CliReach, Endpoints) {
 
 TEST(CliFollow, SaysWhatIsNewOnce) {
   Follow follow("j-1", "sha256:p");
-  EXPECT_EQ(follow.job(job_state_json("assigned", "assigned")),
-            (std::vector<std::string>{"d-1: execution 0 assigned", "job j-1 is assigned"}));
+  EXPECT_EQ(follow.job(job_state_json("assigned", "assigned")), (std::vector<std::string>{"d-1: assigned"}));
   EXPECT_TRUE(follow.job(job_state_json("assigned", "assigned")).empty());
   EXPECT_TRUE(follow.job(Json{{"job", "other"}, {"state", "failed"}}).empty());
   EXPECT_TRUE(follow.job(Json::array()).empty());
   EXPECT_FALSE(follow.finished());
   EXPECT_EQ(follow.job(job_state_json("failed", "failed", "exit code 3")),
-            (std::vector<std::string>{"d-1: execution 0 failed", "job j-1 failed: exit code 3"}));
+            (std::vector<std::string>{"job j-1 failed on d-1: exit code 3"}));
   EXPECT_TRUE(follow.finished());
 }
 
@@ -118,62 +128,42 @@ TEST(CliFollow, TransfersOfThisPackageToItsDevices) {
   EXPECT_FALSE(follow.transfer(other));
 }
 
+TEST(CliFollow, EachThingOnceThoughExecutionsAreMany) {
+  Follow follow("j-1", "");
+  auto two = job_state_json("running", "running");
+  two["executions"].push_back({{"execution", 1}, {"device", "d-2"}, {"state", "assigned"}});
+  EXPECT_EQ(follow.job(two), (std::vector<std::string>{"d-1: execution 0 running", "d-2: execution 1 assigned"}));
+  two["state"] = "succeeded";
+  for (auto& one : two["executions"]) one["state"] = "succeeded";
+  EXPECT_EQ(follow.job(two), (std::vector<std::string>{"d-1: execution 0 succeeded", "d-2: execution 1 succeeded",
+                                                       "job j-1 succeeded"}));
+  Follow again("j-1", "");
+  auto tried = job_state_json("assigned", "waiting");
+  tried["executions"][0]["reason"] = "exit code 3";
+  EXPECT_EQ(again.job(tried), (std::vector<std::string>{"d-1: waiting: exit code 3"}));
+  tried["executions"][0]["state"] = "queued";
+  EXPECT_EQ(again.job(tried), (std::vector<std::string>{"d-1: queued"})) << "the reason was said";
+  Follow denied("j-1", "");
+  auto none = job_state_json("denied", "denied", "no rule");
+  none["executions"][0].erase("device");
+  EXPECT_EQ(denied.job(none), (std::vector<std::string>{"job j-1 was denied: no rule"}));
+}
+
+TEST(CliFollow, NothingIsFetchedForWhatRuns) {
+  Follow follow("j-1", "sha256:p");
+  const Json sending{
+      {"digest", "sha256:p"}, {"device", "d-1"}, {"state", "sending"}, {"encoded_bytes", 10}, {"acked_bytes", 4}};
+  follow.job(job_state_json("assigned", "assigned"));
+  EXPECT_TRUE(follow.transfer(sending));
+  follow.job(job_state_json("running", "running"));
+  EXPECT_FALSE(follow.transfer(sending)) << "a bar below what was told to run";
+}
+
 TEST(CliFollow, LogLines) {
   const Follow follow("j-1", "");
   EXPECT_EQ(follow.log("d-1", {{JobId("j-1"), 0, 1}, "stdout", "a\nb\n", 0}), "d-1 | a\nd-1 | b");
   EXPECT_EQ(follow.log("d-1", {{JobId("j-1"), 0, 1}, "stdout", "a", 2}), "d-1 | … 2 lines dropped\nd-1 | a");
   EXPECT_EQ(follow.log("d-1", {{JobId("j-2"), 0, 1}, "stdout", "a", 0}), std::nullopt);
-}
-
-TEST(CliView, Jobs) {
-  EXPECT_EQ(job_table(Json::array({job_state_json("running", "running")}), 61'000),
-            "JOB  NAME     STATE    DEVICE  AGE    REASON\n"
-            "j-1  anomaly  running  d-1     1m 0s\n");
-  EXPECT_EQ(job_table(Json::array({Json{{"job", 7}}}), 0),
-            "JOB  NAME  STATE  DEVICE  AGE  REASON\n     -     -      -       -\n");
-  const auto text = job_text(job_state_json("running", "running"), 61'000);
-  EXPECT_NE(text.find("submitted    1970-01-01 00:00:01Z (1m 0s ago)\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("\nEXECUTION  DEVICE  ATTEMPT  FENCE  STATE    EXIT  ELAPSED  OUTPUT  REASON\n0          d-1     "
-                      "1        1      "
-                      "running  -     -        -\n"),
-            std::string::npos)
-      << text;
-}
-
-TEST(CliView, Explain) {
-  const Json answer{
-      {"job", "j-1"},
-      {"state", "running"},
-      {"executions",
-       {{{"execution", 0},
-         {"state", "running"},
-         {"chosen", "d-1"},
-         {"candidates", {{{"device", "d-1"}, {"score", 0.75}, {"components", {{"fit", 0.5}, {"health", 1}}}}}},
-         {"filtered", {{{"device", "d-2"}, {"requirement", "labels.zone"}, {"reason", "is b, not a"}}}}}}}};
-  EXPECT_EQ(explain_text(answer),
-            "job j-1 is running\n"
-            "\n"
-            "execution 0 is running: d-1 was chosen\n"
-            "   CANDIDATE  SCORE  fit    health\n"
-            "*  d-1        0.750  0.500  1.000\n"
-            "   NOT POSSIBLE  REQUIREMENT  REASON\n"
-            "   d-2           labels.zone  is b, not a\n");
-}
-
-TEST(CliView, DeviceAndItsClock) {
-  const Json device{{"device", "d-1"}, {"link", {{"clock_offset_ms", -90'040}}}, {"resources", {{"uptime_s", 60}}}};
-  const auto text = device_text(device, 0);
-  EXPECT_NE(text.find("clock        -90.040 s off the registry's\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("up for       1m 0s\n"), std::string::npos) << text;
-  EXPECT_EQ(device_text(Json{{"device", "d-1"}}, 0).find("clock"), std::string::npos);
-  EXPECT_EQ(devices_of(Json{{"width", 3}}), "3 executions");
-}
-
-TEST(CliView, PackageNames) {
-  const Json package{{"digest", "sha256:x"}, {"name", "a"}, {"version", "1"}};
-  EXPECT_TRUE(is_named(package, "sha256:x"));
-  EXPECT_TRUE(is_named(package, "a@1"));
-  EXPECT_FALSE(is_named(package, "a"));
 }
 
 // --- against a broker ---------------------------------------------------------------------------------------------
@@ -335,7 +325,7 @@ TEST_F(CliCommands, RunWaitsAndWritesFiles) {
   EXPECT_EQ(run(options, arguments), 0);
   EXPECT_EQ(out(), "hello\n");
   EXPECT_EQ(*read_file(place / "outputs/out/result.json", 100), "{\"n\":1}");
-  EXPECT_NE(said().find("d-1: execution 0 running\n"), std::string::npos) << said();
+  EXPECT_NE(said().find("d-1: running\n"), std::string::npos) << said();
 }
 
 TEST_F(CliCommands, AResultThatLeadsOutsideIsNotRead) {

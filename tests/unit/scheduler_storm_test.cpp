@@ -186,6 +186,18 @@ class Storm {
     feed(TimePassed{});
   }
 
+  // Live jobs that stand in the list of their state, and there alone.
+  [[nodiscard]] std::size_t listed() const {
+    std::size_t out = 0;
+    for (const auto state : {JobState::submitted, JobState::queued, JobState::assigned, JobState::running}) {
+      for (const auto* job : world_.core.live_in(state, std::nullopt, 10'000)) {
+        EXPECT_TRUE(job != nullptr && job->state == state);
+        ++out;
+      }
+    }
+    return out;
+  }
+
   void check() {
     std::map<DeviceId, std::pair<int, std::int64_t>> used;
     std::size_t live = 0, asking = 0;
@@ -217,6 +229,7 @@ class Storm {
       }
     }
     EXPECT_EQ(live, world_.core.live());
+    EXPECT_EQ(live, listed());
     EXPECT_EQ(asking, world_.core.asking());
     EXPECT_LE(asking, open_max);
     for (const auto& [id, number] : world_.core.fleet().all()) {

@@ -6,6 +6,7 @@
 #include "codec/job.hpp"
 #include "crypto/digest.hpp"
 #include "runtime/log.hpp"
+#include "runtime/version.hpp"
 
 namespace fieldwork::agent {
 namespace {
@@ -282,14 +283,28 @@ void AgentService::save(const Output& done, runtime::Output& out) const {
     out.upsert("meta", key, codec::dump(number_row(key, value)));
 }
 
+namespace {
+
+// With the device's log at info, one line for the beginning of each job and one for its end.
+void tell(const std::string& what, const AttemptKey& key, const char* field, const std::string& text,
+          const std::string& trace) {
+  log::info(what, {{"job", key.job.value},
+                   {"execution", std::to_string(key.execution)},
+                   {"fence", std::to_string(key.fence)},
+                   {field, text},
+                   {"trace", trace}});
+}
+
+}  // namespace
+
 void AgentService::say(const Output& done, runtime::Output& out) const {
   const auto up = [&](const char* channel, std::string payload, int qos = 1) -> bus::Message& {
     out.messages.push_back({.topic = topics_.up(config_.device, channel), .payload = std::move(payload), .qos = qos});
     return out.messages.back();
   };
   if (done.enrol) {
-    up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels,
-                                        FIELDWORK_VERSION}));
+    up("enrol", codec::encode(
+                    Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels, version()}));
   }
   if (done.heartbeat) {
     auto link = config_.link();
@@ -307,6 +322,12 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
     if (said.payload.size() > report_control_bytes) said.lane = bus::Lane::bulk;
   }
   for (const auto& notice : done.notices) log::warn(notice.text);
+  for (const auto& one : done.attempts) {
+    if (!one.attempt || !one.attempt->outcome) continue;
+    const auto& outcome = *one.attempt->outcome;
+    tell("job " + std::string(fieldwork::name(outcome.state)), one.key, "reason", outcome.reason,
+         one.attempt->assign.traceparent);
+  }
 }
 
 void AgentService::act(const Output& done, Time now, runtime::Output& out) {
@@ -316,6 +337,7 @@ void AgentService::act(const Output& done, Time now, runtime::Output& out) {
     } else if (const auto* unfetch = std::get_if<Unfetch>(&act)) {
       hands_.unfetch(unfetch->digest);
     } else if (const auto* run = std::get_if<Run>(&act)) {
+      tell("job runs", run->assign.key, "command", run->assign.command.front(), run->assign.traceparent);
       if (hands_.in_batch())
         hands_.run(run->assign);
       else

@@ -2,6 +2,7 @@
 
 #include "commands/commands.hpp"
 #include "executions.hpp"
+#include "ids.hpp"
 #include "model/limits.hpp"
 #include "output.hpp"
 #include "view.hpp"
@@ -33,7 +34,9 @@ int job_list(const Options& options, const ListArguments& arguments) {
 int job_show(const Options& options, const std::string& job) {
   auto session = open_session(options, {});
   if (!session) return end(session.failure());
-  auto answer = job_with_executions(**session, job, limits::executions_max);
+  auto id = whole_job(**session, job);
+  if (!id) return end(id.failure());
+  auto answer = job_with_executions(**session, *id, limits::executions_max);
   if (!answer) return end(answer.failure());
   const auto& found = *answer;
   if (options.json) {
@@ -47,7 +50,9 @@ int job_show(const Options& options, const std::string& job) {
 int job_explain(const Options& options, const std::string& job) {
   auto session = open_session(options, {});
   if (!session) return end(session.failure());
-  auto answer = explanation(**session, job, options.json ? limits::executions_max : followed_max);
+  auto id = whole_job(**session, job);
+  if (!id) return end(id.failure());
+  auto answer = explanation(**session, *id, options.json ? limits::executions_max : followed_max);
   if (!answer) return end(answer.failure());
   if (options.json) {
     print_json(*answer);
@@ -58,12 +63,18 @@ int job_explain(const Options& options, const std::string& job) {
 }
 
 int job_cancel(const Options& options, const std::string& job) {
-  auto answer = ask(options, "scheduler", "cancel", {{"job", job}});
+  auto session = open_session(options);
+  if (!session) return end(session.failure());
+  auto id = whole_job(**session, job);
+  if (!id) return end(id.failure());
+  auto answer = (*session)->request("scheduler", "cancel", {{"job", *id}});
   if (!answer) return end(answer.failure());
   if (options.json) {
     print_json(*answer);
   } else {
-    print("job " + printable(job) + " is " + printable(text_of(*answer, "state")) + "\n");
+    print("job " + printable(*id) + " " + it_is(text_of(*answer, "state")) + "\n");
+    const auto state = job_state(text_of(*answer, "state"));
+    if (state && settled(*state) && *state != JobState::cancelled) say("It was over already: nothing was cancelled.");
   }
   return 0;
 }

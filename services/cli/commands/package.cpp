@@ -2,43 +2,13 @@
 
 #include "commands/commands.hpp"
 #include "crypto/digest.hpp"
+#include "ids.hpp"
 #include "output.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
 namespace {
 constexpr int page_items = 500;
-}  // namespace
-
-Outcome<std::unique_ptr<Session>> open_session(const Options& options, const std::vector<std::string>& filters) {
-  auto settings = load_settings(options);
-  if (!settings) return settings.failure();
-  return Session::open(*settings, filters, options);
-}
-
-Outcome<codec::Json> ask(const Options& options, const std::string& service, const std::string& operation,
-                         codec::Json body) {
-  auto session = open_session(options);
-  if (!session) return session.failure();
-  return (*session)->request(service, operation, std::move(body));
-}
-
-Outcome<codec::Json> find_package(Session& session, const std::string& wanted) {
-  codec::Json question{{"digest", wanted}};
-  if (!crypto::is_digest(wanted)) {
-    const auto at = wanted.find('@');
-    if (at == std::string::npos) {
-      return Failure{Exit::usage, "'" + wanted + "' is neither a digest (sha256:…) nor NAME@VERSION"};
-    }
-    question = {{"name", wanted.substr(0, at)}, {"version", wanted.substr(at + 1)}};
-  }
-  auto answer = session.request("transfer", "show", std::move(question));
-  if (answer) return member(*answer, "package");
-  if (answer.failure().exit != Exit::failed) return answer.failure();
-  return Failure{Exit::failed, "there is no package " + wanted + ". See fieldwork package ls"};
-}
-
-namespace {
 
 // Page by page. What is pushed meanwhile may be missing; nothing is there twice.
 Outcome<codec::Json> all_packages(Session& session) {
@@ -55,21 +25,48 @@ Outcome<codec::Json> all_packages(Session& session) {
   return packages;
 }
 
-// One for each name.
-codec::Json by_name(const codec::Json& packages) {
-  auto out = codec::Json::array();
-  for (const auto& package : packages) {
-    for (const auto& name : list_of(package, "names")) {
-      auto one = package;
-      one["name"] = text_of(name, "name");
-      one["version"] = text_of(name, "version");
-      out.push_back(std::move(one));
-    }
-  }
-  return out;
+Outcome<std::string> whole_digest(Session& session, const std::string& beginning) {
+  auto packages = all_packages(session);
+  if (!packages) return packages.failure();
+  std::vector<std::string> digests;
+  for (const auto& package : *packages) digests.push_back(text_of(package, "digest"));
+  return only_one(beginning, digests, "among the packages. See fieldwork package ls");
 }
 
 }  // namespace
+
+Outcome<std::unique_ptr<Session>> open_session(const Options& options, const std::vector<std::string>& filters) {
+  auto settings = load_settings(options);
+  if (!settings) return settings.failure();
+  return Session::open(*settings, filters, options);
+}
+
+Outcome<codec::Json> ask(const Options& options, const std::string& service, const std::string& operation,
+                         codec::Json body) {
+  auto session = open_session(options);
+  if (!session) return session.failure();
+  return (*session)->request(service, operation, std::move(body));
+}
+
+Outcome<codec::Json> find_package(Session& session, const std::string& wanted) {
+  if (const auto beginning = digest_beginning(wanted)) {
+    auto digest = whole_digest(session, *beginning);
+    return digest ? find_package(session, *digest) : digest.failure();
+  }
+  codec::Json question{{"digest", wanted}};
+  if (!crypto::is_digest(wanted)) {
+    const auto at = wanted.find('@');
+    if (at == std::string::npos) {
+      return Failure{Exit::usage,
+                     "'" + wanted + "' is neither a digest (sha256:…, 6 digits at least) nor NAME@VERSION"};
+    }
+    question = {{"name", wanted.substr(0, at)}, {"version", wanted.substr(at + 1)}};
+  }
+  auto answer = session.request("transfer", "show", std::move(question));
+  if (answer) return member(*answer, "package");
+  if (answer.failure().exit != Exit::failed) return answer.failure();
+  return Failure{Exit::failed, "there is no package " + wanted + ". See fieldwork package ls"};
+}
 
 int package_list(const Options& options) {
   auto session = open_session(options);
@@ -79,7 +76,7 @@ int package_list(const Options& options) {
   if (options.json) {
     print_json(*packages);
   } else {
-    print(package_table(by_name(*packages)));
+    print(package_table(*packages, now_ms()));
   }
   return 0;
 }
@@ -92,7 +89,7 @@ int package_show(const Options& options, const std::string& wanted) {
   if (options.json) {
     print_json(*package);
   } else {
-    print(package_text(*package));
+    print(package_text(*package, now_ms()));
   }
   return 0;
 }

@@ -161,6 +161,16 @@ void Scheduler::done(Job& job, Execution& execution, ExecutionState state, const
   if (job.reasons.size() > reasons_max) job.reasons.pop_back();
 }
 
+void Scheduler::list(const Job& job) { live_in_[job.state].emplace(job.submitted_ms, job.id); }
+
+void Scheduler::set_state(Job& job, JobState state, Time now) {
+  FIELDWORK_CHECK(may_follow(job.state, state));
+  live_in_[job.state].erase({job.submitted_ms, job.id});
+  job.state = state;
+  job.changed_ms = to_ms(now);
+  if (!settled(state)) list(job);
+}
+
 // The job's state follows from its executions.
 void Scheduler::refresh(Job& job, Time now, Output& out) {
   if (settled(job.state)) return;
@@ -184,18 +194,12 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
           ? JobState::assigned
       : job.authorised ? JobState::queued
                        : JobState::submitted;
-  if (state != job.state) {
-    FIELDWORK_CHECK(may_follow(job.state, state));
-    job.state = state;
-    job.changed_ms = to_ms(now);
-  }
+  if (state != job.state) set_state(job, state, now);
   touched_jobs_.insert(job.id);
 }
 
 void Scheduler::finish(Job& job, JobState state, Time now, Output& out) {
-  FIELDWORK_CHECK(may_follow(job.state, state));
-  job.state = state;
-  job.changed_ms = to_ms(now);
+  set_state(job, state, now);
   --live_;
   live_executions_ -= job.executions.size();
   if (state == JobState::succeeded) job.reason.clear();

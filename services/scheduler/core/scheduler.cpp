@@ -29,6 +29,7 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
       continue;
     }
     ++live_;
+    list(job);
     live_executions_ += job.executions.size();
     if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
     for (auto& execution : job.executions) {
@@ -74,6 +75,16 @@ void Scheduler::step(const Input& input, Time now, Output& out) {
 const Job* Scheduler::find(const JobId& job) const {
   const auto it = jobs_.find(job);
   return it == jobs_.end() ? nullptr : &it->second;
+}
+
+std::vector<const Job*> Scheduler::live_in(JobState state, const std::optional<Place>& after, std::size_t count) const {
+  std::vector<const Job*> out;
+  const auto places = live_in_.find(state);
+  if (places == live_in_.end()) return out;
+  const auto& all = places->second;
+  for (auto it = after ? all.lower_bound(*after) : all.end(); it != all.begin() && out.size() < count;)
+    out.push_back(find((--it)->second));
+  return out;
 }
 
 Execution* Scheduler::find(const AttemptKey& key, Job*& job) {

@@ -49,6 +49,11 @@ class Scheduler {
   [[nodiscard]] Stream stream(const DeviceId& device) const;
   [[nodiscard]] bool knows_package(const std::string& digest) const { return packages_.contains(digest); }
   [[nodiscard]] const std::unordered_map<JobId, Job>& jobs() const { return jobs_; }
+  // Of the live jobs in `state` those that come after `after` (nothing: from the newest on), newest first: at most
+  // `count`, at the cost of as many.
+  using Place = std::pair<std::int64_t, JobId>;  // submitted_ms
+  [[nodiscard]] std::vector<const Job*> live_in(JobState state, const std::optional<Place>& after,
+                                                std::size_t count) const;
   [[nodiscard]] std::size_t live() const { return live_; }
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
   [[nodiscard]] std::size_t asking() const { return asking_; }
@@ -123,6 +128,8 @@ class Scheduler {
   void set_state(Job& job, Execution& execution, ExecutionState state, Time now);
   void set_attempt_state(Job& job, Execution& execution, AttemptState state, Time now);
   void occupy(Job& job, const DeviceId& device, int sign);
+  void set_state(Job& job, JobState state, Time now);
+  void list(const Job& job);
   void refresh(Job& job, Time now, Output& out);
   void finish(Job& job, JobState state, Time now, Output& out);
   void touch(const Job& job, const Execution& execution);
@@ -138,6 +145,7 @@ class Scheduler {
 
   Limits limits_;
   std::unordered_map<JobId, Job> jobs_;
+  std::map<JobState, std::set<Place>> live_in_;  // live jobs by state
   std::deque<JobId> finished_;
   std::size_t live_ = 0;             // jobs
   std::size_t live_executions_ = 0;  // of live jobs

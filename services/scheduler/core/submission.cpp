@@ -121,6 +121,7 @@ void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
   wait(job.id, input.reply, out);
   if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
   auto& stored = jobs_.emplace(job.id, std::move(job)).first->second;
+  list(stored);
   for (std::size_t i = 0; i < stored.executions.size(); ++i) {
     auto& execution = stored.executions[i];
     execution.index = static_cast<int>(i);

@@ -2,6 +2,7 @@
 // beside the engine (runtime/reads.hpp); every answer is a page that says where the next begins. A failure is an
 // answer.
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "codec/job.hpp"
@@ -17,7 +18,8 @@ struct Asked {
   std::size_t execution = 0;  // result
   std::int64_t after = 0;     // show, explain: an execution; result: a part
   std::size_t limit = 0;
-  std::string state, cursor;  // list
+  std::string state, cursor;                   // list
+  std::optional<Scheduler::Place> after_live;  // list of live jobs: the cursor, understood
 };
 
 namespace {
@@ -56,6 +58,23 @@ Json item_of(const JobRecord& job) {
   return out;
 }
 
+// A cursor of a list of live jobs.
+std::string write_place(const JobRecord& job) { return std::to_string(job.submitted_ms) + " " + job.id.value; }
+
+std::optional<Scheduler::Place> read_place(const std::string& text) {
+  Scheduler::Place out;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, out.first);
+  if (error != std::errc() || end == last || *end != ' ') return std::nullopt;
+  out.second = JobId(std::string(end + 1, last));
+  return out;
+}
+
+bool is_live(const std::string& state) {
+  const auto known = job_state(state);
+  return known && !settled(*known);
+}
+
 Result<Asked> understand(std::string_view operation, std::string_view payload) {
   auto value = codec::parse(payload, 4096);
   if (!value) return value.error();
@@ -68,6 +87,10 @@ Result<Asked> understand(std::string_view operation, std::string_view payload) {
     out.state = reader.text_or("state", "", 16);
     if (reader.ok() && !out.state.empty() && !job_state(out.state)) reader.fail("state", "is not a job state");
     out.cursor = reader.text_or("after", "", 256);
+    if (!out.cursor.empty() && is_live(out.state)) {
+      out.after_live = read_place(out.cursor);
+      if (reader.ok() && !out.after_live) reader.fail("after", "is not the next of a page");
+    }
   } else {
     out.job = JobId{reader.id("job")};
     if (operation == "result") {
@@ -204,8 +227,7 @@ void SchedulerService::read(const Topic& topic, const bus::Message& message, Tim
   auto asked = understand(topic.channel, message.payload);
   if (!asked) return reject(topic, message, asked.error(), now, out);
   if (asked->operation == "list") {
-    const auto state = job_state(asked->state);
-    if (state && !settled(*state)) return respond(message, list_live(*asked), out);
+    if (is_live(asked->state)) return respond(message, list_live(*asked), out);
     return read_stored(message, std::move(*asked), now, out);
   }
   const Job* job = core_->find(asked->job);
@@ -269,27 +291,15 @@ Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page
   }
 }
 
+// The stored state of a live job lags behind (it follows from its executions), so these come from memory.
 Json SchedulerService::list_live(const Asked& asked) const {
-  std::map<std::pair<std::string, std::string>, const Job*, std::greater<>> found;  // by time and id, newest first
-  const auto place = [](const Job& job) {
-    auto text = std::to_string(job.submitted_ms);
-    text.insert(0, 20 - text.size(), '0');
-    return std::pair(std::move(text), job.id.value);
-  };
-  for (const auto& [id, job] : core_->jobs()) {
-    if (job.state != job_state(asked.state)) continue;
-    auto at = place(job);
-    if (asked.cursor.empty() || at.first + " " + at.second < asked.cursor) found.emplace(std::move(at), &job);
-  }
+  const auto found = core_->live_in(*job_state(asked.state), asked.after_live, asked.limit + 1);
   Page page(asked.limit);
   Json answer{{"v", 1}};
-  std::string last;
-  for (const auto& [at, job] : found) {
-    if (!page.add(item_of(*job))) {
-      answer["next"] = last;
-      break;
-    }
-    last = at.first + " " + at.second;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (page.add(item_of(*found[i]))) continue;
+    answer["next"] = write_place(*found[i - 1]);
+    break;
   }
   answer["items"] = page.take();
   return answer;
