@@ -147,6 +147,7 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   });
   if (!waiting.empty()) saved.stream.next_seq = std::max(saved.stream.next_seq, waiting.rbegin()->first + 1);
   core_ = std::make_unique<Agent>(config_.limits, DeviceId(config_.device), std::move(saved), now);
+  step(Started{}, now);  // before any message: what begins after it did not run before this start
   return {};
 }
 
@@ -222,8 +223,6 @@ void AgentService::connected(Time now, runtime::Output& /*out*/) {
 void AgentService::disconnected(Time now, runtime::Output& /*out*/) { step(Disconnected{}, now); }
 
 void AgentService::tick(Time now, runtime::Output& /*out*/) {
-  if (!started_) step(Started{}, now);
-  started_ = true;
   step(TimePassed{}, now);
 }
 
