@@ -78,11 +78,12 @@ class FakeService : public runtime::Service {
 
   std::function<void(const bus::Message&, Time, runtime::Output&)> on_message = [](auto&&...) {};
   std::function<void(runtime::Output&)> on_flush = [](auto&&...) {};
+  std::vector<std::pair<std::string, int>> topics;  // filter, QoS
   std::deque<Error> prefetch_failures;
   std::vector<std::size_t> fetched;  // messages per prefetch
 
   [[nodiscard]] std::string name() const override { return "fake"; }
-  [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override { return {}; }
+  [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override { return topics; }
   Result<void> load(store::Store& /*store*/, Time /*now*/) override { return {}; }
   Result<void> prefetch(store::Store& /*store*/, const std::vector<const bus::Message*>& batch) override {
     fetched.push_back(batch.size());
