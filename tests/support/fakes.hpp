@@ -60,8 +60,10 @@ class FakeBus : public bus::Bus {
  public:
   explicit FakeBus(Journal& journal) : journal_(journal) {}
   std::vector<bus::Message> said;
+  std::size_t bytes_max = 1U << 20;
 
   Result<void> publish(bus::Message message) override {
+    if (message.payload.size() > bytes_max) return Error{Code::invalid, "it is too large"};
     journal_.push_back(message.topic + " " + message.payload);
     said.push_back(std::move(message));
     return {};
