@@ -60,8 +60,10 @@ class FakeBus : public bus::Bus {
  public:
   explicit FakeBus(Journal& journal) : journal_(journal) {}
   std::vector<bus::Message> said;
+  std::size_t bytes_max = 1U << 20;
 
   Result<void> publish(bus::Message message) override {
+    if (message.payload.size() > bytes_max) return Error{Code::invalid, "it is too large"};
     journal_.push_back(message.topic + " " + message.payload);
     said.push_back(std::move(message));
     return {};
@@ -78,11 +80,12 @@ class FakeService : public runtime::Service {
 
   std::function<void(const bus::Message&, Time, runtime::Output&)> on_message = [](auto&&...) {};
   std::function<void(runtime::Output&)> on_flush = [](auto&&...) {};
+  std::vector<std::pair<std::string, int>> topics;  // filter, QoS
   std::deque<Error> prefetch_failures;
   std::vector<std::size_t> fetched;  // messages per prefetch
 
   [[nodiscard]] std::string name() const override { return "fake"; }
-  [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override { return {}; }
+  [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override { return topics; }
   Result<void> load(store::Store& /*store*/, Time /*now*/) override { return {}; }
   Result<void> prefetch(store::Store& /*store*/, const std::vector<const bus::Message*>& batch) override {
     fetched.push_back(batch.size());

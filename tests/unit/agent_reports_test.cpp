@@ -276,6 +276,20 @@ TEST(Sending, AnotherHistoryIsANewEpoch) {
   EXPECT_EQ(world.said.messages[0].epoch, 4000);
 }
 
+// A row of the journal could not be read: what follows keeps its number.
+TEST(Sending, AMissingNumberEndsTheMessage) {
+  auto state = waiting();
+  state.waiting.erase(5);
+  Reports reports({}, state, t0);
+  reports.connected(t0);
+  const auto messages = reports.due(t0, true);
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_EQ(messages[0].seq, 4);
+  EXPECT_EQ(messages[0].items.size(), 1U);
+  EXPECT_EQ(messages[1].seq, 6);
+  EXPECT_EQ(messages[1].items.size(), 1U);
+}
+
 TEST(Sending, SurvivesARestart) {
   World world;
   world.step({assignment(key("j")), ended(key("j"))});

@@ -124,6 +124,18 @@ TEST_F(Waiting, AfterAnOutageTheTransferGoesOn) {
   EXPECT_EQ(outputs->size(), 0U);
 }
 
+TEST_F(Waiting, CompressesOnAThreadOfItsOwn) {
+  start({.thread = true});
+  const auto digest = add(make_bytes(1'000'000, 1));
+  EXPECT_EQ(announced(), std::vector{digest});
+  const auto pipe = file(digest).string() + ".zst.new";  // takes less than that: who compresses stands still
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  want(digest);  // returns
+  want(digest);
+  EXPECT_TRUE(outputs->due(now).empty()) << "it is neither asked about again nor offered";
+  drain(pipe);
+}
+
 TEST_F(Waiting, WhatFailsFourTimesIsTakenForRefused) {
   const auto digest = add("an output");
   for (int i = 0; i < exchange::deliver::Limits{}.failures_max; ++i) {

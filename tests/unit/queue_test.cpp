@@ -124,5 +124,24 @@ TEST(QueueTest, EqualWantsShareALaneAndOwnPastsDoNot) {
   EXPECT_EQ(shape_of(other, other.executions[0]).group, groups_of({.device = ready("a")}).at(1));
 }
 
+// Labels may hold whatever would separate them in a lane's text.
+TEST(QueueTest, NoLabelCanLookLikeTwo) {
+  const auto text = [](Labels labels) {
+    Job job;
+    job.spec = std::make_shared<JobSpec>(JobSpec{.requirements = {.labels = std::move(labels)}});
+    job.executions.resize(1);
+    return shape_of(job, job.executions[0]).text;
+  };
+  const std::vector<Labels> all = {
+      {{"zone", "x"}, {"foo", "bar"}},   {{"zone", "x\nfoo=bar"}},
+      {{"zone", "x"}, {"foo=bar", ""}},  {{"foo", "bar\nzone=x"}},
+      {{"foo", "bar4:zone1:x"}},         {{"foo", "bar"}, {"zone", "x"}, {"", ""}},
+      {{"foo3:bar", ""}, {"zone", "x"}}, {},
+  };
+  std::set<std::string> texts;
+  for (const auto& labels : all) texts.insert(text(labels));
+  EXPECT_EQ(texts.size(), all.size());
+}
+
 }  // namespace
 }  // namespace fieldwork::scheduler

@@ -1,9 +1,12 @@
 // links: runtime store GTest::gtest_main
-// The loop around the engine, with no broker at its address: what the store's answers mean for the process.
+// The loop around the engine: what the store's answers mean for the process, with no broker at its address; and what a
+// real one brings.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
+#include "../support/broker.hpp"
 #include "../support/fakes.hpp"
 #include "runtime/runner.hpp"
 
@@ -217,6 +220,83 @@ TEST(RunnerTest, WhatCannotBeLoadedIsNotRun) {
   runner->post(save_and_stop(*runner, rig.journal));
   EXPECT_EQ(runner->run(), 1);
   EXPECT_EQ(rig.journal, Journal{});
+}
+
+// --- with a broker ---
+
+// Until it is so; false after 60 s.
+bool await(const std::function<bool()>& good) {
+  const auto deadline = std::chrono::steady_clock::now() + seconds(60);
+  while (!good()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  return true;
+}
+
+// A runner on a thread of its own, over a real broker.
+struct Live : Rig {
+  support::Broker broker;
+  std::unique_ptr<Runner> runner;
+  std::thread thread;
+
+  void begin() {
+    broker.begin();
+    runner = std::make_unique<Runner>(service, store, config("runner-test"), limits);
+    thread = std::thread([this] { EXPECT_EQ(runner->run(), 0); });
+  }
+  [[nodiscard]] bus::MqttConfig config(const std::string& name) const {
+    bus::MqttConfig out;
+    out.url = broker.url();
+    out.client_id = name;
+    return out;
+  }
+  void end() {
+    runner->stop();
+    thread.join();
+  }
+};
+
+TEST(RunnerTest, ABatchIsBoundedByTheBytesOfItsMessages) {
+  Live live;
+  live.limits.batch_bytes_max = 1000;
+  live.service.topics = {{"t/#", 1}};
+  std::atomic<int> got = 0;
+  live.service.on_message = [&](auto&&...) { ++got; };
+  live.begin();
+  ASSERT_TRUE(await([&] { return live.runner->ready(); }));
+  // The loop stands still until all of them wait.
+  live.runner->post([&](Time, Output&) {
+    const auto from = live.runner->bus_stats().received;
+    bus::MqttBus other(live.config("other"), {.message = {}, .connected = [] {}, .disconnected = [](auto&&) {}});
+    other.start();
+    for (const std::size_t size : {300, 300, 300, 300, 300, 5000, 300})
+      (void)other.publish({.topic = "t/x", .payload = std::string(size, 'x')});
+    EXPECT_TRUE(await([&] { return live.runner->bus_stats().received == from + 7; }));
+  });
+  EXPECT_TRUE(await([&] { return got == 7; }));
+  live.end();
+  EXPECT_EQ(live.service.fetched, (std::vector<std::size_t>{3, 2, 1, 1}))
+      << "within the bound, and what is larger than it alone";
+}
+
+TEST(RunnerTest, WhoCannotAskItsStoreIsNotReady) {
+  Live live;
+  live.store.is_contested = true;
+  live.limits.look_each = milliseconds(1);
+  std::atomic<bool> stands_still = false;
+  live.store.on_check = [&]() -> Result<void> {
+    EXPECT_TRUE(await([&] { return !stands_still; }));
+    return {};
+  };
+  live.begin();
+  EXPECT_TRUE(await([&] { return live.runner->ready(); }));
+  stands_still = true;
+  EXPECT_TRUE(await([&] { return !live.runner->ready(); }));
+  EXPECT_TRUE(live.runner->healthy()) << "and need not be restarted";
+  stands_still = false;
+  EXPECT_TRUE(await([&] { return live.runner->ready(); })) << "when it answers again";
+  live.end();
 }
 
 }  // namespace

@@ -332,5 +332,26 @@ TEST(EngineTest, ItemsKeepTheirOrderAndTopicsStayApart) {
   EXPECT_EQ(rig.said(), (Journal{R"(one {"v":1,"items":[1,3,4]})", R"(two {"v":1,"items":[2]})"}));
 }
 
+// An answer that cannot be sent is not silence; and of what is no answer nobody waits to hear.
+TEST(EngineTest, WhoAskedIsToldThatTheAnswerIsTooLarge) {
+  Rig rig;
+  rig.bus.bytes_max = 200;
+  const auto large = std::string(201, 'x');
+  ASSERT_TRUE(rig.run(0,
+                      [&](Time, Output& out) {
+                        out.messages.push_back({.topic = "reply/ann/x", .payload = large, .correlation = "c"});
+                        out.messages.push_back({.topic = "state", .payload = large, .retain = true});
+                        out.early.push_back(
+                            {.topic = "ask", .payload = large, .response_topic = "r", .correlation = "d"});
+                      })
+                  .ok());
+  ASSERT_EQ(rig.bus.said.size(), 1U);
+  const auto& said = rig.bus.said[0];
+  EXPECT_EQ(said.topic, "reply/ann/x");
+  EXPECT_EQ(said.correlation, "c");
+  EXPECT_EQ(said.payload,
+            R"({"error":{"code":"invalid","reason":"the answer cannot be sent: it is too large"},"v":1})");
+}
+
 }  // namespace
 }  // namespace fieldwork::runtime

@@ -67,10 +67,9 @@ TEST(Stream, EachCaseOfTheDecision) {
     // Each item applied speaks of a job that nobody knows, and is told so.
     EXPECT_EQ(world.said.stale.size(), c.applied) << c.name;
     EXPECT_EQ(world.core.streams_behind(), c.lost) << c.name;
-    if (c.applied > 0) {
-      ASSERT_EQ(world.said.streams.size(), 1U) << c.name;
-      EXPECT_EQ(world.said.streams[0].stream, c.answered) << c.name;
-    }
+    // What is answered is saved first: also a position that was only jumped to.
+    ASSERT_EQ(world.said.streams.size(), c.answered == c.stored ? 0U : 1U) << c.name;
+    for (const auto& save : world.said.streams) EXPECT_EQ(save.stream, c.answered) << c.name;
     EXPECT_EQ(world.said.notices.size(), (c.begin > 0 ? 1U : 0U) + (c.lost > 0 ? 1U : 0U)) << c.name;
     for (const auto& notice : world.said.notices) EXPECT_EQ(notice.device, dev("a")) << c.name;
   }

@@ -1,6 +1,9 @@
-// links: store PkgConfig::PQXX GTest::gtest_main
+// links: store nlohmann_json::nlohmann_json PkgConfig::PQXX GTest::gtest_main
 // One active instance at a time, against a real PostgreSQL whose sessions end under our hands.
+#include <netinet/tcp.h>
+
 #include <csignal>
+#include <nlohmann/json.hpp>
 
 #include "../support/postgres_test.hpp"
 
@@ -213,6 +216,48 @@ TEST_F(TermTest, BothFormsOfAConnectionStringAreTaken) {
   }
   config.url = "host='127.0.0.1";
   EXPECT_EQ(PostgresStore::activate(config).error().code, Code::invalid);
+}
+
+// Of this process's socket with that port: SO_KEEPALIVE, TCP_KEEPIDLE, _KEEPINTVL, _KEEPCNT, TCP_USER_TIMEOUT.
+std::vector<int> probes_of_own_socket(int port) {
+  for (int number = 3; number < 1024; ++number) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    if (getsockname(number, reinterpret_cast<sockaddr*>(&address), &size) != 0) continue;
+    if (address.sin_family != AF_INET || ntohs(address.sin_port) != port) continue;
+    std::vector<int> out;
+    for (const auto& [level, option] : {std::pair(SOL_SOCKET, SO_KEEPALIVE),
+                                        {IPPROTO_TCP, TCP_KEEPIDLE},
+                                        {IPPROTO_TCP, TCP_KEEPINTVL},
+                                        {IPPROTO_TCP, TCP_KEEPCNT},
+                                        {IPPROTO_TCP, TCP_USER_TIMEOUT}}) {
+      socklen_t length = sizeof(int);
+      getsockopt(number, level, option, &out.emplace_back(), &length);
+    }
+    return out;
+  }
+  return {};
+}
+
+// A host that vanishes says nothing: without probes either side would believe in it for hours.
+TEST_F(TermTest, BothEndsProbeASilentPeer) {
+  sql("CREATE VIEW " + quoted("probes") +
+      " AS SELECT name AS key, setting FROM pg_settings WHERE name ~ '^tcp_(keepalives|user)'");
+  const auto store = activate();
+  const auto server = store->select({.table = "probes", .order_by = "key"});
+  ASSERT_TRUE(server.ok()) << describe(server.error());
+  std::map<std::string, std::string> settings;
+  for (const auto& row : *server) {
+    const auto read = nlohmann::json::parse(row);
+    settings[read.at("key")] = read.at("setting");
+  }
+  EXPECT_EQ(settings, (std::map<std::string, std::string>{{"tcp_keepalives_count", "3"},
+                                                          {"tcp_keepalives_idle", "5"},
+                                                          {"tcp_keepalives_interval", "2"},
+                                                          {"tcp_user_timeout", "10000"}}));
+  const auto ports = sql("SELECT client_port FROM pg_stat_activity WHERE application_name = 'fieldwork'");
+  ASSERT_EQ(ports.size(), 1U);
+  EXPECT_EQ(probes_of_own_socket(std::stoi(ports[0])), (std::vector<int>{1, 5, 2, 3, 10'000}));
 }
 
 }  // namespace

@@ -135,9 +135,14 @@ std::vector<Message> Reports::due(Time now, bool idle) {
   };
   while (it != state_.waiting.end() && fits(size_of(it->second.report))) {
     Message message{state_.epoch, state_.waiting.begin()->first, it->first, state_.acked_tag, {}};
-    if (it != state_.waiting.begin()) message.after = std::prev(it)->second.tag;
+    if (it != state_.waiting.begin()) {
+      const auto before = std::prev(it);
+      message.after = before->first + 1 == it->first ? before->second.tag : 0;
+    }
     std::size_t bytes = 0;
     while (it != state_.waiting.end() && message.items.size() < limits_.items_max) {
+      // Items are numbered by their place: behind a row that the journal could not read back begins another message.
+      if (it->first != message.seq + static_cast<std::int64_t>(message.items.size())) break;
       const auto size = size_of(it->second.report);
       if (!fits(size) || (!message.items.empty() && bytes + size > limits_.message_bytes)) break;
       bytes += size;
@@ -168,8 +173,8 @@ bool Reports::answered(const StreamAnswer& answer, std::int64_t wall_ms, Time no
   const bool parted = answer.seq >= state_.next_seq ||
                       (known != state_.waiting.end() && answer.tag != 0 && known->second.tag != answer.tag);
   if (parted) return begin(std::max(wall_ms, answer.epoch + 1), now, changes), true;
-  if (known == state_.waiting.end()) return false;
-  state_.acked_tag = known->second.tag;
+  if (state_.waiting.empty() || answer.seq < state_.waiting.begin()->first) return false;
+  state_.acked_tag = known == state_.waiting.end() ? answer.tag : known->second.tag;
   changes.position = true;
   while (!state_.waiting.empty() && state_.waiting.begin()->first <= answer.seq) {
     const auto first = state_.waiting.begin();

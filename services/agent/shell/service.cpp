@@ -148,6 +148,7 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   });
   if (!waiting.empty()) saved.stream.next_seq = std::max(saved.stream.next_seq, waiting.rbegin()->first + 1);
   core_ = std::make_unique<Agent>(config_.limits, DeviceId(config_.device), std::move(saved), now);
+  step(Started{}, now);  // before any message: what begins after it did not run before this start
   return {};
 }
 
@@ -222,11 +223,7 @@ void AgentService::connected(Time now, runtime::Output& /*out*/) {
 
 void AgentService::disconnected(Time now, runtime::Output& /*out*/) { step(Disconnected{}, now); }
 
-void AgentService::tick(Time now, runtime::Output& /*out*/) {
-  if (!started_) step(Started{}, now);
-  started_ = true;
-  step(TimePassed{}, now);
-}
+void AgentService::tick(Time now, runtime::Output& /*out*/) { step(TimePassed{}, now); }
 
 void AgentService::flush(Time now, runtime::Output& out) {
   const auto carry_out = [&] {
@@ -310,9 +307,8 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
     auto link = config_.link();
     link.clock_offset_ms = done.heartbeat->clock_offset_ms;
     up("heartbeat",
-       codec::encode(
-           Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link, done.heartbeat->attempts,
-                     done.heartbeat->ended}),
+       codec::encode(Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link,
+                               done.heartbeat->attempts, done.heartbeat->ended}),
        0);
   }
   for (const auto& message : done.messages) {

@@ -89,7 +89,6 @@ class AgentService : public runtime::Service {
   std::unique_ptr<Agent> core_;
   runtime::Rejections rejections_;
   Output done_;  // of the steps of this batch
-  bool started_ = false;
 };
 
 }  // namespace fieldwork::agent
