@@ -262,7 +262,8 @@ class CertificateTest : public testing::Test {
     dir_ = new TempDir;
     dir_->write("ca.conf",
                 "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n"
-                "default_days=365\npolicy=p\ncrlnumber=crlnumber\nx509_extensions=leaf\n"
+                "crl_extensions=x\n[x]\nauthorityKeyIdentifier=keyid:always\n[d]\ndefault_days=365\npolicy="
+                "p\ncrlnumber=crlnumber\nx509_extensions=leaf\n"
                 "[p]\ncommonName=supplied\n[leaf]\nbasicConstraints=critical,CA:FALSE\n");
     dir_->write("make.sh", R"(set -e
 ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
@@ -279,6 +280,7 @@ openssl x509 -req -in good.csr -CA other.pem -CAkey other.key -out foreign.pem -
 openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -gencrl -crldays 30 -out nobody.crl
 openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -revoke revoked.pem
 openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -gencrl -crldays 30 -out one.crl
+sleep 1.1  # newer than the other's, which has the same name: whose it is, the key's identifier says
 openssl ca -config ca.conf -cert other.pem -keyfile other.key -gencrl -crldays 30 -out other.crl
 openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -subj /CN=rsa
 )");

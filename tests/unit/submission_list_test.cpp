@@ -22,7 +22,7 @@ using Bus = support::SaidBus;
 struct Stack {
   store::MemoryStore store;
   Bus bus;
-  SchedulerService service{"fieldwork/v1", Limits{}};
+  SchedulerService service{"fieldwork/v1", Limits{.hear_first = {}}};
   runtime::Engine engine{service, store, bus};
   Stack() {
     EXPECT_TRUE(engine.load(t0).ok());
