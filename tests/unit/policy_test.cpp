@@ -73,10 +73,29 @@ TEST(Policy, Evaluates) {
     EXPECT_EQ(got.misses, c.misses) << index;
     ++index;
   }
-  const auto asked = question("ann", "bash", "");
-  const std::vector rules{operators, shell};
-  EXPECT_EQ(policy::trace_text(rules, policy::evaluate(rules, asked)),
-            "operators: submitter does not match; no-shell: matched");
+}
+
+// What an audit row keeps of them: whatever the number of rules, no more than a line.
+TEST(Policy, TracesTheRulesThatMattered) {
+  const Rule operators{.name = "operators", .effect = policy::Effect::allow, .submitters = {"operator*"}};
+  const Rule shell{.name = "no-shell", .effect = policy::Effect::deny, .commands = {"*sh"}};
+  const auto trace = [](const std::vector<Rule>& rules, const Question& asked) {
+    return policy::trace_text(rules, policy::evaluate(rules, asked));
+  };
+  EXPECT_EQ(trace({operators, shell}, question("operator", "bash", "")), "no-shell decides; operators matched");
+  EXPECT_EQ(trace({operators, shell}, question("ann", "bash", "")), "no-shell decides");
+  EXPECT_EQ(trace({operators, shell}, question("ann", "ls", "")), "none of 2 rules matched");
+  EXPECT_EQ(trace({}, question("ann", "ls", "")), "none of 0 rules matched");
+  std::vector<Rule> many(rules_max, Rule{.name = "r", .effect = policy::Effect::allow});
+  EXPECT_EQ(trace(many, question("ann", "ls", "")),
+            "r decides; r matched; r matched; r matched; r matched; r matched; r matched; r matched; 248 more matched");
+  for (auto& rule : many) rule.name = std::string(64, 'n');
+  many.back().effect = policy::Effect::deny;
+  many.back().name = "last";
+  const auto long_names = trace(many, question("ann", "ls", ""));
+  EXPECT_TRUE(long_names.starts_with("last decides; nnn")) << long_names;
+  EXPECT_TRUE(long_names.ends_with("; 249 more matched")) << long_names;
+  EXPECT_LE(long_names.size(), policy::trace_bytes_max + 32);
 }
 
 TEST(Rules, AreReadFromFiles) {

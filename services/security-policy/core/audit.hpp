@@ -30,7 +30,7 @@ struct AuditRow {
   std::string device{};
   std::string decision{};  // allow, deny; valid, revoked, invalid
   std::string reason{};
-  std::string trace{};         // authorise: each rule, matched or why not; certificate: its fingerprint
+  std::string trace{};         // authorise: policy::trace_text; certificate: its fingerprint
   std::string package{};       // digest, or empty
   std::string grant_digest{};  // sha256:… of the grant's JWS, or empty
   std::string previous{};
