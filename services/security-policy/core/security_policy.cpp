@@ -24,6 +24,7 @@ SecurityPolicy::SecurityPolicy(Limits limits, Rulebook rulebook, Authority autho
       authority_(std::move(authority)),
       sign_(std::move(sign)),
       head_(std::move(saved.head)),
+      flood_(limits.flood),
       recheck_after_(DeviceId{}) {
   for (auto& one : saved.certificates) {
     const auto device = one.answer.device;
@@ -103,7 +104,12 @@ void SecurityPolicy::conclude(const Question& question, Decision decision, Audit
   row.decision = decision.allow ? "allow" : "deny";
   row.reason = decision.reason;
   row.package = question.package;
-  audit(std::move(row), out);
+  // Who is allowed does work, and each grant is in the audit.
+  if (decision.allow) {
+    audit(std::move(row), out);
+  } else {
+    audit_unless_flood(std::move(row), now, out);
+  }
   remember(memory_key(question), decision);
   out.decisions.push_back(std::move(decision));
 }
@@ -127,12 +133,19 @@ void SecurityPolicy::audit(AuditRow row, Output& out) {
   out.audit.push_back(std::move(row));
 }
 
+void SecurityPolicy::audit_unless_flood(AuditRow row, Time now, Output& out) {
+  if (auto written = flood_.pass(std::move(row), now)) audit(std::move(*written), out);
+}
+
 void SecurityPolicy::apply(const LinkBack&, Time, Output&) {
   link_came_ = true;
   published_sequence_ = 0;  // the broker may have lost it
 }
 
-void SecurityPolicy::apply(const TimePassed&, Time now, Output& out) { recheck(now, out); }
+void SecurityPolicy::apply(const TimePassed&, Time now, Output& out) {
+  recheck(now, out);
+  for (auto& row : flood_.closed(now)) audit(std::move(row), out);
+}
 
 // What the batch added to the chain is in the head that is said with it.
 void SecurityPolicy::apply(const BatchEnded&, Time now, Output& out) {

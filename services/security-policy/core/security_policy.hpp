@@ -20,6 +20,7 @@
 #include "model/device.hpp"
 #include "policy/policy.hpp"
 #include "security-policy/core/audit.hpp"
+#include "security-policy/core/flood.hpp"
 
 namespace fieldwork::security_policy {
 
@@ -33,6 +34,7 @@ struct Limits {
   std::int64_t audit_kept_max = 50'000'000;
   Duration checkpoint_every = seconds{1};      // audit head
   Duration same_check_within = seconds{3600};  // the same certificate with the same answer is not audited again
+  FloodLimits flood{};
 };
 
 using Sign = std::function<std::string(const Question& question, Time issued, Time expires)>;
@@ -148,13 +150,14 @@ class SecurityPolicy {
   [[nodiscard]] CertificateAnswer check(const CertificateCheck& asked, Time now) const;
   void recheck(Time now, Output& out);
   void audit(AuditRow row, Output& out);
-  void audit(const CertificateAnswer& answer, Time now, Output& out);
+  void audit_unless_flood(AuditRow row, Time now, Output& out);
 
   Limits limits_;
   Rulebook rulebook_;
   Authority authority_;
   Sign sign_;
   AuditHead head_;
+  Flood flood_;
 
   std::unordered_map<DeviceId, DeviceState> devices_;
   std::unordered_map<std::string, Decision> remembered_;
