@@ -119,12 +119,13 @@ std::vector<T> all(const Output& out) {
   return some;
 }
 
-inline SecurityPolicy make_core(Limits limits = {}, Saved saved = {}) {
+// That has had a link since `linked`.
+inline SecurityPolicy make_core(Limits limits = {}, Saved saved = {}, Time linked = at(-100)) {
   const auto sign = [](const Question& asked, Time issued, Time expires) {
     return "grant " + asked.device.value + " " + std::to_string(to_ms(expires) - to_ms(issued));
   };
   SecurityPolicy core(limits, rulebook(), Pki::get().authority("empty.crl"), sign, std::move(saved));
-  (void)step(core, LinkBack{}, at(-100));
+  (void)step(core, LinkBack{}, linked);
   return core;
 }
 

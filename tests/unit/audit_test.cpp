@@ -45,6 +45,91 @@ TEST(Audit, FindsEveryChange) {
   EXPECT_EQ(*read, good[3]);
 }
 
+AuditHead head_of(const AuditRow& row) { return {row.sequence, row.hash, row.at_ms}; }
+
+TEST(Audit, KnowsWhatContradictsIt) {
+  const auto rows = chain(5);
+  const auto end = head_of(rows[4]);
+  auto other = head_of(rows[2]);
+  other.hash = std::string(64, 'f');
+  auto beyond = end;
+  beyond.sequence = 6;
+  struct Case {
+    const char* name;
+    AuditHead said;
+    std::optional<AuditHead> row;
+    const char* reason;
+  };
+  const Case cases[] = {
+      {"the end", end, end, ""},
+      {"before the end", head_of(rows[2]), head_of(rows[2]), ""},
+      {"nothing was said", {}, std::nullopt, ""},
+      {"that row went, it was old", other, std::nullopt, ""},
+      {"a cut tail", beyond, end, "was said to be the end, and the table ended with row 5"},
+      {"another row there", other, head_of(rows[2]), "in the table it has hash "},
+      {"no row there", head_of(rows[2]), head_of(rows[1]), "is not in the table"},
+  };
+  for (const auto& c : cases) {
+    const auto reason = contradiction(c.said, end, c.row);
+    EXPECT_EQ(reason.empty(), *c.reason == 0) << c.name << ": " << reason;
+    EXPECT_NE(reason.find(c.reason), std::string::npos) << c.name << ": " << reason;
+  }
+}
+
+// The tail was cut while nobody was there. What is decided before the broker's word comes is no answer to it.
+TEST(Audit, ACutTailIsSaid) {
+  const auto rows = chain(5);
+  Saved saved;
+  saved.head = head_of(rows[2]);
+  auto core = make_core({}, saved, at(0));
+  std::vector<AuditRow> added;
+  for (int i = 1; i <= 3; ++i) {
+    const auto out = ask(core, question("operator", "ls", "", i), 1);
+    EXPECT_EQ(out.head, std::nullopt) << "what the broker kept is looked at first";
+    added.insert(added.end(), out.audit.begin(), out.audit.end());
+  }
+  const HeadKept kept{head_of(rows[4]), "jws",
+                      added[1].sequence == 5 ? std::optional(head_of(added[1])) : std::nullopt};
+  const auto out = step(core, kept, at(2));
+  ASSERT_EQ(out.audit.size(), 1u);
+  added.push_back(out.audit[0]);
+  EXPECT_EQ(out.audit[0].kind, "chain");
+  EXPECT_EQ(out.audit[0].decision, "broken");
+  EXPECT_EQ(out.audit[0].trace, "jws") << "the evidence";
+  ASSERT_TRUE(out.found);
+  EXPECT_EQ(out.found->reason,
+            "row 5 with hash " + rows[4].hash + " was said to be the end, and the table ended with row 3");
+  EXPECT_EQ(out.found->sequence, 7);
+  EXPECT_EQ(out.head, core.head()) << "with what was found in it";
+  EXPECT_EQ(out.broken, out.found);
+  EXPECT_TRUE(verify(added, saved.head).ok()) << "it goes on";
+
+  EXPECT_TRUE(step(core, kept, at(3)).audit.empty()) << "once";
+  const auto later = ask(core, question("operator", "ls", "", 9), 4);
+  EXPECT_EQ(later.broken, out.found);
+  const double days = 86'400;
+  EXPECT_EQ(ask(core, question("operator", "ls", "", 10), 6 * days).broken, out.found);
+  const auto no_news = ask(core, question("operator", "ls", "", 11), 8 * days);
+  EXPECT_EQ(no_news.head, core.head());
+  EXPECT_EQ(no_news.broken, std::nullopt);
+
+  saved = {core.head(), out.found, {}};
+  auto restarted = make_core({}, saved, at(5));
+  EXPECT_EQ(step(restarted, HeadKept{core.head(), "jws", core.head()}, at(6)).broken, out.found);
+}
+
+TEST(Audit, WaitsForTheBrokersWordButNotForEver) {
+  Saved saved;
+  saved.head = head_of(chain(3).back());
+  auto core = make_core({}, saved, at(0));
+  EXPECT_EQ(step(core, TimePassed{}, at(4.9)).head, std::nullopt);
+  EXPECT_EQ(step(core, TimePassed{}, at(5)).head, saved.head);
+  // An older word of this life, which a broker had kept: all is well, since what was said is in the table.
+  const auto row = ask(core, question("operator", "ls", ""), 6).audit.at(0);
+  (void)ask(core, question("operator", "ls", "", 2), 7);
+  EXPECT_EQ(step(core, HeadKept{head_of(row), "jws", head_of(row)}, at(8)).found, std::nullopt);
+}
+
 TEST(Audit, GoesOnAfterARestart) {
   std::vector<AuditRow> rows;
   Saved saved;
