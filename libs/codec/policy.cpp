@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "codec/job.hpp"
+#include "crypto/bytes.hpp"
 #include "model/limits.hpp"
 
 namespace fieldwork::codec {
@@ -128,6 +129,38 @@ Result<CertificateAnswer> decode_certificate_answer(const Json& value) {
   auto answer = read_certificate_answer(reader);
   if (!reader.finish()) return reader.error();
   return answer;
+}
+
+Json encode(const AuditEnd& end) {
+  Json out{
+      {"v", 1}, {"sequence", end.sequence}, {"hash", end.hash}, {"at_ms", end.at_ms}, {"checkpoint", end.checkpoint}};
+  if (end.broken) {
+    out["broken"] = {{"sequence", end.broken->sequence},
+                     {"at_ms", end.broken->at_ms},
+                     {"reason", clamp_text(end.broken->reason, limits::reason_bytes_max)}};
+  }
+  return out;
+}
+
+Result<AuditEnd> decode_audit_end(const Json& value) {
+  Reader reader(value);
+  reader.version();
+  reader.allow_unknown();
+  AuditEnd out;
+  out.sequence = reader.integer("sequence", 0, integer_max);
+  out.hash = reader.text("hash", 64);
+  if (reader.ok() && !crypto::is_hex(out.hash, 64)) reader.fail("hash", "must be 64 hex digits");
+  out.at_ms = reader.integer("at_ms", 0, integer_max);
+  out.checkpoint = reader.text("checkpoint", 65536);
+  if (const Json* inner = reader.object_maybe("broken")) {
+    Reader broken(reader, "broken", *inner);
+    broken.allow_unknown();
+    out.broken = AuditBreak{broken.integer("sequence", 1, integer_max), broken.integer("at_ms", 0, integer_max),
+                            broken.text("reason", limits::reason_bytes_max)};
+    broken.finish();
+  }
+  if (!reader.finish()) return reader.error();
+  return out;
 }
 
 }  // namespace fieldwork::codec

@@ -33,17 +33,6 @@ Miss first_miss(const Rule& rule, const Question& question) {
   return Miss::none;
 }
 
-const char* text(Miss miss) {
-  switch (miss) {
-    case Miss::none: return "matched";
-    case Miss::submitter: return "submitter does not match";
-    case Miss::command: return "command does not match";
-    case Miss::package: return "package does not match";
-    case Miss::device: return "device does not match";
-  }
-  return "";
-}
-
 // Whole characters of UTF-8 only.
 std::string shortened(const std::string& text) {
   if (text.size() <= 64) return text;
@@ -84,29 +73,37 @@ bool matches(std::string_view pattern, std::string_view text) {
 Evaluation evaluate(const std::vector<Rule>& rules, const Question& question) {
   Evaluation out;
   out.misses.reserve(rules.size());
-  const Rule* decides = nullptr;
-  for (const auto& rule : rules) {
-    out.misses.push_back(first_miss(rule, question));
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    out.misses.push_back(first_miss(rules[i], question));
     if (out.misses.back() != Miss::none) continue;
-    if (decides == nullptr || (decides->effect == Effect::allow && rule.effect == Effect::deny)) decides = &rule;
+    const bool stronger = out.decides && rules[*out.decides].effect == Effect::allow && rules[i].effect == Effect::deny;
+    if (!out.decides || stronger) out.decides = i;
   }
-  out.allow = decides != nullptr && decides->effect == Effect::allow;
-  if (decides == nullptr) {
+  if (!out.decides) {
     out.reason = nothing_allows(question);
-  } else {
-    out.reason = (out.allow ? "allowed by rule " : "denied by rule ") + decides->name;
+    return out;
   }
+  const auto& rule = rules[*out.decides];
+  out.allow = rule.effect == Effect::allow;
+  out.reason = (out.allow ? "allowed by rule " : "denied by rule ") + rule.name;
   return out;
 }
 
 std::string trace_text(const std::vector<Rule>& rules, const Evaluation& evaluation) {
-  std::string out;
+  if (!evaluation.decides) return "none of " + std::to_string(evaluation.misses.size()) + " rules matched";
+  auto out = rules[*evaluation.decides].name + " decides";
+  std::size_t told = 1, more = 0;
   for (std::size_t i = 0; i < evaluation.misses.size(); ++i) {
-    if (i > 0) out += "; ";
-    out += rules[i].name;
-    out += ": ";
-    out += text(evaluation.misses[i]);
+    if (evaluation.misses[i] != Miss::none || i == *evaluation.decides) continue;
+    const auto next = "; " + rules[i].name + " matched";
+    if (more > 0 || told == trace_rules_max || out.size() + next.size() > trace_bytes_max) {
+      ++more;
+      continue;
+    }
+    out += next;
+    ++told;
   }
+  if (more > 0) out += "; " + std::to_string(more) + " more matched";
   return out;
 }
 

@@ -50,6 +50,8 @@ class StandIn {
 
   [[noreturn]] void run() {
     bus_.start();
+    const Json cut{{"sequence", 7}, {"at_ms", 1}, {"reason", "row 9 is gone"}};
+    (void)bus_.publish({topics_.state("audit", "head"), codec::dump({{"v", 1}, {"broken", cut}}), 1, true});
     while (true) {
       std::unique_lock lock(mutex_);
       changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return !queue_.empty(); });

@@ -116,6 +116,15 @@ auto items_through(Result<Items<T, Key>> (*decode)(std::string_view)) {
   };
 }
 
+inline Rule sha256_hex() {
+  Rule out = text(64);
+  out.good = {some_digest().substr(7)};
+  for (const auto& wrong : {std::string(), std::string(63, 'a'), std::string(64, 'A')}) {
+    out.bad.push_back({wrong, "must be 64 hex digits"});
+  }
+  return out;
+}
+
 inline std::vector<Kind> policy_kinds() {
   const Rule reason = text(1024);
   return {
@@ -149,6 +158,20 @@ inline std::vector<Kind> policy_kinds() {
                {"/fingerprint", text(64)},
                {"/reason", reason},
                {"/state", word({"valid", "revoked", "invalid"}, "must be valid, revoked or invalid")}})},
+      {"end of the audit",
+       much,
+       through(decode_audit_end),
+       R"({"at_ms":9,"broken":{"at_ms":8,"reason":"r","sequence":7},"checkpoint":"jws","hash":")" +
+           std::string(64, 'a') + R"(","sequence":12,"v":1})",
+       versioned({{"/at_ms", whole(0, integer_max)},
+                  {"/broken", maybe(object())},
+                  {"/broken/at_ms", whole(0, integer_max)},
+                  {"/broken/reason", reason},
+                  {"/broken/sequence", whole(1, integer_max)},
+                  {"/checkpoint", text(65536)},
+                  {"/hash", sha256_hex()},
+                  {"/sequence", whole(0, integer_max)}}),
+       {"", "/broken"}},
   };
 }
 

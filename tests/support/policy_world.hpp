@@ -1,4 +1,4 @@
-// What tests of security-policy need: a device authority with two devices, one rule, and questions.
+// What tests of security-policy need: a device authority with two devices, one rule, questions, and a core to ask.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -101,5 +101,36 @@ inline Rulebook rulebook() {
 }
 
 inline const DeviceId edge{"edge-1"};
+
+// A batch of one input.
+inline Output step(SecurityPolicy& core, const Input& input, Time now) {
+  Output out;
+  core.step(input, now, out);
+  core.step(BatchEnded{}, now, out);
+  return out;
+}
+
+template <class T>
+std::vector<T> all(const Output& out) {
+  std::vector<T> some;
+  for (const auto& change : out.outbox) {
+    if (const auto* one = std::get_if<T>(&change)) some.push_back(*one);
+  }
+  return some;
+}
+
+// That has had a link since `linked`.
+inline SecurityPolicy make_core(Limits limits = {}, Saved saved = {}, Time linked = at(-100)) {
+  const auto sign = [](const Question& asked, Time issued, Time expires) {
+    return "grant " + asked.device.value + " " + std::to_string(to_ms(expires) - to_ms(issued));
+  };
+  SecurityPolicy core(limits, rulebook(), Pki::get().authority("empty.crl"), sign, std::move(saved));
+  (void)step(core, LinkBack{}, linked);
+  return core;
+}
+
+inline Output ask(SecurityPolicy& core, Question asked, double s = 1) {
+  return step(core, QuestionsArrived{{std::move(asked)}}, at(s));
+}
 
 }  // namespace fieldwork::security_policy

@@ -141,12 +141,28 @@ TEST(AlertingShell, TakesPlacementStates) {
   EXPECT_FALSE(firing());
 }
 
+TEST(AlertingShell, TakesTheEndOfTheAudit) {
+  store::MemoryStore store;
+  Stack stack(store, "");
+  const std::string end = R"({"v":1,"sequence":7,"at_ms":1,"checkpoint":"jws","hash":")" + std::string(64, 'a') + '"';
+  stack.say("state/audit/head", end + "}", 1);
+  EXPECT_EQ(stack.service.core().size(), 0u);
+  stack.say("state/audit/head", end + R"(,"broken":{"sequence":7,"at_ms":1,"reason":"row 9 is gone"}})", 2);
+  const auto* alert = stack.service.core().find("audit_broken.head");
+  ASSERT_NE(alert, nullptr);
+  EXPECT_EQ(alert->reason, "row 9 is gone");
+  EXPECT_EQ(next_step(*alert), "fieldwork doctor");
+  stack.say("state/audit/head", end + "}", 3);
+  EXPECT_FALSE(stack.service.core().find("audit_broken.head")->firing);
+}
+
 TEST(AlertingShell, BadInputChangesNothing) {
   store::MemoryStore store;
   Stack stack(store, "");
   const auto commits = store.commits();
   stack.say("state/device/edge-2", lost_device(), 1);  // another identity
-  for (const char* topic : {"state/device/a", "state/job/a", "state/transfer/a", "event/job/changed"}) {
+  for (const char* topic :
+       {"state/device/a", "state/job/a", "state/transfer/a", "state/audit/head", "event/job/changed"}) {
     for (const std::string& bad :
          {std::string("{"), std::string("[]"), std::string(R"({"v":2,"job":"a","state":"failed","changed_ms":1})"),
           std::string(R"({"v":1,"job":"b","transfer":"b","state":"failed","changed_ms":1})"),

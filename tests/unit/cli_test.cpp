@@ -405,6 +405,7 @@ TEST_F(CliCommands, DoctorSaysWhatIsMissing) {
   EXPECT_NE(out().find("FAIL  service alerting"), std::string::npos) << out();
   EXPECT_NE(out().find("ok    devices                  2 of 2 online"), std::string::npos) << out();
   EXPECT_NE(out().find("FAIL  identity d-2             two devices use it"), std::string::npos) << out();
+  EXPECT_NE(out().find("FAIL  audit                    does not go on"), std::string::npos) << out();
   EXPECT_NE(out().find("release.key, id "), std::string::npos) << out();
   EXPECT_NE(out().find(", trusted by transfer"), std::string::npos) << out();
 }

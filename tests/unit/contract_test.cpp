@@ -112,6 +112,7 @@ const std::map<std::string, Decoder>& decoders() {
       {"service.security-policy.certificate", of_items(decode_certificate_checks)},
       {"service.transfer.offer", of_text(decode_upload)},
       {"service.transfer.start", of_text(decode_offer)},
+      {"state.audit", of_json(decode_audit_end)},
       {"state.device", of_json(decode_device)},
       {"state.package", of_json(decode_package)},
   };

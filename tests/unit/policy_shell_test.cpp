@@ -72,8 +72,10 @@ struct Stack {
     EXPECT_TRUE(engine.load(t0).ok());
     EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
   }
-  void say(const std::string& topic, const std::string& payload, double s, const std::string& reply = "") {
-    bus::Message message{.topic = "fieldwork/v1/" + topic, .payload = payload};
+  void pass(double s) { EXPECT_TRUE(engine.run({}, at(s)).ok()); }
+  void say(const std::string& topic, const std::string& payload, double s, const std::string& reply = "",
+           bool retain = false) {
+    bus::Message message{.topic = "fieldwork/v1/" + topic, .payload = payload, .retain = retain};
     message.response_topic = reply;
     EXPECT_TRUE(engine.run({message}, at(s)).ok());
   }
@@ -106,6 +108,7 @@ TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
       << "of all that the device checks";
   EXPECT_EQ(grant->expires_ms - grant->issued_ms, 100'000);
 
+  stack.pass(6);  // for as long the broker may say what it kept
   const auto head = stack.bus.last("state/audit/head");
   EXPECT_EQ(head["sequence"], 2);
   const auto checkpoint = stack.trust.verify(head["checkpoint"].get<std::string>(), "fieldwork-audit+jws");
@@ -120,6 +123,56 @@ TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
   for (const auto& row : *rows) read.insert(read.begin(), *audit_from_row(row));
   ASSERT_EQ(read.size(), 3u);
   EXPECT_TRUE(verify(read).ok());
+}
+
+// The table's tail was cut, or a row in it replaced, while the service was away.
+TEST(SecurityPolicyShell, ComparesTheTableWithWhatTheBrokerKept) {
+  store::MemoryStore store;
+  nlohmann::json kept;
+  const auto ask = [](Stack& stack, std::int64_t fence, double s) {
+    stack.say("service/security-policy/authorise/scheduler", message_of({question("operator", "ls", "", fence)}), s);
+  };
+  {
+    Stack stack(store);
+    for (int i = 1; i <= 3; ++i) ask(stack, i, 6 + i);
+    kept = stack.bus.last("state/audit/head");
+    EXPECT_EQ(kept["sequence"], 3);
+  }
+  const auto audit = [&](store::MemoryStore& of) {
+    auto texts = of.select({.table = "audit", .where = {}, .order_by = "sequence", .descending = false, .limit = 0});
+    std::vector<AuditRow> out;
+    for (const auto& text : *texts) out.push_back(*audit_from_row(text));
+    return out;
+  };
+  {
+    Stack whole(store);
+    whole.say("state/audit/head", kept.dump(), 1, "", true);
+    EXPECT_TRUE(whole.bus.last("state/audit/head").contains("hash"));
+    EXPECT_FALSE(whole.bus.last("state/audit/head").contains("broken"));
+    EXPECT_EQ(whole.service.core().head().sequence, 3);
+  }
+  auto cut = store, replaced = store;
+  ASSERT_TRUE(cut.commit({{"audit", audit_key(3), "", store::Change::Kind::remove}}).ok());
+  auto row = audit(store)[2];
+  row.reason = "forged";
+  AuditHead before{2, row.previous, 0};
+  seal(row, before);
+  ASSERT_TRUE(replaced.commit({{"audit", audit_key(3), to_row(row)}}).ok());
+  for (auto* table : {&cut, &replaced}) {
+    Stack stack(*table);
+    ask(stack, 7, 1);  // the row that stands where the one that was cut stood
+    stack.say("state/audit/head", kept.dump(), 2, "", true);
+    const auto head = stack.bus.last("state/audit/head");
+    ASSERT_TRUE(head.contains("broken")) << head.dump();
+    EXPECT_EQ(head["broken"]["sequence"], head["sequence"]);
+    const auto rows = audit(*table);
+    EXPECT_EQ(rows.back().kind, "chain");
+    EXPECT_EQ(rows.back().trace, kept["checkpoint"]);
+    EXPECT_TRUE(verify(rows).ok());
+    Stack restarted(*table);  // and it is still said
+    restarted.say("state/audit/head", head.dump(), 3, "", true);
+    EXPECT_EQ(restarted.bus.last("state/audit/head")["broken"], head["broken"]);
+  }
 }
 
 TEST(SecurityPolicyShell, ChecksCertificatesForTheRegistry) {

@@ -26,6 +26,7 @@ constexpr Rule rules[] = {
     {"job_quarantined", "fieldwork job ls --state quarantined", "fieldwork job explain ", "more jobs are quarantined",
      true},
     {"transfer_failed", "fieldwork package ls", "", "more transfers failed", true},
+    {"audit_broken", "fieldwork doctor", "", "more audits are broken", false},
 };
 
 const Rule& rule_of(const std::string& name) {
@@ -123,6 +124,11 @@ void Alerting::apply(const TransferSeen& input, Time now, Output& out) {
   if (now - input.changed >= limits_.forget_after) return;
   fire("transfer_failed", input.transfer.value, 1, input.reason.empty() ? "the transfer failed" : input.reason, now,
        out);
+}
+
+void Alerting::apply(const AuditSeen& input, Time now, Output& out) {
+  if (!input.broken) return resolve("audit_broken", "head", "it is no news any more", now, out);
+  fire("audit_broken", "head", 1, input.reason, now, out);
 }
 
 void Alerting::change(Alert& alert, bool told, Time now, Output& out) {

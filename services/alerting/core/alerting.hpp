@@ -11,6 +11,7 @@
 //   job_failed          the job failed                     1           a later state says otherwise, or after forget_after
 //   job_quarantined     devices were lost under the job    1           a later state says otherwise, or after forget_after
 //   transfer_failed     the transfer failed                1           a later state says otherwise, or after forget_after
+//   audit_broken        the audit has lost or changed rows 1           its head no longer says so
 // clang-format on
 //
 // Rules look at levels, not at events: the same state may be seen any number of times. An alert is named rule.subject.
@@ -106,6 +107,11 @@ struct PlacementSeen {
   bool placeable = true;
   std::string reason;
 };
+// The end of the audit: whether its head says that rows of it were lost or changed.
+struct AuditSeen {
+  bool broken = false;
+  std::string reason;
+};
 struct NotificationDelivered {
   std::int64_t number = 0;
 };
@@ -114,8 +120,8 @@ struct NotificationFailed {
   bool for_good = false;  // the target refuses this one: to send it again is in vain
   std::string reason;
 };
-using Input = std::variant<DeviceSeen, DeviceGone, JobSeen, TransferSeen, PlacementSeen, NotificationDelivered,
-                           NotificationFailed, LinkBack, TimePassed, BatchEnded>;
+using Input = std::variant<DeviceSeen, DeviceGone, JobSeen, TransferSeen, PlacementSeen, AuditSeen,
+                           NotificationDelivered, NotificationFailed, LinkBack, TimePassed, BatchEnded>;
 
 // Outputs.
 struct AlertRecord {
@@ -173,6 +179,7 @@ class Alerting {
   void apply(const JobSeen& input, Time now, Output& out);
   void apply(const TransferSeen& input, Time now, Output& out);
   void apply(const PlacementSeen& input, Time now, Output& out);
+  void apply(const AuditSeen& input, Time now, Output& out);
   void apply(const NotificationDelivered& input, Time now, Output& out);
   void apply(const NotificationFailed& input, Time now, Output& out);
   void apply(const LinkBack& input, Time now, Output& out);

@@ -4,6 +4,7 @@
 #include "alerting/shell/service.hpp"
 #include "codec/device.hpp"
 #include "codec/items.hpp"
+#include "codec/policy.hpp"
 
 namespace fieldwork::alerting {
 namespace {
@@ -39,11 +40,9 @@ Result<JobSeen> job_seen(const std::string& id, const std::string& state, const 
 }  // namespace
 
 std::vector<std::pair<std::string, int>> AlertingService::subscriptions() const {
-  return {{topics_.state("device", "+"), 1},
-          {topics_.state("job", "+"), 1},
-          {topics_.state("transfer", "+"), 1},
-          {topics_.state("placement", "+"), 1},
-          {topics_.event("job", "changed"), 1}};
+  return {{topics_.state("device", "+"), 1},   {topics_.state("job", "+"), 1},
+          {topics_.state("transfer", "+"), 1}, {topics_.state("placement", "+"), 1},
+          {topics_.state("audit", "head"), 1}, {topics_.event("job", "changed"), 1}};
 }
 
 void AlertingService::message(const bus::Message& message, Time now, runtime::Output& out) {
@@ -75,6 +74,12 @@ Result<void> AlertingService::state(const Topic& topic, const bus::Message& mess
     return {};
   }
   if (topic.channel == "placement") return placement(topic, *value, now);
+  if (topic.channel == "audit") {
+    const auto end = codec::decode_audit_end(*value);
+    if (!end) return end.error();
+    step(AuditSeen{end->broken.has_value(), end->broken ? end->broken->reason : ""}, now);
+    return {};
+  }
   const bool job = topic.channel == "job";
   if (!job && topic.channel != "transfer") return {};
   auto fields = read_state(*value, job ? "job" : "transfer");

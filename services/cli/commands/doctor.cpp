@@ -141,6 +141,23 @@ void check_root(const Settings& settings, const Services& seen, Checks& checks) 
              "is it the stack's root? (" + settings.root_origin + ")");
 }
 
+// What security-policy says of its audit's end, as far as it has come: the answers that were waited for came after it.
+void check_audit(Session& session, Checks& checks) {
+  const auto topic = session.topics().state("audit", "head");
+  std::optional<codec::Json> end;
+  while (const auto message = session.next(Session::Clock::now())) {
+    if (message->topic != topic) continue;
+    if (auto value = codec::parse(message->payload); value && value->is_object()) end = std::move(*value);
+  }
+  if (!end) return;
+  const auto broken = end->find("broken");
+  if (broken == end->end()) {
+    return checks.good("audit", "ends with row " + std::to_string(integer_of(*end, "sequence")));
+  }
+  checks.bad("audit", "does not go on from what was said of it: " + text_of(*broken, "reason"),
+             "was the database restored, or who changed it? See docs/operations.md, Backup and restore");
+}
+
 // Whether transfer would take what this key signs: it is shown a release that says nothing, which it refuses for one
 // reason or for the other, and keeps nothing of it.
 void check_release_key(Session& session, const Options& options, Checks& checks) {
@@ -182,7 +199,7 @@ int doctor(const Options& options) {
     return checks.finish(Exit::unreachable);
   }
   checks.good("network", settings->mqtt.url + " accepts connections");
-  auto session = Session::open(*settings, {}, options);
+  auto session = Session::open(*settings, {"state/audit/head"}, options);
   if (!session) {
     checks.bad("broker", session.failure().reason, "");
     return checks.finish(Exit::unreachable);
@@ -205,6 +222,7 @@ int doctor(const Options& options) {
     check_devices(all, checks);
     check_identities(all, checks);
   }
+  check_audit(**session, checks);
   check_release_key(**session, options, checks);
   return checks.finish(Exit::failed);
 }

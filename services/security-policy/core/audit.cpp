@@ -39,6 +39,17 @@ void seal(AuditRow& row, AuditHead& head) {
   head = AuditHead{row.sequence, row.hash, row.at_ms};
 }
 
+std::string contradiction(const AuditHead& said, const AuditHead& end, const std::optional<AuditHead>& row) {
+  const auto was = "row " + std::to_string(said.sequence) + " with hash " + said.hash;
+  if (said.sequence > end.sequence) {
+    return was + " was said to be the end, and the table ended with row " + std::to_string(end.sequence);
+  }
+  if (said.sequence == 0 || !row) return {};
+  if (row->sequence != said.sequence) return was + " was said to be the end, and is not in the table";
+  if (row->hash != said.hash) return was + " was said to be the end, and in the table it has hash " + row->hash;
+  return {};
+}
+
 Result<AuditHead> verify(const std::vector<AuditRow>& rows, AuditHead from) {
   for (const auto& row : rows) {
     const auto wrong = [&](const char* reason) { return Error{Code::invalid, reason, std::to_string(row.sequence)}; };

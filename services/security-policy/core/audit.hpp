@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,15 +23,15 @@ inline const std::string audit_genesis(64, '0');
 struct AuditRow {
   std::int64_t sequence = 0;
   std::int64_t at_ms = 0;
-  std::string kind{};  // authorise or certificate
+  std::string kind{};  // authorise, certificate or chain
   std::string submitter{};
   std::string job{};
   int execution = 0;
   std::int64_t fence = 0;
   std::string device{};
-  std::string decision{};  // allow, deny; valid, revoked, invalid
+  std::string decision{};  // allow, deny; valid, revoked, invalid; broken
   std::string reason{};
-  std::string trace{};         // authorise: each rule, matched or why not; certificate: its fingerprint
+  std::string trace{};         // authorise: policy::trace_text; certificate: its fingerprint; chain: the checkpoint
   std::string package{};       // digest, or empty
   std::string grant_digest{};  // sha256:… of the grant's JWS, or empty
   std::string previous{};
@@ -49,6 +50,11 @@ struct AuditHead {
 
 // Gives the row its sequence, previous and hash, and moves the head to it.
 void seal(AuditRow& row, AuditHead& head);
+
+// Why the table that ends with `end` does not go on from what was said of it before; empty: it does, as far as one can
+// see. `row` is the newest row at or before `said`, if there is one (the oldest go after a time).
+[[nodiscard]] std::string contradiction(const AuditHead& said, const AuditHead& end,
+                                        const std::optional<AuditHead>& row);
 
 // Rows that follow `from` without a gap. The error names the first row that does not fit. The answer is the new head.
 [[nodiscard]] Result<AuditHead> verify(const std::vector<AuditRow>& rows, AuditHead from = {});

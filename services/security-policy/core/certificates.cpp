@@ -13,6 +13,17 @@ const char* word(CertificateState state) {
   return "invalid";
 }
 
+AuditRow audit_row(const CertificateAnswer& answer, Time now) {
+  AuditRow row;
+  row.at_ms = to_ms(now);
+  row.kind = "certificate";
+  row.device = answer.device.value;
+  row.decision = word(answer.state);
+  row.reason = answer.reason;
+  row.trace = answer.fingerprint;
+  return row;
+}
+
 }  // namespace
 
 CertificateAnswer SecurityPolicy::check(const CertificateCheck& asked, Time now) const {
@@ -44,7 +55,8 @@ void SecurityPolicy::apply(const ChecksArrived& input, Time now, Output& out) {
     const bool same = found != certificates_.end() && found->second.checked.answer.fingerprint == answer.fingerprint &&
                       found->second.checked.answer.state == answer.state;
     if (same && now - found->second.audited_at < limits_.same_check_within) continue;
-    audit(answer, now, out);
+    // A device may make up as many certificates as it likes, and show its good one in between.
+    audit_unless_flood(audit_row(answer, now), now, out);
     // Only what is good is kept in place of what is good: a bad certificate must not hide the bound one.
     const bool keep = found == certificates_.end() || answer.state == CertificateState::valid ||
                       found->second.checked.answer.state != CertificateState::valid;
@@ -53,17 +65,6 @@ void SecurityPolicy::apply(const ChecksArrived& input, Time now, Output& out) {
     known = Known{{std::move(answer), asked.certificate, to_ms(now)}, now};
     if (!same) out.certificates.push_back({known.checked});
   }
-}
-
-void SecurityPolicy::audit(const CertificateAnswer& answer, Time now, Output& out) {
-  AuditRow row;
-  row.at_ms = to_ms(now);
-  row.kind = "certificate";
-  row.device = answer.device.value;
-  row.decision = word(answer.state);
-  row.reason = answer.reason;
-  row.trace = answer.fingerprint;
-  audit(std::move(row), out);
 }
 
 void SecurityPolicy::apply(const AuthorityReplaced& input, Time, Output&) {
@@ -82,7 +83,7 @@ void SecurityPolicy::recheck(Time now, Output& out) {
     if (known.checked.answer.state != CertificateState::valid) continue;
     auto answer = check({it->first, known.checked.certificate}, now);
     if (answer.state == CertificateState::valid) continue;
-    audit(answer, now, out);
+    audit(audit_row(answer, now), out);
     known.audited_at = now;
     known.checked.answer = answer;
     known.checked.changed_ms = to_ms(now);

@@ -24,7 +24,10 @@ SecurityPolicy::SecurityPolicy(Limits limits, Rulebook rulebook, Authority autho
       authority_(std::move(authority)),
       sign_(std::move(sign)),
       head_(std::move(saved.head)),
-      recheck_after_(DeviceId{}) {
+      flood_(limits.flood),
+      recheck_after_(DeviceId{}),
+      loaded_(head_),
+      broken_(std::move(saved.broken)) {
   for (auto& one : saved.certificates) {
     const auto device = one.answer.device;
     certificates_.emplace(device, Known{std::move(one), Time{}});
@@ -103,7 +106,12 @@ void SecurityPolicy::conclude(const Question& question, Decision decision, Audit
   row.decision = decision.allow ? "allow" : "deny";
   row.reason = decision.reason;
   row.package = question.package;
-  audit(std::move(row), out);
+  // Who is allowed does work, and each grant is in the audit.
+  if (decision.allow) {
+    audit(std::move(row), out);
+  } else {
+    audit_unless_flood(std::move(row), now, out);
+  }
   remember(memory_key(question), decision);
   out.decisions.push_back(std::move(decision));
 }
@@ -127,19 +135,47 @@ void SecurityPolicy::audit(AuditRow row, Output& out) {
   out.audit.push_back(std::move(row));
 }
 
-void SecurityPolicy::apply(const LinkBack&, Time, Output&) {
-  link_came_ = true;
+void SecurityPolicy::audit_unless_flood(AuditRow row, Time now, Output& out) {
+  if (auto written = flood_.pass(std::move(row), now)) audit(std::move(*written), out);
+}
+
+// Before this life said anything, what was said must be in what was loaded: later rows are no answer to it.
+void SecurityPolicy::apply(const HeadKept& input, Time now, Output& out) {
+  head_came_ = true;
+  const auto& end = published_at_ == Time{} ? loaded_ : head_;
+  auto reason = contradiction(input.head, end, input.row);
+  if (reason.empty() || contradicts_ == input.head) return;
+  contradicts_ = input.head;
+  AuditRow row;
+  row.at_ms = to_ms(now);
+  row.kind = "chain";
+  row.decision = "broken";
+  row.reason = reason;
+  row.trace = input.checkpoint;
+  audit(std::move(row), out);
+  broken_ = AuditBreak{head_.sequence, to_ms(now), std::move(reason)};
+  out.found = broken_;
+}
+
+void SecurityPolicy::apply(const LinkBack&, Time now, Output&) {
+  if (!link_came_at_) link_came_at_ = now;
   published_sequence_ = 0;  // the broker may have lost it
 }
 
-void SecurityPolicy::apply(const TimePassed&, Time now, Output& out) { recheck(now, out); }
+void SecurityPolicy::apply(const TimePassed&, Time now, Output& out) {
+  recheck(now, out);
+  for (auto& row : flood_.closed(now)) audit(std::move(row), out);
+}
 
-// What the batch added to the chain is in the head that is said with it.
+// What the batch added to the chain is in the head that is said with it. The first replaces what the broker kept: that
+// is looked at before.
 void SecurityPolicy::apply(const BatchEnded&, Time now, Output& out) {
-  if (!link_came_ || head_.sequence == published_sequence_ || now - published_at_ < limits_.checkpoint_every) return;
+  if (!link_came_at_ || head_.sequence == published_sequence_ || now - published_at_ < limits_.checkpoint_every) return;
+  if (!head_came_ && now - *link_came_at_ < limits_.head_patience) return;
   published_at_ = now;
   published_sequence_ = head_.sequence;
   out.head = head_;
+  if (broken_ && now - from_ms(broken_->at_ms) < limits_.break_told) out.broken = broken_;
 }
 
 }  // namespace fieldwork::security_policy

@@ -20,6 +20,7 @@
 #include "model/device.hpp"
 #include "policy/policy.hpp"
 #include "security-policy/core/audit.hpp"
+#include "security-policy/core/flood.hpp"
 
 namespace fieldwork::security_policy {
 
@@ -31,8 +32,11 @@ struct Limits {
   Duration recheck_each = seconds{3600};               // and all of them this often: they expire
   Duration audit_kept = std::chrono::hours{24 * 365};  // rows in the database, not less than 30 days
   std::int64_t audit_kept_max = 50'000'000;
-  Duration checkpoint_every = seconds{1};      // audit head
-  Duration same_check_within = seconds{3600};  // the same certificate with the same answer is not audited again
+  Duration checkpoint_every = seconds{1};            // audit head
+  Duration head_patience = seconds{5};               // for what the broker kept of it, before the first of our own
+  Duration break_told = std::chrono::hours{24 * 7};  // with the head
+  Duration same_check_within = seconds{3600};        // the same certificate with the same answer is not audited again
+  FloodLimits flood{};
 };
 
 using Sign = std::function<std::string(const Question& question, Time issued, Time expires)>;
@@ -52,6 +56,7 @@ struct CheckedCertificate {
 
 struct Saved {
   AuditHead head;
+  std::optional<AuditBreak> broken;  // the newest
   std::vector<CheckedCertificate> certificates;
 };
 
@@ -79,8 +84,14 @@ struct DeviceGone {
 struct AuthorityReplaced {  // a new revocation list
   Authority authority;
 };
+// What the broker kept of the audit's end, said by this service in this life or before.
+struct HeadKept {
+  AuditHead head;
+  std::string checkpoint;
+  std::optional<AuditHead> row;  // the newest row of the table at or before it
+};
 using Input = std::variant<QuestionsArrived, QuestionUnreadable, ChecksArrived, DeviceSeen, DeviceGone,
-                           AuthorityReplaced, LinkBack, TimePassed, BatchEnded>;
+                           AuthorityReplaced, HeadKept, LinkBack, TimePassed, BatchEnded>;
 
 // Outputs.
 struct CertificateRecord {
@@ -104,6 +115,7 @@ struct Output {
   // Saved with the batch, in order.
   std::vector<AuditRow> audit;
   std::vector<CertificateRecord> certificates;
+  std::optional<AuditBreak> found;
   // The outbox, in order.
   std::vector<OutboxChange> outbox;
   // Answers: to the scheduler and to the registry.
@@ -111,6 +123,7 @@ struct Output {
   std::vector<CertificateAnswer> answers;
   // Facts.
   std::optional<AuditHead> head;
+  std::optional<AuditBreak> broken;  // goes with the head
   bool operator==(const Output&) const = default;
 };
 
@@ -136,6 +149,7 @@ class SecurityPolicy {
   void apply(const DeviceSeen& input, Time now, Output& out);
   void apply(const DeviceGone& input, Time now, Output& out);
   void apply(const AuthorityReplaced& input, Time now, Output& out);
+  void apply(const HeadKept& input, Time now, Output& out);
   void apply(const LinkBack& input, Time now, Output& out);
   void apply(const TimePassed& input, Time now, Output& out);
   void apply(const BatchEnded& input, Time now, Output& out);
@@ -148,13 +162,14 @@ class SecurityPolicy {
   [[nodiscard]] CertificateAnswer check(const CertificateCheck& asked, Time now) const;
   void recheck(Time now, Output& out);
   void audit(AuditRow row, Output& out);
-  void audit(const CertificateAnswer& answer, Time now, Output& out);
+  void audit_unless_flood(AuditRow row, Time now, Output& out);
 
   Limits limits_;
   Rulebook rulebook_;
   Authority authority_;
   Sign sign_;
   AuditHead head_;
+  Flood flood_;
 
   std::unordered_map<DeviceId, DeviceState> devices_;
   std::unordered_map<std::string, Decision> remembered_;
@@ -162,7 +177,11 @@ class SecurityPolicy {
   std::map<DeviceId, Known> certificates_;
   std::optional<DeviceId> recheck_after_;  // rechecking goes on behind this one
   Time recheck_at_{};                      // and begins again then
-  bool link_came_ = false;
+  AuditHead loaded_;                       // the chain's end at the start
+  std::optional<AuditBreak> broken_;
+  std::optional<AuditHead> contradicts_;  // what the broker kept and was found wrong
+  std::optional<Time> link_came_at_;      // the first time
+  bool head_came_ = false;
   Time published_at_{};
   std::int64_t published_sequence_ = 0;
 };

@@ -56,6 +56,22 @@ Result<AuditRow> audit_from_row(std::string_view text) {
   return row;
 }
 
+std::string to_row(const AuditBreak& found) {
+  return codec::dump({{"sequence", found.sequence}, {"at_ms", found.at_ms}, {"reason", found.reason}});
+}
+
+Result<AuditBreak> audit_break_from_row(std::string_view text) {
+  auto value = codec::parse(text);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  AuditBreak out;
+  out.sequence = reader.integer("sequence", 1, INT64_MAX);
+  out.at_ms = reader.integer("at_ms", INT64_MIN, INT64_MAX);
+  out.reason = reader.text("reason", text_max);
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
 // The answer's own JSON, and what stands beside it.
 std::string to_row(const CheckedCertificate& checked) {
   auto row = codec::encode(checked.answer);

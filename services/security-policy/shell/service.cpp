@@ -20,12 +20,16 @@ SecurityPolicyService::SecurityPolicyService(std::string root, Limits limits, Ru
       rulebook_(std::move(rulebook)),
       key_(std::move(key)),
       files_(std::move(files)),
-      authority_(std::move(authority)) {}
+      authority_(std::move(authority)) {
+  own_.add(key_.public_key());
+}
 
 // The newest row is where the chain goes on, however old it is.
 std::vector<runtime::RetentionRule> SecurityPolicyService::retention() const {
-  return {{.prune = {.table = "audit", .column = "at_ms", .keep = limits_.audit_kept_max, .limit = 500, .spare = 1},
-           .kept_for = limits_.audit_kept}};
+  return {
+      {.prune = {.table = "audit", .column = "at_ms", .keep = limits_.audit_kept_max, .limit = 500, .spare = 1},
+       .kept_for = limits_.audit_kept},
+      {.prune = {.table = "audit_break", .column = "at_ms", .keep = 100, .spare = 1}, .kept_for = limits_.audit_kept}};
 }
 
 Result<void> SecurityPolicyService::load(store::Store& store, Time) {
@@ -34,11 +38,17 @@ Result<void> SecurityPolicyService::load(store::Store& store, Time) {
                      audit_from_row);
   if (!newest) return newest.error();
   for (const auto& row : *newest) saved.head = AuditHead{row.sequence, row.hash, row.at_ms};
+  auto breaks =
+      rows(store, {.table = "audit_break", .where = {}, .order_by = "sequence", .descending = true, .limit = 1},
+           audit_break_from_row);
+  if (!breaks) return breaks.error();
+  if (!breaks->empty()) saved.broken = breaks->front();
   auto certificates =
       rows(store, {.table = "certificate", .where = {}, .order_by = "", .descending = false, .limit = 0},
            certificate_from_row);
   if (!certificates) return certificates.error();
   saved.certificates = std::move(*certificates);
+  head_known_ = newest->empty();
   log::info("loaded", {{"rules", std::to_string(rulebook_.rules.size())},
                        {"audit_sequence", std::to_string(saved.head.sequence)},
                        {"certificates", std::to_string(saved.certificates.size())}});
@@ -71,7 +81,7 @@ void SecurityPolicyService::apply(const Output& done, Time, runtime::Output& out
   save(done, out);
   for (const auto& change : done.outbox) announce(change, out);
   answer(done, out);
-  if (done.head) say_head(*done.head, out);
+  if (done.head) say_head(*done.head, done.broken, out);
 }
 
 void SecurityPolicyService::save(const Output& done, runtime::Output& out) {
@@ -81,6 +91,11 @@ void SecurityPolicyService::save(const Output& done, runtime::Output& out) {
       log::debug("decided", {{"job", row.job}, {"device", row.device}, {"reason", row.reason}});
     }
     out.insert("audit", audit_key(row.sequence), to_row(row));
+  }
+  if (done.found) {
+    log::error("the audit does not go on from what was said of it", {{"reason", done.found->reason}});
+    metrics::count("fieldwork_audit_broken_total");
+    out.insert("audit_break", std::to_string(done.found->sequence), to_row(*done.found));
   }
   for (const auto& one : done.certificates) {
     const auto& device = one.checked.answer.device.value;
@@ -123,11 +138,17 @@ void SecurityPolicyService::answer(const Output& done, runtime::Output& out) con
   say("registry", "certificate", answers);
 }
 
-void SecurityPolicyService::say_head(const AuditHead& head, runtime::Output& out) const {
-  codec::Json state{{"sequence", head.sequence}, {"hash", head.hash}, {"at_ms", head.at_ms}};
-  state["checkpoint"] = crypto::sign_jws(key_, "fieldwork-audit+jws", codec::dump(state));
-  state["v"] = 1;
-  say_retained(topics_.state("audit", "head"), codec::dump(state), out);
+void SecurityPolicyService::say_head(const AuditHead& head, const std::optional<AuditBreak>& broken,
+                                     runtime::Output& out) {
+  if (!head_known_) {
+    log::warn("the broker kept no end of the audit: what the table says stands alone",
+              {{"audit_sequence", std::to_string(head.sequence)}});
+  }
+  head_known_ = true;
+  const codec::Json said{{"sequence", head.sequence}, {"hash", head.hash}, {"at_ms", head.at_ms}};
+  const auto checkpoint = crypto::sign_jws(key_, checkpoint_type, codec::dump(said));
+  say_retained(topics_.state("audit", "head"),
+               codec::dump(codec::encode(AuditEnd{head.sequence, head.hash, head.at_ms, checkpoint, broken})), out);
 }
 
 }  // namespace fieldwork::security_policy

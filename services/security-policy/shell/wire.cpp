@@ -3,18 +3,59 @@
 
 #include "codec/device.hpp"
 #include "codec/policy.hpp"
+#include "runtime/log.hpp"
+#include "security-policy/shell/rows.hpp"
 #include "security-policy/shell/service.hpp"
 
 namespace fieldwork::security_policy {
 
 std::vector<std::pair<std::string, int>> SecurityPolicyService::subscriptions() const {
-  return {{topics_.state("device", "+"), 1}, {topics_.service("security-policy", "+", "+"), 1}};
+  return {{topics_.state("device", "+"), 1},
+          {topics_.state("audit", "head"), 1},
+          {topics_.service("security-policy", "+", "+"), 1}};
+}
+
+namespace {
+
+Result<AuditEnd> read_audit_end(const bus::Message& message) {
+  auto value = codec::parse(message.payload);
+  if (!value) return value.error();
+  return codec::decode_audit_end(*value);
+}
+
+}  // namespace
+
+// The newest row at or before each end of the audit that the broker kept.
+Result<void> SecurityPolicyService::prefetch(store::Store& store, const std::vector<const bus::Message*>& batch) {
+  at_.clear();
+  for (const auto* message : batch) {
+    if (!message->retain || message->topic != topics_.state("audit", "head")) continue;
+    const auto end = read_audit_end(*message);
+    if (!end) continue;
+    auto page = store.range({.table = "audit",
+                             .column = "sequence",
+                             .where = {},
+                             .from = "",
+                             .to = std::to_string(end->sequence + 1),
+                             .after = "",
+                             .descending = true,
+                             .limit = 1});
+    if (!page) return page.error();
+    auto& at = at_[end->sequence];
+    if (page->rows.empty()) continue;
+    auto row = audit_from_row(page->rows.front());
+    if (!row) return row.error();
+    at = AuditHead{row->sequence, row->hash, row->at_ms};
+  }
+  return {};
 }
 
 void SecurityPolicyService::message(const bus::Message& message, Time now, runtime::Output& out) {
   const auto topic = topics_.parse(message.topic);
   if (!topic) return;
   if (topic->kind == Topic::Kind::state && topic->channel == "device") return device_state(*topic, message, now, out);
+  // Kept by the broker; what comes as it is said is our own.
+  if (topic->kind == Topic::Kind::state && message.retain) return audit_head(*topic, message, now, out);
   if (topic->kind == Topic::Kind::service) return request(*topic, message, now, out);
 }
 
@@ -28,6 +69,21 @@ void SecurityPolicyService::device_state(const Topic& topic, const bus::Message&
   if (!device) return reject(topic, message, device.error(), now, out);
   if (device->id != id) return reject(topic, message, {Code::denied, "is not the topic's device", "/device"}, now, out);
   step(DeviceSeen{id, device->state, std::move(device->fingerprint)}, now);
+}
+
+void SecurityPolicyService::audit_head(const Topic& topic, const bus::Message& message, Time now,
+                                       runtime::Output& out) {
+  auto end = read_audit_end(message);
+  if (!end) return reject(topic, message, end.error(), now, out);
+  const codec::Json said{{"sequence", end->sequence}, {"hash", end->hash}, {"at_ms", end->at_ms}};
+  const auto signed_text = own_.verify(end->checkpoint, checkpoint_type);
+  if (!signed_text || *signed_text != codec::dump(said)) {
+    // Another key of ours from before, or somebody else: it is compared all the same.
+    log::warn("the end of the audit that the broker kept is not signed by our key",
+              {{"reason", signed_text ? "it signs other words" : describe(signed_text.error())}});
+  }
+  head_known_ = true;
+  step(HeadKept{{end->sequence, end->hash, end->at_ms}, std::move(end->checkpoint), at_[end->sequence]}, now);
 }
 
 // Each question has one who may ask it.

@@ -1,4 +1,4 @@
-// Questions to security-policy and its answers <-> JSON.
+// Questions to security-policy and its answers, and what it says of its audit <-> JSON.
 #pragma once
 
 #include "codec/items.hpp"
@@ -22,5 +22,9 @@ struct QuestionKey {
 [[nodiscard]] Result<Items<CertificateCheck, DeviceId>> decode_certificate_checks(std::string_view text);
 [[nodiscard]] Result<Items<CertificateAnswer, DeviceId>> decode_certificate_answers(std::string_view text);
 [[nodiscard]] Result<CertificateAnswer> decode_certificate_answer(const Json& value);
+
+// state/audit/head.
+[[nodiscard]] Json encode(const AuditEnd& end);
+[[nodiscard]] Result<AuditEnd> decode_audit_end(const Json& value);
 
 }  // namespace fieldwork::codec

@@ -1,6 +1,8 @@
-// Questions to security-policy and its answers.
+// Questions to security-policy and its answers, and what it says of its audit.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +51,24 @@ struct CertificateAnswer {
   CertificateState state = CertificateState::invalid;
   std::string reason;
   bool operator==(const CertificateAnswer&) const = default;
+};
+
+// Where the audit was found not to go on from what had been said of its end.
+struct AuditBreak {
+  std::int64_t sequence = 0;  // of the audit's row that says so
+  std::int64_t at_ms = 0;
+  std::string reason;
+  bool operator==(const AuditBreak&) const = default;
+};
+
+// The end of the audit's chain, as it is said to all.
+struct AuditEnd {
+  std::int64_t sequence = 0;
+  std::string hash;  // hex SHA-256 of that row and all before it
+  std::int64_t at_ms = 0;
+  std::string checkpoint;            // the three above, signed: a JWS
+  std::optional<AuditBreak> broken;  // while it is news
+  bool operator==(const AuditEnd&) const = default;
 };
 
 }  // namespace fieldwork

@@ -9,6 +9,7 @@
 // Patterns: `*` stands for any text, also none; `?` for one byte; everything else for itself.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,14 +36,18 @@ enum class Miss { none, submitter, command, package, device };
 
 struct Evaluation {
   bool allow = false;
-  std::string reason;        // names the rule
-  std::vector<Miss> misses;  // one per rule, in the rules' order
+  std::string reason;                  // names the rule
+  std::vector<Miss> misses;            // one per rule, in the rules' order
+  std::optional<std::size_t> decides;  // the rule that is named, by its place; none matched: nothing
 };
 
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view text);
 [[nodiscard]] Evaluation evaluate(const std::vector<Rule>& rules, const Question& question);
 
-// "operators: matched; no-shell: command does not match", for people.
+// The rules that matched, the one that decides first, for people: "no-shell decides; operators matched". Beyond the
+// first trace_rules_max and trace_bytes_max it says how many more they are; when none matched, among how many.
+inline constexpr std::size_t trace_rules_max = 8;
+inline constexpr std::size_t trace_bytes_max = 512;
 [[nodiscard]] std::string trace_text(const std::vector<Rule>& rules, const Evaluation& evaluation);
 
 }  // namespace fieldwork::policy
