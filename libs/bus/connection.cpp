@@ -38,6 +38,7 @@ void MqttBus::Impl::build_options() {
   } else {
     options.set_clean_session(true);
   }
+  if (!config.user_name.empty()) options.set_user_name(config.user_name);
   options.set_keep_alive_interval(config.keep_alive_s);
   options.set_max_inflight(static_cast<int>(config.lanes.window) + 16);
   options.set_automatic_reconnect(false);
@@ -103,7 +104,7 @@ bool MqttBus::Impl::connect(std::string& reason) {
     if (!token->wait_for(patience)) {
       reason = "no answer within " + std::to_string(patience.count()) + " s";
       if_slow(began);
-      leave();
+      break_off();
       explain(reason);
       return false;
     }
@@ -111,7 +112,7 @@ bool MqttBus::Impl::connect(std::string& reason) {
     take_limits(token);
     if (!subscribe(reason)) {
       if_slow(began);
-      leave();
+      break_off();
       return false;
     }
     const auto took = std::chrono::ceil<std::chrono::seconds>(Clock::now() - began);
@@ -150,7 +151,7 @@ void MqttBus::Impl::if_slow(Clock::time_point began) {
 }
 
 // Ends a connection that is of no use, so that the next attempt begins at the beginning.
-void MqttBus::Impl::leave() {
+void MqttBus::Impl::break_off() {
   try {
     client->disconnect(0)->wait_for(std::chrono::seconds(1));
   } catch (const std::exception&) {
@@ -159,7 +160,7 @@ void MqttBus::Impl::leave() {
 }
 
 // What is said here goes out on a connection that was made in good standing, before anybody who takes it over.
-void MqttBus::Impl::depart() {
+void MqttBus::Impl::leave() {
   try {
     if (!client->is_connected()) return;
     if (config.will) {

@@ -23,8 +23,8 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   bool watch();
   bool connect(std::string& reason);
   void if_slow(Clock::time_point began);
+  void break_off();
   void leave();
-  void depart();
   [[nodiscard]] bool may_speak() const { return !events.may_speak || events.may_speak(); }
   bool wait_for_leave_to_speak();
   void explain(std::string& reason);

@@ -180,7 +180,7 @@ void MqttBus::stop() {
 
 Result<void> MqttBus::publish(Message message) { return impl_->publish(std::move(message)); }
 
-void MqttBus::leave() { impl_->depart(); }
+void MqttBus::leave() { impl_->leave(); }
 
 void MqttBus::wake() {
   impl_->changed.notify_all();

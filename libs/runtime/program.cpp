@@ -10,6 +10,7 @@ bus::MqttConfig read_mqtt(Config& config, const std::string& client_id) {
   bus::MqttConfig mqtt;
   mqtt.url = config.text("broker.url");
   mqtt.client_id = client_id;
+  mqtt.user_name = config.text("broker.user_name", "");
   if (mqtt.url.starts_with("ssl://")) {
     mqtt.ca = config.text("broker.ca");
     mqtt.certificate = config.text("broker.certificate");
@@ -17,8 +18,9 @@ bus::MqttConfig read_mqtt(Config& config, const std::string& client_id) {
   }
   mqtt.keep_alive_s = static_cast<int>(config.integer("broker.keep_alive_s", mqtt.keep_alive_s, 1, 3600));
   mqtt.lanes.window = static_cast<std::size_t>(config.integer("broker.window", 500, 1, 60'000));
+  // Not less than the largest report: a device that may not say one would be silent for good.
   mqtt.packet_bytes_max =
-      static_cast<std::size_t>(config.integer("broker.packet_bytes_max", 2 << 20, 16 << 10, 256 << 20));
+      static_cast<std::size_t>(config.integer("broker.packet_bytes_max", 2 << 20, 128 << 10, 256 << 20));
   return mqtt;
 }
 

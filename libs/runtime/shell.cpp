@@ -4,6 +4,7 @@
 
 #include "base/id.hpp"
 #include "codec/device.hpp"
+#include "model/key_text.hpp"
 #include "runtime/log.hpp"
 
 namespace fieldwork::runtime {
@@ -17,7 +18,8 @@ void ShellBase::reject(const Topic& topic, const bus::Message& message, const Er
 }
 
 void ShellBase::respond(const bus::Message& message, std::string payload, Output& out) const {
-  if (!topics_.reply_to(message.response_topic, message.correlation)) return;
+  const auto asked = topics_.parse(message.topic);
+  if (!asked || !topics_.reply_to(*asked, message.response_topic, message.correlation)) return;
   out.messages.push_back(
       {.topic = message.response_topic, .payload = std::move(payload), .correlation = message.correlation});
 }
@@ -28,9 +30,7 @@ void ShellBase::say_rejected(std::string_view device, std::string_view channel, 
   out.messages.push_back({.topic = topics_.down(device, "rejected"), .payload = codec::encode(rejected)});
 }
 
-std::string ShellBase::key_text(const AttemptKey& key) {
-  return key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
-}
+std::string ShellBase::key_text(const AttemptKey& key) { return fieldwork::key_text(key); }
 
 void ShellBase::say_retained(std::string topic, std::string payload, Output& out) const {
   out.messages.push_back({.topic = std::move(topic), .payload = std::move(payload), .retain = true});

@@ -1,5 +1,4 @@
 #include "questions.hpp"
-#include "rows.hpp"
 #include "store/postgres.hpp"
 
 namespace fieldwork::store {
@@ -9,7 +8,7 @@ namespace {
 class Beside {
  public:
   Beside(PostgresConfig config, milliseconds statement_max, std::string options)
-      : questions(session_, config.schema),
+      : questions_(session_, config.schema),
         config_(std::move(config)),
         statement_max_(statement_max),
         options_(std::move(options)) {}
@@ -20,7 +19,7 @@ class Beside {
       const auto connection = connection_string(
           config_.url, options_ + " -c jit=off -c statement_timeout=" + std::to_string(statement_max_.count()));
       if (!connection) return connection.error();
-      questions.forget();
+      questions_.forget();
       if (auto opened = session_.connect(*connection); !opened) return opened.error();
     }
     std::decay_t<decltype(body(std::declval<pqxx::nontransaction&>()))> out{};
@@ -28,14 +27,11 @@ class Beside {
     if (!done) return done.error();
     return out;
   }
+  Questions& questions() { return questions_; }
 
  private:
   Session session_;
-
- public:
-  Questions questions;
-
- private:
+  Questions questions_;
   PostgresConfig config_;
   milliseconds statement_max_;
   std::string options_;
@@ -53,17 +49,17 @@ PostgresReader::PostgresReader(const PostgresConfig& config, milliseconds statem
 PostgresReader::~PostgresReader() = default;
 
 Result<std::vector<std::string>> PostgresReader::select(const Query& query) {
-  return impl_->run([&](auto& work) { return impl_->questions.select(work, query); });
+  return impl_->run([&](auto& work) { return impl_->questions().select(work, query); });
 }
 
 Result<std::vector<std::string>> PostgresReader::find(const std::string& table, const std::string& column,
                                                       const std::vector<std::string>& keys) {
-  return impl_->run([&](auto& work) { return impl_->questions.find(work, table, column, keys); });
+  return impl_->run([&](auto& work) { return impl_->questions().find(work, table, column, keys); });
 }
 
 Result<Page> PostgresReader::range(const Range& range) {
   Result<Page> page = Page{};
-  auto done = impl_->run([&](auto& work) { return page = impl_->questions.range(work, range), true; });
+  auto done = impl_->run([&](auto& work) { return page = impl_->questions().range(work, range), true; });
   if (!done) return done.error();
   return page;
 }
@@ -77,11 +73,11 @@ PostgresPruner::PostgresPruner(const PostgresConfig& config, milliseconds statem
 PostgresPruner::~PostgresPruner() = default;
 
 Result<std::int64_t> PostgresPruner::prune(const Prune& prune) {
-  return impl_->run([&](auto& work) { return impl_->questions.prune(work, prune); });
+  return impl_->run([&](auto& work) { return impl_->questions().prune(work, prune); });
 }
 
 Result<std::int64_t> PostgresPruner::now_us() {
-  return impl_->run([&](auto& work) { return impl_->questions.now_us(work); });
+  return impl_->run([&](auto& work) { return impl_->questions().now_us(work); });
 }
 
 }  // namespace fieldwork::store

@@ -16,6 +16,8 @@ std::string join(const std::string& root, std::initializer_list<std::string_view
   return out;
 }
 
+constexpr std::string_view client_prefix = "cli-";
+
 }  // namespace
 
 std::string Topics::up(std::string_view device, std::string_view channel) const {
@@ -60,11 +62,27 @@ std::optional<Topic> Topics::parse(std::string_view topic) const {
   return std::nullopt;
 }
 
-std::optional<Topic> Topics::reply_to(std::string_view response_topic, std::string_view correlation) const {
+std::optional<Topic> Topics::reply_to(const Topic& asked, std::string_view response_topic,
+                                      std::string_view correlation) const {
   if (correlation.size() > correlation_bytes_max) return std::nullopt;
   auto topic = parse(response_topic);
-  if (topic && topic->kind != Topic::Kind::reply) topic.reset();
+  if (!topic || topic->kind != Topic::Kind::reply) return std::nullopt;
+  const auto owner = client_owner(topic->name);
+  if (!owner.empty() && owner != asked.from) return std::nullopt;
   return topic;
+}
+
+std::string client_id(std::string_view name, std::string_view unique) {
+  auto whole = std::string(client_prefix).append(name).append("-").append(unique);
+  return is_id(whole) ? whole : std::string(client_prefix).append(unique);
+}
+
+// From its end: a name may have '-' in it, what makes it unique has not.
+std::string_view client_owner(std::string_view client) {
+  if (!client.starts_with(client_prefix)) return {};
+  client.remove_prefix(client_prefix.size());
+  const auto end = client.rfind('-');
+  return end == std::string_view::npos ? std::string_view() : client.substr(0, end);
 }
 
 std::string topic_kind(std::string_view topic) {

@@ -71,7 +71,7 @@ Outcome<std::unique_ptr<Session>> Session::open(const Settings& settings, const 
                                                 const Options& options, const MakeLine& make) {
   std::unique_ptr<Session> session(new Session(settings, options));
   auto& mqtt = session->settings_.mqtt;
-  mqtt.client_id = "cli-" + crypto::to_hex(crypto::random_bytes(8));
+  mqtt.client_id = client_id(settings.from, crypto::to_hex(crypto::random_bytes(8)));
   const auto patience = std::chrono::ceil<std::chrono::seconds>(options.timeout());
   mqtt.connect_timeout_s = static_cast<int>(std::clamp<std::int64_t>(patience.count(), 1, 5));
   mqtt.subscriptions.emplace_back(session->topics_.reply(mqtt.client_id, "+"), 1);

@@ -40,7 +40,7 @@ class Client {
  public:
   explicit Client(const bench::Stack& stack) : topics_("fieldwork/v1") {
     static int clients = 0;  // requests of two clients must not be taken for repeats
-    run_ = "b" + std::to_string(getpid()) + "-" + std::to_string(++clients);
+    run_ = "b" + std::to_string(getpid()) + "." + std::to_string(++clients);
     auto config = stack.mqtt("operators", "operators/operator", "cli-" + run_);
     config.subscriptions = {{topics_.event("job", "changed"), 1}};
     bus_ = std::make_unique<bus::MqttBus>(config, bus::MqttEvents{.message = [this](bus::Message&& m) { take(m); },

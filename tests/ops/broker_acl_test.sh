@@ -34,6 +34,7 @@ last_word() {
     edge-*) echo "scheduler device/$1/down/ack" ;;
     operator | alerting) echo "scheduler event/job/changed" ;;
     transfer) echo "edge-1 device/edge-1/up/want" ;;
+    security-policy) echo "registry state/device/edge-1" ;;
     *) echo "edge-1 device/edge-1/up/heartbeat" ;;
   esac
 }
@@ -133,6 +134,8 @@ registry              device/edge-1/down/enrolled                    edge-1     
 registry              service/scheduler/authorised/security-policy   scheduler        no
 security-policy       service/scheduler/authorised/security-policy   scheduler        yes
 security-policy       device/edge-1/down/command                     edge-1           no
+operator              state/audit/head                               security-policy  no
+scheduler             state/audit/head                               security-policy  no
 alerting              device/edge-1/down/command                     edge-1           no
 alerting              state/job/j-1                                  operator         no
 transfer              device/edge-1/down/frame                       edge-1           yes

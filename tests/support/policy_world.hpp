@@ -5,32 +5,15 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "security-policy/core/security_policy.hpp"
+#include "temp_dir.hpp"
 
 namespace fieldwork::security_policy {
 
 namespace fs = std::filesystem;
 
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (fs::temp_directory_path() / "policy-test-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~TempDir() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  const fs::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ / name) << text; }
-  std::string read(const std::string& name) const {
-    std::ifstream in(path_ / name);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
- private:
-  fs::path path_;
-};
+using support::TempDir;
 
 // Certificates of two devices, edge-1 revoked in revoked.crl, nobody in empty.crl.
 class Pki {

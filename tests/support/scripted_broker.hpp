@@ -48,6 +48,10 @@ class ScriptedBroker {
     const std::lock_guard lock(mutex_);
     return published_;
   }
+  [[nodiscard]] std::string connect() const {  // the last one, without its length
+    const std::lock_guard lock(mutex_);
+    return connect_;
+  }
   [[nodiscard]] int goodbyes() const { return goodbyes_; }  // DISCONNECT packets
 
  private:
@@ -103,6 +107,10 @@ class ScriptedBroker {
     switch (type >> 4U) {
       case 1: {  // CONNECT
         five_ = body[6] == 5;
+        {
+          const std::lock_guard lock(mutex_);
+          connect_ = body;
+        }
         std::string properties;
         if (script_.packet_bytes_max) {
           properties = "\x27";
@@ -145,6 +153,7 @@ class ScriptedBroker {
   bool five_ = false;  // of thread_
   mutable std::mutex mutex_;
   std::vector<std::string> published_;
+  std::string connect_;
   std::atomic<int> goodbyes_{0};
   std::atomic<bool> stopping_{false};
   std::thread thread_;  // last: it uses the others

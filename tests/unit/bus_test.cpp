@@ -362,6 +362,22 @@ TEST(MqttBus, ObeysTheLargestPacketOfTheBroker) {
   EXPECT_EQ(client.troubles().size(), 1U) << "once per kind of topic";
 }
 
+// Some brokers want the certificate's name there, too.
+TEST(MqttBus, SaysAUserNameOnlyIfThereIsOne) {
+  for (const bool five : {true, false}) {
+    for (const std::string name : {"", "operator"}) {
+      support::ScriptedBroker broker({});
+      Client client({.url = broker.url(), .client_id = "client", .user_name = name, .mqtt5 = five});
+      ASSERT_TRUE(client.await_connects(1));
+      const auto said = broker.connect();
+      EXPECT_EQ(static_cast<unsigned char>(said[7]) & 0xC0U, name.empty() ? 0U : 0x80U) << "no password";
+      EXPECT_TRUE(
+          said.ends_with(std::string("\x06") + "client" + (name.empty() ? "" : std::string("\0\x08", 2) + name)))
+          << five << name;
+    }
+  }
+}
+
 TEST(MqttBus, EveryRefusedPublishIsCountedAndNamed) {
   support::ScriptedBroker broker({.on_publish = [](const std::string& topic) {
     return static_cast<std::uint8_t>(topic == "r/state/job/a" ? 144 : topic == "r/state/job/b" ? 151 : 16);

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "runtime/config.hpp"
+#include "runtime/program.hpp"
 
 namespace fieldwork::runtime {
 namespace {
@@ -313,6 +314,17 @@ TEST_F(ConfigTest, TheEnvironmentOfThisProcess) {
   const auto environment = Config::process_environment();
   unsetenv("FIELDWORK_CONFIG_TEST");
   EXPECT_EQ(environment.at("FIELDWORK_CONFIG_TEST"), "a=b");
+}
+
+// A device that may not say its largest report would be silent for good.
+TEST_F(ConfigTest, ThePacketLimitLeavesRoomForEveryReport) {
+  for (const auto& [bytes, good] : {std::pair("131071", false), std::pair("131072", true)}) {
+    auto config =
+        load("", {"broker.url=tcp://b:1", "broker.user_name=ann", std::string("broker.packet_bytes_max=") + bytes});
+    const auto mqtt = read_mqtt(*config, "edge-1");
+    EXPECT_EQ(config->finish().ok(), good) << bytes;
+    EXPECT_EQ(mqtt.user_name, "ann");
+  }
 }
 
 }  // namespace

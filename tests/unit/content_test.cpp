@@ -12,6 +12,7 @@
 #include <map>
 #include <random>
 
+#include "../support/temp_dir.hpp"
 #include "content/archive.hpp"
 #include "content/encode.hpp"
 #include "content/ranges.hpp"
@@ -28,27 +29,7 @@ using namespace std::string_literals;
 using namespace std::chrono_literals;
 using Time = std::chrono::microseconds;
 
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (fs::temp_directory_path() / "content-test-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] fs::path operator/(const std::string& name) const { return path_ / name; }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-  fs::path write(const std::string& name, const std::string& text) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
-  }
-
- private:
-  fs::path path_;
-};
+using support::TempDir;
 
 std::string read(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);

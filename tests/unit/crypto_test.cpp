@@ -3,9 +3,9 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
+#include "../support/temp_dir.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/digest.hpp"
@@ -22,30 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr auto day = std::chrono::hours(24);
 
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (fs::temp_directory_path() / "crypto-test-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] fs::path operator/(const std::string& name) const { return path_ / name; }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-  fs::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
-  }
-  [[nodiscard]] std::string read(const std::string& name) const {
-    std::ifstream in(path_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
- private:
-  fs::path path_;
-};
+using support::TempDir;
 
 TEST(Bytes, ReadBackWhatTheyWrite) {
   for (std::size_t size = 0; size < 70; ++size) {

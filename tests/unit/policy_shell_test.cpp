@@ -212,6 +212,8 @@ TEST(SecurityPolicyShell, BadInputChangesNothing) {
   const std::string good = message_of({question("operator", "ls", "")});
   stack.say("service/security-policy/authorise/mallory", good, 1, "fieldwork/v1/reply/mallory/x");
   EXPECT_EQ(stack.bus.last("reply/mallory/x")["error"]["code"], "denied");
+  stack.say("service/security-policy/authorise/mallory", good, 1, "fieldwork/v1/reply/cli-ann-1/x");
+  EXPECT_EQ(stack.bus.find("reply/cli-ann-1/x"), nullptr) << "that is another's";
   stack.say("service/security-policy/certificate/edge-1", R"({"v":1,"items":[]})", 1);
   stack.say("service/security-policy/open/scheduler", "{}", 1, "fieldwork/v1/reply/scheduler/x");
   EXPECT_EQ(stack.bus.last("reply/scheduler/x")["error"]["code"], "unknown");

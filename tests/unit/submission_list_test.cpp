@@ -28,9 +28,9 @@ struct Stack {
     EXPECT_TRUE(engine.load(t0).ok());
     EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
   }
-  void say(const std::string& topic, const std::vector<std::string>& items) {
+  void say(const std::string& topic, const std::vector<std::string>& items, const std::string& reply = "reply/ann/x") {
     bus::Message message{.topic = root + topic, .payload = pack_items(items).at(0)};
-    message.response_topic = root + "reply/ann/x";
+    message.response_topic = root + reply;
     EXPECT_TRUE(engine.run({message}, t0).ok());
   }
   // Security-policy allows all that is asked.
@@ -74,6 +74,13 @@ TEST(SubmissionList, OfWhichNobodyIsNamedIsRefusedWhole) {
   stack.say("service/scheduler/submit/ann", {"{" + job + "}", "7"});
   EXPECT_EQ(stack.bus.last("reply/ann/x")["error"]["path"], "/items/0/request");
   EXPECT_TRUE(stack.service.core().jobs().empty());
+}
+
+TEST(SubmissionList, IsNotTakenWhenItsAnswerWouldGoToSomebodyElse) {
+  Stack stack;
+  stack.say("service/scheduler/submit/ann", {R"({"request":"r-1",)" + job + "}"}, "reply/cli-bob-1/x");
+  EXPECT_TRUE(stack.service.core().jobs().empty());
+  EXPECT_EQ(stack.bus.find("reply/cli-bob-1/x"), nullptr);
 }
 
 }  // namespace

@@ -58,20 +58,48 @@ TEST(Topic, TakesIdsOnly) {
   }
 }
 
+Topic asked_by(std::string_view name) {
+  return {.kind = Topic::Kind::service, .name = "registry", .channel = "list", .from = name};
+}
+
 TEST(Topic, AnswersGoBelowReplyAndNowhereElse) {
-  const auto good = topics.reply_to("fieldwork/v1/reply/cli-1/answer", "abc");
+  const auto from = asked_by("ann");
+  const auto good = topics.reply_to(from, "fieldwork/v1/reply/cli-1/answer", "abc");
   ASSERT_TRUE(good);
   EXPECT_EQ(good->name, "cli-1");
   EXPECT_EQ(good->channel, "answer");
-  for (const auto& topic : odd("fieldwork/v1/reply/", "/x")) EXPECT_FALSE(topics.reply_to(topic, ""));
-  for (const auto& topic : odd("fieldwork/v1/reply/cli-1/", "")) EXPECT_FALSE(topics.reply_to(topic, ""));
+  for (const auto& topic : odd("fieldwork/v1/reply/", "/x")) EXPECT_FALSE(topics.reply_to(from, topic, ""));
+  for (const auto& topic : odd("fieldwork/v1/reply/cli-1/", "")) EXPECT_FALSE(topics.reply_to(from, topic, ""));
   for (const auto* topic : {"", "reply/cli-1/answer", "fieldwork/v2/reply/cli-1/answer", "fieldwork/v1/reply/cli-1",
                             "fieldwork/v1/reply/cli-1/answer/more", "fieldwork/v1/state/job/j1",
                             "fieldwork/v1/device/edge-1/down/command", "fieldwork/v1/service/registry/list/x"}) {
-    EXPECT_FALSE(topics.reply_to(topic, "")) << topic;
+    EXPECT_FALSE(topics.reply_to(from, topic, "")) << topic;
   }
-  EXPECT_TRUE(topics.reply_to("fieldwork/v1/reply/cli-1/answer", std::string(256, '\xff')));
-  EXPECT_FALSE(topics.reply_to("fieldwork/v1/reply/cli-1/answer", std::string(257, 'x')));
+  EXPECT_TRUE(topics.reply_to(from, "fieldwork/v1/reply/cli-1/answer", std::string(256, '\xff')));
+  EXPECT_FALSE(topics.reply_to(from, "fieldwork/v1/reply/cli-1/answer", std::string(257, 'x')));
+}
+
+// As far as the client id tells whose it is.
+TEST(Topic, AnswersGoToTheAskersOwnClients) {
+  struct Case {
+    const char *client, *owner;
+  };
+  for (const auto& c : {Case{"cli-ann-00ff", "ann"}, Case{"cli-ann-b-00ff", "ann-b"}, Case{"cli-ann.b-x", "ann.b"},
+                        Case{"cli-00ff", ""}, Case{"ann", ""}, Case{"auto-1-2", ""}, Case{"cli-", ""}}) {
+    EXPECT_EQ(client_owner(c.client), c.owner) << c.client;
+    for (const auto* from : {"ann", "ann-b", "bob"}) {
+      const bool may = *c.owner == 0 || std::string_view(from) == c.owner;
+      const auto topic = std::string("fieldwork/v1/reply/") + c.client + "/answer";
+      if (c.client != std::string_view("cli-")) {
+        EXPECT_EQ(topics.reply_to(asked_by(from), topic, "").has_value(), may) << from << " " << c.client;
+      }
+    }
+  }
+  EXPECT_FALSE(topics.reply_to({.name = "edge-1"}, "fieldwork/v1/reply/cli-ann-00ff/answer", "")) << "of no operator";
+  for (const auto& name : {std::string("ann-b"), std::string(43, 'n')}) {
+    EXPECT_EQ(client_owner(client_id(name, "0123456789abcdef")), name);
+  }
+  EXPECT_EQ(client_id(std::string(44, 'n'), "0123456789abcdef"), "cli-0123456789abcdef");
 }
 
 TEST(Topic, KindsAreFewWhateverTheIdsAre) {

@@ -236,8 +236,9 @@ TEST_F(World, BadMessagesChangeNothingAndAreAnswered) {
     EXPECT_EQ(rejected.channel, one.operation);
     EXPECT_EQ(rejected.path, one.path) << one.operation << ": " << rejected.reason;
   }
-  // Answers go to reply topics alone.
-  for (const char* topic : {"fieldwork/v1/device/d1/down/command", "other/reply/x/y", "fieldwork/v1/reply/+/y"}) {
+  // Answers go to reply topics alone, and not to somebody else.
+  for (const char* topic : {"fieldwork/v1/device/d1/down/command", "other/reply/x/y", "fieldwork/v1/reply/+/y",
+                            "fieldwork/v1/reply/cli-bob-1/y"}) {
     run({bus::Message{
         .topic = topics.service("transfer", "list", "alice"), .payload = R"({"v":1})", .response_topic = topic}});
   }

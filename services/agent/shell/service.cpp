@@ -5,6 +5,7 @@
 
 #include "codec/job.hpp"
 #include "crypto/digest.hpp"
+#include "model/key_text.hpp"
 #include "runtime/log.hpp"
 #include "runtime/version.hpp"
 
@@ -12,10 +13,6 @@ namespace fieldwork::agent {
 namespace {
 
 using codec::Json;
-
-std::string key_text(const AttemptKey& key) {
-  return key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
-}
 
 std::string seq_text(std::int64_t seq) {
   auto text = std::to_string(seq);

@@ -2,19 +2,13 @@
 
 #include <algorithm>
 
+#include "model/key_text.hpp"
+
 namespace fieldwork::scheduler {
-namespace {
 
-std::string key_text(const char* what, const AttemptKey& key) {
-  return std::string(what) + ':' + key.job.value + ':' + std::to_string(key.execution) + ':' +
-         std::to_string(key.fence);
-}
-
-}  // namespace
-
-std::string assign_key(const AttemptKey& key) { return key_text("assign", key); }
-std::string cancel_key(const AttemptKey& key) { return key_text("cancel", key); }
-std::string inquire_key(const AttemptKey& key) { return key_text("inquire", key); }
+std::string assign_key(const AttemptKey& key) { return "assign:" + key_text(key); }
+std::string cancel_key(const AttemptKey& key) { return "cancel:" + key_text(key); }
+std::string inquire_key(const AttemptKey& key) { return "inquire:" + key_text(key); }
 
 Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     : limits_(limits), streams_(std::move(saved.streams)), packages_(saved.packages.begin(), saved.packages.end()) {

@@ -114,8 +114,10 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
   if (message.retain) return noted("retained", "a request is not retained");
   if (topic.channel == "authorised") return decided(topic, message, now);
   if (!message.response_topic.empty()) {
-    if (!topics_.reply_to(message.response_topic, message.correlation))
-      return noted("reply", "the response topic is not reply/{client}/{channel}, or the correlation data is too long");
+    if (!topics_.reply_to(topic, message.response_topic, message.correlation))
+      return noted(
+          "reply",
+          "the response topic is not reply/{client}/{channel} of the asker's, or the correlation data is too long");
   }
   if (is_read(topic.channel)) return read(topic, message, now, out);
   if (topic.channel == "submit") {

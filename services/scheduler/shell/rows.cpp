@@ -117,10 +117,6 @@ Json counts_of(const Counts& counts) {
 
 }  // namespace
 
-std::string key_text(const AttemptKey& key) {
-  return key.job.value + ":" + std::to_string(key.execution) + ":" + std::to_string(key.fence);
-}
-
 std::string execution_key(const JobId& job, int execution) { return job.value + ":" + std::to_string(execution); }
 
 Json encode(const Placement& placement) {

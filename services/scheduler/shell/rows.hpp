@@ -5,12 +5,12 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "model/key_text.hpp"
 #include "scheduler/core/scheduler.hpp"
 #include "store/store.hpp"
 
 namespace fieldwork::scheduler {
 
-[[nodiscard]] std::string key_text(const AttemptKey& key);
 [[nodiscard]] std::string execution_key(const JobId& job, int execution);
 
 [[nodiscard]] std::string job_row(const JobRecord& job);

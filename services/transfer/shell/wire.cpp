@@ -67,7 +67,7 @@ void TransferService::message(const bus::Message& message, Time now, runtime::Ou
     from.party = {Party::Kind::device, std::string(topic->name)};
   } else if (topic->kind == Topic::Kind::service && topic->name == "transfer") {
     from.party = {Party::Kind::client, std::string(topic->from)};
-    if (const auto reply = topics_.reply_to(message.response_topic, message.correlation)) {
+    if (const auto reply = topics_.reply_to(*topic, message.response_topic, message.correlation)) {
       from.answer = message.response_topic;
       from.correlation = message.correlation;
       from.client = reply->name;

@@ -21,6 +21,7 @@ namespace fieldwork::bus {
 struct MqttConfig {
   std::string url;  // ssl://host:port, or tcp://host:port in tests
   std::string client_id;
+  std::string user_name{};  // said in CONNECT, without a password; empty: none is
   std::string ca;           // PEM file; who may be the broker
   std::string certificate;  // PEM file; who we are
   std::string key;

@@ -35,16 +35,26 @@ class Topics {
   // has another shape, or one of its levels is not an id (base/id.hpp), as a wildcard is not. Every topic that comes
   // from outside goes through here.
   [[nodiscard]] std::optional<Topic> parse(std::string_view topic) const;
-  // Where an answer may go. A response topic is the asker's own words, which no broker checks: who published to a
-  // filter would be cut off. Empty (do not answer) when it is not reply/{client}/{channel} below this root, or the
-  // correlation data that has to be kept with it is larger than a question of ours needs. Views, as parse().
-  [[nodiscard]] std::optional<Topic> reply_to(std::string_view response_topic, std::string_view correlation) const;
+  // Where the answer to what was said on `asked` may go. A response topic is the asker's own words, which no broker
+  // checks: who published to a filter would be cut off, and an answer may not be sent to somebody else. Empty (do not
+  // answer) when it is not reply/{client}/{channel} below this root, the client id says that it is another's than the
+  // asker's (client_owner), or the correlation data that has to be kept with it is larger than a question of ours
+  // needs. Views, as parse().
+  [[nodiscard]] std::optional<Topic> reply_to(const Topic& asked, std::string_view response_topic,
+                                              std::string_view correlation) const;
   static constexpr std::size_t correlation_bytes_max = 256;
   [[nodiscard]] const std::string& root() const { return root_; }
 
  private:
   std::string root_;
 };
+
+// The client id of one of many connections of `name`: cli-{name}-{unique}. `unique` is an id without '-'. Where that is
+// too long for a level of a topic it is cli-{unique}, which says of nobody that it is theirs. Nobody's name begins with
+// cli- (scripts/pki).
+[[nodiscard]] std::string client_id(std::string_view name, std::string_view unique);
+// The name in a client id of that form. Empty: it does not say. A view into `client`.
+[[nodiscard]] std::string_view client_owner(std::string_view client);
 
 // A topic with its ids as "+" and without its root, for logs and labels: few in number whatever the ids are. "other"
 // when it has none of our shapes.
