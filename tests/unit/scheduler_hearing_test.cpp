@@ -100,6 +100,42 @@ TEST(Hearing, WhatADeviceHasOfAForgottenTimeIsAskedForThere) {
   }
 }
 
+// More than the device has room for at once: the rest waits for it, and holds up nobody who wants the same.
+TEST(Hearing, WhatADeviceHasWaitsForItAlsoWhereThereIsNoRoomNow) {
+  World world({ready("a"), ready("b")});
+  JobSpec wide;
+  wide.requirements.cpu_millis = 4000;
+  for (const char* job : {"j1", "j2", "j3"}) world.submit(job, wide);
+  world.restart({}, true);
+  world.step(LinkBack{});
+  world.step(DeviceSeen{ready("a")});
+  world.step(DeviceSeen{ready("b")});
+  const auto forgotten = limits::fence_max / 2;
+  world.step(told(world, "a", {}, {key("j1", forgotten), key("j2", forgotten)}));
+  world.step(told(world, "b"));
+  world.pass(world.limits.hear_least);
+  std::map<std::string, std::string> asked;
+  for (const auto& question : world.said.questions) asked[question.key.job.value] = question.device.value;
+  EXPECT_EQ(asked, (std::map<std::string, std::string>{{"j1", "a"}, {"j3", "b"}}));
+  // b is free again, and does not get it either.
+  const auto questions = world.said.questions;
+  for (const auto& question : questions) {
+    if (question.key.job.value == "j3") world.step(World::deny(question, false));
+  }
+  world.live_through(seconds(30));
+  for (const auto& question : world.said.questions) EXPECT_NE(question.key.job.value, "j2");
+  // The device is gone: nobody has it any more.
+  world.step(DeviceGone{dev("a")});
+  std::string device;
+  for (int second = 0; second < 5 && device.empty(); ++second) {
+    world.pass(seconds(1));
+    for (const auto& question : world.said.questions) {
+      if (question.key.job.value == "j2") device = question.device.value;
+    }
+  }
+  EXPECT_EQ(device, "b");
+}
+
 TEST(Hearing, ANewSchedulerHearsFirstToo) {
   World world;
   world.restart({}, true);  // an empty database

@@ -69,7 +69,8 @@ TEST(Core, TimeWithoutTheBrokerIsNobodysSilence) {
     if (!stall) {
       EXPECT_TRUE(t.step(TimePassed{}).empty());
     }
-    t.step(stall ? Input(Stalled{}) : Input(LinkBack{}));
+    const auto back = t.step(stall ? Input(Stalled{}) : Input(LinkBack{}));
+    EXPECT_EQ(count<SendOffer>(back), stall ? 0U : 1U);  // it may have been said to nobody
     t.step(TimePassed{});
     EXPECT_TRUE(t.core->has_slot(id));
     EXPECT_NE(t.core->receiving(upload), nullptr);

@@ -7,11 +7,18 @@ namespace fieldwork::scheduler {
 namespace {
 
 constexpr std::size_t excluded_max = limits::executions_max;
+constexpr Duration claim_again{seconds{2}};
 constexpr std::int64_t fences_begin_ms = 1'767'225'600'000;  // 2026
 
 // Greater than the last one, and than all that were given out before now by a memory that is gone (decision 0011).
 std::int64_t next_fence(const Execution& execution, Time now) {
   return std::max(execution.fence + 1, to_ms(now) - fences_begin_ms);
+}
+
+// Of what a device does not meet: it will not by waiting.
+bool is_for_good(const std::string& requirement) {
+  return requirement.starts_with("labels/") || requirement == "policy" || requirement == "refused" ||
+         requirement == "placeable";
 }
 
 }  // namespace
@@ -45,14 +52,12 @@ void Scheduler::place_waiting(Time now, Output& out) {
 // False: it fits nowhere now.
 bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, std::set<std::string>& full, Time now,
                         Output& out) {
+  if (!execution.claimed.empty() && wait_for_claimer(job, execution, now)) return true;
   const auto shape = shape_of(job, execution);
   std::shared_ptr<Placement> placement;
-  if (!full.contains(shape.text))
+  if (!full.contains(shape.text) || !execution.claimed.empty())
     placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
-  if (placement && !execution.claimed.empty()) {
-    const auto number = fleet_.number_of(execution.claimed);
-    if (number && !unfit(want_of(job, execution, now), fleet_, *number, limits_)) placement->chosen = execution.claimed;
-  }
+  if (!execution.claimed.empty()) placement->chosen = execution.claimed;
   const auto chosen = placement && placement->chosen ? *placement->chosen : DeviceId();
   if (chosen.empty()) {
     full.insert(shape.text);
@@ -66,6 +71,25 @@ bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, st
     occupy(job, chosen, 1);
   }
   ask(job, execution, now, out);
+  return true;
+}
+
+// What a device has already is given to nobody else while it is there, also where it has no room for it now; then it
+// stands beside the queue for a while, so that those behind it do not wait with it. A device that cannot have it any
+// more has no claim to it.
+bool Scheduler::wait_for_claimer(Job& job, Execution& execution, Time now) {
+  const auto number = fleet_.number_of(execution.claimed);
+  const auto why = number ? unfit(want_of(job, execution, now), fleet_, *number, limits_) : std::nullopt;
+  if (number && !why) return false;
+  const bool passes = number && (why->requirement == "state" ? fleet_.view(*number).device.state == DeviceState::suspect
+                                                             : !is_for_good(why->requirement));
+  if (!passes) {
+    execution.claimed = {};
+    return false;
+  }
+  dequeue(job, execution);
+  execution.phase = Waiting{now + claim_again};
+  set_timer(job, execution, now + claim_again);
   return true;
 }
 

@@ -78,6 +78,7 @@ class Scheduler {
   void on(const BatchEnded& input, Time now, Output& out);
   void place_waiting(Time now, Output& out);
   bool propose(Job& job, Execution& execution, Queue::Lane lane, std::set<std::string>& full, Time now, Output& out);
+  bool wait_for_claimer(Job& job, Execution& execution, Time now);
   void ask(Job& job, Execution& execution, Time now, Output& out);
   void authorised(Job& job, Time now);
   void denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);

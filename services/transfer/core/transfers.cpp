@@ -64,9 +64,13 @@ bool Transfers::serves(const Party& party) const {
 
 void Transfers::on(const LinkLost&, Time, Output&) { link_ = false; }
 
-void Transfers::on(const LinkBack&, Time now, Output&) {
+void Transfers::on(const LinkBack&, Time now, Output& out) {
   link_ = true;
   give_full_time(now);
+  // Offers of the time without a link were heard by nobody.
+  for (const auto& id : live_) {
+    if (tracks_.at(id).slot) out.answers.emplace_back(SendOffer{sendings_.at(id)});
+  }
   packages_to_say_.clear();
   for (const auto& [stored, digest] : packages_) packages_to_say_.push_back(digest);
   sendings_to_say_.clear();

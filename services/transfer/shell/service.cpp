@@ -64,8 +64,8 @@ void TransferService::tick(Time now, runtime::Output& out) {
 
 void TransferService::flush(Time now, runtime::Output& out) {
   acknowledge(now, out);
-  send_frames(now, out);
   Shell::flush(now, out);
+  send_frames(now, out);  // behind the offers; what comes of it is told with the next batch
   metrics::gauge("fieldwork_transfers_live", static_cast<double>(core_->live().size()));
   metrics::gauge("fieldwork_transfers_running", static_cast<double>(outbounds_.size()));
 }
@@ -91,8 +91,8 @@ void TransferService::send_frames(Time now, runtime::Output& out) {
   }
 }
 
-// Frames are repeated by our own window: QoS 0. The key of a transfer was saved in the batch that offered it: a restart
-// seals no other frames under its id.
+// Frames are repeated by our own window: QoS 0. They leave after the commit with the rest of the batch: until then the
+// key of a new transfer is not saved, and a restart would seal other frames under its id.
 void TransferService::pump(const TransferId& id, Time now, runtime::Output& out) {
   auto& outbound = outbounds_.at(id);
   const auto* sending = core_->sending(id);
