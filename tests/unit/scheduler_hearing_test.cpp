@@ -136,6 +136,24 @@ TEST(Hearing, WhatADeviceHasWaitsForItAlsoWhereThereIsNoRoomNow) {
   EXPECT_EQ(device, "b");
 }
 
+// What ended in the forgotten time holds no room until its turn to be asked about comes.
+TEST(Hearing, AnAttemptThatADeviceDoesNotSpeakOfIsAskedAboutAtOnce) {
+  World world({ready("a")});
+  world.submit("j1");
+  const auto assigned = world.allow_all();
+  ASSERT_EQ(assigned.size(), 1U);
+  const auto attempt = std::get<Assign>(assigned[0].order).key;
+  world.report("a", attempt, AttemptState::running);
+  world.restart({}, true);
+  world.step(LinkBack{});
+  world.step(DeviceSeen{ready("a")});
+  world.step(HeartbeatArrived{dev("a"), 1, {}, world.now});
+  EXPECT_TRUE(world.said.outbox.empty()) << "its report may be on its way";
+  world.step(told(world, "a", {}, {attempt}));
+  ASSERT_EQ(world.said.outbox.size(), 1U);
+  EXPECT_EQ(std::get<PutOrder>(world.said.outbox[0]).key, inquire_key(attempt));
+}
+
 TEST(Hearing, ANewSchedulerHearsFirstToo) {
   World world;
   world.restart({}, true);  // an empty database

@@ -252,7 +252,9 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     if (execution == nullptr) continue;
     auto& live = std::get<Live>(execution->phase);
     const bool had_it = execution->attempt->reported != AttemptState::assigned;
-    if (!had_it || live.inquired || input.at - live.contact < limits_.inquire_after) continue;
+    // To a scheduler that has just begun it says all it has: nothing that it knows is on its way any more.
+    const bool soon = !input.ended && input.at - live.contact < limits_.inquire_after;
+    if (!had_it || live.inquired || soon) continue;
     live.inquired = true;
     out.outbox.emplace_back(PutOrder{.key = inquire_key(key),
                                      .device = input.device,
