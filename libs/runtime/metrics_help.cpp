@@ -11,6 +11,7 @@ struct Help {
 };
 
 constexpr std::array table{
+    Help{"fieldwork_audit_broken_total", "Times that rows of the audit were found lost or changed."},
     Help{"fieldwork_batch_seconds", "Time to decide, store and say one batch of inputs."},
     Help{"fieldwork_build_info", "1; which version runs."},
     Help{"fieldwork_bus_denied_total", "Publishes and subscriptions that the broker's access list refused."},

@@ -57,7 +57,10 @@ bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, st
   std::shared_ptr<Placement> placement;
   if (!full.contains(shape.text) || !execution.claimed.empty())
     placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
-  if (!execution.claimed.empty()) placement->chosen = execution.claimed;
+  if (!execution.claimed.empty()) {
+    const auto number = fleet_.number_of(execution.claimed);
+    if (number && !unfit(want_of(job, execution, now), fleet_, *number, limits_)) placement->chosen = execution.claimed;
+  }
   const auto chosen = placement && placement->chosen ? *placement->chosen : DeviceId();
   if (chosen.empty()) {
     full.insert(shape.text);
@@ -75,18 +78,15 @@ bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, st
 }
 
 // What a device has already is given to nobody else while it is there, also where it has no room for it now; then it
-// stands beside the queue for a while, so that those behind it do not wait with it. A device that cannot have it any
-// more has no claim to it.
+// stands beside the queue for a while, so that those behind it do not wait with it. One that is away, or that cannot
+// have it any more, is not waited for.
 bool Scheduler::wait_for_claimer(Job& job, Execution& execution, Time now) {
   const auto number = fleet_.number_of(execution.claimed);
   const auto why = number ? unfit(want_of(job, execution, now), fleet_, *number, limits_) : std::nullopt;
-  if (number && !why) return false;
-  const bool passes = number && (why->requirement == "state" ? fleet_.view(*number).device.state == DeviceState::suspect
-                                                             : !is_for_good(why->requirement));
-  if (!passes) {
-    execution.claimed = {};
-    return false;
-  }
+  if (!why) return false;
+  const bool passes = why->requirement == "state" ? fleet_.view(*number).device.state == DeviceState::suspect
+                                                  : !is_for_good(why->requirement);
+  if (!passes) return false;
   dequeue(job, execution);
   execution.phase = Waiting{now + claim_again};
   set_timer(job, execution, now + claim_again);
