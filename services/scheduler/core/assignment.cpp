@@ -52,15 +52,18 @@ void Scheduler::place_waiting(Time now, Output& out) {
 // False: it fits nowhere now.
 bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, std::set<std::string>& full, Time now,
                         Output& out) {
-  if (!execution.claimed.empty() && wait_for_claimer(job, execution, now)) return true;
+  const auto claim = claim_of(job, execution, now);
+  if (claim == Claim::waits) {
+    dequeue(job, execution);
+    execution.phase = Waiting{now + claim_again};
+    set_timer(job, execution, now + claim_again);
+    return true;
+  }
   const auto shape = shape_of(job, execution);
   std::shared_ptr<Placement> placement;
-  if (!full.contains(shape.text) || !execution.claimed.empty())
+  if (!full.contains(shape.text) || claim == Claim::fits)
     placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
-  if (!execution.claimed.empty()) {
-    const auto number = fleet_.number_of(execution.claimed);
-    if (number && !unfit(want_of(job, execution, now), fleet_, *number, limits_)) placement->chosen = execution.claimed;
-  }
+  if (claim == Claim::fits) placement->chosen = execution.claimed;
   const auto chosen = placement && placement->chosen ? *placement->chosen : DeviceId();
   if (chosen.empty()) {
     full.insert(shape.text);
@@ -80,17 +83,14 @@ bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, st
 // What a device has already is given to nobody else while it is there, also where it has no room for it now; then it
 // stands beside the queue for a while, so that those behind it do not wait with it. One that is away, or that cannot
 // have it any more, is not waited for.
-bool Scheduler::wait_for_claimer(Job& job, Execution& execution, Time now) {
+Scheduler::Claim Scheduler::claim_of(const Job& job, const Execution& execution, Time now) const {
   const auto number = fleet_.number_of(execution.claimed);
-  const auto why = number ? unfit(want_of(job, execution, now), fleet_, *number, limits_) : std::nullopt;
-  if (!why) return false;
+  if (!number) return Claim::none;
+  const auto why = unfit(want_of(job, execution, now), fleet_, *number, limits_);
+  if (!why) return Claim::fits;
   const bool passes = why->requirement == "state" ? fleet_.view(*number).device.state == DeviceState::suspect
                                                   : !is_for_good(why->requirement);
-  if (!passes) return false;
-  dequeue(job, execution);
-  execution.phase = Waiting{now + claim_again};
-  set_timer(job, execution, now + claim_again);
-  return true;
+  return passes ? Claim::waits : Claim::none;
 }
 
 void Scheduler::ask(Job& job, Execution& execution, Time now, Output& out) {

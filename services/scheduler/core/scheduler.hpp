@@ -78,7 +78,8 @@ class Scheduler {
   void on(const BatchEnded& input, Time now, Output& out);
   void place_waiting(Time now, Output& out);
   bool propose(Job& job, Execution& execution, Queue::Lane lane, std::set<std::string>& full, Time now, Output& out);
-  bool wait_for_claimer(Job& job, Execution& execution, Time now);
+  enum class Claim { none, fits, waits };  // of the device that has it already
+  [[nodiscard]] Claim claim_of(const Job& job, const Execution& execution, Time now) const;
   void ask(Job& job, Execution& execution, Time now, Output& out);
   void authorised(Job& job, Time now);
   void denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
