@@ -6,6 +6,7 @@
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/certificate.hpp"
+#include "exchange/drive.hpp"
 #include "exchange/fetch.hpp"
 #include "exchange/inbound.hpp"
 #include "files.hpp"
@@ -80,14 +81,11 @@ Outcome<bool> Download::run(const fs::path& path) {
 }
 
 void Download::take(fetch::Input input) {
-  Inputs inputs;
-  for (inputs.push_back(std::move(input)); !inputs.empty(); inputs.pop_front()) {
-    fetch::Output done;
-    core_.step(inputs.front(), now(), done);
+  exchange::drive(core_, std::move(input), now, [&](fetch::Output& done, Inputs& inputs) {
     for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
     for (const auto& one : done.say) std::visit([&](const auto& word) { say(word, inputs); }, one);
     if (!done.ended.empty()) ended_ = std::move(done.ended.back());
-  }
+  });
 }
 
 Outcome<bool> Download::identify() {

@@ -8,6 +8,7 @@
 #include "crypto/certificate.hpp"
 #include "crypto/seal.hpp"
 #include "exchange/deliver.hpp"
+#include "exchange/drive.hpp"
 #include "exchange/outbound.hpp"
 #include "view.hpp"
 
@@ -92,14 +93,11 @@ Outcome<std::int64_t> Upload::run() {
 }
 
 void Upload::take(deliver::Input input) {
-  Inputs inputs;
-  for (inputs.push_back(std::move(input)); !inputs.empty(); inputs.pop_front()) {
-    deliver::Output done;
-    core_.step(inputs.front(), now(), done);
+  exchange::drive(core_, std::move(input), now, [&](deliver::Output& done, Inputs& inputs) {
     for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
     if (!done.announcements.empty()) announce(inputs);
     if (!done.ended.empty()) ended_ = std::move(done.ended.back());
-  }
+  });
 }
 
 // The answer: it is stored, or the service waits for it under this transfer.

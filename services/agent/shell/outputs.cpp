@@ -8,6 +8,7 @@
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/seal.hpp"
+#include "exchange/drive.hpp"
 #include "exchange/durable.hpp"
 #include "runtime/log.hpp"
 
@@ -89,25 +90,24 @@ void Outputs::keep(const fs::path& kept, const AttemptKey& key) {
 }
 
 void Outputs::take(exchange::deliver::Input input) {
-  Inputs inputs;
-  for (inputs.push_back(std::move(input)); !inputs.empty(); inputs.pop_front()) {
-    exchange::deliver::Output done;
-    core_.step(inputs.front(), now_, done);
-    for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
-    for (const auto& one : done.announcements) {
-      const auto& output = outputs_.at(one.digest);
-      const codec::OutputOffer announcement{one.digest, output.size_bytes, output.key.job.value, output.key.execution,
-                                            output.key.fence};
-      to_say_.push_back({.topic = topics_.up(identity_.device, "output"), .payload = codec::encode(announcement)});
-    }
-    for (const auto& ended : done.ended) {
-      if (ended.refused) {
-        refused(ended.digest, *ended.refused);
-      } else {
-        finish(ended.digest);
-      }
-    }
-  }
+  exchange::drive(
+      core_, std::move(input), [this] { return now_; },
+      [&](exchange::deliver::Output& done, Inputs& inputs) {
+        for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
+        for (const auto& one : done.announcements) {
+          const auto& output = outputs_.at(one.digest);
+          const codec::OutputOffer announcement{one.digest, output.size_bytes, output.key.job.value,
+                                                output.key.execution, output.key.fence};
+          to_say_.push_back({.topic = topics_.up(identity_.device, "output"), .payload = codec::encode(announcement)});
+        }
+        for (const auto& ended : done.ended) {
+          if (ended.refused) {
+            refused(ended.digest, *ended.refused);
+          } else {
+            finish(ended.digest);
+          }
+        }
+      });
 }
 
 void Outputs::connected(Time now) {

@@ -8,6 +8,7 @@
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/seal.hpp"
+#include "exchange/drive.hpp"
 #include "runtime/log.hpp"
 
 namespace fieldwork::agent {
@@ -73,17 +74,16 @@ void Packages::unfetch(const std::string& digest) {
 }
 
 void Packages::take(exchange::fetch::Input input) {
-  Inputs inputs;
-  for (inputs.push_back(std::move(input)); !inputs.empty(); inputs.pop_front()) {
-    exchange::fetch::Output done;
-    core_.step(inputs.front(), now_, done);
-    for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
-    for (const auto& one : done.say) std::visit([&](const auto& word) { say(word); }, one);
-    for (auto& ended : done.ended) {
-      if (ended.refused) log::warn("package refused", {{"package", ended.digest}, {"reason", *ended.refused}});
-      news_.push_back({ended.digest, std::move(ended.refused), ended.work_fault});
-    }
-  }
+  exchange::drive(
+      core_, std::move(input), [this] { return now_; },
+      [&](exchange::fetch::Output& done, Inputs& inputs) {
+        for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
+        for (const auto& one : done.say) std::visit([&](const auto& word) { say(word); }, one);
+        for (auto& ended : done.ended) {
+          if (ended.refused) log::warn("package refused", {{"package", ended.digest}, {"reason", *ended.refused}});
+          news_.push_back({ended.digest, std::move(ended.refused), ended.work_fault});
+        }
+      });
 }
 
 void Packages::run(std::function<void()> job) {
