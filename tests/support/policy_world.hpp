@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core_batch.hpp"
 #include "security-policy/core/security_policy.hpp"
 #include "temp_dir.hpp"
 
@@ -85,21 +86,11 @@ inline Rulebook rulebook() {
 
 inline const DeviceId edge{"edge-1"};
 
-// A batch of one input.
-inline Output step(SecurityPolicy& core, const Input& input, Time now) {
-  Output out;
-  core.step(input, now, out);
-  core.step(BatchEnded{}, now, out);
-  return out;
-}
+inline Output step(SecurityPolicy& core, const Input& input, Time now) { return support::step_batch(core, input, now); }
 
 template <class T>
 std::vector<T> all(const Output& out) {
-  std::vector<T> some;
-  for (const auto& change : out.outbox) {
-    if (const auto* one = std::get_if<T>(&change)) some.push_back(*one);
-  }
-  return some;
+  return support::all_of<T>(out);
 }
 
 // That has had a link since `linked`.

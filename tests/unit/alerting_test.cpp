@@ -1,6 +1,7 @@
 // links: alerting_shell GTest::gtest_main
 #include <gtest/gtest.h>
 
+#include "../support/core_batch.hpp"
 #include "alerting/core/alerting.hpp"
 #include "alerting/shell/rows.hpp"
 
@@ -18,13 +19,7 @@ Limits quiet() {
   return limits;
 }
 
-// A batch of one input.
-Output step(Alerting& alerting, const Input& input, Time now) {
-  Output out;
-  alerting.step(input, now, out);
-  alerting.step(BatchEnded{}, now, out);
-  return out;
-}
+Output step(Alerting& alerting, const Input& input, Time now) { return support::step_batch(alerting, input, now); }
 
 TEST(Alerting, FiresAndResolves) {
   struct Step {

@@ -256,8 +256,8 @@ openssl ca -batch -config ca.conf -cert ca.pem -keyfile ca.key -in good.csr -sub
 openssl x509 -req -in good.csr -CA other.pem -CAkey other.key -out foreign.pem -days 365 -set_serial 7
 openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -gencrl -crldays 30 -out nobody.crl
 openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -revoke revoked.pem
-openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -gencrl -crldays 30 -out one.crl
-sleep 1.1  # newer than the other's, which has the same name: whose it is, the key's identifier says
+before=$(date -u -d '1 hour ago' +%Y%m%d%H%M%SZ)  # older than the other's, which has the same name: the key's identifier
+openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -gencrl -crldays 30 -crl_lastupdate $before -out one.crl
 openssl ca -config ca.conf -cert other.pem -keyfile other.key -gencrl -crldays 30 -out other.crl
 openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -subj /CN=rsa
 )");

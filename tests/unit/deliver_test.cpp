@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "../support/conversation.hpp"
+
 #include <random>
 #include <set>
 
@@ -12,8 +14,8 @@ namespace {
 
 // A step's output in one line.
 std::string told(const Output& out) {
-  std::string text;
-  const auto add = [&](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
+  support::Words words;
+  const auto add = [&](const std::string& word) { words.add(word); };
   for (const auto& one : out.work) {
     if (std::holds_alternative<Make>(one)) add("make");
     if (std::holds_alternative<Resume>(one)) add("resume");
@@ -21,28 +23,16 @@ std::string told(const Output& out) {
   }
   for (std::size_t i = 0; i < out.announcements.size(); ++i) add("announce");
   for (const auto& ended : out.ended) add(ended.refused ? "refused(" + *ended.refused + ")" : "delivered");
-  return text;
+  return words.text();
 }
 
-struct Conversation {
-  Deliveries core;
-  Time now{seconds(1000)};
-  explicit Conversation(Limits limits = {}) : core(limits) {}
-  std::string step(const Input& input) {
-    Output out;
-    core.step(input, now, out);
-    return told(out);
-  }
+struct Conversation : support::Conversation<Deliveries, told> {
+  explicit Conversation(Limits limits = {}) : support::Conversation<Deliveries, told>(limits) {}
 };
 
 const std::string d = "sha256:d";
 
-struct Line {
-  const char* what;
-  std::vector<Input> before;
-  Input input;
-  std::string follows;
-};
+using Line = support::Line<Deliveries>;
 
 class Table : public ::testing::TestWithParam<Line> {};
 

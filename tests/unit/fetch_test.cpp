@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "../support/conversation.hpp"
+
 #include <functional>
 
 namespace fieldwork::exchange::fetch {
@@ -20,8 +22,8 @@ std::string said(const Word& word) {
 
 // A step's output in one line.
 std::string told(const Output& out) {
-  std::string text;
-  const auto add = [&](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
+  support::Words words;
+  const auto add = [&](const std::string& word) { words.add(word); };
   for (const auto& one : out.work) {
     if (const auto* open = std::get_if<Open>(&one)) add("open:" + open->transfer.value);
     if (std::holds_alternative<Finish>(one)) add("finish");
@@ -32,30 +34,18 @@ std::string told(const Output& out) {
     if (const auto* word = std::get_if<Word>(&one)) add(said(*word));
   }
   for (const auto& ended : out.ended) add(ended.refused ? "refused(" + *ended.refused + ")" : "here");
-  return text;
+  return words.text();
 }
 
-struct Conversation {
-  Fetches core;
-  Time now{seconds(1000)};
-  explicit Conversation(Limits limits = {}) : core(limits) {}
-  std::string step(const Input& input) {
-    Output out;
-    core.step(input, now, out);
-    return told(out);
-  }
+struct Conversation : support::Conversation<Fetches, told> {
+  explicit Conversation(Limits limits = {}) : support::Conversation<Fetches, told>(limits) {}
 };
 
 const std::string d = "sha256:d";
 const TransferId t1("t1"), t2("t2");
 const Error disk{Code::unavailable, "no space"}, wrong{Code::denied, "wrong digest"};
 
-struct Line {
-  const char* what;
-  std::vector<Input> before;
-  Input input;
-  std::string follows;
-};
+using Line = support::Line<Fetches>;
 
 class Table : public ::testing::TestWithParam<Line> {};
 

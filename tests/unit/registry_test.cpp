@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "../support/certificates.hpp"
+#include "../support/core_batch.hpp"
 #include "../support/registry_inputs.hpp"
 #include "registry/core/registry.hpp"
 #include "registry/shell/rows.hpp"
@@ -24,21 +25,11 @@ Record record(DeviceState state, std::int64_t session = 3) {
   return out;
 }
 
-// A batch of one input.
-Output step(Registry& registry, const Input& input, Time now) {
-  Output out;
-  registry.step(input, now, out);
-  registry.step(BatchEnded{}, now, out);
-  return out;
-}
+Output step(Registry& registry, const Input& input, Time now) { return support::step_batch(registry, input, now); }
 
 template <class T>
 std::vector<T> all(const Output& out) {
-  std::vector<T> some;
-  for (const auto& change : out.outbox) {
-    if (const auto* one = std::get_if<T>(&change)) some.push_back(*one);
-  }
-  return some;
+  return support::all_of<T>(out);
 }
 
 std::string events(const Output& out) {
