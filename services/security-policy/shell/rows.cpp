@@ -56,6 +56,10 @@ Result<AuditRow> audit_from_row(std::string_view text) {
   return row;
 }
 
+std::string checkpoint_text(const AuditHead& head) {
+  return codec::dump({{"sequence", head.sequence}, {"hash", head.hash}, {"at_ms", head.at_ms}});
+}
+
 std::string to_row(const AuditBreak& found) {
   return codec::dump({{"sequence", found.sequence}, {"at_ms", found.at_ms}, {"reason", found.reason}});
 }

@@ -13,6 +13,8 @@ namespace fieldwork::security_policy {
 [[nodiscard]] std::string audit_key(std::int64_t sequence);
 [[nodiscard]] std::string to_row(const AuditRow& row);
 [[nodiscard]] Result<AuditRow> audit_from_row(std::string_view row);
+// What a checkpoint signs.
+[[nodiscard]] std::string checkpoint_text(const AuditHead& head);
 [[nodiscard]] std::string to_row(const AuditBreak& found);
 [[nodiscard]] Result<AuditBreak> audit_break_from_row(std::string_view row);
 [[nodiscard]] std::string to_row(const CheckedCertificate& checked);

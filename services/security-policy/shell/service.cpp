@@ -145,8 +145,7 @@ void SecurityPolicyService::say_head(const AuditHead& head, const std::optional<
               {{"audit_sequence", std::to_string(head.sequence)}});
   }
   head_known_ = true;
-  const codec::Json said{{"sequence", head.sequence}, {"hash", head.hash}, {"at_ms", head.at_ms}};
-  const auto checkpoint = crypto::sign_jws(key_, checkpoint_type, codec::dump(said));
+  const auto checkpoint = crypto::sign_jws(key_, checkpoint_type, checkpoint_text(head));
   say_retained(topics_.state("audit", "head"),
                codec::dump(codec::encode(AuditEnd{head.sequence, head.hash, head.at_ms, checkpoint, broken})), out);
 }

@@ -75,15 +75,15 @@ void SecurityPolicyService::audit_head(const Topic& topic, const bus::Message& m
                                        runtime::Output& out) {
   auto end = read_audit_end(message);
   if (!end) return reject(topic, message, end.error(), now, out);
-  const codec::Json said{{"sequence", end->sequence}, {"hash", end->hash}, {"at_ms", end->at_ms}};
+  const AuditHead head{end->sequence, end->hash, end->at_ms};
   const auto signed_text = own_.verify(end->checkpoint, checkpoint_type);
-  if (!signed_text || *signed_text != codec::dump(said)) {
+  if (!signed_text || *signed_text != checkpoint_text(head)) {
     // Another key of ours from before, or somebody else: it is compared all the same.
     log::warn("the end of the audit that the broker kept is not signed by our key",
               {{"reason", signed_text ? "it signs other words" : describe(signed_text.error())}});
   }
   head_known_ = true;
-  step(HeadKept{{end->sequence, end->hash, end->at_ms}, std::move(end->checkpoint), at_[end->sequence]}, now);
+  step(HeadKept{head, std::move(end->checkpoint), at_[head.sequence]}, now);
 }
 
 // Each question has one who may ask it.
