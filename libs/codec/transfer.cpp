@@ -24,7 +24,9 @@ constexpr const char* received_words[] = {"receiving", "complete", "failed", "un
 }  // namespace
 
 std::string encode(const Want& want) {
-  return dump(Json{{"v", 1}, {"digest", want.digest}, {"certificate", want.certificate}});
+  Json json{{"v", 1}, {"digest", want.digest}, {"certificate", want.certificate}};
+  if (!want.transfer.value.empty()) json["transfer"] = want.transfer.value;
+  return dump(json);
 }
 
 Result<Want> decode_want(std::string_view text) {
@@ -33,6 +35,7 @@ Result<Want> decode_want(std::string_view text) {
   Reader reader(*value);
   reader.version();
   Want want{reader.digest("digest"), reader.text("certificate", 16384)};
+  if (value->contains("transfer")) want.transfer = TransferId(read_transfer(reader));
   if (!reader.finish()) return reader.error();
   return want;
 }

@@ -3,6 +3,8 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <vector>
@@ -53,19 +55,27 @@ class Files {
   }
 
   Result<void> write(const char* bytes, std::size_t size) {
+    errno = 0;
     out_.write(bytes, static_cast<std::streamsize>(size));
-    if (!out_) return failed(to_, Code::unavailable, "cannot be written");
+    if (!out_) return not_written();
     return {};
   }
 
   Result<void> finish() {
+    errno = 0;
     out_.close();
-    if (!out_) return failed(to_, Code::unavailable, "cannot be written");
+    if (!out_) return not_written();
     kept_ = true;
     return {};
   }
 
  private:
+  // With the system's reason, where the stream has left it: most often the disk is full.
+  [[nodiscard]] Error not_written() const {
+    const std::string why = errno != 0 ? std::string(": ") + std::strerror(errno) : "";
+    return failed(to_, Code::unavailable, "cannot be written" + why);
+  }
+
   Path from_, to_;
   std::ifstream in_;
   std::ofstream out_;

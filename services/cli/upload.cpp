@@ -70,6 +70,11 @@ class Upload {
   bool answered_ = false;
   std::optional<deliver::Ended> ended_;
   std::optional<Failure> failure_;  // what ended it, or will
+  struct Held {                     // all is there, and the service has said why it is not stored
+    Time since;
+    std::string reason;
+  };
+  std::optional<Held> held_;
 };
 
 Outcome<std::int64_t> Upload::run() {
@@ -82,6 +87,9 @@ Outcome<std::int64_t> Upload::run() {
     if (failure_) return *failure_;
     if (ended_ && !ended_->refused) return sent();
     if (ended_) break;
+    if (held_ && now() - held_->since > silence_)
+      return Failure{Exit::failed,
+                     "the transfer service cannot store it: " + held_->reason + ". Make room there and push again"};
     if (auto stop = session_.stopped(denied)) return *stop;
     send();
     listen();
@@ -233,6 +241,10 @@ void Upload::listen() {
 void Upload::heard(const Received& received) {
   if (received.transfer != offer_->transfer) return;
   outbound_->received(received, now());
+  if (received.state == ReceivedState::receiving && !received.reason.empty()) {
+    if (!held_) say("waits: the transfer service cannot store it yet: " + received.reason);
+    held_ = {held_ ? held_->since : now(), received.reason};
+  }
   if (outbound_->finished()) {
     take(deliver::Delivered{packed_.digest});
   } else if (outbound_->failed()) {

@@ -63,7 +63,7 @@ struct PublishPackage {
 using Effect =
     std::variant<MakeOffer, OpenSending, AskedAgain, CloseSending, OpenReceiving, FinishReceiving, CloseReceiving,
                  RemoveContent, SendOffer, SayNotOffered, Reject, AnswerUpload, AnswerStored, RefuseOutput, AskOutput,
-                 AnswerFinishing, AckEnded, SaveSending, DropSending, PublishSending, ClearSending, SayEnded,
+                 AnswerFinishing, AckHeld, AckEnded, SaveSending, DropSending, PublishSending, ClearSending, SayEnded,
                  SaveReceiving, DropReceiving, SaveContent, DropContent, SaveName, PublishPackage>;
 using Effects = std::vector<Effect>;
 

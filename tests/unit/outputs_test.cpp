@@ -124,6 +124,21 @@ TEST_F(Waiting, AfterAnOutageTheTransferGoesOn) {
   EXPECT_EQ(outputs->size(), 0U);
 }
 
+// The agent died, and with it the content key. The transfer is the one before, under a new key.
+TEST_F(Waiting, AfterADeathTheTransferGoesOnWhereTheServiceSays) {
+  const auto digest = add(std::string(100'000, 'x'));
+  announced();
+  want(digest);
+  const auto before = codec::decode_offer(said("offer").at(0)).value();
+  start({});
+  EXPECT_EQ(announced(), std::vector{digest});
+  const codec::Want again{digest, pki().pem("transfer"), before.transfer};
+  ASSERT_TRUE(outputs->want(codec::encode(again), now).ok());
+  const auto after = codec::decode_offer(said("offer").at(0)).value();
+  EXPECT_EQ(after.transfer, before.transfer);
+  EXPECT_NE(after.key.wrapped, before.key.wrapped);
+}
+
 TEST_F(Waiting, CompressesOnAThreadOfItsOwn) {
   start({.thread = true});
   const auto digest = add(make_bytes(1'000'000, 1));

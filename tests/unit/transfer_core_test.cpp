@@ -93,6 +93,25 @@ TEST(Core, TheOfferAsksAReceiverThatHasForgottenTheTransfer) {
   only<SendOffer>(t.step(Progressed{id, {{0, 100}}, 100, 20}));  // all is there, and no word of it
 }
 
+// Decoding again for each word of the sender would fill the disk again each time.
+TEST(Core, AFullDiskIsTriedAgainMoreAndMoreSeldom) {
+  Core t;
+  t.step(OutputAnnounced{d1, digest_a, 10});
+  t.step(Offered{d1, {.transfer = id_of(1), .digest = digest_a, .size_bytes = 10, .encoded_bytes = 10}});
+  std::string tried;
+  for (int second = 0; second < 200; ++second, t.now += seconds(1)) {
+    if (count<FinishReceiving>(t.step(AllReceived{id_of(1)})) == 0) continue;
+    tried += std::to_string(second) + " ";
+    const auto refused = t.step(ContentRefused{id_of(1), {Code::unavailable, "No space left on device"}});
+    EXPECT_EQ(only<AckHeld>(refused).reason, "No space left on device");
+    EXPECT_EQ(count<DropReceiving>(refused), 0U);
+  }
+  EXPECT_EQ(tried, "0 10 30 70 150 ");
+  t.now += std::chrono::minutes(5);
+  only<FinishReceiving>(t.step(AllReceived{id_of(1)}));
+  only<AckEnded>(t.step(ContentArrived{id_of(1), "identity", 10}));
+}
+
 TEST(Core, AStrayFrameGetsTheLastWordAgain) {
   auto saved = packages_of({});
   saved.contents.push_back(content_of(digest_a, ContentKind::output));
@@ -238,6 +257,15 @@ TEST(Core, TakesOnlyWhatWasAnnounced) {
   only<AckEnded>(arrived);
   EXPECT_EQ(only<AckEnded>(t.step(Offered{alice, offer})).error, "");
   only<AnswerStored>(t.step(PackageAnnounced{alice, {.digest = digest_a, .size_bytes = 10}, id_of(2)}));
+}
+
+// It forgot the transfer when it died; what is here of it is not sent again.
+TEST(Core, AnOutputIsAskedForUnderItsTransfer) {
+  Core t;
+  EXPECT_EQ(only<AskOutput>(t.step(OutputAnnounced{d1, digest_a, 10})).under_way, TransferId());
+  t.step(Offered{d1, {.transfer = id_of(1), .digest = digest_a, .size_bytes = 10, .encoded_bytes = 10}});
+  EXPECT_EQ(only<AskOutput>(t.step(OutputAnnounced{d1, digest_a, 10})).under_way, id_of(1));
+  EXPECT_EQ(only<AskOutput>(t.step(OutputAnnounced{d2, digest_a, 10})).under_way, TransferId());
 }
 
 TEST(Core, ADeviceThatBeginsAnewReplacesItsTransfer) {

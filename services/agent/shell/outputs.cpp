@@ -126,7 +126,10 @@ Result<void> Outputs::want(std::string_view payload, Time now) {
   if (!receiver || receiver->common_name() != "transfer" || !transfer_ca_.verify(*receiver, wall)) {
     return Error{Code::denied, "is not the transfer service's", "/certificate"};
   }
-  if (!core_.busy(want->digest)) it->second.receiver = *receiver;
+  if (!core_.busy(want->digest)) {
+    it->second.receiver = *receiver;
+    it->second.under_way = want->transfer;
+  }
   take(exchange::deliver::Wanted{want->digest, receiver->fingerprint()});
   return {};
 }
@@ -158,8 +161,9 @@ void Outputs::take_compressed(Inputs& then) {
 }
 
 Result<void> Outputs::make_offer(const std::string& digest, Output& output, const exchange::Encoded& encoded) {
-  const TransferId transfer(crypto::to_hex(crypto::random_bytes(16)));
-  output.content_key = crypto::generate_content_key();  // one per transfer id
+  const bool goes_on = !output.under_way.value.empty();  // an agent before this one began it
+  const auto transfer = goes_on ? output.under_way : TransferId(crypto::to_hex(crypto::random_bytes(16)));
+  output.content_key = crypto::generate_content_key();  // one per offer
   auto offer = exchange::make_offer(transfer, digest, output.size_bytes, encoded.encoding, encoded.encoded_bytes,
                                     frame_bytes, output.content_key, *output.receiver, "");
   if (!offer) return offer.error();
@@ -204,6 +208,8 @@ Result<void> Outputs::received(std::string_view payload, Time now) {
   if (received->state == ReceivedState::complete) return take(exchange::deliver::Delivered{digest}), Result<void>{};
   if (!outbound) return {};  // of before an outage
   outbound->received(*received, now);
+  if (received->state == ReceivedState::receiving && !received->reason.empty())
+    log::warn("the transfer service cannot store an output yet", {{"digest", digest}, {"reason", received->reason}});
   if (outbound->failed()) {
     const std::string reason = outbound->reason();
     log::warn("an output was not delivered", {{"digest", digest}, {"reason", reason}});

@@ -57,6 +57,7 @@ class Outputs {
     AttemptKey key;
     std::int64_t size_bytes = 0;
     std::optional<crypto::Certificate> receiver{};  // who wants it
+    TransferId under_way{};                         // a part of it is there; empty: none
     // Of the standing offer:
     std::optional<Offer> offer{};
     std::string content_key{};

@@ -78,10 +78,15 @@ struct RefuseOutput {  // for good: the device need not announce it again
 struct AskOutput {
   Asker from;
   std::string digest;
+  TransferId under_way{};  // a part of it is here; empty: none
 };
 struct AnswerFinishing {  // all is here, and being verified
   Asker asker;
   Receiving receiving;
+};
+struct AckHeld {  // all is here and cannot be stored now: it is tried again
+  Receiving receiving;
+  std::string reason;
 };
 struct AckEnded {  // the last word to who sent it; `error` empty: it is stored
   Receiving receiving;
@@ -89,7 +94,7 @@ struct AckEnded {  // the last word to who sent it; `error` empty: it is stored
   std::optional<Asker> asker{};  // of a message that asked for it
 };
 using Answer = std::variant<SendOffer, SayNotOffered, Reject, AnswerUpload, AnswerStored, RefuseOutput, AskOutput,
-                            AnswerFinishing, AckEnded>;
+                            AnswerFinishing, AckHeld, AckEnded>;
 
 struct Output {
   // Saved with the batch. Dropped: the row goes.

@@ -75,10 +75,10 @@ void Transfers::on(const OutputAnnounced& input, Time now, Output& out) {
     out.answers.emplace_back(AnswerStored{input.from, input.digest});
     return;
   }
-  const bool under_way = std::any_of(receivings_.begin(), receivings_.end(), [&](const auto& one) {
+  const auto under_way = std::find_if(receivings_.begin(), receivings_.end(), [&](const auto& one) {
     return one.second.from == input.from.party && one.second.package.digest == input.digest;
   });
-  if (!under_way) {
+  if (under_way == receivings_.end()) {
     if (auto over = over_quota(input.from.party, input.size_bytes)) return refuse_output(input, std::move(*over), out);
   }
   if (!announced_.contains(target) && announced_.size() >= limits_.announced_max) {
@@ -86,7 +86,8 @@ void Transfers::on(const OutputAnnounced& input, Time now, Output& out) {
                                       [](const auto& a, const auto& b) { return a.second.at < b.second.at; }));
   }
   announced_[target] = {input.size_bytes, now};
-  out.answers.emplace_back(AskOutput{input.from, input.digest});
+  out.answers.emplace_back(
+      AskOutput{input.from, input.digest, under_way == receivings_.end() ? TransferId() : under_way->first});
 }
 
 void Transfers::on(const Offered& input, Time now, Output& out) {
@@ -152,7 +153,7 @@ Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Out
   if (announced == announced_.end()) return Error{Code::unknown, "it was not announced, or too long ago", "/transfer"};
   if (announced->second.size_bytes != offer.size_bytes)
     return Error{Code::conflict, "another size was announced", "/size_bytes"};
-  // A device that began anew gives its transfer a new id.
+  // A device that had no word of the older ones gave its transfer an id of its own.
   std::vector<TransferId> older;
   for (const auto& [id, receiving] : receivings_) {
     if (receiving.from == from && receiving.package.digest == offer.digest) older.push_back(id);
@@ -173,9 +174,11 @@ void Transfers::on(const ReceivingHeard& input, Time now, Output&) {
   if (const auto it = receivings_.find(input.id); it != receivings_.end()) it->second.heard = now;
 }
 
-void Transfers::on(const AllReceived& input, Time, Output& out) {
+void Transfers::on(const AllReceived& input, Time now, Output& out) {
   const auto it = receivings_.find(input.id);
-  if (it == receivings_.end() || !finishing_.insert(input.id).second) return;
+  if (it == receivings_.end()) return;
+  if (const auto held = held_.find(input.id); held != held_.end() && now < held->second.until) return;
+  if (!finishing_.insert(input.id).second) return;
   out.work.emplace_back(FinishReceiving{input.id, it->second.offer});
 }
 
@@ -198,11 +201,17 @@ void Transfers::on(const ContentArrived& input, Time now, Output& out) {
   out.answers.emplace_back(AckEnded{receiving, std::move(error)});
 }
 
-void Transfers::on(const ContentRefused& input, Time, Output& out) {
+void Transfers::on(const ContentRefused& input, Time now, Output& out) {
   finishing_.erase(input.id);
   const auto it = receivings_.find(input.id);
   if (it == receivings_.end()) return;
-  if (input.error.code == Code::unavailable) return;  // our disk: the sender's next word tries again
+  if (input.error.code == Code::unavailable) {  // our disk: the sender's words try again, not all of them
+    auto& held = held_[input.id];
+    held.wait = std::clamp<Duration>(held.wait * 2, seconds(10), std::chrono::minutes(5));
+    held.until = now + held.wait;
+    out.answers.emplace_back(AckHeld{it->second, describe(input.error)});
+    return;
+  }
   const auto receiving = it->second;
   drop(input.id, out);
   out.answers.emplace_back(AckEnded{receiving, describe(input.error)});
@@ -222,6 +231,7 @@ void Transfers::on(const StrayFrame& input, Time, Output& out) {
 
 void Transfers::drop(const TransferId& id, Output& out) {
   receivings_.erase(id);
+  held_.erase(id);
   out.work.emplace_back(CloseReceiving{id});
   unsaved_receivings_.insert(id);
 }

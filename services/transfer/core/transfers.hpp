@@ -178,6 +178,11 @@ class Transfers {
   std::multimap<Time, TransferId> clear_at_, drop_at_;  // ended sendings
   std::map<TransferId, Receiving> receivings_;
   std::set<TransferId> finishing_;
+  struct Hold {  // the disk refused it: not tried before, however often the sender asks
+    Time until{};
+    Duration wait{};
+  };
+  std::map<TransferId, Hold> held_;
   std::map<Announcement, Announced> announced_;
   std::map<std::string, std::string> refused_;  // outputs: digest -> reason
   std::deque<std::string> refused_order_;

@@ -78,7 +78,7 @@ void TransferService::say(const RefuseOutput& answer, Time, runtime::Output& out
 }
 
 void TransferService::say(const AskOutput& answer, Time, runtime::Output& out) {
-  const codec::Want want{answer.digest, settings_.certificate.to_pem()};
+  const codec::Want want{answer.digest, settings_.certificate.to_pem(), answer.under_way};
   out.messages.push_back({.topic = topics_.down(answer.from.party.name, "want"), .payload = codec::encode(want)});
 }
 
@@ -90,6 +90,14 @@ void TransferService::say(const AnswerFinishing& answer, Time, runtime::Output& 
     return this->answer(answer.asker, {{"v", 1}, {"transfer", receiving.id.value}, {"ranges", all.ranges}}, out);
   }
   say_received(receiving, all, 0, out);
+}
+
+void TransferService::say(const AckHeld& answer, Time, runtime::Output& out) {
+  const auto& receiving = answer.receiving;
+  Received held{.transfer = receiving.id};
+  held.ranges = {{0, static_cast<std::uint64_t>(receiving.offer.encoded_bytes)}};
+  held.reason = answer.reason;
+  say_received(receiving, held, 1, out);
 }
 
 void TransferService::say(const AckEnded& answer, Time, runtime::Output& out) {

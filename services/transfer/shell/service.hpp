@@ -76,6 +76,7 @@ class TransferService : public runtime::Shell<Transfers> {
   void say(const RefuseOutput& answer, Time now, runtime::Output& out);
   void say(const AskOutput& answer, Time now, runtime::Output& out);
   void say(const AnswerFinishing& answer, Time now, runtime::Output& out);
+  void say(const AckHeld& answer, Time now, runtime::Output& out);
   void say(const AckEnded& answer, Time now, runtime::Output& out);
   void say_ended(const Sending& sending, runtime::Output& out);
   void say_state(const Sending& sending, runtime::Output& out);

@@ -90,8 +90,10 @@ void TransferService::act(const FinishReceiving& work, Time, runtime::Output&) {
 Input TransferService::finished(const TransferId& id, std::shared_ptr<exchange::Inbound> inbound,
                                 const Result<exchange::Encoded>& encoded) {
   if (encoded) return ContentArrived{id, encoded->encoding, encoded->encoded_bytes};
-  log::warn("content refused", {{"transfer", id.value}, {"reason", describe(encoded.error())}});
-  if (inbound && encoded.error().code == Code::unavailable) inbounds_.insert_or_assign(id, std::move(*inbound));
+  const bool disk = encoded.error().code == Code::unavailable;
+  log::warn(disk ? "content cannot be stored yet; it is tried again" : "content refused",
+            {{"transfer", id.value}, {"reason", describe(encoded.error())}});
+  if (inbound && disk) inbounds_.insert_or_assign(id, std::move(*inbound));
   return ContentRefused{id, encoded.error()};
 }
 

@@ -10,6 +10,7 @@ namespace fieldwork::codec {
 struct Want {
   std::string digest;
   std::string certificate;  // PEM, of who wants it
+  TransferId transfer{};    // under which a part of it is there; empty: none
 };
 [[nodiscard]] std::string encode(const Want& want);
 [[nodiscard]] Result<Want> decode_want(std::string_view text);

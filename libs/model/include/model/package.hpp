@@ -58,7 +58,7 @@ struct Received {
   TransferId transfer;
   ReceivedState state = ReceivedState::receiving;
   ByteRanges ranges;
-  std::string reason;
+  std::string reason;  // why it failed; receiving: why what is all there cannot be kept yet
   bool operator==(const Received&) const = default;
 };
 
