@@ -136,6 +136,23 @@ TEST(Hearing, WhatADeviceHasWaitsForItAlsoWhereThereIsNoRoomNow) {
   EXPECT_EQ(device, "b");
 }
 
+// The database forgot both; a newer replica is on the device by now. What it has runs nowhere again, nor waits for ever.
+TEST(Hearing, WhatADeviceHasIsItsOwnBesideAnotherReplica) {
+  World world({ready("a"), ready("b")});
+  JobSpec spec;
+  spec.replicas = 2;
+  world.submit("j1", spec);
+  const auto first = world.question();
+  ASSERT_EQ(first.key.execution, 0);
+  world.step(DeviceSeen{in_state(ready(first.device.value == "a" ? "b" : "a"), DeviceState::suspect)});
+  world.step(World::allow(first));
+  const AttemptKey forgotten{first.key.job, 1, limits::fence_max / 2};
+  world.step(told(world, first.device.value, {}, {forgotten}));
+  world.step(DeviceSeen{ready(first.device.value == "a" ? "b" : "a")});
+  EXPECT_EQ(world.question().device, first.device);
+  EXPECT_EQ(world.question().key.execution, 1);
+}
+
 // What ended in the forgotten time holds no room until its turn to be asked about comes.
 TEST(Hearing, AnAttemptThatADeviceDoesNotSpeakOfIsAskedAboutAtOnce) {
   World world({ready("a")});

@@ -82,12 +82,12 @@ bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, st
 
 // What a device has already is given to nobody else while it is there, also where it has no room for it now; then it
 // stands beside the queue for a while, so that those behind it do not wait with it. One that is away, or that cannot
-// have it any more, is not waited for.
+// have it any more, is not waited for. That replicas run on different devices is a choice; what it has is none.
 Scheduler::Claim Scheduler::claim_of(const Job& job, const Execution& execution, Time now) const {
   const auto number = fleet_.number_of(execution.claimed);
   if (!number) return Claim::none;
   const auto why = unfit(want_of(job, execution, now), fleet_, *number, limits_);
-  if (!why) return Claim::fits;
+  if (!why || why->requirement == "replicas") return Claim::fits;
   const bool passes = why->requirement == "state" ? fleet_.view(*number).device.state == DeviceState::suspect
                                                   : !is_for_good(why->requirement);
   return passes ? Claim::waits : Claim::none;
