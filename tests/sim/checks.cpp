@@ -28,6 +28,11 @@ AttemptKey key_of(const codec::Json& row) {
   return {JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("fence")};
 }
 
+// (epoch, seq) of a stream's row or an acknowledgement.
+std::pair<std::int64_t, std::int64_t> place_of(const codec::Json& stream) {
+  return {stream.at("epoch").get<std::int64_t>(), stream.at("seq").get<std::int64_t>()};
+}
+
 bool is_settled_job(const codec::Json& state) { return settled(*job_state(state.get<std::string>())); }
 
 }  // namespace
@@ -81,8 +86,8 @@ void Checks::said_by_scheduler(const Topic& topic, const Json& payload) const {
     for (const auto& item : payload.at("items")) check_command(name, item);
   } else if (topic.channel == "ack") {
     const auto* stream = row("scheduler", "stream", name);
-    const bool holds = payload.at("seq") == 0 || (stream != nullptr && stream->at("epoch") == payload.at("epoch") &&
-                                                  stream->at("seq") >= payload.at("seq"));
+    // It may tell what was true earlier in its batch.
+    const bool holds = payload.at("seq") == 0 || (stream != nullptr && place_of(*stream) >= place_of(payload));
     require(holds, saved, "ack " + payload.dump() + " to " + name);
   } else {
     require(topic.channel != "rejected", "every message is well formed", name + " " + payload.dump());
@@ -200,10 +205,7 @@ void Checks::job_saved(const Json* before, const Json& now) const {
 
 void Checks::stream_saved(const Json* before, const Json& now) const {
   if (before == nullptr) return;
-  const auto place = [](const Json& row) {
-    return std::pair(row.at("epoch").get<std::int64_t>(), row.at("seq").get<std::int64_t>());
-  };
-  require(place(*before) <= place(now), acknowledged, "stream of " + now.at("device").dump() + " goes back");
+  require(place_of(*before) <= place_of(now), acknowledged, "stream of " + now.at("device").dump() + " goes back");
 }
 
 // A device forgets a report because the scheduler has it: then it must show there.
@@ -211,7 +213,10 @@ void Checks::report_dropped(const Party& party, const Json& dropped) const {
   const auto& device = party.name();
   if (key_of(dropped.at("report")).fence <= forgotten_) return;
   const auto* stream = row("scheduler", "stream", party.identity);
-  require(stream != nullptr && stream->at("seq") >= dropped.at("seq"), acknowledged, device + " " + dropped.dump());
+  const auto* epoch = row(device, "meta", "epoch");
+  const std::pair dropped_at{epoch == nullptr ? 0 : epoch->at("value").get<std::int64_t>(),
+                             dropped.at("seq").get<std::int64_t>()};
+  require(stream != nullptr && place_of(*stream) >= dropped_at, acknowledged, device + " " + dropped.dump());
   const auto& report = dropped.at("report");
   const auto* attempt = row("scheduler", "attempt", text(key_of(report)));
   require(attempt != nullptr, acknowledged, device + " ran what nobody ordered: " + report.dump());

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "chance.hpp"
 #include "plan.hpp"
 #include "runtime/log.hpp"
 
@@ -40,6 +41,7 @@ struct Options {
 using Clock = std::chrono::steady_clock;
 
 bool run_seed(const Supplies& supplies, std::uint64_t seed, bool trace) {
+  seed_chance(seed);
   World world(seed);
   const auto plan = plan_of(seed, world.now(), supplies.packages());
   world.be_faulty(plan.faults, plan.faults_end);
