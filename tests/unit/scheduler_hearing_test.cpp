@@ -136,7 +136,8 @@ TEST(Hearing, WhatADeviceHasWaitsForItAlsoWhereThereIsNoRoomNow) {
   EXPECT_EQ(device, "b");
 }
 
-// The database forgot both; a newer replica is on the device by now. What it has runs nowhere again, nor waits for ever.
+// The database forgot both; a newer replica is on the device by now. What it has runs nowhere again, nor waits for
+// ever.
 TEST(Hearing, WhatADeviceHasIsItsOwnBesideAnotherReplica) {
   World world({ready("a"), ready("b")});
   JobSpec spec;
