@@ -1,4 +1,5 @@
 #include "alerting/shell/service.hpp"
+#include "alerting/shell/webhook.hpp"
 #include "runtime/program.hpp"
 
 int main(int argc, char** argv) {
@@ -20,7 +21,12 @@ int main(int argc, char** argv) {
          if (auto good = alerting::check_webhook(webhook.url); !webhook.url.empty() && !good) {
            return Error{Code::invalid, good.error().reason, config.origin("alerting.webhook")};
          }
-         return std::unique_ptr<runtime::Service>(
-             new alerting::AlertingService(root, limits, std::move(webhook), post.task));
+         alerting::AlertingService::MakeTarget target;
+         if (!webhook.url.empty()) {
+           target = [webhook](alerting::Target::Done done) {
+             return std::make_unique<alerting::Webhook>(webhook, std::move(done));
+           };
+         }
+         return std::unique_ptr<runtime::Service>(new alerting::AlertingService(root, limits, target, post.task));
        }});
 }

@@ -37,6 +37,8 @@ class Checks {
   void at_the_end(const std::vector<Wish>& wishes) const;
   // What is not over yet, for the message of a run that does not end.
   [[nodiscard]] std::string open(const std::vector<Wish>& wishes) const;
+  // Up to this fence the scheduler's memory may have been lost.
+  [[nodiscard]] std::int64_t forgotten() const { return forgotten_; }
   [[nodiscard]] std::size_t runs() const { return runs_.size(); }
   // What a party's disk holds.
   [[nodiscard]] const Rows& rows(const std::string& party, const std::string& table) const;

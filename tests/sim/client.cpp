@@ -20,15 +20,21 @@ void require_well_formed(bool good, const std::string& detail) {
 
 }  // namespace
 
-Client::Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes)
-    : supplies_(supplies), bounds_(bounds), wishes_(wishes) {
+Client::Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes, bool& push_again)
+    : supplies_(supplies), bounds_(bounds), wishes_(wishes), push_again_(push_again) {
+  push_all();
+}
+
+void Client::push_all() {
+  push_again_ = false;
+  pushes_.clear();
   for (const auto& released : supplies_.packages()) pushes_.push_back({.released = &released});
 }
 
 std::vector<std::pair<std::string, int>> Client::subscriptions() const { return {{topics_.reply("cli", "+"), 1}}; }
 
 bool Client::pushed() const {
-  return std::all_of(pushes_.begin(), pushes_.end(), [](const Push& push) { return push.stored; });
+  return !push_again_ && std::all_of(pushes_.begin(), pushes_.end(), [](const Push& push) { return push.stored; });
 }
 
 void Client::ask(const char* service, const char* operation, std::string payload, const std::string& correlation,
@@ -40,6 +46,7 @@ void Client::ask(const char* service, const char* operation, std::string payload
 }
 
 void Client::tick(Time now, runtime::Output& out) {
+  if (push_again_) push_all();
   for (auto& one : pushes_) push(one, now, out);
   for (const auto& wish : wishes_) {
     if (now < wish.submit_at || now < ask_again_[wish.request]) continue;

@@ -34,7 +34,8 @@ struct TransferBounds {
 
 class Client : public runtime::Service {
  public:
-  Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes);
+  // `push_again`: packages may be forgotten; it is false again when it has begun.
+  Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes, bool& push_again);
   [[nodiscard]] std::string name() const override { return "cli"; }
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
   Result<void> load(store::Store& /*store*/, Time /*now*/) override { return {}; }
@@ -55,6 +56,7 @@ class Client : public runtime::Service {
   };
   void ask(const char* service, const char* operation, std::string payload, const std::string& correlation,
            runtime::Output& out) const;
+  void push_all();
   void push(Push& push, Time now, runtime::Output& out);
   void offered(Push& push, const codec::Json& answer, Time now, runtime::Output& out);
   void acknowledged(const Received& received, bool first, Time now);
@@ -63,6 +65,7 @@ class Client : public runtime::Service {
   const Supplies& supplies_;
   TransferBounds bounds_;
   std::vector<Wish>& wishes_;
+  bool& push_again_;
   Topics topics_{root};
   std::vector<Push> pushes_;
   std::map<std::string, Time> ask_again_;     // for wishes

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "alerting/shell/service.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 #include "registry/shell/service.hpp"
@@ -81,9 +82,12 @@ Fleet::Fleet(World& world, const Supplies& supplies, int devices)
   world.add("registry", service_tick,
             [](Party&) { return std::make_unique<registry::RegistryService>(root, registry::Limits{}); });
   add_transfer();
+  add_alerting();
   for (int i = 1; i <= devices; ++i)
     add_device("d" + std::to_string(i), "d" + std::to_string(i), {{"zone", i == 1 ? "b" : "a"}});
-  world.add("cli", service_tick, [this](Party&) { return std::make_unique<Client>(supplies_, bounds_, wishes); })
+  world
+      .add("cli", service_tick,
+           [this](Party&) { return std::make_unique<Client>(supplies_, bounds_, wishes, push_again_); })
       .uses_database = false;
 }
 
@@ -142,6 +146,15 @@ void Fleet::add_transfer() {
   });
 }
 
+void Fleet::add_alerting() {
+  world_.add("alerting", service_tick, [this](Party& self) {
+    return std::make_unique<alerting::AlertingService>(
+        root, alerting::Limits{},
+        [this, &self](alerting::Target::Done done) { return alerts_.target(world_, self, std::move(done)); },
+        [&self](runtime::Task task) { self.post(std::move(task)); });
+  });
+}
+
 Party& Fleet::add_device(const std::string& name, const std::string& id, Labels labels) {
   const auto directory = disks_ / name;
   transfer_checks_.add_receiver(
@@ -197,6 +210,11 @@ std::vector<Party*> Fleet::devices() {
 void Fleet::went_back(const Party& party, Checks::Disk copy) {
   checks_.went_back(party, std::move(copy));
   if (party.is_device) return;
+  if (party.name() == "transfer") {
+    push_again_ = true;
+    world_.after(seconds(1), [this] { push_again_ = true; });
+  }
+  if (party.name() != "scheduler") return;
   const auto ask_again = [this] {
     for (auto& wish : wishes) {
       wish.job.clear();
@@ -220,7 +238,7 @@ void Fleet::runs(const Party& party, const Assign& assign, const std::filesystem
 bool Fleet::quiet() const { return !world_.faulty() && checks_.all_settled(wishes) && open().empty(); }
 
 std::string Fleet::open() const {
-  auto out = checks_.open(wishes);
+  auto out = checks_.open(wishes) + alerts_.open(checks_, wishes);
   for (const auto& party : world_.parties()) {
     const auto& name = party->name();
     if (party.get() == twin_) continue;
@@ -235,6 +253,7 @@ std::string Fleet::open() const {
     if (const auto* scheduler = dynamic_cast<const scheduler::SchedulerService*>(party->service());
         scheduler != nullptr && scheduler->core().jobs().size() > finished_max)
       out += " scheduler(remembers " + std::to_string(scheduler->core().jobs().size()) + " jobs)";
+    if (party->is_device) out += alerts_.open_of_device(checks_, party->identity);
     const auto* device = dynamic_cast<const agent::AgentService*>(party->service());
     if (device == nullptr) continue;
     if (device->core().unacknowledged() > 0) out += " " + name + "(reports)";
@@ -246,6 +265,7 @@ std::string Fleet::open() const {
 void Fleet::check_at_the_end() const {
   checks_.at_the_end(wishes);
   transfer_checks_.at_the_end();
+  alerts_.at_the_end();
   check_audit();
   check_cores();
 }
@@ -279,6 +299,7 @@ void Fleet::check_audit() const {
   std::set<std::string> audited;
   for (const auto& row : chain) audited.insert(row.grant_digest);
   for (const auto& [key, attempt] : checks_.rows("scheduler", "attempt")) {
+    if (attempt.at("fence").get<std::int64_t>() <= checks_.forgotten()) continue;
     const auto digest = crypto::digest_of(attempt.at("grant").get<std::string>());
     if (!audited.contains(digest)) throw Violation("every grant is in the audit", key);
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/shell/service.hpp"
+#include "alerts.hpp"
 #include "checks.hpp"
 #include "client.hpp"
 #include "supplies.hpp"
@@ -67,6 +68,7 @@ class Fleet {
   void add_scheduler();
   void add_security_policy();
   void add_transfer();
+  void add_alerting();
   Party& add_device(const std::string& name, const std::string& id, Labels labels);
   void watch();
   void check_audit() const;
@@ -80,6 +82,8 @@ class Fleet {
   TransferChecks transfer_checks_;
   std::map<std::string, std::unique_ptr<SimHands>> hands_;  // by party
   std::map<std::string, Duration> clocks_;                  // of devices, ahead of the world's
+  Alerts alerts_;
+  bool push_again_ = false;  // the operator is asked to
   Party* twin_ = nullptr;
 };
 

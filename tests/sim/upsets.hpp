@@ -8,11 +8,13 @@ namespace fieldwork::sim {
 
 struct Upset {
   // On average, while the world is faulty; zero: never.
-  Duration store_back_every{0};    // the scheduler's database becomes an older copy of itself
+  Duration store_back_every{0};    // the database becomes an older copy of itself
   Duration store_new_every{0};     // or an empty one
+  bool of_all = false;             // all services' database; else the scheduler's alone
   Duration journal_back_every{0};  // a device's journal
   Duration journal_new_every{0};   // by an earlier clock
   Duration clock_jump_every{0};    // of a device
+  Duration away_every{0};          // a device has no power for a while, longer than it takes to be lost
   bool twin = false;               // the last device's disk is copied and comes up elsewhere, for a while
 };
 
@@ -26,15 +28,18 @@ class Upsets {
     store::MemoryStore disk;
     Checks::Disk checked;
   };
-  void copy(Party& party);
-  void set_back(Party& party, bool anew);
+  using Parties = std::vector<Party*>;  // who share a disk
+  void copy(const Parties& parties);
+  void set_back(const Parties& parties, bool anew);
+  [[nodiscard]] Parties database();
   Party& any_device();
 
   World& world_;
   Fleet& fleet_;
   Upset kind_;
   Duration end_;
-  std::map<std::string, std::vector<Copy>> copies_;  // by party, the newest last
+  // By the first of the parties, the newest last; of each party one.
+  std::map<std::string, std::vector<std::vector<Copy>>> copies_;
 };
 
 }  // namespace fieldwork::sim

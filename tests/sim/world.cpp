@@ -86,15 +86,17 @@ void World::start() {
       }
     });
   }
-  plan(faults_.wipe_every, [this] {
-    ++counts["broker wipes"];
-    note("the broker forgets everything");
-    for (auto& party : parties_) party->disconnect();
-    retained_.clear();
-    for (auto& party : parties_) {
-      after(random_.between(milliseconds(100), seconds(3)), [p = party.get()] { p->connect(); });
-    }
-  });
+  plan(faults_.wipe_every, [this] { wipe(); });
+}
+
+void World::wipe() {
+  ++counts["broker wipes"];
+  note("the broker forgets everything");
+  for (auto& party : parties_) party->disconnect();
+  retained_.clear();
+  for (auto& party : parties_) {
+    after(random_.between(milliseconds(100), seconds(3)), [p = party.get()] { p->connect(); });
+  }
 }
 
 void World::restart_later(Party& party) {

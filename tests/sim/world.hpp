@@ -177,6 +177,7 @@ class World {
   // Again and again while the world is faulty, `every` on average.
   void plan(Duration every, const std::function<void()>& what);
   void restart_later(Party& party);
+  void wipe();  // the broker begins anew, without retained messages
 
   // What looks on. on_start: before a party reads its disk. on_publish: before a message leaves a party that lives.
   // on_deliver: as a message reaches a party; whether it is as it was sent. on_commit: after changes are on the disk.

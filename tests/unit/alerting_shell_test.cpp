@@ -8,6 +8,7 @@
 
 #include "../support/said_bus.hpp"
 #include "alerting/shell/service.hpp"
+#include "alerting/shell/webhook.hpp"
 #include "codec/device.hpp"
 #include "runtime/engine.hpp"
 #include "store/memory.hpp"
@@ -29,7 +30,7 @@ struct Stack {
   AlertingService service;
   runtime::Engine engine;
   Stack(store::MemoryStore& store, const std::string& url)
-      : service("fieldwork/v1", Limits{}, WebhookConfig{url, 2},
+      : service("fieldwork/v1", Limits{}, target(url),
                 [this](runtime::Task task) {
                   std::lock_guard lock(mutex);
                   posted.push_back(std::move(task));
@@ -38,6 +39,10 @@ struct Stack {
         engine(service, store, bus) {
     EXPECT_TRUE(engine.load(t0).ok());
     EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
+  }
+  static AlertingService::MakeTarget target(const std::string& url) {
+    if (url.empty()) return {};
+    return [url](Target::Done done) { return std::make_unique<Webhook>(WebhookConfig{url, 2}, std::move(done)); };
   }
   void say(const std::string& topic, const std::string& payload, int s) {
     EXPECT_TRUE(engine.run({bus::Message{.topic = "fieldwork/v1/" + topic, .payload = payload}}, at(s)).ok());

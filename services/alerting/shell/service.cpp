@@ -9,12 +9,10 @@
 
 namespace fieldwork::alerting {
 
-AlertingService::AlertingService(std::string root, Limits limits, WebhookConfig webhook, PostTask post)
+AlertingService::AlertingService(std::string root, Limits limits, const MakeTarget& target, PostTask post)
     : Shell(std::move(root)), limits_(limits), post_(std::move(post)) {
-  limits_.notify = !webhook.url.empty();
-  if (!limits_.notify) return;
-  webhook_ = std::make_unique<Webhook>(
-      std::move(webhook), [this](std::int64_t number, const Result<void>& result) { sent(number, result); });
+  limits_.notify = target != nullptr;
+  if (target) target_ = target([this](std::int64_t number, const Result<void>& result) { sent(number, result); });
 }
 
 Result<void> AlertingService::load(store::Store& store, Time) {
@@ -29,7 +27,7 @@ Result<void> AlertingService::load(store::Store& store, Time) {
   return {};
 }
 
-// On the webhook's thread.
+// On the target's thread.
 void AlertingService::sent(std::int64_t number, const Result<void>& result) {
   metrics::count("fieldwork_notifications_total", {{"result", result ? "taken" : "failed"}});
   if (!result) log::warn("the webhook did not take a notification", {{"reason", describe(result.error())}});
@@ -65,7 +63,7 @@ void AlertingService::apply(const Output& done, Time, runtime::Output& out) {
   save(done, out);
   for (const auto& one : done.sends) {
     out.acts.push_back([this, number = one.number, body = to_body(one.alert)] {
-      if (webhook_) webhook_->send(number, body);
+      if (target_) target_->send(number, body);
     });
   }
   for (const auto& one : done.states) {

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "alerting/core/alerting.hpp"
-#include "alerting/shell/webhook.hpp"
+#include "alerting/shell/target.hpp"
 #include "codec/json.hpp"
 #include "runtime/shell.hpp"
 
@@ -15,7 +15,9 @@ class AlertingService : public runtime::Shell<Alerting> {
  public:
   // Runs something between two messages (runtime::Post::task).
   using PostTask = std::function<void(std::function<void(Time, runtime::Output&)>)>;
-  AlertingService(std::string root, Limits limits, WebhookConfig webhook, PostTask post);
+  using MakeTarget = std::function<std::unique_ptr<Target>(Target::Done)>;
+  // `target`: empty where nobody is notified.
+  AlertingService(std::string root, Limits limits, const MakeTarget& target, PostTask post);
 
   [[nodiscard]] std::string name() const override { return "alerting"; }
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
@@ -32,7 +34,7 @@ class AlertingService : public runtime::Shell<Alerting> {
 
   Limits limits_;
   PostTask post_;
-  std::unique_ptr<Webhook> webhook_;  // last: its thread ends first
+  std::unique_ptr<Target> target_;  // last: its thread ends first
 };
 
 }  // namespace fieldwork::alerting

@@ -11,12 +11,12 @@
 namespace fieldwork::alerting {
 namespace {
 
-struct Target {
+struct Url {
   std::string host;  // scheme://host:port
   std::string path;
 };
 
-Target split(const std::string& url) {
+Url split(const std::string& url) {
   const auto slash = url.find('/', url.find("://") + 3);
   if (slash == std::string::npos) return {url, "/"};
   return {url.substr(0, slash), url.substr(slash)};

@@ -1,12 +1,10 @@
 // One HTTP POST at a time, on a thread of its own.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
-#include "base/result.hpp"
+#include "alerting/shell/target.hpp"
 
 namespace fieldwork::alerting {
 
@@ -18,15 +16,14 @@ struct WebhookConfig {
 // Says what is wrong with the URL.
 Result<void> check_webhook(const std::string& url);
 
-class Webhook {
+class Webhook : public Target {
  public:
-  // `done` is called on the webhook's thread: ok for an answer from 200 to 299, invalid for one from 400 to 499 that
-  // says that this will never be taken (all but 408 and 429), unavailable for the rest.
-  using Done = std::function<void(std::int64_t number, Result<void> result)>;
+  // ok: an answer from 200 to 299. invalid: one from 400 to 499 that says that this will never be taken (all but 408
+  // and 429). unavailable: the rest.
   Webhook(WebhookConfig config, Done done);
-  ~Webhook();
+  ~Webhook() override;
 
-  void send(std::int64_t number, std::string body);
+  void send(std::int64_t number, std::string body) override;
 
  private:
   struct Impl;

@@ -1,0 +1,21 @@
+// Where notifications go.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace fieldwork::alerting {
+
+class Target {
+ public:
+  // On a thread of the target's. ok: it was taken; invalid: it never will be; unavailable: not now.
+  using Done = std::function<void(std::int64_t number, Result<void> result)>;
+  virtual ~Target() = default;
+
+  virtual void send(std::int64_t number, std::string body) = 0;
+};
+
+}  // namespace fieldwork::alerting

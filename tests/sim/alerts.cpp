@@ -1,0 +1,87 @@
+#include "alerts.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "alerting/core/alerting.hpp"
+
+namespace fieldwork::sim {
+namespace {
+
+constexpr const char* once = "a notification is repeated by a restart alone";
+
+std::string mismatch(const Checks& checks, const std::string& rule, const std::string& subject, bool wanted) {
+  const auto& alerts = checks.rows("alerting", "alert");
+  const auto id = alerting::alert_id(rule, subject);
+  const auto it = alerts.find(id);
+  const bool fires = it != alerts.end() && it->second.at("state") == "firing";
+  if (fires == wanted) return "";
+  return std::string(" alerting(") + id + (fires ? " fires)" : " is missing)");
+}
+
+}  // namespace
+
+class Alerts::Phone : public alerting::Target {
+ public:
+  Phone(World& world, Party& party, Alerts& alerts, Done done)
+      : world_(world), party_(party), alerts_(alerts), done_(std::move(done)) {}
+
+  // The answer may find another life of alerting, or none: what was taken stays taken.
+  void send(std::int64_t number, std::string body) override {
+    if (!party_.acts()) return;
+    const auto wait = world_.random().between(milliseconds(10), seconds(3));
+    world_.after(wait, [&world = world_, &party = party_, &alerts = alerts_, done = done_, life = party_.life(), number,
+                        body = std::move(body)] {
+      const bool taken = !world.faulty() || world.random().chance(0.7);
+      if (taken) alerts.take(body);
+      ++world.counts[taken ? "told" : "told in vain"];
+      if (party.life() == life) done(number, taken ? Result<void>{} : Error{Code::unavailable, "does not answer"});
+    });
+  }
+
+ private:
+  World& world_;
+  Party& party_;
+  Alerts& alerts_;
+  Done done_;
+};
+
+std::unique_ptr<alerting::Target> Alerts::target(World& world, Party& party, alerting::Target::Done done) {
+  ++lives_;
+  return std::make_unique<Phone>(world, party, *this, std::move(done));
+}
+
+void Alerts::take(const std::string& body) {
+  auto alert = codec::Json::parse(body);
+  auto& told = told_[alert.at("alert").get<std::string>()];
+  if (told == alert) ++repeats_;
+  told = std::move(alert);
+}
+
+std::string Alerts::open(const Checks& checks, const std::vector<Wish>& wishes) const {
+  std::string out;
+  for (const auto& wish : wishes) {
+    const auto& jobs = checks.rows("scheduler", "job");
+    const auto job = jobs.find(wish.job);
+    if (job == jobs.end()) continue;
+    for (const auto& [rule, state] : {std::pair("job_failed", "failed"), std::pair("job_quarantined", "quarantined")})
+      out += mismatch(checks, rule, wish.job, job->second.at("state") == state);
+  }
+  for (const auto& [id, alert] : checks.rows("alerting", "alert")) {
+    const auto told = told_.find(id);
+    if (told == told_.end() || told->second.at("state") != alert.at("state")) out += " alerting(owes " + id + ")";
+  }
+  if (!checks.rows("alerting", "notification").empty()) out += " alerting(has notifications)";
+  return out;
+}
+
+std::string Alerts::open_of_device(const Checks& checks, const std::string& device) {
+  const auto& devices = checks.rows("registry", "device");
+  const auto it = devices.find(device);
+  return it == devices.end() ? "" : mismatch(checks, "device_lost", device, it->second.at("state") == "lost");
+}
+
+void Alerts::at_the_end() const {
+  if (repeats_ >= lives_) throw Violation(once, std::to_string(repeats_) + " in " + std::to_string(lives_) + " lives");
+}
+
+}  // namespace fieldwork::sim
