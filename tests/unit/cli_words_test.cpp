@@ -1,7 +1,9 @@
 // links: cli_lib GTest::gtest_main
 // What people type, and the files that they write.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -106,6 +108,24 @@ TEST_F(CliDocument, WhatIsNoJsonIsNamedAsWhatItIs) {
   EXPECT_EQ(read_document(place_.string()).failure().reason, place_.string() + ": is a directory");
   EXPECT_EQ(read_document("/nonexistent/a").failure().reason,
             "/nonexistent/a: cannot be read: No such file or directory");
+}
+
+TEST_F(CliDocument, ADashIsStandardInput) {
+  std::ofstream(place_ / "job.json") << R"({"command":["ls"]})";
+  const int before = dup(STDIN_FILENO);
+  const int file = open((place_ / "job.json").c_str(), O_RDONLY);
+  ASSERT_EQ(dup2(file, STDIN_FILENO), STDIN_FILENO);
+  auto read = read_document("-");
+  std::ofstream(place_ / "job.json") << "{";
+  dup2(file, STDIN_FILENO);
+  const auto bad = read_document("-");
+  dup2(before, STDIN_FILENO);
+  close(before);
+  close(file);
+  ASSERT_TRUE(read) << read.failure().reason;
+  EXPECT_EQ(read->at("command").size(), 1U);
+  ASSERT_FALSE(bad);
+  EXPECT_TRUE(bad.failure().reason.starts_with("standard input: not JSON")) << bad.failure().reason;
 }
 
 // --- what is shown ------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <set>
 #include <thread>
@@ -10,6 +12,16 @@
 #include "../support/pki.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/digest.hpp"
+
+namespace {
+std::set<std::string>* synced = nullptr;  // paths, by those who look
+}
+
+// Stands before the C library's, and tells what was synced.
+extern "C" int fsync(int fd) {
+  if (synced != nullptr) synced->insert(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)).string());
+  return static_cast<int>(syscall(SYS_fsync, fd));
+}
 
 namespace fieldwork::agent {
 namespace {
@@ -63,6 +75,21 @@ class Waiting : public ::testing::Test {
     ASSERT_TRUE(outputs->want(codec::encode(codec::Want{digest, pki().pem("transfer")}), now).ok());
   }
 };
+
+// A report that names it may leave as soon as keep_output() returns, and the power may go right after that.
+TEST_F(Waiting, IsOnTheDiskBeforeAReportNamesIt) {
+  const std::string bytes = "an output";
+  const auto digest = crypto::digest_of(bytes);
+  write(dir / "made", bytes);
+  std::set<std::string> paths;
+  synced = &paths;
+  const auto kept = keep_output(dir / "made", file(digest), key);
+  synced = nullptr;
+  ASSERT_TRUE(kept.ok());
+  // The bytes and the note under the names that they had then, and the names themselves: their directory.
+  for (const auto& path : {dir / "made", fs::path(file(digest).string() + ".of.new"), dir / "outputs"})
+    EXPECT_TRUE(paths.contains(fs::canonical(path.parent_path()) / path.filename())) << path;
+}
 
 TEST_F(Waiting, ThoseThatAreRefusedEndAndStarveNobody) {
   for (int i = 0; i < 5; ++i) add("output " + std::to_string(i));

@@ -205,6 +205,19 @@ TEST(SecurityPolicyShell, ABadQuestionIsDeniedByItsKeyAndItsNeighboursAreAnswere
   EXPECT_EQ(decisions->good[0].reason, "the question could not be read: /items/1/command: must name a program");
 }
 
+// The broker would say it again at each connection.
+TEST(SecurityPolicyShell, ARetainedRequestIsNotAnswered) {
+  store::MemoryStore store;
+  Stack stack(store);
+  bus::Message message{.topic = "fieldwork/v1/service/security-policy/authorise/scheduler",
+                       .payload = message_of({question("operator", "ls", "")}),
+                       .retain = true};
+  message.response_topic = "fieldwork/v1/reply/scheduler/x";
+  EXPECT_TRUE(stack.engine.run({message}, at(1)).ok());
+  EXPECT_EQ(stack.bus.last("reply/scheduler/x")["error"]["reason"], "a request is not retained");
+  EXPECT_EQ(stack.service.core().head().sequence, 0);
+}
+
 TEST(SecurityPolicyShell, BadInputChangesNothing) {
   store::MemoryStore store;
   Stack stack(store);

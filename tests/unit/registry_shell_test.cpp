@@ -78,6 +78,28 @@ TEST(RegistryShell, TalksFromEnrolmentToState) {
   EXPECT_EQ(again.service.core().find(edge)->device, stack.service.core().find(edge)->device);
 }
 
+TEST(RegistryShell, ListsPageByPage) {
+  store::MemoryStore store;
+  Stack stack(store);
+  for (const char* id : {"d1", "d2", "d3", "d4", "d5"}) {
+    auto enrol = enrolment(1, make_certificate(id));
+    stack.say(std::string("device/") + id + "/up/enrol", codec::encode(enrol), 1);
+  }
+  std::string seen, after;
+  int pages = 0;
+  do {
+    ASSERT_LT(++pages, 5);
+    const nlohmann::json question{{"v", 1}, {"limit", 2}, {"after", after}};
+    stack.say("service/registry/list/ann", question.dump(), 2, "fieldwork/v1/reply/ann/y");
+    const auto page = stack.heard("reply/ann/y");
+    EXPECT_LE(page["items"].size(), 2U);
+    for (const auto& one : page["items"]) seen += one["device"].get<std::string>() + " ";
+    after = page.value("next", "");
+  } while (!after.empty());
+  EXPECT_EQ(seen, "d1 d2 d3 d4 d5 ");
+  EXPECT_EQ(pages, 3);
+}
+
 TEST(RegistryShell, RejectsBadInputAndChangesNothing) {
   store::MemoryStore store;
   Stack stack(store);

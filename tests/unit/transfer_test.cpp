@@ -189,6 +189,16 @@ TEST_F(World, ABrokenUploadIsRefusedAndLeavesNothing) {
   EXPECT_TRUE(service->core().contents().empty());
 }
 
+// The broker would say it again at each connection.
+TEST_F(World, ARetainedRequestIsNotAnswered) {
+  bus::Message message{.topic = topics.service("transfer", "list", "alice"), .payload = R"({"v":1})", .retain = true};
+  message.response_topic = topics.reply("cli-alice", "answer");
+  run({message});
+  const auto answers = take(topics.reply("cli-alice", "answer"));
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(Json::parse(answers[0]).at("error").at("reason"), "a request is not retained");
+}
+
 TEST_F(World, BadMessagesChangeNothingAndAreAnswered) {
   push(make_bytes(10'000, 13));
   const auto commits = store.commits();
