@@ -119,6 +119,26 @@ TEST(Slots, ASilentReceiverKeepsItsRowAndNotItsSlot) {
   EXPECT_EQ(only<OpenSending>(t.step(TimePassed{})).sending.id, id1);
 }
 
+// It gets none either when its turn comes while it is silent: others wait behind it.
+TEST(Slots, WhoFellSilentWhileItWaitedIsPassedOver) {
+  Core t({.slots_max = 1}, packages_of({digest_a}));
+  const auto busy = only<OpenSending>(t.want("d1", digest_a)).sending.id;
+  const auto gone = only<SendOffer>(t.want("d2", digest_a)).sending.id;
+  for (int i = 0; i < 12; ++i) {
+    t.now += seconds(5);
+    t.step(Progressed{busy, {{0, 10}}, 10, 20});
+    t.want("d1", digest_a);
+    t.step(TimePassed{});
+  }
+  ASSERT_TRUE(t.core->has_slot(busy));
+  t.step(Answered{d1, busy, ReceivedState::complete, ""});
+  EXPECT_EQ(count<OpenSending>(t.step(TimePassed{})), 0U);
+  EXPECT_FALSE(t.core->has_slot(gone));
+  t.want("d2", digest_a);
+  t.step(TimePassed{});
+  EXPECT_TRUE(t.core->has_slot(gone));
+}
+
 TEST(Slots, AreGivenInTurn) {
   std::vector<std::string> digests;
   for (int i = 0; i < 6; ++i) digests.push_back(crypto::digest_of(std::to_string(i)));
