@@ -6,6 +6,7 @@
 #include "codec/job.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/seal.hpp"
+#include "exchange/drive.hpp"
 #include "world.hpp"
 
 namespace fieldwork::sim {
@@ -22,20 +23,12 @@ void require_well_formed(bool good, const std::string& detail) {
 
 Client::Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes, bool& push_again)
     : supplies_(supplies), bounds_(bounds), wishes_(wishes), push_again_(push_again) {
-  push_all();
-}
-
-void Client::push_all() {
-  push_again_ = false;
-  pushes_.clear();
-  for (const auto& released : supplies_.packages()) pushes_.push_back({.released = &released});
+  push_again_ = true;
 }
 
 std::vector<std::pair<std::string, int>> Client::subscriptions() const { return {{topics_.reply("cli", "+"), 1}}; }
 
-bool Client::pushed() const {
-  return !push_again_ && std::all_of(pushes_.begin(), pushes_.end(), [](const Push& push) { return push.stored; });
-}
+bool Client::pushed() const { return !push_again_ && deliveries_.size() == 0; }
 
 void Client::ask(const char* service, const char* operation, std::string payload, const std::string& correlation,
                  runtime::Output& out) const {
@@ -46,8 +39,9 @@ void Client::ask(const char* service, const char* operation, std::string payload
 }
 
 void Client::tick(Time now, runtime::Output& out) {
-  if (push_again_) push_all();
-  for (auto& one : pushes_) push(one, now, out);
+  if (push_again_) push_all(now, out);
+  take(exchange::deliver::Input(TimePassed{}), now, out);
+  send(now, out);
   for (const auto& wish : wishes_) {
     if (now < wish.submit_at || now < ask_again_[wish.request]) continue;
     if (wish.job.empty()) {
@@ -72,69 +66,114 @@ void Client::message(const bus::Message& message, Time now, runtime::Output& out
   if (topic->channel == "received") {
     const auto received = codec::decode_received(message.payload);
     require_well_formed(received.ok(), message.payload);
-    return acknowledged(*received, false, now);
+    return acknowledged(*received, false, now, out);
   }
   if (topic->channel == "start") {
     if (answer.contains("error")) return;  // of a transfer that is over; offered again soon
     const Received first{.transfer = TransferId(answer.at("transfer").get<std::string>()),
                          .ranges = answer.at("ranges").get<ByteRanges>()};
-    return acknowledged(first, true, now);
+    return acknowledged(first, true, now, out);
   }
   if (topic->channel != "offer") return submitted(message, answer);
-  for (auto& push : pushes_) {
-    if (push.released->package.digest == message.correlation) offered(push, answer, now, out);
-  }
+  offered(message.correlation, answer, now, out);
 }
 
 // --- packages -------------------------------------------------------------------------------------------------------
 
-void Client::push(Push& push, Time now, runtime::Output& out) {
-  if (push.stored) return;
-  if (now >= push.ask_again) {
-    const auto& package = push.released->package;
-    const codec::Upload upload{package.digest, package.size_bytes, package.name, package.version, package.release};
-    ask("transfer", "offer", codec::encode(upload), package.digest, out);
-    push.ask_again = now + patience;
+void Client::push_all(Time now, runtime::Output& out) {
+  push_again_ = false;
+  for (const auto& released : supplies_.packages()) {
+    pushes_[released.package.digest].released = &released;
+    take(exchange::deliver::Add{released.package.digest}, now, out);
   }
-  if (!push.started) return;
-  for (auto& frame : push.outbound->due(now)) {
-    out.messages.push_back(
-        {.topic = topics_.service("transfer", "frame", "operator"), .payload = std::move(frame), .qos = 0});
-  }
+}
+
+void Client::connected(Time now, runtime::Output& out) { take(exchange::deliver::Input(LinkBack{}), now, out); }
+
+void Client::take(exchange::deliver::Input input, Time now, runtime::Output& out) {
+  exchange::drive(
+      deliveries_, std::move(input), [now] { return now; },
+      [&](exchange::deliver::Output& done, Inputs& then) {
+        for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, now, then, out); }, one);
+        for (const auto& one : done.announcements) announce(one.digest, out);
+        for (const auto& one : done.ended) {
+          if (one.refused) throw Violation("what arrives is what was released", *one.refused);
+          pushes_.erase(one.digest);
+        }
+      });
+}
+
+void Client::announce(const std::string& digest, runtime::Output& out) {
+  const auto& package = pushes_.at(digest).released->package;
+  const codec::Upload upload{digest, package.size_bytes, package.name, package.version, package.release};
+  ask("transfer", "offer", codec::encode(upload), digest, out);
 }
 
 // The content key is made for the certificate that comes with the answer, once it is known to be transfer's.
-void Client::offered(Push& push, const codec::Json& answer, Time now, runtime::Output& out) {
+void Client::offered(const std::string& digest, const codec::Json& answer, Time now, runtime::Output& out) {
   require_well_formed(!answer.contains("error"), answer.dump());
-  push.stored = push.stored || answer.contains("state");
-  if (push.stored) return;
-  const TransferId id(answer.at("transfer").get<std::string>());
-  if (!push.outbound || push.outbound->offer().transfer != id) {
-    const auto certificate = crypto::Certificate::from_pem(answer.at("certificate").get<std::string>()).value();
-    require_well_formed(supplies_.services().verify(certificate, now).ok(), "a certificate that is not transfer's");
-    const auto& [package, encoded] = *push.released;
-    auto key = crypto::generate_content_key();
-    const auto offer =
-        exchange::make_offer(id, package.digest, package.size_bytes, encoded.encoding, encoded.encoded_bytes,
-                             bounds_.frame_bytes, key, certificate, package.release)
-            .value();
-    push.outbound =
-        exchange::Outbound::open(offer, std::move(key), encoded.path, {}, {.window_bytes = bounds_.window_bytes}, now)
-            .value();
-    push.started = false;
-  }
-  ask("transfer", "start", codec::encode(push.outbound->offer()), id.value, out);
+  const auto it = pushes_.find(digest);
+  if (it == pushes_.end()) return;
+  if (answer.contains("state")) return take(exchange::deliver::Delivered{digest}, now, out);
+  auto certificate = crypto::Certificate::from_pem(answer.at("certificate").get<std::string>()).value();
+  require_well_formed(supplies_.services().verify(certificate, now).ok(), "a certificate that is not transfer's");
+  auto& push = it->second;
+  push.transfer = answer.at("transfer").get<std::string>();
+  push.receiver = std::move(certificate);
+  take(exchange::deliver::Wanted{digest, push.transfer + " " + push.receiver->fingerprint()}, now, out);
 }
 
-void Client::acknowledged(const Received& received, bool first, Time now) {
-  for (auto& push : pushes_) {
-    if (push.stored || !push.outbound || push.outbound->offer().transfer != received.transfer) continue;
+void Client::act(const exchange::deliver::Make& work, Time now, Inputs& then, runtime::Output& out) {
+  auto& push = pushes_.at(work.digest);
+  const auto& [package, encoded] = *push.released;
+  push.content_key = crypto::generate_content_key();
+  push.offer = exchange::make_offer(TransferId(push.transfer), package.digest, package.size_bytes, encoded.encoding,
+                                    encoded.encoded_bytes, bounds_.frame_bytes, push.content_key, *push.receiver,
+                                    package.release)
+                   .value();
+  push.acked = {};
+  then.push_back(exchange::deliver::Made{work.digest});
+  start(push, now, out);
+}
+
+void Client::act(const exchange::deliver::Resume& work, Time now, Inputs& /*then*/, runtime::Output& out) {
+  start(pushes_.at(work.digest), now, out);
+}
+
+void Client::act(const exchange::deliver::Close& work, Time /*now*/, Inputs& /*then*/, runtime::Output& /*out*/) {
+  auto& push = pushes_.at(work.digest);
+  if (!push.outbound) return;
+  push.acked = push.outbound->acked();
+  push.outbound.reset();
+}
+
+void Client::start(Push& push, Time now, runtime::Output& out) {
+  push.outbound = exchange::Outbound::open(*push.offer, push.content_key, push.released->encoded.path, push.acked,
+                                           {.window_bytes = bounds_.window_bytes}, now)
+                      .value();
+  push.started = false;
+  ask("transfer", "start", codec::encode(*push.offer), push.transfer, out);
+}
+
+void Client::send(Time now, runtime::Output& out) {
+  for (auto& [digest, push] : pushes_) {
+    if (!push.outbound || !push.started) continue;
+    for (auto& frame : push.outbound->due(now)) {
+      out.messages.push_back(
+          {.topic = topics_.service("transfer", "frame", "operator"), .payload = std::move(frame), .qos = 0});
+    }
+  }
+}
+
+void Client::acknowledged(const Received& received, bool first, Time now, runtime::Output& out) {
+  for (auto& [digest, push] : pushes_) {
+    if (!push.outbound || push.offer->transfer != received.transfer) continue;
     if (first) push.outbound->asked_again(now);
     push.started = push.started || first;
     push.outbound->received(received, now);
-    push.stored = push.outbound->finished();
-    push.ask_again = now + patience;
     if (push.outbound->failed()) throw Violation("what arrives is what was released", push.outbound->reason());
+    if (push.outbound->finished()) return take(exchange::deliver::Delivered{digest}, now, out);
+    return take(exchange::deliver::Heard{digest}, now, out);
   }
 }
 

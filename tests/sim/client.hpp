@@ -1,12 +1,14 @@
 // An operator: pushes packages, submits and cancels jobs, again and again until answered. Its wishes outlive it.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "codec/json.hpp"
+#include "exchange/deliver.hpp"
 #include "exchange/outbound.hpp"
 #include "model/job.hpp"
 #include "runtime/service.hpp"
@@ -41,7 +43,7 @@ class Client : public runtime::Service {
   Result<void> load(store::Store& /*store*/, Time /*now*/) override { return {}; }
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
   void tick(Time now, runtime::Output& out) override;
-  void connected(Time /*now*/, runtime::Output& /*out*/) override {}
+  void connected(Time now, runtime::Output& out) override;
 
   // All packages are with the transfer service.
   [[nodiscard]] bool pushed() const;
@@ -49,17 +51,29 @@ class Client : public runtime::Service {
  private:
   struct Push {
     const Released* released = nullptr;
-    bool stored = false;
-    bool started = false;  // the service knows the key, and has said what it has
+    std::string transfer;  // that the service waits for
+    std::optional<crypto::Certificate> receiver;
+    // Of the standing offer:
+    std::optional<Offer> offer;
+    std::string content_key;
+    content::Ranges acked;  // when it was closed
     std::optional<exchange::Outbound> outbound;
-    Time ask_again{};
+    bool started = false;  // the service knows the key, and has said what it has
   };
+  using Inputs = std::deque<exchange::deliver::Input>;
   void ask(const char* service, const char* operation, std::string payload, const std::string& correlation,
            runtime::Output& out) const;
-  void push_all();
-  void push(Push& push, Time now, runtime::Output& out);
-  void offered(Push& push, const codec::Json& answer, Time now, runtime::Output& out);
-  void acknowledged(const Received& received, bool first, Time now);
+  void push_all(Time now, runtime::Output& out);
+  // Steps the conversation, and does what it says.
+  void take(exchange::deliver::Input input, Time now, runtime::Output& out);
+  void act(const exchange::deliver::Make& work, Time now, Inputs& then, runtime::Output& out);
+  void act(const exchange::deliver::Resume& work, Time now, Inputs& then, runtime::Output& out);
+  void act(const exchange::deliver::Close& work, Time now, Inputs& then, runtime::Output& out);
+  void announce(const std::string& digest, runtime::Output& out);
+  void start(Push& push, Time now, runtime::Output& out);
+  void send(Time now, runtime::Output& out);
+  void offered(const std::string& digest, const codec::Json& answer, Time now, runtime::Output& out);
+  void acknowledged(const Received& received, bool first, Time now, runtime::Output& out);
   void submitted(const bus::Message& message, const codec::Json& answer);
 
   const Supplies& supplies_;
@@ -67,7 +81,8 @@ class Client : public runtime::Service {
   std::vector<Wish>& wishes_;
   bool& push_again_;
   Topics topics_{root};
-  std::vector<Push> pushes_;
+  exchange::deliver::Deliveries deliveries_{{.announce_first = seconds(3), .announce_last = seconds(20)}};
+  std::map<std::string, Push> pushes_;        // by digest
   std::map<std::string, Time> ask_again_;     // for wishes
   std::map<std::string, Duration> patience_;  // of wishes nobody answers; doubles
 };
