@@ -75,7 +75,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   if (sqlite3_open(path.c_str(), &impl->db) != SQLITE_OK) return impl->error(path.c_str());
   sqlite3_busy_timeout(impl->db, 5000);
   const char* setup =
-      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+      // Checkpoints come early, so that the log is written over from its beginning before it outgrows keep_room().
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256;"
       "CREATE TABLE IF NOT EXISTS row (\"table\" TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL,"
       " PRIMARY KEY (\"table\", key)) WITHOUT ROWID;";
   if (sqlite3_exec(impl->db, setup, nullptr, nullptr, nullptr) != SQLITE_OK) return impl->error(path.c_str());
@@ -92,6 +93,18 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
     if (auto done = impl->prepare(*statement, sql); !done) return done.error();
   }
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
+}
+
+// What a table had that is empty again are free pages of the file; what the log had stays its length.
+Result<void> SqliteStore::keep_room(std::int64_t bytes) {
+  const auto run = [this](const std::string& sql) -> Result<void> {
+    if (sqlite3_exec(impl_->db, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return impl_->error("keep room");
+    return {};
+  };
+  if (auto made = run("CREATE TABLE IF NOT EXISTS room (bytes BLOB)"); !made) return made;
+  auto filled = run("INSERT INTO room VALUES (zeroblob(" + std::to_string(bytes) + "))");
+  auto emptied = run("DELETE FROM room");
+  return filled ? emptied : filled;
 }
 
 Result<void> SqliteStore::commit(const std::vector<Change>& changes) {

@@ -120,5 +120,23 @@ TEST_F(StartTest, AFullDiskDoesNotEndIt) {
   later.join();
 }
 
+// What others fill the disk with while the agent runs does not keep it from noting what it does.
+TEST_F(StartTest, ADiskThatIsFilledWhileItRunsDoesNotStopIt) {
+  if (mount("tmpfs", directory.c_str(), "tmpfs", 0, "size=80m") != 0) GTEST_SKIP() << "no right to mount a tmpfs";
+  auto journal = open_journal(directory);
+  ASSERT_TRUE(journal.ok());
+  {
+    std::ofstream file(directory / "foreign", std::ios::binary);
+    const std::string block(4096, 'x');
+    while (file.write(block.data(), 4096).flush()) continue;
+  }
+  // More than the log holds, many times; altogether as many live rows as a busy agent has.
+  const std::string row = "{\"result\":\"" + std::string(8192, 'x') + "\"}";
+  for (int i = 0; i < 2000; ++i) {
+    const auto done = (*journal)->commit({{"report", std::to_string(i % 64), row}});
+    ASSERT_TRUE(done.ok()) << i << ": " << describe(done.error());
+  }
+}
+
 }  // namespace
 }  // namespace fieldwork::agent

@@ -22,7 +22,8 @@ namespace {
 
 using JournalResult = Result<std::unique_ptr<store::SqliteStore>>;
 
-constexpr std::int64_t reserve_bytes = 4 << 20;
+constexpr std::int64_t reserve_bytes = 4 << 20;            // of a file, for a start on a full disk
+constexpr std::int64_t kept_bytes = 2 << 20;               // in the journal, while the agent runs
 constexpr std::int64_t room_for_reserve_bytes = 64 << 20;  // less is left to others
 constexpr int wait_for_room_ms = 5000;
 
@@ -131,6 +132,8 @@ JournalResult open_journal(const fs::path& directory) {
     auto journal = open_sound(directory);
     if (journal) {
       reserve_room(directory);
+      if (auto kept = (*journal)->keep_room(kept_bytes); !kept)
+        log::warn("no room is kept in the journal", {{"reason", describe(kept.error())}});
       return journal;
     }
     const auto& error = journal.error();

@@ -13,6 +13,10 @@ class SqliteStore : public Store {
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
   ~SqliteStore() override;
 
+  /// Room for later commits of altogether `bytes` in the files themselves, so that they succeed on a disk that others
+  /// have filled. For as long as it is open. Writes them once; without room for it now it fails, and nothing changes.
+  [[nodiscard]] Result<void> keep_room(std::int64_t bytes);
+
   Result<void> commit(const std::vector<Change>& changes) override;
   Result<std::vector<std::string>> select(const Query& query) override;
   Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
