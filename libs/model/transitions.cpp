@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 9> attempts{
     // assigned accepted running unreachable succeeded failed cancelled refused lost
     ".xxxxxxxx",  // assigned: a report may carry only the last of several changes
     "..xxxxxxx",  // accepted
-    "...xxxx.x",  // running: what ran was not refused
+    "...xxxxxx",  // running: refused where the program could not begin after all
     "xxx.xxxxx",  // unreachable: back to where it was, or an end
     ".........", ".........", ".........", ".........",
     "....x....",  // lost: it was silent, not dead, and nobody had begun again

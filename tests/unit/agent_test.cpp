@@ -217,6 +217,19 @@ TEST(Orders, FetchingEndsByItsTimeout) {
   EXPECT_TRUE(world.quiet()) << "nor does a program that runs have it";
 }
 
+// No room for its directory, no process to be had: not the job's failure.
+TEST(Orders, AProgramThatCouldNotBeginHereIsRefused) {
+  World world;
+  world.step({assignment(key("j")), assignment(key("k"))});
+  EXPECT_EQ(world.reported(), (Words{"j1 running", "k1 running"}));
+  world.step({RunEnded{key("j"), std::nullopt, "No space left on device", true}});
+  EXPECT_EQ(world.reported(), Words{"j1 refused"});
+  EXPECT_EQ(world.last_report().reason, "No space left on device");
+  EXPECT_FALSE(world.last_report().work_fault);
+  world.step({RunEnded{key("k"), std::nullopt, "there is no such program"}});
+  EXPECT_EQ(world.reported(), Words{"k1 failed"});
+}
+
 TEST(Orders, AsManyAtOnceAsAHeartbeatHolds) {
   World world(Limits{.live_max = 2});
   world.step({assignment(key("j")), assignment(key("k")), assignment(key("l"))});

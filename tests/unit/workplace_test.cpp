@@ -242,6 +242,29 @@ TEST_F(TreeTest, AtItsStartAWorkplaceRemovesWhatIsLeft) {
   EXPECT_TRUE(fs::is_empty(root));
 }
 
+TEST_F(TreeTest, WhatCannotBeginForWantOfAPlaceIsRefused) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<Outcome> outcome;
+  Workplace workplace(
+      root / "work", root / "outputs", 1 << 20,
+      [&](Outcome one) {
+        const std::lock_guard lock(mutex);
+        outcome = std::move(one);
+        changed.notify_all();
+      },
+      [](const Assign&, std::string_view, const std::string&) {});
+  fs::remove_all(root / "work");
+  std::ofstream(root / "work") << "no directory";
+  Assign assign{.key = {JobId("j"), 0, 1}};
+  assign.command = {"true"};
+  workplace.run(assign, {});
+  std::unique_lock lock(mutex);
+  ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return outcome.has_value(); }));
+  EXPECT_TRUE(outcome->refused) << outcome->reason;
+  EXPECT_FALSE(outcome->result);
+}
+
 TEST_F(TreeTest, ANewerAttemptDoesNotRunBesideTheOlderOne) {
   const auto log = (root / "log").string();
   std::mutex mutex;

@@ -5,10 +5,12 @@
 namespace fieldwork::agent {
 namespace {
 
+constexpr const char* no_more_wanted = "another attempt has its place, or the scheduler does not know its job";
+
 // How an attempt ends that was killed here on purpose, whatever its program said then.
 std::optional<AttemptReport> ended_here(const Attempt& attempt) {
   if (attempt.cancelled) return AttemptReport{.state = AttemptState::cancelled, .reason = "cancelled on request"};
-  if (attempt.stale) return AttemptReport{.state = AttemptState::lost, .reason = "it was given to another attempt"};
+  if (attempt.stale) return AttemptReport{.state = AttemptState::lost, .reason = no_more_wanted};
   if (!attempt.stopped) return std::nullopt;
   return AttemptReport{.state = AttemptState::lost,
                        .reason = "its contract stopped it: no contact for " +
@@ -274,7 +276,7 @@ void Agent::on(const StaleArrived& input, Time now, Output& out) {
   const bool told = attempt.stale;
   attempt.stale = true;
   if (attempt.phase == Phase::fetching)
-    return end(attempt, {.state = AttemptState::cancelled, .reason = "it was given to another attempt"}, now, out);
+    return end(attempt, {.state = AttemptState::cancelled, .reason = no_more_wanted}, now, out);
   if (told) return;
   save(attempt, out);
   out.acts.emplace_back(Kill{program(attempt)});
@@ -297,6 +299,8 @@ void Agent::on(const RunEnded& input, Time now, Output& out) {
   if (auto ended = ended_here(attempt)) {
     last.state = ended->state;
     last.reason = std::move(ended->reason);
+  } else if (input.refused) {
+    last.state = AttemptState::refused;
   } else if (!input.result || !input.reason.empty() || input.result->exit_code != 0) {
     last.state = AttemptState::failed;
     if (last.reason.empty()) last.reason = "exit code " + std::to_string(input.result->exit_code);

@@ -92,6 +92,7 @@ struct RunEnded {
   AttemptKey key;
   std::optional<RunResult> result;  // none: it could not be started
   std::string reason;               // empty when the program ended by itself
+  bool refused = false;             // it could not be started here; another device may
 };
 struct TimePassed {};
 // random: 64 fresh bits. reports_idle: no report that was sent before is still on its way out of the device.

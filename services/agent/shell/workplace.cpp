@@ -101,7 +101,7 @@ void Workplace::run(const Assign& assign, const fs::path& archive) {
       running_.erase(assign.key);
     }
   }
-  done_({.key = assign.key, .result = std::nullopt, .reason = std::move(refused), .large = {}});
+  done_({.key = assign.key, .result = std::nullopt, .reason = std::move(refused), .refused = true, .large = {}});
 }
 
 void Workplace::kill(const AttemptKey& key) {
@@ -133,18 +133,22 @@ void Workplace::await_older(const AttemptKey& key) {
 
 Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const fs::path& place, Process& process) {
   Outcome outcome{.key = assign.key};
+  const auto refuse = [&](std::string reason, bool device_fault = true) {
+    outcome.reason = std::move(reason);
+    outcome.refused = device_fault;
+    return outcome;
+  };
   std::error_code error;
   fs::create_directories(place, error);
-  if (error) return outcome.reason = "cannot make a working directory: " + error.message(), outcome;
+  if (error) return refuse("cannot make a working directory: " + error.message());
   if (!archive.empty()) {
     const auto digest = crypto::digest_of_file(archive);
     if (!digest || *digest != assign.package) {
       fs::remove(archive, error);  // fetched anew by the next attempt
-      return outcome.reason = "the package on this device is not what was signed", outcome;
+      return refuse("the package on this device is not what was signed");
     }
-    if (auto done = content::unpack(archive, place, static_cast<std::uint64_t>(package_bytes_max_)); !done) {
-      return outcome.reason = "package: " + describe(done.error()), outcome;
-    }
+    if (auto done = content::unpack(archive, place, static_cast<std::uint64_t>(package_bytes_max_)); !done)
+      return refuse("package: " + describe(done.error()), done.error().code == Code::unavailable);
   }
   auto ended = process.run({.command = assign.command,
                             .env = assign.env,
@@ -152,7 +156,7 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
                             .limits = assign.limits,
                             .record = place.string() + std::string(record_ending)},
                            [&](std::string_view stream, std::string text) { log_(assign, stream, std::move(text)); });
-  if (!ended) return outcome.reason = describe(ended.error()), outcome;
+  if (!ended) return refuse(describe(ended.error()), ended.error().code == Code::unavailable);
   outcome.result = std::move(ended->result);
   outcome.reason = std::move(ended->reason);
   collect(assign, place, outcome);
