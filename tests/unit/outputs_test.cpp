@@ -178,6 +178,14 @@ TEST_F(Waiting, CompressesOnAThreadOfItsOwn) {
   drain(pipe);
 }
 
+TEST_F(Waiting, WithoutRoomToCompressItIsSentAsItIs) {
+  const auto digest = add(std::string(100'000, 'x'));
+  announced();
+  fs::create_directories(file(digest).string() + ".zst.new");  // a file cannot be made there
+  want(digest);
+  EXPECT_EQ(codec::decode_offer(said("offer").at(0))->encoding, "identity");
+}
+
 TEST_F(Waiting, WhatFailsFourTimesIsTakenForRefused) {
   const auto digest = add("an output");
   for (int i = 0; i < exchange::deliver::Limits{}.failures_max; ++i) {

@@ -112,6 +112,19 @@ TEST(Core, AFullDiskIsTriedAgainMoreAndMoreSeldom) {
   only<AckEnded>(t.step(ContentArrived{id_of(1), "identity", 10}));
 }
 
+TEST(Core, WhoSendsFramesToAFullDiskIsToldNowAndThen) {
+  Core t;
+  t.step(OutputAnnounced{d1, digest_a, 10});
+  t.step(Offered{d1, {.transfer = id_of(1), .digest = digest_a, .size_bytes = 10, .encoded_bytes = 10}});
+  std::string told;
+  for (int second = 0; second < 120; ++second, t.now += seconds(1)) {
+    const auto refused = t.step(FrameNotKept{id_of(1), {Code::unavailable, "No space left on device"}});
+    if (count<AckHeld>(refused) > 0) told += std::to_string(second) + " ";
+  }
+  EXPECT_EQ(told, "0 10 30 60 90 ");
+  only<FinishReceiving>(t.step(AllReceived{id_of(1)}));
+}
+
 TEST(Core, AStrayFrameGetsTheLastWordAgain) {
   auto saved = packages_of({});
   saved.contents.push_back(content_of(digest_a, ContentKind::output));

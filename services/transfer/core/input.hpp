@@ -106,6 +106,10 @@ struct ContentArrived {  // verified and in its place
   std::string encoding;
   std::int64_t encoded_bytes = 0;
 };
+struct FrameNotKept {  // our disk does not take it; the sender repeats it
+  TransferId id;
+  Error error;
+};
 struct ContentRefused {
   TransferId id;
   Error error;
@@ -115,9 +119,10 @@ struct StrayFrame {  // of a transfer that is not open here; `end`: the first by
   TransferId id;
   std::int64_t end = 0;
 };
-using Input = std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke,
-                           PackageAnnounced, OutputAnnounced, Offered, ReceivingHeard, AllReceived, ContentArrived,
-                           ContentRefused, StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+using Input =
+    std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, PackageAnnounced,
+                 OutputAnnounced, Offered, ReceivingHeard, AllReceived, ContentArrived, ContentRefused, FrameNotKept,
+                 StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 struct Saved {
   std::vector<Content> contents;

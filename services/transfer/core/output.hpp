@@ -84,7 +84,7 @@ struct AnswerFinishing {  // all is here, and being verified
   Asker asker;
   Receiving receiving;
 };
-struct AckHeld {  // all is here and cannot be stored now: it is tried again
+struct AckHeld {  // it cannot be stored now, a part or all that is here: it is tried again
   Receiving receiving;
   std::string reason;
 };

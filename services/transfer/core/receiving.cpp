@@ -205,16 +205,25 @@ void Transfers::on(const ContentRefused& input, Time now, Output& out) {
   finishing_.erase(input.id);
   const auto it = receivings_.find(input.id);
   if (it == receivings_.end()) return;
-  if (input.error.code == Code::unavailable) {  // our disk: the sender's words try again, not all of them
-    auto& held = held_[input.id];
-    held.wait = std::clamp<Duration>(held.wait * 2, seconds(10), std::chrono::minutes(5));
-    held.until = now + held.wait;
-    out.answers.emplace_back(AckHeld{it->second, describe(input.error)});
-    return;
-  }
+  // Our disk: the sender's words try again, not all of them.
+  if (input.error.code == Code::unavailable) return hold(it->second, input.error, std::chrono::minutes(5), now, out);
   const auto receiving = it->second;
   drop(input.id, out);
   out.answers.emplace_back(AckEnded{receiving, describe(input.error)});
+}
+
+void Transfers::on(const FrameNotKept& input, Time now, Output& out) {
+  const auto it = receivings_.find(input.id);
+  if (it == receivings_.end()) return;
+  const auto held = held_.find(input.id);
+  if (held == held_.end() || now >= held->second.until) hold(it->second, input.error, seconds(30), now, out);
+}
+
+void Transfers::hold(const Receiving& receiving, const Error& error, Duration wait_max, Time now, Output& out) {
+  auto& held = held_[receiving.id];
+  held.wait = std::clamp<Duration>(held.wait * 2, seconds(10), wait_max);
+  held.until = now + held.wait;
+  out.answers.emplace_back(AckHeld{receiving, describe(error)});
 }
 
 // A device that missed our last word hears it again. (A client says where it listens when it starts again.)

@@ -100,6 +100,7 @@ class Transfers {
   void on(const AllReceived& input, Time now, Output& out);
   void on(const ContentArrived& input, Time now, Output& out);
   void on(const ContentRefused& input, Time now, Output& out);
+  void on(const FrameNotKept& input, Time now, Output& out);
   void on(const StrayFrame& input, Time now, Output& out);
   void on(const LinkLost& input, Time now, Output& out);
   void on(const LinkBack& input, Time now, Output& out);
@@ -142,6 +143,7 @@ class Transfers {
   Result<Receiving*> announced_as(const Offered& input, Time now, Output& out);
   Result<Receiving*> receive_output(const Offered& input, Time now, Output& out);
   void drop(const TransferId& id, Output& out);
+  void hold(const Receiving& receiving, const Error& error, Duration wait_max, Time now, Output& out);
   void sweep_receivings(Time now, Output& out);
   [[nodiscard]] std::optional<Error> bad_device(const Party& party, const std::string& fingerprint) const;
   [[nodiscard]] Duration patience_with(const Receiving& receiving) const;

@@ -96,6 +96,7 @@ void TransferService::say(const AckHeld& answer, Time, runtime::Output& out) {
   const auto& receiving = answer.receiving;
   Received held{.transfer = receiving.id};
   held.ranges = {{0, static_cast<std::uint64_t>(receiving.offer.encoded_bytes)}};
+  if (const auto it = inbounds_.find(receiving.id); it != inbounds_.end()) held.ranges = it->second.received().ranges;
   held.reason = answer.reason;
   say_received(receiving, held, 1, out);
 }

@@ -77,7 +77,7 @@ void TransferService::message(const bus::Message& message, Time now, runtime::Ou
   }
   if (!is_id(from.party.name)) {
     reject(from, {Code::invalid, "the topic names no id"}, now, out);
-  } else if (message.retain && from.party.kind == Party::Kind::client) {
+  } else if (message.retain) {
     reject(from, {Code::invalid, "a request is not retained"}, now, out);
   } else if (from.party.kind == Party::Kind::device) {
     from_device(from, message, now, out);
@@ -172,6 +172,8 @@ Result<void> TransferService::frame(const Asker& from, std::string_view payload,
   auto it = inbounds_.find(id);
   if (it == inbounds_.end()) return {};  // being verified, or the disk refused: the sender repeats
   const auto fresh = it->second.frame(payload, now);
+  if (!fresh && fresh.error().code == Code::unavailable)
+    return step(FrameNotKept{id, fresh.error()}, now), Result<void>{};
   if (!fresh) return fresh.error();
   if (*fresh) metrics::count("fieldwork_transfer_received_bytes_total", {}, static_cast<double>(header->length));
   if (it->second.complete()) step(AllReceived{id}, now);

@@ -58,7 +58,7 @@ struct Received {
   TransferId transfer;
   ReceivedState state = ReceivedState::receiving;
   ByteRanges ranges;
-  std::string reason;  // why it failed; receiving: why what is all there cannot be kept yet
+  std::string reason;  // why it failed; receiving: why no more can be kept now
   bool operator==(const Received&) const = default;
 };
 
