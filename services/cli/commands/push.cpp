@@ -1,6 +1,10 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "codec/transfer.hpp"
@@ -15,22 +19,45 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A directory of our own, gone at the end of the command.
+// A directory of our own, gone at the end of the command; of a command that was killed, with the next one.
 class Workspace {
  public:
   Workspace() {
-    auto pattern = (fs::temp_directory_path(error_) / "fieldwork-push-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+    const auto place = fs::temp_directory_path(error_);
+    remove_left(place);
+    auto pattern = (place / (std::string(prefix) + "XXXXXX")).string();
+    if (mkdtemp(pattern.data()) == nullptr) return;
+    path_ = pattern;
+    lock_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock_ >= 0) flock(lock_, LOCK_EX | LOCK_NB);
   }
   ~Workspace() {
     if (!path_.empty()) fs::remove_all(path_, error_);
+    if (lock_ >= 0) close(lock_);
   }
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
   [[nodiscard]] const fs::path& path() const { return path_; }
 
  private:
+  static constexpr std::string_view prefix = "fieldwork-push-";
+
+  // Who lives holds the lock of his; one just made may not have it yet.
+  static void remove_left(const fs::path& place) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(place, error)) {
+      if (!entry.path().filename().string().starts_with(prefix)) continue;
+      const int file = open(entry.path().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (file < 0) continue;
+      struct stat status {};
+      const bool ours = fstat(file, &status) == 0 && status.st_uid == geteuid() && time(nullptr) - status.st_mtime > 60;
+      if (ours && flock(file, LOCK_EX | LOCK_NB) == 0) fs::remove_all(entry.path(), error);
+      close(file);
+    }
+  }
+
   fs::path path_;
+  int lock_ = -1;
   std::error_code error_;
 };
 
