@@ -81,6 +81,14 @@ TEST(Contact, HeartbeatWithAnUnknownAttemptIsToldStale) {
   EXPECT_EQ(world.said.stale[1].stale, (Stale{key("x"), "unknown", ""}));
 }
 
+TEST(Contact, AHeartbeatFullOfForeignAttemptsGetsFewAnswers) {
+  World world({ready("a")});
+  std::vector<AttemptKey> foreign;
+  for (int i = 0; i < 512; ++i) foreign.push_back(key("x" + std::to_string(i)));
+  world.heartbeat("a", foreign);
+  EXPECT_EQ(world.said.stale.size(), world.limits.stale_max);
+}
+
 TEST(Contact, HeartbeatsAreConfirmedWhileTheContractNeedsIt) {
   World world({ready("a")});
   world.run("plain");

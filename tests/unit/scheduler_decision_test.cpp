@@ -259,6 +259,21 @@ TEST(Refusal, OfDifferentJobsMakesTheDeviceUnplaceable) {
   EXPECT_EQ(world.view("a").unplaceable_until, world.now + seconds(120)) << "one is enough now, for twice as long";
 }
 
+// A full disk shows when the package is fetched, or when the program is to begin.
+TEST(Refusal, ThatFollowsAPromiseCountsToo) {
+  for (const auto before : {AttemptState::accepted, AttemptState::running}) {
+    World world({ready("a")});
+    for (const std::string id : {"j1", "j2", "j3"}) {
+      world.run(id);
+      world.report("a", key(id), before);
+      world.report("a", key(id), AttemptState::refused, "the disk is full");
+      EXPECT_EQ(world.state(id), JobState::queued);
+      world.step(CancelRequested{1, JobId(id)});
+    }
+    EXPECT_EQ(world.view("a").unplaceable_times, 1) << name(before);
+  }
+}
+
 TEST(Refusal, UnplaceableIsKeptOverARestartAndEndsWithWork) {
   World world({ready("a")});
   for (const std::string id : {"j1", "j2", "j3"}) {
@@ -271,6 +286,8 @@ TEST(Refusal, UnplaceableIsKeptOverARestartAndEndsWithWork) {
   world.pass(seconds(60));
   ASSERT_EQ(world.allow_all().size(), 1U);
   world.report("a", key("k"), AttemptState::accepted);
+  EXPECT_TRUE(world.said.placeable.empty()) << "it may still refuse";
+  world.report("a", key("k"), AttemptState::succeeded);
   ASSERT_EQ(world.said.placeable.size(), 1U);
   EXPECT_TRUE(world.said.placeable[0].placeable);
   EXPECT_EQ(world.said.placeable[0].device, dev("a"));

@@ -136,6 +136,24 @@ TEST(Hearing, WhatADeviceHasWaitsForItAlsoWhereThereIsNoRoomNow) {
   EXPECT_EQ(device, "b");
 }
 
+// The database forgot the job altogether, and its submitter asks for it again: who has done it is asked, not another.
+TEST(Hearing, AForgottenJobThatComesAgainGoesWhereItEnded) {
+  for (const char* where : {"a", "b"}) {
+    World world({ready("a"), ready("b")});
+    world.restart({}, true);
+    world.step(LinkBack{});
+    for (const char* device : {"a", "b"}) {
+      world.step(DeviceSeen{ready(device)});
+      // The later one of two attempts counts.
+      const auto fence = limits::fence_max / 2 + (std::string(device) == where ? 1 : 0);
+      world.step(told(world, device, {}, {{JobId("r"), 0, fence}}));
+    }
+    world.pass(world.limits.hear_least);
+    world.submit("r");
+    EXPECT_EQ(world.question().device, dev(where));
+  }
+}
+
 // The database forgot both; a newer replica is on the device by now. What it has runs nowhere again, nor waits for
 // ever.
 TEST(Hearing, WhatADeviceHasIsItsOwnBesideAnotherReplica) {

@@ -84,7 +84,8 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   if (live.inquired) out.outbox.emplace_back(SettleOrder{inquire_key(report.key)});
   live.inquired = false;
   if (!may_follow(attempt.state, report.state)) return;
-  if (report.state != AttemptState::refused) device_works(device, out);
+  const bool began = report.state == AttemptState::succeeded || report.state == AttemptState::failed;
+  if (began) device_works(device, out);
   if (!settled(report.state)) {
     if (attempt.reported != report.state) live.phase_since = now;
     attempt.reported = report.state;
@@ -114,6 +115,15 @@ bool Scheduler::claim(const DeviceId& device, const AttemptKey& key, Output& out
   execution->claimed = device;
   out.notices.push_back({"a device has an attempt that is forgotten here (the database went back)", device, key.job});
   return true;
+}
+
+// Of a job that nobody here knows: whoever submits it again gets what became of it, and not another run.
+void Scheduler::remember_ended(const DeviceId& device, const AttemptKey& key) {
+  if (jobs_.contains(key.job)) return;
+  const auto which = std::pair(key.job, key.execution);
+  if (ended_there_.size() >= limits_.ended_there_max && !ended_there_.contains(which)) return;
+  auto& known = ended_there_[which];
+  if (key.fence > known.second) known = {device, key.fence};
 }
 
 // Of an attempt that is not live here. True: it was taken.
@@ -213,16 +223,19 @@ void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, 
 void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
   if (input.ended) {
     heard(input.device);
-    for (const auto& key : *input.ended) claim(input.device, key, out);
+    for (const auto& key : *input.ended) {
+      if (!claim(input.device, key, out)) remember_ended(input.device, key);
+    }
   }
   const auto there = on_device_.find(input.device);
   bool confirm = false;
-  std::size_t own = 0;
+  std::size_t own = 0, stale = 0;
   for (const auto& key : input.attempts) {
     Job* job = nullptr;
     Execution* execution = find(key, job);
     if (there == on_device_.end() || !there->second.contains(key)) {
-      if (!cancelled_.contains(key) && !claim(input.device, key, out))
+      // The others with its next heartbeats, when these are gone from it.
+      if (!cancelled_.contains(key) && !claim(input.device, key, out) && ++stale <= limits_.stale_max)
         out.stale.push_back(tell_stale(input.device, key, job, job != nullptr ? job->traceparent : ""));
       continue;
     }

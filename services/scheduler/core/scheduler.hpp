@@ -105,6 +105,7 @@ class Scheduler {
   void on(const StreamReset& input, Time now, Output& out);
   void apply(const DeviceId& device, const AttemptReport& report, Time at, Time now, Output& out);
   bool claim(const DeviceId& device, const AttemptKey& key, Output& out);
+  void remember_ended(const DeviceId& device, const AttemptKey& key);
   bool apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
   void conclude(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
   void refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now, Output& out);
@@ -167,6 +168,8 @@ class Scheduler {
   std::set<std::pair<Time, DeviceId>> resting_;  // unplaceable devices, by when they are tried again
   std::unordered_map<DeviceId, std::set<AttemptKey>> on_device_;
   std::map<AttemptKey, Cancelled> cancelled_;
+  // Heard after the start, of jobs that this memory has forgotten: by job and execution the device and the fence.
+  std::map<std::pair<JobId, int>, std::pair<DeviceId, std::int64_t>> ended_there_;
   bool link_ = true;
   // Since a start, until it is known what the devices have (limits_.hear_first).
   bool hearing_ = false;

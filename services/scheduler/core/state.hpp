@@ -45,8 +45,10 @@ struct Limits {
   Duration unplaceable_last{seconds{3600}};
   Duration hold_after{seconds{60}};  // a queued execution that others overtake so long gets a device held for it
   std::size_t holds_max = 16;
-  std::size_t examined_max = 64;   // devices scored for one placement
-  std::size_t explained_max = 16;  // candidates and filtered devices kept with an attempt
+  std::size_t ended_there_max = 100'000;  // executions of forgotten jobs, remembered until they are submitted again
+  std::size_t stale_max = 32;             // answers to one heartbeat about attempts that are not the device's
+  std::size_t examined_max = 64;          // devices scored for one placement
+  std::size_t explained_max = 16;         // candidates and filtered devices kept with an attempt
 };
 
 // Why a device got the work, or did not. The score is the sum of its parts.

@@ -127,6 +127,7 @@ void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
     execution.index = static_cast<int>(i);
     if (!stored.targets.empty()) execution.target = stored.targets[i];
     execution.changed_ms = stored.submitted_ms;
+    if (auto there = ended_there_.extract({stored.id, execution.index})) execution.claimed = there.mapped().first;
     enqueue(stored, execution, now);
   }
   unsaved_jobs_.insert(stored.id);

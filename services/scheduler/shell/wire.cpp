@@ -52,7 +52,7 @@ void SchedulerService::report(const DeviceId& device, const Topic& topic, const 
 
 void SchedulerService::device_message(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   const DeviceId device{std::string(topic.name)};
-  if (!is_id(topic.name)) return;
+  if (!is_id(topic.name) || message.retain) return;  // nobody says it now
   if (topic.channel == "report") {
     report(device, topic, message, now, out);
   } else if (topic.channel == "heartbeat") {
@@ -62,7 +62,6 @@ void SchedulerService::device_message(const Topic& topic, const bus::Message& me
                           std::move(heartbeat->ended)},
          now);
   } else if (topic.channel == "presence") {
-    if (message.retain) return;  // nobody says hello now
     auto presence = codec::decode_presence(message.payload);
     if (presence && presence->online) step(DeviceReturned{device}, now);
   }
