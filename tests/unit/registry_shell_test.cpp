@@ -78,6 +78,20 @@ TEST(RegistryShell, TalksFromEnrolmentToState) {
   EXPECT_EQ(again.service.core().find(edge)->device, stack.service.core().find(edge)->device);
 }
 
+// The broker says what it keeps again at each connection: nobody lives because of it.
+TEST(RegistryShell, WhatADeviceRetainedIsNoSignOfLife) {
+  store::MemoryStore store;
+  Stack stack(store);
+  for (const char* channel : {"enrol", "heartbeat"}) {
+    const auto payload = codec::encode(enrolment(1, make_certificate("edge-1")));
+    const bus::Message message{
+        .topic = std::string("fieldwork/v1/device/edge-1/up/") + channel, .payload = payload, .retain = true};
+    EXPECT_TRUE(stack.engine.run({message}, at(1)).ok());
+    EXPECT_EQ(stack.heard("device/edge-1/down/rejected")["channel"], channel);
+  }
+  EXPECT_EQ(stack.service.core().size(), 0U);
+}
+
 TEST(RegistryShell, ListsPageByPage) {
   store::MemoryStore store;
   Stack stack(store);

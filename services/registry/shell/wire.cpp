@@ -24,6 +24,8 @@ void RegistryService::message(const bus::Message& message, Time now, runtime::Ou
 void RegistryService::from_device(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   const DeviceId device{std::string(topic.name)};
   if (!is_id(device.value)) return reject(topic, message, {Code::invalid, "the topic names no device id"}, now, out);
+  const bool kept = topic.channel == "presence";  // the broker says it again at each connection
+  if (message.retain && !kept) return reject(topic, message, {Code::invalid, "is not to be retained"}, now, out);
   if (topic.channel == "heartbeat") {
     auto heartbeat = codec::decode_heartbeat(message.payload);
     if (!heartbeat) return reject(topic, message, heartbeat.error(), now, out);
