@@ -202,7 +202,11 @@ void TransferChecks::is_answered(const Party& party, const Received& received) {
   if (transfer.sender != party.name()) return;
   const auto ranges = ranges_of(received.ranges);
   // Less than before: from an older answer that comes late, or from a receiver that has lost some.
-  if (!contains(ranges, transfer.known.as_pairs())) transfer.known = {};
+  // It begins anew then, perhaps.
+  if (!contains(ranges, transfer.known.as_pairs())) {
+    transfer.known = {};
+    transfer.in_flight.clear();
+  }
   if (std::exchange(transfer.anew, false)) {
     transfer.known = ranges;
     transfer.in_flight.clear();

@@ -205,6 +205,19 @@ TEST(Refusal, ByAllIsOneFailedRound) {
 }
 
 // Who is away, or busy, may still take it: the round is not over.
+// The other one has a replica that succeeded: it will never take this one.
+TEST(Refusal, ByAllThatAreLeftIsARoundToo) {
+  World world({ready("a"), ready("b")});
+  world.run("j", {.replicas = 2, .retry = {.attempts_max = 3, .backoff_s = 1}});
+  const auto& executions = world.core.jobs().at(JobId("j")).executions;
+  const auto first = executions[0].attempt->device.value, second = executions[1].attempt->device.value;
+  world.report(second, executions[1].attempt->key, AttemptState::refused, "not here within 3600 s");
+  world.report(first, executions[0].attempt->key, AttemptState::succeeded);
+  world.pass(seconds(0));
+  world.pass(seconds(2));
+  EXPECT_EQ(world.question().device, dev(second)) << "asked once more";
+}
+
 TEST(Refusal, WaitsForADeviceThatCouldTakeItLater) {
   World world({ready("a")});
   world.step(DeviceSeen{in_state(ready("b"), DeviceState::suspect)});

@@ -164,8 +164,15 @@ void Scheduler::denied(Job& job, Execution& execution, const Decision& decision,
 bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out) {
   if (execution.excluded.empty()) return false;
   const auto want = want_of(job, execution, now);
+  // Where another replica succeeded there is no place for this one any more.
+  const auto has_had = [&](const DeviceId& device) {
+    return execution.target.empty() && job.taken.contains(device) &&
+           std::any_of(job.executions.begin(), job.executions.end(), [&](const auto& other) {
+             return other.state == ExecutionState::succeeded && other.attempt && other.attempt->device == device;
+           });
+  };
   for (const auto& [id, number] : fleet_.all()) {
-    if (could_ever(want, fleet_.view(number))) return false;
+    if (could_ever(want, fleet_.view(number)) && !has_had(id)) return false;
   }
   const auto refusal = std::find_if(execution.excluded.begin(), execution.excluded.end(),
                                     [](const auto& one) { return !one.second.by_policy; });
