@@ -25,7 +25,7 @@ class Workspace {
   Workspace() {
     const auto place = fs::temp_directory_path(error_);
     remove_left(place);
-    auto pattern = (place / (std::string(prefix) + "XXXXXX")).string();
+    auto pattern = (place / "fieldwork-push-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) return;
     path_ = pattern;
     lock_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -40,13 +40,11 @@ class Workspace {
   [[nodiscard]] const fs::path& path() const { return path_; }
 
  private:
-  static constexpr std::string_view prefix = "fieldwork-push-";
-
   // Who lives holds the lock of his; one just made may not have it yet.
   static void remove_left(const fs::path& place) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(place, error)) {
-      if (!entry.path().filename().string().starts_with(prefix)) continue;
+      if (!entry.path().filename().string().starts_with("fieldwork-push-")) continue;
       const int file = open(entry.path().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
       if (file < 0) continue;
       struct stat status {};
