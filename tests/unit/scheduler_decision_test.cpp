@@ -204,7 +204,6 @@ TEST(Refusal, ByAllIsOneFailedRound) {
   EXPECT_NE(reason.find("clock is wrong"), std::string::npos) << reason;
 }
 
-// Who is away, or busy, may still take it: the round is not over.
 // The other one has a replica that succeeded: it will never take this one.
 TEST(Refusal, ByAllThatAreLeftIsARoundToo) {
   World world({ready("a"), ready("b")});
@@ -218,6 +217,7 @@ TEST(Refusal, ByAllThatAreLeftIsARoundToo) {
   EXPECT_EQ(world.question().device, dev(second)) << "asked once more";
 }
 
+// Who is away, or busy, may still take it: the round is not over.
 TEST(Refusal, WaitsForADeviceThatCouldTakeItLater) {
   World world({ready("a")});
   world.step(DeviceSeen{in_state(ready("b"), DeviceState::suspect)});

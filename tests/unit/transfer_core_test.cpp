@@ -93,11 +93,15 @@ TEST(Core, TheOfferAsksAReceiverThatHasForgottenTheTransfer) {
   only<SendOffer>(t.step(Progressed{id, {{0, 100}}, 100, 20}));  // all is there, and no word of it
 }
 
+void offer_output(Core& t) {
+  t.step(OutputAnnounced{d1, digest_a, 10});
+  t.step(Offered{d1, {.transfer = id_of(1), .digest = digest_a, .size_bytes = 10, .encoded_bytes = 10}});
+}
+
 // Decoding again for each word of the sender would fill the disk again each time.
 TEST(Core, AFullDiskIsTriedAgainMoreAndMoreSeldom) {
   Core t;
-  t.step(OutputAnnounced{d1, digest_a, 10});
-  t.step(Offered{d1, {.transfer = id_of(1), .digest = digest_a, .size_bytes = 10, .encoded_bytes = 10}});
+  offer_output(t);
   std::string tried;
   for (int second = 0; second < 200; ++second, t.now += seconds(1)) {
     if (count<FinishReceiving>(t.step(AllReceived{id_of(1)})) == 0) continue;
@@ -114,8 +118,7 @@ TEST(Core, AFullDiskIsTriedAgainMoreAndMoreSeldom) {
 
 TEST(Core, WhoSendsFramesToAFullDiskIsToldNowAndThen) {
   Core t;
-  t.step(OutputAnnounced{d1, digest_a, 10});
-  t.step(Offered{d1, {.transfer = id_of(1), .digest = digest_a, .size_bytes = 10, .encoded_bytes = 10}});
+  offer_output(t);
   std::string told;
   for (int second = 0; second < 120; ++second, t.now += seconds(1)) {
     const auto refused = t.step(FrameNotKept{id_of(1), {Code::unavailable, "No space left on device"}});
