@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr Duration prod_first = seconds(1);
 constexpr Duration prod_last = seconds(60);
+constexpr Duration held_pause = seconds(10);  // after the receiver said that it cannot store more now
 
 }  // namespace
 
@@ -64,6 +65,7 @@ struct Outbound::Impl {
   Time heard;
   Time prod_at;
   Duration prod_wait = prod_first;
+  Time held_until{};
   std::uint64_t sent_before = 0;  // by senders that were replaced, and prods
   bool replace = false;           // the next answer is believed as it stands
   bool finished = false;
@@ -115,7 +117,7 @@ Result<Outbound> Outbound::open(const Offer& offer, std::string content_key, con
 std::vector<std::string> Outbound::due(Time now) {
   auto& out = *impl_;
   std::vector<std::string> frames;
-  if (out.finished || out.failed) return frames;
+  if (out.finished || out.failed || now < out.held_until) return frames;
   auto pieces = out.sender.due(now.time_since_epoch());
   if (const auto prod = out.prod(now)) pieces.push_back(*prod);
   for (const auto& piece : pieces) {
@@ -133,11 +135,13 @@ std::vector<std::string> Outbound::due(Time now) {
 std::optional<Time> Outbound::next_due() const {
   const auto& out = *impl_;
   if (out.finished || out.failed) return std::nullopt;
-  if (out.sender.finished()) return out.prod_at;
+  if (out.sender.finished()) return std::max(out.prod_at, out.held_until);
   const auto due = out.sender.next_due();
   if (!due) return std::nullopt;
-  return Time{*due};
+  return std::max(Time{*due}, out.held_until);
 }
+
+bool is_held(const Received& answer) { return answer.state == ReceivedState::receiving && !answer.reason.empty(); }
 
 void Outbound::received(const Received& answer, Time now) {
   auto& out = *impl_;
@@ -157,6 +161,7 @@ void Outbound::received(const Received& answer, Time now) {
     out.reason = "the receiver does not want it";
     return;
   }
+  if (is_held(answer)) out.held_until = now + held_pause;
   auto ranges = content::Ranges::parse(answer.ranges, out.config.encoded_bytes);
   if (!ranges) return;
   // All was acknowledged once, and now something is missing: the receiver came back with less.

@@ -18,7 +18,6 @@ namespace {
 namespace deliver = exchange::deliver;
 constexpr std::int64_t frame_bytes = 65'536;
 constexpr std::chrono::milliseconds look_every{200};
-constexpr Duration held_pause = seconds(10);  // after the service said that it cannot store more now
 
 Time now() { return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())}; }
 
@@ -72,7 +71,7 @@ class Upload {
   std::optional<deliver::Ended> ended_;
   std::optional<Failure> failure_;  // what ended it, or will
   struct Held {                     // the service has said why it stores no more
-    Time since, said;
+    Time since;
     std::int64_t acked_bytes = 0;
     std::string reason;
   };
@@ -220,7 +219,7 @@ void Upload::start(Inputs& then) {
 }
 
 void Upload::send() {
-  if (!session_.connected() || !outbound_ || (held_ && now() - held_->said < held_pause)) return;
+  if (!session_.connected() || !outbound_) return;
   const auto topic = session_.topics().service("transfer", "frame", session_.settings().from);
   for (auto& frame : outbound_->due(now())) (void)session_.publish({topic, std::move(frame)});
 }
@@ -244,9 +243,9 @@ void Upload::heard(const Received& received) {
   if (received.transfer != offer_->transfer) return;
   outbound_->received(received, now());
   const auto acked_bytes = static_cast<std::int64_t>(outbound_->acked_bytes());
-  if (received.state == ReceivedState::receiving && !received.reason.empty()) {
+  if (exchange::is_held(received)) {
     if (!held_) say("waits: the transfer service cannot store it yet: " + received.reason);
-    held_ = Held{held_ ? held_->since : now(), now(), acked_bytes, received.reason};
+    held_ = Held{held_ ? held_->since : now(), acked_bytes, received.reason};
   } else if (held_ && acked_bytes > held_->acked_bytes) {
     held_.reset();
   }

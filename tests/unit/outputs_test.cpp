@@ -178,6 +178,19 @@ TEST_F(Waiting, CompressesOnAThreadOfItsOwn) {
   drain(pipe);
 }
 
+TEST_F(Waiting, AFullReceiverIsSentNothingForAWhile) {
+  const auto digest = add(std::string(100'000, 'x'));
+  announced();
+  want(digest);
+  const auto offer = codec::decode_offer(said("offer").at(0)).value();
+  const Received held{offer.transfer, ReceivedState::receiving, {}, "No space left on device"};
+  ASSERT_TRUE(outputs->received(codec::encode(held), now).ok());
+  now += seconds(9);
+  EXPECT_TRUE(said("frame").empty());
+  now += seconds(1);
+  EXPECT_FALSE(said("frame").empty());
+}
+
 TEST_F(Waiting, WithoutRoomToCompressItIsSentAsItIs) {
   const auto digest = add(std::string(100'000, 'x'));
   announced();

@@ -18,7 +18,6 @@ namespace {
 
 constexpr Duration sweep_every = std::chrono::minutes(10);
 constexpr std::int64_t frame_bytes = 65536;
-constexpr Duration held_pause = seconds(10);  // after the service said that it cannot store more now
 
 bool older(const fs::path& path, std::chrono::hours age) {
   std::error_code error;
@@ -136,12 +135,11 @@ Result<void> Outputs::want(std::string_view payload, Time now) {
 }
 
 void Outputs::act(const exchange::deliver::Make& work, Inputs& then) {
-  auto job = [compressed = compressed_, digest = work.digest, path = file(work.digest)] {
+  auto job = [compressed = compressed_, digest = work.digest, path = file(work.digest),
+              bytes = outputs_.at(work.digest).size_bytes] {
     auto encoded = exchange::encode_beside(path);
-    std::error_code error;
-    const auto bytes = static_cast<std::int64_t>(std::filesystem::file_size(path, error));
     // No room to compress it: as it is it needs none, and its going makes some.
-    if (!encoded && !error && bytes > 0) encoded = exchange::Encoded{"identity", path, bytes};
+    if (!encoded && bytes > 0) encoded = exchange::Encoded{"identity", path, bytes};
     compressed->put({digest, std::move(encoded)});
   };
   if (worker_) return worker_->run(std::move(job));
@@ -158,11 +156,10 @@ void Outputs::take_compressed(Inputs& then) {
     }
     auto done = compressed.encoded ? make_offer(compressed.digest, it->second, *compressed.encoded)
                                    : Result<void>(compressed.encoded.error());
-    if (!done)
-      log::warn("an output cannot be sent", {{"digest", compressed.digest}, {"reason", describe(done.error())}});
     if (done) {
       then.push_back(exchange::deliver::Made{compressed.digest});
     } else {
+      log::warn("an output cannot be sent", {{"digest", compressed.digest}, {"reason", describe(done.error())}});
       then.push_back(exchange::deliver::Failed{compressed.digest, "it cannot be sent: " + describe(done.error())});
     }
   }
@@ -216,10 +213,8 @@ Result<void> Outputs::received(std::string_view payload, Time now) {
   if (received->state == ReceivedState::complete) return take(exchange::deliver::Delivered{digest}), Result<void>{};
   if (!outbound) return {};  // of before an outage
   outbound->received(*received, now);
-  if (received->state == ReceivedState::receiving && !received->reason.empty()) {
+  if (exchange::is_held(*received))
     log::warn("the transfer service cannot store an output yet", {{"digest", digest}, {"reason", received->reason}});
-    it->second.held_until = now + held_pause;
-  }
   if (outbound->failed()) {
     const std::string reason = outbound->reason();
     log::warn("an output was not delivered", {{"digest", digest}, {"reason", reason}});
@@ -288,7 +283,7 @@ std::vector<bus::Message> Outputs::due(Time now) {
   std::vector<bus::Message> out;
   out.swap(to_say_);
   for (auto& [digest, output] : outputs_) {
-    if (!output.outbound || now < output.held_until) continue;
+    if (!output.outbound) continue;
     for (auto& frame : output.outbound->due(now)) {
       out.push_back({.topic = topics_.up(identity_.device, "frame"), .payload = std::move(frame), .qos = 0});
     }

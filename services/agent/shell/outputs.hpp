@@ -64,7 +64,6 @@ class Outputs {
     std::filesystem::path encoded{};
     content::Ranges acked{};  // when it was closed
     std::optional<exchange::Outbound> outbound{};
-    Time held_until{};  // the service cannot store more now
   };
   struct Compressed {
     std::string digest;

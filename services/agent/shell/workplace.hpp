@@ -19,8 +19,7 @@ struct Outcome {
   AttemptKey key;
   std::optional<RunResult> result;
   std::string reason;
-  bool refused =
-      false;  // it did not begin, and another device may do better: the disk is full, no process is to be had
+  bool refused = false;  // it did not begin here, for want of room or of processes: another device may do better
   std::vector<std::filesystem::path> large;  // outputs too large for the report, kept under their digest
 };
 

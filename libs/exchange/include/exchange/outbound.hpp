@@ -44,6 +44,9 @@ struct Encoded {
                                        std::int64_t frame_bytes, std::string_view content_key,
                                        const crypto::Certificate& receiver, const std::string& release);
 
+/// The receiver cannot store more of it now; `reason` says why.
+[[nodiscard]] bool is_held(const Received& answer);
+
 class Outbound {
  public:
   /// Of `config`, encoded_bytes and frame_bytes are taken from the offer. Unavailable where the file cannot be read,
@@ -62,7 +65,7 @@ class Outbound {
   [[nodiscard]] std::optional<Time> next_due() const;
 
   /// Ignores an answer to another transfer. A receiver that came back with less than it had acknowledged is served
-  /// again.
+  /// again. One that is held gets nothing for some seconds.
   void received(const Received& answer, Time now);
 
   /// The receiver asked anew: send at once, without the waits that have built up, and believe its next answer even
