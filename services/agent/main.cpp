@@ -132,7 +132,8 @@ int run(Settings settings) {
   const auto done = [&](agent::Outcome outcome) {
     runner->post([&service, &hands, outcome = std::move(outcome)](Time now, runtime::Output&) {
       hands->deliver(outcome, now);
-      service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused}, now);
+      service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.by_contract},
+                    now);
     });
   };
   const auto log = [&](const Assign& assign, std::string_view stream, std::string text) {

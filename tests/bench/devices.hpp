@@ -50,7 +50,8 @@ class Device {
     if (spawn) {
       hands_ = std::make_unique<SpawnHands>(directory, [this](agent::Outcome outcome) {
         runner_->post([this, outcome = std::move(outcome)](Time now, runtime::Output&) {
-          service_->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused}, now);
+          service_->step(
+              agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.by_contract}, now);
         });
       });
     } else {

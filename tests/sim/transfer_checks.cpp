@@ -25,6 +25,8 @@ constexpr const char* ends = "every transfer ends well once the faults stop";
 constexpr Duration lost_after = milliseconds(200);
 // How long what a failed commit held back looks newer than it is.
 constexpr Duration late_for = lost_after + milliseconds(100);
+// What a sender has handed over before it heard an answer leaves until then.
+constexpr Duration turn = milliseconds(100);
 
 void require(bool holds, const char* invariant, const std::string& detail) {
   if (!holds) throw Violation(invariant, detail);
@@ -146,7 +148,8 @@ void TransferChecks::sends(const Party& party, const crypto::FrameHeader& frame)
   auto& transfer = it->second;
   const auto place = frame.transfer_id_hex + " [" + std::to_string(frame.offset) + ",+" + std::to_string(frame.length);
   // The first piece also asks how it stands.
-  require(frame.offset == 0 || !transfer.known.contains(frame.offset, frame.offset + frame.length), goes_on,
+  const bool known = transfer.known.contains(frame.offset, frame.offset + frame.length);
+  require(frame.offset == 0 || !known || world_.now() < transfer.known_since + turn, goes_on,
           place + ") is sent again, and was acknowledged");
   auto& in_flight = transfer.in_flight;
   while (!in_flight.empty() && in_flight.front().sent + lost_after <= world_.now()) in_flight.pop_front();
@@ -209,6 +212,7 @@ void TransferChecks::is_answered(const Party& party, const Received& received) {
   }
   if (std::exchange(transfer.anew, false)) {
     transfer.known = ranges;
+    transfer.known_since = world_.now();
     transfer.in_flight.clear();
   }
   std::erase_if(transfer.in_flight, [&](const Piece& piece) {

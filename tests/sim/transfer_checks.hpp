@@ -49,6 +49,7 @@ class TransferChecks {
     std::deque<Piece> in_flight;  // as it looks from outside
     bool anew = false;            // the receiver came back: its next word counts as it stands
     content::Ranges known;        // to the sender, also after a restart: what it need not send
+    Time known_since{};           // when it heard so; what it saved itself it knows from the beginning
     content::Ranges arrived;      // undamaged
     content::Ranges kept;         // on the receiver's disk
   };

@@ -133,6 +133,27 @@ TEST(StopAfter, StopsWhatRunsWithoutContact) {
   }
 }
 
+// For an agent that stands still each program's keeper knows the moment.
+TEST(StopAfter, IsKnownToTheKeeper) {
+  World world;
+  world.step({Connected{}, assignment(key("j"), "", stop_10), assignment(key("k")), assignment(key("f"), "p", stop_10),
+              TimePassed{}});
+  const auto first = world.said.heartbeat.value().beat;
+  const auto ends = [&] { return world.core.contract_ends(); };
+  EXPECT_EQ(ends(), (std::vector{std::pair(key("j"), world.now + seconds(10))}));
+  const auto sent = world.now;
+  world.pass(seconds(3));
+  world.step({World::confirmed(first)});
+  EXPECT_EQ(ends(), (std::vector{std::pair(key("j"), sent + seconds(10))}));
+  world.pass(seconds(1));
+  auto by_contract = killed(key("j"));
+  by_contract.by_contract = true;
+  world.step({by_contract});
+  EXPECT_EQ(world.reported(), Words{"j1 lost"}) << "though this side has not seen it end";
+  EXPECT_EQ(world.last_report().reason, "its contract stopped it: no contact for 10 s");
+  EXPECT_TRUE(ends().empty());
+}
+
 TEST(StopAfter, CountsFromWhenTheConfirmedHeartbeatWasSent) {
   World world;
   world.step({Connected{}, assignment(key("j"), "", stop_10), TimePassed{}});

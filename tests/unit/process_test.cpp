@@ -281,6 +281,51 @@ TEST_F(ProcessTest, AnAgentsEndIsItsJobsEnd) {
   EXPECT_TRUE(soon([&] { return !somebody_is_here(); })) << "the keeper ends them, nobody else";
 }
 
+// The agent is frozen (SIGSTOP, a stuck disk): the contract holds all the same, also for who does not care for SIGTERM.
+TEST_F(ProcessTest, TheContractHoldsForAnAgentThatStandsStill) {
+  int said[2];
+  ASSERT_EQ(pipe(said), 0);
+  const pid_t agent = fork();
+  if (agent == 0) {
+    auto one = shell("trap 'touch asked' TERM; touch there; while :; do sleep 0.1; done");
+    one.contract_s = 1;
+    one.stop_s = 1;
+    Process process;
+    const auto ended = process.run(one, {});
+    const char text = ended.ok() && ended->by_contract ? 'c' : '-';
+    _exit(write(said[1], &text, 1) == 1 ? 0 : 1);
+  }
+  ASSERT_TRUE(soon([&] { return exists("there"); }));
+  kill(agent, SIGSTOP);
+  EXPECT_TRUE(soon([&] { return exists("asked"); }));
+  EXPECT_TRUE(soon([&] { return !somebody_is_here(); }));
+  kill(agent, SIGCONT);
+  char heard = 0;
+  EXPECT_EQ(read(said[0], &heard, 1), 1);
+  EXPECT_EQ(heard, 'c') << "it learns of it when it goes on";
+  waitpid(agent, nullptr, 0);
+  close(said[0]);
+  close(said[1]);
+}
+
+TEST_F(ProcessTest, AContractThatIsMovedOnEndsNothing) {
+  auto one = shell("touch there; while ! test -e enough; do sleep 0.05; done");
+  one.contract_s = 0;
+  Process process;
+  process.contract_ends(std::chrono::steady_clock::now() + std::chrono::hours(1));
+  std::thread other([&] {
+    EXPECT_TRUE(soon([&] { return exists("there"); }));
+    // Longer than contract_s and the keeper's patience together.
+    std::this_thread::sleep_for(std::chrono::milliseconds(3500));
+    std::ofstream(directory / "enough").put('x');
+  });
+  const auto ended = process.run(one, {});
+  other.join();
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->reason, "");
+  EXPECT_FALSE(ended->by_contract);
+}
+
 TEST_F(ProcessTest, ARecordStandsOnlyWhileItRuns) {
   auto one = shell("cat ../record");
   std::filesystem::create_directories(directory / "place");

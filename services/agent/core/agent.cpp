@@ -295,6 +295,7 @@ void Agent::on(const RunEnded& input, Time now, Output& out) {
   auto* found = of_program(input.key);
   if (found == nullptr) return;
   auto& attempt = *found;
+  attempt.stopped = attempt.stopped || input.by_contract;
   AttemptReport last{.state = AttemptState::succeeded, .reason = input.reason, .result = input.result};
   if (auto ended = ended_here(attempt)) {
     last.state = ended->state;

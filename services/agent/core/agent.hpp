@@ -93,6 +93,7 @@ struct RunEnded {
   std::optional<RunResult> result;  // none: it could not be started
   std::string reason;               // empty when the program ended by itself
   bool refused = false;             // it could not be started here; another device may
+  bool by_contract = false;         // its keeper ended it where contract_ends() says, while the agent stood still
 };
 struct TimePassed {};
 // random: 64 fresh bits. reports_idle: no report that was sent before is still on its way out of the device.
@@ -187,6 +188,8 @@ class Agent {
 
   [[nodiscard]] const Attempt* find(const AttemptKey& key) const;
   [[nodiscard]] std::vector<AttemptKey> live() const;
+  // Of the programs that run: when they are ended unless there is contact before.
+  [[nodiscard]] std::vector<std::pair<AttemptKey, Time>> contract_ends() const;
   [[nodiscard]] bool enrolled() const { return enrolled_; }
   [[nodiscard]] std::int64_t session() const { return session_; }
   [[nodiscard]] const StreamState& stream() const { return reports_.state(); }
@@ -224,6 +227,7 @@ class Agent {
   void save(const Attempt& attempt, Output& out);
   void leave(const std::string& digest, Output& out);
   void prune(Output& out);
+  [[nodiscard]] std::optional<Time> contract_end(const Attempt& attempt) const;
   void enforce(Time now, Output& out);
   void beat(Time now, Output& out);
   void tell_what_is_here(const StreamAnswer& answer, Time now, Output& out);

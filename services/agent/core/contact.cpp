@@ -58,6 +58,22 @@ void Agent::beat(Time now, Output& out) {
   heartbeat_due_ = now + interval;
 }
 
+std::optional<Time> Agent::contract_end(const Attempt& attempt) const {
+  const auto& contract = attempt.assign.contract;
+  if (!contract.stop_after_s || attempt.stopped || attempt.stale || attempt.cancelled) return std::nullopt;
+  return std::max(contact_, attempt.came) + seconds(*contract.stop_after_s);
+}
+
+std::vector<std::pair<AttemptKey, Time>> Agent::contract_ends() const {
+  std::vector<std::pair<AttemptKey, Time>> out;
+  for (const auto& key : live_) {
+    const auto& attempt = attempts_.at(key);
+    if (const auto at = contract_end(attempt); at && attempt.phase == Phase::running)
+      out.emplace_back(program(attempt), *at);
+  }
+  return out;
+}
+
 // Without contact for stop_after_s: the device's own decision, with or without a link.
 void Agent::enforce(Time now, Output& out) {
   const auto live = live_;
@@ -72,8 +88,7 @@ void Agent::enforce(Time now, Output& out) {
           now, out);
       continue;
     }
-    if (!contract.stop_after_s || attempt.stopped || attempt.stale || attempt.cancelled) continue;
-    if (now - std::max(contact_, attempt.came) < seconds(*contract.stop_after_s)) continue;
+    if (const auto at = contract_end(attempt); !at || now < *at) continue;
     if (attempt.phase == Phase::running) {
       attempt.stopped = true;
       save(attempt, out);

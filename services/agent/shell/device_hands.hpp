@@ -20,6 +20,7 @@ class DeviceHands : public Hands {
     workplace_.run(assign, assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
   }
   void kill(const AttemptKey& key) override { workplace_.kill(key); }
+  void contract_ends(const AttemptKey& key, Duration left) override { workplace_.contract_ends(key, left); }
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }

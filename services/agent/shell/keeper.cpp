@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,8 @@ constexpr int err_at = 4;
 constexpr int control_at = 5;
 constexpr int first_free = 6;
 constexpr unsigned close_on_exec = 1U << 2;  // CLOSE_RANGE_CLOEXEC of Linux 5.11
+
+constexpr int look_each_ms = 500;  // at the contract's end, which the agent moves
 
 // Of each keeper its own, after the fork. More processes than this are ended over several rounds.
 constexpr std::size_t seen_max = 16384;
@@ -56,6 +59,12 @@ void take_descriptors(const Launch& launch) {
   shut_from(first_free, false);
   // What an earlier one of this number was for is not known here; the program must not get it.
   fcntl(control_at, F_SETFD, FD_CLOEXEC);
+}
+
+std::int64_t monotonic_us() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
 }
 
 struct Failure {
@@ -148,19 +157,36 @@ class Keeper {
   }
 
   void watch() {
-    for (bool stopping = false;;) {
+    for (;;) {
       const bool more = reap();
       // Asked to stop, what the program started may use the same time as the program itself.
-      if (ended_ && (!stopping || !more)) return;
+      if (ended_ && (!stopping_ || !more)) return;
+      if (contract_is_over()) return;
       pollfd polled[2] = {{control_at, POLLIN, 0}, {children_, POLLIN, 0}};
-      poll(polled, 2, -1);
+      poll(polled, 2, launch_.contract_end_us == nullptr ? -1 : look_each_ms);
       signalfd_siginfo ignored;
       if (polled[1].revents != 0 && read(children_, &ignored, sizeof ignored) < 0) continue;
       if (polled[0].revents == 0) continue;
       if (wait_for_order() != static_cast<char>(Order::stop)) return;
-      stopping = true;
-      signal_all(SIGTERM);
+      stop();
     }
+  }
+
+  void stop() {
+    stopping_ = true;
+    signal_all(SIGTERM);
+  }
+
+  // True: the time to stop by itself is over, too. The agent may be frozen with an order half carried out.
+  bool contract_is_over() {
+    if (launch_.contract_end_us == nullptr) return false;
+    const auto now = monotonic_us();
+    if (kill_at_us_ != 0) return now >= kill_at_us_;
+    if (now < launch_.contract_end_us->load() + contract_slack_us) return false;
+    kill_at_us_ = now + launch_.stop_s * std::int64_t{1'000'000};
+    say(Said::What::contract, 0);
+    if (!stopping_) stop();
+    return false;
   }
 
   void signal_all(int number) {
@@ -192,6 +218,8 @@ class Keeper {
   pid_t program_ = 0;
   int status_ = 0;
   bool ended_ = false;
+  bool stopping_ = false;
+  std::int64_t kill_at_us_ = 0;  // not 0: the contract has ended it
 };
 
 }  // namespace

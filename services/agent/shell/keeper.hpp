@@ -3,9 +3,15 @@
 //
 // In a PID namespace of its own the kernel ends what is left. Elsewhere the keeper is the subreaper: orphans become its
 // children, and it ends them one generation after another. When the agent dies, the keeper ends everything.
+//
+// It also holds the contract's end, for an agent that stands still: a moment in memory that both share, which the agent
+// moves on at each contact.
 #pragma once
 
 #include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
 
 namespace fieldwork::agent {
 
@@ -19,7 +25,12 @@ struct Launch {
   int err = -1;
   int control = -1;  // SOCK_SEQPACKET to the agent: Order there, Said back; shut: the agent is dead
   bool own_namespace = false;
+  const std::atomic<std::int64_t>* contract_end_us = nullptr;  // by CLOCK_MONOTONIC; nullptr: no contract ends it
+  int stop_s = 0;                                              // from SIGTERM to SIGKILL when the contract ends it
 };
+
+// The keeper waits for so long beyond the contract's end: the agent, when it moves, comes first and says why.
+inline constexpr std::int64_t contract_slack_us = 2'000'000;
 
 enum class Order : char {
   go = 'G',    // start the program; nothing is started before
@@ -32,6 +43,7 @@ struct Said {
     started,       // value: the program's pid as the keeper sees it
     no_directory,  // value: errno of chdir
     not_started,   // value: errno of execve
+    contract,      // the contract has ended it: SIGTERM was sent
     ended,         // value: the program's status, as of waitpid; nothing of the job is left
   };
   What what = What::started;

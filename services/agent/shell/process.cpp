@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,6 +16,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <new>
 #include <optional>
 
 #include "agent/shell/capture.hpp"
@@ -97,10 +99,19 @@ bool pid_namespaces_work() {
   return works;
 }
 
-Process::Process() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Process::Process() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  void* shared = mmap(nullptr, sizeof(*contract_end_us_), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared != MAP_FAILED) contract_end_us_ = new (shared) std::atomic<std::int64_t>(0);
+}
 
 Process::~Process() {
   if (wake_ >= 0) close(wake_);
+  if (contract_end_us_ != nullptr) munmap(contract_end_us_, sizeof(*contract_end_us_));
+}
+
+void Process::contract_ends(Clock::time_point at) {
+  if (contract_end_us_ == nullptr) return;
+  *contract_end_us_ = std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
 }
 
 void Process::kill(int stop_s_max) {
@@ -121,6 +132,10 @@ class Process::Run {
 
   Result<Ended> run() {
     prepare(command_, program_);
+    if (command_.contract_s) {
+      if (process_.contract_end_us_ == nullptr) return failed("mmap");
+      if (*process_.contract_end_us_ == 0) process_.contract_ends(began_ + std::chrono::seconds(*command_.contract_s));
+    }
     if (auto begun = begin(); !begun) return begun.error();
     while (watch()) continue;
     drain();
@@ -148,7 +163,9 @@ class Process::Run {
                         .out = out.fd,
                         .err = err.fd,
                         .control = keepers.fd,
-                        .own_namespace = pid_namespaces_work()};
+                        .own_namespace = pid_namespaces_work(),
+                        .contract_end_us = command_.contract_s ? process_.contract_end_us_ : nullptr,
+                        .stop_s = command_.stop_s};
     keeper_ = Keepers::add([&] { return fork_keeper(launch); });
     if (keeper_ < 0) return failed("fork");
     if (!command_.record.empty()) {
@@ -233,6 +250,13 @@ class Process::Run {
         refused_ = cannot_start("the working directory cannot be entered: " + std::string(std::strerror(said.value)));
         break;
       case Said::What::not_started: refused_ = cannot_start(why_not_started(command_, program_, said.value)); break;
+      case Said::What::contract:
+        by_contract_ = true;
+        if (stopping_) break;
+        reason_ = "its contract ended it";
+        stopping_ = true;
+        deadline_ = Clock::now() + std::chrono::seconds(stop_s_max_ = command_.stop_s);
+        break;
       case Said::What::ended: status_ = said.value; break;
     }
   }
@@ -283,6 +307,7 @@ class Process::Run {
     result.truncated = kept_out.cut_bytes > 0 || kept_err.cut_bytes > 0;
     result.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
     out.reason = reason_;
+    out.by_contract = by_contract_;
     if (out.reason.empty() && result.signal) out.reason = "ended by signal " + std::to_string(*result.signal);
     if (out.reason == "ended by signal 9" && !status_)
       out.reason = "its keeper was ended by somebody, and the job with it";
@@ -299,7 +324,7 @@ class Process::Run {
   Clock::time_point deadline_;  // of what comes next: the time limit, then the kill, then giving up
   int stop_s_max_ = 0;
   pid_t keeper_ = 0;
-  bool stopping_ = false, killing_ = false, keeper_gone_ = false;
+  bool stopping_ = false, killing_ = false, keeper_gone_ = false, by_contract_ = false;
   std::string reason_;
   std::optional<Error> refused_;
   std::optional<int> status_;

@@ -4,10 +4,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,13 +27,15 @@ struct Command {
   std::map<std::string, std::string> env;  // beside PATH, HOME and LANG, and stronger than they
   std::string directory;                   // working directory; a program with a '/' or found there is taken from it
   RunLimits limits;
-  int stop_s = stop_s_default;     // from SIGTERM to SIGKILL, at the time limit and at kill()
-  std::filesystem::path record{};  // a file that says while it runs which processes are its own; empty: none
+  int stop_s = stop_s_default;      // from SIGTERM to SIGKILL, at the time limit and at kill()
+  std::optional<int> contract_s{};  // the contract ends it so long after its start, unless contract_ends() moves that
+  std::filesystem::path record{};   // a file that says while it runs which processes are its own; empty: none
 };
 
 struct Ended {
   RunResult result;    // exit_code, signal and output of the program, also when it was stopped
   std::string reason;  // empty when the program ended by itself: "time limit of 60 s", "killed", "ended by signal 6"
+  bool by_contract = false;  // while the agent stood still
 };
 
 class Process {
@@ -47,12 +52,15 @@ class Process {
   Result<Ended> run(const Command& command, const Log& log);
   // SIGTERM, then SIGKILL after stop_s, at most `stop_s_max`; before run(): nothing is started. Any thread, any time.
   void kill(int stop_s_max = std::numeric_limits<int>::max());
+  // Of a command with contract_s: it is ended then, also when this whole process stands still. Any thread, any time.
+  void contract_ends(std::chrono::steady_clock::time_point at);
 
  private:
   class Run;
   std::atomic<bool> killed_{false};
   std::atomic<int> stop_s_max_{std::numeric_limits<int>::max()};
-  int wake_ = -1;  // eventfd: kill() was called
+  int wake_ = -1;                                         // eventfd: kill() was called
+  std::atomic<std::int64_t>* contract_end_us_ = nullptr;  // shared with the keeper; 0: not moved yet
 };
 
 // Whether a new PID namespace can be had here: then the kernel ends whatever a program leaves behind.

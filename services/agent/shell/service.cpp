@@ -250,6 +250,7 @@ void AgentService::flush(Time now, runtime::Output& out) {
   }
   step(BatchEnded{config_.random(), config_.reports_idle()}, now);
   carry_out();
+  for (const auto& [key, at] : core_->contract_ends()) hands_.contract_ends(key, at - now);
   for (auto& message : hands_.due(now)) out.messages.push_back(std::move(message));
 }
 

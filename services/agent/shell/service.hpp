@@ -21,6 +21,8 @@ class Hands {
   virtual ~Hands() = default;
   virtual void run(const Assign& assign) = 0;
   virtual void kill(const AttemptKey& key) = 0;
+  // Of a run whose contract has a stop_after_s, again and again. It is ended then, also when the agent stands still.
+  virtual void contract_ends(const AttemptKey& /*key*/, Duration /*left*/) {}
   virtual void fetch(const std::string& digest, Time now) = 0;
   virtual void unfetch(const std::string& /*digest*/) {}  // nobody here needs it any more
   // These three fail only with what is wrong with the message.

@@ -109,6 +109,12 @@ void Workplace::kill(const AttemptKey& key) {
   if (const auto it = running_.find(key); it != running_.end()) it->second.process->kill();
 }
 
+void Workplace::contract_ends(const AttemptKey& key, Duration left) {
+  std::lock_guard lock(mutex_);
+  if (const auto it = running_.find(key); it != running_.end())
+    it->second.process->contract_ends(std::chrono::steady_clock::now() + left);
+}
+
 void Workplace::work(const Assign& assign, const fs::path& archive, Process& process) {
   await_older(assign.key);
   const auto place = directory_ / place_name(assign.key);
@@ -154,11 +160,13 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
                             .env = assign.env,
                             .directory = place.string(),
                             .limits = assign.limits,
+                            .contract_s = assign.contract.stop_after_s,
                             .record = place.string() + std::string(record_ending)},
                            [&](std::string_view stream, std::string text) { log_(assign, stream, std::move(text)); });
   if (!ended) return refuse(describe(ended.error()), ended.error().code == Code::unavailable);
   outcome.result = std::move(ended->result);
   outcome.reason = std::move(ended->reason);
+  outcome.by_contract = ended->by_contract;
   collect(assign, place, outcome);
   return outcome;
 }

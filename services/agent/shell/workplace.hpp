@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "agent/shell/process.hpp"
+#include "base/time.hpp"
 #include "model/job.hpp"
 
 namespace fieldwork::agent {
@@ -19,7 +20,8 @@ struct Outcome {
   AttemptKey key;
   std::optional<RunResult> result;
   std::string reason;
-  bool refused = false;  // it did not begin here, for want of room or of processes: another device may do better
+  bool refused = false;      // it did not begin here, for want of room or of processes: another device may do better
+  bool by_contract = false;  // its keeper ended it, at the moment that contract_ends() said
   std::vector<std::filesystem::path> large;  // outputs too large for the report, kept under their digest
 };
 
@@ -41,6 +43,8 @@ class Workplace {
   // is checked again), runs, collects. `archive` is empty for a job without a package.
   void run(const Assign& assign, const std::filesystem::path& archive);
   void kill(const AttemptKey& key);
+  // So long from now, unless it is moved on again: also when nobody is left to kill it.
+  void contract_ends(const AttemptKey& key, Duration left);
 
  private:
   struct Running {
