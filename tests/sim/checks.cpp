@@ -235,6 +235,17 @@ void Checks::one_live_attempt(const AttemptKey& begun) const {
 
 // --- what is done ---------------------------------------------------------------------------------------------------
 
+// Perhaps as a newer attempt's program: a scheduler that forgot it gave the same try out again, in the same batch.
+bool Checks::is_journalled(const Party& party, const AttemptKey& program) const {
+  const auto execution = program.job.value + ":" + std::to_string(program.execution) + ":";
+  const auto& attempts = rows(party.name(), "attempt");
+  for (auto it = attempts.lower_bound(execution); it != attempts.end() && it->first.starts_with(execution); ++it) {
+    const auto& row = it->second;
+    if (row.at("phase") == "running" && (it->first == text(program) || row.at("runs_as") == program.fence)) return true;
+  }
+  return false;
+}
+
 void Checks::run(const Party& party, const Assign& assign) {
   const auto key = text(assign.key);
   const auto& device = party.identity;
@@ -243,8 +254,7 @@ void Checks::run(const Party& party, const Assign& assign) {
   require(began_[party.name()].insert(assign.key).second, once, key + " ran on " + party.name() + " before");
   const bool fresh = tries_[party.name()].emplace(assign.key.job.value, assign.key.execution, assign.attempt).second;
   require(fresh, once, key + " is the same try as one that " + party.name() + " has begun");
-  const auto* journal = row(party.name(), "attempt", key);
-  require(journal != nullptr && journal->at("phase") == "running", saved, key + " runs and is not in the journal");
+  require(is_journalled(party, assign.key), saved, key + " runs and is not in the journal");
   const auto payload = grants_.verify(assign.grant, "fieldwork-grant+jws");
   require(payload.ok(), is_signed, key);
   const auto grant = codec::decode_grant(*payload);

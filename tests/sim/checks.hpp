@@ -55,6 +55,7 @@ class Checks {
   void stream_saved(const Json* before, const Json& now) const;
   void report_dropped(const Party& party, const Json& row) const;
   void one_live_attempt(const AttemptKey& begun) const;
+  [[nodiscard]] bool is_journalled(const Party& party, const AttemptKey& program) const;
 
   void at_the_end(const Wish& wish) const;
   [[nodiscard]] bool really_ended(const AttemptKey& key) const;
