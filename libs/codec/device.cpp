@@ -10,6 +10,7 @@
 namespace fieldwork::codec {
 namespace {
 
+constexpr std::size_t log_text_bytes_max = 32768;
 constexpr std::int64_t size_max = std::int64_t{1} << 50;
 
 Json encode(const Capacity& capacity) {
@@ -227,10 +228,15 @@ Result<Device> decode_device(const Json& value) {
 }
 
 std::string encode(const LogLine& line) {
-  Json out{{"v", 1}, {"stream", line.stream}, {"text", line.text}, {"dropped", line.dropped}};
-  write_key(out, line.key);
-  write_traceparent(out, line.traceparent);
-  return dump(out);
+  auto text = clamp_text(line.text, log_text_bytes_max);
+  while (true) {
+    Json out{{"v", 1}, {"stream", line.stream}, {"text", text}, {"dropped", line.dropped}};
+    write_key(out, line.key);
+    write_traceparent(out, line.traceparent);
+    auto encoded = dump(out);
+    if (encoded.size() <= limits::log_bytes_max) return encoded;
+    text = clamp_text(text, text.size() / 2);
+  }
 }
 
 Result<LogLine> decode_log(std::string_view text) {
@@ -243,7 +249,7 @@ Result<LogLine> decode_log(std::string_view text) {
   line.stream = reader.text("stream", 8);
   if (reader.ok() && line.stream != "stdout" && line.stream != "stderr")
     reader.fail("stream", "must be stdout or stderr");
-  line.text = reader.text("text", 32768);
+  line.text = reader.text("text", log_text_bytes_max);
   line.dropped = reader.integer("dropped", 0, integer_max);
   line.traceparent = read_traceparent(reader);
   if (!reader.finish()) return reader.error();

@@ -9,7 +9,6 @@
 #include "agent/shell/device_hands.hpp"
 #include "agent/shell/resources.hpp"
 #include "agent/shell/start.hpp"
-#include "base/text.hpp"
 #include "codec/device.hpp"
 #include "crypto/certificate.hpp"
 #include "runtime/log.hpp"
@@ -137,11 +136,10 @@ int run(Settings settings) {
     });
   };
   const auto log = [&](const Assign& assign, std::string_view stream, std::string text) {
-    codec::LogLine line{assign.key, std::string(stream), std::move(text), 0, assign.traceparent};
-    line.text = clamp_text(line.text, 32768);
-    while (codec::encode(line).size() > limits::log_bytes_max) line.text = clamp_text(line.text, line.text.size() / 2);
-    (void)runner->bus().publish(
-        {.topic = topics.up(settings.agent.device, "log"), .payload = codec::encode(line), .qos = 0});
+    (void)runner->bus().publish({.topic = topics.up(settings.agent.device, "log"),
+                                 .payload = codec::encode(codec::LogLine{assign.key, std::string(stream),
+                                                                         std::move(text), 0, assign.traceparent}),
+                                 .qos = 0});
   };
   agent::Packages packages(package_directory, *identity, std::move(*releases), topics, settings.package_bytes_max,
                            {.cache_bytes_max = settings.packages_bytes_max, .thread = true});

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A standby of the scheduler takes over when the active instance is killed, or frozen while it holds the lock, and jobs go on; the
-# frozen one wakes up and ends by itself. After a restart of PostgreSQL the active one stays that, and the standby waits.
+# frozen one wakes up and ends by itself. After a restart of PostgreSQL the active one stays that, and the standby waits. While
+# PostgreSQL hangs, /readyz says so.
 # Prints how long each took; scripts/bench takeover makes a table of it.
 # Usage: takeover_test.sh BIN_DIR
 bin=$1
@@ -9,7 +10,8 @@ await_s=120
 . "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
 instances=()
 one=
-trap 'for one in "${instances[@]}"; do kill -CONT "$one" 2>/dev/null || true; kill "$one" 2>/dev/null || true; done; stack down "$dir"; rm -rf "$dir"' EXIT
+frozen=()
+trap 'kill -CONT "${frozen[@]}" 2>/dev/null || true; for one in "${instances[@]}"; do kill -CONT "$one" 2>/dev/null || true; kill "$one" 2>/dev/null || true; done; stack down "$dir"; rm -rf "$dir"' EXIT
 
 stack up "$dir" --bin "$bin" --fast-disk --ttl 600 --devices "edge-1:cpu=4000,mem=4096"
 await "edge-1" device_is edge-1 ready
@@ -70,4 +72,19 @@ await "a job after the database was restarted" job_runs
 report database
 check "$(kill -0 "${pid[third]}" 2>/dev/null && echo yes)" "the active instance ended as the database was restarted"
 check "$(says fourth "connected to the broker" || echo yes)" "the standby took over although the active instance came back"
+
+# A database that hangs: no connection ends, only answers do not come.
+readyz() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$(cat "$dir/run/registry.http")" && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 &&
+    read -r -t 2 line <&3 && [[ $line == *" $1 "* ]]) 2>/dev/null
+}
+await "a registry that is ready" readyz 200
+postmaster=$(cat "$dir/run/postgres.pid")
+frozen=()
+mapfile -t frozen < <(echo "$postmaster"; ps -o pid= --ppid "$postmaster" | tr -d ' ')
+kill -STOP "${frozen[@]}"
+await "503 of /readyz while the database hangs" readyz 503
+kill -CONT "${frozen[@]}"
+await "200 of /readyz after it" readyz 200
+await "a job after the database hung" job_runs
 verdict

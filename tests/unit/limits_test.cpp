@@ -126,6 +126,24 @@ TEST(Limits, TheLargestOfEachMessagePassesItsConsumerAndTheBus) {
   EXPECT_EQ(seen, (std::set<std::string>{"question", "assignment", "decision", "heartbeat"}));
 }
 
+// Whatever a program writes, also what takes six bytes each as JSON.
+TEST(Limits, ALineOfAJobsLogIsCutWhereItIsMade) {
+  const std::string euro = "\xE2\x82\xAC";
+  std::string many;
+  while (many.size() < (1U << 20)) many += euro;
+  for (const auto& text :
+       {std::string(1U << 20, 'x'), std::string(1U << 20, '\x01'), std::string(32'768, '"'), many, std::string()}) {
+    const auto encoded = codec::encode(codec::LogLine{key, "stdout", text, 0, traceparent});
+    EXPECT_LE(encoded.size(), limits::log_bytes_max);
+    const auto line = codec::decode_log(encoded);
+    ASSERT_TRUE(line.ok()) << describe(line.error());
+    if (text.empty() || text.front() != '\x01') {
+      EXPECT_EQ(line->text.substr(0, 9), text.substr(0, 9));
+    }
+    EXPECT_GE(line->text.size(), std::min<std::size_t>(text.size(), 4'096));
+  }
+}
+
 TEST(Limits, TheLargestJobIsTakenAsItIs) {
   const auto job = largest_job();
   const auto text = codec::dump(codec::encode(job));

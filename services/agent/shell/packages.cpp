@@ -15,7 +15,7 @@ namespace fieldwork::agent {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Duration leftovers_kept = std::chrono::hours(1);  // after the start
+constexpr Duration leftovers_kept = std::chrono::hours(24);  // after the start; the sender keeps its half as long
 
 std::set<TransferId> parts_in(const fs::path& directory) {
   std::set<TransferId> out;

@@ -41,6 +41,7 @@ struct LogLine {
   std::int64_t dropped = 0;  // lines lost before this one
   std::string traceparent;
 };
+// The text is cut so that the line is at most limits::log_bytes_max.
 [[nodiscard]] std::string encode(const LogLine& line);
 [[nodiscard]] Result<LogLine> decode_log(std::string_view text);
 
