@@ -3,16 +3,12 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/boot_clock.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 
 namespace fieldwork::runtime {
 namespace {
-
-std::int64_t steady_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 bus::MqttConfig with_subscriptions(bus::MqttConfig config, const Service& service) {
   config.subscriptions = service.subscriptions();
@@ -27,7 +23,7 @@ Runner::Runner(Service& service, store::Store& store, bus::MqttConfig mqtt, Runn
       limits_(limits),
       bus_(with_subscriptions(std::move(mqtt), service), events()),
       engine_(service, store, bus_, outbox),
-      turned_us_(steady_us()) {}
+      turned_us_(boot_us()) {}
 
 bus::MqttEvents Runner::events() {
   return {
@@ -45,7 +41,7 @@ bus::MqttEvents Runner::events() {
           },
       .disconnected =
           [this](const std::string& reason) {
-            broken_us_ = steady_us();  // who broke it may be another instance: look before the next attempt
+            broken_us_ = boot_us();  // who broke it may be another instance: look before the next attempt
             {
               std::lock_guard lock(mutex_);
               look_ = true;
@@ -59,24 +55,22 @@ bus::MqttEvents Runner::events() {
   };
 }
 
-Time Runner::now() const { return Time{Duration{steady_us() + anchor_us_}}; }
+Time Runner::now() const { return Time{Duration{boot_us() + anchor_us_}}; }
 
 // Only the active instance speaks, and it is known to be that for so long only. See 0012-one-active-instance.md.
 bool Runner::may_speak() const {
   if (!store_.contested()) return true;
   const std::int64_t good = good_us_;
-  return !replaced_ && good > broken_us_ && Duration{steady_us() - good} < limits_.store_good_for;
+  return !replaced_ && good > broken_us_ && Duration{boot_us() - good} < limits_.store_good_for;
 }
 
-bool Runner::ready() const {
-  return ready_ && !replaced_ && (!store_.contested() || steady_us() - good_us_ < 5'000'000);
-}
+bool Runner::ready() const { return ready_ && !replaced_ && (!store_.contested() || boot_us() - good_us_ < 5'000'000); }
 
 // Asks the store whether this is still the active instance, if the last answer is a second old or the broker's
 // connection has ended since: also when nothing happens, and before the first step after a pause.
 Result<void> Runner::look() {
   if (!store_.contested()) return {};
-  const auto began = steady_us();
+  const auto began = boot_us();
   if (good_us_ > broken_us_ && Duration{began - good_us_} < limits_.look_each) return {};
   auto good = store_.check();
   if (!good) return good;
@@ -85,7 +79,7 @@ Result<void> Runner::look() {
   return {};
 }
 
-bool Runner::healthy() const { return steady_us() - turned_us_ < 30'000'000; }
+bool Runner::healthy() const { return boot_us() - turned_us_ < 30'000'000; }
 
 void Runner::push(Input input, std::size_t bytes) {
   {
@@ -135,7 +129,7 @@ Result<void> Runner::look_and_step(std::vector<Input>& batch) {
 // Runs the batch at one moment, which is also the one that is compared with the step before: a process may be frozen
 // between any two lines.
 Result<void> Runner::step(std::vector<Input>& batch) {
-  const auto moment = steady_us();
+  const auto moment = boot_us();
   if (const Duration lasted{moment - stepped_us_}; lasted > limits_.stalled_after) {
     metrics::count("fieldwork_stalls_total");
     log::warn("stood still", {{"lasted_ms", std::to_string(lasted.count() / 1000)}});
@@ -159,7 +153,7 @@ bool Runner::settle(Result<void> done, std::vector<Input>& batch) {
     if (bus_.connected() && !may_speak()) bus_.leave();  // an instance without a store is of no use there
     std::this_thread::sleep_for(wait);
     wait = std::min(wait * 2, milliseconds(500));  // well below the round in which a standby leaves us the lock
-    turned_us_ = steady_us();
+    turned_us_ = boot_us();
     done = engine_.waits() ? engine_.commit(now()) : look_and_step(batch);
   }
   return true;
@@ -183,7 +177,7 @@ int Runner::run() {
     log::error("cannot read the store's clock", {{"reason", describe(clock.error())}});
     return 1;
   }
-  anchor_us_ = *clock - steady_us();
+  anchor_us_ = *clock - boot_us();
   if (auto loaded = engine_.load(now()); !loaded) {
     log::error("cannot load from the store", {{"reason", describe(loaded.error())}});
     return 1;
@@ -195,12 +189,12 @@ int Runner::run() {
   bus_.start();
   log::info("started");
   auto counted = std::chrono::steady_clock::now();
-  stepped_us_ = steady_us();
+  stepped_us_ = boot_us();
   while (!stopping_) {
     auto batch = take();
-    const auto began = steady_us();
+    const auto began = boot_us();
     if (!settle(look_and_step(batch), batch)) break;
-    turned_us_ = steady_us();
+    turned_us_ = boot_us();
     if (!batch.empty()) {
       metrics::count("fieldwork_inputs_total", {}, static_cast<double>(batch.size()));
       metrics::observe("fieldwork_batch_seconds", static_cast<double>(turned_us_ - began) / 1e6);

@@ -113,11 +113,57 @@ TEST(Link, HeartbeatsAreAsOftenAsTheContractNeeds) {
 
 const Contract stop_10{.lost_after_s = 20, .stop_after_s = 10};
 
+// Orders, and the confirmation of the heartbeat that lists their attempts, at the same moment.
+void begin(World& world, std::vector<Input> orders) {
+  orders.insert(orders.begin(), Connected{});
+  orders.emplace_back(TimePassed{});
+  world.step(orders);
+  world.step({World::confirmed(world.said.heartbeat.value().beat)});
+}
+
+// The order may have lain in a socket for minutes while this device stood still: another one may have the work by now.
+TEST(StopAfter, BeginsOnlyOnceAHeartbeatThatListsItIsConfirmed) {
+  for (const bool package : {false, true}) {
+    World world;
+    world.step({Connected{}, TimePassed{}});
+    const auto before = world.said.heartbeat.value().beat;
+    world.pass(seconds(1));
+    world.step({assignment(key("j"), package ? "p" : "", stop_10), assignment(key("k")), TimePassed{}});
+    EXPECT_EQ(world.all<agent::Run>().size(), 1U) << "what has no such contract";
+    EXPECT_EQ(world.reported(), (Words{"j1 accepted", "k1 running"}));
+    const auto beat = world.said.heartbeat.value();
+    EXPECT_EQ(beat.attempts, (std::vector{key("j"), key("k")})) << "at once";
+    world.step({World::confirmed(before)});
+    EXPECT_TRUE(world.said.acts.empty()) << "it does not list it";
+    world.restart();  // it does not begin by being found in the journal, either
+    EXPECT_TRUE(world.all<Fetch>().empty());
+    world.step({Connected{}, TimePassed{}});
+    world.step({World::confirmed(world.said.heartbeat.value().beat)});
+    EXPECT_EQ(world.all<agent::Run>().size(), package ? 0U : 1U);
+    EXPECT_EQ(world.all<Fetch>().size(), package ? 1U : 0U);
+  }
+  World late;
+  late.step({Connected{}, assignment(key("j"), "", stop_10), TimePassed{}});
+  late.step({StaleArrived{{key("j"), "lost", ""}}, World::confirmed(late.said.heartbeat.value().beat)});
+  EXPECT_TRUE(late.all<agent::Run>().empty());
+}
+
+// The interval of an idle device may be longer than the new work's bound.
+TEST(StopAfter, AHeartbeatComesInTimeForNewWork) {
+  World world;
+  world.step({Connected{}, TimePassed{}});
+  world.pass(milliseconds(100));
+  world.step({assignment(key("j"), "", {.lost_after_s = 3, .stop_after_s = std::nullopt}), TimePassed{}});
+  EXPECT_FALSE(world.said.heartbeat.has_value());
+  world.pass(seconds(1));
+  EXPECT_TRUE(world.said.heartbeat.has_value());
+}
+
 TEST(StopAfter, StopsWhatRunsWithoutContact) {
   for (const bool connected : {false, true}) {
     World world;
-    world.step({assignment(key("j"), "", stop_10), assignment(key("k"))});
-    if (connected) world.step({Connected{}});
+    begin(world, {assignment(key("j"), "", stop_10), assignment(key("k"))});
+    if (!connected) world.step({Disconnected{}});
     world.pass(seconds(10) - milliseconds(1));
     EXPECT_TRUE(world.all<Kill>().empty());
     world.pass(milliseconds(1));
@@ -136,14 +182,14 @@ TEST(StopAfter, StopsWhatRunsWithoutContact) {
 // For an agent that stands still each program's keeper knows the moment.
 TEST(StopAfter, IsKnownToTheKeeper) {
   World world;
-  world.step({Connected{}, assignment(key("j"), "", stop_10), assignment(key("k")), assignment(key("f"), "p", stop_10),
-              TimePassed{}});
-  const auto first = world.said.heartbeat.value().beat;
   const auto ends = [&] { return world.core.contract_ends(); };
+  begin(world, {assignment(key("j"), "", stop_10), assignment(key("k")), assignment(key("f"), "p", stop_10)});
   EXPECT_EQ(ends(), (std::vector{std::pair(key("j"), world.now + seconds(10))}));
+  world.pass(seconds(4));
   const auto sent = world.now;
-  world.pass(seconds(3));
-  world.step({World::confirmed(first)});
+  const auto second = world.said.heartbeat.value().beat;
+  world.pass(seconds(1));
+  world.step({World::confirmed(second)});
   EXPECT_EQ(ends(), (std::vector{std::pair(key("j"), sent + seconds(10))}));
   world.pass(seconds(1));
   auto by_contract = killed(key("j"));
@@ -158,6 +204,7 @@ TEST(StopAfter, CountsFromWhenTheConfirmedHeartbeatWasSent) {
   World world;
   world.step({Connected{}, assignment(key("j"), "", stop_10), TimePassed{}});
   const auto first = world.said.heartbeat.value().beat;
+  world.step({World::confirmed(first)});
   world.pass(seconds(4));
   const auto second = world.said.heartbeat.value().beat;
   world.pass(seconds(5));
@@ -172,7 +219,7 @@ TEST(StopAfter, CountsFromWhenTheConfirmedHeartbeatWasSent) {
 
 TEST(StopAfter, GoesOnWhileHeartbeatsAreConfirmed) {
   World world;
-  world.step({Connected{}, assignment(key("j"), "", stop_10)});
+  begin(world, {assignment(key("j"), "", stop_10)});
   for (int i = 0; i < 1000; ++i) {
     world.pass(seconds(1));
     ASSERT_TRUE(world.all<Kill>().empty()) << i;
@@ -183,11 +230,14 @@ TEST(StopAfter, GoesOnWhileHeartbeatsAreConfirmed) {
 
 TEST(StopAfter, AnAnswerToReportsOrToAnotherSessionIsNoContact) {
   World world;
-  world.step({Connected{}, assignment(key("j"), "", stop_10), TimePassed{}});
+  begin(world, {assignment(key("j"), "", stop_10)});
+  world.pass(seconds(4));
   const auto old = world.said.heartbeat.value().beat;
   world.restart();
   world.step({Connected{}, assignment(key("k"), "", stop_10), TimePassed{}});
   EXPECT_NE(world.said.heartbeat.value().beat, old);
+  world.step({World::confirmed(world.said.heartbeat.value().beat)});
+  ASSERT_EQ(world.all<agent::Run>().size(), 1U);
   world.pass(seconds(8));
   world.step({World::confirmed(old)});
   world.acknowledge_all();
@@ -197,7 +247,7 @@ TEST(StopAfter, AnAnswerToReportsOrToAnotherSessionIsNoContact) {
 
 TEST(StopAfter, EndsWhatStillFetches) {
   World world;
-  world.step({Connected{}, assignment(key("j"), "p", stop_10)});
+  begin(world, {assignment(key("j"), "p", stop_10)});
   world.pass(seconds(10));
   EXPECT_EQ(world.reported(), Words{"j1 lost"});
   EXPECT_EQ(world.last_report().reason, "its contract ended it before it began: no contact for 10 s");
@@ -208,7 +258,7 @@ TEST(StopAfter, EndsWhatStillFetches) {
 
 TEST(StopAfter, TheTimeOfFetchingCounts) {
   World world;
-  world.step({assignment(key("j"), "p", stop_10)});
+  begin(world, {assignment(key("j"), "p", stop_10)});
   world.pass(seconds(9));
   world.step({PackageReady{"p"}});
   ASSERT_EQ(world.all<agent::Run>().size(), 1U);
@@ -220,7 +270,7 @@ TEST(StopAfter, AfterARestartNothingGoesOnBeforeThereIsContact) {
   auto again = stop_10;
   again.restart_on_reboot = true;
   World world;
-  world.step({assignment(key("r"), "", again), assignment(key("f"), "p", stop_10), assignment(key("n"), "p")});
+  begin(world, {assignment(key("r"), "", again), assignment(key("f"), "p", stop_10), assignment(key("n"), "p")});
   world.restart();
   EXPECT_TRUE(world.all<agent::Run>().empty()) << "how long the device was off nobody here knows";
   EXPECT_EQ(world.all<Fetch>().size(), 1U) << "of what has no such contract";
@@ -251,13 +301,14 @@ TEST(StopAfter, WhatWaitsForContactCanBeTakenAway) {
   auto again = stop_10;
   again.restart_on_reboot = true;
   World world;
-  world.step({assignment(key("c"), "", again), assignment(key("s"), "", again), assignment(key("o", 1), "", again)});
+  begin(world, {assignment(key("c"), "", again), assignment(key("s"), "", again), assignment(key("o", 1), "", again)});
   world.restart();
   world.step({Connected{}, CancelArrived{{key("c"), ""}}, StaleArrived{{key("s"), "queued", ""}},
               assignment(key("o", 2), "", again), TimePassed{}});
-  EXPECT_EQ(world.all<agent::Run>().size(), 1U) << "the newer attempt";
-  world.step({World::confirmed(world.said.heartbeat.value().beat)});
   EXPECT_TRUE(world.all<agent::Run>().empty());
+  world.step({World::confirmed(world.said.heartbeat.value().beat)});
+  ASSERT_EQ(world.all<agent::Run>().size(), 1U);
+  EXPECT_EQ(world.all<agent::Run>()[0].assign.key, key("o", 2)) << "the newer attempt";
   EXPECT_EQ(world.core.live(), std::vector{key("o", 2)});
 }
 

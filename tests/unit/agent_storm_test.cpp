@@ -83,8 +83,9 @@ class Storm {
       if (row.phase != Phase::done || row.stale) continue;
       EXPECT_TRUE(scheduler_.heard.contains(k)) << k.job.value << k.fence << " ended and nobody was told";
     }
-    EXPECT_GT(ran_.size(), 0U);
   }
+
+  [[nodiscard]] std::size_t ran() const { return ran_.size(); }
 
  private:
   static Limits limits() {
@@ -218,12 +219,15 @@ class Storm {
 };
 
 TEST(Storm, HoldsWhatIsPromised) {
+  std::size_t ran = 0;
   for (unsigned seed = 1; seed <= 60 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Storm storm(seed);
-    storm.run(200);
+    storm.run(300);
     storm.calm();
+    ran += storm.ran();
   }
+  EXPECT_GT(ran, 100U) << "some of every kind";
 }
 
 }  // namespace

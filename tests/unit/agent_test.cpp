@@ -460,7 +460,10 @@ TEST(Restart, StartsAgainWhatItsContractSays) {
 TEST(Restart, WhatWasToEndDoesNotBeginAgain) {
   World world;
   const Contract again{.stop_after_s = 10, .restart_on_reboot = true};
-  world.step({assignment(key("c"), "", again), assignment(key("s"), "", again), assignment(key("t"), "", again)});
+  world.step({Connected{}, assignment(key("c"), "", again), assignment(key("s"), "", again),
+              assignment(key("t"), "", again), TimePassed{}});
+  world.step({World::confirmed(world.said.heartbeat.value().beat)});
+  ASSERT_EQ(world.all<agent::Run>().size(), 3U);
   world.step({CancelArrived{{key("c"), ""}}, StaleArrived{{key("s"), "queued", ""}}});
   ASSERT_EQ(world.all<Kill>().size(), 2U);
   world.pass(seconds(10));

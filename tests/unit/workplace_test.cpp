@@ -294,6 +294,35 @@ TEST_F(TreeTest, ANewerAttemptDoesNotRunBesideTheOlderOne) {
   EXPECT_EQ(said.str(), "older\nnewer\n");
 }
 
+// Assigned and cancelled in one batch: the run waits for the commit, the kill does not.
+TEST_F(TreeTest, WhatIsKilledBeforeItRunsDoesNotBegin) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<Outcome> ended;
+  Workplace workplace(
+      root / "work", kept, 1 << 20,
+      [&](Outcome outcome) {
+        const std::lock_guard lock(mutex);
+        ended.push_back(std::move(outcome));
+        changed.notify_all();
+      },
+      [](const Assign&, std::string_view, const std::string&) {});
+  Assign one{.key = {JobId("j"), 0, 1}, .limits = {.time_s = 60}};
+  one.command = {"/bin/sh", "-c", "touch " + (root / "ran").string() + "; sleep 60"};
+  auto other = one;
+  other.key.fence = 2;
+  other.command = {"/bin/true"};
+  workplace.kill(one.key);
+  workplace.run(one, {});
+  workplace.run(other, {});
+  std::unique_lock lock(mutex);
+  ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return ended.size() == 2; }));
+  EXPECT_EQ(ended[0].key, one.key);
+  EXPECT_EQ(ended[0].reason, "killed");
+  EXPECT_EQ(ended[1].reason, "");
+  EXPECT_FALSE(fs::exists(root / "ran"));
+}
+
 TEST(ResourcesTest, ADevicesPartOfItsMachine) {
   const Resources machine{.cpu_load = 4, .memory_available_bytes = 22LL << 30, .disk_available_bytes = 100LL << 30};
   const Capacity declared{.cpu_millis = 1000, .memory_bytes = 512 << 20, .disk_bytes = 1LL << 30};

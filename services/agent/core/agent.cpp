@@ -87,7 +87,7 @@ void Agent::on(const Started& /*input*/, Time now, Output& out) {
     }
     // Nobody here knows how long there was no contact before this start: it may be another device's by now.
     if (attempt.assign.contract.stop_after_s)
-      held_.insert(key);
+      hold(key, now);
     else
       resume(attempt, now, out);
   }
@@ -151,8 +151,13 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
   for (const auto& other : older) on(StaleArrived{{.key = other}}, now, out);
   report({.key = key, .state = AttemptState::accepted});
-  if (!input.assign.package.empty()) save(attempt, out);
-  resume(attempt, now, out);
+  const auto& contract = attempt.assign.contract;
+  if (contract.stop_after_s || !attempt.assign.package.empty()) save(attempt, out);
+  if (contract.stop_after_s)
+    hold(key, now);
+  else
+    resume(attempt, now, out);
+  heartbeat_due_ = std::min(heartbeat_due_, now + beat_interval(contract));
 }
 
 // A try that was here already under an older fence: whoever gives it out has forgotten that.

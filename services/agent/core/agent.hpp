@@ -8,8 +8,8 @@
 // does not begin again either: what became of it is said under the new one. Ended attempts are remembered with how they
 // ended: who asks again is told again. The offline contract is enforced here, by the monotonic clock: `stop_after_s`
 // counts from when the newest heartbeat that the scheduler confirmed was sent, so the device gives up before the
-// scheduler does. After its own restart the device goes on with such work only once a heartbeat of that start was
-// confirmed.
+// scheduler does. Such work begins, and goes on after the device's own restart, only once a heartbeat that lists it was
+// confirmed: how long an order was on its way the device does not know.
 #pragma once
 
 #include <cstdint>
@@ -231,7 +231,9 @@ class Agent {
   void enforce(Time now, Output& out);
   void beat(Time now, Output& out);
   void tell_what_is_here(const StreamAnswer& answer, Time now, Output& out);
-  void contact(Time sent, Time now, Output& out);
+  void contact(std::int64_t beat, Time sent, Time now, Output& out);
+  void hold(const AttemptKey& key, Time now);
+  [[nodiscard]] Duration beat_interval(const Contract& contract) const;
   void save_stream(const Reports::Changes& changes, Output& out);
 
   Limits limits_;
@@ -239,7 +241,7 @@ class Agent {
   std::int64_t session_;
   std::map<AttemptKey, Attempt> attempts_;
   std::set<AttemptKey> live_;
-  std::set<AttemptKey> held_;  // since this start, until there was contact
+  std::map<AttemptKey, std::int64_t> held_;  // until a heartbeat after this one is confirmed
   std::deque<AttemptKey> done_;
   std::int64_t order_ = 0;
   Reports reports_;

@@ -49,13 +49,21 @@ void Agent::beat(Time now, Output& out) {
   beats_.emplace_back(beat_, now);
   if (beats_.size() > limits_.beats_max) beats_.pop_front();
   auto interval = heartbeat_;
-  for (const auto& key : live_) {
-    const auto& contract = attempts_.at(key).assign.contract;
-    for (const auto& bound : {contract.stop_after_s, contract.lost_after_s}) {
-      if (bound) interval = std::min<Duration>(interval, std::max<Duration>(seconds(*bound) / 3, milliseconds(500)));
-    }
-  }
+  for (const auto& key : live_) interval = std::min(interval, beat_interval(attempts_.at(key).assign.contract));
   heartbeat_due_ = now + interval;
+}
+
+Duration Agent::beat_interval(const Contract& contract) const {
+  auto interval = heartbeat_;
+  for (const auto& bound : {contract.stop_after_s, contract.lost_after_s}) {
+    if (bound) interval = std::min<Duration>(interval, std::max<Duration>(seconds(*bound) / 3, milliseconds(500)));
+  }
+  return interval;
+}
+
+void Agent::hold(const AttemptKey& key, Time now) {
+  held_.emplace(key, beat_);
+  heartbeat_due_ = now;
 }
 
 std::optional<Time> Agent::contract_end(const Attempt& attempt) const {
@@ -105,16 +113,24 @@ void Agent::enforce(Time now, Output& out) {
   }
 }
 
-// A heartbeat that was sent then is confirmed.
-void Agent::contact(Time sent, Time now, Output& out) {
+// This heartbeat, which was sent then, is confirmed.
+void Agent::contact(std::int64_t beat, Time sent, Time now, Output& out) {
   contact_ = std::max(contact_, sent);
-  for (const auto& key : std::exchange(held_, {})) resume(attempts_.at(key), now, out);
+  for (auto it = held_.begin(); it != held_.end();) {
+    if (beat <= it->second) {
+      ++it;
+      continue;
+    }
+    const auto key = it->first;
+    it = held_.erase(it);
+    resume(attempts_.at(key), now, out);
+  }
 }
 
 void Agent::on(const AckArrived& input, Time now, Output& out) {
   if (input.beat > 0) {
     while (!beats_.empty() && beats_.front().first <= input.beat) {
-      if (beats_.front().first == input.beat) contact(beats_.front().second, now, out);
+      if (beats_.front().first == input.beat) contact(input.beat, beats_.front().second, now, out);
       beats_.pop_front();
     }
   }

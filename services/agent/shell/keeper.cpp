@@ -9,13 +9,13 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "agent/shell/proc.hpp"
+#include "base/boot_clock.hpp"
 
 namespace fieldwork::agent {
 namespace {
@@ -59,12 +59,6 @@ void take_descriptors(const Launch& launch) {
   shut_from(first_free, false);
   // What an earlier one of this number was for is not known here; the program must not get it.
   fcntl(control_at, F_SETFD, FD_CLOEXEC);
-}
-
-std::int64_t monotonic_us() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
 }
 
 struct Failure {
@@ -180,10 +174,11 @@ class Keeper {
   // True: the time to stop by itself is over, too. The agent may be frozen with an order half carried out.
   bool contract_is_over() {
     if (launch_.contract_end_us == nullptr) return false;
-    const auto now = monotonic_us();
+    const auto now = boot_us();
     if (kill_at_us_ != 0) return now >= kill_at_us_;
     if (now < launch_.contract_end_us->load() + contract_slack_us) return false;
-    kill_at_us_ = now + launch_.stop_s * std::int64_t{1'000'000};
+    // Whoever stood still as long as the keeper did gets no second time.
+    kill_at_us_ = launch_.contract_end_us->load() + contract_slack_us + launch_.stop_s * std::int64_t{1'000'000};
     say(Said::What::contract, 0);
     if (!stopping_) stop();
     return false;

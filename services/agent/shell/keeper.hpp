@@ -25,7 +25,7 @@ struct Launch {
   int err = -1;
   int control = -1;  // SOCK_SEQPACKET to the agent: Order there, Said back; shut: the agent is dead
   bool own_namespace = false;
-  const std::atomic<std::int64_t>* contract_end_us = nullptr;  // by CLOCK_MONOTONIC; nullptr: no contract ends it
+  const std::atomic<std::int64_t>* contract_end_us = nullptr;  // by boot_us(); nullptr: no contract ends it
   int stop_s = 0;                                              // from SIGTERM to SIGKILL when the contract ends it
 };
 

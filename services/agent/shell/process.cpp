@@ -23,6 +23,7 @@
 #include "agent/shell/keeper.hpp"
 #include "agent/shell/program.hpp"
 #include "agent/shell/survivors.hpp"
+#include "base/boot_clock.hpp"
 #include "base/text.hpp"
 #include "runtime/log.hpp"
 
@@ -109,9 +110,8 @@ Process::~Process() {
   if (contract_end_us_ != nullptr) munmap(contract_end_us_, sizeof(*contract_end_us_));
 }
 
-void Process::contract_ends(Clock::time_point at) {
-  if (contract_end_us_ == nullptr) return;
-  *contract_end_us_ = std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
+void Process::contract_ends(Duration left) {
+  if (contract_end_us_ != nullptr) *contract_end_us_ = boot_us() + left.count();
 }
 
 void Process::kill(int stop_s_max) {
@@ -134,7 +134,7 @@ class Process::Run {
     prepare(command_, program_);
     if (command_.contract_s) {
       if (process_.contract_end_us_ == nullptr) return failed("mmap");
-      if (*process_.contract_end_us_ == 0) process_.contract_ends(began_ + std::chrono::seconds(*command_.contract_s));
+      if (*process_.contract_end_us_ == 0) process_.contract_ends(seconds(*command_.contract_s));
     }
     if (auto begun = begin(); !begun) return begun.error();
     while (watch()) continue;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "model/job.hpp"
 
 namespace fieldwork::agent {
@@ -52,8 +53,9 @@ class Process {
   Result<Ended> run(const Command& command, const Log& log);
   // SIGTERM, then SIGKILL after stop_s, at most `stop_s_max`; before run(): nothing is started. Any thread, any time.
   void kill(int stop_s_max = std::numeric_limits<int>::max());
-  // Of a command with contract_s: it is ended then, also when this whole process stands still. Any thread, any time.
-  void contract_ends(std::chrono::steady_clock::time_point at);
+  // Of a command with contract_s: it is ended so long from now, also when this whole process stands still. Any thread,
+  // any time.
+  void contract_ends(Duration left);
 
  private:
   class Run;

@@ -18,6 +18,7 @@ namespace {
 
 // When the agent itself is stopped: whoever stopped it (a container engine, an init) has some 10 s of patience.
 constexpr int stop_s_at_end = 5;
+constexpr std::size_t killed_early_max = 4096;
 constexpr std::size_t file_entry_bytes_max = 700;  // encoded, without its content
 
 std::string place_name(const AttemptKey& key) {
@@ -91,6 +92,7 @@ void Workplace::run(const Assign& assign, const fs::path& archive) {
   std::string refused;
   {
     const std::lock_guard lock(mutex_);
+    if (killed_early_.erase(assign.key) > 0) process->kill();
     auto& slot = running_[assign.key];
     slot.process = process;
     try {
@@ -106,13 +108,17 @@ void Workplace::run(const Assign& assign, const fs::path& archive) {
 
 void Workplace::kill(const AttemptKey& key) {
   std::lock_guard lock(mutex_);
-  if (const auto it = running_.find(key); it != running_.end()) it->second.process->kill();
+  if (const auto it = running_.find(key); it != running_.end()) {
+    it->second.process->kill();
+    return;
+  }
+  killed_early_.insert(key);
+  if (killed_early_.size() > killed_early_max) killed_early_.erase(killed_early_.begin());
 }
 
 void Workplace::contract_ends(const AttemptKey& key, Duration left) {
   std::lock_guard lock(mutex_);
-  if (const auto it = running_.find(key); it != running_.end())
-    it->second.process->contract_ends(std::chrono::steady_clock::now() + left);
+  if (const auto it = running_.find(key); it != running_.end()) it->second.process->contract_ends(left);
 }
 
 void Workplace::work(const Assign& assign, const fs::path& archive, Process& process) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "agent/shell/process.hpp"
@@ -42,6 +43,7 @@ class Workplace {
   // Waits until older attempts of the same execution have ended (kill them before), then unpacks (the archive's digest
   // is checked again), runs, collects. `archive` is empty for a job without a package.
   void run(const Assign& assign, const std::filesystem::path& archive);
+  // Before run(), too: a kill is not held up by the commit that a run waits for. Then nothing is started.
   void kill(const AttemptKey& key);
   // So long from now, unless it is moved on again: also when nobody is left to kill it.
   void contract_ends(const AttemptKey& key, Duration left);
@@ -66,6 +68,7 @@ class Workplace {
   std::mutex mutex_;
   std::condition_variable one_ended_;
   std::map<AttemptKey, Running> running_;
+  std::set<AttemptKey> killed_early_;  // and of runs that have ended just then
   std::vector<std::thread> ended_;
 };
 

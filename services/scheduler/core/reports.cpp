@@ -251,7 +251,9 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     rearm(*job, *execution);
     refresh(*job, now, out);
   }
-  if (confirm && input.beat > 0) {
+  // A confirmed heartbeat lets work with stop_after_s begin: not while it lists some that is another's by now, and
+  // untold.
+  if (confirm && stale <= limits_.stale_max && input.beat > 0) {
     out.acknowledgements.push_back({.device = input.device, .stream = stream(input.device), .beat = input.beat});
   }
   if (there == on_device_.end() || there->second.size() == own) return;

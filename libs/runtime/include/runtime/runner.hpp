@@ -68,7 +68,7 @@ class Runner {
   std::atomic<bool> ready_{false};
   std::atomic<std::int64_t> turned_us_{0};
   std::int64_t stepped_us_ = 0;
-  std::int64_t anchor_us_ = 0;  // the store's clock minus the steady clock
+  std::int64_t anchor_us_ = 0;  // the store's clock minus boot_us()
   bus::MqttStats said_;         // in metrics
   int exit_code_ = 0;
 };
