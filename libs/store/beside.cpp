@@ -4,7 +4,8 @@
 namespace fieldwork::store {
 namespace {
 
-// Connects when it is asked, and again after its session broke.
+// Connects when it is asked, and again after its session broke. What it does may be done twice: one that broke since it
+// was last used costs nobody an answer.
 class Beside {
  public:
   Beside(PostgresConfig config, milliseconds statement_max, std::string options)
@@ -15,6 +16,17 @@ class Beside {
 
   template <class Body>
   auto run(const Body& body) -> Result<std::decay_t<decltype(body(std::declval<pqxx::nontransaction&>()))>> {
+    const auto began = std::chrono::steady_clock::now();
+    const bool kept = session_.open();
+    auto done = once(body);
+    const bool broke = !done && kept && !session_.open();
+    return broke && std::chrono::steady_clock::now() - began < statement_max_ ? once(body) : done;
+  }
+  Questions& questions() { return questions_; }
+
+ private:
+  template <class Body>
+  auto once(const Body& body) -> Result<std::decay_t<decltype(body(std::declval<pqxx::nontransaction&>()))>> {
     if (!session_.open()) {
       const auto connection = connection_string(
           config_.url, options_ + " -c jit=off -c statement_timeout=" + std::to_string(statement_max_.count()));
@@ -27,9 +39,7 @@ class Beside {
     if (!done) return done.error();
     return out;
   }
-  Questions& questions() { return questions_; }
 
- private:
   Session session_;
   Questions questions_;
   PostgresConfig config_;
