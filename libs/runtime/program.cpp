@@ -6,7 +6,7 @@
 
 namespace fieldwork::runtime {
 
-bus::MqttConfig read_mqtt(Config& config, const std::string& client_id) {
+bus::MqttConfig read_mqtt(Config& config, const std::string& client_id, int keep_alive_s) {
   bus::MqttConfig mqtt;
   mqtt.url = config.text("broker.url");
   mqtt.client_id = client_id;
@@ -16,7 +16,7 @@ bus::MqttConfig read_mqtt(Config& config, const std::string& client_id) {
     mqtt.certificate = config.text("broker.certificate");
     mqtt.key = config.text("broker.key");
   }
-  mqtt.keep_alive_s = static_cast<int>(config.integer("broker.keep_alive_s", mqtt.keep_alive_s, 1, 3600));
+  mqtt.keep_alive_s = static_cast<int>(config.integer("broker.keep_alive_s", keep_alive_s, 1, 3600));
   mqtt.lanes.window = static_cast<std::size_t>(config.integer("broker.window", 500, 1, 60'000));
   // Not less than the largest report: a device that may not say one would be silent for good.
   mqtt.packet_bytes_max =

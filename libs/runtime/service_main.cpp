@@ -17,6 +17,9 @@
 namespace fieldwork::runtime {
 namespace {
 
+// A broker that hangs is noticed after two to three times this: the scheduler must know before it gives work up.
+constexpr int service_keep_alive_s = 5;
+
 struct Flags {
   std::string file;
   std::vector<std::string> sets;
@@ -102,7 +105,7 @@ int service_main(int argc, char** argv, const Program& program) {
   }
 
   const std::string root = config.text("root", "fieldwork/v1");
-  auto mqtt = read_mqtt(config, program.name);
+  auto mqtt = read_mqtt(config, program.name, service_keep_alive_s);
   const auto state = [&](const char* word) {
     return bus::Message{
         .topic = Topics(root).state("service", program.name),

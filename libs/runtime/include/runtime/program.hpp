@@ -35,7 +35,7 @@ struct Program {
 int service_main(int argc, char** argv, const Program& program);
 
 // [broker] url, user_name, ca, certificate, key, keep_alive_s, window, packet_bytes_max.
-[[nodiscard]] bus::MqttConfig read_mqtt(Config& config, const std::string& client_id);
+[[nodiscard]] bus::MqttConfig read_mqtt(Config& config, const std::string& client_id, int keep_alive_s = 15);
 
 // Blocks SIGINT and SIGTERM in this thread (and those it starts) and calls `stop` once when one arrives.
 class StopSignal {
