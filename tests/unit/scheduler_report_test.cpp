@@ -359,6 +359,20 @@ TEST(Restart, ShowsStatesAsTheyWere) {
   EXPECT_EQ(world.answer().state, "running") << "a repeat is answered at once";
 }
 
+TEST(Restart, ShowsTheDeviceOfTheNewestAttempt) {
+  World world({ready("a"), ready("b")});
+  world.run("j", {.retry = {.attempts_max = 3, .backoff_s = 1}});
+  const auto first = world.attempt("j").device;
+  world.report(first.value, key("j"), AttemptState::failed, "exit code 1");
+  world.pass(seconds(1));
+  world.allow_all();
+  const auto second = world.attempt("j").device;
+  ASSERT_NE(first, second);
+  EXPECT_EQ(world.job("j").device, second);
+  world.restart();
+  EXPECT_EQ(world.job("j").device, second);
+}
+
 TEST(Restart, SilenceEndsAnAttemptAfterIt) {
   World world({ready("a")});
   world.run("j");

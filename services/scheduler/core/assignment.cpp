@@ -229,7 +229,6 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
                                                    .outputs = job.spec->outputs,
                                                    .grant = decision.grant,
                                                    .traceparent = job.traceparent}});
-  if (job.executions.size() == 1) job.device = attempt.device;
   execution.attempt = std::move(attempt);
   set_state(job, execution, ExecutionState::assigned, now);
   rearm(job, execution);

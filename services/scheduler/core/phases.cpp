@@ -176,6 +176,8 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
   if (settled(job.state)) return;
   const auto count = [&](ExecutionState state) { return job.counts[at(state)]; };
   const auto all = job.executions.size();
+  // Not saved with each attempt: the attempt's row says it, after a restart too.
+  if (all == 1 && job.executions.front().attempt) job.device = job.executions.front().attempt->device;
   std::size_t over = 0;
   for (std::size_t i = at(ExecutionState::succeeded); i < job.counts.size(); ++i) over += job.counts[i];
   if (over == all) {

@@ -195,7 +195,9 @@ Json explain(const Asked& asked, const Job& job, const Scheduler* core, Time now
     if (waits) entry.erase("chosen");
     entry["execution"] = execution.index;
     entry["state"] = fieldwork::name(execution.state);
-    if (!execution.reason.empty()) entry["reason"] = execution.reason;
+    const bool live = execution.is<Live>() && execution.attempt;
+    const auto& reason = live ? execution.attempt->reason : execution.reason;
+    if (!reason.empty()) entry["reason"] = reason;
     if (page.add(std::move(entry))) continue;
     answer["next"] = execution.index - 1;
     break;
