@@ -24,6 +24,7 @@ struct Chosen {
   RunArguments run;
   ListArguments list;
   PushArguments push;
+  ResultArguments result;
   std::string id;
   std::function<int()> command;
 };
@@ -40,7 +41,7 @@ std::string seconds_problem(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   const bool number = error == std::errc() && end == text.data() + text.size();
   if (number && seconds >= 0.1 && seconds <= 1e6) return {};
-  return "must be a number of seconds from 0.1 to 1000000 (30), is '" + text + "'";
+  return "must be a number of seconds from 0.1 to 1000000, is '" + text + "'";
 }
 
 void add_globals(CLI::App& app, Chosen& chosen) {
@@ -73,7 +74,8 @@ void add_run(CLI::App& app, Chosen& chosen) {
       command(app, "run", "submit a job, and wait for its result",
               "fieldwork run job.json --wait --logs --output-dir out\n\n"
               "Prints the job's id and state; with --wait its output (stdout), progress on stderr. Ctrl-C ends the\n"
-              "waiting, not the job. Exit code with --wait: 0 succeeded, 1 failed, cancelled or expired, 4 denied.");
+              "waiting, not the job. Exit code with --wait: 0 succeeded, 1 failed, cancelled or expired, 4 denied,\n"
+              "5 not settled within --timeout; see fieldwork --help for the others.");
   auto& arguments = chosen.run;
   run_app->add_option("JOB.json", arguments.file, "the job (docs/job.md); - reads standard input")->required();
   run_app->add_flag("--wait", arguments.wait, "until the job is settled");
@@ -103,6 +105,14 @@ void add_job(CLI::App& app, Chosen& chosen) {
   };
   one("show", "one job with its executions and result files", "fieldwork job show JOB", job_show);
   one("explain", "why it runs where it runs, or does not run", "fieldwork job explain JOB", job_explain);
+  auto* result =
+      command(*job, "result", "its output and its files, as run --wait gives them",
+              "fieldwork job result JOB --output-dir out\n\n"
+              "Prints stdout and stderr of the executions that have ended. Exit code: 0 succeeded or not settled yet,\n"
+              "1 failed, cancelled or expired, 4 denied.");
+  result->add_option("JOB", chosen.result.job, "the job's id, or its beginning (j- and 6 digits)")->required();
+  result->add_option("--output-dir", chosen.result.output_dir, "write the result files there");
+  result->callback([&chosen] { chosen.command = [&chosen] { return job_result(chosen.options, chosen.result); }; });
   one("cancel", "stop it", "fieldwork job cancel JOB", job_cancel);
 }
 
@@ -175,9 +185,10 @@ int main_of(int argc, char** argv) {
   add_job(app, chosen);
   add_device(app, chosen);
   add_package(app, chosen);
-  auto* check =
-      command(app, "doctor", "check settings, certificate, broker, services and devices, one by one",
-              "fieldwork doctor\n\nExit code: 0 all is well, 1 something failed, 3 the broker cannot be reached.");
+  auto* check = command(
+      app, "doctor", "check settings, certificate, broker, services and devices, one by one",
+      "fieldwork doctor\n\nExit code: 0 all is well, 1 something failed, 2 settings, 3 the broker cannot be reached.\n"
+      "A note is no failure: devices that are away, alerts that fire.");
   check->callback([&chosen] { chosen.command = [&chosen] { return doctor(chosen.options); }; });
   auto words = as_meant({argv + 1, argv + argc});
   if (const auto unknown = unknown_word(grammar_of(app), words)) return misused(app, *unknown);

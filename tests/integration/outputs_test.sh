@@ -43,6 +43,10 @@ trial() {  # VICTIM, or none
   check "$(cat "$dir/work-$victim/input.bin" "$dir/work-$victim/input.bin" | cmp -s - "$dir/out-$victim/deep/large.bin" && echo yes)" "kill $victim: the large file"
   check "$([ "$(tr -d ' \n' <"$dir/out-$victim/small.txt")" = 40000000 ] && echo yes)" "kill $victim: the small file"
   check "$(jq -e '.state == "succeeded" and (.executions | length) == 1' "$dir/result" >/dev/null && echo yes)" "kill $victim: $(head -c 500 "$dir/result")"
+  if [ "$victim" = none ]; then
+    cli job result "$(jq -r .job "$dir/result")" --output-dir "$dir/later" >/dev/null 2>&1 || true
+    check "$(diff -r "$dir/out-$victim" "$dir/later" >/dev/null && echo yes)" "the same files, later, by job result"
+  fi
   rm -rf "$dir/out-$victim" "$dir/work-$victim"
 }
 for victim in none transfer edge-1 mosquitto; do trial $victim; done

@@ -349,7 +349,7 @@ TEST_F(CliCommands, RunWaitEndsAtItsTimeout) {
 
 TEST_F(CliCommands, CtrlCEndsTheWaitNotTheJob) {
   EXPECT_EQ(run(options, job("interrupt")), 130);
-  EXPECT_NE(said().find("interrupted; the job goes on. See it with: fieldwork job show j-interrupt"),
+  EXPECT_NE(said().find("interrupted; the job goes on. Its result, later: fieldwork job result j-interrupt"),
             std::string::npos);
 }
 

@@ -28,6 +28,11 @@ struct ListArguments {
 int job_list(const Options& options, const ListArguments& arguments);
 int job_show(const Options& options, const std::string& job);
 int job_explain(const Options& options, const std::string& job);
+struct ResultArguments {
+  std::string job;
+  std::string output_dir;  // empty: files are only listed
+};
+int job_result(const Options& options, const ResultArguments& arguments);
 int job_cancel(const Options& options, const std::string& job);
 
 int device_list(const Options& options);
@@ -47,6 +52,9 @@ int doctor(const Options& options);
 
 // Shared by the commands.
 
+// The output of the executions that have ended, on stdout and stderr, and their files: into `directory`, or only
+// listed. Returns the exit code of the job's state, or of what kept the result away.
+int print_result(Session& session, const Options& options, const std::string& directory, const std::string& job);
 // Settings and connection.
 [[nodiscard]] Outcome<std::unique_ptr<Session>> open_session(const Options& options,
                                                              const std::vector<std::string>& filters = {});

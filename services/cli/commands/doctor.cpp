@@ -28,9 +28,13 @@ class Checks {
  public:
   explicit Checks(bool json) : json_(json) {}
 
-  void good(const std::string& check, const std::string& what) { add(check, true, what, ""); }
+  void good(const std::string& check, const std::string& what) { add("ok", check, what, ""); }
   void bad(const std::string& check, const std::string& what, const std::string& next) {
-    add(check, false, what, next);
+    add("FAIL", check, what, next);
+  }
+  // Worth knowing, and no failure.
+  void note(const std::string& check, const std::string& what, const std::string& next) {
+    add("note", check, what, next);
   }
 
   int finish(Exit failure) {
@@ -39,13 +43,15 @@ class Checks {
   }
 
  private:
-  void add(const std::string& check, bool ok, const std::string& what, const std::string& next) {
+  void add(const char* verdict, const std::string& check, const std::string& what, const std::string& next) {
+    const bool ok = std::string_view(verdict) != "FAIL";
     ok_ = ok_ && ok;
     Json one{{"check", check}, {"ok", ok}, {"detail", what}};
     if (!next.empty()) one["next"] = next;
     checks_.push_back(std::move(one));
     if (json_) return;
-    auto line = std::string(ok ? "ok    " : "FAIL  ") + check;
+    auto line = std::string(verdict);
+    line.append(6 - line.size(), ' ').append(check);
     line.append(check.size() < column ? column - check.size() : 1, ' ');
     print(line + printable(what) + "\n");
     if (!next.empty()) print("      " + std::string(column, ' ') + "-> " + printable(next) + "\n");
@@ -128,10 +134,21 @@ void check_identities(const Json& devices, Checks& checks) {
 }
 
 void check_devices(const Json& devices, Checks& checks) {
+  constexpr std::size_t named_max = 5;
   std::size_t ready = 0;
-  for (const auto& device : devices) ready += text_of(device, "state") == "ready" ? 1 : 0;
-  const auto count = std::to_string(ready) + " of " + std::to_string(devices.size()) + " online";
-  if (ready > 0) return checks.good("devices", count);
+  std::vector<std::string> away;
+  for (const auto& device : devices) {
+    if (const auto state = text_of(device, "state"); state == "ready") {
+      ++ready;
+    } else {
+      away.push_back(text_of(device, "device") + " is " + state);
+    }
+  }
+  auto count = std::to_string(ready) + " of " + std::to_string(devices.size()) + " online";
+  for (std::size_t i = 0; i < std::min(away.size(), named_max); ++i) count += "; " + away[i];
+  if (away.size() > named_max) count += "; …";
+  if (ready > 0 && away.empty()) return checks.good("devices", count);
+  if (ready > 0) return checks.note("devices", count, "fieldwork device ls says why");
   checks.bad("devices", count, "start an agent (fieldwork-agent), and see fieldwork device ls");
 }
 
@@ -141,14 +158,42 @@ void check_root(const Settings& settings, const Services& seen, Checks& checks) 
              "is it the stack's root? (" + settings.root_origin + ")");
 }
 
-// What security-policy says of its audit's end, as far as it has come: the answers that were waited for came after it.
-void check_audit(Session& session, Checks& checks) {
-  const auto topic = session.topics().state("audit", "head");
-  std::optional<codec::Json> end;
+// What the broker keeps of the audit's end and of alerts, as far as it has come: the answers that were waited for came
+// after it.
+struct Retained {
+  std::optional<Json> audit;
+  std::vector<Json> alerts;  // that fire
+};
+
+Retained retained(Session& session) {
+  Retained out;
+  std::map<std::string, Json> alerts;
   while (const auto message = session.next(Session::Clock::now())) {
-    if (message->topic != topic) continue;
-    if (auto value = codec::parse(message->payload); value && value->is_object()) end = std::move(*value);
+    const auto topic = session.topics().parse(message->topic);
+    if (!topic || topic->kind != Topic::Kind::state) continue;
+    auto value = codec::parse(message->payload);
+    if (!value || !value->is_object()) continue;
+    if (topic->channel == "audit")
+      out.audit = std::move(*value);
+    else if (topic->channel == "alert")
+      alerts.insert_or_assign(std::string(topic->name), std::move(*value));
   }
+  for (auto& [id, alert] : alerts) {
+    if (text_of(alert, "state") == "firing") out.alerts.push_back(std::move(alert));
+  }
+  return out;
+}
+
+void check_alerts(const std::vector<Json>& alerts, Checks& checks) {
+  constexpr std::size_t named_max = 10;
+  for (std::size_t i = 0; i < std::min(alerts.size(), named_max); ++i)
+    checks.note("alert " + text_of(alerts[i], "rule"),
+                text_of(alerts[i], "subject") + ": " + text_of(alerts[i], "reason"), text_of(alerts[i], "next"));
+  if (alerts.size() > named_max)
+    checks.note("alerts", std::to_string(alerts.size() - named_max) + " more fire", "see the topics state/alert/+");
+}
+
+void check_audit(const std::optional<Json>& end, Checks& checks) {
   if (!end) return;
   const auto broken = end->find("broken");
   if (broken == end->end()) {
@@ -199,7 +244,7 @@ int doctor(const Options& options) {
     return checks.finish(Exit::unreachable);
   }
   checks.good("network", settings->mqtt.url + " accepts connections");
-  auto session = Session::open(*settings, {"state/audit/head"}, options);
+  auto session = Session::open(*settings, {"state/audit/head", "state/alert/+"}, options);
   if (!session) {
     checks.bad("broker", session.failure().reason, "");
     return checks.finish(Exit::unreachable);
@@ -222,7 +267,9 @@ int doctor(const Options& options) {
     check_devices(all, checks);
     check_identities(all, checks);
   }
-  check_audit(**session, checks);
+  const auto kept = retained(**session);
+  check_audit(kept.audit, checks);
+  check_alerts(kept.alerts, checks);
   check_release_key(**session, options, checks);
   return checks.finish(Exit::failed);
 }

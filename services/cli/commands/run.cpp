@@ -6,11 +6,9 @@
 #include "commands/commands.hpp"
 #include "crypto/bytes.hpp"
 #include "document.hpp"
-#include "download.hpp"
 #include "executions.hpp"
 #include "follow.hpp"
 #include "output.hpp"
-#include "results.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
@@ -20,10 +18,9 @@ using codec::Json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds look_every{2};      // for changes that no event told us of
-constexpr seconds why_every{10};      // and for what a queued job lacks
-constexpr seconds fetch_silence{30};  // of a result file that a device has not brought
-constexpr seconds look_patience{3};   // the service may be away for a while: the wait goes on
+constexpr seconds look_every{2};     // for changes that no event told us of
+constexpr seconds why_every{10};     // and for what a queued job lacks
+constexpr seconds look_patience{3};  // the service may be away for a while: the wait goes on
 
 std::string traceparent() {
   return "00-" + crypto::to_hex(crypto::random_bytes(16)) + "-" + crypto::to_hex(crypto::random_bytes(8)) + "-01";
@@ -110,7 +107,7 @@ class Wait {
     say(line);
   }
   [[nodiscard]] Failure goes_on(Exit exit, const std::string& why) const {
-    return {exit, why + "; the job goes on. See it with: fieldwork job show " + job_};
+    return {exit, why + "; the job goes on. Its result, later: fieldwork job result " + job_};
   }
 
   Session& session_;
@@ -195,54 +192,6 @@ void Wait::hear(const bus::Message& message) {
   }
 }
 
-// Also fetches what was too large for the report. True: every file is there.
-Outcome<bool> write_results(Session& session, const Options& options, const RunArguments& arguments,
-                            const std::vector<ExecutionResult>& results) {
-  if (arguments.output_dir.empty()) {
-    for (const auto& line : list_files(results)) say(line);
-    return std::all_of(results.begin(), results.end(), [](const auto& one) { return one.wrong.empty(); });
-  }
-  const auto silence = options.timeout_s ? std::chrono::ceil<seconds>(options.timeout()) : fetch_silence;
-  Progress progress;
-  auto written =
-      write_files(results, arguments.output_dir, [&](const OutputFile& file, const std::filesystem::path& path) {
-        return download(session, {file.digest, file.size_bytes, file.path}, path, silence, progress);
-      });
-  if (!written) return written.failure();
-  for (const auto& line : written->lines) say(line);
-  return !written->missing;
-}
-
-int print_result(Session& session, const Options& options, const RunArguments& arguments, const Json& settled_job) {
-  auto whole = job_with_executions(session, text_of(settled_job, "job"), limits::executions_max);
-  if (!whole) return end(whole.failure());
-  Progress progress;
-  auto filled = with_results(session, std::move(*whole), [&](std::size_t done, std::size_t all) {
-    if (all > 1) progress.show("results", static_cast<std::int64_t>(done), static_cast<std::int64_t>(all));
-  });
-  progress.clear();
-  if (!filled) return end(filled.failure());
-  const Json& job = *filled;
-  const auto results = results_of(job);
-  for (const auto& one : results) {
-    if (results.size() > 1) say("--- execution " + std::to_string(one.execution) + " on " + printable(one.device));
-    if (!one.wrong.empty())
-      say("cannot read the result of execution " + std::to_string(one.execution) + ": " + printable(one.wrong));
-    if (!one.result.stderr_text.empty()) say(one.result.stderr_text);
-    if (!options.json) print(one.result.stdout_text);
-    if (one.result.truncated)
-      say("the output was longer than limits.output_bytes and was cut: " + std::to_string(one.result.stdout_cut_bytes) +
-          " bytes are missing in the middle of stdout, " + std::to_string(one.result.stderr_cut_bytes) + " of stderr");
-  }
-  if (options.json) print_json(job);
-  std::fflush(stdout);
-  auto written = write_results(session, options, arguments, results);
-  if (!written) return end(written.failure());
-  if (!*written) return code(Exit::failed);
-  const auto state = job_state(text_of(job, "state"));
-  return code(state ? exit_of(*state) : Exit::failed);
-}
-
 }  // namespace
 
 int run(const Options& options, const RunArguments& arguments) {
@@ -271,7 +220,7 @@ int run(const Options& options, const RunArguments& arguments) {
   if (options.timeout_s) patience = options.timeout();
   auto job = Wait(**session, submitted->job, spec->package).run(patience);
   if (!job) return end(job.failure());
-  return print_result(**session, options, arguments, *job);
+  return print_result(**session, options, arguments.output_dir, text_of(*job, "job"));
 }
 
 }  // namespace fieldwork::cli
