@@ -26,15 +26,30 @@ check "$(ends 0 sql 'CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)')" 
 check "$([ "$(jq -r .pki "$dir/stack.json")" = "$dir/pki" ] && echo yes)" "stack.json names the directory as it is"
 check "$([ "$(stat -c %a "$place")" = 700 ] && echo yes)" "the directory above stays closed"
 
+echo '# mine' >>"$dir/policies/default.toml"
 check "$(ends 0 stack down "$dir")" "down"
 check "$(grep -c 'stays in' "$place/out" >/dev/null && echo yes)" "down says that the data stays"
 check "$(ends 0 up)" "up again"
 check "$([ "$(sql 'SELECT n FROM kept')" = 42 ] && echo yes)" "the database is as it was before down"
+check "$([ "$(tail -n 1 "$dir/policies/default.toml")" = '# mine' ] && echo yes)" "rules that were changed there stay"
+# As after an up that was interrupted before the schemas were made.
+sql 'DROP SCHEMA registry, scheduler, transfer, security_policy, alerting'
+rm "$dir/run/alerting.url"
+check "$(ends 0 stack down "$dir")" "down"
+check "$(ends 0 up)" "up after an interrupted one: $(cat "$place/out")"
+check "$([ "$(psql -qAt "$(cat "$dir/run/alerting.url")" -c 'CREATE TABLE alerting.t (n int); SELECT 1')" = 1 ] && echo yes)" "each role has its schema"
 check "$([ "$(find /var/tmp -maxdepth 1 -name 'fieldwork-pg.*' -newer "$dir/run/pg.password" | wc -l)" -eq 0 ] && echo yes)" "nothing is kept elsewhere"
 
 check "$(ends 2 stack kill "$dir" nosuch)" "kill of what is not there is an error"
 check "$(ends 2 stack start "$dir" nosuch)" "start of what is not there is an error"
 check "$(ends 2 stack kill "$dir")" "kill of nothing is an error"
+pid=$(cat "$dir/run/postgres.pid")
+check "$(ends 2 stack kill "$dir" postgres FOO)" "a signal that there is not is an error"
+check "$([ -e "/proc/$pid" ] && echo yes)" "and ends nothing"
+for wrong in '--ttl abc' '--devices edge-1:mem=1x' '--devices edge-1:zone' '--devices bad/id' --nosuch; do
+  # shellcheck disable=SC2086  # two words
+  check "$(ends 2 stack up "$place/wrong" $wrong)" "up $wrong is an error: $(cat "$place/out")"
+done
 for verb in status down wipe kill start; do
   check "$(ends 2 stack $verb "$place/typo" edge-1)" "$verb of a directory that is not there is an error"
 done
