@@ -90,6 +90,33 @@ Result<int> migrate_patiently(const store::PostgresConfig& database, const std::
   }
 }
 
+struct Settings {
+  std::string root;
+  bus::MqttConfig mqtt;
+  store::PostgresConfig database;
+  std::string listen;
+};
+
+// What all services have.
+Settings read_settings(Config& config, const Program& program) {
+  Settings out{.root = config.text("root", "fieldwork/v1"),
+               .mqtt = read_mqtt(config, program.name, service_keep_alive_s),
+               .database = {},
+               .listen = config.text("http.listen", "")};
+  const auto state = [&](const char* word) {
+    return bus::Message{
+        .topic = Topics(out.root).state("service", program.name),
+        .payload = nlohmann::json{{"v", 1}, {"service", program.name}, {"state", word}, {"version", version()}}.dump(),
+        .retain = true};
+  };
+  out.mqtt.birth = state("up");
+  out.mqtt.will = state("down");
+  std::string schema = program.name;
+  std::replace(schema.begin(), schema.end(), '-', '_');
+  out.database = {config.text("database.url"), schema, migrations_root(config) + "/" + program.name};
+  return out;
+}
+
 }  // namespace
 
 int service_main(int argc, char** argv, const Program& program) {
@@ -104,22 +131,7 @@ int service_main(int argc, char** argv, const Program& program) {
         {Code::invalid, "log.format must be text or json, log.level debug, info, warn or error", config.origin("log")});
   }
 
-  const std::string root = config.text("root", "fieldwork/v1");
-  auto mqtt = read_mqtt(config, program.name, service_keep_alive_s);
-  const auto state = [&](const char* word) {
-    return bus::Message{
-        .topic = Topics(root).state("service", program.name),
-        .payload = nlohmann::json{{"v", 1}, {"service", program.name}, {"state", word}, {"version", version()}}.dump(),
-        .retain = true};
-  };
-  mqtt.birth = state("up");
-  mqtt.will = state("down");
-  std::string schema = program.name;
-  std::replace(schema.begin(), schema.end(), '-', '_');
-  const store::PostgresConfig database{config.text("database.url"), schema,
-                                       migrations_root(config) + "/" + program.name};
-  const std::string listen = config.text("http.listen", "");
-
+  const auto [root, mqtt, database, listen] = read_settings(config, program);
   std::mutex posting;  // so that the runner does not end while somebody posts to it
   std::atomic<Runner*> runner{nullptr};
   const auto to_runner = [&](Task task) {

@@ -101,6 +101,32 @@ std::int64_t random_boot() {
   return std::uniform_int_distribution<std::int64_t>(1, codec::integer_max)(source);
 }
 
+// What the service asks of its device and of its link, and what the broker says of it while it is not there. The runner
+// is there before anybody asks.
+void connect_to_world(Settings& settings, const Topics& topics, std::int64_t session, runtime::Runner*& runner) {
+  const auto boot = random_boot();
+  settings.mqtt.will = agent::AgentService::presence(topics, settings.agent.device, false, session, boot);
+  settings.mqtt.birth = agent::AgentService::presence(topics, settings.agent.device, true, session, boot);
+  settings.agent.resources = [directory = settings.directory, declared = settings.agent.capacity] {
+    return agent::read_resources(directory, declared);
+  };
+  settings.agent.wall_ms = wall_ms;
+  settings.agent.random = [source = std::make_shared<std::random_device>()] {
+    return (std::uint64_t{(*source)()} << 32U) | (*source)();
+  };
+  settings.agent.reports_idle = [&runner] {
+    return runner->bus().backlog(bus::Lane::bulk) + runner->bus().backlog(bus::Lane::control) == 0;
+  };
+  settings.agent.link = [&runner] {
+    const auto stats = runner->bus_stats();
+    return Link{stats.round_trip_ms, static_cast<std::int64_t>(stats.connects > 0 ? stats.connects - 1 : 0)};
+  };
+  log::info("starting", {{"device", settings.agent.device},
+                         {"session", std::to_string(session)},
+                         {"pid_namespace", agent::pid_namespaces_work() ? "yes" : "no"},
+                         {"ends_jobs_by", agent::pid_namespaces_work() ? "pid namespace" : "subreaper"}});
+}
+
 int run(Settings settings) {
   auto identity = read_identity(settings);
   if (!identity) return fail(identity.error());
@@ -120,10 +146,6 @@ int run(Settings settings) {
   if (!session) return fail(session.error());
 
   const Topics topics(settings.root);
-  const auto boot = random_boot();
-  settings.mqtt.will = agent::AgentService::presence(topics, settings.agent.device, false, *session, boot);
-  settings.mqtt.birth = agent::AgentService::presence(topics, settings.agent.device, true, *session, boot);
-
   // The runner does not exist yet where these are made, and is gone last.
   runtime::Runner* runner = nullptr;
   agent::AgentService* service = nullptr;
@@ -147,24 +169,7 @@ int run(Settings settings) {
                          topics, {.thread = true});
   hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
                                                settings.package_bytes_max, done, log);
-  settings.agent.resources = [directory = settings.directory, declared = settings.agent.capacity] {
-    return agent::read_resources(directory, declared);
-  };
-  settings.agent.wall_ms = wall_ms;
-  settings.agent.random = [source = std::make_shared<std::random_device>()] {
-    return (std::uint64_t{(*source)()} << 32U) | (*source)();
-  };
-  settings.agent.reports_idle = [&] {
-    return runner->bus().backlog(bus::Lane::bulk) + runner->bus().backlog(bus::Lane::control) == 0;
-  };
-  settings.agent.link = [&] {
-    const auto stats = runner->bus_stats();
-    return Link{stats.round_trip_ms, static_cast<std::int64_t>(stats.connects > 0 ? stats.connects - 1 : 0)};
-  };
-  log::info("starting", {{"device", settings.agent.device},
-                         {"session", std::to_string(*session)},
-                         {"pid_namespace", agent::pid_namespaces_work() ? "yes" : "no"},
-                         {"ends_jobs_by", agent::pid_namespaces_work() ? "pid namespace" : "subreaper"}});
+  connect_to_world(settings, topics, *session, runner);
   agent::AgentService agent_service(settings.agent, *hands);
   runtime::Runner agent_runner(agent_service, **journal, settings.mqtt);
   runner = &agent_runner;
