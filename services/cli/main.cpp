@@ -169,7 +169,7 @@ int misused(CLI::App& app, const Unknown& unknown) {
   for (const auto& name : unknown.level) at = at->get_subcommand(name);
   std::string path;
   for (const auto* up = at->get_parent(); up != nullptr; up = up->get_parent())
-    path = up->get_name() + (path.empty() ? "" : " ") + path;
+    path.insert(0, up->get_name() + (path.empty() ? "" : " "));
   if (!unknown.sentence.empty()) say("fieldwork: " + printable(unknown.sentence) + "\n");
   say(at->help(path));
   return code(Exit::usage);

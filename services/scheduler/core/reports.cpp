@@ -17,8 +17,9 @@ TellStale tell_stale(const DeviceId& device, const AttemptKey& key, const Job* j
 
 // Number and tag say whether both sides speak of the same history. Whatever is found is answered.
 void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
-  auto [it, fresh] = streams_.try_emplace(input.device);
-  auto& stream = it->second;
+  const auto found = streams_.try_emplace(input.device);
+  const bool fresh = found.second;
+  auto& stream = found.first->second;
   const auto before = stream;
   const auto answer = [&](std::int64_t begin) {
     if (fresh || stream != before) out.streams.push_back({input.device, stream, false});
