@@ -315,7 +315,7 @@ TEST_F(ProcessTest, AContractThatIsMovedOnEndsNothing) {
   process.contract_ends(std::chrono::hours(1));
   std::thread other([&] {
     EXPECT_TRUE(soon([&] { return exists("there"); }));
-    // Longer than contract_s and the keeper's patience together.
+    // Nothing happens that could be waited for: longer than contract_s and the keeper's patience together.
     std::this_thread::sleep_for(std::chrono::milliseconds(3500));
     std::ofstream(directory / "enough").put('x');
   });

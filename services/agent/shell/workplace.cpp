@@ -18,7 +18,6 @@ namespace {
 
 // When the agent itself is stopped: whoever stopped it (a container engine, an init) has some 10 s of patience.
 constexpr int stop_s_at_end = 5;
-constexpr std::size_t killed_early_max = 4096;
 constexpr std::size_t file_entry_bytes_max = 700;  // encoded, without its content
 
 std::string place_name(const AttemptKey& key) {
@@ -92,7 +91,7 @@ void Workplace::run(const Assign& assign, const fs::path& archive) {
   std::string refused;
   {
     const std::lock_guard lock(mutex_);
-    if (killed_early_.erase(assign.key) > 0) process->kill();
+    if (std::erase(killed_early_, assign.key) > 0) process->kill();
     auto& slot = running_[assign.key];
     slot.process = process;
     try {
@@ -112,8 +111,8 @@ void Workplace::kill(const AttemptKey& key) {
     it->second.process->kill();
     return;
   }
-  killed_early_.insert(key);
-  if (killed_early_.size() > killed_early_max) killed_early_.erase(killed_early_.begin());
+  killed_early_.push_back(key);
+  if (killed_early_.size() > limits::attempts_per_device_max) killed_early_.pop_front();
 }
 
 void Workplace::contract_ends(const AttemptKey& key, Duration left) {

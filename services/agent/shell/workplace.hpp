@@ -3,12 +3,12 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "agent/shell/process.hpp"
@@ -68,7 +68,7 @@ class Workplace {
   std::mutex mutex_;
   std::condition_variable one_ended_;
   std::map<AttemptKey, Running> running_;
-  std::set<AttemptKey> killed_early_;  // and of runs that have ended just then
+  std::deque<AttemptKey> killed_early_;  // the newest; and of runs that have ended just then
   std::vector<std::thread> ended_;
 };
 
