@@ -13,9 +13,13 @@ Result<void> MemoryStore::commit(const std::vector<Change>& changes) {
   for (const auto& change : changes) {
     auto& table = tables_[change.table];
     switch (change.kind) {
-      case Change::Kind::upsert: table[change.key] = change.row; break;
-      case Change::Kind::insert: table.try_emplace(change.key, change.row); break;
       case Change::Kind::remove: table.erase(change.key); break;
+      case Change::Kind::update:
+        if (const auto it = table.find(change.key); it != table.end())
+          it->second = rows::merged(it->second, change.row);
+        break;
+      case Change::Kind::insert: table.try_emplace(change.key, change.row.to_json()); break;
+      case Change::Kind::upsert: table[change.key] = change.row.to_json(); break;
     }
   }
   ++commits_;

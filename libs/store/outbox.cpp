@@ -14,7 +14,7 @@ Result<void> Outbox::load(Store& store, Time now) {
   for (const auto& text : *rows) {
     const auto row = nlohmann::json::parse(text);
     const auto until_ms = row.at("until_ms").get<std::int64_t>();
-    add({row.at("key"), row.at("topic"), row.at("item")}, now, until_ms == 0 ? Time::max() : from_ms(until_ms));
+    add({row.at("key"), row.at("topic"), row.at("item")}, now, until_ms == 0 ? Time::max() : from_ms(until_ms), true);
   }
   return {};
 }
@@ -48,10 +48,10 @@ void Outbox::remove(const std::string& key) {
   entries_.erase(it);
 }
 
-void Outbox::add(Command command, Time now, Time until) {
+void Outbox::add(Command command, Time now, Time until, bool stored) {
   remove(command.key);
   auto& entry = entries_[command.key];
-  entry = Entry{std::move(command), now, ++turns_, limits_.first_repeat, until};
+  entry = Entry{std::move(command), now, ++turns_, limits_.first_repeat, until, stored};
   topics_[entry.command.topic].keys.insert(entry.command.key);
   timeline_.emplace(now, entry.turn, entry.command.key);
   if (until != Time::max()) ends_.emplace(until, entry.command.key);
@@ -59,18 +59,24 @@ void Outbox::add(Command command, Time now, Time until) {
 
 void Outbox::put(Command command, Time now, std::vector<Change>& changes) {
   const auto until = command.life == Duration{} ? Time::max() : now + command.life;
-  nlohmann::json row{{"key", command.key},
-                     {"topic", command.topic},
-                     {"item", command.item},
-                     {"until_ms", until == Time::max() ? 0 : to_ms(until)}};
-  changes.push_back({table, command.key, row.dump(), Change::Kind::upsert});
-  add(std::move(command), now, until);
+  const auto it = entries_.find(command.key);
+  // A row that is there already is settled with the command, whoever said it last.
+  const bool stored = command.kept || (it != entries_.end() && it->second.stored);
+  if (command.kept) {
+    Row row{{"key", command.key},
+            {"topic", command.topic},
+            {"item", command.item},
+            {"until_ms", until == Time::max() ? 0 : to_ms(until)}};
+    changes.push_back({table, command.key, std::move(row), Change::Kind::upsert});
+  }
+  add(std::move(command), now, until, stored);
 }
 
 void Outbox::settle(const std::string& key, std::vector<Change>& changes) {
-  if (!entries_.contains(key)) return;
+  const auto it = entries_.find(key);
+  if (it == entries_.end()) return;
+  if (it->second.stored) changes.push_back({table, key, Row{{"key", key}}, Change::Kind::remove});
   remove(key);
-  changes.push_back({table, key, nlohmann::json{{"key", key}}.dump(), Change::Kind::remove});
 }
 
 void Outbox::expire(Time now, std::vector<Change>& changes) {

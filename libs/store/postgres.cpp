@@ -16,12 +16,13 @@ constexpr const char* options =
 
 }  // namespace
 
-PostgresStore::Impl::Impl(PostgresConfig c) : config(std::move(c)), questions(session, config.schema) {}
+PostgresStore::Impl::Impl(PostgresConfig c)
+    : config(std::move(c)), questions(session, config.schema), writes(questions) {}
 
 Result<void> PostgresStore::Impl::open() {
   const auto connection = connection_string(config.url, options);
   if (!connection) return connection.error();
-  statements_by_table.clear();
+  writes.forget();
   questions.forget();
   return session.connect(*connection);
 }
@@ -99,30 +100,6 @@ Result<void> PostgresStore::Impl::run(const std::function<void(pqxx::nontransact
   return session.run(body, deadline, reading);
 }
 
-const Statements& PostgresStore::Impl::statements(pqxx::nontransaction& work, const std::string& table) {
-  const auto it = statements_by_table.find(table);
-  if (it != statements_by_table.end()) return it->second;
-  std::string keys, set, match;
-  for (const auto& column : questions.columns(work, table)) {
-    const std::string name = work.quote_name(column.name);
-    if (column.key) {
-      keys += (keys.empty() ? "" : ", ") + name;
-      match.append(match.empty() ? "t." : " AND t.").append(name).append(" = k.").append(name);
-    } else {
-      set.append(set.empty() ? "" : ", ").append(name).append(" = EXCLUDED.").append(name);
-    }
-  }
-  const std::string target = questions.quoted(table);
-  const std::string rows = " json_populate_recordset(NULL::" + target + ", $1::json)";
-  const std::string insert = "INSERT INTO " + target + " SELECT * FROM" + rows + " ON CONFLICT (" + keys + ") DO ";
-  Statements out{work.quote_name(table + " upsert"), work.quote_name(table + " insert"),
-                 work.quote_name(table + " remove")};
-  work.exec("PREPARE " + out.upsert + "(text) AS " + insert + (set.empty() ? "NOTHING" : "UPDATE SET " + set) +
-            ";PREPARE " + out.insert + "(text) AS " + insert + "NOTHING;PREPARE " + out.remove +
-            "(text) AS DELETE FROM " + target + " t USING" + rows + " k WHERE " + match);
-  return statements_by_table.emplace(table, std::move(out)).first->second;
-}
-
 PostgresStore::PostgresStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 PostgresStore::~PostgresStore() {
@@ -151,33 +128,24 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::activate(PostgresConfig co
 }
 
 Result<void> PostgresStore::commit(const std::vector<Change>& changes) {
-  // One statement per table and kind; removes last is wrong when a key is removed and added again in one batch,
-  // which coalesce() has already reduced to the last of both.
-  std::map<std::pair<std::string, Change::Kind>, std::string> batches;
-  for (const auto& change : changes) {
-    auto& rows = batches[{change.table, change.kind}];
-    rows += rows.empty() ? '[' : ',';
-    rows += change.row;
-  }
-  if (batches.empty()) return {};
+  if (changes.empty()) return {};
   if (auto good = impl_->ready(); !good) return good;
   bool broken = false;
+  Result<void> written;
   // All of them are sent as one query, which PostgreSQL runs as one transaction: one round trip and one flush. It
   // begins with the term and the count of commits, and ends there if they are not ours.
   auto done = impl_->session.run(
       [&](pqxx::nontransaction& work) {
-        std::string query = "SELECT " + impl_->stored("advance") + "(" + std::to_string(impl_->term) + "," +
-                            std::to_string(impl_->commits) + ");";
-        for (auto& [target, rows] : batches) {
-          const auto& [upsert, insert, remove] = impl_->statements(work, target.first);
-          const auto& name = target.second == Change::Kind::upsert   ? upsert
-                             : target.second == Change::Kind::insert ? insert
-                                                                     : remove;
-          query += "EXECUTE " + name + "(" + work.quote(rows + "]") + ");";
+        const auto statements = impl_->writes.statements(work, changes);
+        if (!statements) {
+          written = statements.error();
+          return;
         }
-        work.exec(query);
+        work.exec("SELECT " + impl_->stored("advance") + "(" + std::to_string(impl_->term) + "," +
+                  std::to_string(impl_->commits) + ");" + *statements);
       },
       impl_->config.deadline, false, &broken);
+  if (!written) return written;
   if (done) {
     ++impl_->commits;
   } else if (broken) {

@@ -3,13 +3,9 @@
 
 #include "questions.hpp"
 #include "store/postgres.hpp"
+#include "writes.hpp"
 
 namespace fieldwork::store {
-
-// Names of prepared statements that take the rows of a batch as one JSON array.
-struct Statements {
-  std::string upsert, insert, remove;
-};
 
 struct PostgresStore::Impl {
   explicit Impl(PostgresConfig c);
@@ -17,11 +13,11 @@ struct PostgresStore::Impl {
   PostgresConfig config;
   Session session;
   Questions questions;
+  Writes writes;
   std::int64_t term = 0;     // 0: not yet active
   std::int64_t commits = 0;  // as stored after our last commit
   bool in_doubt = false;     // the last commit's answer was lost: it may have been one more
   std::string backend;       // pid and start of our last session, as SQL literals
-  std::map<std::string, Statements> statements_by_table;
 
   // A fresh session without the lock.
   Result<void> open();
@@ -32,7 +28,6 @@ struct PostgresStore::Impl {
 
   Result<void> run(const std::function<void(pqxx::nontransaction&)>& body, Duration deadline, bool reading);
   bool lock(pqxx::nontransaction& work);
-  const Statements& statements(pqxx::nontransaction& work, const std::string& table);
   std::string stored(const char* name) { return questions.quoted(name); }
 
  private:

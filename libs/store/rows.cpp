@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct Row {
+struct Match {
   const std::string* key;
   const std::string* text;
   Json value;  // of the column that orders
@@ -40,8 +40,8 @@ bool matches(const Json& row, const Where& where) {
 }
 
 // Those that match, with the value of `column` (empty: without, and not even parsed where nothing asks).
-std::vector<Row> matching(const Table& table, const Where& where, const std::string& column) {
-  std::vector<Row> out;
+std::vector<Match> matching(const Table& table, const Where& where, const std::string& column) {
+  std::vector<Match> out;
   for (const auto& [key, text] : table) {
     Json value;
     if (!where.empty() || !column.empty()) {
@@ -54,8 +54,8 @@ std::vector<Row> matching(const Table& table, const Where& where, const std::str
   return out;
 }
 
-void order(std::vector<Row>& rows, bool descending) {
-  std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) {
+void order(std::vector<Match>& rows, bool descending) {
+  std::stable_sort(rows.begin(), rows.end(), [&](const Match& a, const Match& b) {
     const auto& x = descending ? b : a;
     const auto& y = descending ? a : b;
     if (less(x.value, y.value)) return true;
@@ -99,7 +99,7 @@ Result<Page> range(const Table& table, const Range& range) {
     cursor = std::move(*read);
   }
   Page page;
-  const Row* last = nullptr;
+  const Match* last = nullptr;
   for (const auto& row : found) {
     if (row.value.is_null() || (!range.from.empty() && less(row.value, typed(range.from, row.value))) ||
         (!range.to.empty() && !less(row.value, typed(range.to, row.value)))) {
@@ -123,7 +123,7 @@ Result<Page> range(const Table& table, const Range& range) {
 
 Result<std::vector<std::string>> prunable(const Table& table, const Prune& prune) {
   auto found = matching(table, prune.where, prune.column);
-  found.erase(std::remove_if(found.begin(), found.end(), [](const Row& row) { return row.value.is_null(); }),
+  found.erase(std::remove_if(found.begin(), found.end(), [](const Match& row) { return row.value.is_null(); }),
               found.end());
   order(found, false);
   const auto count = static_cast<std::int64_t>(found.size());
@@ -145,6 +145,12 @@ std::vector<std::string> along(const Table& table, const Prune& prune, const std
     if (values.contains(text_of(row, prune.key))) out.push_back(key);
   }
   return out;
+}
+
+std::string merged(const std::string& row, const store::Row& changed) {
+  auto out = Json::parse(row);
+  out.update(Json::parse(changed.to_json()));
+  return out.dump();
 }
 
 std::string write_cursor(const std::vector<std::string>& values) {

@@ -21,6 +21,9 @@ Result<std::vector<std::string>> prunable(const Table& table, const Prune& prune
 // The keys of the rows of another table that go along with these.
 std::vector<std::string> along(const Table& table, const Prune& prune, const std::vector<std::string>& removed);
 
+// A stored row with these columns changed.
+std::string merged(const std::string& row, const Row& changed);
+
 // A cursor: what it names are values as texts.
 std::string write_cursor(const std::vector<std::string>& values);
 Result<std::vector<std::string>> read_cursor(const std::string& cursor, std::size_t values);

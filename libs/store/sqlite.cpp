@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 
@@ -49,6 +50,27 @@ struct SqliteStore::Impl {
     sqlite3_clear_bindings(statement.handle);
     if (code != SQLITE_DONE && code != SQLITE_ROW) return error("write");
     return {};
+  }
+
+  Result<void> apply(const Change& change) const {
+    auto kind = change.kind;
+    std::string row;
+    if (kind == Change::Kind::update) {
+      const auto table = this->table(change.table);
+      if (!table) return table.error();
+      const auto it =
+          std::find_if(table->begin(), table->end(), [&](const auto& one) { return one.first == change.key; });
+      if (it == table->end()) return {};
+      row = rows::merged(it->second, change.row);
+      kind = Change::Kind::upsert;
+    } else if (kind != Change::Kind::remove) {
+      row = change.row.to_json();
+    }
+    const auto& statement = kind == Change::Kind::upsert ? upsert : kind == Change::Kind::insert ? insert : remove;
+    bind(statement, 1, change.table);
+    bind(statement, 2, change.key);
+    if (kind != Change::Kind::remove) bind(statement, 3, row);
+    return run(statement);
   }
 
   Result<rows::Table> table(const std::string& name) const {
@@ -110,13 +132,7 @@ Result<void> SqliteStore::keep_room(std::int64_t bytes) {
 Result<void> SqliteStore::commit(const std::vector<Change>& changes) {
   if (auto begun = impl_->run(impl_->begin); !begun) return begun;
   for (const auto& change : changes) {
-    const auto& statement = change.kind == Change::Kind::upsert   ? impl_->upsert
-                            : change.kind == Change::Kind::insert ? impl_->insert
-                                                                  : impl_->remove;
-    Impl::bind(statement, 1, change.table);
-    Impl::bind(statement, 2, change.key);
-    if (change.kind != Change::Kind::remove) Impl::bind(statement, 3, change.row);
-    if (auto done = impl_->run(statement); !done) {
+    if (auto done = impl_->apply(change); !done) {
       (void)impl_->run(impl_->rollback);
       return done;
     }
@@ -151,7 +167,7 @@ Result<std::int64_t> SqliteStore::prune(const Prune& prune) {
   const auto keys = rows::prunable(*table, prune);
   if (!keys) return keys.error();
   std::vector<Change> changes;
-  for (const auto& key : *keys) changes.push_back({prune.table, key, "", Change::Kind::remove});
+  for (const auto& key : *keys) changes.push_back({prune.table, key, {}, Change::Kind::remove});
   const std::set<std::string> gone(keys->begin(), keys->end());
   std::vector<std::string> removed;
   for (const auto& [key, row] : *table) {
@@ -161,7 +177,7 @@ Result<std::int64_t> SqliteStore::prune(const Prune& prune) {
     const auto other = impl_->table(name);
     if (!other) return other.error();
     for (const auto& key : rows::along(*other, prune, removed))
-      changes.push_back({name, key, "", Change::Kind::remove});
+      changes.push_back({name, key, {}, Change::Kind::remove});
   }
   if (!changes.empty()) {
     if (auto done = commit(changes); !done) return done.error();

@@ -1,5 +1,6 @@
 #include "store/store.hpp"
 
+#include <optional>
 #include <unordered_map>
 
 namespace fieldwork::store {
@@ -11,24 +12,57 @@ Result<std::vector<std::string>> newest(Reader& reader, const std::string& table
   return std::move(page->rows);
 }
 
+namespace {
+
+// What is left of one key's changes: an update comes before an insert, and alone otherwise.
+struct Left {
+  std::optional<std::size_t> whole, update;  // places
+};
+
+}  // namespace
+
 std::vector<Change> coalesce(std::vector<Change> changes) {
-  std::unordered_map<std::string, std::size_t> at;
+  using Kind = Change::Kind;
+  std::unordered_map<std::string, Left> by_key;
+  by_key.reserve(changes.size());
   std::vector<Change> out;
   out.reserve(changes.size());
-  for (auto& change : changes) {
-    const auto [it, fresh] = at.try_emplace(change.table + '\n' + change.key, out.size());
-    if (fresh) {
+  std::size_t dropped = 0;
+  const auto keep = [&](std::optional<std::size_t>& place, Change&& change) {
+    if (place) {
+      out[*place] = std::move(change);
+    } else {
+      place = out.size();
       out.push_back(std::move(change));
+    }
+  };
+  for (auto& change : changes) {
+    auto& left = by_key[change.table + '\n' + change.key];
+    Change* whole = left.whole ? &out[*left.whole] : nullptr;
+    if (change.kind == Kind::update) {
+      if (whole != nullptr && whole->kind == Kind::remove) continue;  // what is not there cannot change
+      if (whole != nullptr) whole->row.merge(change.row);
+      if (whole != nullptr && whole->kind == Kind::upsert) continue;
+      if (left.update) {
+        out[*left.update].row.merge(change.row);
+      } else {
+        keep(left.update, std::move(change));
+      }
       continue;
     }
-    auto& earlier = out[it->second];
     // Nothing may turn a row that an insert only meant to add into an overwrite of one that is there.
-    if (change.kind == Change::Kind::insert) {
-      if (earlier.kind != Change::Kind::remove) continue;
-      change.kind = Change::Kind::upsert;  // it was removed just before: what is there now goes
+    if (change.kind == Kind::insert) {
+      if (whole != nullptr && whole->kind != Kind::remove) continue;
+      if (whole != nullptr) change.kind = Kind::upsert;  // it was removed just before: what is there now goes
     }
-    earlier = std::move(change);
+    if (change.kind != Kind::insert && left.update) {
+      out[*left.update].table.clear();
+      left.update.reset();
+      ++dropped;
+    }
+    keep(left.whole, std::move(change));
   }
+  if (dropped > 0) std::erase_if(out, [](const Change& one) { return one.table.empty(); });
   return out;
 }
 

@@ -107,12 +107,23 @@ void Checks::check_job(const Json& item, bool now) const {
 void Checks::check_execution(const Json& said) const {
   const auto key = said.at("job").get<std::string>() + ":" + said.at("execution").dump();
   const auto* execution = row("scheduler", "execution", key);
+  // Without a row of its own it is what its newest attempt says.
+  if (execution == nullptr) execution = newest_attempt(key + ":");
   require(execution != nullptr, saved, key + " is not saved");
   for (const char* field : {"state", "fence", "attempt", "version"}) {
     require(execution->at(field) == said.at(field), saved,
             key + " " + field + ": said " + said.at(field).dump() + ", saved " + execution->at(field).dump());
   }
   require(said.dump().size() <= limits::state_bytes_max, "states are small", said.dump());
+}
+
+const Checks::Json* Checks::newest_attempt(const std::string& execution) const {
+  const Json* out = nullptr;
+  const auto& attempts = rows("scheduler", "attempt");
+  for (auto it = attempts.lower_bound(execution); it != attempts.end() && it->first.starts_with(execution); ++it) {
+    if (out == nullptr || out->at("fence") < it->second.at("fence")) out = &it->second;
+  }
+  return out;
 }
 
 void Checks::check_command(const std::string& device, const Json& item) const {
@@ -123,8 +134,10 @@ void Checks::check_command(const std::string& device, const Json& item) const {
   require(attempt != nullptr, saved, type + " " + key);
   require(attempt->at("device") == device, fences,
           key + " is " + attempt->at("device").dump() + "'s, sent to " + device);
-  require(row("scheduler", "outbox", type + ":" + key) != nullptr, saved, type + " " + key + " is not in the outbox");
-  if (type == "assign") require(attempt->at("grant") == item.at("grant"), saved, "the grant of " + key);
+  if (type != "assign")
+    return require(row("scheduler", "outbox", type + ":" + key) != nullptr, saved, type + " " + key + " is not kept");
+  require(attempt->at("live") == true, saved, key + " is assigned and does not live");
+  require(attempt->at("grant") == item.at("grant"), saved, "the grant of " + key);
 }
 
 void Checks::said_by_device(const Party& party, const Topic& topic, const Json& payload) const {
@@ -153,7 +166,7 @@ void Checks::committed(Party& from, const std::vector<store::Change>& changes) {
   std::set<std::int64_t> kept;  // a report that only gets another number is not forgotten
   for (const auto& change : changes) {
     if (!scheduler && change.table == "report" && change.kind != store::Change::Kind::remove)
-      kept.insert(Json::parse(change.row).at("tag").get<std::int64_t>());
+      kept.insert(Json::parse(change.row.to_json()).at("tag").get<std::int64_t>());
   }
   for (const auto& change : changes) {
     auto& rows = disks_[from.name()][change.table];
@@ -168,7 +181,13 @@ void Checks::committed(Party& from, const std::vector<store::Change>& changes) {
       continue;
     }
     if (change.kind == store::Change::Kind::insert && before != nullptr) continue;
-    auto now = Json::parse(change.row);
+    auto now = Json::parse(change.row.to_json());
+    if (change.kind == store::Change::Kind::update) {
+      if (before == nullptr) continue;
+      auto whole = *before;
+      whole.update(now);
+      now = std::move(whole);
+    }
     if (scheduler && change.table == "attempt") attempt_saved(before, now);
     if (scheduler && change.table == "job") job_saved(before, now);
     if (scheduler && change.table == "stream") stream_saved(before, now);

@@ -59,6 +59,7 @@ class Checks {
 
   void at_the_end(const Wish& wish) const;
   [[nodiscard]] bool really_ended(const AttemptKey& key) const;
+  [[nodiscard]] const Json* newest_attempt(const std::string& execution) const;
   [[nodiscard]] const Json* row(const std::string& party, const std::string& table, const std::string& key) const;
 
   const crypto::TrustStore& grants_;

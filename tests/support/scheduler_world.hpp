@@ -70,6 +70,7 @@ class Rows {
  private:
   [[nodiscard]] Job job_of(const JobRecord& record) const {
     Job job{record, {}, {}, 0};
+    job.stored = true;
     if (settled(job.state)) return job;
     job.executions.resize(job.targets.empty() ? static_cast<std::size_t>(job.spec->replicas) : job.targets.size());
     job.counts = {};
@@ -84,8 +85,10 @@ class Rows {
       for (auto it = attempts_.lower_bound({job.id, index, 0}); it != attempts_.end(); ++it) {
         if (it->first.job != job.id || it->first.execution != index) break;
         execution.attempt = it->second;
+        execution.attempt->stored = true;
         execution.fence = std::max(execution.fence, it->first.fence);
       }
+      if (execution.attempt && !execution.stored) follow_attempt(execution);
       if (settled(execution.state)) {
         execution.phase = Done{};
       } else if (execution.state == ExecutionState::queued) {

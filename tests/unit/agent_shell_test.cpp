@@ -111,7 +111,11 @@ std::vector<std::vector<std::int64_t>> numbers_said(Device& device) {
 }
 
 TEST(AgentShell, StartsWithoutTheRowsThatItCannotRead) {
-  const Rows damages = {R"({"phase":"running"})", R"({"seq":"x","report":7})", "[]", R"({"phase":7,"order":{}})", "x"};
+  const std::vector<store::Row> damages = {{{"phase", "running"}},
+                                           {{"seq", "x"}, {"report", 7}},
+                                           {},
+                                           {{"phase", 7}, {"order", store::Value::json("{}")}},
+                                           {{"phase", store::Value::json("no JSON")}}};
   for (const auto& damage : damages) {
     Device device;
     ASSERT_TRUE(device.start().ok());
@@ -125,18 +129,19 @@ TEST(AgentShell, StartsWithoutTheRowsThatItCannotRead) {
     log::setup("agent", "text", "error");
     const auto started = device.start();
     const auto said = ::testing::internal::GetCapturedStderr();
-    ASSERT_TRUE(started.ok()) << damage << describe(started.error());
+    ASSERT_TRUE(started.ok()) << damage.to_json() << describe(started.error());
     EXPECT_NE(said.find("table=attempt"), std::string::npos) << said;
     EXPECT_NE(said.find("table=report"), std::string::npos) << said;
-    EXPECT_NE(device.service->core().find({JobId("j1"), 0, 1}), nullptr) << damage;
-    EXPECT_EQ(device.service->core().find({JobId("j2"), 0, 1}), nullptr) << damage;
-    EXPECT_NE(device.service->core().find({JobId("j3"), 0, 1}), nullptr) << damage;
-    EXPECT_EQ(device.service->core().unacknowledged(), all - 1 + 2) << damage << ": and two that the start ended";
+    EXPECT_NE(device.service->core().find({JobId("j1"), 0, 1}), nullptr) << damage.to_json();
+    EXPECT_EQ(device.service->core().find({JobId("j2"), 0, 1}), nullptr) << damage.to_json();
+    EXPECT_NE(device.service->core().find({JobId("j3"), 0, 1}), nullptr) << damage.to_json();
+    EXPECT_EQ(device.service->core().unacknowledged(), all - 1 + 2)
+        << damage.to_json() << ": and two that the start ended";
     // What stands under a number is what was saved under it.
     std::set<std::int64_t> numbers;
     for (const auto& message : numbers_said(device)) numbers.insert(message.begin(), message.end());
-    EXPECT_FALSE(numbers.contains(2)) << damage;
-    EXPECT_TRUE(numbers.contains(1) && numbers.contains(3)) << damage;
+    EXPECT_FALSE(numbers.contains(2)) << damage.to_json();
+    EXPECT_TRUE(numbers.contains(1) && numbers.contains(3)) << damage.to_json();
   }
 }
 

@@ -258,7 +258,7 @@ TEST(Notifications, SurviveARestart) {
         std::erase_if(saved.notifications, [&](const auto& n) { return n.number == one.notification.number; });
         continue;
       }
-      auto read = notification_from_row(to_row(one.notification));
+      auto read = notification_from_row(to_row(one.notification).to_json());
       ASSERT_TRUE(read.ok());
       EXPECT_EQ(*read, one.notification);
       saved.notifications.insert(saved.notifications.begin(), *read);

@@ -152,7 +152,7 @@ TEST(SecurityPolicyShell, ComparesTheTableWithWhatTheBrokerKept) {
     EXPECT_EQ(whole.service.core().head().sequence, 3);
   }
   auto cut = store, replaced = store;
-  ASSERT_TRUE(cut.commit({{"audit", audit_key(3), "", store::Change::Kind::remove}}).ok());
+  ASSERT_TRUE(cut.commit({{"audit", audit_key(3), {{"sequence", 3}}, store::Change::Kind::remove}}).ok());
   auto row = audit(store)[2];
   row.reason = "forged";
   AuditHead before{2, row.previous, 0};

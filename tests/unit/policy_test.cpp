@@ -274,7 +274,7 @@ TEST(Certificates, AreCheckedAgainWhenTheListChanges) {
   const auto checked =
       step(core, ChecksArrived{{{edge, pki.pem("edge-1")}, {DeviceId{"edge-2"}, pki.pem("edge-2")}}}, at(1));
   for (const auto& one : checked.certificates) {
-    auto read = certificate_from_row(to_row(one.checked));
+    auto read = certificate_from_row(to_row(one.checked).to_json());
     ASSERT_TRUE(read.ok()) << describe(read.error());
     saved.certificates.push_back(*read);
   }

@@ -134,7 +134,7 @@ TEST(Identity, StandsInTheStateAndNotInTheRow) {
   record.device.duplicated_since_ms = 9;
   EXPECT_EQ(codec::encode(record.device).at("duplicated_since_ms"), 9);
   EXPECT_EQ(codec::decode_device(codec::encode(record.device))->duplicated_since_ms, 9);
-  const auto read = from_row(to_row(record));
+  const auto read = from_row(to_row(record).to_json());
   ASSERT_TRUE(read.ok()) << describe(read.error());
   EXPECT_EQ(read->device.duplicated_since_ms, 0) << "what is not seen after a restart is not said";
   record.device.duplicated_since_ms = 0;

@@ -19,7 +19,7 @@ class Rows : public store::Pruner {
     std::vector<store::Change> changes;
     for (int i = 0; i < 10; ++i) {
       const auto key = std::to_string(i);
-      changes.push_back({"t", key, R"({"at_ms": )" + std::to_string(now_ms - i * 1000) + "}"});
+      changes.push_back({"t", key, {{"at_ms", now_ms - i * 1000}}});
     }
     EXPECT_TRUE(store_.commit(changes).ok());
     store_.set_now_us(now_ms * 1000);

@@ -35,7 +35,7 @@ struct Rig {
 Task save_and_stop(Runner& runner, Journal& journal) {
   return [&](Time, Output& out) {
     journal.emplace_back("stepped");
-    out.upsert("t", "k", "{}");
+    out.upsert("t", "k", {});
     out.acts.emplace_back([&] {
       journal.emplace_back("acted");
       runner.stop();
@@ -170,7 +170,7 @@ TEST(RunnerTest, AStoreThatWasAwayIsAStandstillToo) {
   rig.store.failures = {away, away};  // waits 50 and 100 ms between the tries
   const auto runner = rig.runner();
   runner->post([&](Time, Output& out) {
-    out.upsert("t", "k", "{}");
+    out.upsert("t", "k", {});
     runner->post([&](Time, Output&) {
       rig.journal.emplace_back("stepped");
       runner->stop();

@@ -58,7 +58,7 @@ struct Rig {
 
 // Everything a batch can want, at once.
 void everything(Journal& journal, Output& out) {
-  out.upsert("t", "k", "{}");
+  out.upsert("t", "k", {});
   out.early.push_back({.topic = "early", .payload = "q"});
   out.messages.push_back({.topic = "event", .payload = "m"});
   out.put({"k", "order", "1"});
@@ -122,7 +122,7 @@ TEST(EngineTest, AFailedPrefetchStepsNothing) {
 
 TEST(EngineTest, StepsInOrderThenTicksAndFlushesOnce) {
   Rig rig;
-  rig.service.on_message = [](const bus::Message&, Time, Output& out) { out.upsert("t", "seen", "{}"); };
+  rig.service.on_message = [](const bus::Message&, Time, Output& out) { out.upsert("t", "seen", {}); };
   rig.service.on_flush = [&rig](Output& out) {
     rig.journal.push_back("flush after " + std::to_string(rig.service.ticks) + " ticks, " +
                           std::to_string(out.changes.size()) + " changes");
@@ -144,19 +144,20 @@ TEST(EngineTest, OneChangePerKeyReachesTheStore) {
   Rig rig;
   ASSERT_TRUE(rig.run(0,
                       [](Time, Output& out) {
-                        out.upsert("t", "a", "1");
-                        out.insert("t", "b", "2");
-                        out.upsert("t", "a", "3");
-                        out.remove("t", "c", "4");
+                        out.upsert("t", "a", {{"n", 1}});
+                        out.insert("t", "b", {{"n", 2}});
+                        out.upsert("t", "a", {{"n", 3}});
+                        out.remove("t", "c", {{"n", 4}});
                         out.put({"k", "order", "1"});
                         out.put({"k", "order", "2"});
                       })
                   .ok());
   ASSERT_EQ(rig.store.batches.size(), 1U);
   Journal rows;
-  for (const auto& change : rig.store.batches[0]) rows.push_back(change.table + "/" + change.key + " " + change.row);
-  EXPECT_EQ(rows,
-            (Journal{"t/a 3", "t/b 2", "t/c 4", R"(outbox/k {"item":"2","key":"k","topic":"order","until_ms":0})"}));
+  for (const auto& change : rig.store.batches[0])
+    rows.push_back(change.table + "/" + change.key + " " + change.row.to_json());
+  EXPECT_EQ(rows, (Journal{R"(t/a {"n":3})", R"(t/b {"n":2})", R"(t/c {"n":4})",
+                           R"(outbox/k {"key":"k","topic":"order","item":"2","until_ms":0})"}));
   EXPECT_EQ(rig.said(), Journal{R"(order {"v":1,"items":[2]})"});
 }
 

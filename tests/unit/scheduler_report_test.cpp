@@ -359,6 +359,75 @@ TEST(Restart, ShowsStatesAsTheyWere) {
   EXPECT_EQ(world.answer().state, "running") << "a repeat is answered at once";
 }
 
+// What a batch saves of an execution: "job" and "execution" when it has a row of its own, "attempt" or "attempt again".
+std::vector<std::string> saved(const Output& said) {
+  std::vector<std::string> out;
+  for (const auto& one : said.jobs) out.emplace_back(one.stored ? "job again" : "job");
+  if (!said.executions.empty()) out.emplace_back("execution");
+  for (const auto& one : said.attempts) out.emplace_back(one.stored ? "attempt again" : "attempt");
+  return out;
+}
+
+TEST(Saved, OnlyWhatDoesNotFollowFromOthers) {
+  using Words = std::vector<std::string>;
+  World world({ready("a")});
+  world.submit("good");
+  EXPECT_EQ(saved(world.said), Words{"job"});
+  world.allow_all();
+  EXPECT_EQ(saved(world.said), Words{"attempt"}) << "it says that the job is authorised, and how the execution stands";
+  world.report("a", key("good"), AttemptState::running);
+  EXPECT_EQ(saved(world.said), Words{"attempt again"});
+  world.report("a", key("good"), AttemptState::succeeded);
+  EXPECT_EQ(saved(world.said), (Words{"job again", "attempt again"}));
+
+  world.run("bad", {.retry = {.attempts_max = 2, .backoff_s = 1}});
+  world.report("a", key("bad"), AttemptState::failed, "exit code 1");
+  EXPECT_EQ(saved(world.said), (Words{"execution", "attempt again"})) << "failures count, and no attempt says how many";
+  world.pass(seconds(1));
+  world.allow_all();
+  EXPECT_EQ(saved(world.said), (Words{"execution", "attempt"})) << "once it has a row, that goes on";
+}
+
+TEST(Saved, AnExecutionThatFollowsIsTheSameAfterARestart) {
+  World world({ready("a"), ready("b")});
+  world.run("j", {.replicas = 2});
+  const auto first = world.attempt("j").device.value;
+  world.report(first, key("j"), AttemptState::running);
+  world.report(first, key("j"), AttemptState::succeeded);
+  const auto before = world.job("j").executions;
+  ASSERT_TRUE(world.rows.load().jobs.front().executions.front().is<Done>());
+  world.restart({ready("a"), ready("b")});
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto& after = world.execution("j", i);
+    EXPECT_EQ(after.state, before[i].state) << i;
+    EXPECT_EQ(after.version, before[i].version) << i;
+    EXPECT_EQ(after.fence, before[i].fence) << i;
+    EXPECT_EQ(after.attempts, before[i].attempts) << i;
+    EXPECT_EQ(after.shown, before[i].shown) << i;
+    EXPECT_EQ(after.changed_ms, before[i].changed_ms) << i;
+  }
+}
+
+TEST(Saved, OrdersThatNobodySpokeOfAreMadeAgainFromAttempts) {
+  World world({ready("a"), ready("b"), ready("c")});
+  world.run("heard");
+  const auto said = world.run("unheard").front();
+  world.run("over");
+  const auto report = [&](const char* job, AttemptState state) {
+    world.report(world.attempt(job).device.value, key(job), state);
+  };
+  report("heard", AttemptState::accepted);
+  report("over", AttemptState::succeeded);
+  world.restart();
+  const auto orders = world.core.open_orders();
+  ASSERT_EQ(orders.size(), 1U);
+  EXPECT_EQ(orders[0].key, assign_key(key("unheard")));
+  EXPECT_EQ(orders[0].device, world.attempt("unheard").device);
+  EXPECT_FALSE(orders[0].kept);
+  EXPECT_EQ(std::get<Assign>(orders[0].order).command, std::get<Assign>(said.order).command);
+  EXPECT_EQ(std::get<Assign>(orders[0].order).grant, world.attempt("unheard").grant);
+}
+
 TEST(Restart, ShowsTheDeviceOfTheNewestAttempt) {
   World world({ready("a"), ready("b")});
   world.run("j", {.retry = {.attempts_max = 3, .backoff_s = 1}});

@@ -32,7 +32,9 @@ class StartTest : public ::testing::Test {
     return *(*journal)->select({.table = "meta"});
   }
   void put(const std::string& row) const {
-    ASSERT_TRUE((*store::SqliteStore::open(directory / "journal.db"))->commit({{"meta", "k", row}}).ok());
+    ASSERT_TRUE((*store::SqliteStore::open(directory / "journal.db"))
+                    ->commit({{"meta", "k", {{"row", store::Value::json(row)}}}})
+                    .ok());
   }
 
   fs::path directory;
@@ -68,7 +70,7 @@ TEST_F(StartTest, ASoundJournalIsLeftAlone) {
   const auto said = repair_journal(directory);
   ASSERT_TRUE(said.ok()) << describe(said.error());
   EXPECT_NE(said->find("is sound; nothing was done"), std::string::npos);
-  EXPECT_EQ(rows(), std::vector<std::string>{"{}"});
+  EXPECT_EQ(rows(), std::vector<std::string>{R"({"row":{}})"});
 }
 
 TEST_F(StartTest, ADamagedJournalIsNamedAndRepairMovesItAside) {
@@ -112,7 +114,7 @@ TEST_F(StartTest, AFullDiskDoesNotEndIt) {
   };
   put("{}");
   fill();
-  EXPECT_EQ(rows(), std::vector<std::string>{"{}"});
+  EXPECT_EQ(rows(), std::vector<std::string>{R"({"row":{}})"});
   EXPECT_FALSE(fs::exists(directory / "journal.reserve")) << "the reserve is used";
   fill();
   std::thread later([&] { fs::remove(directory / "package.part"); });
@@ -131,7 +133,7 @@ TEST_F(StartTest, ADiskThatIsFilledWhileItRunsDoesNotStopIt) {
     while (file.write(block.data(), 4096).flush()) continue;
   }
   // More than the log holds, many times; altogether as many live rows as a busy agent has.
-  const std::string row = "{\"result\":\"" + std::string(8192, 'x') + "\"}";
+  const store::Row row{{"result", std::string(8192, 'x')}};
   for (int i = 0; i < 2000; ++i) {
     const auto done = (*journal)->commit({{"report", std::to_string(i % 64), row}});
     ASSERT_TRUE(done.ok()) << i << ": " << describe(done.error());

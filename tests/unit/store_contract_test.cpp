@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "../support/postgres_test.hpp"
+#include "../support/row_of.hpp"
 #include "store/memory.hpp"
 #include "store/sqlite.hpp"
 
@@ -39,7 +40,7 @@ class ContractTest : public PostgresTest {
     }
   }
   static Change put(const std::string& key, const Json& n, bool live, const std::string& name) {
-    return {"t", key, Json{{"key", key}, {"n", n}, {"live", live}, {"name", name}}.dump(), Kind::upsert};
+    return {"t", key, row_of(Json{{"key", key}, {"n", n}, {"live", live}, {"name", name}}), Kind::upsert};
   }
   void fill() {
     commit({put("a", 10, true, "x"), put("b", 9, true, "y"), put("c", 100, false, "x"), put("d", nullptr, false, "z"),
@@ -129,6 +130,17 @@ TEST_F(ContractTest, PruneRemovesTheOldestInBatchesAndCounts) {
   }
 }
 
+TEST_F(ContractTest, AnUpdateLeavesWhatItDoesNotSay) {
+  commit({put("a", 1, true, "x")});
+  commit(
+      {{"t", "a", {{"key", "a"}, {"n", 2}}, Kind::update}, {"t", "none", {{"key", "none"}, {"n", 3}}, Kind::update}});
+  for (const auto& [name, store] : stores) {
+    const auto rows = store->select({.table = "t"});
+    ASSERT_TRUE(rows.ok() && rows->size() == 1) << name;
+    EXPECT_EQ(Json::parse(rows->front()), (Json{{"key", "a"}, {"n", 2}, {"live", true}, {"name", "x"}})) << name;
+  }
+}
+
 TEST_F(ContractTest, WhatBelongsToAPrunedRowGoesAlongAndTheNewestStay) {
   for (const auto& [name, store] : stores) {
     std::vector<Change> changes;
@@ -136,7 +148,7 @@ TEST_F(ContractTest, WhatBelongsToAPrunedRowGoesAlongAndTheNewestStay) {
       const std::string key(1, static_cast<char>('a' + i));
       changes.push_back(put(key, i, false, ""));
       for (const char* part : {"1", "2"}) {
-        changes.push_back({"part", key + part, Json{{"key", key}, {"part", part}}.dump(), Kind::upsert});
+        changes.push_back({"part", key + part, {{"key", key}, {"part", part}}, Kind::upsert});
       }
     }
     ASSERT_TRUE(store->commit(changes).ok()) << name;

@@ -2,9 +2,11 @@
 // Batches of changes, the outbox, and the journal on a real disk.
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <algorithm>
 
 #include <filesystem>
 
+#include "../support/row_of.hpp"
 #include "store/memory.hpp"
 #include "store/outbox.hpp"
 #include "store/sqlite.hpp"
@@ -16,7 +18,7 @@ using Kind = Change::Kind;
 using Rows = std::vector<std::string>;
 
 Change change(Kind kind, const std::string& key, const std::string& row = "{}", const std::string& table = "t") {
-  return {table, key, row, kind};
+  return {table, key, row_of(row), kind};
 }
 
 std::string text(const std::vector<Change>& changes) {
@@ -24,8 +26,14 @@ std::string text(const std::vector<Change>& changes) {
   for (const auto& c : changes) {
     out += (c.kind == Kind::upsert   ? "+"
             : c.kind == Kind::insert ? "?"
+            : c.kind == Kind::update ? "~"
                                      : "-") +
-           c.table + "/" + c.key + (c.kind == Kind::remove ? "" : c.row) + " ";
+           c.table + "/" + c.key;
+    for (const auto& [column, value] : c.row.fields()) {
+      if (const auto* number = std::get_if<std::int64_t>(&value.held()))
+        out += std::string(column) + std::to_string(*number);
+    }
+    out += " ";
   }
   return out;
 }
@@ -40,33 +48,57 @@ TEST(Coalesce, KeepsTheLastPerKey) {
   const std::vector<CoalesceCase> cases{
       {"nothing", {}, ""},
       {"last upsert, first place",
-       {change(Kind::upsert, "a", "1"), change(Kind::upsert, "b", "2"), change(Kind::upsert, "a", "3")},
-       "+t/a3 +t/b2 "},
-      {"removed", {change(Kind::upsert, "a", "1"), change(Kind::remove, "a")}, "-t/a "},
-      {"removed and back", {change(Kind::remove, "a"), change(Kind::upsert, "a", "2")}, "+t/a2 "},
-      {"insert after upsert adds nothing", {change(Kind::upsert, "a", "1"), change(Kind::insert, "a", "2")}, "+t/a1 "},
-      {"first insert stays", {change(Kind::insert, "a", "1"), change(Kind::insert, "a", "2")}, "?t/a1 "},
-      {"upsert after insert", {change(Kind::insert, "a", "1"), change(Kind::upsert, "a", "2")}, "+t/a2 "},
-      {"tables apart", {change(Kind::upsert, "a", "1"), change(Kind::upsert, "a", "2", "u")}, "+t/a1 +u/a2 "},
+       {change(Kind::upsert, "a", R"({"x":1})"), change(Kind::upsert, "b", R"({"x":2})"),
+        change(Kind::upsert, "a", R"({"x":3})")},
+       "+t/ax3 +t/bx2 "},
+      {"removed", {change(Kind::upsert, "a", R"({"x":1})"), change(Kind::remove, "a")}, "-t/a "},
+      {"removed and back", {change(Kind::remove, "a"), change(Kind::upsert, "a", R"({"x":2})")}, "+t/ax2 "},
+      {"insert after upsert adds nothing",
+       {change(Kind::upsert, "a", R"({"x":1})"), change(Kind::insert, "a", R"({"x":2})")},
+       "+t/ax1 "},
+      {"first insert stays",
+       {change(Kind::insert, "a", R"({"x":1})"), change(Kind::insert, "a", R"({"x":2})")},
+       "?t/ax1 "},
+      {"upsert after insert",
+       {change(Kind::insert, "a", R"({"x":1})"), change(Kind::upsert, "a", R"({"x":2})")},
+       "+t/ax2 "},
+      {"update after upsert",
+       {change(Kind::upsert, "a", R"({"x":1,"y":1})"), change(Kind::update, "a", R"({"x":2})")},
+       "+t/ax2y1 "},
+      {"updates of other columns",
+       {change(Kind::update, "a", R"({"x":1})"), change(Kind::update, "a", R"({"y":2})")},
+       "~t/ax1y2 "},
+      {"what was removed cannot change", {change(Kind::remove, "a"), change(Kind::update, "a", R"({"x":1})")}, "-t/a "},
+      {"tables apart",
+       {change(Kind::upsert, "a", R"({"x":1})"), change(Kind::upsert, "a", R"({"x":2})", "u")},
+       "+t/ax1 +u/ax2 "},
   };
   for (const auto& c : cases) EXPECT_EQ(text(coalesce(c.changes)), c.expected) << c.name;
 }
 
 // A batch must do what its changes one by one do.
 TEST(Coalesce, MeansTheSameAsOneByOne) {
-  const Kind kinds[] = {Kind::upsert, Kind::insert, Kind::remove};
+  const Kind kinds[] = {Kind::upsert, Kind::insert, Kind::remove, Kind::update};
   for (const bool there : {false, true}) {
-    for (int i = 0; i < 27; ++i) {
-      const std::vector<Change> changes{change(kinds[i % 3], "a", R"({"x":1})"),
-                                        change(kinds[i / 3 % 3], "a", R"({"x":2})"),
-                                        change(kinds[i / 9], "a", R"({"x":3})")};
+    for (int i = 0; i < 256; ++i) {
+      const auto one = [&](int kind, int x) {
+        const bool whole = kinds[kind] == Kind::upsert || kinds[kind] == Kind::insert;
+        const auto other = std::to_string(x * 10);
+        return change(kinds[kind], "a",
+                      whole        ? R"({"x":)" + std::to_string(x) + R"(,"y":)" + other + "}"
+                      : x % 2 == 0 ? R"({"x":)" + std::to_string(x) + "}"
+                                   : R"({"y":)" + other + "}");
+      };
+      const std::vector<Change> changes{one(i % 4, 1), one(i / 4 % 4, 2), one(i / 16 % 4, 3), one(i / 64, 4)};
       MemoryStore plain, batched;
       for (auto* store : {&plain, &batched}) {
         if (!there) continue;
-        ASSERT_TRUE(store->commit({change(Kind::upsert, "a", R"({"x":0})")}).ok());
+        ASSERT_TRUE(store->commit({change(Kind::upsert, "a", R"({"x":0,"y":0})")}).ok());
       }
-      for (const auto& one : changes) ASSERT_TRUE(plain.commit({one}).ok());
-      ASSERT_TRUE(batched.commit(coalesce(changes)).ok());
+      for (const auto& each : changes) ASSERT_TRUE(plain.commit({each}).ok());
+      auto together = coalesce(changes);
+      std::stable_sort(together.begin(), together.end(), [](const auto& a, const auto& b) { return a.kind < b.kind; });
+      ASSERT_TRUE(batched.commit(together).ok());
       EXPECT_EQ(*plain.select({.table = "t"}), *batched.select({.table = "t"}))
           << text(changes) << (there ? "over a row" : "");
     }
@@ -115,6 +147,20 @@ TEST(OutboxTest, HastenSendsNowAndStartsOver) {
   EXPECT_TRUE(due_keys(outbox, at(7)).empty()) << "once";
 }
 
+TEST(OutboxTest, WhatIsNotKeptHasNoRowAndWhatWasKeptLosesIts) {
+  Outbox outbox;
+  std::vector<Change> changes;
+  outbox.apply(Command{"a", "t", "{}", {}, false}, at(0), changes);
+  EXPECT_EQ(due_keys(outbox, at(0)), Rows{"a"});
+  outbox.apply(Settle{"a"}, at(1), changes);
+  EXPECT_TRUE(changes.empty());
+  outbox.apply(Command{"a", "t", "{}"}, at(1), changes);
+  changes.clear();
+  outbox.apply(Command{"a", "t", "{}", {}, false}, at(2), changes);
+  outbox.apply(Settle{"a"}, at(3), changes);
+  EXPECT_EQ(text(changes), "-outbox/a ");
+}
+
 TEST(OutboxTest, SurvivesARestart) {
   MemoryStore store;
   Outbox outbox;
@@ -159,29 +205,33 @@ class SqliteTest : public ::testing::Test {
 
 TEST_F(SqliteTest, EachKindOfChange) {
   ASSERT_TRUE(store
-                  ->commit({change(Kind::upsert, "b", "1"), change(Kind::insert, "a", "2"),
-                            change(Kind::upsert, "x", "3", "u")})
+                  ->commit({change(Kind::upsert, "b", R"({"x":1})"), change(Kind::insert, "a", R"({"x":2})"),
+                            change(Kind::upsert, "x", R"({"x":3})", "u")})
                   .ok());
-  EXPECT_EQ(rows(), (Rows{"2", "1"})) << "by key";
-  ASSERT_TRUE(store->commit({change(Kind::upsert, "b", "4"), change(Kind::insert, "a", "5")}).ok());
-  EXPECT_EQ(rows(), (Rows{"2", "4"})) << "an insert does not overwrite";
+  EXPECT_EQ(rows(), (Rows{R"({"x":2})", R"({"x":1})"})) << "by key";
+  ASSERT_TRUE(
+      store->commit({change(Kind::upsert, "b", R"({"x":4,"y":1})"), change(Kind::insert, "a", R"({"x":5})")}).ok());
+  EXPECT_EQ(rows(), (Rows{R"({"x":2})", R"({"x":4,"y":1})"})) << "an insert does not overwrite";
+  ASSERT_TRUE(
+      store->commit({change(Kind::update, "b", R"({"x":6})"), change(Kind::update, "none", R"({"x":7})")}).ok());
+  EXPECT_EQ(rows(), (Rows{R"({"x":2})", R"({"x":6,"y":1})"})) << "an update changes what it says, where there is a row";
   ASSERT_TRUE(store->commit({change(Kind::remove, "b"), change(Kind::remove, "none")}).ok());
-  EXPECT_EQ(rows(), Rows{"2"});
-  EXPECT_EQ(rows("u"), Rows{"3"});
+  EXPECT_EQ(rows(), Rows{R"({"x":2})"});
+  EXPECT_EQ(rows("u"), Rows{R"({"x":3})"});
 }
 
 TEST_F(SqliteTest, SurvivesReopening) {
   const std::string row = R"({"text":"öä \u0000 \n"})";
-  ASSERT_TRUE(store->commit({change(Kind::upsert, "a", row), change(Kind::upsert, "b", "")}).ok());
+  ASSERT_TRUE(store->commit({change(Kind::upsert, "a", row), change(Kind::upsert, "b")}).ok());
   open();
-  EXPECT_EQ(rows(), (Rows{row, ""}));
+  EXPECT_EQ(rows(), (Rows{row, "{}"}));
 }
 
 TEST_F(SqliteTest, WhatIsCommittedIsSeenByAnotherBeforeClosing) {
-  ASSERT_TRUE(store->commit({change(Kind::upsert, "a", "1")}).ok());
+  ASSERT_TRUE(store->commit({change(Kind::upsert, "a", R"({"x":1})")}).ok());
   auto other = SqliteStore::open((directory / "journal.db").string());
   ASSERT_TRUE(other.ok());
-  EXPECT_EQ(*(*other)->select({.table = "t"}), Rows{"1"});
+  EXPECT_EQ(*(*other)->select({.table = "t"}), Rows{R"({"x":1})"});
 }
 
 TEST_F(SqliteTest, OpeningWhatIsNoDatabaseFails) {

@@ -23,7 +23,7 @@ class TermTest : public PostgresTest {
     EXPECT_TRUE(migrate(config).ok());
   }
   static std::vector<Change> put(const std::string& key, int n) {
-    return {{"t", key, R"({"key":")" + key + R"(","n":)" + std::to_string(n) + "}", Change::Kind::upsert}};
+    return {{"t", key, {{"key", key}, {"n", n}}, Change::Kind::upsert}};
   }
   Rows rows() { return sql("SELECT key, n FROM " + quoted("t") + " ORDER BY key"); }
   static void expect(const Result<void>& done, Code code) {

@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "../support/row_of.hpp"
 #include "../support/transfer_world.hpp"
 
 namespace fieldwork::transfer {
@@ -76,8 +77,8 @@ TEST_F(World, FindsContentThatItHadNoTimeToSave) {
   });
   const auto id = Json::parse(receiving).at("transfer").get<std::string>();
   ASSERT_TRUE(store
-                  .commit({{"content", digest, Json{{"digest", digest}}.dump(), store::Change::Kind::remove},
-                           {"receiving", id, receiving}})
+                  .commit({{"content", digest, {{"digest", digest}}, store::Change::Kind::remove},
+                           {"receiving", id, row_of(receiving)}})
                   .ok());
   restart();
   EXPECT_EQ(service->core().contents().size(), 1U);

@@ -23,19 +23,24 @@ constexpr std::size_t report_control_bytes = 8U << 10;  // larger reports go beh
 
 constexpr const char* phases[] = {"fetching", "running", "done"};
 
-std::string attempt_row(const Attempt& attempt) {
-  Json row{{"phase", phases[static_cast<int>(attempt.phase)]}, {"order", attempt.order}, {"number", attempt.number}};
+store::Row attempt_row(const Attempt& attempt) {
+  const auto json = [](const Json& value) { return store::Value::json(codec::dump(value)); };
+  store::Row row{
+      {"phase", phases[static_cast<int>(attempt.phase)]}, {"order", attempt.order}, {"number", attempt.number}};
   if (attempt.phase == Phase::done) {
-    codec::write_key(row, attempt.assign.key);
-    if (attempt.outcome) row["outcome"] = codec::encode(*attempt.outcome);
+    const auto& key = attempt.assign.key;
+    row.add("job", key.job.value);
+    row.add("execution", key.execution);
+    row.add("fence", key.fence);
+    if (attempt.outcome) row.add("outcome", json(codec::encode(*attempt.outcome)));
   } else {
-    row["assign"] = codec::encode(codec::Order(attempt.assign));
-    row["cancelled"] = attempt.cancelled;
-    row["stale"] = attempt.stale;
-    row["stopped"] = attempt.stopped;
-    row["runs_as"] = attempt.runs_as;
+    row.add("assign", json(codec::encode(codec::Order(attempt.assign))));
+    row.add("cancelled", attempt.cancelled);
+    row.add("stale", attempt.stale);
+    row.add("stopped", attempt.stopped);
+    row.add("runs_as", attempt.runs_as);
   }
-  return codec::dump(row);
+  return row;
 }
 
 Result<Attempt> decode_attempt(const Json& row) {
@@ -64,7 +69,7 @@ Result<Attempt> decode_attempt(const Json& row) {
   return out;
 }
 
-Json number_row(const char* key, std::int64_t value) { return {{"key", key}, {"value", value}}; }
+store::Row number_row(const char* key, std::int64_t value) { return {{"key", key}, {"value", value}}; }
 
 // One row; a row that cannot be read is said and left out: it must not keep the agent from starting.
 template <class Take>
@@ -103,7 +108,7 @@ Result<std::int64_t> AgentService::next_session(store::Store& store) {
   auto rows = store.find("meta", "key", {"session"});
   if (!rows) return rows.error();
   const std::int64_t session = rows->empty() ? 1 : Json::parse(rows->front()).at("value").get<std::int64_t>() + 1;
-  if (auto done = store.commit({{"meta", "session", Json{{"key", "session"}, {"value", session}}.dump()}}); !done)
+  if (auto done = store.commit({{"meta", "session", number_row("session", session)}}); !done)
     return done.error();
   return session;
 }
@@ -126,8 +131,7 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   });
   if (saved.stream.epoch == 0) {
     saved.stream.epoch = std::max<std::int64_t>(config_.wall_ms(), 1);
-    if (auto done = store.commit({{"meta", "epoch", number_row("epoch", saved.stream.epoch).dump()}}); !done)
-      return done;
+    if (auto done = store.commit({{"meta", "epoch", number_row("epoch", saved.stream.epoch)}}); !done) return done;
   }
   each("attempt", *attempts, [&](const Json& row) -> Result<void> {
     auto attempt = decode_attempt(row);
@@ -259,23 +263,24 @@ void AgentService::save(const Output& done, runtime::Output& out) const {
     if (one.attempt) {
       out.upsert("attempt", key_text(one.key), attempt_row(*one.attempt));
     } else {
-      out.remove("attempt", key_text(one.key), "{}");
+      out.remove("attempt", key_text(one.key), {});
     }
   }
   for (const auto& one : done.reports) {
     if (one.report) {
-      out.upsert(
-          "report", seq_text(one.seq),
-          codec::dump({{"seq", one.seq}, {"tag", one.report->tag}, {"report", codec::encode(one.report->report)}}));
+      out.upsert("report", seq_text(one.seq),
+                 {{"seq", one.seq},
+                  {"tag", one.report->tag},
+                  {"report", store::Value::json(codec::dump(codec::encode(one.report->report)))}});
     } else {
-      out.remove("report", seq_text(one.seq), "{}");
+      out.remove("report", seq_text(one.seq), {});
     }
   }
   if (!done.position) return;
   for (const auto& [key, value] : {std::pair("epoch", done.position->epoch),
                                    {"next_seq", done.position->next_seq},
                                    {"acked_tag", done.position->acked_tag}})
-    out.upsert("meta", key, codec::dump(number_row(key, value)));
+    out.upsert("meta", key, number_row(key, value));
 }
 
 namespace {

@@ -54,7 +54,7 @@ Result<void> try_out(store::SqliteStore& journal) {
         return Error{Code::conflict, std::string("a row of ") + table + " is damaged: " + value.error().reason, ""};
     }
   }
-  if (auto put = journal.commit({{"probe", "probe", "{}"}}); !put) return put;
+  if (auto put = journal.commit({{"probe", "probe", {}}}); !put) return put;
   return {};
 }
 

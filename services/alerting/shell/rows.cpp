@@ -7,7 +7,7 @@
 namespace fieldwork::alerting {
 namespace {
 
-codec::Json fields(const Alert& alert) {
+store::Row columns(const Alert& alert) {
   return {{"alert", alert.id},
           {"rule", alert.rule},
           {"subject", alert.subject},
@@ -17,6 +17,8 @@ codec::Json fields(const Alert& alert) {
           {"since_ms", to_ms(alert.since)},
           {"changed_ms", to_ms(alert.changed)}};
 }
+
+codec::Json fields(const Alert& alert) { return codec::Json::parse(columns(alert).to_json()); }
 
 Alert read(codec::Reader& reader) {
   Alert out;
@@ -47,12 +49,12 @@ std::string to_body(const Alert& alert) {
   return codec::dump(out);
 }
 
-std::string to_row(const Alert& alert) { return codec::dump(fields(alert)); }
+store::Row to_row(const Alert& alert) { return columns(alert); }
 
-std::string to_row(const Notification& notification) {
-  auto out = fields(notification.alert);
-  out["notification"] = notification.number;
-  return codec::dump(out);
+store::Row to_row(const Notification& notification) {
+  auto out = columns(notification.alert);
+  out.add("notification", notification.number);
+  return out;
 }
 
 Result<Alert> alert_from_row(std::string_view row) {

@@ -6,13 +6,14 @@
 
 #include "alerting/core/alerting.hpp"
 #include "base/result.hpp"
+#include "store/row.hpp"
 
 namespace fieldwork::alerting {
 
 [[nodiscard]] std::string to_state(const Alert& alert);
 [[nodiscard]] std::string to_body(const Alert& alert);  // what the webhook gets
-[[nodiscard]] std::string to_row(const Alert& alert);
-[[nodiscard]] std::string to_row(const Notification& notification);
+[[nodiscard]] store::Row to_row(const Alert& alert);
+[[nodiscard]] store::Row to_row(const Notification& notification);
 [[nodiscard]] Result<Alert> alert_from_row(std::string_view row);
 [[nodiscard]] Result<Notification> notification_from_row(std::string_view row);
 

@@ -40,7 +40,7 @@ void AlertingService::sent(std::int64_t number, const Result<void>& result) {
 void AlertingService::save(const Output& done, runtime::Output& out) {
   for (const auto& one : done.alerts) {
     if (!one.alert) {
-      out.remove("alert", one.id, codec::dump({{"alert", one.id}}));
+      out.remove("alert", one.id, {{"alert", one.id}});
       continue;
     }
     const auto& alert = *one.alert;
@@ -52,7 +52,7 @@ void AlertingService::save(const Output& done, runtime::Output& out) {
   for (const auto& one : done.notifications) {
     const auto number = one.notification.number;
     if (one.remove) {
-      out.remove("notification", std::to_string(number), codec::dump({{"notification", number}}));
+      out.remove("notification", std::to_string(number), {{"notification", number}});
     } else {
       out.upsert("notification", std::to_string(number), to_row(one.notification));
     }

@@ -6,12 +6,23 @@
 
 namespace fieldwork::registry {
 
-std::string to_row(const Record& record) {
-  auto row = codec::encode(record.device);
-  row.erase("v");
-  row.erase("duplicated_since_ms");  // seen again within a minute after a restart
-  row["enrolled_session"] = record.enrolled_session;
-  return codec::dump(row);
+// Without duplicated_since_ms: that is seen again within a minute after a restart.
+store::Row to_row(const Record& record) {
+  const auto said = codec::encode(record.device);
+  const auto json = [&](const char* field) { return store::Value::json(codec::dump(said.at(field))); };
+  const auto& device = record.device;
+  return {{"device", device.id.value},
+          {"state", name(device.state)},
+          {"reason", said.at("reason").get<std::string>()},
+          {"health", device.health},
+          {"capacity", json("capacity")},
+          {"labels", json("labels")},
+          {"resources", json("resources")},
+          {"link", json("link")},
+          {"session", device.session},
+          {"enrolled_session", record.enrolled_session},
+          {"fingerprint", device.fingerprint},
+          {"changed_ms", device.changed_ms}};
 }
 
 Result<Record> from_row(std::string_view text) {

@@ -6,10 +6,11 @@
 
 #include "base/result.hpp"
 #include "registry/core/registry.hpp"
+#include "store/row.hpp"
 
 namespace fieldwork::registry {
 
-[[nodiscard]] std::string to_row(const Record& record);
+[[nodiscard]] store::Row to_row(const Record& record);
 [[nodiscard]] Result<Record> from_row(std::string_view row);
 
 }  // namespace fieldwork::registry

@@ -15,6 +15,18 @@ std::int64_t next_fence(const Execution& execution, Time now) {
   return std::max(execution.fence + 1, to_ms(now) - fences_begin_ms);
 }
 
+// One of many is explained by what it got; why not the others is asked of the fleet as it is then.
+std::shared_ptr<const Placement> only_chosen(const Placement& all) {
+  auto out = std::make_shared<Placement>();
+  out->chosen = all.chosen;
+  out->candidates_total = all.candidates_total;
+  out->filtered_total = all.filtered_total;
+  for (const auto& candidate : all.candidates) {
+    if (candidate.device == all.chosen) out->candidates.push_back(candidate);
+  }
+  return out;
+}
+
 // Of what a device does not meet: it will not by waiting.
 bool is_for_good(const std::string& requirement) {
   return requirement.starts_with("labels/") || requirement == "policy" || requirement == "refused" ||
@@ -124,9 +136,10 @@ void Scheduler::on(const DecisionMade& input, Time now, Output& out) {
   // Only the answer to the question that is open: same fence, same device.
   if (asking == nullptr || decision.key.fence != asking->fence || decision.device != asking->device) return;
   if (!decision.allow) return denied(*job, *execution, decision, now, out);
-  authorised(*job, now);
+  const bool first = authorised(*job, now);
   // No device was asked about, or it was given up meanwhile.
   if (!is_ready(asking->device)) {
+    if (first) unsaved_jobs_.insert(job->id);  // an attempt says it, too
     withdraw(*job, *execution);
     enqueue(*job, *execution, now);
   } else {
@@ -136,15 +149,16 @@ void Scheduler::on(const DecisionMade& input, Time now, Output& out) {
   answer(*job, out);
 }
 
-void Scheduler::authorised(Job& job, Time now) {
-  if (job.authorised) return;
+// True: it was not, before.
+bool Scheduler::authorised(Job& job, Time now) {
+  if (job.authorised) return false;
   job.authorised = true;
-  unsaved_jobs_.insert(job.id);
   for (auto& sibling : job.executions) {
     if (!sibling.is<Queued>()) continue;
     dequeue(job, sibling);
     enqueue(job, sibling, now);
   }
+  return true;
 }
 
 // A "no" for one device excludes that device; only a "no" for the job, or for every device that could run it, denies.
@@ -202,12 +216,14 @@ bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out)
 
 void Scheduler::assign(Job& job, Execution& execution, const Decision& decision, Time now, Output& out) {
   auto& asking = std::get<Asking>(execution.phase);
+  // The end of the one before may be of this batch.
+  if (execution.attempt && touched_.contains({job.id, execution.index})) save_attempt(execution, out);
   Attempt attempt;
   attempt.key = decision.key;
   attempt.number = execution.attempts + 1;
   attempt.device = asking.device;
   attempt.grant = decision.grant;
-  attempt.placement = std::move(asking.placement);
+  attempt.placement = job.bulk && asking.placement ? only_chosen(*asking.placement) : asking.placement;
   attempt.created_ms = attempt.changed_ms = to_ms(now);
   on_device_[attempt.device].insert(attempt.key);
   --asking_;
@@ -216,22 +232,40 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   execution.attempts = attempt.number;
   execution.reason.clear();
   execution.claimed = {};
-  out.outbox.emplace_back(PutOrder{.key = assign_key(attempt.key),
-                                   .device = attempt.device,
-                                   .order = Assign{.key = attempt.key,
-                                                   .attempt = attempt.number,
-                                                   .fetching_s = job.spec->timeouts.fetching_s,
-                                                   .contract = contract(job, execution),
-                                                   .command = job.spec->command,
-                                                   .env = job.spec->env,
-                                                   .limits = job.spec->limits,
-                                                   .package = job.spec->package,
-                                                   .outputs = job.spec->outputs,
-                                                   .grant = decision.grant,
-                                                   .traceparent = job.traceparent}});
   execution.attempt = std::move(attempt);
+  out.outbox.emplace_back(order_of(job, execution));
   set_state(job, execution, ExecutionState::assigned, now);
   rearm(job, execution);
+}
+
+PutOrder Scheduler::order_of(const Job& job, const Execution& execution) const {
+  const auto& attempt = *execution.attempt;
+  return {.key = assign_key(attempt.key),
+          .device = attempt.device,
+          .order = Assign{.key = attempt.key,
+                          .attempt = attempt.number,
+                          .fetching_s = job.spec->timeouts.fetching_s,
+                          .contract = contract(job, execution),
+                          .command = job.spec->command,
+                          .env = job.spec->env,
+                          .limits = job.spec->limits,
+                          .package = job.spec->package,
+                          .outputs = job.spec->outputs,
+                          .grant = attempt.grant,
+                          .traceparent = job.traceparent},
+          .kept = false};
+}
+
+std::vector<PutOrder> Scheduler::open_orders() const {
+  std::vector<PutOrder> out;
+  for (const auto& [device, keys] : on_device_) {
+    for (const auto& key : keys) {
+      const auto& job = jobs_.at(key.job);
+      const auto& execution = job.executions[static_cast<std::size_t>(key.execution)];
+      if (execution.attempt->reported == AttemptState::assigned) out.push_back(order_of(job, execution));
+    }
+  }
+  return out;
 }
 
 // Large work must not wait for ever behind small work that takes each piece of room as it comes free: the heads that

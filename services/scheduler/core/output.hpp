@@ -25,12 +25,14 @@ struct StreamRecord {
   bool remove = false;
 };
 
-// Orders are repeated by the outbox until a report settles their key.
+// Orders are repeated by the outbox until a report settles their key. One that is not kept follows from a live attempt
+// that its device has not spoken of (Scheduler::open_orders).
 struct PutOrder {
   std::string key;
   DeviceId device;
   std::variant<Assign, Cancel, Inquire> order;
   Duration life{};  // 0: until it is settled
+  bool kept = true;
 };
 struct SettleOrder {
   std::string key;

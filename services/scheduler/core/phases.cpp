@@ -18,19 +18,43 @@ QueueEntry entry_of(const Job& job, const Execution& execution) {
 // By priority. A job that someone submitted alone is decided before the thousands of a program.
 int rank_of(const Job& job) { return 2 * (9 - job.spec->priority) + (job.bulk && !job.authorised ? 1 : 0); }
 
+std::size_t at(ExecutionState state) { return static_cast<std::size_t>(state); }
+
+// Nothing happened to it but its newest attempt, which lives or succeeded: the attempt's row says all of it.
+bool follows_from_attempt(const Execution& execution) {
+  if (!execution.attempt || execution.failures + execution.losses + execution.rounds > 0) return false;
+  if (!execution.reason.empty() || !execution.excluded.empty() || !execution.avoid.empty()) return false;
+  return execution.is<Live>() ||
+         (execution.state == ExecutionState::succeeded && execution.attempt->state == AttemptState::succeeded);
+}
+
+}  // namespace
+
 ExecutionState seen_as(AttemptState state) {
   switch (state) {
     case AttemptState::assigned: return ExecutionState::assigned;
     case AttemptState::accepted: return ExecutionState::accepted;
     case AttemptState::running: return ExecutionState::running;
     case AttemptState::unreachable: return ExecutionState::unreachable;
+    case AttemptState::succeeded: return ExecutionState::succeeded;
     default: return ExecutionState::queued;
   }
 }
 
-std::size_t at(ExecutionState state) { return static_cast<std::size_t>(state); }
-
-}  // namespace
+void follow_attempt(Execution& execution) {
+  const auto& attempt = *execution.attempt;
+  execution.fence = attempt.key.fence;
+  execution.attempts = attempt.number;
+  execution.version = attempt.version;
+  execution.shown = attempt.shown;
+  execution.changed_ms = attempt.changed_ms;
+  execution.state = seen_as(attempt.state);
+  if (settled(execution.state)) {
+    execution.phase = Done{};
+  } else if (execution.state != ExecutionState::queued) {
+    execution.phase = Live{};
+  }
+}
 
 void Scheduler::touch(const Job& job, const Execution& execution) {
   touched_.emplace(job.id, execution.index);
@@ -136,7 +160,6 @@ void Scheduler::end_attempt(Job& job, Execution& execution, AttemptState state, 
   execution.phase = Done{};
   out.outbox.emplace_back(SettleOrder{assign_key(attempt.key)});
   out.outbox.emplace_back(SettleOrder{inquire_key(attempt.key)});
-  out.attempts.push_back(attempt);
   place_ = true;
   // Only lanes that the room given back could serve are tried again.
   if (const auto* view = fleet_.find(attempt.device)) {
@@ -171,6 +194,14 @@ void Scheduler::set_state(Job& job, JobState state, Time now) {
   if (!settled(state)) list(job);
 }
 
+JobState live_state_of(const Job& job) {
+  const auto count = [&](ExecutionState state) { return job.counts[at(state)]; };
+  if (count(ExecutionState::running) > 0) return JobState::running;
+  if (count(ExecutionState::assigned) + count(ExecutionState::accepted) + count(ExecutionState::unreachable) > 0)
+    return JobState::assigned;
+  return job.authorised ? JobState::queued : JobState::submitted;
+}
+
 // The job's state follows from its executions.
 void Scheduler::refresh(Job& job, Time now, Output& out) {
   if (settled(job.state)) return;
@@ -190,12 +221,7 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
                                                                                 : job.reasons.front();
     return finish(job, end, now, out);
   }
-  const auto state =
-      count(ExecutionState::running) > 0 ? JobState::running
-      : count(ExecutionState::assigned) + count(ExecutionState::accepted) + count(ExecutionState::unreachable) > 0
-          ? JobState::assigned
-      : job.authorised ? JobState::queued
-                       : JobState::submitted;
+  const auto state = live_state_of(job);
   if (state != job.state) set_state(job, state, now);
   touched_jobs_.insert(job.id);
 }
@@ -212,6 +238,15 @@ void Scheduler::finish(Job& job, JobState state, Time now, Output& out) {
   finished_.push_back(job.id);
 }
 
+// The newest attempt as it is now.
+void Scheduler::save_attempt(Execution& execution, Output& out) {
+  auto& attempt = *execution.attempt;
+  attempt.version = execution.version;
+  attempt.shown = execution.shown;
+  out.attempts.push_back(attempt);
+  attempt.stored = true;
+}
+
 // Each job and execution that changed in this batch, as it is now: once.
 void Scheduler::say_changes(Time now, Output& out) {
   for (const auto& [id, index] : touched_) {
@@ -226,9 +261,12 @@ void Scheduler::say_changes(Time now, Output& out) {
         execution.shown = true;
         ++shown_;
       }
-      out.executions.push_back({job.id, job.spec->name, job.traceparent, job.bulk, execution});
-      if (execution.attempt && !settled(execution.attempt->state)) out.attempts.push_back(*execution.attempt);
-      if (execution.shown) out.execution_states.push_back(out.executions.back());
+      if (execution.attempt) save_attempt(execution, out);
+      const bool by_itself = execution.stored || !follows_from_attempt(execution);
+      execution.stored = by_itself;
+      if (by_itself) out.executions.push_back({job.id, job.spec->name, job.traceparent, job.bulk, execution});
+      if (execution.shown)
+        out.execution_states.push_back({job.id, job.spec->name, job.traceparent, job.bulk, execution});
     }
     if (execution.shown && settled(execution.state)) {
       const auto until = to_ms(now + limits_.shown_after_end);
@@ -243,6 +281,7 @@ void Scheduler::say_changes(Time now, Output& out) {
     const auto it = jobs_.find(id);
     if (it == jobs_.end()) continue;
     out.jobs.push_back(it->second);
+    it->second.stored = true;
     // What is over is answered from the database: a thousand wide jobs must not stay here.
     if (settled(it->second.state)) it->second.executions = {};
   }

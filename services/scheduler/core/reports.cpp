@@ -136,7 +136,13 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
     out.outbox.emplace_back(SettleOrder{assign_key(report.key)});
     if (report.result) {
       it->second.attempt.result = std::make_shared<RunResult>(*report.result);
-      out.attempts.push_back(it->second.attempt);
+      Job* job = nullptr;
+      // While the batch that cancelled it lasts, the attempt is still to be saved.
+      if (Execution* execution = find(report.key, job); execution != nullptr) {
+        execution->attempt->result = it->second.attempt.result;
+      } else {
+        out.attempts.push_back(it->second.attempt);
+      }
     }
     cancelled_.erase(it);
     return true;
@@ -156,7 +162,6 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   attempt.reason = report.reason;
   if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
   attempt.changed_ms = to_ms(now);
-  out.attempts.push_back(attempt);
   for (const auto& key : {assign_key(report.key), inquire_key(report.key)}) out.outbox.emplace_back(SettleOrder{key});
   conclude(*job, *execution, AttemptState::succeeded, now, out);
   return true;

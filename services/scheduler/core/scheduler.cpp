@@ -23,6 +23,10 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
       continue;
     }
     ++live_;
+    // What was saved of it lags behind.
+    job.authorised = job.authorised || std::any_of(job.executions.begin(), job.executions.end(),
+                                                   [](const auto& execution) { return execution.fence > 0; });
+    job.state = live_state_of(job);
     list(job);
     live_executions_ += job.executions.size();
     if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);

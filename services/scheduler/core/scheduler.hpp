@@ -63,6 +63,9 @@ class Scheduler {
   // Where an execution would go now, and why not elsewhere.
   [[nodiscard]] Placement explain(const Job& job, const Execution& execution, Time now) const;
   [[nodiscard]] Contract contract(const Job& job, const Execution& execution) const;
+  // Of each live attempt that its device has not spoken of: what the outbox does not keep. After a load they are put
+  // again.
+  [[nodiscard]] std::vector<PutOrder> open_orders() const;
 
  private:
   // submission.cpp
@@ -81,9 +84,10 @@ class Scheduler {
   enum class Claim { none, fits, waits };  // of the device that has it already
   [[nodiscard]] Claim claim_of(const Job& job, const Execution& execution, Time now) const;
   void ask(Job& job, Execution& execution, Time now, Output& out);
-  void authorised(Job& job, Time now);
+  bool authorised(Job& job, Time now);
   void denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
   void assign(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
+  [[nodiscard]] PutOrder order_of(const Job& job, const Execution& execution) const;
   bool end_round(Job& job, Execution& execution, Time now, Output& out);
   [[nodiscard]] bool is_ready(const DeviceId& device) const;
   void hold_for_the_starving(Time now);
@@ -136,6 +140,7 @@ class Scheduler {
   void refresh(Job& job, Time now, Output& out);
   void finish(Job& job, JobState state, Time now, Output& out);
   void touch(const Job& job, const Execution& execution);
+  static void save_attempt(Execution& execution, Output& out);
   void say_changes(Time now, Output& out);
   void forget_finished(Time now, Output& out);
 

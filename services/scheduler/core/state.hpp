@@ -83,7 +83,14 @@ struct Attempt {
   std::shared_ptr<const Placement> placement;
   std::int64_t created_ms = 0;
   std::int64_t changed_ms = 0;
+  // The execution's, as they are with this attempt: one that follows from its newest attempt has no row of its own.
+  std::int64_t version = 0;
+  bool shown = false;
+  bool stored = false;  // has a row: only what may have changed is saved again
 };
+
+// What an execution is while this attempt is its newest and lives.
+[[nodiscard]] ExecutionState seen_as(AttemptState state);
 
 // --- phases of an execution: each alternative holds only what is valid in it ---
 struct Queued {
@@ -132,6 +139,7 @@ struct Execution {
   DeviceId claimed;                        // this device speaks of an attempt that this memory has forgotten
   std::int64_t changed_ms = 0;
   bool shown = false;         // has a retained state
+  bool stored = false;        // has a row of its own: since it did not follow from its newest attempt
   std::optional<Time> timer;  // its entry in the scheduler's timeline
 
   template <class T>
@@ -139,6 +147,9 @@ struct Execution {
     return std::holds_alternative<T>(phase);
   }
 };
+
+// Makes an execution without a row of its own what its newest attempt says.
+void follow_attempt(Execution& execution);
 
 using Counts = std::array<std::size_t, 13>;  // executions per ExecutionState
 
@@ -160,6 +171,7 @@ struct JobRecord {
   std::vector<std::string> reasons;  // the newest ones of its executions, newest first
   std::int64_t submitted_ms = 0;
   std::int64_t changed_ms = 0;
+  bool stored = false;  // has a row: only what may have changed is saved again
 };
 
 struct Job : JobRecord {
@@ -167,6 +179,9 @@ struct Job : JobRecord {
   std::map<DeviceId, int> taken;      // devices that its executions have or are proposed to
   std::uint64_t order = 0;            // of submission, within this process
 };
+
+// What a job is of which not all executions are over.
+[[nodiscard]] JobState live_state_of(const Job& job);
 
 // Of one execution, as it is said and stored.
 struct ExecutionRecord {

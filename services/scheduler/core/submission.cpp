@@ -169,7 +169,8 @@ void Scheduler::stop(Job& job, JobState state, const std::string& reason, Time n
                                        .device = execution.attempt->device,
                                        .order = Cancel{key, job.traceparent},
                                        .life = cancel_life});
-      cancelled_[key] = {*execution.attempt, now + cancel_life};
+      auto& cancelled = cancelled_[key] = {*execution.attempt, now + cancel_life};
+      cancelled.attempt.stored = true;  // with this batch
     }
     done(job, execution, end, reason, now);
   }

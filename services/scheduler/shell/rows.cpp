@@ -1,6 +1,7 @@
 #include "scheduler/shell/rows.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
@@ -12,21 +13,35 @@ namespace {
 
 using codec::Json;
 
+constexpr double parts_of_one = 10'000;  // scores are stored as whole numbers of these
+
+// [chosen, candidates, filtered devices, [[device, score and its parts…]…], [[device, requirement, reason]…]]
+std::string written(const Placement& placement) {
+  const auto whole = [](double part) { return std::llround(part * parts_of_one); };
+  Json candidates = Json::array();
+  for (const auto& c : placement.candidates) {
+    candidates.push_back(Json::array({c.device.value, whole(c.score), whole(c.fit), whole(c.health), whole(c.link),
+                                      whole(c.locality), whole(c.spread), whole(c.history)}));
+  }
+  Json filtered = Json::array();
+  for (const auto& f : placement.filtered) filtered.push_back(Json::array({f.device.value, f.requirement, f.reason}));
+  return codec::dump(Json::array({placement.chosen ? placement.chosen->value : "", placement.candidates_total,
+                                  placement.filtered_total, std::move(candidates), std::move(filtered)}));
+}
+
+// A placement in another form, of an earlier version, is none.
 Placement decode_placement(const Json& value) {
   Placement out;
-  if (value.contains("chosen")) out.chosen = DeviceId(value["chosen"].get<std::string>());
-  for (const auto& entry : value.value("candidates", Json::array())) {
-    const auto& parts = entry.at("components");
-    out.candidates.push_back({DeviceId(entry.at("device").get<std::string>()), entry.at("score"), parts.at("fit"),
-                              parts.at("health"), parts.at("link"), parts.at("locality"), parts.at("spread"),
-                              parts.value("history", 0.0)});
+  if (!value.is_array() || value.size() != 5) return out;
+  const auto device = [](const Json& text) { return DeviceId(text.get<std::string>()); };
+  if (auto chosen = device(value.at(0)); !chosen.empty()) out.chosen = std::move(chosen);
+  out.candidates_total = value.at(1);
+  out.filtered_total = value.at(2);
+  for (const auto& one : value.at(3)) {
+    const auto part = [&](std::size_t at) { return one.at(at).get<double>() / parts_of_one; };
+    out.candidates.push_back({device(one.at(0)), part(1), part(2), part(3), part(4), part(5), part(6), part(7)});
   }
-  for (const auto& entry : value.value("filtered", Json::array())) {
-    out.filtered.push_back(
-        {DeviceId(entry.at("device").get<std::string>()), entry.at("requirement"), entry.at("reason")});
-  }
-  out.candidates_total = value.value("candidates_total", out.candidates.size());
-  out.filtered_total = value.value("filtered_total", out.filtered.size());
+  for (const auto& one : value.at(4)) out.filtered.push_back({device(one.at(0)), one.at(1), one.at(2)});
   return out;
 }
 
@@ -50,6 +65,9 @@ Result<Attempt> decode_attempt(const Json& row) {
   out.placement = std::make_shared<Placement>(decode_placement(row.at("placement")));
   out.created_ms = row.at("created_ms");
   out.changed_ms = row.at("changed_ms");
+  out.version = row.at("version");
+  out.shown = row.at("shown");
+  out.stored = true;
   return out;
 }
 
@@ -70,6 +88,7 @@ Result<void> decode_execution(const Json& row, Execution& out) {
   for (const auto& device : row.at("avoid")) out.avoid.insert(DeviceId(device.get<std::string>()));
   out.shown = row.at("shown");
   out.changed_ms = row.at("changed_ms");
+  out.stored = true;
   if (settled(*state)) {
     out.phase = Done{};
   } else if (*state == ExecutionState::waiting) {
@@ -100,6 +119,7 @@ Result<Job> decode_job_row(const Json& row) {
   job.device = DeviceId(row.at("device").get<std::string>());
   job.submitted_ms = row.at("submitted_ms");
   job.changed_ms = row.at("changed_ms");
+  job.stored = true;
   for (const auto& target : row.at("targets")) job.targets.push_back(DeviceId(target.get<std::string>()));
   const auto& counts = row.at("counts");
   for (std::size_t i = 0; i < job.counts.size(); ++i)
@@ -113,6 +133,12 @@ Json counts_of(const Counts& counts) {
     if (counts[i] > 0) out[std::string(name(static_cast<ExecutionState>(i)))] = counts[i];
   }
   return out;
+}
+
+std::string list_of(const auto& ids) {
+  Json out = Json::array();
+  for (const auto& id : ids) out.push_back(id.value);
+  return codec::dump(out);
 }
 
 }  // namespace
@@ -144,102 +170,100 @@ Json encode(const Placement& placement) {
   return out;
 }
 
-std::string job_row(const JobRecord& job) {
-  Json targets = Json::array();
-  for (const auto& target : job.targets) targets.push_back(target.value);
-  return codec::dump(Json{{"job", job.id.value},
-                          {"request", job.request},
-                          {"submitter", job.submitter},
-                          {"name", job.spec->name},
-                          {"spec", codec::encode(*job.spec)},
-                          {"spec_digest", job.spec_digest},
-                          {"traceparent", job.traceparent},
-                          {"state", name(job.state)},
-                          {"reason", job.reason},
-                          {"reasons", job.reasons},
-                          {"live", !settled(job.state)},
-                          {"bulk", job.bulk},
-                          {"authorised", job.authorised},
-                          {"device", job.device.value},
-                          {"targets", std::move(targets)},
-                          {"counts", counts_of(job.counts)},
-                          {"submitted_ms", job.submitted_ms},
-                          {"changed_ms", job.changed_ms}});
+store::Row job_row(const JobRecord& job) {
+  store::Row row{{"job", job.id.value}};
+  if (!job.stored) {
+    row.add("request", job.request);
+    row.add("submitter", job.submitter);
+    row.add("name", job.spec->name);
+    row.add("spec", store::Value::json(codec::dump(codec::encode(*job.spec))));
+    row.add("spec_digest", job.spec_digest);
+    row.add("traceparent", job.traceparent);
+    row.add("bulk", job.bulk);
+    row.add("targets", store::Value::json(list_of(job.targets)));
+    row.add("submitted_ms", job.submitted_ms);
+  }
+  row.add("state", name(job.state));
+  row.add("reason", job.reason);
+  row.add("reasons", store::Value::json(codec::dump(Json(job.reasons))));
+  row.add("live", !settled(job.state));
+  row.add("authorised", job.authorised);
+  row.add("device", job.device.value);
+  row.add("counts", store::Value::json(codec::dump(counts_of(job.counts))));
+  row.add("changed_ms", job.changed_ms);
+  return row;
 }
 
-std::string execution_row(const ExecutionRecord& record) {
+store::Row execution_row(const ExecutionRecord& record) {
   const auto& execution = record.execution;
   Json excluded = Json::object();
-  for (const auto& [device, one] : execution.excluded) {
+  for (const auto& [device, one] : execution.excluded)
     excluded[device.value] = Json{{"by_policy", one.by_policy}, {"reason", one.reason}};
-  }
-  Json avoid = Json::array();
-  for (const auto& device : execution.avoid) avoid.push_back(device.value);
   const auto* waiting = std::get_if<Waiting>(&execution.phase);
   const auto device = execution.attempt ? execution.attempt->device : execution.target;
-  return codec::dump(Json{{"job", record.job.value},
-                          {"execution", execution.index},
-                          {"device", device.value},
-                          {"state", name(execution.state)},
-                          {"attempt", execution.attempts},
-                          {"fence", execution.fence},
-                          {"version", execution.version},
-                          {"failures", execution.failures},
-                          {"losses", execution.losses},
-                          {"rounds", execution.rounds},
-                          {"reason", execution.reason},
-                          {"excluded", std::move(excluded)},
-                          {"avoid", std::move(avoid)},
-                          {"retry_at_ms", waiting != nullptr ? to_ms(waiting->until) : 0},
-                          {"shown", execution.shown},
-                          {"progress", Json::object()},
-                          {"changed_ms", execution.changed_ms}});
+  return {{"job", record.job.value},
+          {"execution", execution.index},
+          {"device", device.value},
+          {"state", name(execution.state)},
+          {"attempt", execution.attempts},
+          {"fence", execution.fence},
+          {"version", execution.version},
+          {"failures", execution.failures},
+          {"losses", execution.losses},
+          {"rounds", execution.rounds},
+          {"reason", execution.reason},
+          {"excluded", store::Value::json(codec::dump(excluded))},
+          {"avoid", store::Value::json(list_of(execution.avoid))},
+          {"retry_at_ms", waiting != nullptr ? to_ms(waiting->until) : 0},
+          {"shown", execution.shown},
+          {"progress", store::Value::json("{}")},
+          {"changed_ms", execution.changed_ms}};
 }
 
-std::string attempt_row(const Attempt& attempt) {
-  return codec::dump(Json{{"job", attempt.key.job.value},
-                          {"execution", attempt.key.execution},
-                          {"fence", attempt.key.fence},
-                          {"attempt", attempt.number},
-                          {"device", attempt.device.value},
-                          {"state", name(attempt.state)},
-                          {"reported", name(attempt.reported)},
-                          {"live", !settled(attempt.state)},
-                          {"reason", attempt.reason},
-                          {"grant", attempt.grant},
-                          {"result", attempt.result ? codec::encode(*attempt.result) : Json()},
-                          {"placement", attempt.placement ? encode(*attempt.placement) : Json::object()},
-                          {"created_ms", attempt.created_ms},
-                          {"changed_ms", attempt.changed_ms}});
+store::Row attempt_row(const Attempt& attempt) {
+  store::Row row{{"job", attempt.key.job.value}, {"execution", attempt.key.execution}, {"fence", attempt.key.fence}};
+  if (!attempt.stored) {
+    row.add("attempt", attempt.number);
+    row.add("device", attempt.device.value);
+    row.add("grant", attempt.grant);
+    row.add("placement", store::Value::json(attempt.placement ? written(*attempt.placement) : "[]"));
+    row.add("created_ms", attempt.created_ms);
+  }
+  row.add("state", name(attempt.state));
+  row.add("reported", name(attempt.reported));
+  row.add("live", !settled(attempt.state));
+  row.add("reason", attempt.reason);
+  row.add("result", attempt.result ? store::Value::json(codec::dump(codec::encode(*attempt.result))) : nullptr);
+  row.add("changed_ms", attempt.changed_ms);
+  row.add("version", attempt.version);
+  row.add("shown", attempt.shown);
+  return row;
 }
 
 std::string part_key(const PartRecord& part) {
   return key_text(part.key) + ":" + part.part.of + ":" + std::to_string(part.part.offset);
 }
 
-std::string part_row(const PartRecord& part) {
-  return codec::dump(Json{{"job", part.key.job.value},
-                          {"execution", part.key.execution},
-                          {"fence", part.key.fence},
-                          {"of", part.part.of},
-                          {"offset_bytes", part.part.offset},
-                          {"base64", crypto::base64_encode(part.part.bytes)}});
+store::Row part_row(const PartRecord& part) {
+  return {{"job", part.key.job.value},        {"execution", part.key.execution},
+          {"fence", part.key.fence},          {"of", part.part.of},
+          {"offset_bytes", part.part.offset}, {"base64", crypto::base64_encode(part.part.bytes)}};
 }
 
-std::string stream_row(const DeviceId& device, const Stream& stream) {
-  return codec::dump(Json{{"device", device.value}, {"epoch", stream.epoch}, {"seq", stream.seq}, {"tag", stream.tag}});
+store::Row stream_row(const DeviceId& device, const Stream& stream) {
+  return {{"device", device.value}, {"epoch", stream.epoch}, {"seq", stream.seq}, {"tag", stream.tag}};
 }
 
-std::string placeable_row(const PlaceableRecord& record) {
-  return codec::dump(Json{{"device", record.device.value},
-                          {"reason", record.reason},
-                          {"times", record.times},
-                          {"since_ms", record.since_ms},
-                          {"until_ms", record.until_ms}});
+store::Row placeable_row(const PlaceableRecord& record) {
+  return {{"device", record.device.value},
+          {"reason", record.reason},
+          {"times", record.times},
+          {"since_ms", record.since_ms},
+          {"until_ms", record.until_ms}};
 }
 
-std::string shown_row(const ShownRecord& record) {
-  return codec::dump(Json{{"job", record.job.value}, {"execution", record.execution}, {"until_ms", record.until_ms}});
+store::Row shown_row(const ShownRecord& record) {
+  return {{"job", record.job.value}, {"execution", record.execution}, {"until_ms", record.until_ms}};
 }
 
 Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
@@ -284,6 +308,7 @@ Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
     auto& job = by_id.at(id);
     if (!settled(job.state)) job.counts = {};
     for (auto& execution : job.executions) {
+      if (!execution.stored && execution.attempt) follow_attempt(execution);
       // Rows that do not fit together come from a database that was put together by hand: it begins again.
       if (execution.is<Live>() && (!execution.attempt || settled(execution.attempt->state))) {
         execution.phase = Queued{};
@@ -291,7 +316,6 @@ Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
       }
       if (!execution.is<Live>() && execution.attempt && !settled(execution.attempt->state))
         execution.attempt->state = AttemptState::lost;
-      job.authorised = job.authorised || execution.fence > 0;
       if (!settled(job.state)) ++job.counts[static_cast<std::size_t>(execution.state)];
     }
     jobs.push_back(std::move(job));

@@ -13,14 +13,15 @@ namespace fieldwork::scheduler {
 
 [[nodiscard]] std::string execution_key(const JobId& job, int execution);
 
-[[nodiscard]] std::string job_row(const JobRecord& job);
-[[nodiscard]] std::string execution_row(const ExecutionRecord& record);
-[[nodiscard]] std::string attempt_row(const Attempt& attempt);
-[[nodiscard]] std::string part_row(const PartRecord& part);
+// Of what has a row already, only the columns that may have changed.
+[[nodiscard]] store::Row job_row(const JobRecord& job);
+[[nodiscard]] store::Row execution_row(const ExecutionRecord& record);
+[[nodiscard]] store::Row attempt_row(const Attempt& attempt);
+[[nodiscard]] store::Row part_row(const PartRecord& part);
 [[nodiscard]] std::string part_key(const PartRecord& part);
-[[nodiscard]] std::string stream_row(const DeviceId& device, const Stream& stream);
-[[nodiscard]] std::string placeable_row(const PlaceableRecord& record);
-[[nodiscard]] std::string shown_row(const ShownRecord& record);
+[[nodiscard]] store::Row stream_row(const DeviceId& device, const Stream& stream);
+[[nodiscard]] store::Row placeable_row(const PlaceableRecord& record);
+[[nodiscard]] store::Row shown_row(const ShownRecord& record);
 
 [[nodiscard]] nlohmann::json encode(const Placement& placement);
 

@@ -19,10 +19,13 @@ void SchedulerService::apply(const Output& done, Time /*now*/, runtime::Output& 
 }
 
 void SchedulerService::save(const Output& done, runtime::Output& out) const {
-  for (const auto& job : done.jobs) out.upsert("job", job.id.value, job_row(job));
+  const auto put = [&](const char* table, std::string key, bool stored, store::Row row) {
+    stored ? out.update(table, std::move(key), std::move(row)) : out.upsert(table, std::move(key), std::move(row));
+  };
+  for (const auto& job : done.jobs) put("job", job.id.value, job.stored, job_row(job));
   for (const auto& one : done.executions)
     out.upsert("execution", execution_key(one.job, one.execution.index), execution_row(one));
-  for (const auto& attempt : done.attempts) out.upsert("attempt", key_text(attempt.key), attempt_row(attempt));
+  for (const auto& attempt : done.attempts) put("attempt", key_text(attempt.key), attempt.stored, attempt_row(attempt));
   for (const auto& part : done.parts) out.upsert("part", part_key(part), part_row(part));
   for (const auto& one : done.streams) {
     if (one.remove) {
@@ -48,11 +51,15 @@ void SchedulerService::save(const Output& done, runtime::Output& out) const {
   }
 }
 
+void SchedulerService::put(const PutOrder& put, runtime::Output& out) const {
+  const auto order = std::visit([](const auto& one) -> codec::Order { return one; }, put.order);
+  out.put({put.key, topics_.down(put.device.value, "command"), codec::dump(codec::encode(order)), put.life, put.kept});
+}
+
 void SchedulerService::order(const Output& done, runtime::Output& out) const {
   for (const auto& change : done.outbox) {
     if (const auto* put = std::get_if<PutOrder>(&change)) {
-      const auto order = std::visit([](const auto& one) -> codec::Order { return one; }, put->order);
-      out.put({put->key, topics_.down(put->device.value, "command"), codec::dump(codec::encode(order)), put->life});
+      this->put(*put, out);
     } else if (const auto* settle = std::get_if<SettleOrder>(&change)) {
       out.settle(settle->key);
     } else {

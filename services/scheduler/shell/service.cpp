@@ -28,11 +28,15 @@ Result<void> SchedulerService::load(store::Store& store, Time now) {
   if (!saved) return saved.error();
   log::info("loaded", {{"jobs", std::to_string(saved->jobs.size())}});
   core_.emplace(limits_, std::move(*saved), now);
+  loaded_ = true;
   return {};
 }
 
 void SchedulerService::connected(Time now, runtime::Output& out) {
   Shell::connected(now, out);
+  if (std::exchange(loaded_, false)) {
+    for (const auto& one : core_->open_orders()) put(one, out);
+  }
   again_.clear();
   for (const auto& [id, job] : core_->jobs()) again_.emplace_back(id, 0);
   say_placement(out);

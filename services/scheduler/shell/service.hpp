@@ -45,6 +45,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   // says.cpp
   void apply(const Output& done, Time now, runtime::Output& out) override;
   void save(const Output& done, runtime::Output& out) const;
+  void put(const PutOrder& put, runtime::Output& out) const;
   void order(const Output& done, runtime::Output& out) const;
   void say(const Output& done, runtime::Output& out);
   void say_states(const Output& done, runtime::Output& out) const;
@@ -70,6 +71,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   runtime::Replies replies_;
   static constexpr std::size_t again_at_once = 250;  // states in one batch
   std::deque<std::pair<JobId, std::size_t>> again_;  // jobs to say again, and the execution to go on with
+  bool loaded_ = false;                              // since the last connection
   // Of this batch only:
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
   std::unordered_map<JobId, JobSubmitted::Known> known_;

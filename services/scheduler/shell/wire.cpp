@@ -84,7 +84,7 @@ void SchedulerService::state_message(const Topic& topic, const bus::Message& mes
     auto package = codec::decode_package(*value);
     if (!package) return reject(topic, message, package.error(), now, out);
     if (core_->knows_package(package->digest)) return;
-    out.insert("package", package->digest, codec::dump({{"digest", package->digest}}));
+    out.insert("package", package->digest, {{"digest", package->digest}});
     step(PackageSeen{std::move(package->digest)}, now);
   }
 }

@@ -14,22 +14,22 @@ std::string audit_key(std::int64_t sequence) {
   return std::string(19 - text.size(), '0') + text;
 }
 
-std::string to_row(const AuditRow& row) {
-  return codec::dump({{"sequence", row.sequence},
-                      {"at_ms", row.at_ms},
-                      {"kind", row.kind},
-                      {"submitter", row.submitter},
-                      {"job", row.job},
-                      {"execution", row.execution},
-                      {"fence", row.fence},
-                      {"device", row.device},
-                      {"decision", row.decision},
-                      {"reason", row.reason},
-                      {"trace", row.trace},
-                      {"package", row.package},
-                      {"grant_digest", row.grant_digest},
-                      {"previous", row.previous},
-                      {"hash", row.hash}});
+store::Row to_row(const AuditRow& row) {
+  return {{"sequence", row.sequence},
+          {"at_ms", row.at_ms},
+          {"kind", row.kind},
+          {"submitter", row.submitter},
+          {"job", row.job},
+          {"execution", row.execution},
+          {"fence", row.fence},
+          {"device", row.device},
+          {"decision", row.decision},
+          {"reason", row.reason},
+          {"trace", row.trace},
+          {"package", row.package},
+          {"grant_digest", row.grant_digest},
+          {"previous", row.previous},
+          {"hash", row.hash}};
 }
 
 Result<AuditRow> audit_from_row(std::string_view text) {
@@ -60,8 +60,8 @@ std::string checkpoint_text(const AuditHead& head) {
   return codec::dump({{"sequence", head.sequence}, {"hash", head.hash}, {"at_ms", head.at_ms}});
 }
 
-std::string to_row(const AuditBreak& found) {
-  return codec::dump({{"sequence", found.sequence}, {"at_ms", found.at_ms}, {"reason", found.reason}});
+store::Row to_row(const AuditBreak& found) {
+  return {{"sequence", found.sequence}, {"at_ms", found.at_ms}, {"reason", found.reason}};
 }
 
 Result<AuditBreak> audit_break_from_row(std::string_view text) {
@@ -76,12 +76,12 @@ Result<AuditBreak> audit_break_from_row(std::string_view text) {
   return out;
 }
 
-// The answer's own JSON, and what stands beside it.
-std::string to_row(const CheckedCertificate& checked) {
-  auto row = codec::encode(checked.answer);
-  row["certificate"] = checked.certificate;
-  row["changed_ms"] = checked.changed_ms;
-  return codec::dump(row);
+// The answer, and what stands beside it.
+store::Row to_row(const CheckedCertificate& checked) {
+  const auto said = codec::encode(checked.answer);
+  const auto text = [&](const char* field) { return said.at(field).get<std::string>(); };
+  return {{"device", text("device")}, {"fingerprint", text("fingerprint")}, {"certificate", checked.certificate},
+          {"state", text("state")},   {"reason", text("reason")},           {"changed_ms", checked.changed_ms}};
 }
 
 Result<CheckedCertificate> certificate_from_row(std::string_view text) {

@@ -6,18 +6,19 @@
 
 #include "base/result.hpp"
 #include "security-policy/core/security_policy.hpp"
+#include "store/row.hpp"
 
 namespace fieldwork::security_policy {
 
 // Orders the newest row first, so that every store finds it with a limit of 1.
 [[nodiscard]] std::string audit_key(std::int64_t sequence);
-[[nodiscard]] std::string to_row(const AuditRow& row);
+[[nodiscard]] store::Row to_row(const AuditRow& row);
 [[nodiscard]] Result<AuditRow> audit_from_row(std::string_view row);
 // What a checkpoint signs.
 [[nodiscard]] std::string checkpoint_text(const AuditHead& head);
-[[nodiscard]] std::string to_row(const AuditBreak& found);
+[[nodiscard]] store::Row to_row(const AuditBreak& found);
 [[nodiscard]] Result<AuditBreak> audit_break_from_row(std::string_view row);
-[[nodiscard]] std::string to_row(const CheckedCertificate& checked);
+[[nodiscard]] store::Row to_row(const CheckedCertificate& checked);
 [[nodiscard]] Result<CheckedCertificate> certificate_from_row(std::string_view row);
 
 }  // namespace fieldwork::security_policy

@@ -100,7 +100,7 @@ void SecurityPolicyService::save(const Output& done, runtime::Output& out) {
   for (const auto& one : done.certificates) {
     const auto& device = one.checked.answer.device.value;
     if (one.remove) {
-      out.remove("certificate", device, codec::dump({{"device", device}}));
+      out.remove("certificate", device, {{"device", device}});
     } else {
       out.upsert("certificate", device, to_row(one.checked));
     }

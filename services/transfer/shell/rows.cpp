@@ -34,11 +34,6 @@ ContentKind read_kind(Reader& reader) {
 
 Time read_time(Reader& reader, const char* field) { return from_ms(reader.integer(field, 0, INT64_MAX / 1000)); }
 
-Json package_fields(const Package& package) {
-  return {{"digest", package.digest},   {"size_bytes", package.size_bytes}, {"name", package.name},
-          {"version", package.version}, {"release", package.release},       {"released_by", package.released_by}};
-}
-
 Package read_package(Reader& reader) {
   return {.digest = reader.digest("digest"),
           .name = reader.text("name"),
@@ -77,16 +72,12 @@ const char* word(SendingState state) {
   return "failed";
 }
 
-std::string to_row(const Content& content) {
-  Json row{{"digest", content.package.digest}, {"size_bytes", content.package.size_bytes}};
-  row["kind"] = word(content.kind);
-  row["encoding"] = content.encoding;
-  row["encoded_bytes"] = content.encoded_bytes;
-  row["party"] = word(content.brought_by.kind);
-  row["brought_by"] = content.brought_by.name;
-  row["transfer"] = content.transfer.value;
-  row["stored_ms"] = to_ms(content.stored);
-  return codec::dump(row);
+store::Row to_row(const Content& content) {
+  return {{"digest", content.package.digest},         {"kind", word(content.kind)},
+          {"size_bytes", content.package.size_bytes}, {"encoding", content.encoding},
+          {"encoded_bytes", content.encoded_bytes},   {"party", word(content.brought_by.kind)},
+          {"brought_by", content.brought_by.name},    {"transfer", content.transfer.value},
+          {"stored_ms", to_ms(content.stored)}};
 }
 
 Result<Content> content_from_row(std::string_view text) {
@@ -106,13 +97,9 @@ Result<Content> content_from_row(std::string_view text) {
   return out;
 }
 
-std::string to_row(const Name& name) {
-  return codec::dump({{"name", name.of.name},
-                      {"version", name.of.version},
-                      {"digest", name.digest},
-                      {"release", name.release},
-                      {"released_by", name.released_by},
-                      {"named_ms", to_ms(name.named)}});
+store::Row to_row(const Name& name) {
+  return {{"name", name.of.name},    {"version", name.of.version},      {"digest", name.digest},
+          {"release", name.release}, {"released_by", name.released_by}, {"named_ms", to_ms(name.named)}};
 }
 
 Result<Name> name_from_row(std::string_view text) {
@@ -129,26 +116,26 @@ Result<Name> name_from_row(std::string_view text) {
   return out;
 }
 
-std::string to_row(const Sending& sending) {
+store::Row to_row(const Sending& sending) {
   const Received received{.transfer = sending.id, .ranges = sending.acked};
-  return codec::dump({{"transfer", sending.id.value},
-                      {"party", word(sending.to.kind)},
-                      {"receiver", sending.to.name},
-                      {"reply", sending.reply},
-                      {"digest", sending.digest},
-                      {"fingerprint", sending.fingerprint},
-                      {"state", word(sending.state)},
-                      {"reason", sending.reason},
-                      {"attempt", sending.attempt},
-                      {"offer", codec::encode(sending.offer)},
-                      {"content_key", crypto::to_hex(sending.content_key)},
-                      {"received", codec::encode(received)},
-                      {"acked_bytes", sending.acked_bytes},
-                      {"sent_bytes", sending.sent_bytes},
-                      {"said", sending.said},
-                      {"started_ms", to_ms(sending.started)},
-                      {"heard_ms", to_ms(sending.heard)},
-                      {"changed_ms", to_ms(sending.changed)}});
+  return {{"transfer", sending.id.value},
+          {"party", word(sending.to.kind)},
+          {"receiver", sending.to.name},
+          {"reply", sending.reply},
+          {"digest", sending.digest},
+          {"fingerprint", sending.fingerprint},
+          {"state", word(sending.state)},
+          {"reason", sending.reason},
+          {"attempt", sending.attempt},
+          {"offer", codec::encode(sending.offer)},
+          {"content_key", crypto::to_hex(sending.content_key)},
+          {"received", codec::encode(received)},
+          {"acked_bytes", sending.acked_bytes},
+          {"sent_bytes", sending.sent_bytes},
+          {"said", sending.said},
+          {"started_ms", to_ms(sending.started)},
+          {"heard_ms", to_ms(sending.heard)},
+          {"changed_ms", to_ms(sending.changed)}};
 }
 
 Result<Sending> sending_from_row(std::string_view text) {
@@ -181,16 +168,21 @@ Result<Sending> sending_from_row(std::string_view text) {
   return out;
 }
 
-std::string to_row(const Receiving& receiving) {
-  auto row = package_fields(receiving.package);
-  row["transfer"] = receiving.id.value;
-  row["party"] = word(receiving.from.kind);
-  row["sender"] = receiving.from.name;
-  row["reply"] = receiving.reply;
-  row["kind"] = word(receiving.kind);
-  row["offer"] = receiving.offer.transfer.empty() ? "" : codec::encode(receiving.offer);
-  row["heard_ms"] = to_ms(receiving.heard);
-  return codec::dump(row);
+store::Row to_row(const Receiving& receiving) {
+  const auto& package = receiving.package;
+  return {{"transfer", receiving.id.value},
+          {"party", word(receiving.from.kind)},
+          {"sender", receiving.from.name},
+          {"reply", receiving.reply},
+          {"kind", word(receiving.kind)},
+          {"digest", package.digest},
+          {"size_bytes", package.size_bytes},
+          {"name", package.name},
+          {"version", package.version},
+          {"release", package.release},
+          {"released_by", package.released_by},
+          {"offer", receiving.offer.transfer.empty() ? "" : codec::encode(receiving.offer)},
+          {"heard_ms", to_ms(receiving.heard)}};
 }
 
 Result<Receiving> receiving_from_row(std::string_view text) {

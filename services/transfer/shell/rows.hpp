@@ -5,14 +5,15 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "store/row.hpp"
 #include "transfer/core/state.hpp"
 
 namespace fieldwork::transfer {
 
-[[nodiscard]] std::string to_row(const Content& content);
-[[nodiscard]] std::string to_row(const Name& name);
-[[nodiscard]] std::string to_row(const Sending& sending);
-[[nodiscard]] std::string to_row(const Receiving& receiving);
+[[nodiscard]] store::Row to_row(const Content& content);
+[[nodiscard]] store::Row to_row(const Name& name);
+[[nodiscard]] store::Row to_row(const Sending& sending);
+[[nodiscard]] store::Row to_row(const Receiving& receiving);
 [[nodiscard]] Result<Content> content_from_row(std::string_view row);
 [[nodiscard]] Result<Name> name_from_row(std::string_view row);
 [[nodiscard]] Result<Sending> sending_from_row(std::string_view row);

@@ -25,14 +25,14 @@ void TransferService::save(const Output& done, runtime::Output& out) {
   for (const auto& content : done.contents) out.upsert("content", content.package.digest, to_row(content));
   for (const auto& digest : done.dropped_contents) {
     log::info("content pruned", {{"digest", digest}});
-    out.remove("content", digest, codec::dump({{"digest", digest}}));
+    out.remove("content", digest, {{"digest", digest}});
   }
   for (const auto& name : done.names) out.upsert("name", name.of.name + "@" + name.of.version, to_row(name));
   for (const auto& sending : done.sendings) out.upsert("sending", sending.id.value, to_row(sending));
-  for (const auto& id : done.dropped_sendings) out.remove("sending", id.value, codec::dump({{"transfer", id.value}}));
+  for (const auto& id : done.dropped_sendings) out.remove("sending", id.value, {{"transfer", id.value}});
   for (const auto& receiving : done.receivings) out.upsert("receiving", receiving.id.value, to_row(receiving));
   for (const auto& id : done.dropped_receivings)
-    out.remove("receiving", id.value, codec::dump({{"transfer", id.value}}));
+    out.remove("receiving", id.value, {{"transfer", id.value}});
 }
 
 void TransferService::say(const SendOffer& answer, Time, runtime::Output& out) {

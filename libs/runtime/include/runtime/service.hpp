@@ -28,13 +28,16 @@ struct Output {
   void put(store::Command command) { outbox.emplace_back(std::move(command)); }
   void settle(std::string key) { outbox.emplace_back(store::Settle{std::move(key)}); }
   void hasten(std::string topic) { outbox.emplace_back(store::Hasten{std::move(topic)}); }
-  void upsert(std::string table, std::string key, std::string row) {
+  void upsert(std::string table, std::string key, store::Row row) {
     changes.push_back({std::move(table), std::move(key), std::move(row), store::Change::Kind::upsert});
   }
-  void insert(std::string table, std::string key, std::string row) {
+  void insert(std::string table, std::string key, store::Row row) {
     changes.push_back({std::move(table), std::move(key), std::move(row), store::Change::Kind::insert});
   }
-  void remove(std::string table, std::string key, std::string row) {
+  void update(std::string table, std::string key, store::Row row) {
+    changes.push_back({std::move(table), std::move(key), std::move(row), store::Change::Kind::update});
+  }
+  void remove(std::string table, std::string key, store::Row row) {
     changes.push_back({std::move(table), std::move(key), std::move(row), store::Change::Kind::remove});
   }
 };

@@ -1,4 +1,5 @@
-// Commands that must arrive: kept with the state that ordered them, repeated until someone settles them by key.
+// Commands that must arrive: kept with the state that ordered them, or made again from it after a restart; repeated
+// until someone settles them by key.
 // Pure: the caller commits the changes and publishes what is due.
 #pragma once
 
@@ -21,6 +22,8 @@ struct Command {
   std::string topic;  // items of one topic travel together
   std::string item;   // JSON object
   Duration life{};    // dropped after this long, should nobody answer; 0: never
+  // False: no row of its own. It follows from other rows, and who loads those puts it again.
+  bool kept = true;
 };
 struct Settle {
   std::string key;
@@ -62,6 +65,7 @@ class Outbox {
     std::uint64_t turn = 0;  // among those due at the same time: as they were put
     Duration repeat{};
     Time until = Time::max();
+    bool stored = false;  // has a row
   };
   struct Topic {
     std::unordered_set<std::string> keys;
@@ -70,7 +74,7 @@ class Outbox {
   void put(Command command, Time now, std::vector<Change>& changes);
   void settle(const std::string& key, std::vector<Change>& changes);
   void hasten(const std::string& topic, Time now);
-  void add(Command command, Time now, Time until);
+  void add(Command command, Time now, Time until, bool stored);
   void remove(const std::string& key);
   void schedule(Entry& entry, Time due);
 

@@ -1,8 +1,8 @@
 // Where a service or an agent keeps its truth: tables of rows, changed by whole batches.
 //
-// A row travels as one JSON object whose fields are the table's columns, so that a batch is one set-based statement per
-// table. Adapters: postgres.hpp (services), sqlite.hpp (the agent's journal), memory.hpp (simulation). All three answer
-// the same questions alike (tests/unit/store_contract_test.cpp).
+// A row goes in as typed columns (row.hpp), so that a batch is one set-based statement per table, and comes back as one
+// JSON object whose fields are the columns. Adapters: postgres.hpp (services), sqlite.hpp (the agent's journal),
+// memory.hpp (simulation). All three answer alike (tests/unit/store_contract_test.cpp).
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,21 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "store/row.hpp"
 
 namespace fieldwork::store {
 
 struct Change {
+  // In the order in which a batch applies them.
   enum class Kind {
-    upsert,  // the whole row, new or not: saying it twice is saying it once
-    insert,  // only if its key is not there yet
-    remove,  // the row's key fields are enough
+    remove,  // the row's key columns are enough
+    update,  // its key columns and some others: those change if the row is there, all else stays
+    insert,  // the whole row, only if its key is not there yet
+    upsert,  // the whole row, new or not
   };
   std::string table;
-  std::string key;  // the row's key as one text; of several upserts of one key in a batch the last counts
-  std::string row;  // JSON object
+  std::string key;  // the row's key as one text; see coalesce for several changes of one key
+  Row row;
   Kind kind = Kind::upsert;
 };
 
@@ -111,7 +114,8 @@ class Store : public Reader, public Pruner {
   virtual Result<void> check() { return {}; }
 };
 
-// Keeps the last upsert or remove per (table, key), in order of first appearance.
+// Leaves one change per (table, key), or an update and then an insert, which do what all of them did one by one. In order
+// of first appearance.
 [[nodiscard]] std::vector<Change> coalesce(std::vector<Change> changes);
 
 }  // namespace fieldwork::store
