@@ -31,8 +31,7 @@ void TransferService::save(const Output& done, runtime::Output& out) {
   for (const auto& sending : done.sendings) out.upsert("sending", sending.id.value, to_row(sending));
   for (const auto& id : done.dropped_sendings) out.remove("sending", id.value, {{"transfer", id.value}});
   for (const auto& receiving : done.receivings) out.upsert("receiving", receiving.id.value, to_row(receiving));
-  for (const auto& id : done.dropped_receivings)
-    out.remove("receiving", id.value, {{"transfer", id.value}});
+  for (const auto& id : done.dropped_receivings) out.remove("receiving", id.value, {{"transfer", id.value}});
 }
 
 void TransferService::say(const SendOffer& answer, Time, runtime::Output& out) {
