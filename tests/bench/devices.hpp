@@ -1,5 +1,5 @@
-// Simulated devices for benchmarks: the agent's core and shell over real MQTT connections with real certificates. What
-// they run is a no-op inside the process, or a real process.
+// Devices for benchmarks that start real processes: the agent's core, shell and hands over real MQTT connections with
+// real certificates.
 #pragma once
 
 #include <memory>
@@ -14,18 +14,6 @@
 #include "store/memory.hpp"
 
 namespace fieldwork::bench {
-
-class NoopHands : public agent::Hands {
- public:
-  void run(const Assign& assign) override { ended_.push_back({assign.key, RunResult{}, ""}); }
-  void kill(const AttemptKey& /*key*/) override {}
-  void fetch(const std::string& /*digest*/, Time /*now*/) override {}
-  [[nodiscard]] bool in_batch() const override { return true; }
-  std::vector<agent::RunEnded> ended() override { return std::exchange(ended_, {}); }
-
- private:
-  std::vector<agent::RunEnded> ended_;
-};
 
 class SpawnHands : public agent::Hands {
  public:
@@ -42,21 +30,17 @@ class SpawnHands : public agent::Hands {
 // One device; runs from construction to destruction.
 class Device {
  public:
-  Device(agent::AgentConfig config, bus::MqttConfig mqtt, bool spawn, const std::string& directory) {
+  Device(agent::AgentConfig config, bus::MqttConfig mqtt, const std::string& directory) {
     const Topics topics(config.root);
     mqtt.will = agent::AgentService::presence(topics, config.device, false, 1);
     mqtt.birth = agent::AgentService::presence(topics, config.device, true, 1);
     mqtt.mqtt5 = false;
-    if (spawn) {
-      hands_ = std::make_unique<SpawnHands>(directory, [this](agent::Outcome outcome) {
-        runner_->post([this, outcome = std::move(outcome)](Time now, runtime::Output&) {
-          service_->step(
-              agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.by_contract}, now);
-        });
+    hands_ = std::make_unique<SpawnHands>(directory, [this](agent::Outcome outcome) {
+      runner_->post([this, outcome = std::move(outcome)](Time now, runtime::Output&) {
+        service_->step(
+            agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.by_contract}, now);
       });
-    } else {
-      hands_ = std::make_unique<NoopHands>();
-    }
+    });
     config.random = [source = std::make_shared<std::random_device>()] {
       return (std::uint64_t{(*source)()} << 32U) | (*source)();
     };

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "devices.hpp"
+#include "fleet.hpp"
 #include "runtime/log.hpp"
 #include "stack.hpp"
 
@@ -25,6 +26,7 @@ namespace {
 
 constexpr int hops = 6;  // submit, question, answer, assignment, report, state
 constexpr int bulk = 100;
+constexpr std::size_t devices_with_processes = 20;
 
 double ms_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
@@ -108,16 +110,15 @@ struct Throughput {
   std::uint64_t failed = 0;
 };
 
-Throughput measure_throughput(const bench::Stack& stack, const std::vector<std::unique_ptr<bench::Device>>& devices,
+// `published`: messages that the devices have sent so far. `devices`: their process, if it is not this one.
+Throughput measure_throughput(const bench::Stack& stack, const std::function<double()>& published, int devices,
                               int jobs, int outstanding, const json& job) {
   Client client(stack);
-  const auto published = [&] {
-    double sum = stack.sum_of("fieldwork_bus_published_total") + static_cast<double>(client.stats().published);
-    for (const auto& device : devices) sum += static_cast<double>(device->stats().published);
-    return sum;
+  const auto said = [&] {
+    return stack.sum_of("fieldwork_bus_published_total") + static_cast<double>(client.stats().published) + published();
   };
-  const auto messages_before = published();
-  const auto cpu_before = stack.cpu_us();
+  const auto messages_before = said();
+  const auto cpu_before = stack.cpu_us(devices);
   const auto begin = Clock::now();
   int sent = 0;
   while (sent < jobs) {
@@ -130,9 +131,9 @@ Throughput measure_throughput(const bench::Stack& stack, const std::vector<std::
   const double elapsed = ms_since(begin) / 1e3;
   const auto done = static_cast<double>(client.done());
   Throughput out{.jobs_per_s = done / elapsed, .failed = client.failed()};
-  for (const auto& [name, cpu] : stack.cpu_us()) out.cpu_us_per_job[name] = (cpu - cpu_before.at(name)) / done;
+  for (const auto& [name, cpu] : stack.cpu_us(devices)) out.cpu_us_per_job[name] = (cpu - cpu_before.at(name)) / done;
   std::this_thread::sleep_for(milliseconds(600));  // the services say their counters five times a second
-  out.messages_per_job = (published() - messages_before) / done;
+  out.messages_per_job = (said() - messages_before) / done;
   return out;
 }
 
@@ -261,53 +262,64 @@ Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) 
 
 void row(const char* what, double value, const char* unit) { std::printf("%-34s %12.2f %s\n", what, value, unit); }
 
-json measure_jobs(const bench::Stack& stack, int jobs, int singles) {
-  auto grants = crypto::TrustStore::load(stack.path("pki/trust/grant.pem"));
-  json result;
-  for (const bool spawn : {false, true}) {
-    std::vector<std::unique_ptr<bench::Device>> devices;
-    for (const auto& id : stack.devices()) {
-      agent::AgentConfig config{
-          .device = id,
-          .certificate_pem = read_text(stack.path("pki/devices/" + id + ".crt")),
-          .capacity = {.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30},
-          .grants = *grants,
-          .resources =
-              [] {
-                return Resources{0.1, 1 << 29, 1 << 29, 1000};
-              },
-          .wall_ms =
-              [spawn] {
-                return to_ms(std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())) +
-                       (spawn ? 1 : 0);
-              }};
-      auto mqtt = stack.mqtt("devices", "devices/" + id, id);
-      mqtt.lanes.window = 200;
-      devices.push_back(std::make_unique<bench::Device>(config, mqtt, spawn, stack.path("sim/" + id)));
-    }
-    const json job{{"command", {"/bin/true"}}, {"limits", {{"time_s", 10}}}};
-    (void)measure_latency(stack, 50, job);  // until all devices are enrolled and the statements are prepared
-    if (spawn) {
-      const auto real = measure_throughput(stack, devices, std::max(200, jobs / 10), 400, job);
-      row("jobs that start a process", real.jobs_per_s, "jobs/s");
-      result["process_jobs_per_s"] = real.jobs_per_s;
-      continue;
-    }
-    const auto idle = measure_latency(stack, singles, job);
-    const auto all = measure_throughput(stack, devices, jobs, 4000, job);
-    result["jobs_per_s"] = all.jobs_per_s;
-    result["jobs_failed"] = all.failed;
-    result["latency_p50_ms"] = bench::percentile(idle, 0.5);
-    result["latency_p99_ms"] = bench::percentile(idle, 0.99);
-    result["messages_per_job"] = all.messages_per_job;
-    result["cpu_us_per_job"] = all.cpu_us_per_job;
-    row("jobs settled", all.jobs_per_s, "jobs/s");
-    row("idle latency p50", result["latency_p50_ms"], "ms");
-    row("idle latency p99", result["latency_p99_ms"], "ms");
-    row("messages per job", all.messages_per_job, "");
-    for (const auto& [name, cpu] : all.cpu_us_per_job) row(("  cpu per job: " + name).c_str(), cpu, "us");
+const json no_op{{"command", {"/bin/true"}}, {"limits", {{"time_s", 10}}}};
+
+// Devices that run nothing: what the services, the broker and the database can do.
+Result<void> measure_no_op(const bench::Stack& stack, int jobs, int singles, json& result) {
+  bench::FleetProcess fleet(stack.path(""));
+  if (!fleet.wait_enrolled(seconds(120))) return Error{Code::unavailable, "the devices were not enrolled within 120 s"};
+  (void)measure_latency(stack, 50, no_op);  // until the statements are prepared
+  const auto idle = measure_latency(stack, singles, no_op);
+  const auto all = measure_throughput(
+      stack, [&] { return fleet.fresh("published"); }, fleet.pid(), jobs, 4000, no_op);
+  result["devices"] = stack.devices().size();
+  result["jobs_per_s"] = all.jobs_per_s;
+  result["jobs_failed"] = all.failed;
+  result["latency_p50_ms"] = bench::percentile(idle, 0.5);
+  result["latency_p99_ms"] = bench::percentile(idle, 0.99);
+  result["messages_per_job"] = all.messages_per_job;
+  result["cpu_us_per_job"] = all.cpu_us_per_job;
+  double cpu_us = 0;
+  for (const auto& [name, cpu] : all.cpu_us_per_job) cpu_us += cpu;
+  result["cpu_us_per_job_all"] = cpu_us;
+  row("jobs settled", all.jobs_per_s, "jobs/s");
+  row("idle latency p50", result["latency_p50_ms"], "ms");
+  row("idle latency p99", result["latency_p99_ms"], "ms");
+  row("messages per job", all.messages_per_job, "");
+  row("cpu per job", cpu_us, "us");
+  for (const auto& [name, cpu] : all.cpu_us_per_job) row(("  " + name).c_str(), cpu, "us");
+  return {};
+}
+
+// Devices with the agent's own hands, in this process.
+void measure_processes(const bench::Stack& stack, int jobs, json& result) {
+  const auto grants = crypto::TrustStore::load(stack.path("pki/trust/grant.pem"));
+  std::vector<std::unique_ptr<bench::Device>> devices;
+  for (const auto& id : stack.devices()) {
+    if (devices.size() == devices_with_processes) break;
+    agent::AgentConfig config{
+        .device = id,
+        .certificate_pem = read_text(stack.path("pki/devices/" + id + ".crt")),
+        .capacity = {.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30},
+        .grants = *grants,
+        .resources =
+            [] {
+              return Resources{0.1, 1 << 29, 1 << 29, 1000};
+            },
+        .wall_ms = [] { return to_ms(std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())); }};
+    auto mqtt = stack.mqtt("devices", "devices/" + id, id);
+    mqtt.lanes.window = 200;
+    devices.push_back(std::make_unique<bench::Device>(config, mqtt, stack.path("sim/" + id)));
   }
-  return result;
+  (void)measure_latency(stack, 50, no_op);
+  const auto published = [&] {
+    double sum = 0;
+    for (const auto& device : devices) sum += static_cast<double>(device->stats().published);
+    return sum;
+  };
+  const auto real = measure_throughput(stack, published, 0, std::max(200, jobs / 10), 400, no_op);
+  row("jobs that start a process", real.jobs_per_s, "jobs/s");
+  result["process_jobs_per_s"] = real.jobs_per_s;
 }
 
 }  // namespace
@@ -324,7 +336,11 @@ int main(int argc, char** argv) {
   const int singles = std::atoi(argv[4]);
   json result;
   if (std::string(argv[1]) == "jobs") {
-    result = measure_jobs(stack, jobs, singles);
+    if (auto measured = measure_no_op(stack, jobs, singles, result); !measured) {
+      std::cerr << "bench: " << describe(measured.error()) << "\n";
+      return 1;
+    }
+    if (stack.devices().size() <= devices_with_processes) measure_processes(stack, jobs, result);
   } else {
     const auto ring = measure_ring(stack, jobs, singles, 300);
     result = {{"ring_jobs_per_s", ring.jobs_per_s},

@@ -57,8 +57,8 @@ std::vector<std::string> Stack::devices() const {
   return out;
 }
 
-std::map<std::string, double> Stack::cpu_us() const {
-  std::map<std::string, double> out{{"clients", cpu_of(getpid()).first}};
+std::map<std::string, double> Stack::cpu_us(int client) const {
+  std::map<std::string, double> out{{"clients", cpu_of(getpid()).first + (client > 0 ? cpu_of(client).first : 0)}};
   int postgres = 0;
   for (const auto& entry : fs::directory_iterator(path("run"))) {
     if (entry.path().extension() != ".pid") continue;

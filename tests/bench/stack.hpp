@@ -19,7 +19,8 @@ class Stack {
   [[nodiscard]] std::string path(const std::string& relative) const { return directory_ + "/" + relative; }
   [[nodiscard]] std::vector<std::string> devices() const;
   // CPU time so far in microseconds, by process name; postgres with its children.
-  [[nodiscard]] std::map<std::string, double> cpu_us() const;
+  // `client`: a process that counts as clients, beside this one; 0: none.
+  [[nodiscard]] std::map<std::string, double> cpu_us(int client = 0) const;
   // A gauge of all services, summed.
   [[nodiscard]] double sum_of(const std::string& metric) const;
 

@@ -1,0 +1,83 @@
+// Many MQTT sessions on one thread: libmosquitto under one epoll loop. For simulated fleets, where a thread per device
+// (MqttBus has several) would be the limit. MQTT 3.1.1, clean sessions, certificates of their own over one trusted CA.
+//
+// Everything is called on the thread that turns the loop. A session that broke stays broken until connect() is called
+// again: whoever owns it decides when.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "bus/bus.hpp"
+
+namespace fieldwork::bus {
+
+struct SessionConfig {
+  std::string client_id;
+  std::string certificate;  // PEM files
+  std::string key;
+  std::vector<std::pair<std::string, int>> subscriptions;  // filter, QoS
+  std::optional<Message> will;
+  std::optional<Message> birth;  // said first on every connect
+  int keep_alive_s = 60;
+  std::size_t window = 100;  // publishes on their way at a time
+};
+
+// They may publish, and must not connect or destroy.
+struct SessionEvents {
+  std::function<void(Message&&)> message;
+  std::function<void()> connected;  // subscriptions are made
+  std::function<void(const std::string& reason)> disconnected;
+};
+
+class Sessions;
+
+class Session : public Bus {
+ public:
+  ~Session() override;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Begins; `connected` or `disconnected` follows. What was on its way in an earlier connection is lost.
+  void connect();
+  // The link breaks, without a goodbye: the broker says the will once it notices.
+  void cut();
+  void set_presence(Message will, Message birth);  // from the next connect on
+  [[nodiscard]] bool connected() const;
+
+  Result<void> publish(Message message) override;
+  [[nodiscard]] std::size_t backlog(Lane lane) const override;
+
+  struct Impl;
+
+ private:
+  friend class Sessions;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+class Sessions {
+ public:
+  // `ca`: PEM file, who may be the broker, whose certificate must be for `host`.
+  static Result<std::unique_ptr<Sessions>> open(const std::string& host, int port, const std::string& ca);
+  ~Sessions();
+
+  // An error names the file that cannot be read. Sessions end before this does.
+  Result<std::unique_ptr<Session>> add(SessionConfig config, SessionEvents events);
+  // Waits for traffic at most so long, and handles what is there.
+  void turn(milliseconds patience);
+
+  struct Impl;
+
+ private:
+  explicit Sessions(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fieldwork::bus

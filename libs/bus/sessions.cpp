@@ -1,0 +1,312 @@
+#include "bus/sessions.hpp"
+
+#include <mosquitto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <fstream>
+#include <unordered_map>
+
+namespace fieldwork::bus {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+template <auto Free>
+struct Freed {
+  template <class T>
+  void operator()(T* one) const {
+    Free(one);
+  }
+};
+using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
+using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using Client = std::unique_ptr<mosquitto, Freed<mosquitto_destroy>>;
+using Pem = std::unique_ptr<BIO, Freed<BIO_free_all>>;
+
+Error unreadable(const std::string& what, const std::string& file) {
+  ERR_clear_error();
+  return {Code::invalid, "cannot be read as PEM", what + " " + file};
+}
+
+// libmosquitto drives the handshake within its calls, and OpenSSL asks whose it is.
+thread_local Session::Impl* talking = nullptr;
+
+}  // namespace
+
+struct Session::Impl {
+  Impl(Sessions::Impl& of, SessionConfig c, SessionEvents e) : owner(of), config(std::move(c)), events(std::move(e)) {}
+  ~Impl() { leave(); }
+
+  void leave();
+  void settle(int code);  // after each call into libmosquitto
+  void watch();
+  void ended(const std::string& reason);
+  void opened();
+  template <class Call>
+  int call(Call body) {
+    auto* const outer = std::exchange(talking, this);
+    const int code = body(client.get());
+    talking = outer;
+    return code;
+  }
+
+  Sessions::Impl& owner;
+  SessionConfig config;
+  SessionEvents events;
+  Certificate certificate;
+  Key key;
+  Client client;
+  int watched = -1;
+  bool writes = false;
+  bool up = false;
+  bool broken = false;  // to be seen to when no callback runs
+  std::string reason;
+  std::size_t unanswered = 0;                    // subscriptions
+  std::unordered_map<int, std::size_t> waiting;  // bytes by message id
+  std::size_t waiting_bytes = 0;
+  Clock::time_point connecting_since{};
+};
+
+struct Sessions::Impl {
+  std::string host;
+  int port = 0;
+  Context context;
+  int epoll = -1;
+  std::vector<Session::Impl*> sessions;
+  std::size_t next_misc = 0;
+  Clock::time_point misc_at{};
+
+  ~Impl() {
+    if (epoll >= 0) ::close(epoll);
+  }
+};
+
+namespace {
+
+int give_certificate(SSL* /*ssl*/, X509** certificate, EVP_PKEY** key) {
+  if (talking == nullptr) return 0;
+  X509_up_ref(talking->certificate.get());
+  EVP_PKEY_up_ref(talking->key.get());
+  *certificate = talking->certificate.get();
+  *key = talking->key.get();
+  return 1;
+}
+
+Session::Impl& of(void* object) { return *static_cast<Session::Impl*>(object); }
+
+void on_connect(mosquitto* client, void* object, int code) {
+  auto& self = of(object);
+  if (code != 0) {
+    self.reason = mosquitto_connack_string(code);
+    self.broken = true;
+    return;
+  }
+  const auto say = [&](const Message& m) {
+    mosquitto_publish(client, nullptr, m.topic.c_str(), static_cast<int>(m.payload.size()), m.payload.data(), m.qos,
+                      m.retain);
+  };
+  if (self.config.birth) say(*self.config.birth);
+  self.unanswered = self.config.subscriptions.size();
+  for (const auto& [filter, qos] : self.config.subscriptions) mosquitto_subscribe(client, nullptr, filter.c_str(), qos);
+  if (self.unanswered == 0) self.opened();
+}
+
+void on_subscribe(mosquitto* /*client*/, void* object, int /*id*/, int count, const int* granted) {
+  auto& self = of(object);
+  if (std::any_of(granted, granted + count, [](int qos) { return qos >= 128; })) {
+    self.reason = "the broker refused a subscription";
+    self.broken = true;
+    return;
+  }
+  if (self.unanswered > 0 && --self.unanswered == 0) self.opened();
+}
+
+void on_publish(mosquitto* /*client*/, void* object, int id) {
+  auto& self = of(object);
+  const auto it = self.waiting.find(id);
+  if (it == self.waiting.end()) return;
+  self.waiting_bytes -= it->second;
+  self.waiting.erase(it);
+}
+
+void on_message(mosquitto* /*client*/, void* object, const mosquitto_message* m) {
+  auto& self = of(object);
+  if (self.events.message == nullptr) return;
+  self.events.message(
+      {.topic = m->topic,
+       .payload = std::string(static_cast<const char*>(m->payload), static_cast<std::size_t>(m->payloadlen)),
+       .qos = m->qos,
+       .retain = m->retain});
+}
+
+}  // namespace
+
+void Session::Impl::opened() {
+  up = true;
+  if (events.connected) events.connected();
+}
+
+void Session::Impl::leave() {
+  if (watched >= 0) epoll_ctl(owner.epoll, EPOLL_CTL_DEL, watched, nullptr);
+  watched = -1;
+  client.reset();
+  waiting.clear();
+  waiting_bytes = 0;
+  up = false;
+  broken = false;
+}
+
+void Session::Impl::ended(const std::string& why) {
+  leave();
+  if (events.disconnected) events.disconnected(why);
+}
+
+// What the socket is waited for, as libmosquitto wants it.
+void Session::Impl::watch() {
+  const int socket = client ? mosquitto_socket(client.get()) : -1;
+  if (socket < 0) return;
+  const bool wants = mosquitto_want_write(client.get());
+  if (socket == watched && wants == writes) return;
+  epoll_event event{};
+  event.events = wants ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  event.data.ptr = this;
+  epoll_ctl(owner.epoll, socket == watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event);
+  watched = socket;
+  writes = wants;
+}
+
+void Session::Impl::settle(int code) {
+  if (code == MOSQ_ERR_SUCCESS && !broken) return watch();
+  ended(!reason.empty() ? std::exchange(reason, "") : mosquitto_strerror(code));
+}
+
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::~Session() { std::erase(impl_->owner.sessions, impl_.get()); }
+
+void Session::connect() {
+  auto& self = *impl_;
+  self.leave();
+  self.client.reset(mosquitto_new(self.config.client_id.c_str(), true, &self));
+  auto* client = self.client.get();
+  mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
+  mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
+  mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+  mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, self.owner.context.get());
+  mosquitto_max_inflight_messages_set(client, static_cast<unsigned>(self.config.window));
+  mosquitto_connect_callback_set(client, on_connect);
+  mosquitto_subscribe_callback_set(client, on_subscribe);
+  mosquitto_publish_callback_set(client, on_publish);
+  mosquitto_message_callback_set(client, on_message);
+  if (const auto& will = self.config.will) {
+    mosquitto_will_set(client, will->topic.c_str(), static_cast<int>(will->payload.size()), will->payload.data(),
+                       will->qos, will->retain);
+  }
+  self.connecting_since = Clock::now();
+  self.settle(self.call([&](mosquitto* one) {
+    return mosquitto_connect_async(one, self.owner.host.c_str(), self.owner.port, self.config.keep_alive_s);
+  }));
+}
+
+void Session::cut() {
+  if (impl_->client) impl_->ended("the link was cut");
+}
+
+void Session::set_presence(Message will, Message birth) {
+  impl_->config.will = std::move(will);
+  impl_->config.birth = std::move(birth);
+}
+
+bool Session::connected() const { return impl_->up; }
+
+Result<void> Session::publish(Message message) {
+  if (auto good = check(message); !good) return good;
+  if (!impl_->client) return Error{Code::unavailable, "there is no connection"};
+  int id = 0;
+  const auto bytes = message.payload.size();
+  const int code = impl_->call([&](mosquitto* client) {
+    return mosquitto_publish(client, &id, message.topic.c_str(), static_cast<int>(bytes), message.payload.data(),
+                             message.qos, message.retain);
+  });
+  if (code != MOSQ_ERR_SUCCESS) return Error{Code::unavailable, mosquitto_strerror(code)};
+  if (message.qos > 0) {
+    impl_->waiting[id] = bytes;
+    impl_->waiting_bytes += bytes;
+  }
+  impl_->watch();
+  return {};
+}
+
+std::size_t Session::backlog(Lane lane) const { return lane == Lane::control ? impl_->waiting_bytes : 0; }
+
+Sessions::Sessions(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Sessions::~Sessions() { mosquitto_lib_cleanup(); }
+
+Result<std::unique_ptr<Sessions>> Sessions::open(const std::string& host, int port, const std::string& ca) {
+  mosquitto_lib_init();
+  auto impl = std::make_unique<Impl>();
+  impl->host = host;
+  impl->port = port;
+  impl->context.reset(SSL_CTX_new(TLS_client_method()));
+  auto* context = impl->context.get();
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  if (SSL_CTX_load_verify_locations(context, ca.c_str(), nullptr) != 1) return unreadable("the CA", ca);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(context), host.c_str(), host.size());
+  SSL_CTX_set_client_cert_cb(context, give_certificate);
+  impl->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (impl->epoll < 0) return Error{Code::unavailable, "no epoll"};
+  return std::unique_ptr<Sessions>(new Sessions(std::move(impl)));
+}
+
+Result<std::unique_ptr<Session>> Sessions::add(SessionConfig config, SessionEvents events) {
+  auto impl = std::make_unique<Session::Impl>(*impl_, std::move(config), std::move(events));
+  const Pem certificate(BIO_new_file(impl->config.certificate.c_str(), "r"));
+  if (certificate) impl->certificate.reset(PEM_read_bio_X509(certificate.get(), nullptr, nullptr, nullptr));
+  if (!impl->certificate) return unreadable("the certificate", impl->config.certificate);
+  const Pem key(BIO_new_file(impl->config.key.c_str(), "r"));
+  if (key) impl->key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, nullptr, nullptr));
+  if (!impl->key) return unreadable("the key", impl->config.key);
+  impl_->sessions.push_back(impl.get());
+  return std::unique_ptr<Session>(new Session(std::move(impl)));
+}
+
+void Sessions::turn(milliseconds patience) {
+  std::array<epoll_event, 256> ready{};
+  const int count =
+      epoll_wait(impl_->epoll, ready.data(), static_cast<int>(ready.size()), static_cast<int>(patience.count()));
+  for (int i = 0; i < count; ++i) {
+    auto& session = *static_cast<Session::Impl*>(ready[static_cast<std::size_t>(i)].data.ptr);
+    const auto what = ready[static_cast<std::size_t>(i)].events;
+    int code = MOSQ_ERR_SUCCESS;
+    // One packet at a time: TLS may hold more than the socket shows, so until none is left.
+    if ((what & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && session.client)
+      code = session.call([](mosquitto* client) { return mosquitto_loop_read(client, 1000); });
+    if (code == MOSQ_ERR_SUCCESS && session.client && mosquitto_want_write(session.client.get()))
+      code = session.call([](mosquitto* client) { return mosquitto_loop_write(client, 1); });
+    if (session.client) session.settle(code);
+  }
+  // Keep-alive, and connections that come to nothing: each session about once a second.
+  const auto now = Clock::now();
+  if (now - impl_->misc_at < std::chrono::milliseconds(100)) return;
+  impl_->misc_at = now;
+  const auto all = impl_->sessions.size();
+  for (std::size_t i = 0; i < all / 10 + 1 && i < all; ++i) {
+    auto& session = *impl_->sessions[impl_->next_misc++ % all];
+    if (!session.client) continue;
+    if (!session.up && now - session.connecting_since > std::chrono::seconds(20)) {
+      session.ended("the broker did not answer within 20 s");
+      continue;
+    }
+    session.settle(session.call([](mosquitto* client) { return mosquitto_loop_misc(client); }));
+  }
+}
+
+}  // namespace fieldwork::bus

@@ -1,0 +1,37 @@
+// The devices of a benchmark: fieldwork-fleet in a process of its own, and what it says of itself.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+namespace fieldwork::bench {
+
+class FleetProcess {
+ public:
+  // Starts the program beside this one, for the devices of a stack.
+  explicit FleetProcess(const std::string& stack_directory);
+  ~FleetProcess();  // ends it
+
+  // False: not all devices were enrolled in time, or it ended.
+  bool wait_enrolled(std::chrono::seconds patience);
+  // Of its newest line, of the last second; waits for a line that is newer than this call.
+  double fresh(const std::string& field);
+  [[nodiscard]] int pid() const { return pid_; }
+
+ private:
+  void read(int from);
+
+  int pid_ = 0;
+  std::thread reader_;
+  std::mutex mutex_;
+  std::condition_variable said_;
+  nlohmann::json line_;
+  std::uint64_t lines_ = 0;
+  bool over_ = false;
+};
+
+}  // namespace fieldwork::bench
