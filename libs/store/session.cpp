@@ -19,12 +19,15 @@ Watchdog::~Watchdog() {
 }
 
 void Watchdog::arm(int socket, Duration deadline) {
+  bool sleeps_too_long = false;
   {
     std::lock_guard lock(mutex_);
     socket_ = socket;
     when_ = std::chrono::steady_clock::now() + deadline;
+    sleeps_too_long = when_ < sleeps_until_;
   }
-  changed_.notify_all();
+  // Waking the thread for each statement would cost more than the statement's own wait for the network.
+  if (sleeps_too_long) changed_.notify_all();
 }
 
 // Once it returns the socket is left alone, and its number may be another's.
@@ -37,11 +40,13 @@ void Watchdog::watch() {
   std::unique_lock lock(mutex_);
   while (!ending_) {
     if (socket_ < 0) {
+      sleeps_until_ = std::chrono::steady_clock::time_point::max();
       changed_.wait(lock);
     } else if (std::chrono::steady_clock::now() >= when_) {
       shutdown(socket_, SHUT_RDWR);  // whoever waits in libpq now sees the connection end
       socket_ = -1;
     } else {
+      sleeps_until_ = when_;
       changed_.wait_until(lock, when_);
     }
   }

@@ -33,6 +33,7 @@ class Watchdog {
   std::condition_variable changed_;
   int socket_ = -1;
   std::chrono::steady_clock::time_point when_;
+  std::chrono::steady_clock::time_point sleeps_until_ = std::chrono::steady_clock::time_point::max();
   bool ending_ = false;
   std::thread thread_;
 };
