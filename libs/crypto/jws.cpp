@@ -1,10 +1,12 @@
 #include "crypto/jws.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "crypto/bytes.hpp"
 #include "file.hpp"
+#include "merkle.hpp"
 #include "openssl.hpp"
 
 namespace fieldwork::crypto {
@@ -15,6 +17,8 @@ constexpr std::string_view before_type = R"(","typ":")";
 constexpr std::string_view after_type = R"("})";
 constexpr std::size_t type_bytes_max = 64;
 constexpr std::size_t raw_half = 32;  // of r and of s
+constexpr std::string_view batch_type = "fieldwork-batch+jws";
+constexpr char between = '~';  // the parts of a member of a batch; no JWS has it
 
 bool is_type(std::string_view type) {
   const auto fits = [](char c) {
@@ -137,7 +141,71 @@ std::string sign_jws(const PrivateKey& key, std::string_view type, std::string_v
   return text + '.' + signature;
 }
 
+namespace {
+
+std::string root_payload(std::string_view root, std::size_t count, std::string_view type) {
+  return R"({"count":)" + std::to_string(count) + R"(,"root":")" + to_hex(root) + R"(","type":")" + std::string(type) +
+         R"("})";
+}
+
+// JWS of the root ~ payload ~ index.count ~ path
+struct Member {
+  std::string_view root_jws;
+  std::string payload, path;
+  std::size_t index = 0, count = 0;
+};
+
+Result<Member> parse_member(std::string_view text) {
+  const Error wrong{Code::invalid, "the member of a batch has not its four parts"};
+  if (text.size() > jws_bytes_max) return Error{Code::invalid, "the JWS is too long"};
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(between, begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (parts.size() != 4) return wrong;
+  Member out{.root_jws = parts[0]};
+  auto payload = base64url_decode(parts[1]);
+  auto path = base64url_decode(parts[3]);
+  const auto* place = parts[2].data();
+  const auto* end = place + parts[2].size();
+  const auto index = std::from_chars(place, end, out.index);
+  const bool dotted = index.ec == std::errc() && index.ptr != end && *index.ptr == '.';
+  const auto count = dotted ? std::from_chars(index.ptr + 1, end, out.count) : index;
+  if (!payload || !path || !dotted || count.ec != std::errc() || count.ptr != end) return wrong;
+  if (out.count < 2 || out.count > jws_batch_max) return wrong;
+  out.payload = std::move(*payload);
+  out.path = std::move(*path);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> sign_jws_batch(const PrivateKey& key, std::string_view type,
+                                        const std::vector<std::string>& payloads) {
+  must(payloads.size() <= jws_batch_max, "sign_jws_batch: too many");
+  if (payloads.empty()) return {};
+  if (payloads.size() == 1) return {sign_jws(key, type, payloads.front())};
+  must(is_type(type), "sign_jws_batch: not a type");
+  const auto tree = merkle_tree(payloads);
+  const auto root = sign_jws(key, batch_type, root_payload(tree.root, payloads.size(), type));
+  std::vector<std::string> out;
+  out.reserve(payloads.size());
+  for (std::size_t i = 0; i < payloads.size(); ++i) {
+    auto& text = out.emplace_back(root);
+    text += between + base64url_encode(payloads[i]) + between + std::to_string(i) + '.' +
+            std::to_string(payloads.size()) + between + base64url_encode(tree.paths[i]);
+  }
+  return out;
+}
+
 Result<std::string> jws_payload_unverified(std::string_view jws) {
+  if (jws.find(between) != jws.npos) {
+    auto member = parse_member(jws);
+    if (!member) return member.error();
+    return std::move(member->payload);
+  }
   auto parts = parse(jws);
   if (!parts) return parts.error();
   return std::move(parts->payload);
@@ -166,7 +234,38 @@ void TrustStore::add(PublicKey key) {
   keys_.insert_or_assign(std::move(id), std::move(key));
 }
 
+// A JWS stays what it was found to be: the keys only grow.
+Result<VerifiedJws> TrustStore::verify_root(std::string_view jws) const {
+  {
+    const std::lock_guard lock(roots_.mutex);
+    for (const auto& [text, verified] : roots_.known) {
+      if (text == jws) return verified;
+    }
+  }
+  auto verified = verify_plain(jws, batch_type);
+  if (!verified) return verified;
+  const std::lock_guard lock(roots_.mutex);
+  roots_.known.emplace_front(jws, *verified);
+  if (roots_.known.size() > Roots::kept) roots_.known.pop_back();
+  return verified;
+}
+
+Result<VerifiedJws> TrustStore::verify_member(std::string_view text, std::string_view expected_type) const {
+  auto member = parse_member(text);
+  if (!member) return member.error();
+  auto root = verify_root(member->root_jws);
+  if (!root) return root;
+  const auto hash = merkle_root(member->payload, member->index, member->count, member->path);
+  if (hash.empty() || root->payload != root_payload(hash, member->count, expected_type))
+    return Error{Code::denied, "the signed batch does not hold this as a " + std::string(expected_type)};
+  return VerifiedJws{std::string(expected_type), std::move(root->kid), std::move(member->payload)};
+}
+
 Result<VerifiedJws> TrustStore::verify_signer(std::string_view jws, std::string_view expected_type) const {
+  return jws.find(between) == jws.npos ? verify_plain(jws, expected_type) : verify_member(jws, expected_type);
+}
+
+Result<VerifiedJws> TrustStore::verify_plain(std::string_view jws, std::string_view expected_type) const {
   auto parts = parse(jws);
   if (!parts) return parts.error();
   if (parts->type != expected_type) {

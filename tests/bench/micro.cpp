@@ -118,6 +118,27 @@ void verify(benchmark::State& state) {
     benchmark::DoNotOptimize(codec::decode_grant(trusted.verify(jws, "fieldwork-grant+jws").value()).value());
 }
 
+constexpr std::size_t batch = 100;
+
+// Per grant, of a hundred.
+void sign_batch(benchmark::State& state) {
+  const std::vector<std::string> payloads(batch, codec::encode(grant()));
+  while (state.KeepRunningBatch(batch))
+    benchmark::DoNotOptimize(crypto::sign_jws_batch(signer(), "fieldwork-grant+jws", payloads));
+}
+
+// Per grant, of a hundred for one device.
+void verify_batch(benchmark::State& state) {
+  const auto texts =
+      crypto::sign_jws_batch(signer(), "fieldwork-grant+jws", std::vector<std::string>(batch, codec::encode(grant())));
+  while (state.KeepRunningBatch(batch)) {
+    crypto::TrustStore trusted;
+    trusted.add(signer().public_key());
+    for (const auto& text : texts)
+      benchmark::DoNotOptimize(codec::decode_grant(trusted.verify(text, "fieldwork-grant+jws").value()).value());
+  }
+}
+
 using Digest = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
 std::string bare_signature(const std::string& text) {
@@ -247,6 +268,8 @@ int main(int argc, char** argv) {
   pair("seal a frame of 64 KiB", seal, bare_gcm);
   pair("open a frame of 64 KiB", open, bare_gcm);
   pair("window and acknowledgements, 256 frames", window, copies);
+  pair("sign each of 100 grants", sign_batch, bare_sign);
+  pair("verify each of 100 grants", verify_batch, bare_verify);
   pair("sign a grant", sign, bare_sign);
   pair("verify a grant", verify, bare_verify);
   pair("read a report of 16", read_report, bare_parse);

@@ -95,8 +95,12 @@ std::vector<T> all(const Output& out) {
 
 // That has had a link since `linked`.
 inline SecurityPolicy make_core(Limits limits = {}, Saved saved = {}, Time linked = at(-100)) {
-  const auto sign = [](const Question& asked, Time issued, Time expires) {
-    return "grant " + asked.device.value + " " + std::to_string(to_ms(expires) - to_ms(issued));
+  const auto sign = [](const std::vector<Question>& all, Time issued, Time expires) {
+    std::vector<std::string> out;
+    for (const auto& asked : all) {
+      out.push_back("grant " + asked.device.value + " " + std::to_string(to_ms(expires) - to_ms(issued)));
+    }
+    return out;
   };
   SecurityPolicy core(limits, rulebook(), Pki::get().authority("empty.crl"), sign, std::move(saved));
   (void)step(core, LinkBack{}, linked);

@@ -137,6 +137,88 @@ TEST(Jws, IsVerified) {
   EXPECT_EQ(s.trust.verify(sign_jws(s.key, type, longest), type).value(), longest);
 }
 
+std::vector<std::string> payloads_of(std::size_t count) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(R"({"job":"j)" + std::to_string(i) + R"("})");
+  return out;
+}
+
+TEST(JwsBatch, EachVerifiesAsItsOwnPayload) {
+  const Signed s, other;
+  for (const std::size_t count : {1U, 2U, 3U, 4U, 5U, 7U, 8U, 33U, 100U, 512U}) {
+    const auto payloads = payloads_of(count);
+    const auto texts = sign_jws_batch(s.key, type, payloads);
+    ASSERT_EQ(texts.size(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(s.trust.verify(texts[i], type).value(), payloads[i]) << i << " of " << count;
+      EXPECT_EQ(jws_payload_unverified(texts[i]).value(), payloads[i]);
+      EXPECT_EQ(s.trust.verify(texts[i], "fieldwork-release+jws").error().code, Code::denied) << "of another type";
+      EXPECT_EQ(other.trust.verify(texts[i], type).error().code, Code::denied) << "of another signer";
+    }
+  }
+  EXPECT_TRUE(sign_jws_batch(s.key, type, {}).empty());
+}
+
+// Whatever part is another's or cut: denied or invalid, also when the root is known already.
+TEST(JwsBatch, NothingElseVerifies) {
+  const Signed s;
+  const auto texts = sign_jws_batch(s.key, type, payloads_of(5));
+  const auto foreign = sign_jws_batch(s.key, type, payloads_of(6));
+  const auto parts_of = [](const std::string& text) {
+    std::vector<std::string> parts(1);
+    for (const char c : text) {
+      if (c == '~') {
+        parts.emplace_back();
+      } else {
+        parts.back() += c;
+      }
+    }
+    return parts;
+  };
+  const auto joined = [](const std::vector<std::string>& parts) {
+    std::string out;
+    for (const auto& part : parts) out += (out.empty() ? "" : "~") + part;
+    return out;
+  };
+  ASSERT_TRUE(s.trust.verify(texts[2], type).ok());
+  const auto good = parts_of(texts[2]);
+  ASSERT_EQ(joined(good), texts[2]);
+  for (const auto& from : {parts_of(texts[3]), parts_of(foreign[2])}) {
+    for (std::size_t part = 0; part < 4; ++part) {
+      auto mixed = good;
+      mixed[part] = from[part];
+      if (mixed == good) continue;
+      EXPECT_FALSE(s.trust.verify(joined(mixed), type).ok()) << part;
+    }
+  }
+  for (const char* place : {"2.4", "2.6", "7.5", "2", "2.", ".5", "2.5.", "-2.5", "2.99999", "2.1", "x.5"}) {
+    auto mixed = good;
+    mixed[2] = place;
+    EXPECT_FALSE(s.trust.verify(joined(mixed), type).ok()) << place;
+  }
+  for (std::size_t i = 0; i < texts[2].size(); ++i) {
+    auto text = texts[2];
+    text[i] = text[i] == 'A' ? 'B' : 'A';
+    EXPECT_FALSE(s.trust.verify(text, type).ok()) << "byte " << i;
+  }
+  EXPECT_FALSE(s.trust.verify(texts[2].substr(0, texts[2].rfind('~')), type).ok());
+  EXPECT_FALSE(s.trust.verify(good[0], type).ok()) << "the root alone is no grant";
+  EXPECT_FALSE(TrustStore().verify(texts[2], type).ok());
+  // An inner node given as a payload: leaves and nodes are hashed apart.
+  EXPECT_FALSE(s.trust.verify(joined({good[0], good[3], "0.2", ""}), type).ok());
+}
+
+TEST(JwsBatch, ACopyOfATrustStoreKnowsOnlyItsOwnRoots) {
+  const Signed s, other;
+  const auto texts = sign_jws_batch(other.key, type, payloads_of(2));
+  TrustStore both = s.trust;
+  both.add(other.key.public_key());
+  ASSERT_TRUE(both.verify(texts[0], type).ok());
+  EXPECT_FALSE(s.trust.verify(texts[0], type).ok());
+  const TrustStore copy = both;
+  EXPECT_TRUE(copy.verify(texts[1], type).ok());
+}
+
 TEST(Jws, OfAnotherTypeOrSignerIsDenied) {
   const Signed s, other;
   EXPECT_EQ(s.trust.verify(s.jws, "fieldwork-release+jws").error().code, Code::denied);

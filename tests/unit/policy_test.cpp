@@ -282,7 +282,7 @@ TEST(Certificates, AreCheckedAgainWhenTheListChanges) {
   saved.head = core.head();
   // The list changed while nobody was there: the start finds it.
   SecurityPolicy after(
-      {}, rulebook(), pki.authority("revoked.crl"), [](auto&&...) { return ""; }, saved);
+      {}, rulebook(), pki.authority("revoked.crl"), [](auto&&...) { return std::vector<std::string>(); }, saved);
   auto out = step(after, TimePassed{}, at(5));
   const auto said = all<AnnounceRevocation>(out);
   ASSERT_EQ(said.size(), 1u);

@@ -1,5 +1,8 @@
 #include "security-policy/core/security_policy.hpp"
 
+#include <optional>
+#include <set>
+
 #include "crypto/digest.hpp"
 
 namespace fieldwork::security_policy {
@@ -39,21 +42,40 @@ void SecurityPolicy::step(const Input& input, Time now, Output& out) {
 }
 
 void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Output& out) {
-  for (const auto& question : input.questions) answer(question, now, out);
+  std::vector<Judged> judged;
+  std::set<std::string> known;  // a repeat within one message is answered with the first
+  for (const auto& question : input.questions) {
+    if (!known.insert(memory_key(question)).second) continue;
+    if (auto one = judge(question, out)) judged.push_back(std::move(*one));
+  }
+  const auto granted = [](const Judged& one) { return one.decision.allow && !one.question.device.empty(); };
+  std::vector<Question> questions;
+  for (const auto& one : judged) {
+    if (granted(one)) questions.push_back(one.question);
+  }
+  auto grants = sign_(questions, now, now + rulebook_.grant_life);
+  auto grant = grants.begin();
+  for (auto& one : judged) {
+    if (granted(one)) {
+      one.decision.grant = std::move(*grant++);
+      one.row.grant_digest = crypto::digest_of(one.decision.grant);
+    }
+    conclude(one.question, std::move(one.decision), std::move(one.row), now, out);
+  }
 }
 
-void SecurityPolicy::answer(const Question& question, Time now, Output& out) {
+std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& question, Output& out) {
   std::string objects;
   if (!question.device.empty()) {
     const auto device = devices_.find(question.device);
     // Who asks has seen it ready: that state is on its way to us, and the question comes again.
-    if (device == devices_.end() || device->second == DeviceState::enrolling) return;
+    if (device == devices_.end() || device->second == DeviceState::enrolling) return std::nullopt;
     objects = objection(question.device);
   }
   const auto it = remembered_.find(memory_key(question));
   if (it != remembered_.end() && (objects.empty() || !it->second.allow)) {
     out.decisions.push_back(it->second);
-    return;
+    return std::nullopt;
   }
 
   auto evaluation = policy::evaluate(rulebook_.rules, question);
@@ -74,11 +96,7 @@ void SecurityPolicy::answer(const Question& question, Time now, Output& out) {
   }
   AuditRow row;
   row.trace = policy::trace_text(rulebook_.rules, evaluation);
-  if (decision.allow && !question.device.empty()) {
-    decision.grant = sign_(question, now, now + rulebook_.grant_life);
-    row.grant_digest = crypto::digest_of(decision.grant);
-  }
-  conclude(question, std::move(decision), std::move(row), now, out);
+  return Judged{question, std::move(decision), std::move(row)};
 }
 
 // Who asked would ask the same again for ever: it is denied, with what is wrong as the reason.

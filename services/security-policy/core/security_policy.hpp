@@ -39,7 +39,8 @@ struct Limits {
   FloodLimits flood{};
 };
 
-using Sign = std::function<std::string(const Question& question, Time issued, Time expires)>;
+// One grant for each question, in their order.
+using Sign = std::function<std::vector<std::string>(const std::vector<Question>& questions, Time issued, Time expires)>;
 using Authority = std::shared_ptr<const crypto::CertificateAuthority>;
 
 struct Rulebook {
@@ -154,7 +155,13 @@ class SecurityPolicy {
   void apply(const TimePassed& input, Time now, Output& out);
   void apply(const BatchEnded& input, Time now, Output& out);
 
-  void answer(const Question& question, Time now, Output& out);
+  struct Judged {
+    Question question;
+    Decision decision;
+    AuditRow row;
+  };
+  // Nothing: it was answered, or is to be asked again.
+  [[nodiscard]] std::optional<Judged> judge(const Question& question, Output& out);
   // Why the device may not have it; empty when it may.
   [[nodiscard]] std::string objection(const DeviceId& device) const;
   void conclude(const Question& question, Decision decision, AuditRow row, Time now, Output& out);

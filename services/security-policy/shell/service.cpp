@@ -52,14 +52,17 @@ Result<void> SecurityPolicyService::load(store::Store& store, Time) {
   log::info("loaded", {{"rules", std::to_string(rulebook_.rules.size())},
                        {"audit_sequence", std::to_string(saved.head.sequence)},
                        {"certificates", std::to_string(saved.certificates.size())}});
-  const auto sign = [this](const Question& question, Time issued, Time expires) {
-    return sign_grant(question, issued, expires);
+  const auto sign = [this](const std::vector<Question>& questions, Time issued, Time expires) {
+    std::vector<std::string> grants;
+    grants.reserve(questions.size());
+    for (const auto& question : questions) grants.push_back(grant_of(question, issued, expires));
+    return crypto::sign_jws_batch(key_, "fieldwork-grant+jws", grants);
   };
   core_.emplace(limits_, rulebook_, authority_, sign, std::move(saved));
   return {};
 }
 
-std::string SecurityPolicyService::sign_grant(const Question& question, Time issued, Time expires) const {
+std::string SecurityPolicyService::grant_of(const Question& question, Time issued, Time expires) const {
   Grant grant;
   grant.key = question.key;
   grant.device = question.device;
@@ -69,7 +72,7 @@ std::string SecurityPolicyService::sign_grant(const Question& question, Time iss
   grant.limits = question.limits;
   grant.issued_ms = to_ms(issued);
   grant.expires_ms = to_ms(expires);
-  return crypto::sign_jws(key_, "fieldwork-grant+jws", codec::encode(grant));
+  return codec::encode(grant);
 }
 
 void SecurityPolicyService::tick(Time now, runtime::Output& out) {

@@ -28,7 +28,7 @@ class SecurityPolicyService : public runtime::Shell<SecurityPolicy> {
   void device_state(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void audit_head(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
-  [[nodiscard]] std::string sign_grant(const Question& question, Time issued, Time expires) const;
+  [[nodiscard]] std::string grant_of(const Question& question, Time issued, Time expires) const;
   void apply(const Output& done, Time now, runtime::Output& out) override;
   static void save(const Output& done, runtime::Output& out);
   void announce(const OutboxChange& change, runtime::Output& out) const;

@@ -9,10 +9,13 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "crypto/key.hpp"
@@ -26,6 +29,13 @@ inline constexpr std::size_t jws_payload_bytes_max = 47 * 1024;
 /// `type` is one of docs/formats.md, 1 to 64 of a-z, 0-9, '+', '-', '.', '/'; anything else is our own bug and aborts.
 [[nodiscard]] std::string sign_jws(const PrivateKey& key, std::string_view type, std::string_view payload_json);
 
+/// One signature for many: each of the texts verifies as its own payload, as a JWS of `type` does. Of one payload it is
+/// the plain JWS; of more, the JWS of their tree's root with the payload and its path (docs/formats.md, "Batches"). At
+/// most jws_batch_max payloads.
+[[nodiscard]] std::vector<std::string> sign_jws_batch(const PrivateKey& key, std::string_view type,
+                                                      const std::vector<std::string>& payloads);
+inline constexpr std::size_t jws_batch_max = 4096;
+
 /// The payload of a well-formed JWS whose signature nobody has checked: for display and logs, never for a decision.
 [[nodiscard]] Result<std::string> jws_payload_unverified(std::string_view jws);
 
@@ -36,7 +46,7 @@ struct VerifiedJws {
 };
 
 /// The public keys whose signatures count. Verification parses no key: about one ECDSA operation. Several threads may
-/// verify at once, while none adds.
+/// verify at once, while none adds. The newest roots of batches are remembered: another text of one costs hashes only.
 class TrustStore {
  public:
   /// A PEM file of one or many `PUBLIC KEY` and `CERTIFICATE` blocks; of a certificate only the key counts, not its
@@ -54,7 +64,21 @@ class TrustStore {
   [[nodiscard]] Result<VerifiedJws> verify_signer(std::string_view jws, std::string_view expected_type) const;
 
  private:
+  // Roots whose signature fitted, by their JWS. A copy of the store begins without.
+  struct Roots {
+    Roots() = default;
+    Roots(const Roots& /*other*/) : Roots() {}
+    Roots& operator=(const Roots& /*other*/) { return *this; }
+    static constexpr std::size_t kept = 64;
+    std::mutex mutex;
+    std::deque<std::pair<std::string, VerifiedJws>> known;
+  };
+  [[nodiscard]] Result<VerifiedJws> verify_plain(std::string_view jws, std::string_view expected_type) const;
+  [[nodiscard]] Result<VerifiedJws> verify_root(std::string_view jws) const;
+  [[nodiscard]] Result<VerifiedJws> verify_member(std::string_view text, std::string_view expected_type) const;
+
   std::map<std::string, PublicKey, std::less<>> keys_;  // by id
+  mutable Roots roots_;
 };
 
 }  // namespace fieldwork::crypto
