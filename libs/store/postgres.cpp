@@ -23,6 +23,7 @@ Result<void> PostgresStore::Impl::open() {
   const auto connection = connection_string(config.url, options);
   if (!connection) return connection.error();
   writes.forget();
+  prepared = false;
   questions.forget();
   return session.connect(*connection);
 }
@@ -141,8 +142,12 @@ Result<void> PostgresStore::commit(const std::vector<Change>& changes) {
           written = statements.error();
           return;
         }
-        work.exec("SELECT " + impl_->stored("advance") + "(" + std::to_string(impl_->term) + "," +
-                  std::to_string(impl_->commits) + ");" + *statements);
+        if (!impl_->prepared) {
+          work.exec("PREPARE advance(bigint, bigint) AS SELECT " + impl_->stored("advance") + "($1, $2)");
+          impl_->prepared = true;
+        }
+        work.exec("EXECUTE advance(" + std::to_string(impl_->term) + "," + std::to_string(impl_->commits) + ");" +
+                  *statements);
       },
       impl_->config.deadline, false, &broken);
   if (!written) return written;

@@ -83,15 +83,16 @@ Findings strange_headers(const Source& source) {
   static const std::vector<std::pair<std::string, std::set<std::string>>> homes{
       {"mqtt/", {"libs/bus/"}},
       {"MQTT", {"libs/bus/"}},
+      {"mosquitto", {"libs/bus/"}},
       {"pqxx/", {"libs/store/"}},
       {"libpq", {"libs/store/"}},
       {"sqlite3", {"libs/store/"}},
       {"zstd", {"libs/content/"}},
       {"archive", {"libs/content/"}},
-      {"openssl/", {"libs/crypto/"}},
+      {"openssl/", {"libs/crypto/", "libs/bus/sessions.cpp"}},
       {"spdlog/", {"libs/runtime/"}},
       {"prometheus/", {"libs/runtime/"}},
-      {"toml++/", {"libs/runtime/", "services/security-policy/"}},
+      {"toml++/", {"libs/runtime/", "services/agent/fleet/", "services/security-policy/"}},
       {"httplib", {"libs/runtime/", "services/alerting/"}},
       {"CLI/", {"libs/runtime/", "services/agent/", "services/cli/"}},
   };

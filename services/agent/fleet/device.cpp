@@ -77,6 +77,7 @@ void FleetDevice::start() {
 
 // As after a power cut: what ran is gone, the journal is there.
 void FleetDevice::restart() {
+  counts_.ended += running_.size();
   running_.clear();
   news_.clear();
   ended_.clear();

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Simulated devices (fieldwork-fleet) behave as devices do: jobs over bad links and restarting agents end, failures are told,
+# and a scenario that is wrong is refused with its line.
+# Usage: fleet_test.sh BIN_DIR
+bin=$1
+cli_s=60 await_s=60
+# shellcheck source=tests/support/stack.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
+
+refused() {  # LINE-AND-WORDS, then the scenario on stdin
+  cat >"$dir/wrong.toml"
+  local code=0
+  "$bin/fieldwork-fleet" --stack "$dir" --scenario "$dir/wrong.toml" --seconds 1 >"$dir/said" 2>&1 || code=$?
+  check "$([ $code = 2 ] && grep -qF "$1" "$dir/said" && echo yes)" "a wrong scenario: code $code, $(cat "$dir/said")"
+}
+
+names=$(for i in $(seq 12); do printf 'good-%s bad-%s ' "$i" "$i"; done)
+stack up "$dir" --bin "$bin" --fast-disk --ttl 300 --devices "$names" --no-agents
+
+refused 'wrong.toml:3' <<<$'[[group]]\ndevices = "a"\ncut_s = "long"'
+refused 'wrong.toml:2' <<<$'[[group]]\ncutting = 1'
+refused 'wrong.toml:1' <<<'connects_per_s = 0'
+refused 'no group' <<<$'[[group]]\ndevices = "none-*"'
+
+cat >"$dir/scenario.toml" <<'T'
+[[group]]
+devices = "good-*"
+labels = { kind = "good" }
+job_s_min = 0.2
+job_s_max = 0.6
+[[group]]
+devices = "bad-*"
+labels = { kind = "bad" }
+delay_ms = 30
+cut_every_s = 4
+cut_s = 1
+restart_every_s = 8
+job_s_min = 0.2
+job_s_max = 0.6
+T
+"$bin/fieldwork-fleet" --stack "$dir" --scenario "$dir/scenario.toml" --json --seconds 200 >"$dir/fleet.jsonl" 2>"$dir/fleet.err" &
+fleet=$!
+trap 'kill $fleet 2>/dev/null; "$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
+all_there() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq .enrolled)" = 24 ]; }
+await "24 devices" all_there
+
+# A job on each device of a kind: an agent's restart fails what it ran, and it is tried again.
+run_on() {
+  printf '{"command": ["none"], "targets": {"labels": {"kind": "%s"}}, "retry": {"attempts_max": 9, "backoff_s": 1}}' "$1" >"$dir/$1.json"
+  cli run "$dir/$1.json" --wait --timeout 120 --json 2>"$dir/progress"
+}
+check "$(run_on good | jq -r 'select(.state == "succeeded") | "yes"')" "jobs on good links"
+check "$(run_on bad | jq -r 'select(.state == "succeeded") | "yes"')" "jobs over bad links and restarts"
+counts=$(tail -n 1 "$dir/fleet.jsonl")
+check "$(jq -r 'select(.jobs_begun >= 24 and .jobs_ended >= 24) | "yes"' <<<"$counts")" "the fleet counts its jobs: $counts"
+kill -TERM $fleet
+code=0
+wait $fleet || code=$?
+check "$([ $code -le 1 ] && echo yes)" "the fleet ends at SIGTERM: $code"
+verdict
