@@ -108,8 +108,7 @@ Result<std::int64_t> AgentService::next_session(store::Store& store) {
   auto rows = store.find("meta", "key", {"session"});
   if (!rows) return rows.error();
   const std::int64_t session = rows->empty() ? 1 : Json::parse(rows->front()).at("value").get<std::int64_t>() + 1;
-  if (auto done = store.commit({{"meta", "session", number_row("session", session)}}); !done)
-    return done.error();
+  if (auto done = store.commit({{"meta", "session", number_row("session", session)}}); !done) return done.error();
   return session;
 }
 
