@@ -66,8 +66,8 @@ Result<std::unique_ptr<Fleet>> Fleet::make(const FleetConfig& config, Scenario s
     AgentConfig agent{
         .root = config.root, .device = name, .certificate_pem = read_text(base + ".crt"), .grants = *grants};
     const auto number = fleet->devices_.size();
-    fleet->devices_.push_back(std::make_unique<FleetDevice>(std::move(agent), *group, static_cast<FleetLoop&>(*fleet), fleet->counts_,
-                                                            config.seed * 1'000'003 + number));
+    fleet->devices_.push_back(std::make_unique<FleetDevice>(std::move(agent), *group, static_cast<FleetLoop&>(*fleet),
+                                                            fleet->counts_, config.seed * 1'000'003 + number));
     auto& device = *fleet->devices_.back();
     if (auto opened = device.open(*fleet->sessions_, base + ".crt", base + ".key"); !opened) return opened.error();
     const auto at = static_cast<double>(number) / fleet->scenario_.connects_per_s;
