@@ -14,7 +14,7 @@ struct PostgresStore::Impl {
   Session session;
   Questions questions;
   Writes writes;
-  bool prepared = false;  // this session has the statement `advance`
+  bool prepared = false;     // this session has the statement `advance`
   std::int64_t term = 0;     // 0: not yet active
   std::int64_t commits = 0;  // as stored after our last commit
   bool in_doubt = false;     // the last commit's answer was lost: it may have been one more

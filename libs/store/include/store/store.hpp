@@ -114,8 +114,8 @@ class Store : public Reader, public Pruner {
   virtual Result<void> check() { return {}; }
 };
 
-// Leaves one change per (table, key), or an update and then an insert, which do what all of them did one by one. In order
-// of first appearance.
+// Leaves one change per (table, key), or an update and then an insert, which do what all of them did one by one. In
+// order of first appearance.
 [[nodiscard]] std::vector<Change> coalesce(std::vector<Change> changes);
 
 }  // namespace fieldwork::store
