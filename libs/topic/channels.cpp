@@ -123,11 +123,7 @@ std::string lines_of_operators() {
 
 std::string lines_of_services() {
   std::string out = "# Each service reads what it owns or needs, and writes what it owns.\n";
-  std::string_view left = services;
-  while (!left.empty()) {
-    const auto end = std::min(left.find(' '), left.size());
-    const auto service = left.substr(0, end);
-    left.remove_prefix(std::min(end + 1, left.size()));
+  for (const auto service : service_names) {
     out.append("\nuser ").append(service).append("\n");
     for (const auto& one : all) {
       if (holds(one.to, service)) out += "topic read " + filter_of(one.topic, "", "") + "\n";

@@ -4,7 +4,9 @@
 bin=$1
 shift
 victims=("$@")
-[ ${#victims[@]} -gt 0 ] || victims=(registry scheduler transfer security-policy alerting mosquitto postgres edge-1 wipe)
+# shellcheck source=scripts/lib/services
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/services"
+[ ${#victims[@]} -gt 0 ] || read -ra victims <<<"$all_services mosquitto postgres edge-1 wipe"
 cli_s=120 await_s=30
 # shellcheck source=tests/support/stack.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"

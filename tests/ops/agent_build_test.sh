@@ -18,7 +18,7 @@ env PKG_CONFIG_LIBDIR="$work/pc" cmake --preset agent -S "$top" -B "$work/build"
 ! grep -E '^build (all|bin/[^:]*):' "$work/build/build.ninja" | grep -E 'fieldwork-(registry|scheduler)|_test' >&2 || fail "it builds more than the agent"
 grep 'bin/fieldwork-agent' "$work/build/services/cmake_install.cmake" >/dev/null || fail "the agent is not installed"
 packages=$(sed -n '/^agent="/,/"$/p' "$top/scripts/deps")
-for package in libpqxx-dev libgtest-dev libbenchmark-dev; do
+for package in libpqxx-dev libmosquitto-dev libgtest-dev libbenchmark-dev; do
   [[ $packages != *"$package"* ]] || fail "scripts/deps agent installs $package"
 done
 echo "agent_build_test: ok"

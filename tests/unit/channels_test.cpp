@@ -61,6 +61,19 @@ TEST(Channels, AreTopicsOfOurs) {
   }
 }
 
+TEST(Services, AreTheSameForScriptsContainersAndCode) {
+  std::string listed;
+  for (const auto service : service_names) listed.append(listed.empty() ? "" : " ").append(service);
+  EXPECT_NE(read(source + "/scripts/lib/services").find("all_services=\"" + listed + "\"\n"), std::string::npos);
+  const auto compose = read(source + "/docker-compose.yml");
+  const auto image = read(source + "/deploy/Dockerfile");
+  EXPECT_NE(image.find(" " + listed + " "), std::string::npos) << "deploy/Dockerfile";
+  for (const auto service : service_names) {
+    EXPECT_NE(compose.find("\n  " + std::string(service) + ":\n"), std::string::npos) << service;
+    EXPECT_FALSE(read(source + "/services/" + std::string(service) + "/main.cpp").empty()) << service;
+  }
+}
+
 // A device may say or hear only what is listed, and only below its own name.
 TEST(Channels, ADeviceHasItsOwnTreeAlone) {
   const auto rights = door_rights("devices");

@@ -8,6 +8,7 @@
 #include "files.hpp"
 #include "output.hpp"
 #include "reach.hpp"
+#include "topic/channels.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
@@ -15,7 +16,6 @@ namespace {
 
 using codec::Json;
 
-constexpr std::array service_names{"registry", "scheduler", "transfer", "security-policy", "alerting"};
 constexpr std::array services_that_answer{"registry", "scheduler", "transfer"};
 constexpr std::size_t column = 25;  // where what a check says begins: after the longest, "service security-policy"
 constexpr const char* release_type = "fieldwork-release+jws";
@@ -255,7 +255,8 @@ int doctor(const Options& options) {
   const auto seen = (*session)->services(service_names.size(), Session::Clock::now() + retained_within);
   check_root(*settings, seen, checks);
   Json devices;
-  for (const std::string service : service_names) {
+  for (const auto name : service_names) {
+    const std::string service(name);
     auto answer = check_service(**session, service, seen, options, checks);
     if (service == "registry") devices = std::move(answer);
     if ((*session)->interrupted()) return code(Exit::interrupted);

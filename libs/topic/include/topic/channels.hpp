@@ -2,6 +2,7 @@
 // of rights are made from this (tests/unit/channels_test.cpp).
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ struct Channel {
 };
 
 [[nodiscard]] std::span<const Channel> channels();
+// The names of all services: their schema, client id and certificate too. scripts/lib/services has the same list.
+inline constexpr std::array<std::string_view, 5> service_names{"registry", "scheduler", "transfer", "security-policy",
+                                                               "alerting"};
 [[nodiscard]] std::string_view name(Channel::Class kind);
 
 // The table of docs/topics.md.
