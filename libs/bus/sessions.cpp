@@ -5,12 +5,14 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
-#include <fstream>
+#include <cstring>
 #include <unordered_map>
 
 namespace fieldwork::bus {
@@ -76,7 +78,7 @@ struct Session::Impl {
 };
 
 struct Sessions::Impl {
-  std::string host;
+  std::string address;
   int port = 0;
   Context context;
   int epoll = -1;
@@ -98,6 +100,14 @@ int give_certificate(SSL* /*ssl*/, X509** certificate, EVP_PKEY** key) {
   *certificate = talking->certificate.get();
   *key = talking->key.get();
   return 1;
+}
+
+// Why a connection did not come about; empty: no error is known.
+std::string error_of(int socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error == 0) return {};
+  return std::strerror(error);
 }
 
 Session::Impl& of(void* object) { return *static_cast<Session::Impl*>(object); }
@@ -145,6 +155,7 @@ void on_message(mosquitto* /*client*/, void* object, const mosquitto_message* m)
        .payload = std::string(static_cast<const char*>(m->payload), static_cast<std::size_t>(m->payloadlen)),
        .qos = m->qos,
        .retain = m->retain});
+  errno = 0;  // libmosquitto takes what a publish left there for the end of its own reading
 }
 
 }  // namespace
@@ -211,7 +222,7 @@ void Session::connect() {
   }
   self.connecting_since = Clock::now();
   self.settle(self.call([&](mosquitto* one) {
-    return mosquitto_connect_async(one, self.owner.host.c_str(), self.owner.port, self.config.keep_alive_s);
+    return mosquitto_connect_async(one, self.owner.address.c_str(), self.owner.port, self.config.keep_alive_s);
   }));
 }
 
@@ -252,14 +263,19 @@ Sessions::~Sessions() { mosquitto_lib_cleanup(); }
 Result<std::unique_ptr<Sessions>> Sessions::open(const std::string& host, int port, const std::string& ca) {
   mosquitto_lib_init();
   auto impl = std::make_unique<Impl>();
-  impl->host = host;
+  // libmosquitto would try one address alone, and a broker on this machine listens on 127.0.0.1.
+  impl->address = host == "localhost" ? "127.0.0.1" : host;
   impl->port = port;
   impl->context.reset(SSL_CTX_new(TLS_client_method()));
   auto* context = impl->context.get();
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   if (SSL_CTX_load_verify_locations(context, ca.c_str(), nullptr) != 1) return unreadable("the CA", ca);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(context), host.c_str(), host.size());
+  auto* checked = SSL_CTX_get0_param(context);
+  if (X509_VERIFY_PARAM_set1_ip_asc(checked, host.c_str()) != 1 &&
+      X509_VERIFY_PARAM_set1_host(checked, host.c_str(), host.size()) != 1)
+    return Error{Code::invalid, "is neither a name nor an address", "host " + host};
+  ERR_clear_error();
   SSL_CTX_set_client_cert_cb(context, give_certificate);
   impl->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (impl->epoll < 0) return Error{Code::unavailable, "no epoll"};
@@ -287,7 +303,14 @@ void Sessions::turn(milliseconds patience) {
     const auto what = ready[static_cast<std::size_t>(i)].events;
     int code = MOSQ_ERR_SUCCESS;
     // One packet at a time: TLS may hold more than the socket shows, so until none is left.
-    if ((what & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && session.client)
+    // Until the session is up, libmosquitto goes on with TLS only when it reads.
+    if ((what & (EPOLLHUP | EPOLLERR)) != 0 && session.client && !session.up) {
+      if (const auto why = error_of(session.watched); !why.empty()) {
+        session.ended(why);
+        continue;
+      }
+    }
+    if (((what & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 || !session.up) && session.client)
       code = session.call([](mosquitto* client) { return mosquitto_loop_read(client, 1000); });
     if (code == MOSQ_ERR_SUCCESS && session.client && mosquitto_want_write(session.client.get()))
       code = session.call([](mosquitto* client) { return mosquitto_loop_write(client, 1); });

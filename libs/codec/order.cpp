@@ -61,6 +61,15 @@ Contract read_contract(Reader& parent, const Json& value) {
   return out;
 }
 
+Result<Contract> decode_contract(const Json& value) {
+  const Json within{{"contract", value}};
+  Reader parent(within);
+  const Json* object = parent.object("contract");
+  const auto out = object != nullptr ? read_contract(parent, *object) : Contract{};
+  if (!parent.finish()) return parent.error();
+  return out;
+}
+
 Json encode(const Order& order) {
   Json out;
   const auto& key = std::visit([](const auto& one) -> const AttemptKey& { return one.key; }, order);

@@ -188,6 +188,7 @@ std::vector<std::string> sign_jws_batch(const PrivateKey& key, std::string_view 
   if (payloads.empty()) return {};
   if (payloads.size() == 1) return {sign_jws(key, type, payloads.front())};
   must(is_type(type), "sign_jws_batch: not a type");
+  for (const auto& payload : payloads) must(payload.size() <= jws_payload_bytes_max, "sign_jws_batch: too long");
   const auto tree = merkle_tree(payloads);
   const auto root = sign_jws(key, batch_type, root_payload(tree.root, payloads.size(), type));
   std::vector<std::string> out;

@@ -78,7 +78,8 @@ Result<std::string> connection_string(const std::string& url, const std::string&
   settings["options"] = options +
                         " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
                         " -c tcp_user_timeout=10000" +
-                        (theirs.empty() ? "" : " " + theirs);
+                        (theirs.empty() ? "" : " " + theirs) +
+                        " -c standard_conforming_strings=on";  // libs/store/writes.cpp writes by it
   std::string out;
   for (const auto& [key, value] : settings) {
     out += (out.empty() ? "" : " ") + key + "='";

@@ -4,13 +4,27 @@
 #include <array>
 #include <charconv>
 
+#include "base/text.hpp"
+
 namespace fieldwork::store {
 namespace {
 
 using Kind = Change::Kind;
 
+// What is no UTF-8 becomes U+FFFD, as in every other store: one bad byte must not keep a batch from being stored.
+std::string repaired(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto bytes = code_point_bytes(text, at);
+    out += bytes > 0 ? text.substr(at, bytes) : std::string_view("\xEF\xBF\xBD");
+    at += std::max<std::size_t>(bytes, 1);
+  }
+  return out;
+}
+
 // As an element of an array literal that stands within a string literal of SQL.
 void add_quoted(std::string& out, std::string_view text) {
+  if (!is_text(text)) return add_quoted(out, repaired(text));
   out += '"';
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';

@@ -26,8 +26,10 @@ FleetProcess::FleetProcess(const std::string& stack_directory) {
 }
 
 FleetProcess::~FleetProcess() {
-  kill(pid_, SIGTERM);
-  waitpid(pid_, nullptr, 0);
+  if (pid_ > 0) {
+    kill(pid_, SIGTERM);
+    waitpid(pid_, nullptr, 0);
+  }
   if (reader_.joinable()) reader_.join();
 }
 

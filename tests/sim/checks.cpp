@@ -138,6 +138,8 @@ void Checks::check_command(const std::string& device, const Json& item) const {
     return require(row("scheduler", "outbox", type + ":" + key) != nullptr, saved, type + " " + key + " is not kept");
   require(attempt->at("live") == true, saved, key + " is assigned and does not live");
   require(attempt->at("grant") == item.at("grant"), saved, "the grant of " + key);
+  const auto first = orders_.emplace(key, item).first;
+  require(first->second == item, saved, "the order of " + key + " is another than it was: " + item.dump());
 }
 
 void Checks::said_by_device(const Party& party, const Topic& topic, const Json& payload) const {
@@ -183,7 +185,7 @@ void Checks::committed(Party& from, const std::vector<store::Change>& changes) {
     if (change.kind == store::Change::Kind::insert && before != nullptr) continue;
     auto now = Json::parse(change.row.to_json());
     if (change.kind == store::Change::Kind::update) {
-      if (before == nullptr) continue;
+      require(before != nullptr, saved, change.table + " " + change.key + " changes and was never added");
       auto whole = *before;
       whole.update(now);
       now = std::move(whole);

@@ -37,6 +37,10 @@ inline AttemptKey key(const std::string& job, std::int64_t fence = 1, int execut
 class Rows {
  public:
   void keep(const Output& out) {
+    // What is only changed must be there, and what is there is only changed.
+    for (const auto& one : out.jobs) EXPECT_EQ(one.stored, jobs_.contains(one.id)) << one.id.value;
+    for (const auto& one : out.attempts)
+      EXPECT_TRUE(!one.stored || attempts_.contains(one.key) || batch_has(out, one.key)) << one.key.job.value;
     for (const auto& one : out.jobs) {
       if (!jobs_.contains(one.id)) order_.push_back(one.id);
       jobs_[one.id] = one;
@@ -68,6 +72,11 @@ class Rows {
   [[nodiscard]] const JobRecord& job(const std::string& id) const { return jobs_.at(JobId(id)); }
 
  private:
+  // The same batch adds it.
+  static bool batch_has(const Output& out, const AttemptKey& key) {
+    return std::any_of(out.attempts.begin(), out.attempts.end(),
+                       [&](const auto& one) { return one.key == key && !one.stored; });
+  }
   [[nodiscard]] Job job_of(const JobRecord& record) const {
     Job job{record, {}, {}, 0};
     job.stored = true;

@@ -215,6 +215,10 @@ TEST(JwsBatch, ACopyOfATrustStoreKnowsOnlyItsOwnRoots) {
   both.add(other.key.public_key());
   ASSERT_TRUE(both.verify(texts[0], type).ok());
   EXPECT_FALSE(s.trust.verify(texts[0], type).ok());
+  TrustStore replaced = both;
+  ASSERT_TRUE(replaced.verify(texts[0], type).ok());
+  replaced = s.trust;
+  EXPECT_FALSE(replaced.verify(texts[0], type).ok()) << "of a key that is trusted no more";
   const TrustStore copy = both;
   EXPECT_TRUE(copy.verify(texts[1], type).ok());
 }

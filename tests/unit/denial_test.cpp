@@ -38,7 +38,9 @@ TEST(Denial, SaysWhomItIsAbout) {
       {"sh", "edge-1", DeviceState::refused, false, false}, {"sh", "", DeviceState::ready, false, false},
   };
   for (const auto& c : cases) {
-    SecurityPolicy core({}, rules, nullptr, [](auto&&...) { return "grant"; }, {});
+    SecurityPolicy core(
+        {}, rules, nullptr,
+        [](const auto& questions, auto&&...) { return std::vector<std::string>(questions.size(), "grant"); }, {});
     Output out;
     if (*c.device != '\0') core.step(DeviceSeen{DeviceId{c.device}, c.state, ""}, now, out);
     core.step(QuestionsArrived{{question(c.program, c.device)}}, now, out);

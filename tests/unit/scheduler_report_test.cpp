@@ -418,14 +418,14 @@ TEST(Saved, OrdersThatNobodySpokeOfAreMadeAgainFromAttempts) {
   };
   report("heard", AttemptState::accepted);
   report("over", AttemptState::succeeded);
+  world.limits.lease_s = 77;  // what the grant was signed for counts, not what the settings say now
   world.restart();
   const auto orders = world.core.open_orders();
   ASSERT_EQ(orders.size(), 1U);
   EXPECT_EQ(orders[0].key, assign_key(key("unheard")));
   EXPECT_EQ(orders[0].device, world.attempt("unheard").device);
   EXPECT_FALSE(orders[0].kept);
-  EXPECT_EQ(std::get<Assign>(orders[0].order).command, std::get<Assign>(said.order).command);
-  EXPECT_EQ(std::get<Assign>(orders[0].order).grant, world.attempt("unheard").grant);
+  EXPECT_EQ(std::get<Assign>(orders[0].order), std::get<Assign>(said.order));
 }
 
 TEST(Restart, ShowsTheDeviceOfTheNewestAttempt) {

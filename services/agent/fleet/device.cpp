@@ -47,7 +47,9 @@ Result<void> FleetDevice::open(bus::Sessions& sessions, const std::string& certi
                                                        ++counts_.received;
                                                        if (group_.delay_ms == 0) return turn(std::move(message));
                                                        loop_.at(loop_.now() + milliseconds(group_.delay_ms),
-                                                                [this, m = std::move(message)] { turn(m); });
+                                                                [this, start = start_, m = std::move(message)] {
+                                                                  if (start == start_) turn(m);
+                                                                });
                                                      },
                                                  .connected = [this] { came_up(); },
                                                  .disconnected = [this](const std::string&) { went_down(); }});
@@ -86,7 +88,14 @@ void FleetDevice::restart() {
   connect();
 }
 
-void FleetDevice::connect() { session_->connect(); }
+void FleetDevice::begin() {
+  if (!began_) connect();
+}
+
+void FleetDevice::connect() {
+  began_ = true;
+  session_->connect();
+}
 
 void FleetDevice::tick() {
   turn(runtime::Task([](Time, runtime::Output&) {}));
@@ -125,7 +134,9 @@ void FleetDevice::went_down() {
 Result<void> FleetDevice::publish(bus::Message message) {
   ++counts_.published;
   if (group_.delay_ms == 0) return session_->publish(std::move(message));
-  loop_.at(loop_.now() + milliseconds(group_.delay_ms), [this, m = std::move(message)] { (void)session_->publish(m); });
+  loop_.at(loop_.now() + milliseconds(group_.delay_ms), [this, start = start_, m = std::move(message)] {
+    if (start == start_) (void)session_->publish(m);
+  });
   return {};
 }
 

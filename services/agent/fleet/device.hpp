@@ -35,12 +35,12 @@ struct FleetCounts {
 
 class FleetDevice : public bus::Bus, private Hands {
  public:
-  // `config.device`, its certificate, trust and root are given; the group says the rest. connect() begins.
+  // `config.device`, its certificate, trust and root are given; the group says the rest.
   FleetDevice(AgentConfig config, const FleetGroup& group, FleetLoop& loop, FleetCounts& counts, std::uint64_t seed);
   ~FleetDevice() override;
 
   Result<void> open(bus::Sessions& sessions, const std::string& certificate, const std::string& key);
-  void connect();
+  void begin();  // connects, if nothing has yet
 
   Result<void> publish(bus::Message message) override;
   [[nodiscard]] std::size_t backlog(bus::Lane lane) const override { return session_->backlog(lane); }
@@ -54,6 +54,7 @@ class FleetDevice : public bus::Bus, private Hands {
   [[nodiscard]] bool in_batch() const override { return at_once_; }
   std::vector<RunEnded> ended() override { return std::exchange(ended_, {}); }
 
+  void connect();
   void start();  // the agent, from its journal
   void restart();
   void turn(runtime::Input input);
@@ -81,6 +82,7 @@ class FleetDevice : public bus::Bus, private Hands {
   std::vector<RunEnded> ended_;
   bool enrolled_ = false;
   bool up_ = false;
+  bool began_ = false;
   double backoff_s_ = 0.5;  // doubles with each failed attempt to connect
   Time cut_until_{};
 };

@@ -30,7 +30,7 @@ Result<std::vector<std::string>> names_in(const std::string& directory) {
   return out;
 }
 
-// A session is a descriptor.
+// A session is three of them: libmosquitto has a pair beside each socket.
 Result<void> allow_descriptors(std::size_t wanted) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
@@ -71,11 +71,11 @@ Result<std::unique_ptr<Fleet>> Fleet::make(const FleetConfig& config, Scenario s
     auto& device = *fleet->devices_.back();
     if (auto opened = device.open(*fleet->sessions_, base + ".crt", base + ".key"); !opened) return opened.error();
     const auto at = static_cast<double>(number) / fleet->scenario_.connects_per_s;
-    fleet->at(fleet->now() + Duration{static_cast<std::int64_t>(at * 1e6)}, [&device] { device.connect(); });
+    fleet->at(fleet->now() + Duration{static_cast<std::int64_t>(at * 1e6)}, [&device] { device.begin(); });
   }
   if (fleet->devices_.empty())
     return Error{Code::invalid, "no group of the scenario takes any device of " + config.devices};
-  if (auto allowed = allow_descriptors(fleet->devices_.size() + 64); !allowed) return allowed.error();
+  if (auto allowed = allow_descriptors(3 * fleet->devices_.size() + 64); !allowed) return allowed.error();
   return fleet;
 }
 

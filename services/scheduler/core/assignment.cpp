@@ -36,6 +36,7 @@ bool is_for_good(const std::string& requirement) {
 }  // namespace
 
 Contract Scheduler::contract(const Job& job, const Execution& execution) const {
+  if (execution.is<Live>() && execution.attempt && execution.attempt->contract) return *execution.attempt->contract;
   return contract_of(*job.spec, !execution.target.empty(), limits_.lease_s);
 }
 
@@ -223,6 +224,7 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   attempt.number = execution.attempts + 1;
   attempt.device = asking.device;
   attempt.grant = decision.grant;
+  attempt.contract = contract(job, execution);
   attempt.placement = job.bulk && asking.placement ? only_chosen(*asking.placement) : asking.placement;
   attempt.created_ms = attempt.changed_ms = to_ms(now);
   on_device_[attempt.device].insert(attempt.key);

@@ -138,7 +138,8 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
       it->second.attempt.result = std::make_shared<RunResult>(*report.result);
       Job* job = nullptr;
       // While the batch that cancelled it lasts, the attempt is still to be saved.
-      if (Execution* execution = find(report.key, job); execution != nullptr) {
+      Execution* execution = find(report.key, job);
+      if (execution != nullptr && execution->attempt && execution->attempt->key == report.key) {
         execution->attempt->result = it->second.attempt.result;
       } else {
         out.attempts.push_back(it->second.attempt);

@@ -15,6 +15,8 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
   hearing_ = limits_.hear_first > Duration{};
   link_ = false;  // until the broker is there, silence means nothing
   Output said;    // what was so when it was saved is said by the shell when it connects
+  std::set<std::pair<JobId, int>> shown;
+  for (const auto& one : saved.shown) shown.emplace(one.job, one.execution);
   for (auto& loaded : saved.jobs) {
     auto& job = jobs_.emplace(loaded.id, std::move(loaded)).first->second;
     job.order = ++order_;
@@ -31,7 +33,13 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     live_executions_ += job.executions.size();
     if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
     for (auto& execution : job.executions) {
-      if (execution.shown) ++shown_;
+      job.changed_ms = std::max(job.changed_ms, execution.changed_ms);
+      // What ended is shown as long as it has a row of its own for that, which is counted below.
+      if (settled(execution.state)) {
+        execution.shown = shown.contains({job.id, execution.index});
+      } else if (execution.shown) {
+        ++shown_;
+      }
       if (execution.is<Live>()) {
         // Counted from now: giving up later than the device does is safe, earlier is not.
         execution.phase = Live{.contact = now, .phase_since = now};

@@ -78,6 +78,9 @@ struct Attempt {
   AttemptState state = AttemptState::assigned;
   AttemptState reported = AttemptState::assigned;  // what the device said last: where it comes back to
   std::string grant;
+  // As the device was told, and as the grant was signed for: the settings may have changed since. None in rows of an
+  // earlier version.
+  std::optional<Contract> contract;
   std::string reason;
   std::shared_ptr<const RunResult> result;
   std::shared_ptr<const Placement> placement;

@@ -91,6 +91,9 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Output& out) {
     const auto [until_ms, id, index] = *shown_ended_.begin();
     shown_ended_.erase(shown_ended_.begin());
     --shown_;
+    if (const auto it = jobs_.find(id);
+        it != jobs_.end() && static_cast<std::size_t>(index) < it->second.executions.size())
+      it->second.executions[static_cast<std::size_t>(index)].shown = false;
     out.shown.push_back({id, index, until_ms, true});
     out.forgotten_executions.push_back({id, index});
   }

@@ -57,6 +57,11 @@ Result<Attempt> decode_attempt(const Json& row) {
   out.reported = *reported;
   out.reason = row.at("reason");
   out.grant = row.at("grant");
+  if (const auto& contract = row.at("contract"); !contract.is_null()) {
+    auto read = codec::decode_contract(contract);
+    if (!read) return read.error();
+    out.contract = *read;
+  }
   if (!row.at("result").is_null()) {
     auto result = codec::decode_result(row.at("result"));
     if (!result) return result.error();
@@ -226,6 +231,7 @@ store::Row attempt_row(const Attempt& attempt) {
     row.add("attempt", attempt.number);
     row.add("device", attempt.device.value);
     row.add("grant", attempt.grant);
+    row.add("contract", attempt.contract ? store::Value::json(codec::dump(codec::encode(*attempt.contract))) : nullptr);
     row.add("placement", store::Value::json(attempt.placement ? written(*attempt.placement) : "[]"));
     row.add("created_ms", attempt.created_ms);
   }

@@ -72,6 +72,7 @@ struct StreamAck {
 // Parts that several messages share.
 [[nodiscard]] Json encode(const Contract& contract);
 [[nodiscard]] Contract read_contract(Reader& parent, const Json& value);
+[[nodiscard]] Result<Contract> decode_contract(const Json& value);
 [[nodiscard]] Json encode(const RunLimits& limits);
 [[nodiscard]] RunLimits read_limits(Reader& parent, const Json& value);
 [[nodiscard]] std::vector<std::string> read_command(Reader& reader);

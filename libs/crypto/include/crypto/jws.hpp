@@ -64,11 +64,15 @@ class TrustStore {
   [[nodiscard]] Result<VerifiedJws> verify_signer(std::string_view jws, std::string_view expected_type) const;
 
  private:
-  // Roots whose signature fitted, by their JWS. A copy of the store begins without.
+  // Roots whose signature fitted, by their JWS. A copy of the store begins without, and what is assigned to ends so.
   struct Roots {
     Roots() = default;
     Roots(const Roots& /*other*/) : Roots() {}
-    Roots& operator=(const Roots& /*other*/) { return *this; }
+    Roots& operator=(const Roots& /*other*/) {
+      const std::lock_guard lock(mutex);
+      known.clear();
+      return *this;
+    }
     static constexpr std::size_t kept = 64;
     std::mutex mutex;
     std::deque<std::pair<std::string, VerifiedJws>> known;
