@@ -66,7 +66,7 @@ class Checks {
   Topics topics_{root};
   std::map<std::string, std::map<std::string, Rows>> disks_;  // party, table, key
   std::map<std::pair<std::string, int>, std::int64_t> fences_;
-  mutable std::map<std::string, Json> orders_;                                        // as each assignment was said first
+  mutable std::map<std::string, Json> orders_;                                // as each assignment was said first
   std::map<AttemptKey, std::string> runs_;                                    // the device
   std::map<std::string, std::set<AttemptKey>> began_;                         // by party: what it began and remembers
   std::map<std::string, std::set<std::tuple<std::string, int, int>>> tries_;  // the same, as job, execution, number
