@@ -40,7 +40,7 @@ job_s_max = 0.6
 T
 "$bin/fieldwork-fleet" --stack "$dir" --scenario "$dir/scenario.toml" --json --seconds 200 >"$dir/fleet.jsonl" 2>"$dir/fleet.err" &
 fleet=$!
-trap 'kill $fleet 2>/dev/null; "$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
+trap 'kill $fleet 2>/dev/null || true; "$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
 all_there() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq .enrolled)" = 24 ]; }
 await "24 devices" all_there
 
