@@ -15,23 +15,18 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "base/freer.hpp"
+
 namespace fieldwork::bus {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* one) const {
-    Free(one);
-  }
-};
-using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Client = std::unique_ptr<mosquitto, Freed<mosquitto_destroy>>;
-using Pem = std::unique_ptr<BIO, Freed<BIO_free_all>>;
+using Context = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
+using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using Client = std::unique_ptr<mosquitto, Freer<mosquitto_destroy>>;
+using Pem = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 
 Error unreadable(const std::string& what, const std::string& file) {
   ERR_clear_error();

@@ -14,18 +14,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/freer.hpp"
 #include "base/result.hpp"
 #include "crypto/key.hpp"
 
 namespace fieldwork::crypto {
 
-template <auto free_function>
-struct Freer {
-  template <class T>
-  void operator()(T* pointer) const {
-    free_function(pointer);
-  }
-};
 using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 using Pkey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>>;

@@ -3,22 +3,19 @@
 #include <algorithm>
 
 #include "rows.hpp"
+#include "writes.hpp"
 
 namespace fieldwork::store {
 namespace {
 
+// As a literal of SQL.
 std::string text_array(const std::vector<std::string>& values) {
-  std::string out = "{";
+  std::string out = "'{";
   for (const auto& value : values) {
-    if (out.size() > 1) out += ',';
-    out += '"';
-    for (const char c : value) {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-    out += '"';
+    if (out.size() > 2) out += ',';
+    add_element(out, value);
   }
-  return out + "}";
+  return out + "}'";
 }
 
 std::vector<std::string> texts(const pqxx::result& rows) {
@@ -87,7 +84,7 @@ std::vector<std::string> Questions::find(pqxx::nontransaction& work, const std::
               " t WHERE t." + work.quote_name(column) + " = ANY($1::" + type + "[])");
     finder = finders_.emplace(std::pair(table, column), name).first;
   }
-  return texts(work.exec("EXECUTE " + work.quote_name(finder->second) + "(" + work.quote(text_array(keys)) + ")"));
+  return texts(work.exec("EXECUTE " + work.quote_name(finder->second) + "(" + text_array(keys) + ")"));
 }
 
 Result<Page> Questions::range(pqxx::nontransaction& work, const Range& range) {

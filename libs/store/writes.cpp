@@ -22,9 +22,10 @@ std::string repaired(std::string_view text) {
   return out;
 }
 
-// As an element of an array literal that stands within a string literal of SQL.
-void add_quoted(std::string& out, std::string_view text) {
-  if (!is_text(text)) return add_quoted(out, repaired(text));
+}  // namespace
+
+void add_element(std::string& out, std::string_view text) {
+  if (!is_text(text)) return add_element(out, repaired(text));
   out += '"';
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -33,6 +34,8 @@ void add_quoted(std::string& out, std::string_view text) {
   }
   out += '"';
 }
+
+namespace {
 
 template <class Number>
 void add_number(std::string& out, Number value) {
@@ -48,8 +51,8 @@ void add(std::string& out, const Value& value) {
     void operator()(bool one) const { out += one ? 't' : 'f'; }
     void operator()(std::int64_t one) const { add_number(out, one); }
     void operator()(double one) const { add_number(out, one); }
-    void operator()(const std::string& one) const { add_quoted(out, one); }
-    void operator()(const Value::Json& one) const { add_quoted(out, one.text); }
+    void operator()(const std::string& one) const { add_element(out, one); }
+    void operator()(const Value::Json& one) const { add_element(out, one.text); }
   };
   std::visit(Writer{out}, value.held());
 }
@@ -91,29 +94,30 @@ Result<std::string> Writes::prepared(pqxx::nontransaction& work, const Change& l
 
   const auto where = [&](std::string_view column) { return like.table + "." + std::string(column); };
   std::string names, values, keys, match, set, overwrite;
-  const auto append = [](std::string& list, const char* between, const std::string& one) {
-    list += (list.empty() ? "" : between) + one;
+  const auto append = [](std::string& list, const char* between, std::initializer_list<std::string_view> parts) {
+    if (!list.empty()) list += between;
+    for (const auto part : parts) list += part;
   };
+  std::size_t number = 0;
   for (const auto& field : like.row.fields()) {
     const auto it =
         std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return c.name == field.column; });
     if (it == columns.end()) return Error{Code::invalid, "there is no such column", where(field.column)};
     const auto quoted = work.quote_name(it->name);
-    append(names, ", ", quoted);
-    append(values, ", ",
-           "$" + std::to_string(std::count(names.begin(), names.end(), ',') + 1) + "::" + it->type + "[]");
+    append(names, ", ", {quoted});
+    append(values, ", ", {"$", std::to_string(++number), "::", it->type, "[]"});
     if (it->key) {
-      append(match, " AND ", "t." + quoted + " = k." + quoted);
+      append(match, " AND ", {"t.", quoted, " = k.", quoted});
     } else {
-      append(set, ", ", quoted + " = k." + quoted);
-      append(overwrite, ", ", quoted + " = EXCLUDED." + quoted);
+      append(set, ", ", {quoted, " = k.", quoted});
+      append(overwrite, ", ", {quoted, " = EXCLUDED.", quoted});
     }
   }
   const bool whole = like.kind == Kind::insert || like.kind == Kind::upsert;
   for (const auto& column : columns) {
     const bool there = like.row.find(column.name) != nullptr;
     if (!there && (whole || column.key)) return Error{Code::invalid, "the row does not say it", where(column.name)};
-    if (column.key) append(keys, ", ", work.quote_name(column.name));
+    if (column.key) append(keys, ", ", {work.quote_name(column.name)});
   }
   const auto target = questions_.quoted(like.table);
   const auto rows = "unnest(" + values + ") k(" + names + ")";
@@ -152,7 +156,8 @@ Result<std::string> Writes::statements(pqxx::nontransaction& work, const std::ve
       const auto statement = prepared(work, *group.first);
       if (!statement) return statement.error();
       out += "EXECUTE " + *statement + "(";
-      for (std::size_t i = 0; i < group.arrays.size(); ++i) out += (i == 0 ? "" : ",") + group.arrays[i] + "}'";
+      for (std::size_t i = 0; i < group.arrays.size(); ++i)
+        out.append(i == 0 ? "" : ",").append(group.arrays[i]).append("}'");
       out += ");";
     }
   }

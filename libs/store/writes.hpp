@@ -10,6 +10,9 @@
 
 namespace fieldwork::store {
 
+// Adds a text as an element of an array literal that stands within a string literal of SQL: '{"a","b"}'.
+void add_element(std::string& out, std::string_view text);
+
 class Writes {
  public:
   explicit Writes(Questions& questions) : questions_(questions) {}

@@ -92,7 +92,7 @@ struct Attempt {
   bool stored = false;  // has a row: only what may have changed is saved again
 };
 
-// What an execution is while this attempt is its newest and lives.
+// What an execution is by its newest attempt; queued, where that ended without success.
 [[nodiscard]] ExecutionState seen_as(AttemptState state);
 
 // --- phases of an execution: each alternative holds only what is valid in it ---
