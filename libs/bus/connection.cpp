@@ -109,7 +109,7 @@ bool MqttBus::Impl::connect(std::string& reason) {
       return false;
     }
     set_nodelay_for_peer_port(port_of(config.url.c_str()));
-    take_limits(token);
+    read_limits(token);
     if (!subscribe(reason)) {
       if_slow(began);
       break_off();
@@ -195,7 +195,7 @@ void MqttBus::Impl::explain(std::string& reason) {
 }
 
 // What the broker said of itself in CONNACK (MQTT 5 only).
-void MqttBus::Impl::take_limits(const mqtt::token_ptr& token) {
+void MqttBus::Impl::read_limits(const mqtt::token_ptr& token) {
   std::size_t allowed = config.lanes.window;
   std::size_t largest = config.packet_bytes_max;
   if (config.mqtt5) {

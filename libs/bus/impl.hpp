@@ -28,7 +28,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   [[nodiscard]] bool may_speak() const { return !events.may_speak || events.may_speak(); }
   bool wait_for_leave_to_speak();
   void explain(std::string& reason);
-  void take_limits(const mqtt::token_ptr& token);
+  void read_limits(const mqtt::token_ptr& token);
   bool subscribe(std::string& reason);
   void connection_lost(const std::string& cause) override;
   void lost(std::string cause);

@@ -43,7 +43,7 @@ struct Session::Impl {
   ~Impl() { leave(); }
 
   void leave();
-  void settle(int code);  // after each call into libmosquitto
+  void judge(int code);  // after each call into libmosquitto
   void watch();
   void ended(const std::string& reason);
   void opened();
@@ -189,7 +189,7 @@ void Session::Impl::watch() {
   writes = wants;
 }
 
-void Session::Impl::settle(int code) {
+void Session::Impl::judge(int code) {
   if (code == MOSQ_ERR_SUCCESS && !broken) return watch();
   ended(!reason.empty() ? std::exchange(reason, "") : mosquitto_strerror(code));
 }
@@ -216,7 +216,7 @@ void Session::connect() {
                        will->qos, will->retain);
   }
   self.connecting_since = Clock::now();
-  self.settle(self.call([&](mosquitto* one) {
+  self.judge(self.call([&](mosquitto* one) {
     return mosquitto_connect_async(one, self.owner.address.c_str(), self.owner.port, self.config.keep_alive_s);
   }));
 }
@@ -309,7 +309,7 @@ void Sessions::turn(milliseconds patience) {
       code = session.call([](mosquitto* client) { return mosquitto_loop_read(client, 1000); });
     if (code == MOSQ_ERR_SUCCESS && session.client && mosquitto_want_write(session.client.get()))
       code = session.call([](mosquitto* client) { return mosquitto_loop_write(client, 1); });
-    if (session.client) session.settle(code);
+    if (session.client) session.judge(code);
   }
   // Keep-alive, and connections that come to nothing: each session about once a second.
   const auto now = Clock::now();
@@ -323,7 +323,7 @@ void Sessions::turn(milliseconds patience) {
       session.ended("the broker did not answer within 20 s");
       continue;
     }
-    session.settle(session.call([](mosquitto* client) { return mosquitto_loop_misc(client); }));
+    session.judge(session.call([](mosquitto* client) { return mosquitto_loop_misc(client); }));
   }
 }
 

@@ -10,9 +10,6 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::size_t log_text_bytes_max = 32768;
-constexpr std::int64_t size_max = std::int64_t{1} << 50;
-
 Json encode(const Capacity& capacity) {
   return {{"cpu_millis", capacity.cpu_millis},
           {"memory_bytes", capacity.memory_bytes},
@@ -23,8 +20,8 @@ Capacity read_capacity(Reader& parent, const Json& value) {
   Reader reader(parent, "capacity", value);
   Capacity out;
   out.cpu_millis = reader.integer("cpu_millis", 1, 1'024'000);
-  out.memory_bytes = reader.integer("memory_bytes", 1, size_max);
-  out.disk_bytes = reader.integer("disk_bytes", 0, size_max);
+  out.memory_bytes = reader.integer("memory_bytes", 1, limits::size_bytes_max);
+  out.disk_bytes = reader.integer("disk_bytes", 0, limits::size_bytes_max);
   reader.finish();
   return out;
 }
@@ -40,8 +37,8 @@ Resources read_resources(Reader& parent, const Json& value) {
   Reader reader(parent, "resources", value);
   Resources out;
   out.cpu_load = reader.number("cpu_load", 0, 1e6);
-  out.memory_available_bytes = reader.integer("memory_available_bytes", 0, size_max);
-  out.disk_available_bytes = reader.integer("disk_available_bytes", 0, size_max);
+  out.memory_available_bytes = reader.integer("memory_available_bytes", 0, limits::size_bytes_max);
+  out.disk_available_bytes = reader.integer("disk_available_bytes", 0, limits::size_bytes_max);
   out.uptime_s = reader.integer("uptime_s", 0, integer_max);
   reader.finish();
   return out;
@@ -213,8 +210,9 @@ Result<Device> decode_device(const Json& value) {
   out.health = reader.number("health", 0, 1);
   if (const Json* capacity = reader.object("capacity")) {
     Reader fields(reader, "capacity", *capacity);
-    out.capacity = Capacity{fields.integer("cpu_millis", 0, 1'024'000), fields.integer("memory_bytes", 0, size_max),
-                            fields.integer("disk_bytes", 0, size_max)};
+    out.capacity =
+        Capacity{fields.integer("cpu_millis", 0, 1'024'000), fields.integer("memory_bytes", 0, limits::size_bytes_max),
+                 fields.integer("disk_bytes", 0, limits::size_bytes_max)};
   }
   out.labels = reader.map_or_empty("labels", 32, 256);
   if (const Json* resources = reader.object("resources")) out.resources = read_resources(reader, *resources);
@@ -228,7 +226,7 @@ Result<Device> decode_device(const Json& value) {
 }
 
 std::string encode(const LogLine& line) {
-  auto text = clamp_text(line.text, log_text_bytes_max);
+  auto text = clamp_text(line.text, limits::log_text_bytes_max);
   while (true) {
     Json out{{"v", 1}, {"stream", line.stream}, {"text", text}, {"dropped", line.dropped}};
     write_key(out, line.key);
@@ -249,7 +247,7 @@ Result<LogLine> decode_log(std::string_view text) {
   line.stream = reader.text("stream", 8);
   if (reader.ok() && line.stream != "stdout" && line.stream != "stderr")
     reader.fail("stream", "must be stdout or stderr");
-  line.text = reader.text("text", log_text_bytes_max);
+  line.text = reader.text("text", limits::log_text_bytes_max);
   line.dropped = reader.integer("dropped", 0, integer_max);
   line.traceparent = read_traceparent(reader);
   if (!reader.finish()) return reader.error();

@@ -10,8 +10,6 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::int64_t size_max = std::int64_t{1} << 50;
-
 // 00-<32 hex>-<16 hex>-<2 hex>, of any version that has this form.
 bool is_traceparent(std::string_view text) {
   return text.size() == 55 && text[2] == '-' && text[35] == '-' && text[52] == '-' &&
@@ -25,8 +23,8 @@ Requirements read_requirements(Reader& parent, const Json& value) {
   Reader reader(parent, "requirements", value);
   Requirements out;
   out.cpu_millis = reader.integer_or("cpu_millis", 0, 0, 1'024'000);
-  out.memory_bytes = reader.integer_or("memory_bytes", 0, 0, size_max);
-  out.disk_bytes = reader.integer_or("disk_bytes", 0, 0, size_max);
+  out.memory_bytes = reader.integer_or("memory_bytes", 0, 0, limits::size_bytes_max);
+  out.disk_bytes = reader.integer_or("disk_bytes", 0, 0, limits::size_bytes_max);
   out.labels = read_labels(reader, "labels");
   reader.finish();
   return out;

@@ -9,10 +9,9 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::int64_t tag_max = 0xFFFFFFFF;
 constexpr std::size_t part_length_max = (limits::part_bytes_max + 2) / 3 * 4;  // as base64
 
-std::int64_t read_tag(Reader& reader, const char* field) { return reader.integer(field, 0, tag_max); }
+std::int64_t read_tag(Reader& reader, const char* field) { return reader.integer(field, 0, limits::report_tag_max); }
 
 Json encode(const ResultPart& part) {
   return {{"of", part.of}, {"offset", part.offset}, {"base64", crypto::base64_encode(part.bytes)}};
@@ -99,7 +98,7 @@ Result<Report> decode_report(std::string_view text) {
   report.seq = reader.integer("seq", 1, integer_max);
   report.first = reader.integer_or("first", report.seq, 1, integer_max);
   if (reader.ok() && report.first > report.seq) reader.fail("first", "must not be above seq");
-  report.after = reader.integer_or("after", 0, 0, tag_max);
+  report.after = reader.integer_or("after", 0, 0, limits::report_tag_max);
   const Json* items = reader.items();
   if (!reader.finish()) return reader.error();
   // A bad item takes its number and nothing else with it.
@@ -141,7 +140,7 @@ Result<StreamAck> decode_ack(std::string_view text) {
   StreamAck ack;
   ack.epoch = reader.integer("epoch", 0, integer_max);
   ack.seq = reader.integer("seq", 0, integer_max);
-  ack.tag = reader.integer_or("tag", 0, 0, tag_max);
+  ack.tag = reader.integer_or("tag", 0, 0, limits::report_tag_max);
   ack.begin = reader.integer_or("begin", 0, 0, integer_max);
   ack.beat = reader.integer_or("beat", 0, 0, integer_max);
   ack.ask = reader.boolean_or("ask", false);

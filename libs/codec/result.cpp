@@ -9,7 +9,6 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::int64_t size_max = std::int64_t{1} << 50;
 constexpr std::size_t content_length_max = (limits::content_bytes_max + 2) / 3 * 4;  // as base64
 constexpr std::size_t stream_bytes_max = limits::output_bytes_max;
 
@@ -55,7 +54,7 @@ OutputFile read_file(Reader& parent, std::size_t index, const Json& value) {
   OutputFile file;
   file.path = reader.text("path", 256);
   if (reader.ok() && !is_inside(file.path)) reader.fail("path", inside_text);
-  file.size_bytes = reader.integer("size_bytes", 0, size_max);
+  file.size_bytes = reader.integer("size_bytes", 0, limits::size_bytes_max);
   file.digest = reader.digest("digest");
   if (const auto content = reader.text_or("content", "", content_length_max); reader.any_maybe("content") != nullptr) {
     auto bytes = crypto::base64_decode(content);
@@ -123,7 +122,7 @@ RunResult read_result(Reader& reader) {
   result.in_parts = reader.boolean_or("in_parts", false);
   result.stdout_bytes = reader.integer_or("stdout_bytes", 0, 0, integer_max);
   result.stderr_bytes = reader.integer_or("stderr_bytes", 0, 0, integer_max);
-  if (const Json* files = reader.array_maybe("files", files_max)) {
+  if (const Json* files = reader.array_maybe("files", limits::files_max)) {
     for (std::size_t i = 0; i < files->size(); ++i) result.files.push_back(read_file(reader, i, (*files)[i]));
   }
   reader.finish();

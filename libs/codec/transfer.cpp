@@ -8,10 +8,6 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::int64_t size_max = std::int64_t{1} << 50;
-constexpr std::size_t ranges_max = 4096;
-constexpr std::size_t names_max = 100;  // of one content
-
 std::string read_transfer(Reader& reader) {
   auto id = reader.text("transfer", 32);
   const bool hex = id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -61,12 +57,12 @@ Result<Offer> decode_offer(std::string_view text) {
   Offer out;
   out.transfer = TransferId(read_transfer(reader));
   out.digest = reader.digest("digest");
-  out.size_bytes = reader.integer("size_bytes", 0, size_max);
+  out.size_bytes = reader.integer("size_bytes", 0, limits::size_bytes_max);
   out.encoding = reader.text("encoding", 16);
   if (reader.ok() && out.encoding != "zstd" && out.encoding != "identity") {
     reader.fail("encoding", "must be zstd or identity");
   }
-  out.encoded_bytes = reader.integer("encoded_bytes", 1, size_max);
+  out.encoded_bytes = reader.integer("encoded_bytes", 1, limits::size_bytes_max);
   out.frame_bytes = reader.integer("frame_bytes", 1, 1 << 20);
   if (const Json* key = reader.object("key")) {
     Reader fields(reader, "key", *key);
@@ -124,12 +120,12 @@ Result<Received> decode_received(std::string_view text) {
   }
   if (reader.ok() && !known) reader.fail("state", "must be receiving, complete, failed or unwanted");
   out.reason = reader.text_or("reason", "", limits::reason_bytes_max);
-  if (const Json* ranges = reader.array("ranges", ranges_max)) {
+  if (const Json* ranges = reader.array("ranges", limits::ranges_max)) {
     for (const auto& range : *ranges) {
       const bool good = range.is_array() && range.size() == 2 && range[0].is_number_unsigned() &&
                         range[1].is_number_unsigned() &&
                         range[0].get<std::uint64_t>() < range[1].get<std::uint64_t>() &&
-                        range[1].get<std::uint64_t>() <= static_cast<std::uint64_t>(size_max);
+                        range[1].get<std::uint64_t>() <= static_cast<std::uint64_t>(limits::size_bytes_max);
       if (!good) {
         reader.fail("ranges", "must hold pairs [begin, end] of whole numbers with begin < end");
         break;
@@ -155,7 +151,7 @@ Result<OutputOffer> decode_output_offer(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  OutputOffer out{reader.digest("digest"), reader.integer("size_bytes", 0, size_max), reader.id("job"),
+  OutputOffer out{reader.digest("digest"), reader.integer("size_bytes", 0, limits::size_bytes_max), reader.id("job"),
                   reader.integer("execution", 0, 9999), reader.integer("fence", 1, integer_max)};
   if (!reader.finish()) return reader.error();
   return out;
@@ -199,7 +195,7 @@ Result<Upload> decode_upload(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  Upload out{reader.digest("digest"), reader.integer("size_bytes", 0, size_max), reader.text("name", 128),
+  Upload out{reader.digest("digest"), reader.integer("size_bytes", 0, limits::size_bytes_max), reader.text("name", 128),
              reader.text("version", 128), reader.text("release", 65536)};
   if (!reader.finish()) return reader.error();
   return out;
@@ -226,10 +222,10 @@ Result<Package> decode_package(const Json& value) {
   out.digest = reader.digest("digest");
   out.name = reader.text("name", 128);
   out.version = reader.text("version", 128);
-  out.size_bytes = reader.integer("size_bytes", 0, size_max);
+  out.size_bytes = reader.integer("size_bytes", 0, limits::size_bytes_max);
   out.release = reader.text("release", 65536);
   out.released_by = reader.text_or("released_by", "", 128);
-  if (const Json* names = reader.array("names", names_max)) {
+  if (const Json* names = reader.array("names", limits::content_names_max)) {
     if (names->empty()) reader.fail("names", "must not be empty");
     for (std::size_t i = 0; i < names->size(); ++i) {
       Reader one(reader, "names", i, (*names)[i]);
@@ -254,8 +250,8 @@ Result<Release> decode_release(std::string_view text) {
   auto value = parse(text, 65536);
   if (!value) return value.error();
   Reader reader(*value);
-  Release out{reader.digest("digest"), reader.integer("size_bytes", 0, size_max), reader.text("name", 128),
-              reader.text("version", 128), reader.integer("released_ms", 0, integer_max)};
+  Release out{reader.digest("digest"), reader.integer("size_bytes", 0, limits::size_bytes_max),
+              reader.text("name", 128), reader.text("version", 128), reader.integer("released_ms", 0, integer_max)};
   if (!reader.finish()) return reader.error();
   return out;
 }

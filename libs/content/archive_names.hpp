@@ -18,6 +18,11 @@ namespace fieldwork::content {
 /// Whether a link with this clean name may point to this target: see archive.hpp.
 [[nodiscard]] bool link_stays_inside(std::string_view clean_name, std::string_view target);
 
+/// The error that names the archive's member.
+[[nodiscard]] inline Error refused(const std::string& name, Code code, std::string reason) {
+  return Error{code, std::move(reason), name};
+}
+
 /// What libarchive says went wrong.
 [[nodiscard]] std::string reason_of(archive* a);
 

@@ -31,8 +31,6 @@ struct Item {
   std::string target{};  // of a link
 };
 
-Error refused(const std::string& name, Code code, std::string reason) { return Error{code, std::move(reason), name}; }
-
 Result<Item> item_of(std::string name, const fs::path& path) {
   std::error_code error;
   Item item{std::move(name), path, fs::symlink_status(path, error).type()};

@@ -14,7 +14,7 @@ Sender::Sender(const SenderConfig& config, Ranges acknowledged) : config_(config
 
 std::vector<Piece> Sender::due(Time now) {
   now_ = std::max(now_, now);
-  take_lost();
+  find_lost();
   forget_answered_losses();
   std::vector<Piece> out;
   while (!lost_.empty() && fits(lost_.front())) {
@@ -60,7 +60,7 @@ Sender::Time Sender::retransmit_wait() const {
   return std::min(wait, config_.retransmit_max);
 }
 
-void Sender::take_lost() {
+void Sender::find_lost() {
   const Time wait = retransmit_wait();
   bool event = false;
   while (!in_flight_.empty() && in_flight_.front().at + wait <= now_) {

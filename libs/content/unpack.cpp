@@ -23,7 +23,6 @@ struct FreeReader {
 };
 using Reader = std::unique_ptr<archive, FreeReader>;
 
-Error refused(const std::string& name, Code code, std::string reason) { return Error{code, std::move(reason), name}; }
 Error failed(const std::string& name, const std::string& what) {
   return refused(name, Code::unavailable, what + ": " + std::strerror(errno));
 }
@@ -75,7 +74,7 @@ class Unpacking {
  public:
   Unpacking(const fs::path& root, std::uint64_t size_max) : root_(root), left_(size_max), buffer_(128 * 1024) {}
 
-  Result<void> take(archive* reader, archive_entry* entry) {
+  Result<void> unpack(archive* reader, archive_entry* entry) {
     const std::string raw = text_or_utf8(archive_entry_pathname(entry), archive_entry_pathname_utf8(entry));
     if (++entries_ > archive_entries_max) return refused(raw, Code::invalid, "there are too many entries");
     const auto name = clean_name(raw);
@@ -188,7 +187,7 @@ Result<void> unpack_into(const fs::path& archive_path, const fs::path& directory
       const std::string after = last.empty() ? "" : " (after " + last + ")";
       return refused(archive_path.string(), Code::invalid, reason_of(reader.get()) + after);
     }
-    if (const auto taken = unpacking.take(reader.get(), entry); !taken) return taken;
+    if (const auto taken = unpacking.unpack(reader.get(), entry); !taken) return taken;
     last = text_or_utf8(archive_entry_pathname(entry), archive_entry_pathname_utf8(entry));
   }
 }

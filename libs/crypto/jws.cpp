@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "crypto/bytes.hpp"
+#include "crypto/limits.hpp"
 #include "file.hpp"
 #include "merkle.hpp"
 #include "openssl.hpp"
@@ -15,7 +16,6 @@ namespace {
 constexpr std::string_view before_kid = R"({"alg":"ES256","kid":")";
 constexpr std::string_view before_type = R"(","typ":")";
 constexpr std::string_view after_type = R"("})";
-constexpr std::size_t type_bytes_max = 64;
 constexpr std::size_t raw_half = 32;  // of r and of s
 constexpr std::string_view batch_type = "fieldwork-batch+jws";
 constexpr char between = '~';  // the parts of a member of a batch; no JWS has it
@@ -24,7 +24,7 @@ bool is_type(std::string_view type) {
   const auto fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == '/';
   };
-  return !type.empty() && type.size() <= type_bytes_max && std::all_of(type.begin(), type.end(), fits);
+  return !type.empty() && type.size() <= jws_type_bytes_max && std::all_of(type.begin(), type.end(), fits);
 }
 
 struct Parts {

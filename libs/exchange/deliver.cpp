@@ -58,11 +58,11 @@ void Deliveries::on(const Heard& input, Time now, Output& /*out*/) {
   one->wait = limits_.announce_first;
 }
 
-void Deliveries::on(const Delivered& input, Time /*now*/, Output& out) { end(input.digest, std::nullopt, out); }
+void Deliveries::on(const Delivered& input, Time /*now*/, Output& out) { settle(input.digest, std::nullopt, out); }
 
-void Deliveries::on(const Refused& input, Time /*now*/, Output& out) { end(input.digest, input.reason, out); }
+void Deliveries::on(const Refused& input, Time /*now*/, Output& out) { settle(input.digest, input.reason, out); }
 
-void Deliveries::end(const std::string& digest, std::optional<std::string> refused, Output& out) {
+void Deliveries::settle(const std::string& digest, std::optional<std::string> refused, Output& out) {
   if (all_.erase(digest) == 0) return;
   out.ended.push_back({digest, std::move(refused)});
   std::erase(turns_, out.ended.back().digest);
@@ -72,7 +72,7 @@ void Deliveries::end(const std::string& digest, std::optional<std::string> refus
 void Deliveries::on(const Failed& input, Time now, Output& out) {
   auto* one = find(input.digest);
   if (one == nullptr) return;
-  if (++one->failures >= limits_.failures_max) return end(input.digest, input.reason, out);
+  if (++one->failures >= limits_.failures_max) return settle(input.digest, input.reason, out);
   const auto wait = std::min(one->wait * 2, limits_.announce_last);
   close(input.digest, *one, now, out);
   one->terms.clear();
@@ -104,7 +104,7 @@ void Deliveries::give_up(Time now, Output& out) {
     if (now - one.heard > *limits_.give_up) silent.push_back(digest);
   }
   for (const auto& digest : silent)
-    end(digest, "nothing was heard of it for " + std::to_string(*limits_.give_up / seconds(1)) + " s", out);
+    settle(digest, "nothing was heard of it for " + std::to_string(*limits_.give_up / seconds(1)) + " s", out);
 }
 
 void Deliveries::on(const TimePassed&, Time now, Output& out) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/limits.hpp"
+
 namespace fieldwork::policy {
 namespace {
 
@@ -96,7 +98,7 @@ std::string trace_text(const std::vector<Rule>& rules, const Evaluation& evaluat
   for (std::size_t i = 0; i < evaluation.misses.size(); ++i) {
     if (evaluation.misses[i] != Miss::none || i == *evaluation.decides) continue;
     const auto next = "; " + rules[i].name + " matched";
-    if (more > 0 || told == trace_rules_max || out.size() + next.size() > trace_bytes_max) {
+    if (more > 0 || told == limits::trace_rules_max || out.size() + next.size() > limits::trace_bytes_max) {
       ++more;
       continue;
     }

@@ -140,7 +140,7 @@ Result<void> Runner::step(std::vector<Input>& batch) {
 }
 
 // Until the batch is committed, or it makes no sense to go on.
-bool Runner::settle(Result<void> done, std::vector<Input>& batch) {
+bool Runner::committed(Result<void> done, std::vector<Input>& batch) {
   const auto deadline = std::chrono::steady_clock::now() + limits_.store_patience;
   auto wait = milliseconds(50);
   while (!done) {
@@ -193,7 +193,7 @@ int Runner::run() {
   while (!stopping_) {
     auto batch = take();
     const auto began = boot_us();
-    if (!settle(look_and_step(batch), batch)) break;
+    if (!committed(look_and_step(batch), batch)) break;
     turned_us_ = boot_us();
     if (!batch.empty()) {
       metrics::count("fieldwork_inputs_total", {}, static_cast<double>(batch.size()));

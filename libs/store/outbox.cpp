@@ -22,8 +22,8 @@ Result<void> Outbox::load(Store& store, Time now) {
 void Outbox::apply(OutboxChange change, Time now, std::vector<Change>& changes) {
   if (auto* command = std::get_if<Command>(&change)) {
     put(std::move(*command), now, changes);
-  } else if (const auto* settled = std::get_if<Settle>(&change)) {
-    settle(settled->key, changes);
+  } else if (const auto* close = std::get_if<Close>(&change)) {
+    this->close(close->key, changes);
   } else {
     hasten(std::get<Hasten>(change).topic, now);
   }
@@ -72,7 +72,7 @@ void Outbox::put(Command command, Time now, std::vector<Change>& changes) {
   add(std::move(command), now, until, stored);
 }
 
-void Outbox::settle(const std::string& key, std::vector<Change>& changes) {
+void Outbox::close(const std::string& key, std::vector<Change>& changes) {
   const auto it = entries_.find(key);
   if (it == entries_.end()) return;
   if (it->second.stored) changes.push_back({table, key, Row{{"key", key}}, Change::Kind::remove});
@@ -82,7 +82,7 @@ void Outbox::settle(const std::string& key, std::vector<Change>& changes) {
 void Outbox::expire(Time now, std::vector<Change>& changes) {
   while (!ends_.empty() && ends_.begin()->first <= now) {
     const auto key = ends_.begin()->second;
-    settle(key, changes);
+    close(key, changes);
   }
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 // Settings belong in the connection string: a reconnect of libpq's would lose SET values. A statement is planned once,
 // often on an empty table; all go by key, so no plan may read whole tables.
-constexpr const char* options =
+constexpr const char* writer_options =
     "-c statement_timeout=30s -c lock_timeout=10s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
     " -c jit=off";
 
@@ -20,7 +20,7 @@ PostgresStore::Impl::Impl(PostgresConfig c)
     : config(std::move(c)), questions(session, config.schema), writes(questions) {}
 
 Result<void> PostgresStore::Impl::open() {
-  const auto connection = connection_string(config.url, options);
+  const auto connection = connection_string(config.url, writer_options);
   if (!connection) return connection.error();
   writes.forget();
   prepared = false;
@@ -83,7 +83,7 @@ Result<void> PostgresStore::Impl::ready() {
   return done ? resumed : done;
 }
 
-Result<void> PostgresStore::Impl::take(pqxx::nontransaction& work) {
+Result<void> PostgresStore::Impl::acquire(pqxx::nontransaction& work) {
   // Loading comes first: it may take two minutes in which nothing is renewed.
   const auto row = work.exec1("UPDATE " + stored("term") +
                               " SET term = term + 1, renewed_at = clock_timestamp() + interval '120 s', released ="
@@ -120,7 +120,7 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::activate(PostgresConfig co
   auto done = impl->session.run(
       [&](pqxx::nontransaction& work) {
         locked = impl->lock(work);
-        if (locked) (void)impl->take(work);
+        if (locked) (void)impl->acquire(work);
       },
       impl->config.deadline, false);
   if (!done) return done.error();

@@ -25,7 +25,7 @@ struct PostgresStore::Impl {
   // A session that is known to be the active instance's: the present one, or another.
   Result<void> ready();
   // Gives the present session the lock and the term.
-  Result<void> take(pqxx::nontransaction& work);
+  Result<void> acquire(pqxx::nontransaction& work);
 
   Result<void> run(const std::function<void(pqxx::nontransaction&)>& body, Duration deadline, bool reading);
   bool lock(pqxx::nontransaction& work);

@@ -55,7 +55,7 @@ Result<std::unique_ptr<PostgresStore>> Turn::attempt() {
           reason = "the database was restarted; the instance that was active may come back";
           return;
         }
-        (void)impl_->take(work);
+        (void)impl_->acquire(work);
       },
       impl_->config.deadline, false);
   if (!done) {

@@ -162,7 +162,7 @@ std::string channels_table() {
 }
 
 std::string door_rights(std::string_view door) {
-  const std::string made = "# Made from libs/topic/channels.cpp (tests/unit/channels_test.cpp --rewrite).\n";
+  const std::string made = "# Made from libs/topic/channels.cpp (tests/unit/libs/topic/channels_test.cpp --rewrite).\n";
   if (door == "devices") return made + lines_of_devices();
   if (door == "operators") return made + lines_of_operators();
   if (door == "services") return made + lines_of_services();

@@ -134,7 +134,7 @@ int run(Settings settings) {
   if (!releases) return fail({Code::invalid, describe(releases.error()), "trust.releases"});
   auto transfer_ca = crypto::CertificateAuthority::load(settings.transfer_ca);
   if (!transfer_ca) return fail({Code::invalid, describe(transfer_ca.error()), "trust.transfer_ca"});
-  const auto lock = agent::DirectoryLock::take(settings.directory);
+  const auto lock = agent::DirectoryLock::acquire(settings.directory);
   if (!lock) return fail(lock.error());
   // Before the journal is opened: a full disk may be full of this.
   agent::Workplace::clear(std::filesystem::path(settings.directory) / "work");
@@ -188,7 +188,7 @@ int run(Settings settings) {
 
 int repair(runtime::Config& config) {
   const std::filesystem::path directory = config.text("device.directory");
-  const auto lock = agent::DirectoryLock::take(directory);
+  const auto lock = agent::DirectoryLock::acquire(directory);
   if (!lock) return fail(lock.error());
   const auto done = agent::repair_journal(directory);
   if (!done) return fail(done.error());

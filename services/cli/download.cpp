@@ -16,9 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace fetch = exchange::fetch;
-constexpr std::chrono::milliseconds look_every{50};
-
-Time now() { return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())}; }
+constexpr std::chrono::milliseconds look_at_download_every{50};
 
 // The core decides (exchange/fetch.hpp); what is here asks, opens and says.
 class Download {
@@ -36,7 +34,7 @@ class Download {
   using Inputs = std::deque<fetch::Input>;
 
   Outcome<bool> identify();
-  void take(fetch::Input input);
+  void step(fetch::Input input);
   void act(const fetch::Open& work, Inputs& then);
   void act(const fetch::Finish& work, Inputs& then);
   void act(const fetch::Discard& work, Inputs& then);
@@ -68,11 +66,11 @@ Outcome<bool> Download::run(const fs::path& path) {
   if (auto identified = identify(); !identified) return identified.failure();
   const auto denied = session_.stats().denied;
   auto connects = session_.stats().connects;
-  take(fetch::Want{wanted_.digest});
+  step(fetch::Want{wanted_.digest});
   while (!ended_ && !failure_) {
     if (auto stop = session_.stopped(denied)) return *stop;
-    if (const auto again = session_.stats().connects; std::exchange(connects, again) != again) take(LinkBack{});
-    take(TimePassed{});
+    if (const auto again = session_.stats().connects; std::exchange(connects, again) != again) step(LinkBack{});
+    step(TimePassed{});
     if (!ended_ && !failure_) listen();
   }
   if (failure_) return *failure_;
@@ -80,8 +78,8 @@ Outcome<bool> Download::run(const fs::path& path) {
   return Failure{Exit::timed_out, why_not_.empty() ? *ended_->refused : why_not_};
 }
 
-void Download::take(fetch::Input input) {
-  exchange::drive(core_, std::move(input), now, [&](fetch::Output& done, Inputs& inputs) {
+void Download::step(fetch::Input input) {
+  exchange::drive(core_, std::move(input), &Session::now, [&](fetch::Output& done, Inputs& inputs) {
     for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
     for (const auto& one : done.say) std::visit([&](const auto& word) { say(word, inputs); }, one);
     if (!done.ended.empty()) ended_ = std::move(done.ended.back());
@@ -149,18 +147,18 @@ void Download::act(const fetch::Finish& work, Inputs& then) {
 void Download::act(const fetch::Discard& /*work*/, Inputs& /*then*/) { inbound_.reset(); }
 
 void Download::listen() {
-  auto until = Session::Clock::now() + look_every;
+  auto until = Session::Clock::now() + look_at_download_every;
   while (const auto message = session_.next(until)) {
     const auto topic = session_.topics().parse(message->topic);
     if (!topic || topic->kind != Topic::Kind::reply || topic->channel != "frame" || !inbound_) continue;
-    const auto taken = inbound_->frame(message->payload, now());
-    if (const auto received = inbound_->ack_due(now())) say_received(*received);
-    if (taken) take(fetch::FrameCame{wanted_.digest, inbound_->complete()});
+    const auto taken = inbound_->frame(message->payload, Session::now());
+    if (const auto received = inbound_->ack_due(Session::now())) say_received(*received);
+    if (taken) step(fetch::FrameCame{wanted_.digest, inbound_->complete()});
     if (ended_ || failure_) return;
     until = Session::Clock::now() + std::chrono::milliseconds(1);
   }
   if (!inbound_) return;
-  if (const auto received = inbound_->ack_due(now())) say_received(*received);
+  if (const auto received = inbound_->ack_due(Session::now())) say_received(*received);
   progress_.show("fetching " + wanted_.name, static_cast<std::int64_t>(inbound_->received_bytes()),
                  inbound_->offer().encoded_bytes);
 }

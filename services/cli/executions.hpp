@@ -2,11 +2,10 @@
 #pragma once
 
 #include "codec/json.hpp"
+#include "limits.hpp"
 #include "session.hpp"
 
 namespace fieldwork::cli {
-
-inline constexpr std::size_t followed_max = 200;  // executions that a wait tells of one by one
 
 // STATE_JOB with "executions": all of them, or at most `count` ("more": true says that there are others).
 Outcome<codec::Json> job_with_executions(Session& session, const std::string& job, std::size_t count,

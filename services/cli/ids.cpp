@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "limits.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
@@ -13,7 +14,6 @@ constexpr std::size_t digits_min = 6;
 constexpr std::size_t job_digits = 20;
 constexpr std::size_t digest_digits = 64;
 constexpr std::size_t newest = 480;  // jobs that are looked at: ten pages
-constexpr std::size_t named_max = 5;
 
 bool hex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "crypto/bytes.hpp"
+#include "limits.hpp"
 #include "output.hpp"
 #include "reach.hpp"
 #include "view.hpp"
@@ -14,9 +15,9 @@ namespace {
 constexpr std::chrono::seconds repeat_every{2};
 constexpr std::chrono::seconds down_patience{
     3};  // so that it is asked twice; a service that is started again is back sooner
-constexpr std::chrono::milliseconds look_every{100};  // at what has no signal of its own: the broker's refusals
+constexpr std::chrono::milliseconds look_at_broker_every{
+    100};  // at what has no signal of its own: the broker's refusals
 constexpr std::chrono::milliseconds retained_within{1000};
-constexpr std::size_t messages_max = 100'000;
 
 bool lines_stay = false;
 
@@ -89,7 +90,7 @@ Outcome<bool> Session::connect(const MakeLine& make) {
     changed_.notify_all();
   });
   bus::MqttEvents events;
-  events.message = [this](bus::Message&& message) { take(std::move(message)); };
+  events.message = [this](bus::Message&& message) { heard(std::move(message)); };
   events.connected = [this] {
     const std::lock_guard lock(mutex_);
     was_connected_ = true;
@@ -113,10 +114,10 @@ Outcome<bool> Session::connect(const MakeLine& make) {
   return unreachable(reason);
 }
 
-void Session::take(bus::Message&& message) {
+void Session::heard(bus::Message&& message) {
   const auto topic = topics_.parse(message.topic);
   if (topic && topic->kind == Topic::Kind::state && topic->channel == "service")
-    return take_service(std::string(topic->name), message.payload);
+    return heard_service(std::string(topic->name), message.payload);
   const std::lock_guard lock(mutex_);
   if (topic && topic->kind == Topic::Kind::reply && topic->channel == "answer") {
     const auto asked = answers_.find(message.correlation);
@@ -127,7 +128,7 @@ void Session::take(bus::Message&& message) {
   changed_.notify_all();
 }
 
-void Session::take_service(const std::string& service, const std::string& payload) {
+void Session::heard_service(const std::string& service, const std::string& payload) {
   const auto value = codec::parse(payload);
   const std::lock_guard lock(mutex_);
   if (!value || text_of(*value, "state").empty()) {
@@ -192,7 +193,7 @@ std::optional<std::string> Session::ask(const std::string& service, const bus::M
       publish(message);
       repeat = Clock::now() + repeat_every;
     }
-    answer = wait_answer(message.correlation, std::min(begin + patience, Clock::now() + look_every));
+    answer = wait_answer(message.correlation, std::min(begin + patience, Clock::now() + look_at_broker_every));
     if (answer) break;
     stop = stopped(denied);
     if (!stop && !options_.timeout_s && Clock::now() >= begin + down_patience) stop = says_down(service);

@@ -24,6 +24,8 @@ namespace fieldwork::cli {
 class Session {
  public:
   using Clock = std::chrono::steady_clock;
+  // The same clock as a value, for the cores of a transfer.
+  static Time now() { return Time{std::chrono::duration_cast<Duration>(Clock::now().time_since_epoch())}; }
   using Patience = std::chrono::milliseconds;
 
   // Connects once: a failure names the URL, the setting it came from and the next step. `filters` begin below the
@@ -66,8 +68,8 @@ class Session {
  private:
   Session(Settings settings, const Options& options);
   Outcome<bool> connect(const MakeLine& make);
-  void take(bus::Message&& message);
-  void take_service(const std::string& service, const std::string& payload);
+  void heard(bus::Message&& message);
+  void heard_service(const std::string& service, const std::string& payload);
   std::optional<std::string> ask(const std::string& service, const bus::Message& message, Patience patience,
                                  std::optional<Failure>& stop);
   std::optional<std::string> wait_answer(const std::string& correlation, Clock::time_point until);

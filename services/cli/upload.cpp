@@ -17,9 +17,7 @@ namespace {
 
 namespace deliver = exchange::deliver;
 constexpr std::int64_t frame_bytes = 65'536;
-constexpr std::chrono::milliseconds look_every{200};
-
-Time now() { return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())}; }
+constexpr std::chrono::milliseconds look_at_upload_every{200};
 
 bool passing(const Failure& failure) { return failure.exit == Exit::timed_out || failure.exit == Exit::unreachable; }
 
@@ -39,7 +37,7 @@ class Upload {
  private:
   using Inputs = std::deque<deliver::Input>;
 
-  void take(deliver::Input input);
+  void step(deliver::Input input);
   void announce(Inputs& then);
   void act(const deliver::Make& work, Inputs& then);
   void act(const deliver::Resume& work, Inputs& then);
@@ -81,14 +79,14 @@ class Upload {
 Outcome<std::int64_t> Upload::run() {
   const auto denied = session_.stats().denied;
   auto connects = session_.stats().connects;
-  take(deliver::Add{packed_.digest});
+  step(deliver::Add{packed_.digest});
   while (true) {
-    if (const auto again = session_.stats().connects; std::exchange(connects, again) != again) take(LinkBack{});
-    take(TimePassed{});
+    if (const auto again = session_.stats().connects; std::exchange(connects, again) != again) step(LinkBack{});
+    step(TimePassed{});
     if (failure_) return *failure_;
     if (ended_ && !ended_->refused) return sent();
     if (ended_) break;
-    if (held_ && now() - held_->since > silence_)
+    if (held_ && Session::now() - held_->since > silence_)
       return Failure{Exit::failed,
                      "the transfer service cannot store it: " + held_->reason + ". Make room there and push again"};
     if (auto stop = session_.stopped(denied)) return *stop;
@@ -101,8 +99,8 @@ Outcome<std::int64_t> Upload::run() {
                                       " s. Push again to go on, or try fieldwork doctor"};
 }
 
-void Upload::take(deliver::Input input) {
-  exchange::drive(core_, std::move(input), now, [&](deliver::Output& done, Inputs& inputs) {
+void Upload::step(deliver::Input input) {
+  exchange::drive(core_, std::move(input), &Session::now, [&](deliver::Output& done, Inputs& inputs) {
     for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
     if (!done.announcements.empty()) announce(inputs);
     if (!done.ended.empty()) ended_ = std::move(done.ended.back());
@@ -187,7 +185,7 @@ void Upload::act(const deliver::Close& /*work*/, Inputs& /*then*/) {
 
 // The answer says what is there already. Without one the frames find nobody, and it is announced again.
 void Upload::start(Inputs& then) {
-  auto opened = exchange::Outbound::open(*offer_, content_key_, encoded_->path, acked_, {}, now());
+  auto opened = exchange::Outbound::open(*offer_, content_key_, encoded_->path, acked_, {}, Session::now());
   if (!opened) {
     failure_ = Failure{Exit::failed, describe(opened.error())};
     return;
@@ -213,20 +211,21 @@ void Upload::start(Inputs& then) {
     const auto end = range[1].get<std::uint64_t>();
     if (begin < end) received.ranges.emplace_back(begin, end);
   }
-  outbound_->asked_again(now());
-  outbound_->received(received, now());
+  outbound_->asked_again(Session::now());
+  outbound_->received(received, Session::now());
   then.push_back(deliver::Heard{packed_.digest});
 }
 
 void Upload::send() {
   if (!session_.connected() || !outbound_) return;
   const auto topic = session_.topics().service("transfer", "frame", session_.settings().from);
-  for (auto& frame : outbound_->due(now())) (void)session_.publish({topic, std::move(frame)});
+  for (auto& frame : outbound_->due(Session::now())) (void)session_.publish({topic, std::move(frame)});
 }
 
 void Upload::listen() {
   const auto due = outbound_ ? outbound_->next_due() : std::nullopt;
-  const auto wait = due ? std::clamp<Duration>(*due - now(), Duration(1000), look_every) : Duration(look_every);
+  const auto wait = due ? std::clamp<Duration>(*due - Session::now(), Duration(1000), look_at_upload_every)
+                        : Duration(look_at_upload_every);
   auto until = Session::Clock::now() + wait;
   while (auto message = session_.next(until)) {
     const auto topic = session_.topics().parse(message->topic);
@@ -241,20 +240,20 @@ void Upload::listen() {
 
 void Upload::heard(const Received& received) {
   if (received.transfer != offer_->transfer) return;
-  outbound_->received(received, now());
+  outbound_->received(received, Session::now());
   const auto acked_bytes = static_cast<std::int64_t>(outbound_->acked_bytes());
   if (exchange::is_held(received)) {
     if (!held_) say("waits: the transfer service cannot store it yet: " + received.reason);
-    held_ = Held{held_ ? held_->since : now(), acked_bytes, received.reason};
+    held_ = Held{held_ ? held_->since : Session::now(), acked_bytes, received.reason};
   } else if (held_ && acked_bytes > held_->acked_bytes) {
     held_.reset();
   }
   if (outbound_->finished()) {
-    take(deliver::Delivered{packed_.digest});
+    step(deliver::Delivered{packed_.digest});
   } else if (outbound_->failed()) {
-    take(deliver::Failed{packed_.digest, outbound_->reason()});
+    step(deliver::Failed{packed_.digest, outbound_->reason()});
   } else {
-    take(deliver::Heard{packed_.digest});
+    step(deliver::Heard{packed_.digest});
   }
 }
 

@@ -17,7 +17,7 @@ std::string meant(const std::string& word, const std::vector<std::string>& names
 }
 
 // What may stand at one point of the line: grows with each command.
-struct Options {
+struct Allowed {
   std::vector<std::string> flags;
   std::vector<std::string> values;
 
@@ -45,18 +45,18 @@ std::vector<std::string> as_meant(std::vector<std::string> words) {
 
 std::optional<Unknown> unknown_word(const Grammar& grammar, const std::vector<std::string>& words) {
   const Grammar* at = &grammar;
-  Options options;
-  options.add(grammar);
+  Allowed allowed;
+  allowed.add(grammar);
   std::vector<std::string> level;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
     if (word == "--") return std::nullopt;
     if (word.size() > 1 && word.front() == '-') {
       const auto name = word.substr(0, word.find('='));
-      // Short options may carry their value: -cFILE.
-      const bool known = holds(options.flags, name) || holds(options.values, name) || name[1] != '-';
-      if (!known) return Unknown{"there is no option '" + name + "'" + meant(name, options.all()), level};
-      if (holds(options.values, word)) ++i;
+      // Short allowed may carry their value: -cFILE.
+      const bool known = holds(allowed.flags, name) || holds(allowed.values, name) || name[1] != '-';
+      if (!known) return Unknown{"there is no option '" + name + "'" + meant(name, allowed.all()), level};
+      if (holds(allowed.values, word)) ++i;
       continue;
     }
     if (at->commands.empty()) continue;  // an argument
@@ -73,7 +73,7 @@ std::optional<Unknown> unknown_word(const Grammar& grammar, const std::vector<st
     }
     at = next;
     level.push_back(word);
-    options.add(*at);
+    allowed.add(*at);
   }
   if (at->commands.empty() || holds(words, "--help") || holds(words, "-h") || holds(words, "--version"))
     return std::nullopt;

@@ -19,8 +19,8 @@ int main(int argc, char** argv) {
              static_cast<std::size_t>(config.integer("scheduler.questions_open_max", 1'024, 1, 100'000));
          limits.jobs_live_max =
              static_cast<std::size_t>(config.integer("scheduler.jobs_live_max", 200'000, 1, 10'000'000));
-         limits.jobs_finished_max =
-             static_cast<std::size_t>(config.integer("scheduler.jobs_finished_max", 1'000, 1, 1'000'000));
+         limits.jobs_settled_max =
+             static_cast<std::size_t>(config.integer("scheduler.jobs_settled_max", 1'000, 1, 1'000'000));
          limits.jobs_kept = std::chrono::hours(24 * config.integer("scheduler.jobs_kept_days", 30, 1, 3'650));
          limits.jobs_kept_max = config.integer("scheduler.jobs_kept_max", limits.jobs_kept_max, 1'000, 1'000'000'000);
          return std::unique_ptr<runtime::Service>(

@@ -45,7 +45,7 @@ class Client {
     run_ = "b" + std::to_string(getpid()) + "." + std::to_string(++clients);
     auto config = stack.mqtt("operators", "operators/operator", "cli-" + run_);
     config.subscriptions = {{topics_.event("job", "changed"), 1}};
-    bus_ = std::make_unique<bus::MqttBus>(config, bus::MqttEvents{.message = [this](bus::Message&& m) { take(m); },
+    bus_ = std::make_unique<bus::MqttBus>(config, bus::MqttEvents{.message = [this](bus::Message&& m) { heard(m); },
                                                                   .connected = [this] { set_connected(); },
                                                                   .disconnected = [](const std::string&) {}});
     bus_->start();
@@ -80,7 +80,7 @@ class Client {
     connected_ = true;
     changed_.notify_all();
   }
-  void take(const bus::Message& message) {
+  void heard(const bus::Message& message) {
     // Counted in the text: parsing every event here would be measured as if it were Fieldwork's.
     std::uint64_t good = 0, bad = 0;
     for (std::size_t at = 0; (at = message.payload.find("\"state\":\"", at)) != std::string::npos; ++at) {

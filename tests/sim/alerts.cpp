@@ -32,7 +32,7 @@ class Alerts::Phone : public alerting::Target {
     world_.after(wait, [&world = world_, &party = party_, &alerts = alerts_, done = done_, life = party_.life(), number,
                         body = std::move(body)] {
       const bool taken = !world.faulty() || world.random().chance(0.7);
-      if (taken) alerts.take(body);
+      if (taken) alerts.heard(body);
       ++world.counts[taken ? "told" : "told in vain"];
       if (party.life() == life) done(number, taken ? Result<void>{} : Error{Code::unavailable, "does not answer"});
     });
@@ -50,7 +50,7 @@ std::unique_ptr<alerting::Target> Alerts::target(World& world, Party& party, ale
   return std::make_unique<Phone>(world, party, *this, std::move(done));
 }
 
-void Alerts::take(const std::string& body) {
+void Alerts::heard(const std::string& body) {
   auto alert = codec::Json::parse(body);
   auto& told = told_[alert.at("alert").get<std::string>()];
   if (told == alert) ++repeats_;

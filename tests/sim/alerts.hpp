@@ -25,7 +25,7 @@ class Alerts {
 
  private:
   class Phone;
-  void take(const std::string& body);
+  void heard(const std::string& body);
 
   std::map<std::string, codec::Json> told_;  // by alert, the newest
   int repeats_ = 0;

@@ -20,10 +20,6 @@ constexpr const char* takes_few = "a job that kills its devices kills few of the
 constexpr const char* back = "memory and rows return to their base";
 constexpr const char* ends = "every job ends once the faults stop";
 
-void require(bool holds, const char* invariant, const std::string& detail) {
-  if (!holds) throw Violation(invariant, detail);
-}
-
 AttemptKey key_of(const codec::Json& row) {
   return {JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("fence")};
 }

@@ -40,7 +40,7 @@ void Client::ask(const char* service, const char* operation, std::string payload
 
 void Client::tick(Time now, runtime::Output& out) {
   if (push_again_) push_all(now, out);
-  take(exchange::deliver::Input(TimePassed{}), now, out);
+  step(exchange::deliver::Input(TimePassed{}), now, out);
   send(now, out);
   for (const auto& wish : wishes_) {
     if (now < wish.submit_at || now < ask_again_[wish.request]) continue;
@@ -84,13 +84,13 @@ void Client::push_all(Time now, runtime::Output& out) {
   push_again_ = false;
   for (const auto& released : supplies_.packages()) {
     pushes_[released.package.digest].released = &released;
-    take(exchange::deliver::Add{released.package.digest}, now, out);
+    step(exchange::deliver::Add{released.package.digest}, now, out);
   }
 }
 
-void Client::connected(Time now, runtime::Output& out) { take(exchange::deliver::Input(LinkBack{}), now, out); }
+void Client::connected(Time now, runtime::Output& out) { step(exchange::deliver::Input(LinkBack{}), now, out); }
 
-void Client::take(exchange::deliver::Input input, Time now, runtime::Output& out) {
+void Client::step(exchange::deliver::Input input, Time now, runtime::Output& out) {
   exchange::drive(
       deliveries_, std::move(input), [now] { return now; },
       [&](exchange::deliver::Output& done, Inputs& then) {
@@ -114,13 +114,13 @@ void Client::offered(const std::string& digest, const codec::Json& answer, Time 
   require_well_formed(!answer.contains("error"), answer.dump());
   const auto it = pushes_.find(digest);
   if (it == pushes_.end()) return;
-  if (answer.contains("state")) return take(exchange::deliver::Delivered{digest}, now, out);
+  if (answer.contains("state")) return step(exchange::deliver::Delivered{digest}, now, out);
   auto certificate = crypto::Certificate::from_pem(answer.at("certificate").get<std::string>()).value();
   require_well_formed(supplies_.services().verify(certificate, now).ok(), "a certificate that is not transfer's");
   auto& push = it->second;
   push.transfer = answer.at("transfer").get<std::string>();
   push.receiver = std::move(certificate);
-  take(exchange::deliver::Wanted{digest, push.transfer + " " + push.receiver->fingerprint()}, now, out);
+  step(exchange::deliver::Wanted{digest, push.transfer + " " + push.receiver->fingerprint()}, now, out);
 }
 
 void Client::act(const exchange::deliver::Make& work, Time now, Inputs& then, runtime::Output& out) {
@@ -172,8 +172,8 @@ void Client::acknowledged(const Received& received, bool first, Time now, runtim
     push.started = push.started || first;
     push.outbound->received(received, now);
     if (push.outbound->failed()) throw Violation("what arrives is what was released", push.outbound->reason());
-    if (push.outbound->finished()) return take(exchange::deliver::Delivered{digest}, now, out);
-    return take(exchange::deliver::Heard{digest}, now, out);
+    if (push.outbound->finished()) return step(exchange::deliver::Delivered{digest}, now, out);
+    return step(exchange::deliver::Heard{digest}, now, out);
   }
 }
 

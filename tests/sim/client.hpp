@@ -65,7 +65,7 @@ class Client : public runtime::Service {
            runtime::Output& out) const;
   void push_all(Time now, runtime::Output& out);
   // Steps the conversation, and does what it says.
-  void take(exchange::deliver::Input input, Time now, runtime::Output& out);
+  void step(exchange::deliver::Input input, Time now, runtime::Output& out);
   void act(const exchange::deliver::Make& work, Time now, Inputs& then, runtime::Output& out);
   void act(const exchange::deliver::Resume& work, Time now, Inputs& then, runtime::Output& out);
   void act(const exchange::deliver::Close& work, Time now, Inputs& then, runtime::Output& out);

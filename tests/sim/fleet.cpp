@@ -109,7 +109,7 @@ void Fleet::watch() {
 void Fleet::add_scheduler() {
   world_.add("scheduler", service_tick, [](Party&) {
     scheduler::Limits limits;
-    limits.jobs_finished_max = finished_max;  // it soon forgets, and has to look things up
+    limits.jobs_settled_max = finished_max;  // it soon forgets, and has to look things up
     return std::make_unique<scheduler::SchedulerService>(root, limits);
   });
 }

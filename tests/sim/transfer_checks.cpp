@@ -19,7 +19,7 @@ constexpr const char* arrived_whole = "no byte is acknowledged that did not arri
 constexpr const char* released = "what a job finds is what was released";
 constexpr const char* verified = "complete is said of what is verified and on the disk";
 constexpr const char* one_transfer = "a receiver gets a package under one transfer at a time";
-constexpr const char* ends = "every transfer ends well once the faults stop";
+constexpr const char* transfer_ends = "every transfer ends well once the faults stop";
 
 // No sender takes a piece for lost sooner (content::SenderConfig).
 constexpr Duration lost_after = milliseconds(200);
@@ -27,10 +27,6 @@ constexpr Duration lost_after = milliseconds(200);
 constexpr Duration late_for = lost_after + milliseconds(100);
 // What a sender has handed over before it heard an answer leaves until then.
 constexpr Duration turn = milliseconds(100);
-
-void require(bool holds, const char* invariant, const std::string& detail) {
-  if (!holds) throw Violation(invariant, detail);
-}
 
 bool contains(const content::Ranges& all, const ByteRanges& some) {
   return std::all_of(some.begin(), some.end(), [&](const auto& one) { return all.contains(one.first, one.second); });
@@ -245,9 +241,10 @@ void TransferChecks::uses(const std::string& device, const Package& package, con
 
 void TransferChecks::at_the_end() const {
   for (const auto& [id, row] : checks_.rows("transfer", "sending")) {
-    require(row.at("state") == "complete", ends, id + " is " + row.at("state").dump() + " " + row.at("reason").dump());
+    require(row.at("state") == "complete", transfer_ends,
+            id + " is " + row.at("state").dump() + " " + row.at("reason").dump());
   }
-  require(checks_.rows("transfer", "receiving").empty(), ends, "something is still being received");
+  require(checks_.rows("transfer", "receiving").empty(), transfer_ends, "something is still being received");
 }
 
 }  // namespace fieldwork::sim

@@ -38,6 +38,10 @@ struct Violation : std::runtime_error {
   std::string name;
 };
 
+inline void require(bool holds, const char* invariant, const std::string& detail) {
+  if (!holds) throw Violation(invariant, detail);
+}
+
 // How bad the world is, while it is bad.
 struct Faults {
   double lose = 0;             // a delivery

@@ -57,7 +57,7 @@ class StandIn {
       changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return !queue_.empty(); });
       auto batch = std::exchange(queue_, {});
       lock.unlock();
-      for (const auto& message : batch) take(message);
+      for (const auto& message : batch) heard(message);
       if (inbound_) acknowledge(false);
     }
   }
@@ -80,7 +80,7 @@ class StandIn {
     return Time{std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
   }
 
-  void take(const bus::Message& message) {
+  void heard(const bus::Message& message) {
     const auto topic = topics_.parse(message.topic);
     if (topic->channel == "frame") return frame(message.payload);
     const auto body = codec::parse(message.payload);

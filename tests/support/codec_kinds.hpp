@@ -341,12 +341,12 @@ inline Fields typed(Fields fields) {
   return fields;
 }
 
-inline Result<std::string> orders_again(std::string_view text) {
-  const auto orders = decode_orders(text);
-  if (!orders) return orders.error();
-  if (!orders->bad.empty()) return orders->bad.front().error;
+inline Result<std::string> commands_again(std::string_view text) {
+  const auto commands = decode_commands(text);
+  if (!commands) return commands.error();
+  if (!commands->bad.empty()) return commands->bad.front().error;
   Json out{{"v", 1}, {"items", Json::array()}};
-  for (const auto& order : orders->good) out["items"].push_back(encode(order));
+  for (const auto& command : commands->good) out["items"].push_back(encode(command));
   return dump(out);
 }
 
@@ -364,7 +364,7 @@ inline Result<std::string> assign_again(std::string_view text) {
   if (!json) return json.error();
   const auto assign = decode_assign(*json);
   if (!assign) return assign.error();
-  return dump(encode(Order(*assign)));
+  return dump(encode(Command(*assign)));
 }
 
 inline std::vector<Kind> job_kinds() {
@@ -401,14 +401,14 @@ inline std::vector<Kind> job_kinds() {
                             {"/epoch", whole(0, integer_max)},
                             {"/first", first},
                             {"/seq", whole(1, integer_max)}})},
-      {"assign", much, orders_again, one_item(assign_example), listed(typed(assign_fields()))},
-      {"cancel", much, orders_again,
+      {"assign", much, commands_again, one_item(assign_example), listed(typed(assign_fields()))},
+      {"cancel", much, commands_again,
        one_item("{" + key_example + R"(,"traceparent":")" + some_trace() + R"(","type":"cancel"})"),
        listed(typed(both(key_fields(), {{"/traceparent", traceparent()}})))},
-      {"inquire", much, orders_again,
+      {"inquire", much, commands_again,
        one_item("{" + key_example + R"(,"traceparent":")" + some_trace() + R"(","type":"inquire"})"),
        listed(typed(both(key_fields(), {{"/traceparent", traceparent()}})))},
-      {"stale", much, orders_again,
+      {"stale", much, commands_again,
        one_item("{" + key_example + R"(,"state":"lost","traceparent":")" + some_trace() + R"(","type":"stale"})"),
        listed(typed(both(key_fields(), {{"/state", text(32)}, {"/traceparent", traceparent()}})))},
       {"kept assign", much, assign_again, assign_example, both(assign_fields(), {{"/type", free_type}})},

@@ -191,28 +191,28 @@ struct World {
     return all.empty() ? Error{} : all.front().error;
   }
   template <class T>
-  [[nodiscard]] static std::vector<PutOrder> orders_of(const Output& out) {
-    std::vector<PutOrder> found;
+  [[nodiscard]] static std::vector<PutCommand> commands_of(const Output& out) {
+    std::vector<PutCommand> found;
     for (const auto& change : out.outbox) {
-      const auto* put = std::get_if<PutOrder>(&change);
-      if (put != nullptr && std::holds_alternative<T>(put->order)) found.push_back(*put);
+      const auto* put = std::get_if<PutCommand>(&change);
+      if (put != nullptr && std::holds_alternative<T>(put->command)) found.push_back(*put);
     }
     return found;
   }
   template <class T>
-  [[nodiscard]] std::vector<PutOrder> orders() const {
-    return orders_of<T>(said);
+  [[nodiscard]] std::vector<PutCommand> commands() const {
+    return commands_of<T>(said);
   }
-  [[nodiscard]] std::vector<std::string> settled_keys() const {
+  [[nodiscard]] std::vector<std::string> closed_keys() const {
     std::vector<std::string> out;
     for (const auto& change : said.outbox) {
-      if (const auto* settle = std::get_if<SettleOrder>(&change)) out.push_back(settle->key);
+      if (const auto* close = std::get_if<CloseCommand>(&change)) out.push_back(close->key);
     }
     return out;
   }
-  [[nodiscard]] bool settles(const std::string& order) const {
-    const auto keys = settled_keys();
-    return std::find(keys.begin(), keys.end(), order) != keys.end();
+  [[nodiscard]] bool closes(const std::string& command) const {
+    const auto keys = closed_keys();
+    return std::find(keys.begin(), keys.end(), command) != keys.end();
   }
 
   static JobSubmitted submission(const std::string& id, JobSpec spec = {}, Reply reply = 1) {
@@ -232,21 +232,21 @@ struct World {
   }
   const Output& submit(const std::string& id, JobSpec spec = {}) { return step(submission(id, std::move(spec))); }
   // Says yes to all that is asked, until nothing more is asked; gives the assignments.
-  std::vector<PutOrder> allow_all() {
-    std::vector<PutOrder> out;
+  std::vector<PutCommand> allow_all() {
+    std::vector<PutCommand> out;
     auto open = said.questions;
     while (!open.empty()) {
       std::vector<Question> more;
       for (const auto& one : open) {
         step(allow(one));
-        for (auto& order : orders<Assign>()) out.push_back(std::move(order));
+        for (auto& command : commands<Assign>()) out.push_back(std::move(command));
         more.insert(more.end(), said.questions.begin(), said.questions.end());
       }
       open = std::move(more);
     }
     return out;
   }
-  std::vector<PutOrder> run(const std::string& id, JobSpec spec = {}) {
+  std::vector<PutCommand> run(const std::string& id, JobSpec spec = {}) {
     submit(id, std::move(spec));
     return allow_all();
   }

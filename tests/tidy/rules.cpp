@@ -135,6 +135,21 @@ Findings sideways_includes(const Source& source) {
   return out;
 }
 
+// A bound stands where one looks for bounds: on a page of limits, in a Limits struct or as a member of the class whose
+// header is its manual. What is computed from another bound may stand where it is used.
+Findings scattered_bounds(const Source& source) {
+  if (!is_cpp(source) || is_test(source) || source.path.ends_with("limits.hpp")) return {};
+  static const std::regex bound(R"(^\s*(inline )?constexpr .*\b(\w+_max)\b *[={](.*))");
+  Findings out;
+  for (std::size_t i = 0; i < source.lines.size(); ++i) {
+    std::smatch found;
+    const auto code = without_comment(source.lines[i]);
+    if (!std::regex_search(code, found, bound) || found[3].str().find("_max") != std::string::npos) continue;
+    out.push_back({i + 1, found[2].str() + " belongs into limits.hpp"});
+  }
+  return out;
+}
+
 // Words that say nothing, as the last word of a type or a file.
 Findings empty_words(const Source& source) {
   static const std::regex type(R"(\b(class|struct|enum class) \w*(Manager|Helper|Util|Utils|Handler|Info)\b)");
@@ -207,6 +222,7 @@ const std::vector<Rule>& rules() {
       {"pure cores", impure_cores, sample("services/agent/core/a.cpp", {"auto t = std::chrono::steady_clock::now();"})},
       {"third-party headers", strange_headers, sample("services/agent/shell/a.cpp", {"#include <pqxx/pqxx>"})},
       {"includes", sideways_includes, sample("services/agent/shell/a.cpp", {"#include \"scheduler/core/state.hpp\""})},
+      {"bounds", scattered_bounds, sample("services/agent/shell/a.cpp", {"constexpr std::size_t names_max = 5;"})},
       {"words", empty_words,
        sample("libs/a/a.hpp", {"class Job"
                                "Manager {"})},

@@ -72,11 +72,11 @@ void Agent::on(const Started& /*input*/, Time now, Output& out) {
     auto& attempt = attempts_.at(key);
     const bool ran = attempt.phase == Phase::running;
     if (auto ended = ended_here(attempt); ran && ended) {
-      end(attempt, std::move(*ended), now, out);
+      settle(attempt, std::move(*ended), now, out);
       continue;
     }
     if (ran && (attempt.stale || !attempt.assign.contract.restart_on_reboot)) {
-      end(attempt, {.state = AttemptState::failed, .reason = "the agent was restarted while it ran"}, now, out);
+      settle(attempt, {.state = AttemptState::failed, .reason = "the agent was restarted while it ran"}, now, out);
       continue;
     }
     if (ran) {
@@ -100,7 +100,7 @@ void Agent::resume(Attempt& attempt, Time now, Output& out) {
     out.acts.emplace_back(Fetch{attempt.assign.package});
 }
 
-// --- orders -------------------------------------------------------------------------------------------------------
+// --- commands -------------------------------------------------------------------------------------------------------
 
 // The registry's time now, as far as it is known: the device's own clock may be years off, or jump.
 std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
@@ -139,12 +139,12 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   attempt.came = attempt.since = now;
   live_.insert(key);
   if (auto reason = refuse(input, now))
-    return end(attempt, {.state = AttemptState::refused, .reason = std::move(*reason)}, now, out);
+    return settle(attempt, {.state = AttemptState::refused, .reason = std::move(*reason)}, now, out);
   // An older attempt of the same execution has lost its lease: two must not run side by side here.
   const auto next = attempts_.upper_bound(key);
   if (next != attempts_.end() && next->first.job == key.job && next->first.execution == key.execution) {
     attempt.stale = true;  // this is the older one, and comes late
-    return end(attempt, {.state = AttemptState::cancelled, .reason = "a newer attempt came first"}, now, out);
+    return settle(attempt, {.state = AttemptState::cancelled, .reason = "a newer attempt came first"}, now, out);
   }
   if (auto* earlier = same_try(input)) return go_on_with(*earlier, attempt, now, out);
   std::vector<AttemptKey> older;
@@ -176,14 +176,14 @@ Attempt* Agent::same_try(const AssignArrived& input) {
 
 void Agent::go_on_with(Attempt& earlier, Attempt& attempt, Time now, Output& out) {
   out.notices.push_back({"it was given out again by a scheduler that forgot it: " + attempt.assign.key.job.value});
-  if (earlier.phase == Phase::done) return end(attempt, *earlier.outcome, now, out);
-  if (earlier.stale) return end(attempt, *ended_here(earlier), now, out);  // it is being killed
+  if (earlier.phase == Phase::done) return settle(attempt, *earlier.outcome, now, out);
+  if (earlier.stale) return settle(attempt, *ended_here(earlier), now, out);  // it is being killed
   attempt.phase = Phase::running;
   attempt.runs_as = program(earlier).fence;
   attempt.cancelled = earlier.cancelled;
   attempt.stopped = earlier.stopped;
   earlier.stale = true;  // the program is the new one's
-  end(earlier, {.state = AttemptState::cancelled, .reason = "it goes on as another attempt"}, now, out);
+  settle(earlier, {.state = AttemptState::cancelled, .reason = "it goes on as another attempt"}, now, out);
   report({.key = attempt.assign.key, .state = AttemptState::running});
   save(attempt, out);
 }
@@ -237,8 +237,9 @@ void Agent::on(const PackageRefused& input, Time now, Output& out) {
   for (const auto& key : live) {
     auto& attempt = attempts_.at(key);
     if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest) continue;
-    end(attempt, {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault},
-        now, out);
+    settle(attempt,
+           {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault}, now,
+           out);
   }
 }
 
@@ -246,10 +247,10 @@ void Agent::on(const CancelArrived& input, Time now, Output& out) {
   const auto& key = input.cancel.key;
   AttemptReport last{.state = AttemptState::cancelled, .reason = "cancelled on request"};
   const auto known = attempts_.find(key);
-  if (known == attempts_.end()) return end_unseen(key, input.cancel.traceparent, std::move(last), now, out);
+  if (known == attempts_.end()) return settle_unseen(key, input.cancel.traceparent, std::move(last), now, out);
   auto& attempt = known->second;
   if (attempt.phase == Phase::done) return tell_again(attempt);
-  if (attempt.phase == Phase::fetching) return end(attempt, std::move(last), now, out);
+  if (attempt.phase == Phase::fetching) return settle(attempt, std::move(last), now, out);
   if (attempt.cancelled) return;
   attempt.cancelled = true;
   save(attempt, out);
@@ -259,19 +260,19 @@ void Agent::on(const CancelArrived& input, Time now, Output& out) {
 void Agent::on(const InquireArrived& input, Time now, Output& out) {
   const auto& key = input.inquire.key;
   if (const auto known = attempts_.find(key); known != attempts_.end()) return tell_again(known->second);
-  end_unseen(key, input.inquire.traceparent,
-             {.state = AttemptState::lost, .reason = "this device does not know it: its journal is new"}, now, out);
+  settle_unseen(key, input.inquire.traceparent,
+                {.state = AttemptState::lost, .reason = "this device does not know it: its journal is new"}, now, out);
 }
 
 // Its assignment was not seen. Remembered as done, so that a copy of it that comes late does not run.
-void Agent::end_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now,
-                       Output& out) {
+void Agent::settle_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now,
+                          Output& out) {
   auto& attempt = attempts_[key];
   attempt.assign.key = key;
   attempt.assign.traceparent = traceparent;
   attempt.number = 0;  // which try it would have been is not known
   attempt.order = ++order_;
-  end(attempt, std::move(last), now, out);
+  settle(attempt, std::move(last), now, out);
 }
 
 void Agent::on(const StaleArrived& input, Time now, Output& out) {
@@ -281,18 +282,18 @@ void Agent::on(const StaleArrived& input, Time now, Output& out) {
   const bool told = attempt.stale;
   attempt.stale = true;
   if (attempt.phase == Phase::fetching)
-    return end(attempt, {.state = AttemptState::cancelled, .reason = no_more_wanted}, now, out);
+    return settle(attempt, {.state = AttemptState::cancelled, .reason = no_more_wanted}, now, out);
   if (told) return;
   save(attempt, out);
   out.acts.emplace_back(Kill{program(attempt)});
 }
 
 void Agent::on(const BadOrderArrived& input, Time now, Output& out) {
-  out.notices.push_back({"an order could not be read: " + input.reason});
+  out.notices.push_back({"a command could not be read: " + input.reason});
   if (const auto known = attempts_.find(input.key); known != attempts_.end()) return tell_again(known->second);
-  end_unseen(
+  settle_unseen(
       input.key, "",
-      {.state = AttemptState::refused, .reason = "the order could not be read: " + input.reason, .work_fault = true},
+      {.state = AttemptState::refused, .reason = "the command could not be read: " + input.reason, .work_fault = true},
       now, out);
 }
 
@@ -311,12 +312,12 @@ void Agent::on(const RunEnded& input, Time now, Output& out) {
     last.state = AttemptState::failed;
     if (last.reason.empty()) last.reason = "exit code " + std::to_string(input.result->exit_code);
   }
-  end(attempt, std::move(last), now, out);
+  settle(attempt, std::move(last), now, out);
 }
 
 // --- ends ---------------------------------------------------------------------------------------------------------
 
-void Agent::end(Attempt& attempt, AttemptReport last, Time now, Output& out) {
+void Agent::settle(Attempt& attempt, AttemptReport last, Time now, Output& out) {
   const auto key = attempt.assign.key;
   const bool fetching = attempt.phase == Phase::fetching;
   const auto package = attempt.assign.package;

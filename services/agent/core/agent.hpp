@@ -1,4 +1,4 @@
-// The agent's core: what a device does with orders, and what it owes the scheduler. Pure.
+// The agent's core: what a device does with commands, and what it owes the scheduler. Pure.
 //
 // One door in, step(input, now, out); the last input of a batch is BatchEnded. One door out, Output: values in the
 // order of duty.
@@ -9,7 +9,7 @@
 // ended: who asks again is told again. The offline contract is enforced here, by the monotonic clock: `stop_after_s`
 // counts from when the newest heartbeat that the scheduler confirmed was sent, so the device gives up before the
 // scheduler does. Such work begins, and goes on after the device's own restart, only once a heartbeat that lists it was
-// confirmed: how long an order was on its way the device does not know.
+// confirmed: how long a command was on its way the device does not know.
 #pragma once
 
 #include <cstdint>
@@ -68,7 +68,7 @@ struct InquireArrived {
 struct StaleArrived {
   Stale stale;
 };
-// An order that could not be read, but names its attempt.
+// A command that could not be read, but names its attempt.
 struct BadOrderArrived {
   AttemptKey key;
   std::string reason;
@@ -220,8 +220,8 @@ class Agent {
   [[nodiscard]] static AttemptKey program(const Attempt& attempt);
   Attempt* of_program(const AttemptKey& key);
   void start(Attempt& attempt, Time now, Output& out);
-  void end_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now, Output& out);
-  void end(Attempt& attempt, AttemptReport last, Time now, Output& out);
+  void settle_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now, Output& out);
+  void settle(Attempt& attempt, AttemptReport last, Time now, Output& out);
   void tell_again(const Attempt& attempt);
   void report(AttemptReport report);
   void save(const Attempt& attempt, Output& out);

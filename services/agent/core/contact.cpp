@@ -90,10 +90,10 @@ void Agent::enforce(Time now, Output& out) {
     const auto& contract = attempt.assign.contract;
     const bool over = attempt.phase == Phase::fetching && now - attempt.since >= seconds(attempt.assign.fetching_s);
     if (over) {
-      end(attempt,
-          {.state = AttemptState::refused,
-           .reason = "package: not here within " + std::to_string(attempt.assign.fetching_s) + " s"},
-          now, out);
+      settle(attempt,
+             {.state = AttemptState::refused,
+              .reason = "package: not here within " + std::to_string(attempt.assign.fetching_s) + " s"},
+             now, out);
       continue;
     }
     if (const auto at = contract_end(attempt); !at || now < *at) continue;
@@ -104,11 +104,11 @@ void Agent::enforce(Time now, Output& out) {
       out.notices.push_back(
           {"no contact for " + std::to_string(*contract.stop_after_s) + " s: its contract stops " + key.job.value});
     } else {
-      end(attempt,
-          {.state = AttemptState::lost,
-           .reason = "its contract ended it before it began: no contact for " + std::to_string(*contract.stop_after_s) +
-                     " s"},
-          now, out);
+      settle(attempt,
+             {.state = AttemptState::lost,
+              .reason = "its contract ended it before it began: no contact for " +
+                        std::to_string(*contract.stop_after_s) + " s"},
+             now, out);
     }
   }
 }

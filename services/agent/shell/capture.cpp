@@ -47,7 +47,7 @@ Capture::Capture(std::int64_t bytes_max, Line line)
       line_left_(static_cast<std::size_t>(bytes_max)),
       on_line_(std::move(line)) {}
 
-void Capture::take(std::string_view bytes) {
+void Capture::add(std::string_view bytes) {
   const auto lined = bytes.substr(0, line_left_);
   const auto first = bytes.substr(0, head_max_ - head_.size());
   head_ += first;

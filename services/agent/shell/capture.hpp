@@ -13,7 +13,7 @@ class Capture {
   using Line = std::function<void(std::string text)>;  // whole lines, at most `bytes_max` bytes in all
 
   Capture(std::int64_t bytes_max, Line line);
-  void take(std::string_view bytes);
+  void add(std::string_view bytes);
   void finish();  // passes on what has no line end
 
   struct Kept {

@@ -27,7 +27,6 @@ namespace {
 
 // Of one pattern; what a directory may hold as a package.
 constexpr std::size_t walked_max = content::archive_entries_max;
-constexpr std::size_t path_bytes_max = 256;  // the result's reader takes no longer one
 
 std::string_view first_level(std::string_view path) { return path.substr(0, path.find('/')); }
 
@@ -91,7 +90,7 @@ class Collector {
 
  private:
   void wrong(const std::string& name, const std::string& what) {
-    out_.wrong.push_back("output " + clamp_text(name, path_bytes_max) + " " + what);
+    out_.wrong.push_back("output " + clamp_text(name, limits::path_bytes_max) + " " + what);
   }
 
   // No level of the way may be a link: it could lead anywhere.
@@ -145,12 +144,14 @@ class Collector {
 
   void file(const std::string& name, const fs::path& path) {
     if (!seen_.insert(name).second) return;
-    if (out_.files.size() >= files_max) {
-      if (!full_) wrong(name, "is more than the " + std::to_string(files_max) + " files of a result; name a directory");
+    if (out_.files.size() >= limits::files_max) {
+      if (!full_)
+        wrong(name, "is more than the " + std::to_string(limits::files_max) + " files of a result; name a directory");
       full_ = true;
       return;
     }
-    if (name.size() > path_bytes_max || !is_text(name)) return wrong(name, "has a name that no message can carry");
+    if (name.size() > limits::path_bytes_max || !is_text(name))
+      return wrong(name, "has a name that no message can carry");
     std::error_code error;
     const auto size = fs::file_size(path, error);
     if (error) return wrong(name, "cannot be read: " + error.message());

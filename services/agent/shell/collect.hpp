@@ -6,17 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/limits.hpp"
 #include "model/job.hpp"
 
 namespace fieldwork::agent {
 
 // Of a result, encoded: a report carries nothing larger, and leaves room for what it stands in. What the two streams do
 // not need is the files'; what does not fit in either is cut (a stream) or kept as a file of its own (a file).
-inline constexpr std::size_t result_bytes_max = 900'000;
-inline constexpr std::size_t streams_bytes_max = 600'000;           // of the two streams, encoded
-inline constexpr std::int64_t inline_bytes_max = 64 * 1024;         // of one file in a report
-inline constexpr std::int64_t inline_total_bytes_max = 512 * 1024;  // of all in one report
-inline constexpr std::int64_t output_file_bytes_max = std::int64_t{1} << 30;
 
 struct Collected {
   std::vector<OutputFile> files;

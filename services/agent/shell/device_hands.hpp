@@ -1,4 +1,4 @@
-// What the core orders, done on a real device: packages are fetched, programs are run.
+// What the core wants, done on a real device: packages are fetched, programs are run.
 #pragma once
 
 #include "agent/shell/outputs.hpp"

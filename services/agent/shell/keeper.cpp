@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "agent/limits.hpp"
 #include "agent/shell/proc.hpp"
 #include "base/boot_clock.hpp"
 
@@ -30,8 +31,7 @@ constexpr unsigned close_on_exec = 1U << 2;  // CLOSE_RANGE_CLOEXEC of Linux 5.1
 constexpr int look_each_ms = 500;  // at the contract's end, which the agent moves
 
 // Of each keeper its own, after the fork. More processes than this are ended over several rounds.
-constexpr std::size_t seen_max = 16384;
-ProcessSeen seen[seen_max];
+ProcessSeen seen_processes[ended_at_once_max];
 
 // Before Linux 5.9 (5.11 for the flag) one by one.
 void shut_from(int first, bool on_exec) {
@@ -50,7 +50,7 @@ void shut_from(int first, bool on_exec) {
   }
 }
 
-void take_descriptors(const Launch& launch) {
+void move_descriptors(const Launch& launch) {
   const int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd < 3; ++fd) null < 0 ? close(fd) : dup2(null, fd);
   dup2(launch.out, out_at);
@@ -97,7 +97,7 @@ class Keeper {
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     children_ = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (wait_for_order() != static_cast<char>(Order::go)) return;
+    if (wait_for_command() != static_cast<char>(KeeperCommand::go)) return;
     if (!start()) return;
     watch();
     end_all();
@@ -111,12 +111,12 @@ class Keeper {
   }
 
   // 0: the agent is gone.
-  static char wait_for_order() {
-    char order = 0;
-    while (recv(control_at, &order, 1, 0) < 0) {
+  static char wait_for_command() {
+    char command = 0;
+    while (recv(control_at, &command, 1, 0) < 0) {
       if (errno != EINTR) return 0;
     }
-    return order;
+    return command;
   }
 
   bool start() {
@@ -161,7 +161,7 @@ class Keeper {
       signalfd_siginfo ignored;
       if (polled[1].revents != 0 && read(children_, &ignored, sizeof ignored) < 0) continue;
       if (polled[0].revents == 0) continue;
-      if (wait_for_order() != static_cast<char>(Order::stop)) return;
+      if (wait_for_command() != static_cast<char>(KeeperCommand::stop)) return;
       stop();
     }
   }
@@ -171,7 +171,7 @@ class Keeper {
     signal_all(SIGTERM);
   }
 
-  // True: the time to stop by itself is over, too. The agent may be frozen with an order half carried out.
+  // True: the time to stop by itself is over, too. The agent may be frozen with a command half carried out.
   bool contract_is_over() {
     if (launch_.contract_end_us == nullptr) return false;
     const auto now = boot_us();
@@ -189,11 +189,11 @@ class Keeper {
       ::kill(-1, number);  // all but the caller, which is process 1
       return;
     }
-    const auto count = list_processes(seen, seen_max);
+    const auto count = list_processes(seen_processes, ended_at_once_max);
     if (count == 0 && program_ > 0) ::kill(-program_, number);
-    mark_descendants(seen, count, getpid());
+    mark_descendants(seen_processes, count, getpid());
     for (std::size_t i = 0; i < count; ++i) {
-      if (seen[i].ours && !seen[i].zombie) ::kill(seen[i].pid, number);
+      if (seen_processes[i].ours && !seen_processes[i].zombie) ::kill(seen_processes[i].pid, number);
     }
   }
 
@@ -228,7 +228,7 @@ void keep(const Launch& launch) {
   } else {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
   }
-  take_descriptors(launch);
+  move_descriptors(launch);
   Keeper(launch).run();
   _exit(0);
 }

@@ -23,7 +23,7 @@ struct Launch {
   const char* directory = nullptr;
   int out = -1;
   int err = -1;
-  int control = -1;  // SOCK_SEQPACKET to the agent: Order there, Said back; shut: the agent is dead
+  int control = -1;  // SOCK_SEQPACKET to the agent: KeeperCommand there, Said back; shut: the agent is dead
   bool own_namespace = false;
   const std::atomic<std::int64_t>* contract_end_us = nullptr;  // by boot_us(); nullptr: no contract ends it
   int stop_s = 0;                                              // from SIGTERM to SIGKILL when the contract ends it
@@ -32,7 +32,7 @@ struct Launch {
 // The keeper waits for so long beyond the contract's end: the agent, when it moves, comes first and says why.
 inline constexpr std::int64_t contract_slack_us = 2'000'000;
 
-enum class Order : char {
+enum class KeeperCommand : char {
   go = 'G',    // start the program; nothing is started before
   stop = 'T',  // SIGTERM to all of the job; it has ended when all of it has
   kill = 'K',  // SIGKILL to all of the job

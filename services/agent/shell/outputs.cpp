@@ -86,10 +86,10 @@ void Outputs::keep(const fs::path& kept, const AttemptKey& key) {
   const auto size = fs::file_size(kept, error);
   const auto digest = "sha256:" + kept.filename().string();
   outputs_.try_emplace(digest, Output{.key = key, .size_bytes = error ? 0 : static_cast<std::int64_t>(size)});
-  take(exchange::deliver::Add{digest});
+  step(exchange::deliver::Add{digest});
 }
 
-void Outputs::take(exchange::deliver::Input input) {
+void Outputs::step(exchange::deliver::Input input) {
   exchange::drive(
       core_, std::move(input), [this] { return now_; },
       [&](exchange::deliver::Output& done, Inputs& inputs) {
@@ -112,7 +112,7 @@ void Outputs::take(exchange::deliver::Input input) {
 
 void Outputs::connected(Time now) {
   now_ = now;
-  take(LinkBack{});
+  step(LinkBack{});
 }
 
 Result<void> Outputs::want(std::string_view payload, Time now) {
@@ -130,7 +130,7 @@ Result<void> Outputs::want(std::string_view payload, Time now) {
     it->second.receiver = *receiver;
     it->second.under_way = want->transfer;
   }
-  take(exchange::deliver::Wanted{want->digest, receiver->fingerprint()});
+  step(exchange::deliver::Wanted{want->digest, receiver->fingerprint()});
   return {};
 }
 
@@ -144,10 +144,10 @@ void Outputs::act(const exchange::deliver::Make& work, Inputs& then) {
   };
   if (worker_) return worker_->run(std::move(job));
   job();
-  take_compressed(then);
+  hear_compressed(then);
 }
 
-void Outputs::take_compressed(Inputs& then) {
+void Outputs::hear_compressed(Inputs& then) {
   for (const auto& compressed : compressed_->take()) {
     const auto it = outputs_.find(compressed.digest);
     if (it == outputs_.end()) {
@@ -210,7 +210,7 @@ Result<void> Outputs::received(std::string_view payload, Time now) {
   if (it == outputs_.end()) return {};
   const std::string digest = it->first;
   auto& outbound = it->second.outbound;
-  if (received->state == ReceivedState::complete) return take(exchange::deliver::Delivered{digest}), Result<void>{};
+  if (received->state == ReceivedState::complete) return step(exchange::deliver::Delivered{digest}), Result<void>{};
   if (!outbound) return {};  // of before an outage
   outbound->received(*received, now);
   if (exchange::is_held(*received))
@@ -218,9 +218,9 @@ Result<void> Outputs::received(std::string_view payload, Time now) {
   if (outbound->failed()) {
     const std::string reason = outbound->reason();
     log::warn("an output was not delivered", {{"digest", digest}, {"reason", reason}});
-    take(exchange::deliver::Failed{digest, reason});
+    step(exchange::deliver::Failed{digest, reason});
   } else {
-    take(exchange::deliver::Heard{digest});
+    step(exchange::deliver::Heard{digest});
   }
   return {};
 }
@@ -230,9 +230,9 @@ Result<void> Outputs::stored(std::string_view payload, Time now) {
   const auto stored = codec::decode_output_stored(payload);
   if (!stored) return stored.error();
   if (stored->refused.empty()) {
-    take(exchange::deliver::Delivered{stored->digest});
+    step(exchange::deliver::Delivered{stored->digest});
   } else {
-    take(exchange::deliver::Refused{stored->digest, stored->refused});
+    step(exchange::deliver::Refused{stored->digest, stored->refused});
   }
   return {};
 }
@@ -268,7 +268,7 @@ void Outputs::sweep() {
     const bool old = older(path, waiting_kept) && !core_.busy(digest);
     if (!old && !older(path.string() + ".refused", refused_kept)) continue;
     log::warn("an output is given up: it is too old", {{"digest", digest}});
-    take(exchange::deliver::Delivered{digest});
+    step(exchange::deliver::Delivered{digest});
     finish(digest);
   }
 }
@@ -276,10 +276,10 @@ void Outputs::sweep() {
 std::vector<bus::Message> Outputs::due(Time now) {
   now_ = now;
   Inputs made;
-  take_compressed(made);
-  for (auto& input : made) take(std::move(input));
+  hear_compressed(made);
+  for (auto& input : made) step(std::move(input));
   sweep();
-  take(TimePassed{});
+  step(fieldwork::TimePassed{});
   std::vector<bus::Message> out;
   out.swap(to_say_);
   for (auto& [digest, output] : outputs_) {

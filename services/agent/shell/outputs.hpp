@@ -72,7 +72,7 @@ class Outputs {
   using Inputs = std::deque<exchange::deliver::Input>;
 
   // Steps it, and what comes at once of what must follow.
-  void take(exchange::deliver::Input input);
+  void step(exchange::deliver::Input input);
   void act(const exchange::deliver::Make& work, Inputs& then);
   void act(const exchange::deliver::Resume& work, Inputs& then);
   void act(const exchange::deliver::Close& work, Inputs& then);
@@ -81,7 +81,7 @@ class Outputs {
   // The offer is made, saved in `output`, and opened.
   Result<void> make_offer(const std::string& digest, Output& output, const exchange::Encoded& encoded);
   Result<void> open(Output& output);
-  void take_compressed(Inputs& then);
+  void hear_compressed(Inputs& then);
   void refused(const std::string& digest, const std::string& reason);
   void finish(const std::string& digest);
   void sweep();

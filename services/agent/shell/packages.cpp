@@ -65,15 +65,15 @@ void Packages::fetch(const std::string& digest, Time now) {
     news_.push_back({digest, std::nullopt});
     return;
   }
-  take(exchange::fetch::Want{digest});
+  step(exchange::fetch::Want{digest});
 }
 
 void Packages::unfetch(const std::string& digest) {
   cache_.unneeded(digest);
-  take(exchange::fetch::Unwant{digest});
+  step(exchange::fetch::Unwant{digest});
 }
 
-void Packages::take(exchange::fetch::Input input) {
+void Packages::step(exchange::fetch::Input input) {
   exchange::drive(
       core_, std::move(input), [this] { return now_; },
       [&](exchange::fetch::Output& done, Inputs& inputs) {
@@ -110,7 +110,7 @@ void Packages::say(const exchange::fetch::Word& word) {
 
 void Packages::connected(Time now) {
   now_ = now;
-  take(LinkBack{});
+  step(LinkBack{});
 }
 
 std::optional<std::string> Packages::bad_release(const Offer& offer) const {
@@ -126,14 +126,14 @@ std::optional<std::string> Packages::bad_release(const Offer& offer) const {
 Result<void> Packages::offer(std::string_view payload, Time now) {
   now_ = now;
   if (auto unknown = codec::decode_not_offered(payload)) {
-    take(exchange::fetch::NotOffered{std::string(unknown->digest), std::move(unknown->reason)});
+    step(exchange::fetch::NotOffered{std::string(unknown->digest), std::move(unknown->reason)});
     return {};
   }
   auto offer = codec::decode_offer(payload);
   if (!offer) return offer.error();
   const exchange::fetch::OfferCame came{offer->digest, offer->transfer, cache_.has(offer->digest)};
   offers_.insert_or_assign(offer->transfer, std::move(*offer));
-  take(came);
+  step(came);
   return {};
 }
 
@@ -191,16 +191,16 @@ Result<void> Packages::frame(std::string_view payload, Time now) {
   if (it == incoming_.end()) return {};
   auto& incoming = it->second;
   const auto digest = incoming.offer.digest;
-  if (!incoming.inbound) return take(exchange::fetch::FrameCame{digest}), Result<void>{};
+  if (!incoming.inbound) return step(exchange::fetch::FrameCame{digest}), Result<void>{};
   const auto fresh = incoming.inbound->frame(payload, now);
   if (!fresh && fresh.error().code == Code::unavailable) {
-    take(exchange::fetch::CannotReceive{digest, "disk: " + describe(fresh.error())});
+    step(exchange::fetch::CannotReceive{digest, "disk: " + describe(fresh.error())});
     return {};
   }
   if (!fresh) return fresh.error();
   const bool all = incoming.inbound->complete();
   if (!all) checkpoint(it->first, incoming);
-  take(exchange::fetch::FrameCame{digest, all});
+  step(exchange::fetch::FrameCame{digest, all});
   return {};
 }
 
@@ -236,7 +236,7 @@ void Packages::discard(const TransferId& transfer) {
   run([directory = directory_, transfer] { exchange::Inbound::discard(directory, transfer); });
 }
 
-void Packages::take_outcomes() {
+void Packages::hear_outcomes() {
   for (const auto& outcome : outcomes_->take()) {
     if (outcome.of == Outcome::Of::finish) {
       finished(outcome);
@@ -260,7 +260,7 @@ void Packages::finished(const Outcome& outcome) {
       input.again = !no_room(it->second.offer);  // something was evicted, or the disk has recovered
     }
   }
-  take(std::move(input));
+  step(std::move(input));
 }
 
 // Parts of an earlier life whose sender did not come back.
@@ -272,10 +272,10 @@ void Packages::sweep() {
 
 std::vector<bus::Message> Packages::due(Time now) {
   now_ = now;
-  take_outcomes();
+  hear_outcomes();
   sweep();
-  take(TimePassed{});
-  take(BatchEnded{});
+  step(fieldwork::TimePassed{});
+  step(fieldwork::BatchEnded{});
   offers_.clear();
   std::vector<bus::Message> out;
   out.swap(to_say_);
@@ -289,7 +289,7 @@ std::vector<bus::Message> Packages::due(Time now) {
 }
 
 std::vector<PackageNews> Packages::news() {
-  take_outcomes();
+  hear_outcomes();
   std::vector<PackageNews> out;
   out.swap(news_);
   return out;

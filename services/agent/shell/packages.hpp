@@ -82,7 +82,7 @@ class Packages {
   using Inputs = std::deque<exchange::fetch::Input>;
 
   // Steps it, and what comes at once of what must follow.
-  void take(exchange::fetch::Input input);
+  void step(exchange::fetch::Input input);
   void act(const exchange::fetch::Open& work, Inputs& then);
   void act(const exchange::fetch::Finish& work, Inputs& then);
   void act(const exchange::fetch::Discard& work, Inputs& then);
@@ -91,7 +91,7 @@ class Packages {
   // Ready to take frames, or why not.
   [[nodiscard]] std::optional<std::string> open(Incoming& incoming);
   void run(std::function<void()> job);
-  void take_outcomes();
+  void hear_outcomes();
   void finished(const Outcome& outcome);
   void checkpoint(const TransferId& transfer, Incoming& incoming);
   // Why it cannot be taken in, if so.

@@ -19,6 +19,7 @@
 #include <new>
 #include <optional>
 
+#include "agent/limits.hpp"
 #include "agent/shell/capture.hpp"
 #include "agent/shell/keeper.hpp"
 #include "agent/shell/program.hpp"
@@ -32,8 +33,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// After SIGKILL; what is still there then (uninterruptible, another user's) is left to the next start.
-constexpr auto patience = std::chrono::seconds(10);
 constexpr int descriptor_min = 16;  // Launch
 
 struct Descriptor {
@@ -47,7 +46,7 @@ struct Descriptor {
     fd = -1;
   }
   // Takes `from` to where no standard stream is.
-  bool take(int from) {
+  bool adopt(int from) {
     fd = fcntl(from, F_DUPFD_CLOEXEC, descriptor_min);
     const int error = errno;
     close(from);
@@ -59,15 +58,15 @@ struct Descriptor {
 bool open_pipe(Descriptor& read_end, Descriptor& write_end) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return false;
-  const bool first = read_end.take(ends[0]);
-  return write_end.take(ends[1]) && first;
+  const bool first = read_end.adopt(ends[0]);
+  return write_end.adopt(ends[1]) && first;
 }
 
 bool open_control(Descriptor& ours, Descriptor& keepers) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
-  const bool first = ours.take(ends[0]);
-  return keepers.take(ends[1]) && first;
+  const bool first = ours.adopt(ends[0]);
+  return keepers.adopt(ends[1]) && first;
 }
 
 // The raw call: the child of a threaded process may only call what is async-signal-safe. All signals stay blocked in
@@ -175,12 +174,12 @@ class Process::Run {
         return noted;
       }
     }
-    order(Order::go);
+    tell(KeeperCommand::go);
     deadline_ = Clock::now() + std::chrono::seconds(command_.limits.time_s);
     return {};
   }
 
-  void order(Order what) const {
+  void tell(KeeperCommand what) const {
     const char text = static_cast<char>(what);
     send(control_.fd, &text, 1, MSG_NOSIGNAL);
   }
@@ -191,7 +190,7 @@ class Process::Run {
     if (!stopping_ && (process_.killed_ || now >= deadline_)) {
       reason_ = process_.killed_ ? "killed" : "time limit of " + std::to_string(command_.limits.time_s) + " s";
       stopping_ = true;
-      order(Order::stop);
+      tell(KeeperCommand::stop);
       stop_s_max_ = process_.stop_s_max_;
       deadline_ = now + std::chrono::seconds(std::min(command_.stop_s, stop_s_max_));
     }
@@ -203,8 +202,8 @@ class Process::Run {
     if (stopping_ && now >= deadline_) {
       if (killing_) return false;
       killing_ = true;
-      order(Order::kill);
-      deadline_ = now + patience;
+      tell(KeeperCommand::kill);
+      deadline_ = now + kill_patience;
     }
     wait_until(deadline_);
     return !keeper_gone_;
@@ -219,15 +218,15 @@ class Process::Run {
     if (poll(polled.data(), polled.size(), static_cast<int>(std::clamp(left, std::int64_t{0}, most))) <= 0) return;
     std::uint64_t ignored = 0;
     if (polled[3].revents != 0 && read(process_.wake_, &ignored, sizeof ignored) < 0) return;
-    if (polled[1].revents != 0) take(out_, streams_[0]);
-    if (polled[2].revents != 0) take(err_, streams_[1]);
+    if (polled[1].revents != 0) read_from(out_, streams_[0]);
+    if (polled[2].revents != 0) read_from(err_, streams_[1]);
     if (polled[0].revents != 0) hear();
   }
 
   // False: nothing (more) is there.
-  bool take(Descriptor& from, Capture& into) {
+  bool read_from(Descriptor& from, Capture& into) {
     const auto got = read(from.fd, buffer_.data(), buffer_.size());
-    if (got > 0) into.take({buffer_.data(), static_cast<std::size_t>(got)});
+    if (got > 0) into.add({buffer_.data(), static_cast<std::size_t>(got)});
     if (got == 0) from.shut();
     return got > 0;
   }
@@ -267,12 +266,11 @@ class Process::Run {
 
   // What is in the pipes when all is over. Somebody who escaped and still writes does not hold us.
   void drain() {
-    constexpr int rounds_max = 64;
     for (auto* from : {&out_, &err_}) {
       if (from->fd < 0) continue;
       fcntl(from->fd, F_SETFL, O_NONBLOCK);
       auto& into = streams_[from == &out_ ? 0 : 1];
-      for (int round = 0; round < rounds_max && from->fd >= 0 && take(*from, into); ++round) continue;
+      for (int round = 0; round < drain_rounds_max && from->fd >= 0 && read_from(*from, into); ++round) continue;
     }
     for (auto& stream : streams_) stream.finish();
   }
@@ -281,7 +279,7 @@ class Process::Run {
   void finish() {
     control_.shut();
     if (killing_ && !keeper_gone_) ::kill(keeper_, SIGKILL);  // it could not end everything
-    bool gone = Keepers::await(keeper_, patience);
+    bool gone = Keepers::await(keeper_, kill_patience);
     if (!status_ && !refused_)
       gone = end_strays() && gone;  // the keeper itself was ended: by the job, or for want of memory
     if (!gone) {

@@ -34,7 +34,7 @@ store::Row attempt_row(const Attempt& attempt) {
     row.add("fence", key.fence);
     if (attempt.outcome) row.add("outcome", json(codec::encode(*attempt.outcome)));
   } else {
-    row.add("assign", json(codec::encode(codec::Order(attempt.assign))));
+    row.add("assign", json(codec::encode(codec::Command(attempt.assign))));
     row.add("cancelled", attempt.cancelled);
     row.add("stale", attempt.stale);
     row.add("stopped", attempt.stopped);
@@ -157,12 +157,12 @@ void AgentService::step(const Input& input, Time now) { core_->step(input, now, 
 void AgentService::message(const bus::Message& message, Time now, runtime::Output& /*out*/) {
   const auto topic = topics_.parse(message.topic);
   if (!topic || topic->kind != Topic::Kind::device || topic->name != config_.device) return;
-  const auto done = take(topic->channel, message.payload, now);
+  const auto done = hear(topic->channel, message.payload, now);
   if (!done) rejections_.note(std::string(topic->channel), "the broker", done.error(), now);
 }
 
-Result<void> AgentService::take(std::string_view channel, std::string_view payload, Time now) {
-  if (channel == "command") return orders(payload, now);
+Result<void> AgentService::hear(std::string_view channel, std::string_view payload, Time now) {
+  if (channel == "command") return commands(payload, now);
   if (channel == "offer") return hands_.offer(payload, now);
   if (channel == "frame") return hands_.frame(payload, now);
   if (channel == "want" || channel == "output" || channel == "received") return hands_.output(channel, payload, now);
@@ -195,21 +195,21 @@ void AgentService::assign(Assign assign, Time now) {
   step(AssignArrived{std::move(assign), std::move(grant), std::move(digest), config_.wall_ms()}, now);
 }
 
-Result<void> AgentService::orders(std::string_view payload, Time now) {
-  auto orders = codec::decode_orders(payload);
-  if (!orders) return orders.error();
-  for (auto& order : orders->good) {
-    if (auto* one = std::get_if<Assign>(&order)) {
+Result<void> AgentService::commands(std::string_view payload, Time now) {
+  auto commands = codec::decode_commands(payload);
+  if (!commands) return commands.error();
+  for (auto& command : commands->good) {
+    if (auto* one = std::get_if<Assign>(&command)) {
       assign(std::move(*one), now);
-    } else if (auto* cancel = std::get_if<Cancel>(&order)) {
+    } else if (auto* cancel = std::get_if<Cancel>(&command)) {
       step(CancelArrived{std::move(*cancel)}, now);
-    } else if (auto* inquire = std::get_if<Inquire>(&order)) {
+    } else if (auto* inquire = std::get_if<Inquire>(&command)) {
       step(InquireArrived{std::move(*inquire)}, now);
     } else {
-      step(StaleArrived{std::move(std::get<Stale>(order))}, now);
+      step(StaleArrived{std::move(std::get<Stale>(command))}, now);
     }
   }
-  for (auto& bad : orders->bad) {
+  for (auto& bad : commands->bad) {
     rejections_.note("command", "the broker", bad.error, now);
     if (bad.key) step(BadOrderArrived{std::move(*bad.key), describe(bad.error)}, now);
   }
@@ -234,7 +234,7 @@ void AgentService::flush(Time now, runtime::Output& out) {
     act(done, now, out);
     return !done.acts.empty();
   };
-  // Package news and runs that end at once may order more.
+  // Package news and runs that end at once may want more.
   bool more = true;
   while (more) {
     more = carry_out();

@@ -14,7 +14,7 @@
 
 namespace fieldwork::agent {
 
-// What the core's Run, Kill and Fetch orders are carried out by: the device's own, or in
+// What the core's Run, Kill and Fetch commands are carried out by: the device's own, or in
 // simulations ones that run nothing.
 class Hands {
  public:
@@ -81,8 +81,8 @@ class AgentService : public runtime::Service {
   void save(const Output& done, runtime::Output& out) const;
   void say(const Output& done, runtime::Output& out) const;
   void act(const Output& done, Time now, runtime::Output& out);
-  Result<void> take(std::string_view channel, std::string_view payload, Time now);
-  Result<void> orders(std::string_view payload, Time now);
+  Result<void> hear(std::string_view channel, std::string_view payload, Time now);
+  Result<void> commands(std::string_view payload, Time now);
   void assign(Assign assign, Time now);
 
   AgentConfig config_;

@@ -101,7 +101,7 @@ Error damaged(const fs::path& directory, const Error& error) {
 
 }  // namespace
 
-Result<DirectoryLock> DirectoryLock::take(const fs::path& directory) {
+Result<DirectoryLock> DirectoryLock::acquire(const fs::path& directory) {
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return Error{Code::unavailable, directory.string() + " cannot be opened: " + std::strerror(errno),

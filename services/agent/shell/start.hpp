@@ -17,7 +17,7 @@ inline constexpr int exit_damaged = 4;  // the journal cannot be read: `fieldwor
 class DirectoryLock {
  public:
   // An Error of Code::conflict names the other one's pid.
-  [[nodiscard]] static Result<DirectoryLock> take(const std::filesystem::path& directory);
+  [[nodiscard]] static Result<DirectoryLock> acquire(const std::filesystem::path& directory);
   DirectoryLock(DirectoryLock&& other) noexcept;
   DirectoryLock& operator=(DirectoryLock&&) = delete;
   ~DirectoryLock();

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/limits.hpp"
 #include "agent/shell/proc.hpp"
 #include "runtime/log.hpp"
 
@@ -27,8 +28,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::size_t processes_max = 65536;
-constexpr auto patience = std::chrono::seconds(10);
 constexpr int look_again_ms = 10;
 
 struct Known {
@@ -137,7 +136,7 @@ bool Keepers::await(pid_t keeper, milliseconds at_most) {
 
 bool end_strays() {
   const pid_t self = getpid();
-  for (const auto deadline = Clock::now() + patience; Clock::now() < deadline; poll(nullptr, 0, look_again_ms)) {
+  for (const auto deadline = Clock::now() + kill_patience; Clock::now() < deadline; poll(nullptr, 0, look_again_ms)) {
     const std::lock_guard lock(known().mutex);
     auto list = processes();
     bool any = false;
@@ -174,12 +173,12 @@ Survivors end_survivors(const fs::path& work) {
   const auto place = fs::canonical(work, error).string() + "/";
   if (error) return {};
   const auto noted = noted_in(work);
-  const auto deadline = Clock::now() + patience;
+  const auto deadline = Clock::now() + kill_patience;
   for (const auto& one : noted) {
     while (one.what == "keeper" && is_there(one) && Clock::now() < deadline) poll(nullptr, 0, look_again_ms);
   }
   std::set<pid_t> ended;
-  for (const auto give_up = Clock::now() + patience;; poll(nullptr, 0, look_again_ms)) {
+  for (const auto give_up = Clock::now() + kill_patience;; poll(nullptr, 0, look_again_ms)) {
     const auto left = survivors_of(noted, place);
     if (left.empty()) return {ended.size(), 0};
     for (const auto& one : left) {

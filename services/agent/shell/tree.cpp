@@ -1,4 +1,5 @@
 #include "agent/shell/tree.hpp"
+#include "agent/limits.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -67,7 +68,7 @@ class Remover {
     while (const dirent* entry = readdir(list)) {
       const std::string name = entry->d_name;
       if (name != "." && name != "..") out.push_back(name);
-      if (out.size() >= names_max) break;
+      if (out.size() >= removed_at_once_max) break;
     }
     closedir(list);
     return out;
@@ -125,7 +126,6 @@ class Remover {
     return out;
   }
 
-  static constexpr std::size_t names_max = 65536;  // of one directory in one round
   std::filesystem::path path_;
   int top_ = -1;
   std::int64_t lifted_ = 0;

@@ -2,6 +2,7 @@
 
 #include <system_error>
 
+#include "agent/limits.hpp"
 #include "agent/shell/collect.hpp"
 #include "agent/shell/survivors.hpp"
 #include "agent/shell/tree.hpp"
@@ -18,7 +19,6 @@ namespace {
 
 // When the agent itself is stopped: whoever stopped it (a container engine, an init) has some 10 s of patience.
 constexpr int stop_s_at_end = 5;
-constexpr std::size_t file_entry_bytes_max = 700;  // encoded, without its content
 
 std::string place_name(const AttemptKey& key) {
   return key.job.value + "-" + std::to_string(key.execution) + "-" + std::to_string(key.fence);
@@ -179,7 +179,7 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
 void Workplace::collect(const Assign& assign, const fs::path& place, Outcome& outcome) const {
   auto& result = *outcome.result;
   bound_streams(result);
-  const auto taken = codec::encoded_bytes(result) + files_max * file_entry_bytes_max;
+  const auto taken = codec::encoded_bytes(result) + limits::files_max * file_entry_bytes_max;
   auto collected = collect_outputs(assign.key, place, assign.outputs, outputs_, result_bytes_max - taken);
   result.files = std::move(collected.files);
   outcome.large = std::move(collected.large);

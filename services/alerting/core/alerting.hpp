@@ -198,7 +198,7 @@ class Alerting {
   void sweep(Time now, Output& out);
   void notify(const Alert& alert, Time now, Output& out);
   void send_next(Time now, Output& out);
-  void drop(std::int64_t number, Output& out);
+  void forget(std::int64_t number, Output& out);
 
   Limits limits_;
   std::map<std::string, Alert> alerts_;        // by id

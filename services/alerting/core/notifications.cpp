@@ -16,7 +16,7 @@ Duration backoff(const Limits& limits, int failures) {
 
 }  // namespace
 
-void Alerting::drop(std::int64_t number, Output& out) {
+void Alerting::forget(std::int64_t number, Output& out) {
   const auto found = queue_.find(number);
   const auto newest = newest_.find(found->second.notification.alert.id);
   if (newest != newest_.end() && newest->second == number) newest_.erase(newest);
@@ -27,7 +27,7 @@ void Alerting::drop(std::int64_t number, Output& out) {
 void Alerting::notify(const Alert& alert, Time now, Output& out) {
   if (!limits_.notify) return;
   const auto before = newest_.find(alert.id);
-  if (before != newest_.end() && before->second != sending_) drop(before->second, out);
+  if (before != newest_.end() && before->second != sending_) forget(before->second, out);
   const auto number = next_number_++;
   newest_[alert.id] = number;
   queue_[number] = Waiting{{number, alert}, 0, now};
@@ -37,7 +37,7 @@ void Alerting::notify(const Alert& alert, Time now, Output& out) {
     auto oldest = std::find_if(queue_.begin(), queue_.end(),
                                [&](const auto& one) { return waits(one) && !about_a_device(one.second.notification); });
     if (oldest == queue_.end()) oldest = std::find_if(queue_.begin(), queue_.end(), waits);
-    drop(oldest->first, out);
+    forget(oldest->first, out);
     ++out.dropped;
   }
   send_next(now, out);
@@ -63,7 +63,7 @@ void Alerting::apply(const NotificationDelivered& input, Time now, Output& out) 
   sending_.reset();
   failures_ = 0;
   send_at_ = now;
-  drop(input.number, out);
+  forget(input.number, out);
   send_next(now, out);
 }
 
@@ -75,9 +75,9 @@ void Alerting::apply(const NotificationFailed& input, Time now, Output& out) {
   const bool late = now - alert.changed >= limits_.give_up_after;
   if (input.for_good || late) {
     out.dead.push_back({one.notification, input.reason});
-    drop(input.number, out);
+    forget(input.number, out);
   } else if (newest_[alert.id] != input.number) {
-    drop(input.number, out);  // there is newer to say of this alert
+    forget(input.number, out);  // there is newer to say of this alert
   } else {
     one.due = now + backoff(limits_, ++one.failures);
   }

@@ -6,6 +6,7 @@
 #include "crypto/certificate.hpp"
 #include "crypto/jws.hpp"
 #include "files.hpp"
+#include "limits.hpp"
 #include "output.hpp"
 #include "reach.hpp"
 #include "topic/channels.hpp"
@@ -19,7 +20,6 @@ using codec::Json;
 constexpr std::array services_that_answer{"registry", "scheduler", "transfer"};
 constexpr std::size_t column = 25;  // where what a check says begins: after the longest, "service security-policy"
 constexpr const char* release_type = "fieldwork-release+jws";
-constexpr std::chrono::seconds patience_max{3};             // for each answer
 constexpr std::chrono::milliseconds retained_within{1500};  // for states that the broker keeps
 
 using Services = std::map<std::string, Session::ServiceState>;
@@ -100,7 +100,7 @@ Json check_service(Session& session, const std::string& service, const Services&
   }
   const auto begin = Session::Clock::now();
   auto answer = session.request(service, "list", Json::object(),
-                                std::min<std::chrono::milliseconds>(options.timeout(), patience_max));
+                                std::min<std::chrono::milliseconds>(options.timeout(), answer_patience_max));
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(Session::Clock::now() - begin).count();
   if (!answer) {
     checks.bad(name, answer.failure().reason, next);
@@ -116,7 +116,7 @@ Json all_devices(Session& session, const Json& first, const Options& options) {
   auto after = text_of(first, "next");
   while (!after.empty() && !session.interrupted()) {
     auto answer = session.request("registry", "list", {{"after", after}},
-                                  std::min<std::chrono::milliseconds>(options.timeout(), patience_max));
+                                  std::min<std::chrono::milliseconds>(options.timeout(), answer_patience_max));
     if (!answer) break;
     for (const auto& one : list_of(*answer, "items")) devices.push_back(one);
     after = text_of(*answer, "next");
@@ -134,7 +134,6 @@ void check_identities(const Json& devices, Checks& checks) {
 }
 
 void check_devices(const Json& devices, Checks& checks) {
-  constexpr std::size_t named_max = 5;
   std::size_t ready = 0;
   std::vector<std::string> away;
   for (const auto& device : devices) {
@@ -185,12 +184,12 @@ Retained retained(Session& session) {
 }
 
 void check_alerts(const std::vector<Json>& alerts, Checks& checks) {
-  constexpr std::size_t named_max = 10;
-  for (std::size_t i = 0; i < std::min(alerts.size(), named_max); ++i)
+  for (std::size_t i = 0; i < std::min(alerts.size(), alerts_named_max); ++i)
     checks.note("alert " + text_of(alerts[i], "rule"),
                 text_of(alerts[i], "subject") + ": " + text_of(alerts[i], "reason"), text_of(alerts[i], "next"));
-  if (alerts.size() > named_max)
-    checks.note("alerts", std::to_string(alerts.size() - named_max) + " more fire", "see the topics state/alert/+");
+  if (alerts.size() > alerts_named_max)
+    checks.note("alerts", std::to_string(alerts.size() - alerts_named_max) + " more fire",
+                "see the topics state/alert/+");
 }
 
 void check_audit(const std::optional<Json>& end, Checks& checks) {
@@ -213,7 +212,7 @@ void check_release_key(Session& session, const Options& options, Checks& checks)
   if (!key) return checks.bad(check, describe(key.error()), "correct " + settings.release_key_origin);
   const auto about = settings.release_key + ", id " + key->public_key().id().substr(0, 16) + "…";
   const auto answer = session.request("transfer", "offer", {{"release", crypto::sign_jws(*key, release_type, "{}")}},
-                                      std::min<std::chrono::milliseconds>(options.timeout(), patience_max));
+                                      std::min<std::chrono::milliseconds>(options.timeout(), answer_patience_max));
   const auto why = answer ? std::string() : answer.failure().reason;
   if (why.find("is not trusted") != std::string::npos) {
     checks.bad(check, about + ": the transfer service does not trust it",

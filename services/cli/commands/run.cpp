@@ -18,9 +18,9 @@ using codec::Json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds look_every{2};     // for changes that no event told us of
-constexpr seconds why_every{10};     // and for what a queued job lacks
-constexpr seconds look_patience{3};  // the service may be away for a while: the wait goes on
+constexpr seconds look_at_job_every{2};  // for changes that no event told us of
+constexpr seconds why_every{10};         // and for what a queued job lacks
+constexpr seconds look_patience{3};      // the service may be away for a while: the wait goes on
 
 std::string traceparent() {
   return "00-" + crypto::to_hex(crypto::random_bytes(16)) + "-" + crypto::to_hex(crypto::random_bytes(8)) + "-01";
@@ -149,7 +149,7 @@ Outcome<Json> Wait::run(std::optional<milliseconds> patience) {
 
 Outcome<bool> Wait::look() {
   auto job = job_with_executions(session_, job_, followed_max, look_patience);
-  look_at_ = Session::Clock::now() + look_every;
+  look_at_ = Session::Clock::now() + look_at_job_every;
   if (!job) {
     const auto exit = job.failure().exit;
     if (exit == Exit::timed_out || exit == Exit::unreachable || exit == Exit::interrupted) return false;

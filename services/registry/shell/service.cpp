@@ -55,7 +55,7 @@ void RegistryService::ask(const OutboxChange& change, runtime::Output& out) cons
              topics_.service("security-policy", "certificate", "registry"), codec::dump(item)});
   } else {
     const auto& forget = std::get<ForgetQuestion>(change);
-    out.settle(question_key(forget.device, forget.fingerprint));
+    out.close(question_key(forget.device, forget.fingerprint));
   }
 }
 

@@ -43,7 +43,7 @@ Contract Scheduler::contract(const Job& job, const Execution& execution) const {
 void Scheduler::on(const BatchEnded& /*input*/, Time now, Output& out) {
   place_waiting(now, out);
   say_changes(now, out);
-  forget_finished(now, out);
+  forget_settled(now, out);
 }
 
 void Scheduler::place_waiting(Time now, Output& out) {
@@ -165,7 +165,7 @@ bool Scheduler::authorised(Job& job, Time now) {
 // A "no" for one device excludes that device; only a "no" for the job, or for every device that could run it, denies.
 void Scheduler::denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out) {
   if (!decision.about_device || decision.device.empty()) {
-    return stop(job, JobState::denied, decision.reason, now, out);
+    return end_job(job, JobState::denied, decision.reason, now, out);
   }
   withdraw(job, execution);
   if (execution.excluded.size() < excluded_max) execution.excluded[decision.device] = {true, decision.reason};
@@ -194,9 +194,9 @@ bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out)
   if (refusal == execution.excluded.end()) {
     const auto reason = execution.excluded.begin()->second.reason;
     if (execution.target.empty()) {
-      stop(job, JobState::denied, reason, now, out);
+      end_job(job, JobState::denied, reason, now, out);
     } else {
-      done(job, execution, ExecutionState::denied, reason, now);
+      settle(job, execution, ExecutionState::denied, reason, now);
       refresh(job, now, out);
       answer(job, out);
     }
@@ -205,7 +205,7 @@ bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out)
   const auto reason = "every device that could run it refused: " + refusal->first.value + ": " + refusal->second.reason;
   ++execution.rounds;
   if (execution.rounds >= job.spec->retry.attempts_max) {
-    done(job, execution, ExecutionState::failed, reason, now);
+    settle(job, execution, ExecutionState::failed, reason, now);
   } else {
     dequeue(job, execution);
     std::erase_if(execution.excluded, [](const auto& one) { return !one.second.by_policy; });
@@ -235,36 +235,36 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   execution.reason.clear();
   execution.claimed = {};
   execution.attempt = std::move(attempt);
-  out.outbox.emplace_back(order_of(job, execution));
+  out.outbox.emplace_back(command_of(job, execution));
   set_state(job, execution, ExecutionState::assigned, now);
   rearm(job, execution);
 }
 
-PutOrder Scheduler::order_of(const Job& job, const Execution& execution) const {
+PutCommand Scheduler::command_of(const Job& job, const Execution& execution) const {
   const auto& attempt = *execution.attempt;
   return {.key = assign_key(attempt.key),
           .device = attempt.device,
-          .order = Assign{.key = attempt.key,
-                          .attempt = attempt.number,
-                          .fetching_s = job.spec->timeouts.fetching_s,
-                          .contract = contract(job, execution),
-                          .command = job.spec->command,
-                          .env = job.spec->env,
-                          .limits = job.spec->limits,
-                          .package = job.spec->package,
-                          .outputs = job.spec->outputs,
-                          .grant = attempt.grant,
-                          .traceparent = job.traceparent},
+          .command = Assign{.key = attempt.key,
+                            .attempt = attempt.number,
+                            .fetching_s = job.spec->timeouts.fetching_s,
+                            .contract = contract(job, execution),
+                            .command = job.spec->command,
+                            .env = job.spec->env,
+                            .limits = job.spec->limits,
+                            .package = job.spec->package,
+                            .outputs = job.spec->outputs,
+                            .grant = attempt.grant,
+                            .traceparent = job.traceparent},
           .kept = false};
 }
 
-std::vector<PutOrder> Scheduler::open_orders() const {
-  std::vector<PutOrder> out;
+std::vector<PutCommand> Scheduler::open_commands() const {
+  std::vector<PutCommand> out;
   for (const auto& [device, keys] : on_device_) {
     for (const auto& key : keys) {
       const auto& job = jobs_.at(key.job);
       const auto& execution = job.executions[static_cast<std::size_t>(key.execution)];
-      if (execution.attempt->reported == AttemptState::assigned) out.push_back(order_of(job, execution));
+      if (execution.attempt->reported == AttemptState::assigned) out.push_back(command_of(job, execution));
     }
   }
   return out;

@@ -59,7 +59,7 @@ void Scheduler::lose_all(const DeviceId& device, const std::string& reason, Time
 }
 
 void Scheduler::on(const DeviceReturned& input, Time /*now*/, Output& out) {
-  out.outbox.emplace_back(HastenOrders{input.device});
+  out.outbox.emplace_back(HastenCommands{input.device});
   if (const auto* view = fleet_.find(input.device)) ask_what_it_has(view->device, out);
 }
 

@@ -1,12 +1,10 @@
 #include "scheduler/core/fleet.hpp"
+#include "scheduler/limits.hpp"
 
 #include <algorithm>
 
 namespace fieldwork::scheduler {
 namespace {
-
-constexpr std::size_t packages_per_device_max = 64;
-constexpr std::size_t devices_per_package_max = 64;
 
 std::int64_t free_cpu(const DeviceView& view) { return view.device.capacity.cpu_millis - view.cpu_millis_used; }
 

@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "scheduler/core/state.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 
 class Fleet {
  public:
-  static constexpr std::size_t walk_max = 256;
   using Number = std::uint32_t;
   // By (free processor or attempts, device).
   using Order = std::set<std::pair<std::int64_t, Number>>;

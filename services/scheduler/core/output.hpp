@@ -25,22 +25,22 @@ struct StreamRecord {
   bool remove = false;
 };
 
-// Orders are repeated by the outbox until a report settles their key. One that is not kept follows from a live attempt
-// that its device has not spoken of (Scheduler::open_orders).
-struct PutOrder {
+// Commands are repeated by the outbox until a report settles their key. One that is not kept follows from a live
+// attempt that its device has not spoken of (Scheduler::open_commands).
+struct PutCommand {
   std::string key;
   DeviceId device;
-  std::variant<Assign, Cancel, Inquire> order;
+  std::variant<Assign, Cancel, Inquire> command;
   Duration life{};  // 0: until it is settled
   bool kept = true;
 };
-struct SettleOrder {
+struct CloseCommand {
   std::string key;
 };
-struct HastenOrders {  // the device is back: what waits for it is due now
+struct HastenCommands {  // the device is back: what waits for it is due now
   DeviceId device;
 };
-using OutboxChange = std::variant<PutOrder, SettleOrder, HastenOrders>;  // applied in order
+using OutboxChange = std::variant<PutCommand, CloseCommand, HastenCommands>;  // applied in order
 
 struct SubmissionAnswer {
   Reply reply = 0;

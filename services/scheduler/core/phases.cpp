@@ -4,12 +4,10 @@
 
 #include "base/check.hpp"
 #include "scheduler/core/scheduler.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
-
-constexpr std::size_t reasons_max = 5;
-constexpr Duration backoff_max = seconds(300);
 
 QueueEntry entry_of(const Job& job, const Execution& execution) {
   return {std::get<Queued>(execution.phase).rank, job.order, job.id, execution.index};
@@ -147,7 +145,7 @@ void Scheduler::withdraw(Job& job, Execution& execution) {
 }
 
 // The attempt is over: its device is free of it. What becomes of the execution, the caller says next.
-void Scheduler::end_attempt(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
+void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
   auto& attempt = *execution.attempt;
   set_attempt_state(job, execution, state, now);
   fleet_.reserve(attempt.device, job.spec->requirements, -1);
@@ -158,8 +156,8 @@ void Scheduler::end_attempt(Job& job, Execution& execution, AttemptState state, 
   if (state != AttemptState::succeeded) occupy(job, attempt.device, -1);
   clear_timer(job, execution);
   execution.phase = Done{};
-  out.outbox.emplace_back(SettleOrder{assign_key(attempt.key)});
-  out.outbox.emplace_back(SettleOrder{inquire_key(attempt.key)});
+  out.outbox.emplace_back(CloseCommand{assign_key(attempt.key)});
+  out.outbox.emplace_back(CloseCommand{inquire_key(attempt.key)});
   place_ = true;
   // Only lanes that the room given back could serve are tried again.
   if (const auto* view = fleet_.find(attempt.device)) {
@@ -172,7 +170,7 @@ void Scheduler::end_attempt(Job& job, Execution& execution, AttemptState state, 
   }
 }
 
-void Scheduler::done(Job& job, Execution& execution, ExecutionState state, const std::string& reason, Time now) {
+void Scheduler::settle(Job& job, Execution& execution, ExecutionState state, const std::string& reason, Time now) {
   withdraw(job, execution);
   execution.phase = Done{};
   execution.reason = reason;
@@ -219,14 +217,14 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
     if (job.reason.empty() && !job.reasons.empty())
       job.reason = job.executions.size() == 1 && job.executions.front().attempt ? job.executions.front().reason
                                                                                 : job.reasons.front();
-    return finish(job, end, now, out);
+    return settle(job, end, now, out);
   }
   const auto state = live_state_of(job);
   if (state != job.state) set_state(job, state, now);
   touched_jobs_.insert(job.id);
 }
 
-void Scheduler::finish(Job& job, JobState state, Time now, Output& out) {
+void Scheduler::settle(Job& job, JobState state, Time now, Output& out) {
   set_state(job, state, now);
   --live_;
   live_executions_ -= job.executions.size();
@@ -235,7 +233,7 @@ void Scheduler::finish(Job& job, JobState state, Time now, Output& out) {
   touched_jobs_.insert(job.id);
   unsaved_jobs_.insert(job.id);
   answer(job, out);
-  finished_.push_back(job.id);
+  settled_jobs_.push_back(job.id);
 }
 
 // The newest attempt as it is now.
@@ -290,17 +288,17 @@ void Scheduler::say_changes(Time now, Output& out) {
   unsaved_jobs_.clear();
 }
 
-void Scheduler::forget_finished(Time now, Output& out) {
-  while (!finished_.empty()) {
-    const auto it = jobs_.find(finished_.front());
+void Scheduler::forget_settled(Time now, Output& out) {
+  while (!settled_jobs_.empty()) {
+    const auto it = jobs_.find(settled_jobs_.front());
     const bool old = it == jobs_.end() || from_ms(it->second.changed_ms) + limits_.jobs_kept <= now;
-    if (!old && finished_.size() <= limits_.jobs_finished_max) return;
+    if (!old && settled_jobs_.size() <= limits_.jobs_settled_max) return;
     if (it != jobs_.end()) {
       if (unsaved_jobs_.contains(it->first)) return;  // this batch ended it: first it is saved
       out.forgotten_jobs.push_back({it->first, it->second.bulk});
       jobs_.erase(it);
     }
-    finished_.pop_front();
+    settled_jobs_.pop_front();
   }
 }
 

@@ -1,12 +1,10 @@
 #include "scheduler/core/placement.hpp"
+#include "scheduler/limits.hpp"
 
 #include <algorithm>
 
 namespace fieldwork::scheduler {
 namespace {
-
-constexpr std::size_t visited_max = 1024;  // in one order, before the whole fleet is walked
-constexpr std::size_t others_max = 16;     // from the orders by attempts and by package
 
 struct Amount {
   const char* requirement;
@@ -132,7 +130,7 @@ class Search {
         out_.filtered_total = 1;
         if (all_) ++out_.reasons["targets"];
       }
-    } else if (all_ || fleet_.size() <= Fleet::walk_max) {
+    } else if (all_ || fleet_.size() <= walk_max) {
       walk();
     } else {
       use_indexes();

@@ -70,10 +70,10 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
                        execution->attempt->device == device;
   if (!current && apply_late(device, report, now, out)) return;
   if (!current && claim(device, report.key, out)) return;
-  if (settled(report.state) && !report.part) out.outbox.emplace_back(SettleOrder{cancel_key(report.key)});
+  if (settled(report.state) && !report.part) out.outbox.emplace_back(CloseCommand{cancel_key(report.key)});
   if (!current) {
-    out.outbox.emplace_back(SettleOrder{assign_key(report.key)});
-    out.outbox.emplace_back(SettleOrder{inquire_key(report.key)});
+    out.outbox.emplace_back(CloseCommand{assign_key(report.key)});
+    out.outbox.emplace_back(CloseCommand{inquire_key(report.key)});
     if (!settled(report.state)) out.stale.push_back(tell_stale(device, report.key, job, report.traceparent));
     return;
   }
@@ -81,8 +81,8 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   auto& live = std::get<Live>(execution->phase);
   live.contact = std::max(live.contact, at);
   if (report.part) return out.parts.push_back({report.key, *report.part});
-  if (attempt.reported == AttemptState::assigned) out.outbox.emplace_back(SettleOrder{assign_key(report.key)});
-  if (live.inquired) out.outbox.emplace_back(SettleOrder{inquire_key(report.key)});
+  if (attempt.reported == AttemptState::assigned) out.outbox.emplace_back(CloseCommand{assign_key(report.key)});
+  if (live.inquired) out.outbox.emplace_back(CloseCommand{inquire_key(report.key)});
   live.inquired = false;
   if (!may_follow(attempt.state, report.state)) return;
   const bool began = report.state == AttemptState::succeeded || report.state == AttemptState::failed;
@@ -101,8 +101,8 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
     return lose(*job, *execution, report.reason.empty() ? "the device does not know it" : report.reason, now, out);
   attempt.reason = report.reason;
   if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
-  end_attempt(*job, *execution, report.state, now, out);
-  conclude(*job, *execution, report.state, now, out);
+  settle_attempt(*job, *execution, report.state, now, out);
+  attempt_ended(*job, *execution, report.state, now, out);
 }
 
 // A fence that this memory never gave out: it is older than the attempt (docs/decisions/0011). What of it is true, the
@@ -131,9 +131,9 @@ void Scheduler::remember_ended(const DeviceId& device, const AttemptKey& key) {
 bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out) {
   if (const auto it = cancelled_.find(report.key); it != cancelled_.end() && it->second.attempt.device == device) {
     if (report.part) return out.parts.push_back({report.key, *report.part}), true;
-    if (!settled(report.state)) return true;  // the cancel order is on its way
-    out.outbox.emplace_back(SettleOrder{cancel_key(report.key)});
-    out.outbox.emplace_back(SettleOrder{assign_key(report.key)});
+    if (!settled(report.state)) return true;  // the cancel command is on its way
+    out.outbox.emplace_back(CloseCommand{cancel_key(report.key)});
+    out.outbox.emplace_back(CloseCommand{assign_key(report.key)});
     if (report.result) {
       it->second.attempt.result = std::make_shared<RunResult>(*report.result);
       Job* job = nullptr;
@@ -163,17 +163,17 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   attempt.reason = report.reason;
   if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
   attempt.changed_ms = to_ms(now);
-  for (const auto& key : {assign_key(report.key), inquire_key(report.key)}) out.outbox.emplace_back(SettleOrder{key});
-  conclude(*job, *execution, AttemptState::succeeded, now, out);
+  for (const auto& key : {assign_key(report.key), inquire_key(report.key)}) out.outbox.emplace_back(CloseCommand{key});
+  attempt_ended(*job, *execution, AttemptState::succeeded, now, out);
   return true;
 }
 
 // Done, or tried again after its backoff.
-void Scheduler::conclude(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
+void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
   const auto& attempt = *execution.attempt;
   if (state == AttemptState::succeeded) {
     fleet_.ran(attempt.device, job.spec->package);
-    done(job, execution, ExecutionState::succeeded, "", now);
+    settle(job, execution, ExecutionState::succeeded, "", now);
   } else {
     execution.avoid.insert(attempt.device);
     ++execution.failures;
@@ -181,8 +181,8 @@ void Scheduler::conclude(Job& job, Execution& execution, AttemptState state, Tim
       execution.reason = attempt.reason;
       back_off(job, execution, execution.failures, now);
     } else {
-      done(job, execution, state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed,
-           attempt.reason, now);
+      settle(job, execution, state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed,
+             attempt.reason, now);
     }
   }
   refresh(job, now, out);
@@ -193,7 +193,7 @@ void Scheduler::refused(Job& job, Execution& execution, const std::string& reaso
                         Output& out) {
   const auto device = execution.attempt->device;
   execution.attempt->reason = reason;
-  end_attempt(job, execution, AttemptState::refused, now, out);
+  settle_attempt(job, execution, AttemptState::refused, now, out);
   execution.excluded[device] = {false, reason};
   execution.reason = reason;
   if (device_fault) device_refused(device, job.id, reason, now, out);
@@ -204,12 +204,12 @@ void Scheduler::refused(Job& job, Execution& execution, const std::string& reaso
 void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out) {
   const auto device = execution.attempt->device;
   execution.attempt->reason = reason;
-  end_attempt(job, execution, AttemptState::lost, now, out);
+  settle_attempt(job, execution, AttemptState::lost, now, out);
   ++execution.losses;
   execution.avoid.insert(device);
   execution.reason = reason;
   if (!contract(job, execution).replace) {
-    done(job, execution, ExecutionState::lost, reason, now);
+    settle(job, execution, ExecutionState::lost, reason, now);
     return refresh(job, now, out);
   }
   if (execution.losses >= job.spec->retry.lost_max) {
@@ -221,7 +221,7 @@ void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, 
     const auto text = std::to_string(execution.losses) + " attempts were lost (" + devices +
                       "): it may be what takes its devices down; the last: " + reason;
     out.notices.push_back({"a job is quarantined: " + text, device, job.id});
-    return stop(job, JobState::quarantined, text, now, out);
+    return end_job(job, JobState::quarantined, text, now, out);
   }
   back_off(job, execution, execution.losses, now);
   refresh(job, now, out);
@@ -249,7 +249,7 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     ++own;
     auto& live = std::get<Live>(execution->phase);
     live.contact = std::max(live.contact, input.at);
-    if (live.inquired) out.outbox.emplace_back(SettleOrder{inquire_key(key)});
+    if (live.inquired) out.outbox.emplace_back(CloseCommand{inquire_key(key)});
     live.inquired = false;
     confirm = confirm || job->spec->offline.stop_after_s.has_value();
     if (execution->attempt->state != AttemptState::unreachable) continue;
@@ -278,10 +278,10 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     const bool soon = !input.ended && input.at - live.contact < limits_.inquire_after;
     if (!had_it || live.inquired || soon) continue;
     live.inquired = true;
-    out.outbox.emplace_back(PutOrder{.key = inquire_key(key),
-                                     .device = input.device,
-                                     .order = Inquire{key, job->traceparent},
-                                     .life = inquire_life});
+    out.outbox.emplace_back(PutCommand{.key = inquire_key(key),
+                                       .device = input.device,
+                                       .command = Inquire{key, job->traceparent},
+                                       .life = inquire_life});
   }
 }
 

@@ -21,7 +21,7 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     auto& job = jobs_.emplace(loaded.id, std::move(loaded)).first->second;
     job.order = ++order_;
     if (settled(job.state)) {
-      finished_.push_back(job.id);
+      settled_jobs_.push_back(job.id);
       continue;
     }
     ++live_;

@@ -1,4 +1,4 @@
-// The scheduler's core: jobs in, orders out. Pure: no clock, socket, file, thread; time comes in.
+// The scheduler's core: jobs in, commands out. Pure: no clock, socket, file, thread; time comes in.
 //
 // One door in, step(input, now, out); the last input of a batch is BatchEnded, which places what waits and tells what
 // changed, each thing once. One door out, Output (output.hpp): values in the order of duty. A restart is constructing
@@ -65,7 +65,7 @@ class Scheduler {
   [[nodiscard]] Contract contract(const Job& job, const Execution& execution) const;
   // Of each live attempt that its device has not spoken of: what the outbox does not keep. After a load they are put
   // again.
-  [[nodiscard]] std::vector<PutOrder> open_orders() const;
+  [[nodiscard]] std::vector<PutCommand> open_commands() const;
 
  private:
   // submission.cpp
@@ -75,7 +75,7 @@ class Scheduler {
   void accept(const JobSubmitted& input, Time now, Output& out);
   void wait(const JobId& job, Reply reply, Output& out);
   void answer(const Job& job, Output& out);
-  void stop(Job& job, JobState state, const std::string& reason, Time now, Output& out);
+  void end_job(Job& job, JobState state, const std::string& reason, Time now, Output& out);
   // assignment.cpp
   void on(const DecisionMade& input, Time now, Output& out);
   void on(const BatchEnded& input, Time now, Output& out);
@@ -87,7 +87,7 @@ class Scheduler {
   bool authorised(Job& job, Time now);
   void denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
   void assign(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
-  [[nodiscard]] PutOrder order_of(const Job& job, const Execution& execution) const;
+  [[nodiscard]] PutCommand command_of(const Job& job, const Execution& execution) const;
   bool end_round(Job& job, Execution& execution, Time now, Output& out);
   [[nodiscard]] bool is_ready(const DeviceId& device) const;
   void hold_for_the_starving(Time now);
@@ -111,7 +111,7 @@ class Scheduler {
   bool claim(const DeviceId& device, const AttemptKey& key, Output& out);
   void remember_ended(const DeviceId& device, const AttemptKey& key);
   bool apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
-  void conclude(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
+  void attempt_ended(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
   void refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now, Output& out);
   void lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out);
   // time.cpp
@@ -130,19 +130,19 @@ class Scheduler {
   void dequeue(Job& job, Execution& execution);
   void back_off(Job& job, Execution& execution, int times, Time now);
   void withdraw(Job& job, Execution& execution);
-  void end_attempt(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
-  void done(Job& job, Execution& execution, ExecutionState state, const std::string& reason, Time now);
+  void settle_attempt(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
+  void settle(Job& job, Execution& execution, ExecutionState state, const std::string& reason, Time now);
   void set_state(Job& job, Execution& execution, ExecutionState state, Time now);
   void set_attempt_state(Job& job, Execution& execution, AttemptState state, Time now);
   void occupy(Job& job, const DeviceId& device, int sign);
   void set_state(Job& job, JobState state, Time now);
   void list(const Job& job);
   void refresh(Job& job, Time now, Output& out);
-  void finish(Job& job, JobState state, Time now, Output& out);
+  void settle(Job& job, JobState state, Time now, Output& out);
   void touch(const Job& job, const Execution& execution);
   static void save_attempt(Execution& execution, Output& out);
   void say_changes(Time now, Output& out);
-  void forget_finished(Time now, Output& out);
+  void forget_settled(Time now, Output& out);
 
   Execution* find(const AttemptKey& key, Job*& job);
 
@@ -154,7 +154,7 @@ class Scheduler {
   Limits limits_;
   std::unordered_map<JobId, Job> jobs_;
   std::map<JobState, std::set<Place>> live_in_;  // live jobs by state
-  std::deque<JobId> finished_;
+  std::deque<JobId> settled_jobs_;
   std::size_t live_ = 0;             // jobs
   std::size_t live_executions_ = 0;  // of live jobs
   std::uint64_t order_ = 0;

@@ -23,7 +23,7 @@ namespace fieldwork::scheduler {
 struct Limits {
   std::size_t jobs_live_max = 200'000;
   std::size_t executions_live_max = 1'000'000;
-  std::size_t jobs_finished_max = 1'000;  // kept in memory and on state topics; all others are in the database
+  std::size_t jobs_settled_max = 1'000;  // kept in memory and on state topics; all others are in the database
   Duration jobs_kept{std::chrono::hours{24 * 30}};  // finished ones, in the database; then nobody needs their topics
   std::int64_t jobs_kept_max = 5'000'000;
   std::size_t executions_shown_max = 50'000;  // on state topics at once

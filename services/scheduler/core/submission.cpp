@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
 
-constexpr std::size_t replies_per_job_max = 8;
 constexpr Duration cancel_life = std::chrono::hours{24};  // as long as a grant: after it the device cannot begin it
 
 }  // namespace
@@ -148,12 +148,12 @@ void Scheduler::on(const CancelRequested& input, Time now, Output& out) {
     return;
   }
   auto& job = it->second;
-  if (!settled(job.state)) stop(job, JobState::cancelled, "cancelled on request", now, out);
+  if (!settled(job.state)) end_job(job, JobState::cancelled, "cancelled on request", now, out);
   out.answers.emplace_back(SubmissionAnswer{input.reply, job.id, std::string(name(job.state)), job.reason});
 }
 
 // The decision is made here and now; the devices are told until they answer, or could no longer begin.
-void Scheduler::stop(Job& job, JobState state, const std::string& reason, Time now, Output& out) {
+void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Time now, Output& out) {
   job.reason = reason;
   const auto end = state == JobState::denied        ? ExecutionState::denied
                    : state == JobState::expired     ? ExecutionState::expired
@@ -163,18 +163,18 @@ void Scheduler::stop(Job& job, JobState state, const std::string& reason, Time n
     if (settled(execution.state)) continue;
     if (execution.is<Live>()) {
       execution.attempt->reason = reason;
-      end_attempt(job, execution, AttemptState::cancelled, now, out);
+      settle_attempt(job, execution, AttemptState::cancelled, now, out);
       const auto& key = execution.attempt->key;
-      out.outbox.emplace_back(PutOrder{.key = cancel_key(key),
-                                       .device = execution.attempt->device,
-                                       .order = Cancel{key, job.traceparent},
-                                       .life = cancel_life});
+      out.outbox.emplace_back(PutCommand{.key = cancel_key(key),
+                                         .device = execution.attempt->device,
+                                         .command = Cancel{key, job.traceparent},
+                                         .life = cancel_life});
       auto& cancelled = cancelled_[key] = {*execution.attempt, now + cancel_life};
       cancelled.attempt.stored = true;  // with this batch
     }
-    done(job, execution, end, reason, now);
+    settle(job, execution, end, reason, now);
   }
-  finish(job, state, now, out);
+  settle(job, state, now, out);
 }
 
 }  // namespace fieldwork::scheduler

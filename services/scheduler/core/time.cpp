@@ -71,7 +71,7 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Output& out) {
     const auto it = jobs_.find(deadlines_.begin()->second);
     deadlines_.erase(deadlines_.begin());
     if (it != jobs_.end() && !settled(it->second.state))
-      stop(it->second, JobState::expired, "deadline passed", now, out);
+      end_job(it->second, JobState::expired, "deadline passed", now, out);
   }
   while (!timers_.empty() && std::get<0>(*timers_.begin()) <= now) {
     const auto [at, id, index] = *timers_.begin();
@@ -110,7 +110,7 @@ void Scheduler::timer_fired(Job& job, Execution& execution, Time now, Output& ou
       const auto& one = nearest.filtered.front();
       reason += "; nearest: " + one.device.value + ": " + one.requirement + " " + one.reason;
     }
-    done(job, execution, ExecutionState::expired, reason, now);
+    settle(job, execution, ExecutionState::expired, reason, now);
     return refresh(job, now, out);
   }
   if (const auto* asking = std::get_if<Asking>(&execution.phase)) {
@@ -130,10 +130,10 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
   const auto rules = contract(job, execution);
   const auto silent = now - live.contact;
   const auto told = [&](const std::string& reason) {
-    out.outbox.emplace_back(PutOrder{.key = cancel_key(attempt.key),
-                                     .device = attempt.device,
-                                     .order = Cancel{attempt.key, job.traceparent},
-                                     .life = std::chrono::hours{24}});
+    out.outbox.emplace_back(PutCommand{.key = cancel_key(attempt.key),
+                                       .device = attempt.device,
+                                       .command = Cancel{attempt.key, job.traceparent},
+                                       .life = std::chrono::hours{24}});
     attempt.reason = reason;
   };
   if (rules.lost_after_s && silent >= seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace)) {
@@ -156,8 +156,8 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
   }
   if (attempt.reported == AttemptState::running && in_phase >= seconds(job.spec->limits.time_s) + limits_.overdue) {
     told("it did not end at its time limit of " + std::to_string(job.spec->limits.time_s) + " s");
-    end_attempt(job, execution, AttemptState::failed, now, out);
-    return conclude(job, execution, AttemptState::failed, now, out);
+    settle_attempt(job, execution, AttemptState::failed, now, out);
+    return attempt_ended(job, execution, AttemptState::failed, now, out);
   }
   rearm(job, execution);
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/job.hpp"
+#include "scheduler/limits.hpp"
 #include "scheduler/shell/rows.hpp"
 #include "scheduler/shell/service.hpp"
 
@@ -26,11 +27,7 @@ namespace {
 
 using codec::Json;
 
-constexpr std::int64_t list_max = 1000;
-constexpr std::size_t list_page_max = 48;  // jobs in one page, which holds them however long they are
 static_assert(list_page_max * limits::state_bytes_max <= limits::page_bytes_max);
-constexpr std::int64_t show_max = 200;  // executions in one page: each is at most 4 KiB, the page below 1 MB
-constexpr std::size_t explain_max = 8;
 
 // Adds items until the page is full; says where the next begins.
 class Page {

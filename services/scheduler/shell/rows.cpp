@@ -337,7 +337,7 @@ Result<Saved> load(store::Store& store, const Limits& limits) {
                                 .where = {{"live", "false"}},
                                 .order_by = "submitted_ms",
                                 .descending = true,
-                                .limit = static_cast<int>(limits.jobs_finished_max)});
+                                .limit = static_cast<int>(limits.jobs_settled_max)});
   if (!finished) return finished.error();
   std::reverse(finished->begin(), finished->end());
   auto over = assemble(*finished, {}, {});

@@ -13,7 +13,7 @@ namespace fieldwork::scheduler {
 
 void SchedulerService::apply(const Output& done, Time /*now*/, runtime::Output& out) {
   save(done, out);
-  order(done, out);
+  command(done, out);
   say_again(out);
   say(done, out);
 }
@@ -51,19 +51,20 @@ void SchedulerService::save(const Output& done, runtime::Output& out) const {
   }
 }
 
-void SchedulerService::put(const PutOrder& put, runtime::Output& out) const {
-  const auto order = std::visit([](const auto& one) -> codec::Order { return one; }, put.order);
-  out.put({put.key, topics_.down(put.device.value, "command"), codec::dump(codec::encode(order)), put.life, put.kept});
+void SchedulerService::put(const PutCommand& put, runtime::Output& out) const {
+  const auto command = std::visit([](const auto& one) -> codec::Command { return one; }, put.command);
+  out.put(
+      {put.key, topics_.down(put.device.value, "command"), codec::dump(codec::encode(command)), put.life, put.kept});
 }
 
-void SchedulerService::order(const Output& done, runtime::Output& out) const {
+void SchedulerService::command(const Output& done, runtime::Output& out) const {
   for (const auto& change : done.outbox) {
-    if (const auto* put = std::get_if<PutOrder>(&change)) {
+    if (const auto* put = std::get_if<PutCommand>(&change)) {
       this->put(*put, out);
-    } else if (const auto* settle = std::get_if<SettleOrder>(&change)) {
-      out.settle(settle->key);
+    } else if (const auto* close = std::get_if<CloseCommand>(&change)) {
+      out.close(close->key);
     } else {
-      out.hasten(topics_.down(std::get<HastenOrders>(change).device.value, "command"));
+      out.hasten(topics_.down(std::get<HastenCommands>(change).device.value, "command"));
     }
   }
   std::vector<std::string> questions;
@@ -98,7 +99,7 @@ void SchedulerService::say(const Output& done, runtime::Output& out) {
   for (const auto& one : done.answers) answer(one, out);
   std::map<std::string, std::vector<std::string>> stale;
   for (const auto& one : done.stale)
-    stale[one.device.value].push_back(codec::dump(codec::encode(codec::Order(one.stale))));
+    stale[one.device.value].push_back(codec::dump(codec::encode(codec::Command(one.stale))));
   for (const auto& [device, items] : stale) {
     metrics::count("fieldwork_stale_total", {}, static_cast<double>(items.size()));
     for (auto& payload : pack_items(items))

@@ -35,7 +35,7 @@ Result<void> SchedulerService::load(store::Store& store, Time now) {
 void SchedulerService::connected(Time now, runtime::Output& out) {
   Shell::connected(now, out);
   if (std::exchange(loaded_, false)) {
-    for (const auto& one : core_->open_orders()) put(one, out);
+    for (const auto& one : core_->open_commands()) put(one, out);
   }
   again_.clear();
   for (const auto& [id, job] : core_->jobs()) again_.emplace_back(id, 0);

@@ -45,8 +45,8 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   // says.cpp
   void apply(const Output& done, Time now, runtime::Output& out) override;
   void save(const Output& done, runtime::Output& out) const;
-  void put(const PutOrder& put, runtime::Output& out) const;
-  void order(const Output& done, runtime::Output& out) const;
+  void put(const PutCommand& put, runtime::Output& out) const;
+  void command(const Output& done, runtime::Output& out) const;
   void say(const Output& done, runtime::Output& out);
   void say_states(const Output& done, runtime::Output& out) const;
   void say_again(runtime::Output& out);

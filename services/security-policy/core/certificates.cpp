@@ -103,7 +103,7 @@ void SecurityPolicy::apply(const DeviceSeen& input, Time, Output& out) {
   if (it == certificates_.end() || it->second.checked.answer.state == CertificateState::valid) return;
   const auto& answer = it->second.checked.answer;
   if (input.state == DeviceState::refused || input.fingerprint != answer.fingerprint) {
-    out.outbox.emplace_back(SettleRevocation{input.device, answer.fingerprint});
+    out.outbox.emplace_back(CloseRevocation{input.device, answer.fingerprint});
   }
 }
 
@@ -111,7 +111,7 @@ void SecurityPolicy::apply(const DeviceGone& input, Time, Output& out) {
   devices_.erase(input.device);
   const auto it = certificates_.find(input.device);
   if (it == certificates_.end()) return;
-  out.outbox.emplace_back(SettleRevocation{input.device, it->second.checked.answer.fingerprint});
+  out.outbox.emplace_back(CloseRevocation{input.device, it->second.checked.answer.fingerprint});
   out.certificates.push_back({it->second.checked, true});
   certificates_.erase(it);
 }

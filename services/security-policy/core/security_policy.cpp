@@ -60,7 +60,7 @@ void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Output& out)
       one.decision.grant = std::move(*grant++);
       one.row.grant_digest = crypto::digest_of(one.decision.grant);
     }
-    conclude(one.question, std::move(one.decision), std::move(one.row), now, out);
+    decide(one.question, std::move(one.decision), std::move(one.row), now, out);
   }
 }
 
@@ -110,10 +110,10 @@ void SecurityPolicy::apply(const QuestionUnreadable& input, Time now, Output& ou
   }
   Decision decision{.key = input.key, .device = input.device};
   decision.reason = "the question could not be read: " + input.reason;
-  conclude(question, std::move(decision), {}, now, out);
+  decide(question, std::move(decision), {}, now, out);
 }
 
-void SecurityPolicy::conclude(const Question& question, Decision decision, AuditRow row, Time now, Output& out) {
+void SecurityPolicy::decide(const Question& question, Decision decision, AuditRow row, Time now, Output& out) {
   row.at_ms = to_ms(now);
   row.kind = "authorise";
   row.submitter = question.submitter;

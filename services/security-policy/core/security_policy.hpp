@@ -105,12 +105,12 @@ struct AnnounceRevocation {
   CertificateAnswer answer;
   bool operator==(const AnnounceRevocation&) const = default;
 };
-struct SettleRevocation {
+struct CloseRevocation {
   DeviceId device;
   std::string fingerprint;
-  bool operator==(const SettleRevocation&) const = default;
+  bool operator==(const CloseRevocation&) const = default;
 };
-using OutboxChange = std::variant<AnnounceRevocation, SettleRevocation>;  // applied in order
+using OutboxChange = std::variant<AnnounceRevocation, CloseRevocation>;  // applied in order
 
 struct Output {
   // Saved with the batch, in order.
@@ -164,7 +164,7 @@ class SecurityPolicy {
   [[nodiscard]] std::optional<Judged> judge(const Question& question, Output& out);
   // Why the device may not have it; empty when it may.
   [[nodiscard]] std::string objection(const DeviceId& device) const;
-  void conclude(const Question& question, Decision decision, AuditRow row, Time now, Output& out);
+  void decide(const Question& question, Decision decision, AuditRow row, Time now, Output& out);
   void remember(std::string key, const Decision& decision);
   [[nodiscard]] CertificateAnswer check(const CertificateCheck& asked, Time now) const;
   void recheck(Time now, Output& out);

@@ -3,11 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/policy.hpp"
+#include "security-policy/limits.hpp"
 
 namespace fieldwork::security_policy {
-namespace {
-constexpr std::size_t text_max = 1 << 20;  // it is our own row
-}
+namespace {}
 
 std::string audit_key(std::int64_t sequence) {
   const auto text = std::to_string(INT64_MAX - sequence);
@@ -46,8 +45,8 @@ Result<AuditRow> audit_from_row(std::string_view text) {
   row.fence = reader.integer("fence", 0, INT64_MAX);
   row.device = reader.text("device");
   row.decision = reader.text("decision");
-  row.reason = reader.text("reason", text_max);
-  row.trace = reader.text("trace", text_max);
+  row.reason = reader.text("reason", row_text_max);
+  row.trace = reader.text("trace", row_text_max);
   row.package = reader.text("package");
   row.grant_digest = reader.text("grant_digest");
   row.previous = reader.text("previous");
@@ -71,7 +70,7 @@ Result<AuditBreak> audit_break_from_row(std::string_view text) {
   AuditBreak out;
   out.sequence = reader.integer("sequence", 1, INT64_MAX);
   out.at_ms = reader.integer("at_ms", INT64_MIN, INT64_MAX);
-  out.reason = reader.text("reason", text_max);
+  out.reason = reader.text("reason", row_text_max);
   if (!reader.finish()) return reader.error();
   return out;
 }

@@ -16,10 +16,9 @@
 
 #include "base/result.hpp"
 #include "policy/policy.hpp"
+#include "security-policy/limits.hpp"
 
 namespace fieldwork::security_policy {
-
-inline constexpr std::size_t rules_max = 256;
 
 [[nodiscard]] Result<std::vector<policy::Rule>> load_rules(const std::filesystem::path& directory);
 

@@ -117,8 +117,8 @@ std::string revocation_key(const DeviceId& device, const std::string& fingerprin
 }  // namespace
 
 void SecurityPolicyService::announce(const OutboxChange& change, runtime::Output& out) const {
-  if (const auto* settle = std::get_if<SettleRevocation>(&change)) {
-    return out.settle(revocation_key(settle->device, settle->fingerprint));
+  if (const auto* close = std::get_if<CloseRevocation>(&change)) {
+    return out.close(revocation_key(close->device, close->fingerprint));
   }
   const auto& answer = std::get<AnnounceRevocation>(change).answer;
   log::warn("a certificate is no longer good", {{"device", answer.device.value}, {"reason", answer.reason}});

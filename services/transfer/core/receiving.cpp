@@ -111,7 +111,7 @@ void Transfers::on(const Offered& input, Time now, Output& out) {
         if (bad) error = bad->reason;
         if (!bad) add_name(stored->second, it->second.package, now, out);
       }
-      drop(offer.transfer, out);
+      forget_receiving(offer.transfer, out);
     }
     out.answers.emplace_back(AckEnded{std::move(ended), std::move(error), input.from});
     return;
@@ -161,7 +161,7 @@ Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Out
   for (const auto& id : older) {
     if (finishing_.contains(id))
       return Error{Code::conflict, "it is being verified under another transfer", "/transfer"};
-    drop(id, out);
+    forget_receiving(id, out);
   }
   if (auto full = room_for(from, now, out)) return *full;
   Receiving receiving{.id = offer.transfer, .from = from, .kind = ContentKind::output, .heard = now};
@@ -197,7 +197,7 @@ void Transfers::on(const ContentArrived& input, Time now, Output& out) {
   }
   if (content.package.names.empty()) unsaved_contents_.insert(receiving.package.digest);
   announced_.erase({receiving.from, receiving.package.digest});
-  drop(input.id, out);
+  forget_receiving(input.id, out);
   out.answers.emplace_back(AckEnded{receiving, std::move(error)});
 }
 
@@ -208,7 +208,7 @@ void Transfers::on(const ContentRefused& input, Time now, Output& out) {
   // Our disk: the sender's words try again, not all of them.
   if (input.error.code == Code::unavailable) return hold(it->second, input.error, std::chrono::minutes(5), now, out);
   const auto receiving = it->second;
-  drop(input.id, out);
+  forget_receiving(input.id, out);
   out.answers.emplace_back(AckEnded{receiving, describe(input.error)});
 }
 
@@ -238,7 +238,7 @@ void Transfers::on(const StrayFrame& input, Time, Output& out) {
   }
 }
 
-void Transfers::drop(const TransferId& id, Output& out) {
+void Transfers::forget_receiving(const TransferId& id, Output& out) {
   receivings_.erase(id);
   held_.erase(id);
   out.work.emplace_back(CloseReceiving{id});
@@ -254,7 +254,7 @@ void Transfers::sweep_receivings(Time now, Output& out) {
   for (const auto& [id, receiving] : receivings_) {
     if (!finishing_.contains(id) && now - receiving.heard > patience_with(receiving)) silent.push_back(id);
   }
-  for (const auto& id : silent) drop(id, out);
+  for (const auto& id : silent) forget_receiving(id, out);
 }
 
 // Who is silent keeps what was received, not the others from sending. Beyond the bounds of rows the longest silent one
@@ -279,9 +279,9 @@ std::optional<Error> Transfers::room_for(const Party& from, Time now, Output& ou
   if (awake >= limits_.slots_max || awake_from >= limits_.party_slots_max)
     return Error{Code::unavailable, "too many transfers at once; try again later"};
   if (rows_from >= limits_.party_rows_max && silent_from != nullptr) {
-    drop(TransferId(*silent_from), out);
+    forget_receiving(TransferId(*silent_from), out);
   } else if (receivings_.size() >= limits_.rows_max && silent != nullptr) {
-    drop(TransferId(*silent), out);
+    forget_receiving(TransferId(*silent), out);
   }
   return std::nullopt;
 }

@@ -39,7 +39,7 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
       if (!live->offer.transfer.empty()) out.answers.emplace_back(SendOffer{*live, input.from});
       return;
     }
-    end(*live, SendingState::failed, "the receiver came back with another certificate", false, now, out);
+    settle(*live, SendingState::failed, "the receiver came back with another certificate", false, now, out);
   }
   const auto attempt = attempt_for(target, now);
   if (!attempt) {
@@ -108,12 +108,12 @@ void Transfers::on(const OfferMade& input, Time now, Output& out) {
 void Transfers::on(const OfferFailed& input, Time, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() || !it->second.offer.transfer.empty()) return;
-  take_back(input.id, out);
+  withdraw(input.id, out);
   out.answers.emplace_back(Reject{input.asker, {Code::unavailable, input.reason}});
 }
 
 // Before its offer was made nothing of it is saved or said: it never was.
-void Transfers::take_back(const TransferId& id, Output& out) {
+void Transfers::withdraw(const TransferId& id, Output& out) {
   end_live(id, out);
   latest_.erase(target_of(sendings_.at(id)));
   sendings_.erase(id);
@@ -133,13 +133,14 @@ void Transfers::on(const Answered& input, Time now, Output& out) {
   if (input.state == ReceivedState::complete) {
     sending.acked_bytes = sending.offer.encoded_bytes;
     sending.acked = {{0, static_cast<std::uint64_t>(sending.acked_bytes)}};
-    end(sending, SendingState::complete, "", true, now, out);
+    settle(sending, SendingState::complete, "", true, now, out);
   } else if (input.state == ReceivedState::unwanted) {  // nobody failed: as if it had never been
     end_live(input.id, out);
     forget(input.id, out);
   } else if (input.state == ReceivedState::failed) {
     // A device that still needs it asks again: that is the next attempt.
-    end(sending, SendingState::failed, input.reason.empty() ? "the receiver gave it up" : input.reason, true, now, out);
+    settle(sending, SendingState::failed, input.reason.empty() ? "the receiver gave it up" : input.reason, true, now,
+           out);
   }
 }
 
@@ -161,12 +162,12 @@ void Transfers::on(const Progressed& input, Time now, Output& out) {
 void Transfers::on(const SendingBroke& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() || it->second.state != SendingState::sending) return;
-  end(it->second, SendingState::failed, input.reason, true, now, out);
+  settle(it->second, SendingState::failed, input.reason, true, now, out);
 }
 
 // `say`: the end is news. Of an attempt that another one follows at once, only the row tells.
-void Transfers::end(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out) {
-  if (sending.offer.transfer.empty()) return take_back(TransferId(sending.id), out);
+void Transfers::settle(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out) {
+  if (sending.offer.transfer.empty()) return withdraw(TransferId(sending.id), out);
   sending.state = state;
   sending.reason = std::move(reason);
   sending.changed = now;
@@ -235,7 +236,7 @@ void Transfers::publish(Sending& sending, Time now) {
 void Transfers::pass_time(Sending& sending, Time now, Output& out) {
   const bool device = sending.to.kind == Party::Kind::device;
   if (now - sending.heard > (device ? limits_.silence_max : limits_.client_silence_max)) {
-    end(sending, SendingState::failed, device ? "device silent" : "client silent", true, now, out);
+    settle(sending, SendingState::failed, device ? "device silent" : "client silent", true, now, out);
     return;
   }
   auto& track = tracks_.at(sending.id);

@@ -44,7 +44,7 @@ void Transfers::give_slots(Time now, Output& out) {
       continue;
     }
     passed_over = 0;
-    take_slot(sendings_.at(*next), now, out);
+    fill_slot(sendings_.at(*next), now, out);
   }
 }
 
@@ -66,7 +66,7 @@ std::optional<TransferId> Transfers::next_of(const Party& party, Time now) {
   return std::nullopt;
 }
 
-void Transfers::take_slot(Sending& sending, Time now, Output& out) {
+void Transfers::fill_slot(Sending& sending, Time now, Output& out) {
   auto& track = tracks_.at(sending.id);
   track.slot = true;
   track.answered = now;

@@ -1,4 +1,5 @@
 #include "transfer/core/transfers.hpp"
+#include "transfer/limits.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -44,14 +45,15 @@ void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
   const Party device{Party::Kind::device, input.device};
   if (const auto it = live_with_.find(device); it != live_with_.end()) {
     for (const auto& id : std::set<TransferId>(it->second)) {
-      end(sendings_.at(id), SendingState::failed, "the device is refused: " + input.standing->reason, true, now, out);
+      settle(sendings_.at(id), SendingState::failed, "the device is refused: " + input.standing->reason, true, now,
+             out);
     }
   }
   std::vector<TransferId> receivings;
   for (const auto& [id, receiving] : receivings_) {
     if (receiving.from == device && !finishing_.contains(id)) receivings.push_back(id);
   }
-  for (const auto& id : receivings) drop(id, out);
+  for (const auto& id : receivings) forget_receiving(id, out);
 }
 
 bool Transfers::serves(const Party& party) const {
@@ -122,8 +124,7 @@ void Transfers::on(const BatchEnded&, Time, Output& out) {
 
 // A broker that lost its memory gets everything again, at a pace that leaves room for what is new.
 void Transfers::say_again(Time now) {
-  constexpr int burst_max = 100;
-  say_again_at_ = std::max(say_again_at_, now - burst_max * limits_.resay_pause);
+  say_again_at_ = std::max(say_again_at_, now - resay_burst_max * limits_.resay_pause);
   for (; say_again_at_ <= now; say_again_at_ += limits_.resay_pause) {
     if (!packages_to_say_.empty()) {
       const auto digest = std::move(packages_to_say_.front());

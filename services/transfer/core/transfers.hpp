@@ -113,9 +113,9 @@ class Transfers {
   // Which attempt a new want is, or why it has to wait.
   [[nodiscard]] Result<int> attempt_for(const Target& target, Time now) const;
   [[nodiscard]] std::string why_not_stored(const std::string& digest) const;
-  void end(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out);
+  void settle(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out);
   void end_live(const TransferId& id, Output& out);
-  void take_back(const TransferId& id, Output& out);
+  void withdraw(const TransferId& id, Output& out);
   void remember_ended(const Sending& sending);
   void forget(const TransferId& id, Output& out);
   void save(Sending& sending, Time now);
@@ -132,7 +132,7 @@ class Transfers {
   void give_slots(Time now, Output& out);
   // The next of this party's that may run; drops from the queue what may not.
   std::optional<TransferId> next_of(const Party& party, Time now);
-  void take_slot(Sending& sending, Time now, Output& out);
+  void fill_slot(Sending& sending, Time now, Output& out);
   void park(Sending& sending, Time now, Output& out);
   void give_back(const Sending& sending);
   bool make_room(const Party& to, Output& out);
@@ -142,7 +142,7 @@ class Transfers {
   // The receiving that this offer starts or goes on with.
   Result<Receiving*> announced_as(const Offered& input, Time now, Output& out);
   Result<Receiving*> receive_output(const Offered& input, Time now, Output& out);
-  void drop(const TransferId& id, Output& out);
+  void forget_receiving(const TransferId& id, Output& out);
   void hold(const Receiving& receiving, const Error& error, Duration wait_max, Time now, Output& out);
   void sweep_receivings(Time now, Output& out);
   [[nodiscard]] std::optional<Error> bad_device(const Party& party, const std::string& fingerprint) const;

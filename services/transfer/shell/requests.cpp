@@ -4,16 +4,14 @@
 
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
+#include "transfer/limits.hpp"
 #include "transfer/shell/rows.hpp"
 #include "transfer/shell/service.hpp"
 
 namespace fieldwork::transfer {
 namespace {
 
-constexpr std::size_t answer_bytes_max = 900'000;  // below what a reader of one message takes
 constexpr std::int64_t page_default = 50;
-constexpr std::int64_t page_max = 500;
-constexpr std::size_t shown_transfers_max = 100;
 
 // A page's end as text: when the package was stored (µs), a dot, the digest's 64 hex digits.
 std::string cursor_of(const Content& content) {

@@ -4,14 +4,13 @@
 
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
+#include "transfer/limits.hpp"
 
 namespace fieldwork::transfer {
 namespace {
 
 using codec::Json;
 using codec::Reader;
-
-constexpr std::size_t text_max = 1 << 20;
 
 const char* word(Party::Kind kind) { return kind == Party::Kind::device ? "device" : "client"; }
 const char* word(ContentKind kind) { return kind == ContentKind::package ? "package" : "output"; }
@@ -39,13 +38,13 @@ Package read_package(Reader& reader) {
           .name = reader.text("name"),
           .version = reader.text("version"),
           .size_bytes = reader.integer("size_bytes", 0, INT64_MAX),
-          .release = reader.text("release", text_max),
+          .release = reader.text("release", row_text_max),
           .released_by = reader.text("released_by")};
 }
 
 // Empty text: none yet.
 Offer read_offer(Reader& reader) {
-  const auto text = reader.text("offer", text_max);
+  const auto text = reader.text("offer", row_text_max);
   if (text.empty()) return {};
   auto offer = codec::decode_offer(text);
   if (!offer) return reader.fail("offer", describe(offer.error())), Offer{};
@@ -109,7 +108,7 @@ Result<Name> name_from_row(std::string_view text) {
   Name out;
   out.of = {reader.text("name"), reader.text("version")};
   out.digest = reader.digest("digest");
-  out.release = reader.text("release", text_max);
+  out.release = reader.text("release", row_text_max);
   out.released_by = reader.text("released_by");
   out.named = read_time(reader, "named_ms");
   if (!reader.finish()) return reader.error();
@@ -149,12 +148,12 @@ Result<Sending> sending_from_row(std::string_view text) {
   out.digest = reader.digest("digest");
   out.fingerprint = reader.text("fingerprint");
   out.state = read_state(reader);
-  out.reason = reader.text("reason", text_max);
+  out.reason = reader.text("reason", row_text_max);
   out.attempt = static_cast<int>(reader.integer("attempt", 1, INT32_MAX));
   out.offer = read_offer(reader);
   const auto key = crypto::from_hex(reader.text("content_key"));
   if (!key) reader.fail("content_key", "is not hex");
-  const auto received = codec::decode_received(reader.text("received", text_max));
+  const auto received = codec::decode_received(reader.text("received", row_text_max));
   if (!received) reader.fail("received", describe(received.error()));
   out.acked_bytes = reader.integer("acked_bytes", 0, INT64_MAX);
   out.sent_bytes = reader.integer("sent_bytes", 0, INT64_MAX);

@@ -1,5 +1,5 @@
 // Lists that are read item by item: what is wrong with one spoils nothing but itself. All lists whose items are things
-// of their own (questions, answers, orders, reports, jobs) go through here.
+// of their own (questions, answers, commands, reports, jobs) go through here.
 #pragma once
 
 #include <functional>

@@ -40,10 +40,10 @@ struct Report {
 [[nodiscard]] Result<Report> decode_report(std::string_view text);
 
 // device/{device}/down/command: item by item, so that a bad one spoils nothing but itself.
-using Order = std::variant<Assign, Cancel, Inquire, Stale>;
-using Orders = Items<Order, AttemptKey>;
-[[nodiscard]] Json encode(const Order& order);
-[[nodiscard]] Result<Orders> decode_orders(std::string_view text);
+using Command = std::variant<Assign, Cancel, Inquire, Stale>;
+using Commands = Items<Command, AttemptKey>;
+[[nodiscard]] Json encode(const Command& order);
+[[nodiscard]] Result<Commands> decode_commands(std::string_view text);
 [[nodiscard]] Result<Assign> decode_assign(const Json& value);  // as the agent's journal keeps it
 
 // device/{device}/down/ack: up to where the stream is stored; begin: the least epoch that the device must begin; beat:

@@ -17,10 +17,10 @@ namespace fieldwork::codec {
 using Json = nlohmann::json;
 
 inline constexpr std::size_t message_bytes_max = limits::message_bytes_max;
-inline constexpr int depth_max = 16;
+inline constexpr int depth_max = limits::depth_max;
 inline constexpr std::size_t items_max = limits::items_max;
 // What every reader of JSON can hold: 2^53 - 1. A larger one would come out of a browser or of jq as another number.
-inline constexpr std::int64_t integer_max = 9'007'199'254'740'991;
+inline constexpr std::int64_t integer_max = limits::integer_max;
 
 // Refuses more than bytes_max, deeper than depth_max, a NUL in a string, invalid UTF-8, anything after the value, and
 // two fields of one name in an object. What is no JSON is told with line and column (from 1, in bytes).

@@ -12,11 +12,9 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "content/limits.hpp"
 
 namespace fieldwork::content {
-
-inline constexpr std::size_t archive_entries_max = 100'000;
-inline constexpr std::size_t archive_name_bytes_max = 4096;
 
 /// Packs a directory's content, or one file under its own name, and gives the archive's digest ("sha256:…"). Refuses
 /// sockets, pipes, devices, links that leave, too many entries, and an archive inside of the directory itself. After

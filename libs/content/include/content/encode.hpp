@@ -5,11 +5,11 @@
 #include <filesystem>
 
 #include "base/result.hpp"
+#include "content/limits.hpp"
 
 namespace fieldwork::content {
 
 /// The history that a stream may refer to: bounds the memory of whoever decodes it.
-inline constexpr int zstd_window_log_max = 23;  // 8 MiB
 
 /// Writes `encoded_path` anew. `level` 1 (fast) to 19 (small); others are cut to these. Another version of zstd may
 /// encode the same content otherwise: keep the file as long as a transfer of it lives (see crypto/seal.hpp).

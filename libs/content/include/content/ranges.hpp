@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::content {
 
-inline constexpr std::size_t ranges_max = 4096;
+inline constexpr std::size_t ranges_max = limits::ranges_max;
 
 using Range = std::pair<std::uint64_t, std::uint64_t>;  // begin, end
 

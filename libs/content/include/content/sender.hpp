@@ -90,7 +90,7 @@ class Sender {
     bool again;  // not the first time
   };
 
-  void take_lost();
+  void find_lost();
   void forget_answered_losses();
   [[nodiscard]] std::optional<Piece> next_new() const;
   void send(Piece piece, bool again, std::vector<Piece>& out);

@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "crypto/key.hpp"
+#include "crypto/limits.hpp"
 
 struct x509_st;
 struct x509_store_st;
@@ -17,7 +18,6 @@ struct x509_store_st;
 namespace fieldwork::crypto {
 
 /// No list of revoked certificates that we read is longer (some 150,000 entries).
-inline constexpr std::size_t crl_bytes_max = 8 * 1024 * 1024;
 
 /// One certificate with a P-256 key, parsed but not yet believed: see CertificateAuthority::verify. A cheap copy.
 class Certificate {

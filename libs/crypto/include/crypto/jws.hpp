@@ -19,12 +19,11 @@
 
 #include "base/result.hpp"
 #include "crypto/key.hpp"
+#include "crypto/limits.hpp"
 
 namespace fieldwork::crypto {
 
 /// A longer JWS is refused unread. A payload of up to jws_payload_bytes_max always fits.
-inline constexpr std::size_t jws_bytes_max = 64 * 1024;
-inline constexpr std::size_t jws_payload_bytes_max = 47 * 1024;
 
 /// `type` is one of docs/formats.md, 1 to 64 of a-z, 0-9, '+', '-', '.', '/'; anything else is our own bug and aborts.
 [[nodiscard]] std::string sign_jws(const PrivateKey& key, std::string_view type, std::string_view payload_json);
@@ -34,7 +33,6 @@ inline constexpr std::size_t jws_payload_bytes_max = 47 * 1024;
 /// most jws_batch_max payloads.
 [[nodiscard]] std::vector<std::string> sign_jws_batch(const PrivateKey& key, std::string_view type,
                                                       const std::vector<std::string>& payloads);
-inline constexpr std::size_t jws_batch_max = 4096;
 
 /// The payload of a well-formed JWS whose signature nobody has checked: for display and logs, never for a decision.
 [[nodiscard]] Result<std::string> jws_payload_unverified(std::string_view jws);

@@ -8,13 +8,13 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "crypto/limits.hpp"
 
 struct evp_pkey_st;
 
 namespace fieldwork::crypto {
 
 /// No PEM text of a key or certificate that we read is longer.
-inline constexpr std::size_t pem_bytes_max = 64 * 1024;
 
 /// A cheap copy: copies share the key.
 class PublicKey {

@@ -12,13 +12,13 @@
 
 #include "base/result.hpp"
 #include "crypto/key.hpp"
+#include "crypto/limits.hpp"
 
 namespace fieldwork::crypto {
 
 inline constexpr std::size_t content_key_bytes = 32;
 inline constexpr std::size_t frame_header_bytes = 32;
 inline constexpr std::size_t frame_tag_bytes = 16;
-inline constexpr std::size_t frame_piece_bytes_max = 1024 * 1024;
 
 struct FrameHeader {
   std::string transfer_id_hex;  // 32 lower-case hex digits

@@ -118,7 +118,7 @@ class Deliveries {
   void on(const TimePassed& input, Time now, Output& out);
   void give_up(Time now, Output& out);
   void close(const std::string& digest, One& one, Time now, Output& out) const;
-  void end(const std::string& digest, std::optional<std::string> refused, Output& out);
+  void settle(const std::string& digest, std::optional<std::string> refused, Output& out);
   One* find(const std::string& digest);
 
   Limits limits_;

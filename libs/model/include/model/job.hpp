@@ -161,8 +161,6 @@ struct OutputFile {
   bool operator==(const OutputFile&) const = default;
 };
 
-inline constexpr std::size_t files_max = 64;  // of one result
-
 // How a program ended. What it said is kept as the bytes it was; of more than RunLimits::output_bytes the beginning
 // and the end are, half of the limit each, and `…_cut_bytes` says how much is missing between them.
 struct RunResult {
@@ -202,7 +200,7 @@ struct AttemptReport {
   bool operator==(const AttemptReport&) const = default;
 };
 
-// Orders to a device.
+// Commands to a device.
 struct Assign {
   AttemptKey key;
   int attempt = 1;

@@ -1,6 +1,6 @@
 // The one page of limits that two parties must agree on. Whoever makes a message reads its bound here, and so does
-// whoever takes it; tests/unit/limits_test.cpp shows that the largest value each producer can make passes its consumer
-// and the bus, in encoded bytes. Bounds that concern one party alone stand in that party's Limits.
+// whoever takes it; tests/unit/libs/model/limits_test.cpp shows that the largest value each producer can make passes
+// its consumer and the bus, in encoded bytes. Bounds that concern one party alone stand in that party's Limits.
 #pragma once
 
 #include <cstddef>
@@ -14,19 +14,26 @@ inline constexpr std::size_t message_bytes_max = 2'000'000;  // a JSON payload: 
 inline constexpr std::size_t items_bytes_max = 96U << 10;    // a message of many items, unless one alone is larger: a
                                                              // broker that takes small packets carries the ordinary
 inline constexpr std::size_t items_max = 512;                // items in one message
-inline constexpr std::size_t submission_bytes_max = 1'900'000;  // service/scheduler/submit
-inline constexpr std::size_t state_bytes_max = 4096;            // state/job, state/execution
-inline constexpr std::size_t log_bytes_max = 64U << 10;         // device/{device}/up/log
-inline constexpr std::size_t page_bytes_max = 192U << 10;       // one page of an answer
+inline constexpr std::size_t submission_bytes_max = 1'900'000;         // service/scheduler/submit
+inline constexpr std::size_t state_bytes_max = 4096;                   // state/job, state/execution
+inline constexpr std::size_t log_bytes_max = 64U << 10;                // device/{device}/up/log
+inline constexpr std::size_t log_text_bytes_max = 32U << 10;           // one line of it
+inline constexpr std::size_t page_bytes_max = 192U << 10;              // one page of an answer
+inline constexpr int depth_max = 16;                                   // of objects and arrays inside each other
+inline constexpr std::int64_t integer_max = 9'007'199'254'740'991;     // what JavaScript counts exactly: 2^53 - 1
+inline constexpr std::int64_t size_bytes_max = std::int64_t{1} << 50;  // any size of memory, disk, file, content
 
 // --- jobs ---
 inline constexpr std::size_t job_bytes_max = 256U << 10;  // JOB, encoded; so an assignment or question is below 300 kB
 inline constexpr int executions_max = 10'000;             // of one job
 inline constexpr int replicas_max = 1000;
-inline constexpr std::int64_t fence_max = 9'007'199'254'740'991;
+inline constexpr std::int64_t fence_max = integer_max;
 
 // --- reports ---
 inline constexpr std::size_t reason_bytes_max = 1024;             // longer reasons are cut by whoever encodes them
+inline constexpr std::size_t files_max = 64;                      // of one result
+inline constexpr std::size_t path_bytes_max = 256;                // of one of its files
+inline constexpr std::int64_t report_tag_max = 0xFFFFFFFF;        // 32 bits, of a report stream
 inline constexpr std::int64_t output_bytes_max = 1 << 20;         // of stdout and of stderr, each
 inline constexpr std::size_t content_bytes_max = 64U << 10;       // a file that rides in the report stream
 inline constexpr std::size_t result_inline_bytes_max = 8U << 10;  // a whole result in one item; above it goes in parts
@@ -34,6 +41,14 @@ inline constexpr std::size_t part_bytes_max = 32U << 10;          // of one part
 inline constexpr std::size_t part_of_bytes_max = 5 + 256;         // what a part is of: "file:" and a path
 inline constexpr std::size_t report_bytes_max = 64U << 10;  // one message of a report stream, unless one item is more
 inline constexpr std::size_t tail_bytes_max = 1024;         // the end of the output in state/execution
+
+// --- transfer ---
+inline constexpr std::size_t ranges_max = 4096;        // of one content: what a receiver has, as [begin, end)
+inline constexpr std::size_t content_names_max = 100;  // of one content
+
+// --- policy ---
+inline constexpr std::size_t trace_rules_max = 8;  // of a decision
+inline constexpr std::size_t trace_bytes_max = 512;
 
 // --- heartbeats ---
 inline constexpr int attempts_per_device_max = 512;  // at once, all of them in one heartbeat

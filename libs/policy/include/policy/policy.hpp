@@ -46,8 +46,6 @@ struct Evaluation {
 
 // The rules that matched, the one that decides first, for people: "no-shell decides; operators matched". Beyond the
 // first trace_rules_max and trace_bytes_max it says how many more they are; when none matched, among how many.
-inline constexpr std::size_t trace_rules_max = 8;
-inline constexpr std::size_t trace_bytes_max = 512;
 [[nodiscard]] std::string trace_text(const std::vector<Rule>& rules, const Evaluation& evaluation);
 
 }  // namespace fieldwork::policy

@@ -46,7 +46,7 @@ class Runner {
   Result<void> look();
   Result<void> look_and_step(std::vector<Input>& batch);
   Result<void> step(std::vector<Input>& batch);
-  bool settle(Result<void> done, std::vector<Input>& batch);
+  bool committed(Result<void> done, std::vector<Input>& batch);
   [[nodiscard]] Time now() const;
   void say_bus_metrics();
   bus::MqttEvents events();

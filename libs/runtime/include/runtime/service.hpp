@@ -22,11 +22,11 @@ struct Output {
   std::vector<store::Change> changes;
   std::vector<bus::Message> early;          // questions: they promise nothing, so they leave before the commit
   std::vector<bus::Message> messages;       // said once, after the commit
-  std::vector<store::OutboxChange> outbox;  // commands are kept and repeated until settled; in order
+  std::vector<store::OutboxChange> outbox;  // commands are kept and repeated until they are closed; in order
   std::vector<std::function<void()>> acts;  // the shell's own side effects, after the commit, in order
 
   void put(store::Command command) { outbox.emplace_back(std::move(command)); }
-  void settle(std::string key) { outbox.emplace_back(store::Settle{std::move(key)}); }
+  void close(std::string key) { outbox.emplace_back(store::Close{std::move(key)}); }
   void hasten(std::string topic) { outbox.emplace_back(store::Hasten{std::move(topic)}); }
   void upsert(std::string table, std::string key, store::Row row) {
     changes.push_back({std::move(table), std::move(key), std::move(row), store::Change::Kind::upsert});

@@ -1,5 +1,5 @@
 // Commands that must arrive: kept with the state that ordered them, or made again from it after a restart; repeated
-// until someone settles them by key.
+// until someone closes them by key.
 // Pure: the caller commits the changes and publishes what is due.
 #pragma once
 
@@ -25,14 +25,14 @@ struct Command {
   // False: no row of its own. It follows from other rows, and who loads those puts it again.
   bool kept = true;
 };
-struct Settle {
+struct Close {
   std::string key;
 };
 struct Hasten {
   std::string topic;
 };
 // Applied in the order they were said: what was put and settled in one batch is gone.
-using OutboxChange = std::variant<Command, Settle, Hasten>;
+using OutboxChange = std::variant<Command, Close, Hasten>;
 
 class Outbox {
  public:
@@ -72,7 +72,7 @@ class Outbox {
     Time hastened{};
   };
   void put(Command command, Time now, std::vector<Change>& changes);
-  void settle(const std::string& key, std::vector<Change>& changes);
+  void close(const std::string& key, std::vector<Change>& changes);
   void hasten(const std::string& topic, Time now);
   void add(Command command, Time now, Time until, bool stored);
   void remove(const std::string& key);

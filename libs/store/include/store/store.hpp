@@ -2,7 +2,7 @@
 //
 // A row goes in as typed columns (row.hpp), so that a batch is one set-based statement per table, and comes back as one
 // JSON object whose fields are the columns. Adapters: postgres.hpp (services), sqlite.hpp (the agent's journal),
-// memory.hpp (simulation). All three answer alike (tests/unit/store_contract_test.cpp).
+// memory.hpp (simulation). All three answer alike (tests/unit/libs/store/store_contract_test.cpp).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The channels: every topic that there is, who says it and who hears it. docs/topics.md's table and the broker's lists
-// of rights are made from this (tests/unit/channels_test.cpp).
+// of rights are made from this (tests/unit/libs/topic/channels_test.cpp).
 #pragma once
 
 #include <array>

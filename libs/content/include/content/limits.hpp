@@ -1,0 +1,12 @@
+// The bounds of what is packed, unpacked and decoded here.
+#pragma once
+
+#include <cstddef>
+
+namespace fieldwork::content {
+
+inline constexpr std::size_t archive_entries_max = 100'000;
+inline constexpr std::size_t archive_name_bytes_max = 4096;
+inline constexpr int zstd_window_log_max = 23;  // a decoder's window of 8 MiB
+
+}  // namespace fieldwork::content

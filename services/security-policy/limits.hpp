@@ -1,0 +1,12 @@
+// The bounds of security-policy's shell alone. The core's stand in its Limits, what other parties must agree on in
+// model/limits.hpp.
+#pragma once
+
+#include <cstddef>
+
+namespace fieldwork::security_policy {
+
+inline constexpr std::size_t rules_max = 256;         // in all rule files together
+inline constexpr std::size_t row_text_max = 1 << 20;  // bytes; the row is our own
+
+}  // namespace fieldwork::security_policy

@@ -1,0 +1,162 @@
+// scripts/bench placement: what the scheduler's core takes to place one execution, and to carry its job from submission
+// to its end, by the size of the fleet; as many jobs that fit nowhere wait meanwhile as there are devices, each in a
+// lane of its own. Beside it the plainest walk over the same fleet, one number for each device: what a scheduler
+// without indexes would do at least.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "scheduler/core/scheduler.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+constexpr int sizes[] = {100, 1'000, 10'000};
+constexpr int rounds = 9;   // of each size, in turn
+constexpr int batch = 200;  // jobs of a round, one after the other
+constexpr int walks = 20;   // of a round
+constexpr std::int64_t gib = std::int64_t{1} << 30;
+
+double now_us() {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+class Bed {
+ public:
+  explicit Bed(int devices) : core_(limits()) {
+    for (int i = 0; i < devices; ++i) {
+      Device device;
+      device.id = DeviceId("edge-" + std::to_string(i));
+      device.state = i % 10 == 0 ? DeviceState::suspect : DeviceState::ready;
+      device.capacity = {4000 + i % 7 * 100, 4 * gib, 4 * gib};
+      device.labels = {{"zone", i % 2 == 0 ? "a" : "b"}};
+      step(DeviceSeen{device});
+    }
+    for (int i = 0; i < devices; ++i) submit("waits-" + std::to_string(i), {{"needs", std::to_string(i)}});
+    step(LinkBack{});
+    now_ += seconds(60);
+    step(TimePassed{});
+  }
+
+  struct Cost {
+    double place_us = 0;  // from the submission to the question about a device
+    double job_us = 0;    // from the submission to the end
+  };
+  Cost run() {
+    Cost out;
+    for (int i = 0; i < batch; ++i) {
+      now_ += milliseconds(1);
+      const auto id = "job-" + std::to_string(++number_);
+      const auto begin = now_us();
+      submit(id, {{"zone", "a"}});
+      out.place_us += now_us() - begin;
+      const auto question = said_.questions.at(0);
+      step(DecisionMade{{.key = question.key, .device = question.device, .allow = true, .reason = "", .grant = "g"}});
+      for (const auto state : {AttemptState::accepted, AttemptState::running, AttemptState::succeeded})
+        report(question.device, {.key = question.key, .state = state});
+      out.job_us += now_us() - begin;
+    }
+    return {out.place_us / batch, out.job_us / batch};
+  }
+
+  // The device with the least room that is enough.
+  double walk_us() const {
+    const auto begin = now_us();
+    for (int i = 0; i < walks; ++i) {
+      const DeviceView* best = nullptr;
+      for (Fleet::Number at = 0; at < core_.fleet().size(); ++at) {
+        const auto& view = core_.fleet().view(at);
+        if (view.device.capacity.cpu_millis - view.cpu_millis_used < 1000) continue;
+        if (best == nullptr || view.cpu_millis_used > best->cpu_millis_used) best = &view;
+      }
+      if (best == nullptr) std::abort();
+    }
+    return (now_us() - begin) / walks;
+  }
+
+ private:
+  static Limits limits() {
+    Limits out;
+    out.hear_first = {};  // nothing ran there before
+    return out;
+  }
+  void step(const Input& input) {
+    said_ = {};
+    core_.step(input, now_, said_);
+    core_.step(BatchEnded{}, now_, said_);
+  }
+  void submit(const std::string& id, Labels labels) {
+    JobSpec spec;
+    spec.command = {"./go"};
+    spec.requirements = {1000, gib, 0, std::move(labels)};
+    spec.timeouts.queued_s = 86'400;
+    step(JobSubmitted{.reply = 1,
+                      .job = JobId(id),
+                      .submitter = "bench",
+                      .request = id,
+                      .spec = std::move(spec),
+                      .spec_digest = "d"});
+  }
+  void report(const DeviceId& device, const AttemptReport& report) {
+    const auto seq = ++seqs_[device];
+    step(ReportArrived{.device = device,
+                       .epoch = 1,
+                       .first = seq,
+                       .seq = seq,
+                       .after = seq - 1,
+                       .items = {{.tag = seq, .report = report}},
+                       .at = now_});
+  }
+
+  Scheduler core_;
+  Time now_ = from_ms(1'000'000);
+  Output said_;
+  std::map<DeviceId, std::int64_t> seqs_;
+  int number_ = 0;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+}  // namespace fieldwork::scheduler
+
+int main() {
+  using namespace fieldwork::scheduler;
+  std::map<int, std::unique_ptr<Bed>> beds;
+  std::map<int, std::vector<double>> place, job, walk;
+  for (const int devices : sizes) beds.emplace(devices, std::make_unique<Bed>(devices));
+  for (int round = 0; round <= rounds; ++round) {
+    for (auto& [devices, bed] : beds) {
+      const auto cost = bed->run();
+      if (round == 0) continue;  // warms up
+      place[devices].push_back(cost.place_us);
+      job[devices].push_back(cost.job_us);
+      walk[devices].push_back(bed->walk_us());
+    }
+  }
+  nlohmann::json out = nlohmann::json::array();
+  std::printf("%8s %8s %14s %10s %14s %10s\n", "devices", "lanes", "us/placement", "growth", "us/whole job",
+              "walk, us");
+  for (const int devices : sizes) {
+    const auto us = median(place[devices]);
+    const auto growth = us / median(place[sizes[0]]);
+    std::printf("%8d %8d %14.1f %10.2f %14.1f %10.1f\n", devices, devices, us, growth, median(job[devices]),
+                median(walk[devices]));
+    out.push_back({{"devices", devices},
+                   {"lanes", devices},
+                   {"place_us", us},
+                   {"growth", growth},
+                   {"job_us", median(job[devices])},
+                   {"walk_us", median(walk[devices])}});
+  }
+  std::printf("%s\n", nlohmann::json{{"placement", out}}.dump().c_str());
+  return 0;
+}

@@ -1,0 +1,242 @@
+// links: exchange GTest::gtest_main
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "crypto/digest.hpp"
+#include "crypto/seal.hpp"
+#include "exchange/durable.hpp"
+#include "exchange/inbound.hpp"
+#include "exchange/outbound.hpp"
+#include "exchange/worker.hpp"
+#include "support/frames.hpp"
+#include "support/pki.hpp"
+
+namespace fieldwork::exchange {
+namespace {
+
+using namespace support;
+
+struct Ends {
+  TempDir dir;
+  std::string bytes;
+  Offer offer;
+  std::string key = crypto::generate_content_key();
+  exchange::Encoded encoded;
+
+  explicit Ends(std::string content, const std::string& receiver = "d1", std::int64_t frame_bytes = 4096)
+      : bytes(std::move(content)) {
+    write(dir / "plain", bytes);
+    encoded = exchange::encode_beside(dir / "plain").value();
+    offer =
+        exchange::make_offer(id_of(7), crypto::digest_of(bytes), static_cast<std::int64_t>(bytes.size()),
+                             encoded.encoding, encoded.encoded_bytes, frame_bytes, key, pki().certificate(receiver), "")
+            .value();
+  }
+  [[nodiscard]] exchange::Outbound outbound(content::Ranges acked, Time now) const {
+    return exchange::Outbound::open(offer, key, encoded.path, std::move(acked), {.window_bytes = 64 << 10}, now)
+        .value();
+  }
+  [[nodiscard]] Result<exchange::Inbound> inbound(const std::string& receiver = "d1") const {
+    return exchange::Inbound::open(offer, pki().key(receiver), pki().certificate(receiver).fingerprint(), dir / "in",
+                                   1 << 30);
+  }
+  // Every frame, once.
+  [[nodiscard]] std::vector<std::string> frames() const { return frames_of(offer, key, encoded.path); }
+};
+
+TEST(Exchange, BringsTheBytesThroughAStorm) {
+  for (unsigned seed = 1; seed <= 25; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Ends ends(make_bytes(600'000 + seed, seed));
+    std::mt19937 random(seed);
+    const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
+    Time now = wall();
+    auto sender = ends.outbound({}, now);
+    auto receiver = ends.inbound().value();
+    std::vector<std::string> to_receiver;
+    std::vector<Received> to_sender;
+    bool stored = false;
+    content::Ranges checkpoint;
+    for (int round = 0; !sender.finished(); ++round) {
+      ASSERT_LT(round, 200'000);
+      ASSERT_FALSE(sender.failed()) << sender.reason();
+      now += milliseconds(10);
+      for (auto& frame : sender.due(now)) {
+        for (int copies = chance(20) ? 0 : chance(10) ? 2 : 1; copies > 0; --copies) to_receiver.push_back(frame);
+      }
+      std::shuffle(to_receiver.begin(), to_receiver.end(), random);
+      while (!to_receiver.empty() && chance(85)) {
+        if (!stored) {
+          ASSERT_TRUE(receiver.frame(to_receiver.back(), now).ok());
+        }
+        // A receiver that is done says so again whenever it is asked.
+        if (stored && !chance(30))
+          to_sender.push_back({.transfer = ends.offer.transfer, .state = ReceivedState::complete});
+        to_receiver.pop_back();
+      }
+      if (!stored) {
+        if (const auto answer = receiver.ack_due(now); answer && !chance(30)) to_sender.push_back(*answer);
+        if (receiver.complete()) stored = receiver.finish(ends.dir / "final").ok();
+      }
+      std::shuffle(to_sender.begin(), to_sender.end(), random);
+      while (!to_sender.empty() && chance(80)) {
+        sender.received(to_sender.back(), now);
+        to_sender.pop_back();
+      }
+      if (!stored && random() % 150 == 0) receiver = ends.inbound().value();  // killed: only its files are left
+      if (random() % 200 == 0) {                                              // as of an older save
+        sender = ends.outbound(checkpoint, now);
+      } else if (chance(5)) {
+        checkpoint = sender.acked();
+      }
+    }
+    EXPECT_TRUE(stored);
+    EXPECT_EQ(read(ends.dir / "final"), ends.bytes);
+    EXPECT_EQ(files_in(ends.dir / "in"), 0U);
+  }
+}
+
+TEST(Exchange, GoesOnFromWhatWasCheckpointed) {
+  const Ends ends(make_bytes(300'000, 3));
+  const auto frames = ends.frames();
+  {
+    auto first = ends.inbound().value();
+    for (std::size_t i = 0; i < 10; ++i) ASSERT_TRUE(first.frame(frames[i], wall()).value());
+    ASSERT_TRUE(first.checkpoint().ok());
+    ASSERT_TRUE(first.frame(frames[10], wall()).value());  // lost with the kill
+  }
+  auto second = ends.inbound().value();
+  EXPECT_EQ(second.received_bytes(), 10U * 4096);
+  EXPECT_EQ(second.ack_due(wall())->ranges, (ByteRanges{{0, 10 * 4096}}));  // announced
+  EXPECT_FALSE(second.ack_due(wall()));
+  ASSERT_TRUE(second.frame(frames[10], wall() + seconds(1)).value());
+  ASSERT_TRUE(second.frame(frames[11], wall() + seconds(4)).value());  // time for a checkpoint
+  EXPECT_EQ(ends.inbound()->received_bytes(), 12U * 4096);
+}
+
+TEST(Exchange, TakesARangesFileOnlyForTheSameContent) {
+  Ends ends(make_bytes(300'000, 3));
+  {
+    auto first = ends.inbound().value();
+    for (const auto& frame : ends.frames()) ASSERT_TRUE(first.frame(frame, wall()).value());
+  }
+  EXPECT_TRUE(ends.inbound()->complete());
+  ends.offer.encoded_bytes -= 1;
+  EXPECT_EQ(ends.inbound()->received_bytes(), 0U);
+  ends.offer.encoded_bytes += 1;
+  fs::remove(ends.dir / "in" / (ends.offer.transfer.value + ".part"));
+  EXPECT_EQ(ends.inbound()->received_bytes(), 0U);
+}
+
+TEST(Exchange, AReceiverThatLostWhatItHadIsServedAgain) {
+  const Ends ends(make_bytes(100'000, 4));
+  const Time t0 = wall();
+  auto sender = ends.outbound({}, t0);
+  (void)sender.due(t0);
+  Received all{.transfer = ends.offer.transfer, .ranges = {{0, static_cast<std::uint64_t>(ends.offer.encoded_bytes)}}};
+  sender.received(all, t0);
+  EXPECT_TRUE(sender.due(t0 + milliseconds(500)).empty());
+  EXPECT_EQ(sender.due(t0 + seconds(1)).size(), 1U);  // asks
+  EXPECT_TRUE(sender.due(t0 + milliseconds(1500)).empty());
+  EXPECT_EQ(sender.due(t0 + seconds(2)).size(), 1U);
+  EXPECT_TRUE(sender.due(t0 + seconds(3)).empty());
+  all.ranges = {{0, 4096}};
+  sender.received(all, t0 + seconds(1));
+  EXPECT_EQ(sender.acked_bytes(), 4096U);
+  EXPECT_GT(sender.due(t0 + seconds(1)).size(), 1U);
+  all.state = ReceivedState::failed;
+  all.reason = "no space";
+  sender.received(all, t0);
+  EXPECT_TRUE(sender.failed());
+  EXPECT_EQ(sender.reason(), "no space");
+  EXPECT_FALSE(sender.next_due());
+}
+
+TEST(Exchange, KeepsOutWhatIsNotForItOrNotWhole) {
+  const Ends ends(make_bytes(50'000, 5));
+  EXPECT_EQ(ends.inbound("d2").error().code, Code::denied);
+  auto inbound = ends.inbound().value();
+  auto frame = ends.frames().front();
+  for (const std::size_t at : {std::size_t{0}, std::size_t{5}, std::size_t{27}, std::size_t{40}, frame.size() - 1}) {
+    auto bad = frame;
+    bad[at] = static_cast<char>(bad[at] ^ 1);
+    EXPECT_FALSE(inbound.frame(bad, wall()).ok()) << at;
+  }
+  EXPECT_FALSE(inbound.frame("FW", wall()).ok());
+  EXPECT_FALSE(inbound.frame(frame.substr(0, frame.size() - 1), wall()).ok());
+  const auto beyond = crypto::seal_frame(ends.key, ends.offer.transfer.value,
+                                         static_cast<std::uint64_t>(ends.offer.encoded_bytes) - 1, "12");
+  EXPECT_EQ(inbound.frame(beyond, wall()).error().code, Code::invalid);
+  EXPECT_EQ(inbound.received_bytes(), 0U);
+  EXPECT_EQ(inbound.finish(ends.dir / "final").error().code, Code::conflict);
+  EXPECT_FALSE(fs::exists(ends.dir / "final"));
+}
+
+TEST(Exchange, AWrongContentNeverGetsAFinalFile) {
+  struct Case {
+    const char* name;
+    std::function<void(Ends&)> change;
+  };
+  const Case cases[] = {
+      {"digest", [](Ends& e) { e.offer.digest = crypto::digest_of("other"); }},
+      {"smaller than announced", [](Ends& e) { e.offer.size_bytes += 1; }},
+      {"larger than announced", [](Ends& e) { e.offer.size_bytes -= 1; }},
+      {"not zstd",
+       [](Ends& e) {
+         e.encoded.path = e.dir / "plain";
+         e.offer.encoded_bytes = e.offer.size_bytes;
+       }},
+  };
+  for (const auto& one : cases) {
+    SCOPED_TRACE(one.name);
+    Ends ends(make_bytes(50'000, 6));
+    one.change(ends);
+    auto inbound = ends.inbound().value();
+    for (const auto& frame : ends.frames()) ASSERT_TRUE(inbound.frame(frame, wall()).ok());
+    ASSERT_TRUE(inbound.complete());
+    EXPECT_EQ(inbound.finish(ends.dir / "final").error().code, Code::denied);
+    EXPECT_FALSE(fs::exists(ends.dir / "final"));
+    EXPECT_EQ(files_in(ends.dir / "in"), 0U);
+  }
+}
+
+TEST(Exchange, RefusesImplausibleOffers) {
+  struct Case {
+    const char* path;
+    std::function<void(Offer&)> change;
+  };
+  const Case cases[] = {
+      {"/size_bytes", [](Offer& o) { o.size_bytes = (1 << 30) + 1; }},
+      {"/encoded_bytes", [](Offer& o) { o.encoded_bytes = exchange::encoded_bytes_max(o.size_bytes) + 1; }},
+      {"/encoded_bytes", [](Offer& o) { o.encoding = "identity"; }},
+      {"/encoding", [](Offer& o) { o.encoding = "gzip"; }},
+      {"/digest", [](Offer& o) { o.digest = "sha256:"; }},
+      {"/key/wrapped", [](Offer& o) { o.key.wrapped = "AAAA"; }},
+      {"/transfer", [](Offer& o) { o.transfer = TransferId("../../etc/passwd"); }},
+  };
+  for (const auto& one : cases) {
+    Ends ends(make_bytes(50'000, 6));
+    one.change(ends.offer);
+    const auto opened = ends.inbound();
+    ASSERT_FALSE(opened.ok()) << one.path;
+    EXPECT_EQ(opened.error().path, one.path) << describe(opened.error());
+    EXPECT_FALSE(fs::exists(ends.dir / "in"));
+  }
+}
+
+TEST(Exchange, SendsWhatDoesNotShrinkAsItIsAndNothingAsAStream) {
+  const Ends noise(make_bytes(2000, 1).substr(0, 1000));
+  EXPECT_EQ(noise.encoded.encoding, "identity");
+  EXPECT_FALSE(fs::exists(noise.dir / "plain.zst"));
+  for (const auto& content : {noise.bytes, std::string(), std::string("a")}) {
+    const Ends ends(content);
+    auto inbound = ends.inbound().value();
+    for (const auto& frame : ends.frames()) ASSERT_TRUE(inbound.frame(frame, wall()).ok());
+    EXPECT_EQ(inbound.finish(ends.dir / "final").value(), (ends.dir / "final").string());
+    EXPECT_EQ(read(ends.dir / "final"), content);
+  }
+}
+
+}  // namespace
+}  // namespace fieldwork::exchange

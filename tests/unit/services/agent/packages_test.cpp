@@ -1,0 +1,222 @@
+// links: agent_shell GTest::gtest_main
+#include "agent/shell/packages.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "codec/transfer.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/seal.hpp"
+#include "exchange/outbound.hpp"
+#include "support/frames.hpp"
+#include "support/pki.hpp"
+
+namespace fieldwork::agent {
+namespace {
+
+using namespace support;
+
+constexpr std::int64_t mib = 1 << 20;
+
+// A released package, and its transfer to d1.
+struct Sent {
+  TempDir dir;
+  std::string bytes, digest;
+  Offer offer;
+  std::string key = crypto::generate_content_key();
+  exchange::Encoded encoded;
+
+  explicit Sent(std::size_t size, unsigned char id = 7)
+      : bytes(make_bytes(size, id)), digest(crypto::digest_of(bytes)) {
+    write(dir / "plain", bytes);
+    encoded = exchange::encode_beside(dir / "plain").value();
+    const auto size_bytes = static_cast<std::int64_t>(size);
+    const codec::Release release{digest, size_bytes, "n", "1", 1};
+    const auto jws = crypto::sign_jws(pki().releaser, "fieldwork-release+jws", codec::encode(release));
+    offer = exchange::make_offer(id_of(id), digest, size_bytes, encoded.encoding, encoded.encoded_bytes, 65'536, key,
+                                 pki().certificate("d1"), jws)
+                .value();
+  }
+  [[nodiscard]] std::vector<std::string> frames() const { return frames_of(offer, key, encoded.path); }
+};
+
+class Device : public ::testing::Test {
+ protected:
+  TempDir dir;
+  Topics topics{"fieldwork/v1"};
+  Time now = wall();
+  exchange::Disk disk{100 * mib, 90 * mib};
+  std::optional<Packages> packages;
+
+  void SetUp() override { start({}); }
+  void start(Packages::Options options) {
+    crypto::TrustStore releases;
+    releases.add(pki().releaser.public_key());
+    options.measure = [this](const fs::path&) { return Result<exchange::Disk>(disk); };
+    const Identity identity{"d1", pki().pem("d1"), pki().certificate("d1").fingerprint(),
+                            std::make_shared<const crypto::PrivateKey>(pki().key("d1"))};
+    packages.reset();
+    packages.emplace(dir / "packages", identity, releases, topics, std::int64_t{1} << 40, std::move(options));
+  }
+  std::vector<std::string> said(const std::string& channel) {
+    std::vector<std::string> out;
+    for (auto& message : packages->due(now)) {
+      if (message.topic == topics.up("d1", channel)) out.push_back(message.payload);
+    }
+    return out;
+  }
+  void bring(const Sent& sent) {
+    packages->fetch(sent.digest, now);
+    ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+    for (const auto& frame : sent.frames()) ASSERT_TRUE(packages->frame(frame, now).ok());
+  }
+  [[nodiscard]] bool has(const Sent& sent) const {
+    return fs::exists(dir / ("packages/" + sent.digest.substr(7) + ".tar"));
+  }
+  [[nodiscard]] fs::path part(const Sent& sent, const std::string& ending) const {
+    return dir / ("packages/" + sent.offer.transfer.value + ending);
+  }
+};
+
+TEST_F(Device, TakesAPackageInAndSaysSo) {
+  const Sent sent(300'000);
+  bring(sent);
+  const auto news = packages->news();
+  ASSERT_EQ(news.size(), 1U);
+  EXPECT_FALSE(news.front().refused);
+  EXPECT_EQ(read(packages->archive(sent.digest)), sent.bytes);
+  EXPECT_EQ(codec::decode_received(said("received").back())->state, ReceivedState::complete);
+  EXPECT_EQ(files_in(dir / "packages"), 1U);
+}
+
+TEST_F(Device, RefusesWhatItsDiskDoesNotHoldAndSaysTheNumbers) {
+  const Sent sent(300'000);
+  disk.free_bytes = 10 * mib + 1000;  // a tenth is the journal's
+  packages->fetch(sent.digest, now);
+  ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+  const auto news = packages->news();
+  ASSERT_EQ(news.size(), 1U);
+  ASSERT_TRUE(news.front().refused);
+  EXPECT_EQ(news.front().refused->rfind("disk: ", 0), 0U) << *news.front().refused;
+  for (const auto number : {std::int64_t{300'000}, sent.encoded.encoded_bytes + 300'000, disk.free_bytes, 10 * mib}) {
+    EXPECT_NE(news.front().refused->find(std::to_string(number)), std::string::npos) << *news.front().refused;
+  }
+  const auto word = codec::decode_received(said("received").back()).value();
+  EXPECT_EQ(word.state, ReceivedState::failed);
+  EXPECT_EQ(word.reason, *news.front().refused);
+  EXPECT_EQ(files_in(dir / "packages"), 0U);
+}
+
+TEST_F(Device, EvictsWhatNobodyNeedsLongestUnusedFirst) {
+  start({.cache_bytes_max = 1'000'000});
+  const Sent first(400'000, 1), second(400'000, 2), third(400'000, 3), fourth(400'000, 4);
+  for (const auto* sent : {&first, &second}) bring(*sent);
+  (void)packages->news();
+  packages->fetch(third.digest, now);
+  ASSERT_TRUE(packages->offer(codec::encode(third.offer), now).ok());
+  EXPECT_TRUE(packages->news().front().refused);  // both may be needed
+  packages->unfetch(second.digest);
+  bring(third);
+  EXPECT_FALSE(packages->news().front().refused);
+  EXPECT_TRUE(has(first));
+  EXPECT_FALSE(has(second));
+  now += std::chrono::minutes(11);  // nobody said that they are not needed, but it was long ago
+  packages->fetch(first.digest, now);
+  bring(fourth);
+  EXPECT_TRUE(has(first));
+  EXPECT_FALSE(has(third));
+  EXPECT_TRUE(has(fourth));
+}
+
+TEST_F(Device, StopsFetchingWhatNobodyNeeds) {
+  const Sent sent(300'000);
+  packages->fetch(sent.digest, now);
+  EXPECT_EQ(said("want").size(), 1U);
+  ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+  ASSERT_TRUE(packages->frame(sent.frames().front(), now).ok());
+  EXPECT_TRUE(fs::exists(part(sent, ".part")));
+  packages->unfetch(sent.digest);
+  EXPECT_EQ(codec::decode_received(said("received").back())->state, ReceivedState::unwanted);
+  EXPECT_EQ(files_in(dir / "packages"), 0U);
+  now += std::chrono::minutes(1);
+  EXPECT_TRUE(said("want").empty());
+}
+
+// The decoded file is a pipe that nobody reads: who decodes stands still. It must not be the engine's thread.
+TEST_F(Device, DecodesOnAThreadOfItsOwn) {
+  start({.thread = true});
+  const Sent sent(300'000);
+  packages->fetch(sent.digest, now);
+  ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+  ASSERT_EQ(mkfifo(part(sent, ".plain").c_str(), 0600), 0);
+  for (const auto& frame : sent.frames()) ASSERT_TRUE(packages->frame(frame, now).ok());
+  EXPECT_TRUE(packages->news().empty());
+  now += std::chrono::minutes(1);
+  EXPECT_TRUE(said("want").empty());  // it is here, it need not be asked for
+  ASSERT_TRUE(packages->frame(sent.frames().front(), now).ok());
+  const auto busy = codec::decode_received(said("received").back()).value();
+  EXPECT_EQ(busy.state, ReceivedState::receiving);
+  EXPECT_EQ(busy.ranges, (ByteRanges{{0, static_cast<std::uint64_t>(sent.encoded.encoded_bytes)}}));
+  drain(part(sent, ".plain"));
+  std::vector<PackageNews> news;
+  while (news.empty()) {
+    news = packages->news();
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(news.front().refused);
+  EXPECT_EQ(read(packages->archive(sent.digest)), sent.bytes);
+}
+
+TEST_F(Device, GoesOnAfterARestartWhatIsLeftOver) {
+  const Sent sent(3'000'000);
+  packages->fetch(sent.digest, now);
+  ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+  const auto frames = sent.frames();
+  for (std::size_t i = 0; i < 20; ++i) ASSERT_TRUE(packages->frame(frames[i], now).ok());  // more than a checkpoint
+  for (const char* name : {"11111111111111111111111111111111.part", "22222222222222222222222222222222.ranges",
+                           "33333333333333333333333333333333.plain", "x.new"}) {
+    write(dir / "packages" / name, "x");
+  }
+  start({});
+  EXPECT_EQ(files_in(dir / "packages"), 2U);
+  packages->fetch(sent.digest, now);
+  ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+  EXPECT_GE(codec::decode_received(said("received").back())->ranges.front().second, 1'000'000U);
+  start({});  // nobody comes for it
+  said("want");
+  now += std::chrono::hours(23);
+  said("want");
+  EXPECT_EQ(files_in(dir / "packages"), 2U) << "the database may be away for hours";
+  now += std::chrono::hours(2);
+  said("want");
+  EXPECT_EQ(files_in(dir / "packages"), 0U);
+}
+
+TEST_F(Device, StartsWhateverItFinds) {
+  const TempDir other;
+  fs::remove_all(dir / "packages");
+  write(dir / "packages", "a file where the directory should be");
+  start({});
+  packages->fetch(crypto::digest_of("a"), now);
+  EXPECT_EQ(said("want").size(), 1U);
+}
+
+TEST_F(Device, AFullDiskIsClearedBeforeTheStart) {
+  const auto directory = dir / "full";
+  fs::create_directories(directory);
+  const std::string part(32, '1');
+  const auto older = directory / (std::string(64, 'a') + ".tar"), newer = directory / (std::string(64, 'b') + ".tar");
+  for (const auto& path : {directory / (part + ".part"), directory / (part + ".ranges"), older, newer})
+    write(path, "x");
+  fs::last_write_time(older, fs::last_write_time(newer) - std::chrono::hours(1));
+  PackageCache::prepare(directory, [&](const fs::path&) {
+    return Result<exchange::Disk>(exchange::Disk{100 * mib, fs::exists(older) ? 1 * mib : 20 * mib});
+  });
+  EXPECT_EQ(files_in(directory), 1U);
+  EXPECT_TRUE(fs::exists(newer));
+}
+
+}  // namespace
+}  // namespace fieldwork::agent

@@ -1,0 +1,414 @@
+// links: cli_lib GTest::gtest_main
+// The command line's pure parts, and its commands against a real broker (mosquitto on a free port) with a stand-in for
+// the services in a process of its own.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "commands/commands.hpp"
+#include "crypto/bytes.hpp"
+#include "crypto/digest.hpp"
+#include "files.hpp"
+#include "follow.hpp"
+#include "output.hpp"
+#include "reach.hpp"
+#include "results.hpp"
+#include "support/broker.hpp"
+#include "support/cli_stand_in.hpp"
+#include "view.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+TEST(CliOutput, TableAlignsByCharactersAndDefusesControls) {
+  Table table({"NAME", "STATE"});
+  table.add({"größe", "ok"});
+  table.add({"a\x1b[31m", "x\n"});
+  EXPECT_EQ(table.text(),
+            "NAME    STATE\n"
+            "größe   ok\n"
+            "a?[31m  x?\n");
+}
+
+TEST(CliOutput, HumanNumbers) {
+  EXPECT_EQ(human_bytes(0), "0 B");
+  EXPECT_EQ(human_bytes(1023), "1023 B");
+  EXPECT_EQ(human_bytes(1536), "1.5 KiB");
+  EXPECT_EQ(human_bytes(std::int64_t{5} << 30), "5.0 GiB");
+  EXPECT_EQ(human_duration(std::chrono::seconds(59)), "59s");
+  EXPECT_EQ(human_duration(std::chrono::seconds(200)), "3m 20s");
+  EXPECT_EQ(human_duration(std::chrono::seconds(90'000)), "1d 1h");
+  EXPECT_EQ(human_age(0, 5000), "-");
+  EXPECT_EQ(human_age(1000, 5000), "4s");
+  EXPECT_EQ(human_time(0), "1970-01-01 00:00:00Z");
+}
+
+TEST(CliOutput, ProgressLine) {
+  EXPECT_EQ(progress_line("sending", 0, 1000), "sending  [--------------------]    0 %  0 B of 1000 B");
+  EXPECT_EQ(progress_line("sending", 400, 1000), "sending  [########------------]   40 %  400 B of 1000 B");
+  EXPECT_EQ(progress_line("sending", 2000, 1000), "sending  [####################]  100 %  1000 B of 1000 B");
+  EXPECT_EQ(progress_line("sending", 0, 0), "sending  [####################]  100 %  0 B of 0 B");
+}
+
+TEST(CliOutput, ProgressOffTerminalSaysEachTenthOnce) {
+  testing::internal::CaptureStderr();
+  {
+    Progress progress(false, std::chrono::milliseconds(0));
+    for (int done = 0; done <= 100; ++done) progress.show("p", done, 100);
+  }
+  const auto said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 11);
+}
+
+TEST(CliOutput, ProgressOfWhatIsOverInAnInstantIsNotSaid) {
+  testing::internal::CaptureStderr();
+  {
+    Progress progress(false, std::chrono::hours(1));
+    for (int done = 0; done <= 100; ++done) progress.show("p", done, 100);
+    Progress on_terminal(true, std::chrono::hours(1));
+    on_terminal.show("p", 1, 1);
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(CliExit, OfErrorsAndStates) {
+  EXPECT_EQ(exit_of(Error{Code::invalid, ""}), Exit::failed);
+  EXPECT_EQ(exit_of(Error{Code::unknown, ""}), Exit::failed);
+  EXPECT_EQ(exit_of(Error{Code::conflict, ""}), Exit::failed);
+  EXPECT_EQ(exit_of(Error{Code::denied, ""}), Exit::denied);
+  EXPECT_EQ(exit_of(Error{Code::unavailable, ""}), Exit::unreachable);
+  EXPECT_EQ(exit_of(JobState::succeeded), Exit::ok);
+  EXPECT_EQ(exit_of(JobState::queued), Exit::ok);
+  EXPECT_EQ(exit_of(JobState::failed), Exit::failed);
+  EXPECT_EQ(exit_of(JobState::cancelled), Exit::failed);
+  EXPECT_EQ(exit_of(JobState::expired), Exit::failed);
+  EXPECT_EQ(exit_of(JobState::denied), Exit::denied);
+}
+
+TEST(CliReach, Endpoints) {
+  EXPECT_EQ(endpoint("ssl://localhost:8885")->host, "localhost");
+  EXPECT_EQ(endpoint("tcp://[::1]:1883")->host, "::1");
+  EXPECT_EQ(endpoint("tcp://[::1]:1883")->port, "1883");
+  for (const auto* bad : {"localhost:1", "ssl://localhost", "ssl://:1", "ssl://h:", "ssl://h:x"})
+    EXPECT_FALSE(endpoint(bad)) << bad;
+}
+
+TEST(CliFollow, SaysWhatIsNewOnce) {
+  Follow follow("j-1", "sha256:p");
+  EXPECT_EQ(follow.job(job_state_json("assigned", "assigned")), (std::vector<std::string>{"d-1: assigned"}));
+  EXPECT_TRUE(follow.job(job_state_json("assigned", "assigned")).empty());
+  EXPECT_TRUE(follow.job(Json{{"job", "other"}, {"state", "failed"}}).empty());
+  EXPECT_TRUE(follow.job(Json::array()).empty());
+  EXPECT_FALSE(follow.finished());
+  EXPECT_EQ(follow.job(job_state_json("failed", "failed", "exit code 3")),
+            (std::vector<std::string>{"job j-1 failed on d-1: exit code 3"}));
+  EXPECT_TRUE(follow.finished());
+}
+
+TEST(CliFollow, TransfersOfThisPackageToItsDevices) {
+  Follow follow("j-1", "sha256:p");
+  const Json sending{
+      {"digest", "sha256:p"}, {"device", "d-1"}, {"state", "sending"}, {"encoded_bytes", 10}, {"acked_bytes", 4}};
+  auto complete = sending;
+  complete["state"] = "complete";
+  EXPECT_FALSE(follow.transfer(sending));  // d-1 is not known as the job's
+  follow.job(job_state_json("assigned", "assigned"));
+  EXPECT_FALSE(follow.transfer(complete));  // of long ago
+  EXPECT_EQ(follow.transfer(sending), (Follow::Sending{"d-1", 4, 10, false}));
+  EXPECT_EQ(follow.transfer(complete), (Follow::Sending{"d-1", 10, 10, true}));
+  EXPECT_FALSE(follow.transfer(complete));
+  auto other = sending;
+  other["digest"] = "sha256:q";
+  EXPECT_FALSE(follow.transfer(other));
+}
+
+TEST(CliFollow, EachThingOnceThoughExecutionsAreMany) {
+  Follow follow("j-1", "");
+  auto two = job_state_json("running", "running");
+  two["executions"].push_back({{"execution", 1}, {"device", "d-2"}, {"state", "assigned"}});
+  EXPECT_EQ(follow.job(two), (std::vector<std::string>{"d-1: execution 0 running", "d-2: execution 1 assigned"}));
+  two["state"] = "succeeded";
+  for (auto& one : two["executions"]) one["state"] = "succeeded";
+  EXPECT_EQ(follow.job(two), (std::vector<std::string>{"d-1: execution 0 succeeded", "d-2: execution 1 succeeded",
+                                                       "job j-1 succeeded"}));
+  Follow again("j-1", "");
+  auto tried = job_state_json("assigned", "waiting");
+  tried["executions"][0]["reason"] = "exit code 3";
+  EXPECT_EQ(again.job(tried), (std::vector<std::string>{"d-1: waiting: exit code 3"}));
+  tried["executions"][0]["state"] = "queued";
+  EXPECT_EQ(again.job(tried), (std::vector<std::string>{"d-1: queued"})) << "the reason was said";
+  Follow denied("j-1", "");
+  auto none = job_state_json("denied", "denied", "no rule");
+  none["executions"][0].erase("device");
+  EXPECT_EQ(denied.job(none), (std::vector<std::string>{"job j-1 was denied: no rule"}));
+}
+
+TEST(CliFollow, NothingIsFetchedForWhatRuns) {
+  Follow follow("j-1", "sha256:p");
+  const Json sending{
+      {"digest", "sha256:p"}, {"device", "d-1"}, {"state", "sending"}, {"encoded_bytes", 10}, {"acked_bytes", 4}};
+  follow.job(job_state_json("assigned", "assigned"));
+  EXPECT_TRUE(follow.transfer(sending));
+  follow.job(job_state_json("running", "running"));
+  EXPECT_FALSE(follow.transfer(sending)) << "a bar below what was told to run";
+}
+
+TEST(CliFollow, LogLines) {
+  const Follow follow("j-1", "");
+  EXPECT_EQ(follow.log("d-1", {{JobId("j-1"), 0, 1}, "stdout", "a\nb\n", 0}), "d-1 | a\nd-1 | b");
+  EXPECT_EQ(follow.log("d-1", {{JobId("j-1"), 0, 1}, "stdout", "a", 2}), "d-1 | … 2 lines dropped\nd-1 | a");
+  EXPECT_EQ(follow.log("d-1", {{JobId("j-2"), 0, 1}, "stdout", "a", 0}), std::nullopt);
+}
+
+// --- against a broker ---------------------------------------------------------------------------------------------
+
+class CliCommands : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    place = fs::temp_directory_path() / ("fieldwork-cli-test-" + std::to_string(getpid()));
+    fs::create_directories(place);
+    const auto run_openssl =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=transfer -keyout " +
+        (place / "transfer.key").string() + " -out " + (place / "transfer.pem").string() + " 2>/dev/null";
+    ready = std::system(run_openssl.c_str()) == 0;
+    const auto key = crypto::PrivateKey::generate();
+    write("release.key", key.to_pem());
+    write("release.pub", key.public_key().to_pem());
+    try {
+      broker.emplace("log_type none\n");
+      broker->begin();
+    } catch (const std::runtime_error&) {
+      ready = false;
+    }
+    if (ready) services = child([] { StandIn(url(), place).run(); });
+  }
+  static void TearDownTestSuite() {
+    if (services > 0) kill(services, SIGKILL), waitpid(services, nullptr, 0);
+    broker.reset();
+    fs::remove_all(place);
+  }
+
+  void SetUp() override {
+    if (!ready) GTEST_SKIP() << "needs mosquitto and openssl";
+    write("cli.toml",
+          "[broker]\nurl = \"" + url() + "\"\n[release]\nkey = \"" + (place / "release.key").string() + "\"\n");
+    options.config = (place / "cli.toml").string();
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+  }
+  void TearDown() override {
+    if (ready) out(), said();
+  }
+
+  // What was printed since it was last asked, or since the test began.
+  std::string out() {
+    return take(out_, [] { return testing::internal::GetCapturedStdout(); });
+  }
+  std::string said() {
+    return take(said_, [] { return testing::internal::GetCapturedStderr(); });
+  }
+  static std::string take(std::optional<std::string>& kept, const std::function<std::string()>& get) {
+    if (!kept) kept = get();
+    return *kept;
+  }
+
+  static std::string url() { return broker->url(); }
+  static std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(place / name, std::ios::binary) << text;
+    return (place / name).string();
+  }
+  template <class Body>
+  static pid_t child(Body body) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      body();
+    }
+    return pid;
+  }
+  static RunArguments job(const std::string& command) {
+    return {.file = write("job.json", R"({"command":[")" + command + R"("]})"), .wait = true};
+  }
+
+  static inline fs::path place;
+  static inline std::optional<support::Broker> broker;
+  static inline pid_t services = 0;
+  static inline bool ready = false;
+  Options options;
+  std::optional<std::string> out_;
+  std::optional<std::string> said_;
+};
+
+TEST_F(CliCommands, RequestsAreRepeatedAndAnswersShown) {
+  EXPECT_EQ(device_list(options), 0);
+  EXPECT_EQ(out().substr(0, 6), "DEVICE");
+  EXPECT_NE(out().find("\nd-1 "), std::string::npos);
+}
+
+TEST_F(CliCommands, ExplainGoesThroughAllPages) {
+  options.json = true;
+  EXPECT_EQ(job_explain(options, "j-1"), 0);
+  const auto answer = Json::parse(out());
+  EXPECT_EQ(answer.at("job"), "j-1");
+  ASSERT_EQ(answer.at("executions").size(), 3U);
+  EXPECT_EQ(answer.at("executions").at(2).at("execution"), 2);
+  EXPECT_FALSE(answer.contains("next"));
+}
+
+TEST_F(CliCommands, AnErrorIsSaidWithItsField) {
+  EXPECT_EQ(device_show(options, "d-9"), 1);
+  EXPECT_EQ(said(), "fieldwork: device d-9: there is no such device. See fieldwork device ls\n");
+  EXPECT_EQ(out(), "");
+}
+
+TEST_F(CliCommands, NoAnswerTimesOut) {
+  options.timeout_s = 0.3;
+  EXPECT_EQ(job_cancel(options, "j-1"), 5);
+  EXPECT_NE(said().find("no answer from scheduler (cancel)"), std::string::npos);
+}
+
+TEST_F(CliCommands, NoBrokerNamesUrlOriginAndNextStep) {
+  options.sets = {"broker.url=tcp://127.0.0.1:1"};
+  EXPECT_EQ(device_list(options), 3);
+  EXPECT_EQ(
+      said(),
+      "fieldwork: cannot reach the broker at tcp://127.0.0.1:1 (broker.url from --set broker.url): Connection refused. "
+      "Is the broker up, and is that its address? fieldwork doctor looks step by step\n");
+}
+
+TEST_F(CliCommands, BadSettingsAreUsage) {
+  options.sets = {"broker.nonsense=1"};
+  EXPECT_EQ(device_list(options), 2);
+  EXPECT_EQ(said(), "fieldwork: broker.nonsense (--set broker.nonsense): is not a setting of this program\n");
+}
+
+TEST_F(CliCommands, RunSubmits) {
+  auto arguments = job("ok");
+  arguments.wait = false;
+  arguments.package = "anomaly@1.0";
+  options.json = true;
+  EXPECT_EQ(run(options, arguments), 0);
+  const auto printed = Json::parse(out());
+  EXPECT_EQ(printed["job"], "j-ok");
+  EXPECT_EQ(printed["state"], "queued");
+  EXPECT_EQ(printed["reason"], "sha256:" + std::string(64, 'a'));
+}
+
+TEST_F(CliCommands, RunRefusesABadFileWithItsField) {
+  auto arguments = job("ok");
+  write("job.json", R"({"command":["a"],"limits":{"time_s":"soon"}})");
+  EXPECT_EQ(run(options, arguments), 2);
+  EXPECT_NE(said().find("job.json: /limits/time_s: must be a whole number"), std::string::npos) << said();
+}
+
+TEST_F(CliCommands, RunSaysWhatTheSchedulerRefused) {
+  EXPECT_EQ(run(options, job("invalid")), 1);
+  EXPECT_NE(said().find("job.json: /requirements: no device can do this"), std::string::npos) << said();
+}
+
+TEST_F(CliCommands, RunDenied) {
+  auto arguments = job("deny");
+  arguments.wait = false;
+  EXPECT_EQ(run(options, arguments), 4);
+  EXPECT_EQ(out(), "j-deny denied\n");
+}
+
+TEST_F(CliCommands, RunWaitsAndWritesFiles) {
+  auto arguments = job("ok");
+  arguments.output_dir = (place / "outputs").string();
+  EXPECT_EQ(run(options, arguments), 0);
+  EXPECT_EQ(out(), "hello\n");
+  EXPECT_EQ(*read_file(place / "outputs/out/result.json", 100), "{\"n\":1}");
+  EXPECT_NE(said().find("d-1: running\n"), std::string::npos) << said();
+}
+
+TEST_F(CliCommands, AResultThatLeadsOutsideIsNotRead) {
+  EXPECT_EQ(run(options, job("outside")), 1);  // the job succeeded, but its result is not there
+  EXPECT_NE(said().find("cannot read the result of execution 0: /files/0/path: must be a relative path"),
+            std::string::npos)
+      << said();
+}
+
+TEST_F(CliCommands, RunWaitPrintsTheFailedJobAsJson) {
+  options.json = true;
+  EXPECT_EQ(run(options, job("fail")), 1);
+  EXPECT_EQ(Json::parse(out())["executions"][0]["result"]["exit_code"], 3);
+}
+
+TEST_F(CliCommands, RunWaitEndsAtItsTimeout) {
+  options.timeout_s = 0.5;
+  EXPECT_EQ(run(options, job("for-ever")), 5);
+  EXPECT_NE(said().find("the job goes on"), std::string::npos);
+}
+
+TEST_F(CliCommands, CtrlCEndsTheWaitNotTheJob) {
+  EXPECT_EQ(run(options, job("interrupt")), 130);
+  EXPECT_NE(said().find("interrupted; the job goes on. Its result, later: fieldwork job result j-interrupt"),
+            std::string::npos);
+}
+
+TEST_F(CliCommands, PushArrivesThoughFramesAreLost) {
+  fs::create_directories(place / "content");
+  write("content/noise", crypto::random_bytes(700'000));
+  options.json = true;
+  EXPECT_EQ(package_push(options, {(place / "content").string(), "noise", "1"}), 0);
+  const auto printed = Json::parse(out());
+  EXPECT_EQ(printed["state"], "stored");
+  EXPECT_GT(printed["bytes_sent"].get<std::int64_t>(), 700'000);
+  EXPECT_EQ(*crypto::digest_of_file(place / "stored"), printed["digest"]);
+}
+
+TEST_F(CliCommands, PushAgainSendsNothing) {
+  fs::create_directories(place / "content");
+  write("content/more", "x");
+  write("stored", "");
+  EXPECT_EQ(package_push(options, {(place / "content").string(), "noise", "1"}), 0);
+  EXPECT_NE(said().find("has this content already"), std::string::npos);
+  EXPECT_EQ(out().substr(0, 7), "sha256:");
+}
+
+TEST_F(CliCommands, DoctorNamesAReleaseKeyThatTransferDoesNotTrust) {
+  options.timeout_s = 2;
+  fs::remove(place / "stored");  // what an earlier test pushed: nobody would look at the key
+  options.sets = {"release.key=" + write("other.key", crypto::PrivateKey::generate().to_pem())};
+  EXPECT_EQ(doctor(options), 1);
+  EXPECT_NE(out().find("FAIL  release key "), std::string::npos) << out();
+  EXPECT_NE(out().find("the transfer service does not trust it"), std::string::npos) << out();
+}
+
+TEST_F(CliCommands, AnUnansweredSubmissionSaysHowToRepeatIt) {
+  options.timeout_s = 0.3;
+  EXPECT_EQ(run(options, job("silent")), 5);
+  EXPECT_NE(said().find("The job may have been stored: repeat with --request cli-"), std::string::npos) << said();
+}
+
+TEST_F(CliCommands, AMistypedVariableIsNamed) {
+  setenv("FIELDWORK_BROKER_URLL", "x", 1);
+  EXPECT_EQ(device_list(options), 0);
+  unsetenv("FIELDWORK_BROKER_URLL");
+  EXPECT_NE(said().find("warning: environment FIELDWORK_BROKER_URLL is not a setting of this program; did you mean "
+                        "FIELDWORK_BROKER_URL?"),
+            std::string::npos)
+      << said();
+}
+
+TEST_F(CliCommands, DoctorSaysWhatIsMissing) {
+  options.timeout_s = 0.5;
+  EXPECT_EQ(doctor(options), 1);
+  EXPECT_NE(out().find("ok    service registry"), std::string::npos) << out();
+  EXPECT_NE(out().find("FAIL  service alerting"), std::string::npos) << out();
+  EXPECT_NE(out().find("ok    devices                  2 of 2 online"), std::string::npos) << out();
+  EXPECT_NE(out().find("FAIL  identity d-2             two devices use it"), std::string::npos) << out();
+  EXPECT_NE(out().find("FAIL  audit                    does not go on"), std::string::npos) << out();
+  EXPECT_NE(out().find("release.key, id "), std::string::npos) << out();
+  EXPECT_NE(out().find(", trusted by transfer"), std::string::npos) << out();
+}
+
+}  // namespace
+}  // namespace fieldwork::cli

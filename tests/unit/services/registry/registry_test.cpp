@@ -1,0 +1,326 @@
+// links: registry_shell GTest::gtest_main
+#include <gtest/gtest.h>
+
+#include "registry/core/registry.hpp"
+#include "registry/shell/rows.hpp"
+#include "support/certificates.hpp"
+#include "support/core_batch.hpp"
+#include "support/registry_inputs.hpp"
+
+namespace fieldwork::registry {
+namespace {
+
+Heartbeat heartbeat(std::int64_t session, double load = 0.2) {
+  return {session, 1, {load, 900'000'000, 9'000'000'000, 100}, {5.0, 0, 0}, {}};
+}
+
+Record record(DeviceState state, std::int64_t session = 3) {
+  Record out;
+  out.device.id = edge;
+  out.device.state = state;
+  out.device.capacity = capacity;
+  out.device.session = session;
+  out.device.fingerprint = fingerprint_of(make_certificate("edge-1"));
+  out.enrolled_session = session;
+  return out;
+}
+
+Output step(Registry& registry, const Input& input, Time now) { return support::step_batch(registry, input, now); }
+
+template <class T>
+std::vector<T> all(const Output& out) {
+  return support::all_of<T>(out);
+}
+
+std::string events(const Output& out) {
+  std::string text;
+  for (const auto& one : out.events) text += (text.empty() ? "" : " ") + one.event;
+  return text;
+}
+
+// A registry with one device, the broker there.
+Registry with(DeviceState state, std::int64_t session = 3) {
+  Registry registry(Limits{}, {record(state, session)}, t0);
+  (void)step(registry, LinkBack{}, t0);
+  return registry;
+}
+
+// The events of batches in which nothing came.
+std::string pass(Registry& registry, double from, double to) {
+  Output out;
+  for (double s = from; s <= to; s += 0.5) {
+    registry.step(TimePassed{}, at(s), out);
+    registry.step(BatchEnded{}, at(s), out);
+  }
+  return events(out);
+}
+
+DeviceState state_of(const Registry& registry) { return registry.find(edge)->device.state; }
+
+TEST(Registry, EnrolsWhatSecurityPolicyCallsValid) {
+  const auto pem = make_certificate("edge-1");
+  Registry registry(Limits{}, {}, t0);
+  auto out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(0));
+  ASSERT_EQ(all<AskCertificate>(out), (std::vector{AskCertificate{edge, fingerprint_of(pem), pem}}));
+  EXPECT_EQ(state_of(registry), DeviceState::enrolling);
+  EXPECT_TRUE(out.answers.empty());
+
+  out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(1));  // a repeat asks nobody again
+  EXPECT_EQ(out, Output{});
+
+  out = step(registry, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
+  EXPECT_EQ(all<ForgetQuestion>(out).size(), 1u);
+  EXPECT_EQ(out.answers, (std::vector{EnrolmentAnswer{edge, 1, true, ""}}));
+  EXPECT_EQ(events(out), "ready");
+  EXPECT_EQ(state_of(registry), DeviceState::ready);
+  EXPECT_EQ(registry.find(edge)->device.labels.at("zone"), "a");
+
+  out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(3));  // decided: answered at once
+  EXPECT_EQ(out, (Output{.answers = {{edge, 1, true, ""}}}));
+
+  out = step(registry, EnrolmentArrived{edge, enrolment(2, pem)}, at(4));  // a new session is checked again
+  EXPECT_EQ(all<AskCertificate>(out).size(), 1u);
+  EXPECT_EQ(state_of(registry), DeviceState::ready);
+}
+
+TEST(Registry, RefusesCertificates) {
+  const auto pem = make_certificate("edge-1");
+  const auto other = make_certificate("edge-2");
+  struct Case {
+    const char* name;
+    std::string pem;
+    std::optional<CertificateState> answer;  // none: not even asked
+  };
+  for (const auto& c : {Case{"revoked", pem, CertificateState::revoked},
+                        Case{"invalid", pem, CertificateState::invalid}, Case{"other name", other, std::nullopt}}) {
+    Registry registry(Limits{}, {}, t0);
+    auto out = step(registry, EnrolmentArrived{edge, enrolment(1, c.pem)}, at(0));
+    if (c.answer) out = step(registry, CertificateChecked{{edge, fingerprint_of(c.pem), *c.answer, "no"}}, at(1));
+    EXPECT_TRUE(all<AskCertificate>(out).empty()) << c.name;
+    ASSERT_EQ(out.answers.size(), 1u) << c.name;
+    EXPECT_FALSE(out.answers[0].enrolled) << c.name;
+    EXPECT_EQ(events(out), "refused") << c.name;
+    EXPECT_EQ(state_of(registry), DeviceState::refused) << c.name;
+    EXPECT_EQ(registry.find(edge)->device.health, 0) << c.name;
+    out = step(registry, HeartbeatArrived{edge, heartbeat(1)}, at(2));
+    EXPECT_EQ(state_of(registry), DeviceState::refused) << c.name;
+    out = step(registry, EnrolmentArrived{edge, enrolment(1, c.pem)}, at(3));
+    EXPECT_EQ(events(out), "") << c.name;
+    EXPECT_EQ(out.answers.size(), c.answer ? 0u : 1u) << c.name;
+    if (!c.answer) continue;
+    EXPECT_EQ(all<AskCertificate>(out).size(), 1u) << c.name << ": what was wrong may be over";
+    (void)step(registry, CertificateChecked{{edge, fingerprint_of(c.pem), CertificateState::valid, ""}}, at(4));
+    EXPECT_EQ(state_of(registry), DeviceState::ready) << c.name;
+  }
+}
+
+TEST(Registry, RejectsWhatIsNoCertificate) {
+  Registry registry(Limits{}, {}, t0);
+  const auto out = step(registry, EnrolmentArrived{edge, enrolment(1, "not PEM")}, at(0));
+  ASSERT_EQ(out.rejections.size(), 1u);
+  EXPECT_EQ(out.rejections[0].error.path, "/certificate");
+  EXPECT_EQ(registry.size(), 0u);
+}
+
+TEST(Registry, KeepsAGoodCertificateWhenAnotherIsBad) {
+  auto registry = with(DeviceState::ready);
+  const auto fresh = make_certificate("edge-1", 1);
+  (void)step(registry, EnrolmentArrived{edge, enrolment(4, fresh)}, at(1));
+  auto out = step(registry, CertificateChecked{{edge, fingerprint_of(fresh), CertificateState::invalid, "no"}}, at(2));
+  EXPECT_EQ(out.answers, (std::vector{EnrolmentAnswer{edge, 4, false, "no"}}));
+  EXPECT_EQ(registry.find(edge)->device, with(DeviceState::ready).find(edge)->device);
+
+  (void)step(registry, EnrolmentArrived{edge, enrolment(4, fresh)}, at(3));
+  out = step(registry, CertificateChecked{{edge, fingerprint_of(fresh), CertificateState::valid, ""}}, at(4));
+  EXPECT_EQ(registry.find(edge)->device.fingerprint, fingerprint_of(fresh));
+  EXPECT_EQ(registry.find(edge)->device.session, 4);
+}
+
+TEST(Registry, RefusesWhenTheBoundCertificateIsRevokedLater) {
+  auto registry = with(DeviceState::ready);
+  const auto bound = registry.find(edge)->device.fingerprint;
+  auto out = step(registry, CertificateChecked{{edge, std::string(64, 'a'), CertificateState::revoked, "r"}}, at(1));
+  EXPECT_EQ(state_of(registry), DeviceState::ready);
+  out = step(registry, CertificateChecked{{edge, bound, CertificateState::revoked, "revoked"}}, at(1));
+  EXPECT_EQ(state_of(registry), DeviceState::refused);
+  EXPECT_EQ(out.answers.size(), 1u);
+  EXPECT_EQ(events(step(registry, CertificateChecked{{edge, bound, CertificateState::revoked, "revoked"}}, at(2))), "");
+}
+
+TEST(Registry, FollowsPresence) {
+  struct Case {
+    const char* name;
+    DeviceState state;
+    Presence presence;
+    bool retained;
+    DeviceState then;
+    const char* events;
+  };
+  const Case cases[] = {
+      {"will of this session", DeviceState::ready, {false, 3}, false, DeviceState::suspect, "suspect"},
+      {"old will after a new session", DeviceState::ready, {false, 2}, false, DeviceState::ready, ""},
+      {"will of a session never seen", DeviceState::ready, {false, 4}, false, DeviceState::ready, ""},
+      {"retained will", DeviceState::ready, {false, 3}, true, DeviceState::suspect, "suspect"},
+      {"online brings back", DeviceState::suspect, {true, 3}, false, DeviceState::ready, "back"},
+      {"lost comes back", DeviceState::lost, {true, 4}, false, DeviceState::ready, "back"},
+      {"retained online proves nothing", DeviceState::lost, {true, 3}, true, DeviceState::lost, ""},
+      {"old online", DeviceState::suspect, {true, 2}, false, DeviceState::suspect, ""},
+      {"refused stays", DeviceState::refused, {true, 4}, false, DeviceState::refused, ""},
+      {"enrolling stays", DeviceState::enrolling, {true, 3}, false, DeviceState::enrolling, ""},
+  };
+  for (const auto& c : cases) {
+    auto registry = with(c.state);
+    const auto out = step(registry, PresenceArrived{edge, c.presence, c.retained}, at(1));
+    EXPECT_EQ(state_of(registry), c.then) << c.name;
+    EXPECT_EQ(events(out), c.events) << c.name;
+  }
+}
+
+TEST(Registry, IgnoresAnOldWillAfterARestartOfTheAgent) {
+  auto registry = with(DeviceState::ready);
+  (void)step(registry, PresenceArrived{edge, {true, 4}, false}, at(1));
+  EXPECT_EQ(step(registry, PresenceArrived{edge, {false, 3}, false}, at(2)), Output{});
+  EXPECT_EQ(state_of(registry), DeviceState::ready);
+  // The new session must still show its certificate.
+  const auto out = step(registry, EnrolmentArrived{edge, enrolment(4, make_certificate("edge-1"))}, at(3));
+  EXPECT_EQ(all<AskCertificate>(out).size(), 1u);
+}
+
+// Its copy was there for a while, with a session of its own, and is gone.
+TEST(Registry, ChecksAnEarlierSessionAgainAfterANewerOneWasHeard) {
+  const auto pem = make_certificate("edge-1");
+  auto registry = with(DeviceState::ready, 1);
+  (void)step(registry, PresenceArrived{edge, {true, 2}, false}, at(1));
+  (void)pass(registry, 1.5, 60);
+  EXPECT_EQ(state_of(registry), DeviceState::lost);
+  const auto out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(61));
+  EXPECT_EQ(all<AskCertificate>(out).size(), 1u) << "an answer from memory would leave it deaf to session 1";
+  (void)step(registry, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(62));
+  EXPECT_EQ(state_of(registry), DeviceState::ready);
+}
+
+TEST(Registry, BelievesASmallerSessionOnlyOfADeviceThatIsNotReady) {
+  const auto pem = make_certificate("edge-1");
+  auto ready = with(DeviceState::ready, 57);
+  EXPECT_EQ(step(ready, EnrolmentArrived{edge, enrolment(1, pem)}, at(1)).rejections.size(), 1u);
+  auto lost = with(DeviceState::lost, 57);
+  (void)step(lost, EnrolmentArrived{edge, enrolment(1, pem)}, at(1));
+  (void)step(lost, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
+  EXPECT_EQ(state_of(lost), DeviceState::ready);
+  EXPECT_EQ(lost.find(edge)->device.session, 1);
+}
+
+TEST(Registry, JudgesSilence) {
+  auto registry = with(DeviceState::ready);
+  EXPECT_EQ(pass(registry, 0.5, 14.5), "");
+  EXPECT_EQ(pass(registry, 15, 44.5), "suspect");
+  EXPECT_EQ(pass(registry, 45, 100), "lost");
+  EXPECT_EQ(registry.find(edge)->device.health, 0);
+  const auto out = step(registry, HeartbeatArrived{edge, heartbeat(3)}, at(101));
+  EXPECT_EQ(events(out), "back");
+  EXPECT_EQ(out.devices.size(), 1u);
+}
+
+TEST(Registry, JudgesNobodyWhileTheBrokerIsAwayOrAfterAPauseOfItsOwn) {
+  auto registry = with(DeviceState::ready);
+  (void)step(registry, LinkLost{}, at(1));
+  EXPECT_EQ(pass(registry, 1, 300), "");
+  const auto out = step(registry, LinkBack{}, at(300));
+  EXPECT_EQ(out.states.size(), 1u);
+  EXPECT_EQ(pass(registry, 300, 314), "");
+  EXPECT_EQ(events(step(registry, Stalled{}, at(600))), "");  // the database was away
+  EXPECT_EQ(pass(registry, 600, 614), "");
+  EXPECT_EQ(pass(registry, 615, 616), "suspect");
+}
+
+TEST(Registry, GivesGraceAfterARestart) {
+  Registry before(Limits{}, {record(DeviceState::ready)}, t0);
+  (void)step(before, HeartbeatArrived{edge, heartbeat(3)}, at(1));
+  auto row = to_row(*before.find(edge)).to_json();
+  auto read = from_row(row);
+  ASSERT_TRUE(read.ok()) << describe(read.error());
+  EXPECT_EQ(*read, *before.find(edge));
+  Registry after(Limits{}, {*read}, at(1000));
+  (void)step(after, LinkBack{}, at(1001));
+  EXPECT_EQ(pass(after, 1001, 1015), "");
+  EXPECT_EQ(pass(after, 1016, 1017), "suspect");
+  // Decided before the restart, answered at once after it.
+  const auto out = step(after, EnrolmentArrived{edge, enrolment(3, make_certificate("edge-1"))}, at(1017));
+  EXPECT_EQ(out, (Output{.answers = {{edge, 3, true, ""}}}));
+}
+
+TEST(Registry, WritesAndPublishesHeartbeatsSparingly) {
+  auto registry = with(DeviceState::ready);
+  std::size_t saves = 0, states = 0;
+  for (int s = 5; s <= 120; s += 5) {
+    const auto out = step(registry, HeartbeatArrived{edge, heartbeat(3)}, at(s));
+    saves += out.devices.size();
+    states += out.states.size();
+  }
+  EXPECT_EQ(saves, 2u);   // the first, and after a minute
+  EXPECT_EQ(states, 4u);  // the first, and each half minute
+  auto bad = heartbeat(3, 40);
+  EXPECT_EQ(step(registry, HeartbeatArrived{edge, bad}, at(125)).states.size(), 1u);
+  EXPECT_EQ(step(registry, HeartbeatArrived{edge, heartbeat(2)}, at(126)), Output{});  // an old session
+}
+
+TEST(Registry, SavesAndSaysADeviceOncePerBatch) {
+  auto registry = with(DeviceState::ready);
+  Output out;
+  registry.step(PresenceArrived{edge, {false, 3}, false}, at(1), out);
+  registry.step(PresenceArrived{edge, {true, 4}, false}, at(1), out);
+  EXPECT_TRUE(out.devices.empty() && out.states.empty()) << "before the end of the batch";
+  registry.step(BatchEnded{}, at(1), out);
+  EXPECT_EQ(out.devices, std::vector{*registry.find(edge)}) << "as it is then";
+  EXPECT_EQ(out.states, std::vector{registry.find(edge)->device});
+  EXPECT_EQ(events(out), "suspect back");
+  Output more;
+  registry.step(BatchEnded{}, at(1), more);
+  EXPECT_EQ(more, Output{});
+}
+
+TEST(Registry, IsBounded) {
+  Limits limits;
+  limits.devices_max = 1;
+  Registry registry(limits, {record(DeviceState::ready)}, t0);
+  const DeviceId two{"edge-2"};
+  const auto out = step(registry, EnrolmentArrived{two, enrolment(1, make_certificate("edge-2"))}, at(1));
+  ASSERT_EQ(out.rejections.size(), 1u);
+  EXPECT_EQ(out.rejections[0].error.code, Code::unavailable);
+}
+
+TEST(Health, SaysWhatTheFormulaSays) {
+  struct Case {
+    const char* name;
+    DeviceState state;
+    double memory, disk, load;  // parts of what there is; load in all
+    Signs signs;
+    double low, high;
+  };
+  const Case cases[] = {
+      {"fine", DeviceState::ready, 0.9, 0.9, 1.0, {true, 0, 0}, 1, 1},
+      {"not measured", DeviceState::ready, 0, 0, 99, {false, 0, 0}, 1, 1},
+      {"busy", DeviceState::ready, 0.5, 0.5, 6.0, {true, 0, 0}, 1, 1},
+      {"overloaded", DeviceState::ready, 0.5, 0.5, 40, {true, 0, 0}, 0.5, 0.5},
+      {"memory out", DeviceState::ready, 0, 0.5, 1, {true, 0, 0}, 0.4, 0.4},
+      {"memory at half of enough", DeviceState::ready, 0.05, 0.5, 1, {true, 0, 0}, 0.69, 0.71},
+      {"disk out", DeviceState::ready, 0.5, 0, 1, {true, 0, 0}, 0.4, 0.4},
+      {"a shaky link", DeviceState::ready, 0.5, 0.5, 1, {true, 4, 0}, 0.59, 0.61},
+      {"missed beats", DeviceState::ready, 0.5, 0.5, 1, {true, 0, 4}, 0.79, 0.81},
+      {"suspect", DeviceState::suspect, 0.9, 0.9, 1, {true, 0, 0}, 0.5, 0.5},
+      {"lost", DeviceState::lost, 0.9, 0.9, 1, {true, 0, 0}, 0, 0},
+  };
+  for (const auto& c : cases) {
+    Device device;
+    device.state = c.state;
+    device.capacity = capacity;
+    device.resources = {c.load, static_cast<std::int64_t>(c.memory * 1e9), static_cast<std::int64_t>(c.disk * 1e10), 1};
+    const double got = health(device, c.signs);
+    EXPECT_GE(got, c.low - 1e-9) << c.name;
+    EXPECT_LE(got, c.high + 1e-9) << c.name;
+  }
+  EXPECT_NEAR(faded(1, seconds{600}), 0.3679, 1e-3);
+}
+
+}  // namespace
+}  // namespace fieldwork::registry
