@@ -14,6 +14,7 @@ inline constexpr std::int64_t list_max = 1000;
 inline constexpr std::size_t list_page_max = 48;  // jobs in one page, which holds them however long they are
 inline constexpr std::int64_t show_max = 200;     // executions in one page: each is at most 4 KiB, the page below 1 MB
 inline constexpr std::size_t explain_max = 8;     // executions in one page, with all candidates
+inline constexpr int ids_in_a_page = 1000;        // of stored jobs, after a start (StoredIds)
 inline constexpr std::size_t replies_per_job_max = 8;  // askers that wait for one submission
 inline constexpr std::size_t reasons_max = 5;          // kept with a job, the newest
 

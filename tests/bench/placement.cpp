@@ -37,7 +37,11 @@ class Bed {
       device.labels = {{"zone", i % 2 == 0 ? "a" : "b"}};
       step(DeviceSeen{device});
     }
-    for (int i = 0; i < devices; ++i) submit("waits-" + std::to_string(i), {{"needs", std::to_string(i)}});
+    for (int i = 0; i < devices; ++i) {
+      submit("waits-" + std::to_string(i), {{"needs", std::to_string(i)}});
+      for (const auto& one : std::exchange(said_.questions, {})) allow(one);  // were there a device
+    }
+    if (core_.queued() != static_cast<std::size_t>(devices)) std::abort();
     step(LinkBack{});
     now_ += seconds(60);
     step(TimePassed{});
@@ -56,7 +60,7 @@ class Bed {
       submit(id, {{"zone", "a"}});
       out.place_us += now_us() - begin;
       const auto question = said_.questions.at(0);
-      step(DecisionMade{{.key = question.key, .device = question.device, .allow = true, .reason = "", .grant = "g"}});
+      allow(question);
       for (const auto state : {AttemptState::accepted, AttemptState::running, AttemptState::succeeded})
         report(question.device, {.key = question.key, .state = state});
       out.job_us += now_us() - begin;
@@ -89,6 +93,9 @@ class Bed {
     said_ = {};
     core_.step(input, now_, said_);
     core_.step(BatchEnded{}, now_, said_);
+  }
+  void allow(const Question& question) {
+    step(DecisionMade{{.key = question.key, .device = question.device, .allow = true, .grant = "g"}});
   }
   void submit(const std::string& id, Labels labels) {
     JobSpec spec;

@@ -72,7 +72,7 @@ Result<SchedulerService::Submission> SchedulerService::decode_submission(const b
   return out;
 }
 
-// One look into the database for all submissions and cancellations of the batch.
+// One look into the database for all submissions and cancellations of the batch that may be about jobs of its past.
 Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<const bus::Message*>& batch) {
   std::vector<std::string> ids;
   for (const auto* message : batch) {
@@ -82,13 +82,13 @@ Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<c
       auto submission = decode_submission(*message, topic->from);
       if (submission) {
         for (const auto& job : submission->jobs) {
-          if (core_->find(job.job) == nullptr) ids.push_back(job.job.value);
+          if (may_be_stored(job.job)) ids.push_back(job.job.value);
         }
       }
       submissions_.insert_or_assign(message, std::move(submission));
     } else if (topic->channel == "cancel") {
       const auto job = job_asked(*message);
-      if (job && core_->find(*job) == nullptr) ids.push_back(job->value);
+      if (job && may_be_stored(*job)) ids.push_back(job->value);
     }
   }
   if (ids.empty()) return {};

@@ -18,11 +18,14 @@ void SchedulerService::apply(const Output& done, Time /*now*/, runtime::Output& 
   say(done, out);
 }
 
-void SchedulerService::save(const Output& done, runtime::Output& out) const {
+void SchedulerService::save(const Output& done, runtime::Output& out) {
   const auto put = [&](const char* table, std::string key, bool stored, store::Row row) {
     stored ? out.update(table, std::move(key), std::move(row)) : out.upsert(table, std::move(key), std::move(row));
   };
-  for (const auto& job : done.jobs) put("job", job.id.value, job.stored, job_row(job));
+  for (const auto& job : done.jobs) {
+    put("job", job.id.value, job.stored, job_row(job));
+    if (!job.stored) stored_ids_.add(job.id);
+  }
   for (const auto& one : done.executions)
     out.upsert("execution", execution_key(one.job, one.execution.index), execution_row(one));
   for (const auto& attempt : done.attempts) put("attempt", key_text(attempt.key), attempt.stored, attempt_row(attempt));

@@ -28,6 +28,8 @@ Result<void> SchedulerService::load(store::Store& store, Time now) {
   if (!saved) return saved.error();
   log::info("loaded", {{"jobs", std::to_string(saved->jobs.size())}});
   core_.emplace(limits_, std::move(*saved), now);
+  stored_ids_ = {};
+  stored_after_.clear();
   loaded_ = true;
   return {};
 }
@@ -73,8 +75,33 @@ void SchedulerService::say_placement(runtime::Output& out) const {
   say_states(all, out);
 }
 
+bool SchedulerService::may_be_stored(const JobId& job) const {
+  return core_->find(job) == nullptr && stored_ids_.may_hold(job);
+}
+
+void SchedulerService::fill_stored_ids(Time now) {
+  if (!reads_ || stored_asked_ || stored_ids_.is_filled() || now < stored_ask_at_) return;
+  store::Range page{.table = "job", .column = "submitted_ms", .after = stored_after_, .limit = ids_in_a_page};
+  page.columns = {"job"};
+  stored_asked_ = reads_->ask("", [this, page = std::move(page)](store::Reader& reader) -> runtime::Task {
+    auto found = reader.range(page);
+    std::vector<JobId> ids;
+    if (found) {
+      for (const auto& text : found->rows) ids.emplace_back(codec::Json::parse(text).at("job").get<std::string>());
+    }
+    return [this, found = std::move(found), ids = std::move(ids)](Time answered, runtime::Output&) {
+      stored_asked_ = false;
+      if (!found) return void(stored_ask_at_ = answered + seconds{1});
+      for (const auto& id : ids) stored_ids_.add(id);
+      stored_after_ = found->next;
+      if (stored_after_.empty()) stored_ids_.filled();
+    };
+  });
+}
+
 void SchedulerService::flush(Time now, runtime::Output& out) {
   Shell::flush(now, out);
+  fill_stored_ids(now);
   submissions_.clear();
   known_.clear();
   metrics::gauge("fieldwork_jobs_live", static_cast<double>(core_->live()));

@@ -12,6 +12,7 @@
 #include "runtime/shell.hpp"
 #include "scheduler/core/scheduler.hpp"
 #include "scheduler/shell/states.hpp"
+#include "scheduler/shell/stored_ids.hpp"
 
 namespace fieldwork::scheduler {
 
@@ -31,6 +32,8 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void connected(Time now, runtime::Output& out) override;
   void flush(Time now, runtime::Output& out) override;
 
+  [[nodiscard]] const StoredIds& stored_ids() const { return stored_ids_; }
+
  private:
   struct Submission {  // decoded in prefetch
     std::vector<JobSubmitted> jobs;
@@ -44,7 +47,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void decided(const Topic& topic, const bus::Message& message, Time now);
   // says.cpp
   void apply(const Output& done, Time now, runtime::Output& out) override;
-  void save(const Output& done, runtime::Output& out) const;
+  void save(const Output& done, runtime::Output& out);
   void put(const PutCommand& put, runtime::Output& out) const;
   void command(const Output& done, runtime::Output& out) const;
   void say(const Output& done, runtime::Output& out);
@@ -59,6 +62,9 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   Result<Submission> decode_submission(const bus::Message& message, std::string_view from) const;
   void respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out) const;
+  [[nodiscard]] bool may_be_stored(const JobId& job) const;
+  // Asks for the next page of the jobs that are stored; each answer asks again, until all are known.
+  void fill_stored_ids(Time now);
   // reads.cpp: what only reads, from memory and from the store
   static bool is_read(std::string_view operation);
   void read(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
@@ -71,7 +77,11 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   runtime::Replies replies_;
   static constexpr std::size_t again_at_once = 250;  // states in one batch
   std::deque<std::pair<JobId, std::size_t>> again_;  // jobs to say again, and the execution to go on with
-  bool loaded_ = false;                              // since the last connection
+  StoredIds stored_ids_;
+  std::string stored_after_;  // the page of them that comes next
+  bool stored_asked_ = false;
+  Time stored_ask_at_{};  // not before
+  bool loaded_ = false;   // since the last connection
   // Of this batch only:
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
   std::unordered_map<JobId, JobSubmitted::Known> known_;

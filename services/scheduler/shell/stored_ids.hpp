@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "model/ids.hpp"
+#include "base/id.hpp"
 
 namespace fieldwork::scheduler {
 
@@ -24,6 +24,7 @@ class StoredIds {
 
   // All that was stored when this process began has been added.
   void filled() { filled_ = true; }
+  [[nodiscard]] bool is_filled() const { return filled_; }
 
  private:
   std::vector<std::uint64_t> words_ = std::vector<std::uint64_t>(bits / 64);

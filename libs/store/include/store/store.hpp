@@ -53,6 +53,8 @@ struct Range {
   std::string after;  // Page::next of the page before; empty: the first page
   bool descending = false;
   int limit = 100;  // rows of a page, at least 1
+  // Those that are asked for, beside `column` and the key; a store may give more. Empty: all.
+  std::vector<std::string> columns;
 };
 
 struct Page {

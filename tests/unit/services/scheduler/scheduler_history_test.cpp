@@ -1,11 +1,14 @@
-// links: scheduler_shell runtime store PkgConfig::PQXX GTest::gtest_main
+// links: scheduler_shell runtime crypto store PkgConfig::PQXX GTest::gtest_main
 // What the database keeps of jobs that are over: lists in pages, whole jobs, and how they go.
 #include <condition_variable>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "crypto/bytes.hpp"
+#include "crypto/digest.hpp"
 #include "scheduler/shell/rows.hpp"
 #include "scheduler/shell/service.hpp"
+#include "store/memory.hpp"
 #include "support/postgres_test.hpp"
 
 namespace fieldwork::scheduler {
@@ -90,6 +93,40 @@ class HistoryTest : public store::PostgresTest {
     return Json::parse(out.messages[0].payload);
   }
 
+  // All that was asked of the reads in the background, to its end.
+  void finish_reads() {
+    for (;;) {
+      runtime::Output out;
+      service->flush(from_ms(2'000'000), out);
+      if (service->stored_ids().is_filled()) return;
+      std::unique_lock lock(mutex);
+      ASSERT_TRUE(wake.wait_for(lock, seconds(60), [&] { return !tasks.empty(); }));
+      const auto task = std::move(tasks.front());
+      tasks.erase(tasks.begin());
+      task(from_ms(2'000'000), out);
+    }
+  }
+  // Whether a submission under this request is asked of the store before it is decided.
+  bool looks_for(const std::string& request) {
+    const Json one{{"request", request}, {"job", {{"command", Json::array({"true"})}}}};
+    const Json body{{"v", 1}, {"items", Json::array({one})}};
+    const bus::Message message{.topic = "fieldwork/v1/service/scheduler/submit/operator", .payload = body.dump()};
+    Looking looking(*store);
+    EXPECT_TRUE(service->prefetch(looking, {&message}).ok());
+    return looking.looks > 0;
+  }
+
+  struct Looking : store::MemoryStore {
+    explicit Looking(store::Store& store) : real(store) {}
+    Result<std::vector<std::string>> find(const std::string& table, const std::string& column,
+                                          const std::vector<std::string>& keys) override {
+      ++looks;
+      return real.find(table, column, keys);
+    }
+    store::Store& real;
+    int looks = 0;
+  };
+
   std::unique_ptr<store::PostgresStore> store;
   std::shared_ptr<runtime::Reads> reads;
   std::unique_ptr<SchedulerService> service;
@@ -137,6 +174,35 @@ TEST_F(HistoryTest, AfterAReconnectEveryStateIsSaidAgainSomeAtATime) {
   EXPECT_EQ(said.size(), 600U);
   service->flush(from_ms(2'000'000), out);
   EXPECT_TRUE(out.messages.empty());
+}
+
+// The look for an earlier job of a request is a round trip of each submission: only where there may be one.
+TEST_F(HistoryTest, OnlyARequestThatMayHaveAJobIsLookedFor) {
+  for (int i = 0; i < 2500; ++i) keep(job(i, JobState::succeeded));
+  auto earlier = job(0, JobState::succeeded);
+  earlier.id = JobId("j-" + crypto::to_hex(crypto::sha256("operator\nearlier")).substr(0, 20));
+  keep(earlier);
+  start();
+  EXPECT_TRUE(looks_for("new")) << "what is stored is not known yet";
+  finish_reads();
+  EXPECT_TRUE(looks_for("earlier"));
+  EXPECT_FALSE(looks_for("new"));
+}
+
+TEST(StoredIds, ForgetsNoneAndTakesFewOthersForStored) {
+  StoredIds ids;
+  EXPECT_TRUE(ids.may_hold(JobId("j-1"))) << "before it is filled";
+  const auto id = [](const char* kind, int i) {
+    return JobId(kind + crypto::to_hex(crypto::sha256(std::to_string(i))));
+  };
+  for (int i = 0; i < 200'000; ++i) ids.add(id("j-", i));
+  ids.filled();
+  int wrong = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    ASSERT_TRUE(ids.may_hold(id("j-", i)));
+    wrong += ids.may_hold(id("k-", i)) ? 1 : 0;
+  }
+  EXPECT_LT(wrong, 20) << "0.00002 % by the formula: none, or a few";
 }
 
 TEST_F(HistoryTest, AReadThatFailsIsAnAnswerAndTheNextOneWorks) {
