@@ -171,6 +171,13 @@ std::vector<double> measure_latency(const bench::Stack& stack, int jobs, const j
   while (true) pause();
 }
 
+pid_t start_ring_party(const bench::Stack& stack, const std::string& name,
+                       const std::map<std::string, std::string>& routes) {
+  const pid_t pid = fork();
+  if (pid == 0) ring_party(stack, name, routes);
+  return pid;
+}
+
 struct Ring {
   double jobs_per_s = 0, p50_ms = 0, p99_ms = 0, round_trip_p50_ms = 0;
 };
@@ -183,15 +190,11 @@ Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) 
   const auto question = topics.service("security-policy", "authorise", "scheduler");
   const auto answer = topics.service("scheduler", "authorised", "security-policy");
   const auto done_topic = topics.event("job", "changed");
-  std::vector<pid_t> parties;
-  const auto start = [&](const std::string& name, const std::map<std::string, std::string>& routes) {
-    const pid_t pid = fork();
-    if (pid == 0) ring_party(stack, name, routes);
-    parties.push_back(pid);
-  };
-  start("scheduler",
-        {{submit, question}, {answer, topics.down(device, "command")}, {topics.up(device, "report"), done_topic}});
-  start("security-policy", {{question, answer}});
+  const std::vector<pid_t> parties{
+      start_ring_party(
+          stack, "scheduler",
+          {{submit, question}, {answer, topics.down(device, "command")}, {topics.up(device, "report"), done_topic}}),
+      start_ring_party(stack, "security-policy", {{question, answer}})};
 
   auto device_config = stack.mqtt("devices", "devices/" + device, device);
   device_config.mqtt5 = false;

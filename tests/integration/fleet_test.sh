@@ -22,7 +22,16 @@ refused 'wrong.toml:2' <<<$'[[group]]\ncutting = 1'
 refused 'wrong.toml:1' <<<'connects_per_s = 0'
 refused 'no group' <<<$'[[group]]\ndevices = "none-*"'
 
+# Keys that are made at once are as good as those of scripts/pki, and a second time none is made.
+check "$([ "$("$bin/fieldwork-fleet" --stack "$dir" --make 3)" = '3 keys made, 0 were there' ] && echo yes)" "keys for three"
+check "$([ "$("$bin/fieldwork-fleet" --stack "$dir" --make 3)" = '0 keys made, 3 were there' ] && echo yes)" "no keys again"
+check "$([ "$(stat -c %a "$dir/pki/devices/sim-1.key")" = 600 ] && echo yes)" "keys are their owner's alone"
+openssl verify -CAfile "$dir/pki/device-ca.crt" -purpose sslclient "$dir/pki/devices/sim-3.crt" >"$dir/said" 2>&1
+check "$(grep -q OK "$dir/said" && echo yes)" "openssl verifies one: $(cat "$dir/said")"
+
 cat >"$dir/scenario.toml" <<'T'
+[[group]]
+devices = "sim-*"
 [[group]]
 devices = "good-*"
 labels = { kind = "good" }
@@ -41,8 +50,8 @@ T
 "$bin/fieldwork-fleet" --stack "$dir" --scenario "$dir/scenario.toml" --json --seconds 200 >"$dir/fleet.jsonl" 2>"$dir/fleet.err" &
 fleet=$!
 trap 'kill $fleet 2>/dev/null || true; "$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
-all_there() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq .enrolled)" = 24 ]; }
-await "24 devices" all_there
+all_there() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq .enrolled)" = 27 ]; }
+await "27 devices" all_there
 
 # A job on each device of a kind: an agent's restart fails what it ran, and it is tried again.
 run_on() {

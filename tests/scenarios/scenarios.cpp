@@ -1,9 +1,13 @@
-// scenarios [--rewrite]: conversations without faults, message by message, compared with the text files beside this
-// one. What differs from run to run (signatures, certificates, times) stands as "…". After --rewrite, review the diff.
+// scenarios [--rewrite]: one conversation of each capability, message by message, compared with the text files beside
+// this one. What differs from run to run (signatures, certificates, times) stands as "…". After --rewrite, review the
+// diff.
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fleet.hpp"
 #include "runtime/log.hpp"
@@ -21,37 +25,174 @@ std::string render(const Party& from, const bus::Message& message) {
   return line + "\n    " + payload_text(message) + "\n";
 }
 
+// What only says that a device lives, again and again.
+bool is_routine(const bus::Message& message) {
+  return message.topic.ends_with("/up/heartbeat") || message.topic.ends_with("/down/ack");
+}
+
+// One conversation from the start of all parties to when nobody owes anybody anything.
+struct Talk {
+  explicit Talk(int devices, std::vector<std::pair<std::string, std::size_t>> packages = {})
+      : supplies(devices, packages), world(1), fleet(world, supplies, devices) {}
+
+  Wish& wish(std::string command) {
+    Wish out;
+    out.request = "r" + std::to_string(fleet.wishes.size() + 1);
+    out.submit_at = world.now() + seconds(2);
+    out.spec.name = "anomaly";
+    out.spec.command = {std::move(command)};
+    return fleet.wishes.emplace_back(std::move(out));
+  }
+  // The first message like this makes `then` happen, in the same moment.
+  void when(std::string topic, std::string text, std::function<void()> then) {
+    triggers.push_back({std::move(topic), std::move(text), std::move(then)});
+  }
+  std::string run(bool routine = false) {
+    std::string trace;
+    const auto check = world.on_publish;
+    world.on_publish = [&](Party& from, const bus::Message& message) {
+      check(from, message);
+      if (!routine && is_routine(message)) return;
+      trace += render(from, message);
+      for (auto& one : triggers) {
+        if (!one.then || !message.topic.ends_with(one.topic) || message.payload.find(one.text) == std::string::npos)
+          continue;
+        world.after(Duration(1), std::exchange(one.then, nullptr));
+      }
+    };
+    world.trace = [&](const std::string& line) {
+      if (world.age() > seconds(1) && line.find(" <- ") == std::string::npos)  // what is heard was said
+        trace += "--" + line.substr(line.find_first_not_of(" 0123456789") - 1) + "\n";
+    };
+    world.start();
+    if (!world.run([&] { return fleet.quiet(); }, seconds(900))) throw Violation("the job ends", fleet.open());
+    for (const auto& one : triggers) require(!one.then, "what the conversation is about happens", one.topic);
+    fleet.check_at_the_end();
+    return trace;
+  }
+
+  struct Trigger {
+    std::string topic, text;
+    std::function<void()> then;
+  };
+  const Supplies supplies;
+  World world;
+  Fleet fleet;
+  std::vector<Trigger> triggers;
+};
+
 // A package is pushed; a job with it is submitted, asked about and assigned; the package is fetched, the job run,
 // reported and settled.
 std::string main_job() {
-  const Supplies supplies(2, {{"detector", 5'000}});
-  World world(1);
-  Fleet fleet(world, supplies, 2);
-  Wish wish;
-  wish.request = "r1";
-  wish.submit_at = world.now() + seconds(2);
-  wish.spec.name = "anomaly";
-  wish.spec.command = {"./detect", "input.csv"};
-  wish.spec.package = supplies.packages().front().package.digest;
+  Talk talk(2, {{"detector", 5'000}});
+  auto& wish = talk.wish("./detect");
+  wish.spec.command.emplace_back("input.csv");
+  wish.spec.package = talk.supplies.packages().front().package.digest;
   wish.spec.requirements.labels = {{"zone", "a"}};  // of the two devices, the second
-  fleet.wishes.push_back(wish);
-  std::string trace;
-  const auto check = world.on_publish;
-  world.on_publish = [&](Party& from, const bus::Message& message) {
-    check(from, message);
-    trace += render(from, message);
-  };
-  world.start();
-  if (!world.run([&] { return fleet.quiet(); }, seconds(60))) throw Violation("the job ends", fleet.open());
-  fleet.check_at_the_end();
-  return trace;
+  return talk.run(true);
+}
+
+// A job that runs is cancelled by the one who submitted it; the device ends it and says so.
+std::string cancel() {
+  Talk talk(1);
+  talk.wish("./detect").cancel_at = talk.world.now() + milliseconds(2200);
+  return talk.run();
+}
+
+// One job, one execution on each device that has the label.
+std::string targets() {
+  Talk talk(3);
+  talk.wish("./detect").spec.targets = Labels{{"zone", "a"}};
+  return talk.run();
+}
+
+// The device goes silent with the job: it is lost, somebody is alerted, the job runs elsewhere; the device comes back
+// and is told that its attempt is stale.
+std::string failover() {
+  Talk talk(2);
+  talk.wish("./detect");
+  talk.fleet.checks().allow_losses();
+  talk.when("/up/report", "running", [&talk] {
+    const auto& job = talk.fleet.wishes.front().job;
+    for (auto* device : talk.fleet.devices()) {
+      const auto* agent = dynamic_cast<const agent::AgentService*>(device->service());
+      if (agent == nullptr || agent->core().live().empty() || agent->core().live().front().job.value != job) continue;
+      device->kill();
+      talk.world.after(seconds(400), [device] { device->start(); });
+    }
+  });
+  return talk.run();
+}
+
+// The link of the device is cut while the job runs: the job goes on, and its end is reported when the link is back.
+std::string outage() {
+  Talk talk(1);
+  talk.wish("./detect").spec.offline.lost_after_s = 600;
+  talk.when("/up/report", "running", [&talk] {
+    auto& device = talk.fleet.party("d1");
+    device.disconnect();
+    talk.world.after(seconds(30), [&device] { device.connect(); });
+  });
+  return talk.run();
+}
+
+// The scheduler dies after it assigned the job and comes back from what it stored.
+std::string restart() {
+  Talk talk(1);
+  talk.wish("./detect");
+  talk.when("/down/command", "assign", [&talk] {
+    auto& scheduler = talk.fleet.party("scheduler");
+    scheduler.kill();
+    talk.world.after(seconds(20), [&scheduler] { scheduler.start(); });
+  });
+  return talk.run();
+}
+
+// The broker loses all that it knew: everyone connects again, and what is retained is said again.
+std::string wiped_broker() {
+  Talk talk(1);
+  talk.wish("./detect");
+  talk.when("/up/report", "running", [&talk] { talk.world.wipe(); });
+  return talk.run();
+}
+
+// A device dies in the middle of a package and goes on where its disk says, not at the beginning.
+std::string resumed_package() {
+  Talk talk(1, {{"detector", 60'000}});
+  auto& wish = talk.wish("./detect");
+  wish.spec.package = talk.supplies.packages().front().package.digest;
+  talk.when("/up/received", "receiving", [&talk] {
+    talk.world.after(milliseconds(30), [&talk] {
+      auto& device = talk.fleet.party("d1");
+      device.kill();
+      talk.world.after(seconds(5), [&device] { device.start(); });
+    });
+  });
+  return talk.run();
+}
+
+// A program that takes its device down is not tried for ever: after three lost attempts the job is quarantined.
+std::string quarantine() {
+  Talk talk(3);
+  auto& wish = talk.wish("./kill");
+  wish.kills = true;
+  talk.fleet.checks().allow_losses();
+  return talk.run();
 }
 
 struct Scenario {
   const char* name;
   std::string (*run)();
 };
-constexpr Scenario scenarios[] = {{"main_job", main_job}};
+constexpr Scenario scenarios[] = {{"main_job", main_job},
+                                  {"cancel", cancel},
+                                  {"targets", targets},
+                                  {"failover", failover},
+                                  {"outage", outage},
+                                  {"restart", restart},
+                                  {"wiped_broker", wiped_broker},
+                                  {"resumed_package", resumed_package},
+                                  {"quarantine", quarantine}};
 
 // The first line that differs, for a person.
 void explain(const std::string& expected, const std::string& got) {

@@ -80,7 +80,7 @@ class SlowLink {
     auto then = Clock::now();
     while (!stopping_) {
       pollfd waits{listener_, POLLIN, 0};
-      if (poll(&waits, 1, 2) > 0) take();
+      if (poll(&waits, 1, 2) > 0) join();
       const auto now = Clock::now();
       const double passed = std::chrono::duration<double>(now - then).count();
       then = now;
@@ -94,7 +94,7 @@ class SlowLink {
     }
   }
 
-  void take() {
+  void join() {
     const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     shrink(server);

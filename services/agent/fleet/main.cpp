@@ -1,11 +1,13 @@
 // fieldwork-fleet: simulated devices for trying a stack.
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "agent/fleet/fleet.hpp"
+#include "agent/fleet/keys.hpp"
 #include "runtime/log.hpp"
 #include "runtime/program.hpp"
 #include "runtime/version.hpp"
@@ -21,6 +23,7 @@ constexpr const char* description =
 
 constexpr const char* footer = R"(Examples:
   fieldwork-fleet --stack /var/lib/fieldwork               the devices whose keys are in its pki/devices
+  fieldwork-fleet --stack DIR --make 1000                  keys for sim-1 to sim-1000; then run it as above
   fieldwork-fleet --stack DIR --scenario bad-links.toml --seconds 600
   fieldwork-fleet --url ssl://broker:8883 --ca ca.crt --devices keys/ --grants grant.pem --count 50
 
@@ -46,6 +49,7 @@ struct Settings {
   std::string stack, url, scenario;
   agent::FleetConfig fleet;
   double seconds_max = 0;
+  int make = 0;
   bool json = false;
 };
 
@@ -104,7 +108,16 @@ int fail(const Error& error) {
   return runtime::exit_usage;
 }
 
+int make_keys(const Settings& settings) {
+  if (settings.stack.empty()) return fail({Code::invalid, "needs --stack: the key of its device CA", "--make"});
+  const auto made = agent::make_device_keys(std::filesystem::path(settings.stack) / "pki", settings.make);
+  if (!made) return fail(made.error());
+  std::cout << *made << " keys made, " << settings.make - *made << " were there" << std::endl;
+  return 0;
+}
+
 int run(Settings& settings) {
+  if (settings.make > 0) return make_keys(settings);
   if (!settings.stack.empty()) {
     if (auto read = read_stack(settings); !read) return fail(read.error());
   }
@@ -140,6 +153,9 @@ int main(int argc, char** argv) {
   app.add_option("--grants", settings.fleet.grants, "PEM file: whose grants count");
   app.add_option("--root", settings.fleet.root, "Root of the topics")->capture_default_str();
   app.add_option("--scenario", settings.scenario, "TOML file: groups, links, jobs, failures (below)");
+  app.add_option("--make", settings.make,
+                 "Make keys and certificates of devices sim-1 to sim-N in the stack's pki/devices, and end")
+      ->check(CLI::Range(1, 100'000));
   app.add_option("--count", settings.fleet.count_max, "At most so many devices, by name");
   app.add_option("--seconds", settings.seconds_max, "End after so long (default: at SIGINT or SIGTERM)");
   app.add_option("--seed", settings.fleet.seed, "Of all chance")->capture_default_str();

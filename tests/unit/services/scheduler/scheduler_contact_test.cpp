@@ -387,7 +387,7 @@ TEST(DeviceState, RemovedWhileAskedAboutIsForgottenWithTheAnswer) {
   EXPECT_EQ(world.allow_all().size(), 1U);
 }
 
-TEST(DeviceState, ReturnedHastensItsOrders) {
+TEST(DeviceState, ReturnedHastensItsCommands) {
   World world({ready("a")});
   world.step(DeviceReturned{dev("a")});
   ASSERT_EQ(world.said.outbox.size(), 1U);

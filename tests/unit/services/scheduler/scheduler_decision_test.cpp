@@ -377,7 +377,7 @@ TEST(Many, TargetsOnEachMatchingDevice) {
   EXPECT_EQ(world.question().device, dev("a")) << "a target is not replaced by another device";
 }
 
-TEST(Many, PriorityThenOrder) {
+TEST(Many, PriorityThenAge) {
   World world;
   const JobSpec whole{.requirements = {.cpu_millis = 4000}};
   for (const auto& [id, priority] : {std::pair{"low", 1}, {"first", 5}, {"high", 9}, {"second", 5}}) {
