@@ -46,20 +46,19 @@ Result<std::string> issue_certificate(const Certificate& authority, const Privat
   const auto* text = reinterpret_cast<const unsigned char*>(terms.common_name.data());
   X509V3_CTX context;
   X509V3_set_ctx(&context, authority.native(), x509.get(), nullptr, nullptr, 0);
-  const bool made =
-      X509_set_version(x509.get(), 2) == 1 && set_serial(x509.get()) &&
-      X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, text, static_cast<int>(terms.common_name.size()),
-                                 -1, 0) == 1 &&
-      X509_set_issuer_name(x509.get(), X509_get_subject_name(authority.native())) == 1 &&
-      set_time(X509_getm_notBefore(x509.get()), terms.not_before) &&
-      set_time(X509_getm_notAfter(x509.get()), terms.not_after) &&
-      X509_set_pubkey(x509.get(), subject.native()) == 1 &&
-      add_extension(x509.get(), &context, NID_basic_constraints, "critical,CA:FALSE") &&
-      add_extension(x509.get(), &context, NID_key_usage, "critical,digitalSignature,keyAgreement") &&
-      add_extension(x509.get(), &context, NID_ext_key_usage, "clientAuth") &&
-      add_extension(x509.get(), &context, NID_subject_key_identifier, "hash") &&
-      add_extension(x509.get(), &context, NID_authority_key_identifier, "keyid") &&
-      X509_sign(x509.get(), authority_key.native(), EVP_sha256()) > 0;
+  const bool made = X509_set_version(x509.get(), 2) == 1 && set_serial(x509.get()) &&
+                    X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, text,
+                                               static_cast<int>(terms.common_name.size()), -1, 0) == 1 &&
+                    X509_set_issuer_name(x509.get(), X509_get_subject_name(authority.native())) == 1 &&
+                    set_time(X509_getm_notBefore(x509.get()), terms.not_before) &&
+                    set_time(X509_getm_notAfter(x509.get()), terms.not_after) &&
+                    X509_set_pubkey(x509.get(), subject.native()) == 1 &&
+                    add_extension(x509.get(), &context, NID_basic_constraints, "critical,CA:FALSE") &&
+                    add_extension(x509.get(), &context, NID_key_usage, "critical,digitalSignature,keyAgreement") &&
+                    add_extension(x509.get(), &context, NID_ext_key_usage, "clientAuth") &&
+                    add_extension(x509.get(), &context, NID_subject_key_identifier, "hash") &&
+                    add_extension(x509.get(), &context, NID_authority_key_identifier, "keyid") &&
+                    X509_sign(x509.get(), authority_key.native(), EVP_sha256()) > 0;
   if (!made) return Error{Code::invalid, "the certificate cannot be made for this name and these dates"};
   const Bio bio(BIO_new(BIO_s_mem()));
   must(bio && PEM_write_bio_X509(bio.get(), x509.get()) == 1, "a certificate cannot be written");

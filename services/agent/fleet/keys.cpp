@@ -40,8 +40,8 @@ Result<int> make_device_keys(const fs::path& pki, int count) {
     const auto path = pki / "devices" / name;
     if (fs::exists(path.string() + ".crt")) continue;
     const auto own = crypto::PrivateKey::generate();
-    const auto pem = crypto::issue_certificate(*authority, *key, own.public_key(),
-                                               {name, now - hours(24), now + hours(24 * 30)});
+    const auto pem =
+        crypto::issue_certificate(*authority, *key, own.public_key(), {name, now - hours(24), now + hours(24 * 30)});
     if (!pem) return pem.error();
     if (auto done = write_secret(path.string() + ".key", own.to_pem()); !done) return done.error();
     if (auto done = write_secret(path.string() + ".crt", *pem); !done) return done.error();
