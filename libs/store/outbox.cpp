@@ -5,11 +5,11 @@
 
 namespace fieldwork::store {
 namespace {
-constexpr const char* table = "outbox";
+constexpr const char* outbox_table = "outbox";
 }
 
 Result<void> Outbox::load(Store& store, Time now) {
-  auto rows = store.select({.table = table, .where = {}, .order_by = "", .descending = false, .limit = 0});
+  auto rows = store.select({.table = outbox_table, .where = {}, .order_by = "", .descending = false, .limit = 0});
   if (!rows) return rows.error();
   for (const auto& text : *rows) {
     const auto row = nlohmann::json::parse(text);
@@ -67,7 +67,7 @@ void Outbox::put(Command command, Time now, std::vector<Change>& changes) {
             {"topic", command.topic},
             {"item", command.item},
             {"until_ms", until == Time::max() ? 0 : to_ms(until)}};
-    changes.push_back({table, command.key, std::move(row), Change::Kind::upsert});
+    changes.push_back({outbox_table, command.key, std::move(row), Change::Kind::upsert});
   }
   add(std::move(command), now, until, stored);
 }
@@ -75,7 +75,7 @@ void Outbox::put(Command command, Time now, std::vector<Change>& changes) {
 void Outbox::close(const std::string& key, std::vector<Change>& changes) {
   const auto it = entries_.find(key);
   if (it == entries_.end()) return;
-  if (it->second.stored) changes.push_back({table, key, Row{{"key", key}}, Change::Kind::remove});
+  if (it->second.stored) changes.push_back({outbox_table, key, Row{{"key", key}}, Change::Kind::remove});
   remove(key);
 }
 

@@ -26,9 +26,10 @@ class MqttLine : public Line {
   MqttLine(bus::MqttConfig config, bus::MqttEvents events)
       : bus_(std::make_unique<bus::MqttBus>(std::move(config), std::move(events))) {}
   ~MqttLine() override {
-    static auto* kept = new std::vector<std::unique_ptr<bus::MqttBus>>;
+    static std::vector<std::unique_ptr<bus::MqttBus>>& kept =
+        *std::make_unique<std::vector<std::unique_ptr<bus::MqttBus>>>().release();
     bus_->stop();
-    if (lines_stay) kept->push_back(std::move(bus_));
+    if (lines_stay) kept.push_back(std::move(bus_));
   }
   MqttLine(const MqttLine&) = delete;
   MqttLine& operator=(const MqttLine&) = delete;

@@ -68,7 +68,7 @@ std::optional<Unknown> unknown_word(const Grammar& grammar, const std::vector<st
     }
     if (next == nullptr) {
       auto said = grammar.name;
-      for (const auto& one : level) said += " " + one;
+      for (const auto& one : level) said.append(" ").append(one);
       return Unknown{"there is no command '" + said + " " + word + "'" + meant(word, names), level};
     }
     at = next;

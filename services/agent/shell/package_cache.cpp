@@ -51,7 +51,7 @@ void PackageCache::prepare(const fs::path& directory, const MeasureDisk& measure
   fs::create_directories(directory, ignored);
   std::vector<fs::path> parts;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
-    const auto path = entry.path();
+    const auto& path = entry.path();
     const auto ending = path.extension();
     if (ending == ".plain" || ending == ".new") fs::remove(path, ignored);
     const auto twin = fs::path(path).replace_extension(ending == ".part" ? ".ranges" : ".part");
