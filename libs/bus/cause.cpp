@@ -32,7 +32,7 @@ Address split(const std::string& url) {
   return out;
 }
 
-// 0, or what the system says. The socket is blocking afterwards.
+// Connects the socket `number`. Returns 0, or the errno of the failure. The socket is blocking afterwards.
 int try_connect(int number, const addrinfo& to, std::chrono::milliseconds patience) {
   const int flags = fcntl(number, F_GETFL);
   fcntl(number, F_SETFL, flags | O_NONBLOCK);

@@ -7,9 +7,9 @@
 
 namespace fieldwork::bus {
 
-// Why the broker cannot be reached, in one sentence with the next step: the name, the network, the port, TLS. Asks the
-// network itself, on a connection of its own without an MQTT greeting, and takes a few times `patience` at most.
-// Empty: a connection can be made as far as here.
+// Why the broker cannot be reached, in one sentence with the next step. Checks name, network, port and TLS on a
+// connection of its own, without sending CONNECT; takes at most a few times `patience`. Empty: every one of these
+// checks passed.
 [[nodiscard]] std::string cause_of_failure(const MqttConfig& config, std::chrono::milliseconds patience);
 
 // The words for a reason code of MQTT 5 (CONNACK, DISCONNECT, PUBACK, SUBACK) or a return code of 3.1.1's CONNACK.

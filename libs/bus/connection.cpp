@@ -23,7 +23,7 @@ MqttBus::Impl::Impl(MqttConfig c, MqttEvents e)
   create.set_delete_oldest_messages(false);
   client = std::make_unique<mqtt::async_client>(config.url, config.client_id, create, nullptr);
   client->set_callback(*this);
-  // A DISCONNECT from an MQTT 5 broker comes here and not to connection_lost.
+  // Paho reports a DISCONNECT from an MQTT 5 broker here and not in connection_lost().
   client->set_disconnected_handler([this](const mqtt::properties&, mqtt::ReasonCode reason) {
     const int code = static_cast<int>(reason);
     lost(code == 0 ? "the broker closed the connection" : reason_words(code, config.client_id));
@@ -54,8 +54,8 @@ void MqttBus::Impl::build_options() {
       ssl.set_private_key(config.key);
     }
     ssl.set_enable_server_cert_auth(true);
-    ssl.set_verify(true);                           // the host name too; off by default
-    ssl.set_ssl_version(MQTT_SSL_VERSION_DEFAULT);  // the newest both know; the broker insists on TLS 1.3
+    ssl.set_verify(true);                           // checks the host name too; Paho's default is off
+    ssl.set_ssl_version(MQTT_SSL_VERSION_DEFAULT);  // the newest both sides know; the broker insists on TLS 1.3
     options.set_ssl(ssl);
   }
 }
@@ -72,7 +72,8 @@ void MqttBus::Impl::run() {
       pump();
       while (!stopping && watch()) {
       }
-      // Who is thrown out at once each time must not come back at once each time.
+      // The wait becomes short again only after a connection that lasted: a client that the broker drops at once each
+      // time must not come back at once each time.
       if (Clock::now() - began > config.reconnect_last) bound = config.reconnect_first;
     } else {
       events.disconnected(reason);
@@ -84,7 +85,8 @@ void MqttBus::Impl::run() {
   }
 }
 
-// Waits for the end of the connection; also looks by itself, should no callback say so.
+// Waits up to 2 s for the end of the connection; also asks Paho, in case no callback reports the end. False: the
+// connection ended, or the bus stops.
 bool MqttBus::Impl::watch() {
   {
     std::unique_lock lock(mutex);
@@ -118,8 +120,8 @@ bool MqttBus::Impl::connect(std::string& reason) {
     const auto took = std::chrono::ceil<std::chrono::seconds>(Clock::now() - began);
     patience = std::clamp(took * 4, std::chrono::seconds(config.connect_timeout_s),
                           std::max(patience, std::chrono::seconds(config.connect_timeout_s)));
-    // Asked without our lock: Paho calls lost() with a lock of its own, which this needs. A connection that ends in
-    // between is found by watch().
+    // Paho is asked without our mutex: Paho calls lost(), which locks the mutex, while it holds its own lock. A
+    // connection that ends in between is found by watch().
     const bool there = client->is_connected();
     std::lock_guard lock(mutex);
     up = there;
@@ -144,22 +146,24 @@ bool MqttBus::Impl::connect(std::string& reason) {
   }
 }
 
-// An attempt that failed for want of time: the link may be slow, the next one has twice as long.
+// After an attempt to connect that failed for want of time: the link may be slow, so the next attempt has twice as
+// long.
 void MqttBus::Impl::if_slow(Clock::time_point began) {
   const auto nearly = patience - std::chrono::milliseconds(200);
   if (Clock::now() - began >= nearly) patience = std::max(patience, std::min(patience * 2, connect_timeout_last));
 }
 
-// Ends a connection that is of no use, so that the next attempt begins at the beginning.
+// Ends a connection that is of no use, so that the next attempt makes a new one.
 void MqttBus::Impl::break_off() {
   try {
     client->disconnect(0)->wait_for(std::chrono::seconds(1));
   } catch (const std::exception&) {
-    // It was none.
+    // There was no connection.
   }
 }
 
-// What is said here goes out on a connection that was made in good standing, before anybody who takes it over.
+// The will goes out on a connection that was made while this instance was active. An instance that takes the client id
+// over connects later, so the will comes before its messages.
 void MqttBus::Impl::leave() {
   try {
     if (!client->is_connected()) return;
@@ -169,23 +173,24 @@ void MqttBus::Impl::leave() {
     }
     client->disconnect(200)->wait_for(std::chrono::seconds(1));
   } catch (const std::exception&) {
-    // It is gone, or will be.
+    // The connection is gone, or will be.
   }
   {
     std::lock_guard lock(mutex);
-    connected_at = {};  // not a life that somebody else cut short
+    connected_at = {};  // so that lost() does not count this as a connection that another client cut short
   }
   lost("left until the store is there");
 }
 
-// False: it is told to stop.
+// False: the bus is told to stop.
 bool MqttBus::Impl::wait_for_leave_to_speak() {
   std::unique_lock lock(mutex);
   while (!stopping && !may_speak()) changed.wait_for(lock, std::chrono::milliseconds(100));
   return !stopping;
 }
 
-// Puts the cause in the place of what the library says. Asks the network at most twice a minute.
+// Replaces the library's `reason` by the cause that cause_of_failure() finds. Checks the network again only after 30 s
+// or for another `reason`.
 void MqttBus::Impl::explain(std::string& reason) {
   if (reason != explained.reported || Clock::now() - explained.at > std::chrono::seconds(30)) {
     const auto bound = std::chrono::seconds(std::min(config.connect_timeout_s, 3));
@@ -194,7 +199,7 @@ void MqttBus::Impl::explain(std::string& reason) {
   if (!explained.cause.empty()) reason = explained.cause;
 }
 
-// What the broker said of itself in CONNACK (MQTT 5 only).
+// Takes over the broker's limits from the properties of CONNACK (MQTT 5 only).
 void MqttBus::Impl::read_limits(const mqtt::token_ptr& token) {
   std::size_t allowed = config.lanes.window;
   std::size_t largest = config.packet_bytes_max;
@@ -215,7 +220,7 @@ void MqttBus::Impl::read_limits(const mqtt::token_ptr& token) {
   packet_max = largest;
 }
 
-// One SUBSCRIBE per filter, all at once: a refusal then names its filter, in both versions of the protocol.
+// Sends one SUBSCRIBE per filter, all at once: each refusal then belongs to one filter, in both versions of MQTT.
 bool MqttBus::Impl::subscribe(std::string& reason) {
   std::vector<mqtt::token_ptr> tokens;
   for (const auto& [filter, level] : config.subscriptions) tokens.push_back(client->subscribe(filter, level));
@@ -254,7 +259,7 @@ void MqttBus::Impl::lost(std::string cause) {
                "th time soon after it was made: does another client use the name '" + config.client_id +
                "', or is something sent that the broker does not take?";
     }
-    lanes.lost();  // late callbacks carry old tickets
+    lanes.lost();  // callbacks that come later have tickets from before, which do nothing
   }
   changed.notify_all();
   events.disconnected(cause);

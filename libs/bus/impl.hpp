@@ -47,27 +47,27 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
 
   MqttConfig config;
   MqttEvents events;
-  mqtt::connect_options options;  // lives as long as the client, never copied: Paho keeps pointers into it
+  mqtt::connect_options options;  // must live as long as the client and never be copied: Paho keeps pointers into it
   std::unique_ptr<mqtt::async_client> client;
 
-  mutable std::mutex mutex;  // never held while Paho is called: it calls back with a lock of its own
+  mutable std::mutex mutex;  // never held while Paho is called: Paho calls back while it holds its own lock
   std::condition_variable changed;
   bool up = false;
   Clock::time_point connected_at{};
-  int short_lives = 0;  // connections in a row that ended soon
+  int short_lives = 0;  // connections in a row that ended soon after they were made
   bool pumping = false;
   Lanes lanes;
-  std::size_t packet_max;  // the smaller of the setting and what the broker said
+  std::size_t packet_max;  // bytes; the smaller of the setting and the broker's limit
   std::uint64_t published = 0, acknowledged = 0, connects = 0;
   double round_trip_ms = 0;
   std::map<std::string, Clock::time_point> noted;
-  std::vector<std::string> troubles;  // not yet said
+  std::vector<std::string> troubles;  // not yet passed to MqttEvents::trouble
   std::atomic<std::uint64_t> received{0}, dropped{0}, denied{0}, too_large{0};
   std::atomic<bool> stopping{false};
   std::thread thread;
 
-  // Of `thread` alone.
-  std::chrono::seconds patience;  // with a connect; grows on links where it takes long
+  // Used by `thread` alone.
+  std::chrono::seconds patience;  // for an attempt to connect; grows where connecting takes long
   struct Explained {
     std::string reported, cause;
     Clock::time_point at{};

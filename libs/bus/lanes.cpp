@@ -85,7 +85,8 @@ void Lanes::measure(const Slot& slot, Clock::time_point now) {
     rate_ = rate_ * 0.875 + sample * 0.125;
   }
   double takes = rate_ * (shortest_.count() + 0.5);
-  // Nothing queued: with few large messages the rate alone would never show that the link takes more.
+  // The round trip is near the shortest, so no queue grows on the link and the window may grow. With few large messages
+  // the rate alone would never show that the link takes more.
   if (!slot.alone && took < shortest_ + std::chrono::milliseconds(250)) {
     takes = std::max(takes, static_cast<double>(bulk_window_ + slot.bytes));
   }
@@ -99,7 +100,7 @@ void Lanes::lost() {
   free_.clear();
   for (std::size_t i = slots_.size(); i > 0; --i) free_.push_back(i - 1);
   control_.in_flight_bytes = bulk_.in_flight_bytes = 0;
-  // The next connection may take another way.
+  // The next connection may take another path through the network.
   bulk_window_ = std::min(bulk_window_, limits_.bulk_window_bytes_first);
   rate_ = 0;
   delivered_ = 0;

@@ -52,7 +52,7 @@ Result<void> MqttBus::Impl::publish(Message message) {
   return {};
 }
 
-// `mutex` is held, here and in note().
+// The caller holds `mutex`, here and in note().
 void MqttBus::Impl::note_too_large(const std::string& topic, std::size_t size) {
   ++too_large;
   note("too large " + topic_kind(topic), "a message on " + topic_kind(topic) + " was not sent: its " +
@@ -60,7 +60,7 @@ void MqttBus::Impl::note_too_large(const std::string& topic, std::size_t size) {
                                              std::to_string(packet_max) + ", see broker.packet_bytes_max)");
 }
 
-// Once per burst of the same: said again after a minute, at the earliest.
+// Queues a trouble once per burst of the same `what`: again after a minute, at the earliest.
 void MqttBus::Impl::note(const std::string& what, std::string text) {
   const auto now = Clock::now();
   const auto known = noted.find(what);
@@ -70,7 +70,7 @@ void MqttBus::Impl::note(const std::string& what, std::string text) {
   troubles.push_back(std::move(text));
 }
 
-// Outside the lock: who listens may ask the bus.
+// Calls MqttEvents::trouble without `mutex`: the listener may call the bus.
 void MqttBus::Impl::say_troubles() {
   std::vector<std::string> said;
   {
@@ -81,7 +81,8 @@ void MqttBus::Impl::say_troubles() {
   for (const auto& text : said) events.trouble(text);
 }
 
-// Hands to Paho what the window takes. Runs on the caller's and on Paho's threads; `pumping` keeps the order.
+// Hands to Paho the publishes for which the window has room. Runs on the threads of callers and of Paho; `pumping`
+// keeps the publishes in order.
 void MqttBus::Impl::pump() {
   std::unique_lock lock(mutex);
   if (pumping) return;
@@ -124,7 +125,7 @@ bool MqttBus::Impl::send(Message message, Lanes::Ticket ticket) {
   }
 }
 
-// Reason codes of MQTT 5 from 128 on are refusals; a 3.1.1 broker acknowledges what it refuses.
+// Reason codes of MQTT 5 from 128 on are refusals; a 3.1.1 broker acknowledges also a publish that it refuses.
 void MqttBus::Impl::finished(const mqtt::token& token, bool good) {
   const int code = static_cast<int>(token.get_reason_code());
   if (code >= 128) good = false;
@@ -174,7 +175,7 @@ void MqttBus::stop() {
   try {
     if (impl_->client->is_connected()) impl_->client->disconnect(0)->wait_for(std::chrono::seconds(1));
   } catch (const mqtt::exception&) {
-    // Going anyway.
+    // The client ends anyway.
   }
 }
 

@@ -33,7 +33,8 @@ Error unreadable(const std::string& what, const std::string& file) {
   return {Code::invalid, "cannot be read as PEM", what + " " + file};
 }
 
-// libmosquitto drives the handshake within its calls, and OpenSSL asks whose it is.
+// The session whose call into libmosquitto runs now: the TLS handshake happens within such a call, and OpenSSL's
+// callback must know whose certificate to give.
 thread_local Session::Impl* talking = nullptr;
 
 }  // namespace
@@ -64,10 +65,10 @@ struct Session::Impl {
   int watched = -1;
   bool writes = false;
   bool up = false;
-  bool broken = false;  // to be seen to when no callback runs
+  bool broken = false;  // handled later, when no callback of libmosquitto runs
   std::string reason;
-  std::size_t unanswered = 0;                    // subscriptions
-  std::unordered_map<int, std::size_t> waiting;  // bytes by message id
+  std::size_t unanswered = 0;                    // subscriptions without SUBACK
+  std::unordered_map<int, std::size_t> waiting;  // payload bytes by message id, of publishes without PUBACK
   std::size_t waiting_bytes = 0;
   Clock::time_point connecting_since{};
 };
@@ -97,7 +98,7 @@ int give_certificate(SSL* /*ssl*/, X509** certificate, EVP_PKEY** key) {
   return 1;
 }
 
-// Why a connection did not come about; empty: no error is known.
+// The system's reason why a socket did not connect; empty: no error is known.
 std::string error_of(int socket) {
   int error = 0;
   socklen_t size = sizeof error;
@@ -150,7 +151,7 @@ void on_message(mosquitto* /*client*/, void* object, const mosquitto_message* m)
        .payload = std::string(static_cast<const char*>(m->payload), static_cast<std::size_t>(m->payloadlen)),
        .qos = m->qos,
        .retain = m->retain});
-  errno = 0;  // libmosquitto takes what a publish left there for the end of its own reading
+  errno = 0;  // libmosquitto would take an errno that a publish left for the end of its own reading
 }
 
 }  // namespace
@@ -175,7 +176,7 @@ void Session::Impl::ended(const std::string& why) {
   if (events.disconnected) events.disconnected(why);
 }
 
-// What the socket is waited for, as libmosquitto wants it.
+// Makes epoll wait on the socket for what libmosquitto wants.
 void Session::Impl::watch() {
   const int socket = client ? mosquitto_socket(client.get()) : -1;
   if (socket < 0) return;
@@ -258,7 +259,7 @@ Sessions::~Sessions() { mosquitto_lib_cleanup(); }
 Result<std::unique_ptr<Sessions>> Sessions::open(const std::string& host, int port, const std::string& ca) {
   mosquitto_lib_init();
   auto impl = std::make_unique<Impl>();
-  // libmosquitto would try one address alone, and a broker on this machine listens on 127.0.0.1.
+  // libmosquitto tries one address of a name alone; a broker on this machine listens on 127.0.0.1.
   impl->address = host == "localhost" ? "127.0.0.1" : host;
   impl->port = port;
   impl->context.reset(SSL_CTX_new(TLS_client_method()));
@@ -297,8 +298,8 @@ void Sessions::turn(milliseconds patience) {
     auto& session = *static_cast<Session::Impl*>(ready[static_cast<std::size_t>(i)].data.ptr);
     const auto what = ready[static_cast<std::size_t>(i)].events;
     int code = MOSQ_ERR_SUCCESS;
-    // One packet at a time: TLS may hold more than the socket shows, so until none is left.
-    // Until the session is up, libmosquitto goes on with TLS only when it reads.
+    // Reads until no packet is left: TLS may hold more bytes than the socket shows. Until the session is up also reads
+    // without an event: libmosquitto continues the TLS handshake only when it reads.
     if ((what & (EPOLLHUP | EPOLLERR)) != 0 && session.client && !session.up) {
       if (const auto why = error_of(session.watched); !why.empty()) {
         session.ended(why);
@@ -311,7 +312,7 @@ void Sessions::turn(milliseconds patience) {
       code = session.call([](mosquitto* client) { return mosquitto_loop_write(client, 1); });
     if (session.client) session.judge(code);
   }
-  // Keep-alive, and connections that come to nothing: each session about once a second.
+  // Keep-alive, and connections that were not made in time: each session is checked about once a second.
   const auto now = Clock::now();
   if (now - impl_->misc_at < std::chrono::milliseconds(100)) return;
   impl_->misc_at = now;

@@ -28,7 +28,7 @@ Assign read_assign(Reader& reader) {
 Command read_device_command(Reader& item) {
   const auto type = item.text("type", 16);
   if (!item.ok()) {
-    item.allow_unknown();  // without it no other field is known
+    item.allow_unknown();  // without the type no other field is known
     return {};
   }
   if (type == "assign") return read_assign(item);

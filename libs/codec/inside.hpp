@@ -5,7 +5,7 @@
 
 namespace fieldwork::codec {
 
-// No level of it may be empty (so it is not absolute either) or "..".
+// True for a relative path of which no level is empty (so no leading '/') or "..".
 [[nodiscard]] constexpr bool is_inside(std::string_view path) {
   while (true) {
     const auto slash = path.find('/');

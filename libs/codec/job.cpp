@@ -10,7 +10,7 @@
 namespace fieldwork::codec {
 namespace {
 
-// 00-<32 hex>-<16 hex>-<2 hex>, of any version that has this form.
+// A W3C traceparent: <2 hex>-<32 hex>-<16 hex>-<2 hex>, of any version that has this form.
 bool is_traceparent(std::string_view text) {
   return text.size() == 55 && text[2] == '-' && text[35] == '-' && text[52] == '-' &&
          crypto::is_hex(text.substr(0, 2), 2) && crypto::is_hex(text.substr(3, 32), 32) &&
@@ -81,7 +81,7 @@ std::vector<std::string> read_command(Reader& reader) {
   return command;
 }
 
-// What execve takes: a name ends at the first '='.
+// An environment that execve takes: a name ends at the first '=', so it must hold none.
 std::map<std::string, std::string> read_env(Reader& reader) {
   auto env = reader.map_or_empty("env", 64, 4096);
   for (const auto& [name, value] : env) {

@@ -12,7 +12,7 @@
 namespace fieldwork::codec {
 namespace {
 
-// "not JSON: line 3, column 7: what" of the byte at `at`.
+// The error "not JSON: line 3, column 7: what" for the byte at offset `at`.
 Error not_json(std::string_view text, std::size_t at, const std::string& what) {
   const auto before = text.substr(0, at);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
@@ -22,8 +22,8 @@ Error not_json(std::string_view text, std::size_t at, const std::string& what) {
                "not JSON: line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what};
 }
 
-// Of nlohmann's "… syntax error while parsing X - unexpected Y; last read: 'Z'; expected W": without Z, which is the
-// sender's and may be long.
+// nlohmann's "… syntax error while parsing X - unexpected Y; last read: 'Z'; expected W" without Z, which is the
+// sender's text and may be long.
 std::string syntax_of(const std::string& what) {
   const auto at = what.find("syntax error ");
   auto text = at == std::string::npos ? std::string("not understood") : what.substr(at + 13);
@@ -40,7 +40,7 @@ Error syntax_error(std::string_view text) {
     [[maybe_unused]] const auto never = Json::parse(text);
   } catch (const Json::parse_error& e) {
     return not_json(text, e.byte > 0 ? e.byte - 1 : 0, syntax_of(e.what()));
-  } catch (const Json::exception&) {  // a number that nothing holds
+  } catch (const Json::exception&) {  // a number that no type can hold
   }
   return Error{Code::invalid, "not JSON: a number is out of range"};
 }
@@ -52,9 +52,9 @@ std::size_t fields_of(const Json& value) {
   return count;
 }
 
-// Of two fields with one name the parser keeps the later; another reader may keep the earlier.
+// The error about two fields with one name: the parser keeps the later field, another reader may keep the earlier.
 Error named_twice(std::string_view text) {
-  std::vector<std::set<std::string>> names;  // of the objects that are open
+  std::vector<std::set<std::string>> names;  // field names of each object that is open
   std::string twice;
   [[maybe_unused]] const auto parsed_again = Json::parse(
       text,
@@ -70,8 +70,8 @@ Error named_twice(std::string_view text) {
   return Error{Code::invalid, "the field \"" + twice.substr(0, 64) + "\" stands twice in one object"};
 }
 
-// One pass before the parser: depth and NUL escapes (the parser's recursion and PostgreSQL's text depend on them), and
-// how many fields the text has: one for each colon.
+// One pass before the parser. Checks depth and NUL escapes (the parser's recursion and PostgreSQL's text depend on
+// them) and counts the fields of the text, one for each colon.
 std::optional<Error> scan(std::string_view text, std::size_t& fields) {
   int depth = 0;
   bool quoted = false;
@@ -85,7 +85,7 @@ std::optional<Error> scan(std::string_view text, std::size_t& fields) {
         quoted = false;
       }
     } else if (c == '\0') {
-      return not_json(text, i, "a byte that is 0");  // the parser takes it for the end and would not see what follows
+      return not_json(text, i, "a byte that is 0");  // the parser would take the 0 for the end of the text
     } else if (c == ':') {
       ++fields;
     } else if (c == '"') {
@@ -321,7 +321,7 @@ void Reader::version() {
   if (integer("v", 0, 1 << 20) != 1 && ok()) fail("v", "is a version this software does not know; it knows 1");
 }
 
-// An unknown field is told before a missing one: it may be that one, mistyped.
+// An unknown field is reported before a missing one: it may be the missing field, mistyped.
 bool Reader::finish() {
   if (!ok() && !root_->absent_) return false;
   if (!open_ && value_->is_object()) {

@@ -1,4 +1,4 @@
-// What devices report of attempts, and the answer to it.
+// What devices report of attempts, and the scheduler's acknowledgement.
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -9,7 +9,7 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::size_t part_length_max = (limits::part_bytes_max + 2) / 3 * 4;  // as base64
+constexpr std::size_t part_length_max = (limits::part_bytes_max + 2) / 3 * 4;  // length of a part as base64
 
 std::int64_t read_tag(Reader& reader, const char* field) { return reader.integer(field, 0, limits::report_tag_max); }
 
@@ -101,7 +101,7 @@ Result<Report> decode_report(std::string_view text) {
   report.after = reader.integer_or("after", 0, 0, limits::report_tag_max);
   const Json* items = reader.items();
   if (!reader.finish()) return reader.error();
-  // A bad item takes its number and nothing else with it.
+  // A bad item uses up its own number and spoils no other item.
   each_item(
       *items,
       [&](Reader& one) {

@@ -9,10 +9,10 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::size_t content_length_max = (limits::content_bytes_max + 2) / 3 * 4;  // as base64
+constexpr std::size_t content_length_max = (limits::content_bytes_max + 2) / 3 * 4;  // length of a file's base64
 constexpr std::size_t stream_bytes_max = limits::output_bytes_max;
 
-// Between the quotes of a JSON string, as dump() writes it.
+// The bytes of `text` between the quotes of a JSON string, as dump() writes it.
 std::size_t escaped_bytes(std::string_view text) {
   std::size_t out = text.size();
   for (const char c : text) {
@@ -28,7 +28,8 @@ std::size_t escaped_bytes(std::string_view text) {
 
 std::size_t base64_bytes(std::string_view bytes) { return (bytes.size() + 2) / 3 * 4; }
 
-// As text where it is text, unless control characters, of six bytes each, more than double it.
+// A stream is encoded as text if it is text and its escapes (six bytes for most control characters) do not more than
+// double it.
 bool goes_as_text(std::string_view bytes) { return is_text(bytes) && escaped_bytes(bytes) <= 2 * bytes.size(); }
 
 void write_stream(Json& into, const std::string& name, const std::string& bytes, std::int64_t cut_bytes) {

@@ -170,7 +170,7 @@ Result<OutputStored> decode_output_stored(std::string_view text) {
   reader.version();
   OutputStored out{reader.digest("digest"), ""};
   const auto state = reader.text("state", 16);
-  if (!reader.ok()) return reader.error();  // without it no other field is known
+  if (!reader.ok()) return reader.error();  // without the state no other field is known
   if (state == "refused") {
     out.refused = reader.text("reason", limits::reason_bytes_max);
     if (reader.ok() && out.refused.empty()) reader.fail("reason", "must not be empty");

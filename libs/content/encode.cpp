@@ -47,7 +47,7 @@ class Files {
     return {};
   }
 
-  /// The bytes read into the buffer; 0 at the end.
+  /// Reads into the buffer. Returns the number of bytes; 0: the end of the file.
   Result<std::size_t> read(std::vector<char>& buffer) {
     in_.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
     if (in_.bad()) return failed(from_, Code::unavailable, "cannot be read");
@@ -70,7 +70,7 @@ class Files {
   }
 
  private:
-  // With the system's reason, where the stream has left it: most often the disk is full.
+  // The error of a failed write, with the system's reason where the stream has left one: most often the disk is full.
   [[nodiscard]] Error not_written() const {
     const std::string why = errno != 0 ? std::string(": ") + std::strerror(errno) : "";
     return failed(to_, Code::unavailable, "cannot be written" + why);
@@ -95,7 +95,7 @@ Result<void> encode_some(ZSTD_CCtx* encoder, ZSTD_inBuffer in, bool last, std::v
   return {};
 }
 
-/// Decodes, keeping count of what came out.
+/// Decodes a stream and counts the decoded bytes.
 class Decoding {
  public:
   Decoding(Files& files, const Path& from, std::uint64_t size_max)
@@ -107,7 +107,7 @@ class Decoding {
 
   Result<void> give(ZSTD_inBuffer in) {
     if (!decoder_) return Error{Code::unavailable, "no memory"};
-    bool full = false;  // there may be more to come out, without more input
+    bool full = false;  // the decoder may give more output without more input
     while (in.pos < in.size || full) {
       if (ended_) return failed(from_, Code::invalid, "goes on after the zstd stream");
       ZSTD_outBuffer out{buffer_.data(), buffer_.size(), 0};

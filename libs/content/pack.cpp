@@ -81,7 +81,7 @@ bool is_executable(const fs::path& path) {
   return (fs::status(path, ignored).permissions() & fs::perms::owner_exec) != fs::perms::none;
 }
 
-/// The header; for a file, `size` is what was found on disk.
+/// The header of an entry; for a file with the size that was found on disk.
 Result<Entry> entry_of(const Item& item) {
   Entry entry(archive_entry_new());
   archive_entry_copy_pathname(entry.get(), item.name.c_str());
@@ -124,7 +124,8 @@ Result<void> write_bytes(archive* writer, const Item& item, la_int64_t size, std
   return {};
 }
 
-/// BINARY: names go as they are, whatever the locale is. Only where it matters: it costs every entry a pax header.
+/// hdrcharset=BINARY: names are written as they are, whatever the locale is. Set only where a name or target is not
+/// ASCII: it costs every entry a pax header.
 const char* options_for(const std::vector<Item>& items) {
   const auto is_ascii = [](const std::string& text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });

@@ -97,7 +97,8 @@ void Sender::send(Piece piece, bool again, std::vector<Piece>& out) {
   out.push_back(piece);
 }
 
-// Where both together have too many gaps, the newer word replaces the older: what it leaves out is sent once more.
+// Where both sets together need too many ranges, the newer one replaces the older: bytes that it lacks are sent once
+// more.
 void Sender::merge(const Ranges& ranges) {
   Ranges merged = acked_;
   Ranges alone;

@@ -27,7 +27,7 @@ Error failed(const std::string& name, const std::string& what) {
   return refused(name, Code::unavailable, what + ": " + std::strerror(errno));
 }
 
-/// The raw bytes of a name; libarchive gives none where the archive's character set does not fit our locale.
+/// The raw bytes of a name; `text` is null where the archive's character set does not fit our locale.
 std::string text_or_utf8(const char* text, const char* utf8) {
   if (text != nullptr) return text;
   return utf8 != nullptr ? utf8 : "";
@@ -68,8 +68,8 @@ class File {
   mode_t mode_;
 };
 
-/// One archive on its way into one directory. All that is in the directory was made by this object, so that its own
-/// list of names says what a path leads through.
+/// Unpacks one archive into one directory. This object made all that is in the directory, so its own list of names says
+/// what a path leads through.
 class Unpacking {
  public:
   Unpacking(const fs::path& root, std::uint64_t size_max) : root_(root), left_(size_max), buffer_(128 * 1024) {}
@@ -96,7 +96,7 @@ class Unpacking {
  private:
   enum class Kind { implied_directory, directory, other };
 
-  /// Notes a new name; false where it was there.
+  /// Notes a name; false where the name was noted before.
   bool is_new(const std::string& name, Kind kind) { return made_.emplace(name, kind).second; }
 
   Result<void> make_parents(const std::string& name) {
@@ -182,7 +182,7 @@ Result<void> unpack_into(const fs::path& archive_path, const fs::path& directory
     archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) return {};
-    // A warning is about a character set that is not this locale's: names are bytes here.
+    // A warning is about a character set that is not this locale's. It is ignored: names are bytes here.
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
       const std::string after = last.empty() ? "" : " (after " + last + ")";
       return refused(archive_path.string(), Code::invalid, reason_of(reader.get()) + after);

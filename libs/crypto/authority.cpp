@@ -17,7 +17,7 @@ using Path = std::filesystem::path;
 
 constexpr int auth_level = 2;  // 112 bits: refuses SHA-1 and RSA below 2048, see SSL_CTX_set_security_level(3)
 
-/// Every block of the file, all of which must bear this name; at least one.
+/// All PEM blocks of the file: at least one, and each must bear this name.
 Result<std::vector<PemBlock>> blocks_of(const Path& path, std::string_view name, std::size_t bytes_max) {
   const auto text = read_file(path, bytes_max);
   if (!text) return text.error();

@@ -12,7 +12,7 @@ using namespace std::string_view_literals;
 
 constexpr std::string_view start = "FW\x01\x00"sv;  // magic, version, flags
 constexpr std::size_t id_at = 4, offset_at = 20, length_at = 28;
-constexpr std::size_t nonce_bytes = 12;  // the header's offset and length, which stand side by side at its end
+constexpr std::size_t nonce_bytes = 12;  // the last 12 bytes of the header: offset and length
 static_assert(offset_at + nonce_bytes == frame_header_bytes);
 
 void put_big_endian(std::string& out, std::uint64_t value, int bytes) {

@@ -16,9 +16,9 @@ namespace {
 constexpr std::string_view before_kid = R"({"alg":"ES256","kid":")";
 constexpr std::string_view before_type = R"(","typ":")";
 constexpr std::string_view after_type = R"("})";
-constexpr std::size_t raw_half = 32;  // of r and of s
+constexpr std::size_t raw_half = 32;  // bytes of r and of s, each
 constexpr std::string_view batch_type = "fieldwork-batch+jws";
-constexpr char between = '~';  // the parts of a member of a batch; no JWS has it
+constexpr char between = '~';  // separates the parts of a member of a batch; no JWS holds it
 
 bool is_type(std::string_view type) {
   const auto fits = [](char c) {
@@ -32,7 +32,7 @@ struct Parts {
   std::string_view signed_text;
 };
 
-/// Takes `part` off the front of `text`.
+/// Takes `part` off the front of `text`; false: `text` does not begin with it.
 bool skip(std::string_view& text, std::string_view part) {
   if (!text.starts_with(part)) return false;
   text.remove_prefix(part.size());
@@ -148,7 +148,7 @@ std::string root_payload(std::string_view root, std::size_t count, std::string_v
          R"("})";
 }
 
-// JWS of the root ~ payload ~ index.count ~ path
+// A member of a batch, as text: JWS of the root ~ payload ~ index.count ~ path
 struct Member {
   std::string_view root_jws;
   std::string payload, path;
@@ -235,7 +235,7 @@ void TrustStore::add(PublicKey key) {
   keys_.insert_or_assign(std::move(id), std::move(key));
 }
 
-// A JWS stays what it was found to be: the keys only grow.
+// A root that was verified once stays verified: keys are added to the store and never removed.
 Result<VerifiedJws> TrustStore::verify_root(std::string_view jws) const {
   {
     const std::lock_guard lock(roots_.mutex);

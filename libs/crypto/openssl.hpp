@@ -1,4 +1,4 @@
-// What this library's sources share of OpenSSL. Private to this library.
+// OpenSSL types and functions that the sources of this library share. Private to this library.
 #pragma once
 
 #include <openssl/bio.h>
@@ -30,7 +30,8 @@ using Signature = std::unique_ptr<ECDSA_SIG, Freer<ECDSA_SIG_free>>;
 using X509Pointer = std::unique_ptr<X509, Freer<X509_free>>;
 using CrlPointer = std::unique_ptr<X509_CRL, Freer<X509_CRL_free>>;
 
-/// Takes this thread's OpenSSL errors of a scope away again: a TLS connection on the same thread would report them.
+/// Removes the OpenSSL errors of a scope from this thread's error queue: a TLS connection on the same thread would
+/// report them.
 class ErrorScope {
  public:
   ErrorScope() { ERR_set_mark(); }
@@ -42,7 +43,7 @@ class ErrorScope {
 /// Ends the process where `holds` is false: memory or randomness ran out, or we have a bug.
 void must(bool holds, const char* what);
 
-/// Fetched once, kept for ever.
+/// SHA-256 as OpenSSL's method; fetched once, kept for ever.
 [[nodiscard]] const EVP_MD* sha256_method();
 
 inline const unsigned char* bytes_of(std::string_view text) {
@@ -66,10 +67,11 @@ struct PemBlock {
   std::string der;
 };
 
-/// The next block of the text, or one with an empty name at its end; an Error where a block is broken or encrypted.
+/// The next block of the text, or a block with an empty name at the end of the text; an Error where a block is broken
+/// or encrypted.
 [[nodiscard]] Result<PemBlock> next_pem_block(BIO* bio);
 
-/// The DER value of a block, or null where it is malformed or followed by other bytes.
+/// The value of type T in `der`, or null where `der` is malformed or goes on after the value.
 template <class T>
 [[nodiscard]] T* parse_der(T* (*parse)(T**, const unsigned char**, long), void (*free_value)(T*),
                            const std::string& der) {

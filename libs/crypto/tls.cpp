@@ -46,7 +46,7 @@ std::string names(X509* certificate) {
   return out.empty() ? name(X509_get_subject_name(certificate)) : out;
 }
 
-// Ours, before anybody is asked.
+// What is wrong with our own files, before the peer is asked.
 std::string wrong_files(SSL_CTX* context, const TlsFiles& files) {
   if (SSL_CTX_load_verify_locations(context, files.ca.c_str(), nullptr) != 1) {
     return "broker.ca (" + files.ca + ") holds no certificate in PEM form that can be read";
@@ -72,7 +72,7 @@ std::string wrong_files(SSL_CTX* context, const TlsFiles& files) {
   return {};
 }
 
-// The certificate that the check failed for: kept here, as the connection itself forgets it then.
+// Keeps the certificate that failed the check: after a failed check the connection itself forgets it.
 int keep_refused(int good, X509_STORE_CTX* checked) {
   if (good == 1) return 1;
   auto* tls = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(checked, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -106,7 +106,7 @@ std::string wrong_peer(long verified, X509* peer, const std::string& host, const
   }
 }
 
-// What the peer said against us, or why there was no conversation at all.
+// The TLS alert with which the peer refused us, or why there was no handshake at all.
 std::string wrong_talk(int failure, const TlsFiles& files) {
   const auto ours = "our certificate (" + files.certificate + ")";
   switch (ERR_GET_REASON(ERR_peek_error())) {
@@ -160,7 +160,8 @@ std::string why_tls_fails(int socket, const std::string& host, const TlsFiles& f
   ERR_clear_error();
   int done = SSL_connect(tls.get());
   if (done == 1) {
-    // TLS 1.3: a refusal of our certificate comes after the handshake. Nothing else comes before CONNECT is sent.
+    // TLS 1.3: the peer refuses our certificate only after the handshake. A broker sends nothing else before it gets
+    // CONNECT.
     char byte = 0;
     done = SSL_read(tls.get(), &byte, 1);
     if (done > 0 || ((errno == EAGAIN || errno == EWOULDBLOCK) && ERR_peek_error() == 0)) return {};

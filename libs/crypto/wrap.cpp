@@ -16,7 +16,7 @@ constexpr std::size_t secret_bytes = 32;
 
 std::string zero_nonce() { return std::string(12, '\0'); }
 
-/// A string that forgets its bytes.
+/// A string whose bytes are erased when it ends.
 struct Secret {
   std::string bytes;
   explicit Secret(std::size_t size) : bytes(size, '\0') {}
@@ -48,7 +48,7 @@ Pkey key_of_point(std::string& point) {
   return Pkey(key);
 }
 
-/// False where the peer's key is not a good one.
+/// ECDH. False where the key of `peer` is not a good one.
 bool shared_secret(EVP_PKEY* own, EVP_PKEY* peer, Secret& secret) {
   const PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, own, nullptr));
   std::size_t size = secret.bytes.size();

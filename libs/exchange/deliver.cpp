@@ -29,7 +29,7 @@ void Deliveries::on(const Wanted& input, Time now, Output& out) {
   auto* one = find(input.digest);
   if (one == nullptr || one->state == State::making) return;
   const bool stands = one->terms == input.terms;
-  if (one->state == State::sending && stands) return;  // a late repeat
+  if (one->state == State::sending && stands) return;  // a late repeat of the want that is being served
   if (one->state == State::sending) out.work.emplace_back(Close{input.digest});
   one->asked.reset();
   one->heard = now;
@@ -68,7 +68,8 @@ void Deliveries::settle(const std::string& digest, std::optional<std::string> re
   std::erase(turns_, out.ended.back().digest);
 }
 
-// Announced again by and by, and sent under a new offer; but not for ever.
+// The content is announced again after a growing wait, and sent under a new offer; after failures_max failures it
+// counts as refused.
 void Deliveries::on(const Failed& input, Time now, Output& out) {
   auto* one = find(input.digest);
   if (one == nullptr) return;
@@ -87,8 +88,8 @@ void Deliveries::close(const std::string& digest, One& one, Time now, Output& ou
   one.announce_at = now;
 }
 
-// What was under way goes on where the receiver says, which may have lost some of it. An offer that is being made is
-// made for somebody else's want by now, perhaps: it is made all the same.
+// A transfer that was under way is announced again and goes on where the receiver says, which may have lost some bytes.
+// An offer that is being made may be for an outdated want by now; it is made all the same.
 void Deliveries::on(const LinkBack&, Time now, Output& out) {
   for (auto& [digest, one] : all_) {
     one.heard = now;
@@ -114,7 +115,7 @@ void Deliveries::on(const TimePassed&, Time now, Output& out) {
     if (one.state == State::sending && now >= one.silent_at) close(digest, one, now, out);
     busy += one.state != State::waiting || (one.asked && now < *one.asked) ? 1 : 0;
   }
-  // The next ones in turn: who is not answered waits longer.
+  // Announces the next contents in turn; a content that is not answered waits longer for its next announcement.
   for (auto left = turns_.size(); left > 0 && busy < limits_.at_once; --left) {
     auto digest = std::move(turns_.front());
     turns_.pop_front();

@@ -20,7 +20,7 @@ void Fetches::on(const Want& input, Time now, Output& /*out*/) {
 void Fetches::on(const Unwant& input, Time /*now*/, Output& out) {
   const auto it = all_.find(input.digest);
   if (it == all_.end()) return;
-  // What is being finished will be a content that nobody needs now.
+  // A content that is being finished is finished, although nobody needs it now.
   if (!it->second.transfer.empty() && !it->second.finishing) {
     out.work.emplace_back(Discard{it->second.transfer});
     out.say.emplace_back(Word{it->second.transfer, ReceivedState::unwanted});
@@ -59,7 +59,7 @@ void Fetches::on(const FrameCame& input, Time now, Output& out) {
   auto& one = it->second;
   one.heard = now;
   one.ask_at = now + limits_.silent;
-  if (one.finishing) {  // the sender asks what keeps us
+  if (one.finishing) {  // the sender asks why there is no last word yet
     out.say.emplace_back(Word{one.transfer, ReceivedState::receiving});
   } else if (input.all) {
     one.finishing = true;
@@ -121,8 +121,8 @@ void Fetches::on(const TimePassed&, Time now, Output& out) {
   }
 }
 
-// An offer that nobody asked for. The content is here: the sender missed our last word. It is not: it was wanted by
-// someone who was gone when we came back.
+// Offers of contents that nobody wants. The content is here: the sender missed our last word, which is said again. The
+// content is not here: somebody wanted it before we restarted, so it is unwanted now.
 void Fetches::on(const BatchEnded&, Time now, Output& out) {
   for (const auto& offer : std::exchange(unasked_, {})) {
     if (const auto it = all_.find(offer.digest); it != all_.end()) {

@@ -20,11 +20,12 @@ class File {
   ~File();
 
   [[nodiscard]] Result<void> write_at(std::string_view bytes, std::uint64_t offset) const;
-  /// Exactly `size` bytes.
+  /// Reads exactly `size` bytes.
   [[nodiscard]] Result<std::string> read_at(std::uint64_t offset, std::size_t size) const;
   [[nodiscard]] Result<void> sync() const;
   [[nodiscard]] Result<std::uint64_t> size() const;
-  /// Takes `size_bytes` of the disk for this file, which does not grow by it. Done where the file system cannot.
+  /// Reserves `size_bytes` of disk space for this file without making it longer. Ok also where the file system cannot
+  /// reserve.
   [[nodiscard]] Result<void> reserve(std::uint64_t size_bytes) const;
 
  private:

@@ -38,12 +38,12 @@ Result<void> check(const Offer& offer, std::int64_t size_max) {
   return {};
 }
 
-// The sidecar's first line: the content that its ranges are of.
+// The first line of the sidecar (.ranges): the content to which its ranges belong.
 std::string content_line(const Offer& offer) {
   return offer.digest + " " + offer.encoding + " " + std::to_string(offer.encoded_bytes);
 }
 
-// What the sidecar claims, if it is of this content and the part is there.
+// The ranges in the sidecar, if it belongs to the content of the offer and the part is there.
 content::Ranges stored_ranges(const fs::path& sidecar, const fs::path& part, const Offer& offer) {
   std::ifstream file(sidecar);
   std::string line, json;
@@ -79,7 +79,7 @@ struct Inbound::Impl {
     for (const auto& path : {part, sidecar, plain}) fs::remove(path, ignored);
   }
 
-  // A content that is not what was offered: nothing of it is kept.
+  // The error for a content that is not what was offered; deletes all its files.
   Error refuse(std::string reason) const {
     remove_files();
     return Error{Code::denied, std::move(reason)};
@@ -140,7 +140,7 @@ Result<bool> Inbound::frame(std::string_view bytes, Time now) {
   const auto total = static_cast<std::uint64_t>(in.offer.encoded_bytes);
   const std::uint64_t end = frame->offset + frame->piece.size();
   if (end > total) return Error{Code::invalid, "the frame ends after the content"};
-  // Written before it counts, so that what is claimed is always there.
+  // The piece is written before it counts as received, so that every acknowledged byte is in the file.
   if (!in.receiver.ranges().contains(frame->offset, end)) {
     if (auto written = in.file->write_at(frame->piece, frame->offset); !written) return written.error();
   }

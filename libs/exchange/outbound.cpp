@@ -28,7 +28,7 @@ Result<Encoded> encode_beside(const fs::path& plain_path, int level) {
     const fs::path fresh = encoded.string() + ".new";
     if (auto done = content::compress_file(plain_path, fresh, level); !done) return done.error();
     const auto bytes = fs::file_size(fresh, error);
-    // Empty content is sent as an empty stream: an offer of no bytes at all does not exist.
+    // Empty content is sent as an empty zstd stream: an offer of 0 encoded bytes does not exist.
     if (!error && bytes >= plain_bytes && plain_bytes > 0) {
       fs::remove(fresh, error);
       return Encoded{"identity", plain_path, static_cast<std::int64_t>(plain_bytes)};
@@ -66,8 +66,8 @@ struct Outbound::Impl {
   Time prod_at;
   Duration prod_wait = prod_first;
   Time held_until{};
-  std::uint64_t sent_before = 0;  // by senders that were replaced, and prods
-  bool replace = false;           // the next answer is believed as it stands
+  std::uint64_t sent_before = 0;  // encoded bytes sent by replaced senders and by prods
+  bool replace = false;           // the ranges of the next answer replace those that were acknowledged
   bool finished = false;
   bool failed = false;
   std::string reason;
@@ -164,7 +164,7 @@ void Outbound::received(const Received& answer, Time now) {
   if (is_held(answer)) out.held_until = now + held_pause;
   auto ranges = content::Ranges::parse(answer.ranges, out.config.encoded_bytes);
   if (!ranges) return;
-  // All was acknowledged once, and now something is missing: the receiver came back with less.
+  // All bytes were acknowledged once, and now some are missing: the receiver came back with less.
   const bool lost = out.sender.finished() && !ranges->complete(out.config.encoded_bytes);
   if (out.replace || lost) {
     out.replace = false;

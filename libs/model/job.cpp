@@ -45,7 +45,7 @@ Contract contract_of(const JobSpec& job, bool bound, int lost_after_s) {
   out.lost_after_s = job.offline.lost_after_s;
   if (!out.lost_after_s && !bound) out.lost_after_s = lost_after_s;
   out.stop_after_s = job.offline.stop_after_s;
-  // Work that is bound to a device has nowhere else to go: it is tried there again, if at all.
+  // Work that is bound to a device has nowhere else to go: if it is tried again, then on that device.
   out.replace = job.offline.replace.value_or(job.retry.attempts_max > 1);
   out.restart_on_reboot = job.offline.restart_on_reboot;
   return out;

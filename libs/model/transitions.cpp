@@ -1,5 +1,6 @@
-// What may follow what, one table per noun: a row per state, in the order of the enum; x: may follow. States that are
-// settled have nothing behind them, but for the one that was given up. A state may always be said again.
+// Which state may follow which: one table per noun, a row per earlier state and a column per later state, both in the
+// order of the enum; x: may follow. Nothing follows a settled state, except that a lost attempt may have succeeded. A
+// state may always follow itself.
 #include <array>
 #include <string_view>
 
@@ -13,7 +14,7 @@ constexpr std::array<std::string_view, 10> jobs{
     // submitted queued assigned running succeeded failed denied cancelled expired quarantined
     ".xxxxxxxxx",  // submitted
     "..xxxxxxxx",  // queued
-    ".x.xxxxxxx",  // assigned: its attempt is over, the next waits
+    ".x.xxxxxxx",  // assigned: its attempt is over, the next one waits
     ".xx.xxxxxx",  // running
     "..........", "..........", "..........", "..........", "..........", "..........",
 };
@@ -23,14 +24,14 @@ constexpr std::array<std::string_view, 9> attempts{
     ".xxxxxxxx",  // assigned: a report may carry only the last of several changes
     "..xxxxxxx",  // accepted
     "...xxxxxx",  // running: refused where the program could not begin after all
-    "xxx.xxxxx",  // unreachable: back to where it was, or an end
+    "xxx.xxxxx",  // unreachable: back to the state it had, or settled
     ".........", ".........", ".........", ".........",
-    "....x....",  // lost: it was silent, not dead, and nobody had begun again
+    "....x....",  // lost: its device was silent, not dead, and no successor has begun
 };
 
 constexpr std::array<std::string_view, 13> executions{
     // queued waiting assigned accepted running unreachable succeeded failed cancelled lost denied expired quarantined
-    ".xx...xxxxxxx",  // queued: a late report of an earlier try may still end it
+    ".xx...xxxxxxx",  // queued: a late report of an earlier try may still settle it
     "x.....xxxxxxx",  // waiting
     "xx.xxxxxxxxxx",  // assigned
     "xx..xxxxxxxxx",  // accepted

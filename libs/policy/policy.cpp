@@ -35,7 +35,7 @@ Miss first_miss(const Rule& rule, const Question& question) {
   return Miss::none;
 }
 
-// Whole characters of UTF-8 only.
+// Cuts to at most 64 bytes, between two characters of UTF-8.
 std::string shortened(const std::string& text) {
   if (text.size() <= 64) return text;
   std::size_t end = 61;

@@ -27,7 +27,7 @@ std::string scalar_text(const toml::node& node) {
   return std::string(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-// A setting as errors name it.
+// A setting and its place, as errors name it.
 std::string from(const std::string& name, const std::string& place) { return name + " (" + place + ")"; }
 
 // section.key and FIELDWORK_SECTION_KEY fold to the same word.
@@ -89,7 +89,7 @@ Result<Config> Config::load(const std::string& file, const std::vector<std::stri
     if (equals == std::string::npos || equals == 0) return Error{Code::invalid, "must be key=value", "--set " + set};
     config.values_["set:" + set.substr(0, equals)] = Value{set.substr(equals + 1), "--set " + set.substr(0, equals)};
   }
-  // The strongest source wins; one entry per key remains when it is asked for.
+  // All sources are kept; find() takes the strongest one that has the key.
   return config;
 }
 
@@ -170,7 +170,7 @@ std::map<std::string, std::string> Config::table(const std::string& prefix) {
   return out;
 }
 
-// "; did you mean broker.url?", or nothing.
+// Returns "; did you mean broker.url?" or nothing.
 std::string Config::meant(const std::string& key, bool as_variable) const {
   std::set<std::string> names;
   for (const auto& name : used_) {

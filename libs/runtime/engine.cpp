@@ -68,8 +68,8 @@ void Engine::release(Time now) {
   for (const auto& act : done.acts) act();
 }
 
-// What the bus can never take is not passed over in silence: who asked is told why there is no answer. Everything else
-// the bus itself reports (MqttEvents::trouble).
+// Publishes a message. Where the bus can never take an answer, the asker is told why there is none. The bus itself
+// reports all other messages that it does not take (MqttEvents::trouble).
 void Engine::say(bus::Message message) {
   const bool is_answer = !message.correlation.empty() && message.response_topic.empty();
   bus::Message refusal{.topic = is_answer ? message.topic : "", .payload = "", .correlation = message.correlation};

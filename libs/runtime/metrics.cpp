@@ -66,7 +66,7 @@ std::string text() { return prometheus::TextSerializer().Serialize(registry().al
 
 namespace {
 
-// Of host:port; -1 when that is no port.
+// The port of host:port; -1 when that is no port.
 int port_of(const std::string& listen) {
   const auto colon = listen.rfind(':');
   if (colon == std::string::npos) return -1;
@@ -91,7 +91,8 @@ HttpServer::HttpServer(const std::string& listen, std::function<bool()> healthy,
   const std::string host = listen.substr(0, listen.rfind(':'));
   const int port = port_of(listen);
   auto& server = impl_->server;
-  // The default, SO_REUSEPORT, would share a port that another process has, and half of the questions with it.
+  // httplib's default, SO_REUSEPORT, would share a port that another process has; that process would then get half of
+  // the requests.
   server.set_socket_options([](int socket) {
     const int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -119,7 +120,7 @@ HttpServer::HttpServer(const std::string& listen, std::function<bool()> healthy,
     impl_->server.listen_after_bind();
     impl_->ended = true;
   });
-  // stop() does nothing before the thread listens, and the thread would then never end.
+  // Waits until the thread listens: before that, stop() does nothing, and the thread would never end.
   while (!server.is_running() && !impl_->ended) std::this_thread::yield();
 }
 

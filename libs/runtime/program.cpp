@@ -18,7 +18,7 @@ bus::MqttConfig read_mqtt(Config& config, const std::string& client_id, int keep
   }
   mqtt.keep_alive_s = static_cast<int>(config.integer("broker.keep_alive_s", keep_alive_s, 1, 3600));
   mqtt.lanes.window = static_cast<std::size_t>(config.integer("broker.window", 500, 1, 60'000));
-  // Not less than the largest report: a device that may not say one would be silent for good.
+  // At least the largest report: a device that cannot publish its next report would be silent for good.
   mqtt.packet_bytes_max =
       static_cast<std::size_t>(config.integer("broker.packet_bytes_max", 2 << 20, 128 << 10, 256 << 20));
   return mqtt;
@@ -45,7 +45,7 @@ StopSignal::StopSignal(std::function<void()> stop) : impl_(std::make_unique<Impl
 
 StopSignal::~StopSignal() {
   impl_->done = true;
-  // To that thread alone, which waits for it and then asks nobody to stop.
+  // The signal wakes that thread alone, which then sees `done` and does not call `stop`.
   pthread_kill(impl_->thread.native_handle(), SIGTERM);  // NOLINT(bugprone-bad-signal-to-kill-thread)
   impl_->thread.join();
 }

@@ -26,7 +26,7 @@ Replies::Reply Replies::add(Waiting waiting) {
   next_ += waiting.open;
   bytes_ += waiting.bytes;
   waiting_.emplace(first, std::move(waiting));
-  // Never the new one: it is being answered.
+  // The new request itself is never forgotten: it is just being answered.
   while (waiting_.size() > 1 && (waiting_.size() > waiting_max_ || bytes_ > bytes_max_)) forget(waiting_.begin());
   return first;
 }
@@ -69,7 +69,7 @@ std::optional<bus::Message> Replies::finish(Place at) {
   if (waiting.open > 0) return std::nullopt;
   std::optional<bus::Message> out;
   if (!waiting.items.empty() && !waiting.topic.empty()) {
-    // One message, whatever it takes: its items are bounded by the request's.
+    // One message, whatever its size: the request bounds the number of its items.
     auto payload = waiting.single ? std::move(waiting.items.front())
                                   : std::move(pack_items(waiting.items, limits::message_bytes_max).front());
     out = bus::Message{

@@ -17,7 +17,7 @@ Retention::~Retention() {
   thread_.join();
 }
 
-// False: it is to end.
+// False: the thread is told to end.
 bool Retention::wait(Duration duration) {
   std::unique_lock lock(mutex_);
   return !wake_.wait_for(lock, duration, [&] { return stopping_; });

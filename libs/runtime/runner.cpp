@@ -41,7 +41,7 @@ bus::MqttEvents Runner::events() {
           },
       .disconnected =
           [this](const std::string& reason) {
-            broken_us_ = boot_us();  // who broke it may be another instance: look before the next attempt
+            broken_us_ = boot_us();  // another instance may have broken it: look before the next attempt
             {
               std::lock_guard lock(mutex_);
               look_ = true;
@@ -57,7 +57,8 @@ bus::MqttEvents Runner::events() {
 
 Time Runner::now() const { return Time{Duration{boot_us() + anchor_us_}}; }
 
-// Only the active instance speaks, and it is known to be that for so long only. See 0012-one-active-instance.md.
+// Only the active instance may speak, and the store's answer that this is the active instance holds only for
+// store_good_for. See 0012-one-active-instance.md.
 bool Runner::may_speak() const {
   if (!store_.contested()) return true;
   const std::int64_t good = good_us_;
@@ -126,8 +127,8 @@ Result<void> Runner::look_and_step(std::vector<Input>& batch) {
   return step(batch);
 }
 
-// Runs the batch at one moment, which is also the one that is compared with the step before: a process may be frozen
-// between any two lines.
+// Runs the batch at one time, which is also compared with the time of the step before: a process may be frozen between
+// any two lines.
 Result<void> Runner::step(std::vector<Input>& batch) {
   const auto moment = boot_us();
   if (const Duration lasted{moment - stepped_us_}; lasted > limits_.stalled_after) {
@@ -139,7 +140,7 @@ Result<void> Runner::step(std::vector<Input>& batch) {
   return engine_.run(batch, Time{Duration{moment + anchor_us_}});
 }
 
-// Until the batch is committed, or it makes no sense to go on.
+// Repeats until the batch is committed (true) or the process must end (false).
 bool Runner::committed(Result<void> done, std::vector<Input>& batch) {
   const auto deadline = std::chrono::steady_clock::now() + limits_.store_patience;
   auto wait = milliseconds(50);
@@ -150,9 +151,9 @@ bool Runner::committed(Result<void> done, std::vector<Input>& batch) {
     if (done.error().code != Code::unavailable || stopping_ || std::chrono::steady_clock::now() > deadline) {
       return exit_code_ = 1, false;
     }
-    if (bus_.connected() && !may_speak()) bus_.leave();  // an instance without a store is of no use there
+    if (bus_.connected() && !may_speak()) bus_.leave();  // an instance without a store is of no use at the broker
     std::this_thread::sleep_for(wait);
-    wait = std::min(wait * 2, milliseconds(500));  // well below the round in which a standby leaves us the lock
+    wait = std::min(wait * 2, milliseconds(500));  // well below PostgresConfig::round, which standbys leave to us
     turned_us_ = boot_us();
     done = engine_.waits() ? engine_.commit(now()) : look_and_step(batch);
   }

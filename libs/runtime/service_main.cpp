@@ -1,4 +1,4 @@
-// The programs that keep their truth in PostgreSQL.
+// The main() of programs that keep their state in PostgreSQL.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -17,7 +17,8 @@
 namespace fieldwork::runtime {
 namespace {
 
-// A broker that hangs is noticed after two to three times this: the scheduler must know before it gives work up.
+// A broker that hangs is noticed after two to three times this many seconds: the scheduler must know before it gives
+// work up.
 constexpr int service_keep_alive_s = 5;
 
 struct Flags {
@@ -27,7 +28,7 @@ struct Flags {
   bool check = false;
 };
 
-// The answer is an exit code, or -1 to go on.
+// Returns an exit code, or -1 to go on.
 int parse_flags(int argc, char** argv, const Program& program, Flags& flags) {
   CLI::App app(program.description, "fieldwork-" + program.name);
   app.add_option("-c,--config", flags.file, "settings (TOML)")->check(CLI::ExistingFile);
@@ -46,7 +47,7 @@ int parse_flags(int argc, char** argv, const Program& program, Flags& flags) {
   return -1;
 }
 
-// Beside the program where it was built, in share/ where it is installed.
+// The migrations: beside the program where it was built, in share/ where it is installed.
 std::string migrations_root(Config& config) {
   const auto place = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   std::error_code none;
@@ -77,7 +78,7 @@ int fail(const Error& error) {
   return error.code == Code::unavailable ? exit_unreachable : error.code == Code::invalid ? exit_usage : 1;
 }
 
-// Migrations wait for a database that is not up yet, for as long as one may take to start.
+// Applies the migrations. Waits for a database that is not up yet, for as long as one may take to start.
 Result<int> migrate_patiently(const store::PostgresConfig& database, const std::atomic<bool>& stopping) {
   const auto deadline = std::chrono::steady_clock::now() + seconds(120);
   while (true) {
@@ -97,7 +98,7 @@ struct Settings {
   std::string listen;
 };
 
-// What all services have.
+// The settings that all services have.
 Settings read_settings(Config& config, const Program& program) {
   Settings out{.root = config.text("root", "fieldwork/v1"),
                .mqtt = read_mqtt(config, program.name, service_keep_alive_s),

@@ -4,8 +4,8 @@
 namespace fieldwork::store {
 namespace {
 
-// Connects when it is asked, and again after its session broke. What it does may be done twice: one that broke since it
-// was last used costs nobody an answer.
+// A session beside the engine's. Connects when it is first asked, and again after the session broke. Its calls may be
+// done twice: where the session broke since its last use, run() repeats the call, so that nobody misses an answer.
 class Beside {
  public:
   Beside(PostgresConfig config, milliseconds statement_max, std::string options)

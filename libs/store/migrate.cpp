@@ -76,7 +76,8 @@ Result<int> apply(pqxx::connection& connection, const std::string& schema, const
   return applied;
 }
 
-// advance: in each commit; renew: when there was none for a second. Both end the transaction of who is not the holder.
+// SQL functions. advance() runs in each commit, renew() when there was no commit for a second. Both abort the
+// transaction of an instance that does not hold the term.
 std::string term_functions(const std::string& schema) {
   const std::string refuse =
       " IF NOT FOUND THEN RAISE EXCEPTION 'another instance has taken over, or the database is not"
@@ -90,7 +91,7 @@ std::string term_functions(const std::string& schema) {
          " WHERE term = t AND commits = c;" +
          refuse + "CREATE OR REPLACE FUNCTION " + schema +
          ".renew(t bigint) RETURNS void LANGUAGE plpgsql AS $$"
-         " BEGIN PERFORM set_config('synchronous_commit', 'off', true);"  // nothing is lost with it
+         " BEGIN PERFORM set_config('synchronous_commit', 'off', true);"  // a lost renewal does no harm
          " UPDATE " +
          schema + ".term SET renewed_at = clock_timestamp() WHERE term = t;" + refuse;
 }
@@ -106,9 +107,9 @@ Result<int> migrate(const PostgresConfig& config) {
     pqxx::connection connection(*settings);
     {
       pqxx::work work(connection);
-      // Not the lock of the active instance: a migration may run beside a standby that waits for that one.
+      // This is not the active instance's lock: a migration may run beside a standby that waits for that lock.
       work.exec_params("SELECT pg_advisory_lock(hashtext($1))", "fieldwork migrate " + config.schema);
-      // Asked first: IF NOT EXISTS wants the right to create schemas even where nothing is to be made.
+      // The schema is looked up first: IF NOT EXISTS needs the right to create schemas even where the schema exists.
       if (work.exec_params("SELECT 1 FROM pg_namespace WHERE nspname = $1", config.schema).empty()) {
         work.exec("CREATE SCHEMA " + work.quote_name(config.schema));
       }

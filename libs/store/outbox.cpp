@@ -60,7 +60,7 @@ void Outbox::add(Command command, Time now, Time until, bool stored) {
 void Outbox::put(Command command, Time now, std::vector<Change>& changes) {
   const auto until = command.life == Duration{} ? Time::max() : now + command.life;
   const auto it = entries_.find(command.key);
-  // A row that is there already is settled with the command, whoever said it last.
+  // A row that an earlier put stored must go when the command is closed, even if this put stores none.
   const bool stored = command.kept || (it != entries_.end() && it->second.stored);
   if (command.kept) {
     Row row{{"key", command.key},
@@ -97,7 +97,8 @@ std::vector<Command> Outbox::due(Time now) {
   return out;
 }
 
-// Its reader came back. One that says so again and again gets no more than one who says it once.
+// The reader of `topic` came back. A reader that announces this again and again gets no more than one that announces it
+// once.
 void Outbox::hasten(const std::string& topic, Time now) {
   const auto it = topics_.find(topic);
   if (it == topics_.end() || (it->second.hastened != Time{} && now - it->second.hastened < limits_.hasten_again))

@@ -8,8 +8,8 @@
 namespace fieldwork::store {
 namespace {
 
-// Settings belong in the connection string: a reconnect of libpq's would lose SET values. A statement is planned once,
-// often on an empty table; all go by key, so no plan may read whole tables.
+// Settings belong in the connection string: a reconnect of libpq would lose SET values. A statement is planned once,
+// often on an empty table; all statements select by key, so no plan may read whole tables.
 constexpr const char* writer_options =
     "-c statement_timeout=30s -c lock_timeout=10s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
     " -c jit=off";
@@ -32,7 +32,8 @@ bool PostgresStore::Impl::lock(pqxx::nontransaction& work) {
   return work.exec_params1("SELECT pg_try_advisory_lock(hashtext($1))", "fieldwork " + config.schema)[0].as<bool>();
 }
 
-// The memory of this process and the database must be of one history, or what is said and saved from here is wrong.
+// This process's memory and the database must be of one history; otherwise whatever it publishes and saves from here is
+// wrong.
 Result<void> PostgresStore::Impl::judge_memory(pqxx::nontransaction& work) {
   const auto row = work.exec1("SELECT term, commits FROM " + stored("term"));
   if (row[0].as<std::int64_t>() != term) {
@@ -47,13 +48,13 @@ Result<void> PostgresStore::Impl::judge_memory(pqxx::nontransaction& work) {
 
 Result<void> PostgresStore::Impl::resume(pqxx::nontransaction& work) {
   if (auto judged = judge_memory(work); !judged) return judged;
-  // Our own last session may live on over there and hold the lock; nothing of it is wanted any more.
+  // Our own earlier session may live on at the server and hold the lock; nothing of that session is wanted any more.
   if (!backend.empty()) {
     work.exec("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE (pid, backend_start) = (" + backend +
               ")");
   }
   if (!lock(work)) return Error{Code::unavailable, "another instance of this service is active", "database.url"};
-  // Only now nobody else commits: what was seen before may have changed since.
+  // Judged again: only with the lock nobody else commits, and the row may have changed since the first look.
   if (auto judged = judge_memory(work); !judged) return judged;
   commits = work.exec1("UPDATE " + stored("term") +
                        " SET renewed_at = clock_timestamp(), released = false, server = pg_postmaster_start_time()"
@@ -84,7 +85,7 @@ Result<void> PostgresStore::Impl::ready() {
 }
 
 Result<void> PostgresStore::Impl::acquire(pqxx::nontransaction& work) {
-  // Loading comes first: it may take two minutes in which nothing is renewed.
+  // The lease is renewed 120 s ahead: loading comes first and may take two minutes in which nothing renews it.
   const auto row = work.exec1("UPDATE " + stored("term") +
                               " SET term = term + 1, renewed_at = clock_timestamp() + interval '120 s', released ="
                               " false, server = pg_postmaster_start_time() RETURNING term, commits");
@@ -133,8 +134,8 @@ Result<void> PostgresStore::commit(const std::vector<Change>& changes) {
   if (auto good = impl_->ready(); !good) return good;
   bool broken = false;
   Result<void> written;
-  // All of them are sent as one query, which PostgreSQL runs as one transaction: one round trip and one flush. It
-  // begins with the term and the count of commits, and ends there if they are not ours.
+  // All statements are sent as one query, which PostgreSQL runs as one transaction: one round trip and one flush. The
+  // query begins with advance(), which aborts it if the term or the count of commits is not ours.
   auto done = impl_->session.run(
       [&](pqxx::nontransaction& work) {
         const auto statements = impl_->writes.statements(work, changes);

@@ -1,4 +1,5 @@
-// The active instance's session: who holds the term, and how far its memory is. Shared by the store and its Turn.
+// The active instance's session, the term that it holds, and the commit up to which this process's memory goes. Shared
+// by the store and its Turn.
 #pragma once
 
 #include "questions.hpp"
@@ -17,14 +18,14 @@ struct PostgresStore::Impl {
   bool prepared = false;     // this session has the statement `advance`
   std::int64_t term = 0;     // 0: not yet active
   std::int64_t commits = 0;  // as stored after our last commit
-  bool in_doubt = false;     // the last commit's answer was lost: it may have been one more
+  bool in_doubt = false;     // the last commit's answer was lost: the database may count one commit more
   std::string backend;       // pid and start of our last session, as SQL literals
 
-  // A fresh session without the lock.
+  // Opens a fresh session without the lock.
   Result<void> open();
-  // A session that is known to be the active instance's: the present one, or another.
+  // Makes sure of a session that is known to be the active instance's: the present one, or a new one.
   Result<void> ready();
-  // Gives the present session the lock and the term.
+  // Raises the term for the present session, which must hold the lock.
   Result<void> acquire(pqxx::nontransaction& work);
 
   Result<void> run(const std::function<void(pqxx::nontransaction&)>& body, Duration deadline, bool reading);

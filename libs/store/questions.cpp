@@ -8,7 +8,7 @@
 namespace fieldwork::store {
 namespace {
 
-// As a literal of SQL.
+// The values as a literal of SQL: an array of texts.
 std::string text_array(const std::vector<std::string>& values) {
   std::string out = "'{";
   for (const auto& value : values) {
@@ -44,7 +44,7 @@ const std::vector<Column>& Questions::columns(pqxx::nontransaction& work, const 
   return columns_.emplace(table, std::move(out)).first->second;
 }
 
-// A literal without a type takes that of the column it is compared with, so that indexes serve.
+// An untyped literal takes the type of the column with which it is compared, so that indexes serve.
 std::string Questions::where(pqxx::nontransaction& work, const Where& where) {
   std::string out;
   for (const auto& [column, value] : where) {
@@ -53,7 +53,7 @@ std::string Questions::where(pqxx::nontransaction& work, const Where& where) {
   return out;
 }
 
-// The key's columns, each with `suffix`, in the order of the table.
+// The columns of the table's key, each with `suffix`, in the order of the table.
 std::string Questions::keys(pqxx::nontransaction& work, const std::string& table, const std::string& suffix) {
   std::string out;
   for (const auto& column : columns(work, table)) {
@@ -79,7 +79,7 @@ std::vector<std::string> Questions::find(pqxx::nontransaction& work, const std::
     const auto it = std::find_if(all.begin(), all.end(), [&](const Column& c) { return c.name == column; });
     const std::string type = it == all.end() ? "text" : it->type;
     const std::string name = table + " by " + column;
-    // Planned here and now: pqxx would send it only with the first execution.
+    // Prepared by SQL, here and now: pqxx would send its PREPARE only with the first execution.
     work.exec("PREPARE " + work.quote_name(name) + "(text) AS SELECT row_to_json(t) FROM " + quoted(table) +
               " t WHERE t." + work.quote_name(column) + " = ANY($1::" + type + "[])");
     finder = finders_.emplace(std::pair(table, column), name).first;
@@ -140,7 +140,7 @@ std::int64_t Questions::prune(pqxx::nontransaction& work, const Prune& prune) {
   }
   std::int64_t removed = 0;
   const auto remove = [&](const std::string& victims) {
-    // Not by ctid: a row that changed in between has another.
+    // Deletes by key, not by ctid: a row that was updated in between has another ctid.
     removed += work.exec1("WITH gone AS (DELETE FROM " + quoted(prune.table) + " t WHERE (" + key + ") IN (" + victims +
                           ") RETURNING t.*)" + along + " SELECT count(*) FROM gone")[0]
                    .as<std::int64_t>();

@@ -13,7 +13,7 @@ namespace fieldwork::store {
 
 struct Column {
   std::string name;
-  std::string type;  // as SQL says it
+  std::string type;  // as SQL names it
   bool key = false;
 };
 
@@ -29,7 +29,7 @@ class Questions {
   std::int64_t prune(pqxx::nontransaction& work, const Prune& prune);
   std::int64_t now_us(pqxx::nontransaction& work);
 
-  // In the table's order. Throws what pqxx throws.
+  // The columns in the table's order. Throws what pqxx throws.
   const std::vector<Column>& columns(pqxx::nontransaction& work, const std::string& table);
   [[nodiscard]] std::string quoted(const std::string& table);
 

@@ -12,7 +12,7 @@ using Json = nlohmann::json;
 struct Match {
   const std::string* key;
   const std::string* text;
-  Json value;  // of the column that orders
+  Json value;  // of the column by which rows are ordered
 };
 
 std::string as_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -39,7 +39,8 @@ bool matches(const Json& row, const Where& where) {
   });
 }
 
-// Those that match, with the value of `column` (empty: without, and not even parsed where nothing asks).
+// The rows that match, with their value of `column`. Empty `column`: without a value; and if `where` is empty too, rows
+// are not even parsed.
 std::vector<Match> matching(const Table& table, const Where& where, const std::string& column) {
   std::vector<Match> out;
   for (const auto& [key, text] : table) {

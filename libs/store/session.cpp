@@ -30,7 +30,7 @@ void Watchdog::arm(int socket, Duration deadline) {
   if (sleeps_too_long) changed_.notify_all();
 }
 
-// Once it returns the socket is left alone, and its number may be another's.
+// After disarm() returns the watchdog leaves the socket alone; its number may then be that of another socket.
 void Watchdog::disarm() {
   std::lock_guard lock(mutex_);
   socket_ = -1;
@@ -79,7 +79,7 @@ Result<std::string> connection_string(const std::string& url, const std::string&
                         " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
                         " -c tcp_user_timeout=10000" +
                         (theirs.empty() ? "" : " " + theirs) +
-                        " -c standard_conforming_strings=on";  // libs/store/writes.cpp writes by it
+                        " -c standard_conforming_strings=on";  // libs/store/writes.cpp relies on it
   std::string out;
   for (const auto& [key, value] : settings) {
     out += (out.empty() ? "" : " ") + key + "='";
@@ -96,7 +96,8 @@ Error judge(const pqxx::sql_error& error, bool reading) {
   const auto& state = error.sqlstate();
   if (state == replaced_state) return {Code::conflict, error.what()};
   const auto group = state.substr(0, 2);
-  // Cancelled, locked, deadlocked, out of something, shutting down, read-only, the machine: not for ever.
+  // Classes of SQLSTATE that pass: connection (08), read-only (25), deadlock (40), resources (53), lock (55), cancelled
+  // or shutting down (57), the machine (58).
   for (const char* passing : {"08", "25", "40", "53", "55", "57", "58"}) {
     if (group == passing) return {Code::unavailable, error.what(), "database"};
   }
@@ -131,7 +132,7 @@ Result<void> Session::run(const std::function<void(pqxx::nontransaction&)>& body
     body(work);
     return {};
   } catch (const pqxx::sql_error& e) {
-    lost = e.sqlstate().empty() || e.sqlstate().starts_with("57P");  // no answer of the server's, or its last one
+    lost = e.sqlstate().empty() || e.sqlstate().starts_with("57P");  // no answer of the server, or a shutdown (57P)
     error = lost ? Error{Code::unavailable, e.what(), "database.url"} : judge(e, reading);
   } catch (const pqxx::broken_connection& e) {
     lost = true;
@@ -140,7 +141,7 @@ Result<void> Session::run(const std::function<void(pqxx::nontransaction&)>& body
     lost = true;
     error = {Code::unavailable, e.what(), "database.url"};
   } catch (const std::exception& e) {
-    lost = true;  // half an answer may be left in it
+    lost = true;  // half an answer may be left in the connection
     error = {Code::invalid, e.what(), "database"};
   }
   if (lost || !open()) {

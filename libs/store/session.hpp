@@ -1,4 +1,4 @@
-// One session of PostgreSQL, each of whose calls ends: by its answer, or by a deadline on this side.
+// One session of PostgreSQL. Each of its calls ends: by the server's answer, or by a deadline on this side.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@
 
 namespace fieldwork::store {
 
-// Closes a socket when nobody says in time that the call on it is over: libpq has no deadline of its own.
+// Shuts a socket down where disarm() is not called before the deadline: libpq has no deadline of its own.
 class Watchdog {
  public:
   Watchdog();
@@ -38,13 +38,14 @@ class Watchdog {
   std::thread thread_;
 };
 
-// `url` (both forms that libpq knows) with what a session of ours needs, where the url does not say otherwise: options
-// of the server, a bound on connecting, and probes of a silent peer from both ends.
+// `url` (in either form that libpq knows) with the settings that our sessions need and `url` does not set: options of
+// the server, a bound on connecting, and probes of a silent peer from both ends.
 Result<std::string> connection_string(const std::string& url, const std::string& options);
 
-// What an SQL error means for the caller. `reading`: whatever the data does to a question, the answer is an error.
+// What an SQL error means for the caller. `reading`: an error that the data caused counts as unavailable, not as
+// invalid.
 Error judge(const pqxx::sql_error& error, bool reading);
-inline constexpr const char* replaced_state = "FW075";  // SQLSTATE of advance() and renew(): the term is another
+inline constexpr const char* replaced_state = "FW075";  // SQLSTATE of advance() and renew(): the term is another's
 
 class Session {
  public:
@@ -54,8 +55,8 @@ class Session {
   void close() { connection_.reset(); }
 
   // Runs `body` without a transaction block (several statements in one query are one transaction). The session is
-  // closed when its connection broke or the deadline passed. `broken`, if given, says whether the end of the call is
-  // not known.
+  // closed when its connection broke or the deadline passed. `broken`, if given, becomes true when it is unknown how
+  // the call ended.
   Result<void> run(const std::function<void(pqxx::nontransaction&)>& body, Duration deadline, bool reading,
                    bool* broken = nullptr);
 

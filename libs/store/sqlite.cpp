@@ -97,7 +97,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   if (sqlite3_open(path.c_str(), &impl->db) != SQLITE_OK) return impl->error(path.c_str());
   sqlite3_busy_timeout(impl->db, 5000);
   const char* setup =
-      // Checkpoints come early, so that the log is written over from its beginning before it outgrows keep_room().
+      // Checkpoints come early, so that SQLite overwrites the log from its beginning before the log outgrows
+      // keep_room().
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=256;"
       "CREATE TABLE IF NOT EXISTS row (\"table\" TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL,"
       " PRIMARY KEY (\"table\", key)) WITHOUT ROWID;";
@@ -117,7 +118,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
 }
 
-// What a table had that is empty again are free pages of the file; what the log had stays its length.
+// Emptying the table `room` leaves free pages in the database file; the log keeps its length. Later commits use both.
 Result<void> SqliteStore::keep_room(std::int64_t bytes) {
   const auto run = [this](const std::string& sql) -> Result<void> {
     if (sqlite3_exec(impl_->db, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return impl_->error("keep room");

@@ -14,9 +14,9 @@ Result<std::vector<std::string>> newest(Reader& reader, const std::string& table
 
 namespace {
 
-// What is left of one key's changes: an update comes before an insert, and alone otherwise.
+// What is left of one key's changes: one change, or an update and then an insert.
 struct Left {
-  std::optional<std::size_t> whole, update;  // places
+  std::optional<std::size_t> whole, update;  // their places in the result
 };
 
 }  // namespace
@@ -40,7 +40,7 @@ std::vector<Change> coalesce(std::vector<Change> changes) {
     auto& left = by_key[change.table + '\n' + change.key];
     Change* whole = left.whole ? &out[*left.whole] : nullptr;
     if (change.kind == Kind::update) {
-      if (whole != nullptr && whole->kind == Kind::remove) continue;  // what is not there cannot change
+      if (whole != nullptr && whole->kind == Kind::remove) continue;  // a removed row cannot change
       if (whole != nullptr) whole->row.merge(change.row);
       if (whole != nullptr && whole->kind == Kind::upsert) continue;
       if (left.update) {
@@ -50,10 +50,10 @@ std::vector<Change> coalesce(std::vector<Change> changes) {
       }
       continue;
     }
-    // Nothing may turn a row that an insert only meant to add into an overwrite of one that is there.
+    // An insert must not become an overwrite of a row that is there.
     if (change.kind == Kind::insert) {
       if (whole != nullptr && whole->kind != Kind::remove) continue;
-      if (whole != nullptr) change.kind = Kind::upsert;  // it was removed just before: what is there now goes
+      if (whole != nullptr) change.kind = Kind::upsert;  // it was removed just before: the stored row is replaced
     }
     if (change.kind != Kind::insert && left.update) {
       out[*left.update].table.clear();

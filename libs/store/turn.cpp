@@ -3,7 +3,8 @@
 namespace fieldwork::store {
 namespace {
 
-// Whether the lock may be taken now by who finds it free, see docs/decisions/0012-one-active-instance.md.
+// Whether the earlier holder may still live although the lock is free: then the lock may not be taken yet. See
+// docs/decisions/0012-one-active-instance.md.
 bool earlier_holder_may_live(pqxx::nontransaction& work, const std::string& term_table) {
   return work
       .exec1("SELECT term > 0 AND NOT released AND server IS DISTINCT FROM pg_postmaster_start_time() FROM " +
@@ -11,7 +12,8 @@ bool earlier_holder_may_live(pqxx::nontransaction& work, const std::string& term
       .as<bool>();
 }
 
-// Ends the session of an active instance that was silent for the lease. One that waits for the server is not silent.
+// Ends the session of an active instance that was silent for the lease. An instance that waits for the server is not
+// silent.
 bool end_silent_holder(pqxx::nontransaction& work, const std::string& term_table, const std::string& lock_name,
                        Duration lease) {
   const auto ended =
@@ -59,7 +61,7 @@ Result<std::unique_ptr<PostgresStore>> Turn::attempt() {
       },
       impl_->config.deadline, false);
   if (!done) {
-    // What was wrong with the session, or with the question, may be over with the next one.
+    // A new session may not have what was wrong with this session or its question.
     impl_->session.close();
     return Error{done.error().code == Code::invalid ? Code::invalid : Code::unavailable, done.error().reason,
                  "database.url"};

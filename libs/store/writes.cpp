@@ -11,7 +11,8 @@ namespace {
 
 using Kind = Change::Kind;
 
-// What is no UTF-8 becomes U+FFFD, as in every other store: one bad byte must not keep a batch from being stored.
+// Bytes that are not UTF-8 become U+FFFD, as in every other store: one bad byte must not keep a batch from being
+// stored.
 std::string repaired(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
@@ -68,7 +69,7 @@ std::string columns_of(const Row& row) {
   return out;
 }
 
-// Texts that are compared by value so that NUL, which would end the query early, is seen here.
+// The text of a value, if it has one. check() looks for NUL in it, which would end the query early.
 const std::string* text_of(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value.held())) return text;
   if (const auto* json = std::get_if<Value::Json>(&value.held())) return &json->text;

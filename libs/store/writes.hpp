@@ -18,8 +18,8 @@ class Writes {
   explicit Writes(Questions& questions) : questions_(questions) {}
   void forget() { prepared_.clear(); }  // the session is a new one
 
-  // EXECUTE statements for all of `changes`, which were coalesced. Prepares what is new to this session. An error names
-  // the table and the column that is not there or missing.
+  // EXECUTE statements for all of `changes`, which must be coalesced. Prepares the statements that are new to this
+  // session. An error names the table and the column that does not exist or is missing.
   Result<std::string> statements(pqxx::nontransaction& work, const std::vector<Change>& changes);
 
  private:
@@ -31,7 +31,7 @@ class Writes {
   Result<std::string> prepared(pqxx::nontransaction& work, const Change& like);
 
   Questions& questions_;
-  std::map<std::string, std::string> prepared_;  // by table, kind and columns: its quoted name
+  std::map<std::string, std::string> prepared_;  // quoted names of statements by table, kind and columns
 };
 
 }  // namespace fieldwork::store

@@ -82,7 +82,8 @@ bool holds(std::string_view names, std::string_view name) {
   return false;
 }
 
-// The topic as a filter: each {…} is '+', but {from}, {device} or {client} as `own` says.
+// The topic as an MQTT filter: the level `field` ({from}, {device} or {client}) becomes `own`, every other {…} becomes
+// '+'.
 std::string filter_of(std::string_view topic, std::string_view field, std::string_view own) {
   std::string out = "@ROOT@";
   while (!topic.empty()) {

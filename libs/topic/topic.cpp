@@ -77,7 +77,7 @@ std::string client_id(std::string_view name, std::string_view unique) {
   return is_id(whole) ? whole : std::string(client_prefix).append(unique);
 }
 
-// From its end: a name may have '-' in it, what makes it unique has not.
+// Searched from the end: the name may have '-' in it, the unique part has none.
 std::string_view client_owner(std::string_view client) {
   if (!client.starts_with(client_prefix)) return {};
   client.remove_prefix(client_prefix.size());

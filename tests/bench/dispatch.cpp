@@ -1,5 +1,6 @@
-// scripts/bench dispatch: jobs from submission to settled in PostgreSQL, beside a ring of as many hops through the same
-// broker and the same wrapper, without database and without decisions: the limit, taken in the same run.
+// scripts/bench dispatch: jobs from submission until they are settled in PostgreSQL, compared with a ring of as many
+// hops through the same broker and the same MQTT wrapper, without database and decisions. The ring is the limit, taken
+// in the same run.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,7 +82,7 @@ class Client {
     changed_.notify_all();
   }
   void heard(const bus::Message& message) {
-    // Counted in the text: parsing every event here would be measured as if it were Fieldwork's.
+    // States are counted in the text: the time to parse every event here would be measured as Fieldwork's.
     std::uint64_t good = 0, bad = 0;
     for (std::size_t at = 0; (at = message.payload.find("\"state\":\"", at)) != std::string::npos; ++at) {
       const auto word = std::string_view(message.payload).substr(at + 9, 9);
@@ -110,7 +111,7 @@ struct Throughput {
   std::uint64_t failed = 0;
 };
 
-// `published`: messages that the devices have sent so far. `devices`: their process, if it is not this one.
+// `published`: messages that the devices have sent so far. `devices`: the pid of the devices' process; 0: this process.
 Throughput measure_throughput(const bench::Stack& stack, const std::function<double()>& published, int devices,
                               int jobs, int outstanding, const json& job) {
   Client client(stack);
@@ -132,7 +133,7 @@ Throughput measure_throughput(const bench::Stack& stack, const std::function<dou
   const auto done = static_cast<double>(client.done());
   Throughput out{.jobs_per_s = done / elapsed, .failed = client.failed()};
   for (const auto& [name, cpu] : stack.cpu_us(devices)) out.cpu_us_per_job[name] = (cpu - cpu_before.at(name)) / done;
-  std::this_thread::sleep_for(milliseconds(600));  // the services say their counters five times a second
+  std::this_thread::sleep_for(milliseconds(600));  // the services update their counters five times a second
   out.messages_per_job = (said() - messages_before) / done;
   return out;
 }
@@ -151,7 +152,7 @@ std::vector<double> measure_latency(const bench::Stack& stack, int jobs, const j
 
 // --- the ring -------------------------------------------------------------------------------------------------------
 
-// One party of the ring: what it hears goes on unchanged. Runs in a process of its own, as the service does.
+// One party of the ring: it forwards each message unchanged. Runs in a process of its own, as a service does.
 [[noreturn]] void ring_party(const bench::Stack& stack, const std::string& name,
                              const std::map<std::string, std::string>& routes) {
   auto config = stack.mqtt("services", "services/" + name, name);
@@ -182,7 +183,7 @@ struct Ring {
   double jobs_per_s = 0, p50_ms = 0, p99_ms = 0, round_trip_p50_ms = 0;
 };
 
-// The job's own path over the job's own topics; the services are stopped and their names are the ring's.
+// The ring takes the path of a job over the job's own topics; the services are stopped, and the ring uses their names.
 Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) {
   const Topics topics("fieldwork/v1");
   const std::string device = stack.devices().front();
@@ -224,12 +225,12 @@ Ring measure_ring(const bench::Stack& stack, int jobs, int singles, int window) 
                                .connected = [] {},
                                .disconnected = [](const std::string&) {}});
   client.start();
-  const std::string payload(600, 'x');  // about what an assignment weighs
+  const std::string payload(600, 'x');  // bytes: about the size of an assignment
   const auto wait_for = [&](std::uint64_t count, milliseconds patience) {
     std::unique_lock lock(mutex);
     return changed.wait_for(lock, patience, [&] { return arrived >= count; });
   };
-  // The parties need a moment to be there; the first answer says that they are.
+  // The parties need a moment to connect; the first answer says that they have.
   std::uint64_t sent = 0;
   while (arrived == 0 && sent < 200) {
     (void)client.publish({.topic = submit, .payload = payload});
@@ -267,11 +268,11 @@ void row(const char* what, double value, const char* unit) { std::printf("%-34s 
 
 const json no_op{{"command", {"/bin/true"}}, {"limits", {{"time_s", 10}}}};
 
-// Devices that run nothing: what the services, the broker and the database can do.
+// Devices that run nothing: measures what the services, the broker and the database can do.
 Result<void> measure_no_op(const bench::Stack& stack, int jobs, int singles, json& result) {
   bench::FleetProcess fleet(stack.path(""));
   if (!fleet.wait_enrolled(seconds(120))) return Error{Code::unavailable, "the devices were not enrolled within 120 s"};
-  (void)measure_latency(stack, 50, no_op);  // until the statements are prepared
+  (void)measure_latency(stack, 50, no_op);  // until the SQL statements are prepared
   const auto idle = measure_latency(stack, singles, no_op);
   const auto all = measure_throughput(
       stack, [&] { return fleet.fresh("published"); }, fleet.pid(), jobs, 4000, no_op);
@@ -294,7 +295,7 @@ Result<void> measure_no_op(const bench::Stack& stack, int jobs, int singles, jso
   return {};
 }
 
-// Devices with the agent's own hands, in this process.
+// Devices that start real programs (the agent's own hands), in this process.
 void measure_processes(const bench::Stack& stack, int jobs, json& result) {
   const auto grants = crypto::TrustStore::load(stack.path("pki/trust/grant.pem"));
   std::vector<std::unique_ptr<bench::Device>> devices;

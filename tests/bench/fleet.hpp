@@ -1,4 +1,4 @@
-// The devices of a benchmark: fieldwork-fleet in a process of its own, and what it says of itself.
+// The devices of a benchmark: fieldwork-fleet in a process of its own, and the counters that it prints.
 #pragma once
 
 #include <chrono>
@@ -14,11 +14,11 @@ class FleetProcess {
  public:
   // Starts the program beside this one, for the devices of a stack.
   explicit FleetProcess(const std::string& stack_directory);
-  ~FleetProcess();  // ends it
+  ~FleetProcess();  // ends the program
 
-  // False: not all devices were enrolled in time, or it ended.
+  // False: not all devices were enrolled in time, or the program ended.
   bool wait_enrolled(std::chrono::seconds patience);
-  // Of its newest line, of the last second; waits for a line that is newer than this call.
+  // A field of the program's newest line, which is of the last second; waits for a line that is newer than this call.
   double fresh(const std::string& field);
   [[nodiscard]] int pid() const { return pid_; }
 

@@ -1,5 +1,5 @@
-// scripts/bench micro: what one step of the hot paths costs, each beside its limit: the same work by the library below,
-// or by the plainest loop, without what we add to it.
+// scripts/bench micro: what one step of the hot paths costs, each compared with its limit: the same work by the library
+// below, or by the plainest loop, without what we add to it.
 #include <benchmark/benchmark.h>
 #include <openssl/evp.h>
 
@@ -40,7 +40,7 @@ void open(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(crypto::open_frame(key, frame).value());
 }
 
-// AES-256-GCM into a buffer that is already there.
+// AES-256-GCM into a buffer that is allocated before.
 void bare_gcm(benchmark::State& state) {
   const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(EVP_CIPHER_CTX_new(),
                                                                                 EVP_CIPHER_CTX_free);
@@ -120,14 +120,14 @@ void verify(benchmark::State& state) {
 
 constexpr std::size_t batch = 100;
 
-// Per grant, of a hundred.
+// Per grant, in a batch of 100.
 void sign_batch(benchmark::State& state) {
   const std::vector<std::string> payloads(batch, codec::encode(grant()));
   while (state.KeepRunningBatch(batch))
     benchmark::DoNotOptimize(crypto::sign_jws_batch(signer(), "fieldwork-grant+jws", payloads));
 }
 
-// Per grant, of a hundred for one device.
+// Per grant, in a batch of 100 for one device.
 void verify_batch(benchmark::State& state) {
   const auto texts =
       crypto::sign_jws_batch(signer(), "fieldwork-grant+jws", std::vector<std::string>(batch, codec::encode(grant())));
@@ -239,7 +239,7 @@ void place(benchmark::State& state, int count) {
   for (auto _ : state) benchmark::DoNotOptimize(scheduler::place(want, devices, limits));
 }
 
-// The device with the least room that is enough: one walk, one requirement, no label, no reason kept.
+// Finds the device with the least free CPU that is enough: one walk, one requirement, no label, no reason kept.
 void bare_walk(benchmark::State& state, int count) {
   const auto devices = fleet(count);
   for (auto _ : state) {

@@ -1,7 +1,7 @@
-// scripts/bench placement: what the scheduler's core takes to place one execution, and to carry its job from submission
-// to its end, by the size of the fleet; as many jobs that fit nowhere wait meanwhile as there are devices, each in a
-// lane of its own. Beside it the plainest walk over the same fleet, one number for each device: what a scheduler
-// without indexes would do at least.
+// scripts/bench placement: the µs that the scheduler's core takes to place one execution, and to carry its job from
+// submission to its end, by the size of the fleet. Meanwhile as many jobs wait as there are devices; they fit nowhere,
+// each in a lane of its own. For comparison the plainest walk over the same fleet, which reads one number for each
+// device: the least that a scheduler without indexes would do.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -17,9 +17,9 @@ namespace fieldwork::scheduler {
 namespace {
 
 constexpr int sizes[] = {100, 1'000, 10'000};
-constexpr int rounds = 9;   // of each size, in turn
+constexpr int rounds = 9;   // rounds of each size, the sizes in turn
 constexpr int batch = 200;  // jobs of a round, one after the other
-constexpr int walks = 20;   // of a round
+constexpr int walks = 20;   // walks of a round
 constexpr std::int64_t gib = std::int64_t{1} << 30;
 
 double now_us() {
@@ -68,7 +68,7 @@ class Bed {
     return {out.place_us / batch, out.job_us / batch};
   }
 
-  // The device with the least room that is enough.
+  // The µs of one walk that finds the device with the least free CPU that is enough.
   double walk_us() const {
     const auto begin = now_us();
     for (int i = 0; i < walks; ++i) {
@@ -86,7 +86,7 @@ class Bed {
  private:
   static Limits limits() {
     Limits out;
-    out.hear_first = {};  // nothing ran there before
+    out.hear_first = {};  // nothing ran on the devices before
     return out;
   }
   void step(const Input& input) {
@@ -143,7 +143,7 @@ int main() {
   for (int round = 0; round <= rounds; ++round) {
     for (auto& [devices, bed] : beds) {
       const auto cost = bed->run();
-      if (round == 0) continue;  // warms up
+      if (round == 0) continue;  // the first round warms up
       place[devices].push_back(cost.place_us);
       job[devices].push_back(cost.job_us);
       walk[devices].push_back(bed->walk_us());

@@ -13,7 +13,7 @@ namespace fieldwork::bench {
 namespace fs = std::filesystem;
 namespace {
 
-// utime + stime of /proc/PID/stat, and the parent.
+// CPU time of a process (utime + stime of /proc/PID/stat) in microseconds, and its parent.
 std::pair<double, int> cpu_of(int pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text((std::istreambuf_iterator<char>(file)), {});

@@ -18,10 +18,10 @@ class Stack {
                                      const std::string& client_id) const;
   [[nodiscard]] std::string path(const std::string& relative) const { return directory_ + "/" + relative; }
   [[nodiscard]] std::vector<std::string> devices() const;
-  // CPU time so far in microseconds, by process name; postgres with its children.
-  // `client`: a process that counts as clients, beside this one; 0: none.
+  // CPU time so far in microseconds, by process name; that of postgres with its children.
+  // `client`: the pid of a process that counts as clients, as this one does; 0: none.
   [[nodiscard]] std::map<std::string, double> cpu_us(int client = 0) const;
-  // A gauge of all services, summed.
+  // The sum of a metric over all services.
   [[nodiscard]] double sum_of(const std::string& metric) const;
 
  private:

@@ -25,7 +25,7 @@ class Alerts::Phone : public alerting::Target {
   Phone(World& world, Party& party, Alerts& alerts, Done done)
       : world_(world), party_(party), alerts_(alerts), done_(std::move(done)) {}
 
-  // The answer may find another life of alerting, or none: what was taken stays taken.
+  // When the answer comes, alerting may have been restarted or be down: a notification that was taken stays taken.
   void send(std::int64_t number, std::string body) override {
     if (!party_.acts()) return;
     const auto wait = world_.random().between(milliseconds(10), seconds(3));

@@ -24,7 +24,7 @@ int ready() { return 1; }
 
 void seed_chance(std::uint64_t seed) {
   engine().seed(seed);
-// Old and marked so, but the one door that needs no provider of our own.
+// This call is deprecated, but the only way that needs no provider of our own.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   static const RAND_METHOD method{nullptr, fill, nullptr, nullptr, fill, ready};

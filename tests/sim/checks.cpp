@@ -82,7 +82,7 @@ void Checks::said_by_scheduler(const Topic& topic, const Json& payload) const {
     for (const auto& item : payload.at("items")) check_command(name, item);
   } else if (topic.channel == "ack") {
     const auto* stream = row("scheduler", "stream", name);
-    // It may tell what was true earlier in its batch.
+    // An acknowledgement may tell what was true earlier in its batch.
     const bool holds = payload.at("seq") == 0 || (stream != nullptr && place_of(*stream) >= place_of(payload));
     require(holds, saved, "ack " + payload.dump() + " to " + name);
   } else {
@@ -90,7 +90,7 @@ void Checks::said_by_scheduler(const Topic& topic, const Json& payload) const {
   }
 }
 
-// {"job","state"}: of a settled job the state is in its row, of a live one it follows from its attempts.
+// {"job","state"}: the state of a settled job is in its row, that of a live job follows from its attempts.
 void Checks::check_job(const Json& item, bool now) const {
   if (!item.contains("job") || item.contains("error")) return;
   const auto* job = row("scheduler", "job", item.at("job"));
@@ -103,7 +103,7 @@ void Checks::check_job(const Json& item, bool now) const {
 void Checks::check_execution(const Json& said) const {
   const auto key = said.at("job").get<std::string>() + ":" + said.at("execution").dump();
   const auto* execution = row("scheduler", "execution", key);
-  // Without a row of its own it is what its newest attempt says.
+  // An execution without a row of its own is what its newest attempt says.
   if (execution == nullptr) execution = newest_attempt(key + ":");
   require(execution != nullptr, saved, key + " is not saved");
   for (const char* field : {"state", "fence", "attempt", "version"}) {
@@ -225,7 +225,7 @@ void Checks::stream_saved(const Json* before, const Json& now) const {
   require(place_of(*before) <= place_of(now), acknowledged, "stream of " + now.at("device").dump() + " goes back");
 }
 
-// A device forgets a report because the scheduler has it: then it must show there.
+// A device forgets a report because the scheduler has it: then the scheduler's rows must show it.
 void Checks::report_dropped(const Party& party, const Json& dropped) const {
   const auto& device = party.name();
   if (key_of(dropped.at("report")).fence <= forgotten_) return;
@@ -252,7 +252,8 @@ void Checks::one_live_attempt(const AttemptKey& begun) const {
 
 // --- what is done ---------------------------------------------------------------------------------------------------
 
-// Perhaps as a newer attempt's program: a scheduler that forgot it gave the same try out again, in the same batch.
+// The program may be journalled under a newer attempt: a scheduler that forgot the try gave it out again, in the same
+// batch.
 bool Checks::is_journalled(const Party& party, const AttemptKey& program) const {
   const auto execution = program.job.value + ":" + std::to_string(program.execution) + ":";
   const auto& attempts = rows(party.name(), "attempt");
@@ -297,7 +298,7 @@ Checks::Disk Checks::disk(const std::string& party) const {
   return it == disks_.end() ? Disk() : it->second;
 }
 
-// What a device forgets that it began, it may begin again: nothing else.
+// A device may begin again what it forgot that it began: nothing else.
 void Checks::went_back(const Party& party, Disk copy) {
   const auto& name = party.name();
   disks_[name] = std::move(copy);
@@ -336,7 +337,7 @@ std::string Checks::open(const std::vector<Wish>& wishes) const {
   return out;
 }
 
-// After the scheduler's memory went back, how a try ended is also said under a newer fence.
+// After the scheduler's memory went back, the end of a try is also said under a newer fence.
 bool Checks::really_ended(const AttemptKey& key) const {
   if (ended_.contains(key)) return true;
   if (forgotten_ == 0) return false;

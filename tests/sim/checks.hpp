@@ -1,4 +1,4 @@
-// The named invariants. Looks on at every commit, message and run, and keeps its own copy of what is on the disks.
+// The named invariants. Watches every commit, message and run, and keeps its own copy of what is on the disks.
 #pragma once
 
 #include <map>
@@ -24,15 +24,15 @@ class Checks {
   void published(Party& from, const bus::Message& message);
   void committed(Party& from, const std::vector<store::Change>& changes);
   void run(const Party& party, const Assign& assign);  // a program starts
-  void ended(const AttemptKey& key);                   // it ended well
+  void ended(const AttemptKey& key);                   // the program ended well
   void killed_its_device(const JobId& job) { ++killed_[job]; }
-  // A party's memory is from now on this older copy of its disk; empty: it is new.
+  // A party's memory is from now on `copy`, an older copy of its disk; empty: the disk is new.
   using Disk = std::map<std::string, Rows>;  // by table
   [[nodiscard]] Disk disk(const std::string& party) const;
   void went_back(const Party& party, Disk copy);
-  // Attempts may be lost: devices stay away longer than a contract, or forget.
+  // Attempts may be lost: devices stay away longer than a contract, or parties forget.
   void allow_losses() { losses_ = true; }
-  // Whether all wishes are answered and their jobs settled; and what then must be true.
+  // Whether all wishes are answered and their jobs settled; and the check of what must be true then.
   [[nodiscard]] bool all_settled(const std::vector<Wish>& wishes) const;
   void at_the_end(const std::vector<Wish>& wishes) const;
   // What is not over yet, for the message of a run that does not end.
@@ -66,12 +66,12 @@ class Checks {
   Topics topics_{root};
   std::map<std::string, std::map<std::string, Rows>> disks_;  // party, table, key
   std::map<std::pair<std::string, int>, std::int64_t> fences_;
-  mutable std::map<std::string, Json> orders_;                                // as each assignment was said first
-  std::map<AttemptKey, std::string> runs_;                                    // the device
+  mutable std::map<std::string, Json> orders_;                                // each assignment as it was said first
+  std::map<AttemptKey, std::string> runs_;                                    // the device that ran it
   std::map<std::string, std::set<AttemptKey>> began_;                         // by party: what it began and remembers
   std::map<std::string, std::set<std::tuple<std::string, int, int>>> tries_;  // the same, as job, execution, number
   std::set<AttemptKey> ended_;
-  std::map<JobId, int> killed_;  // devices
+  std::map<JobId, int> killed_;  // how many devices each job killed
   bool losses_ = false;
   std::int64_t newest_fence_ = 0;
   std::int64_t forgotten_ = 0;  // up to this fence the scheduler's memory may have been lost

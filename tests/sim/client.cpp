@@ -69,7 +69,7 @@ void Client::message(const bus::Message& message, Time now, runtime::Output& out
     return acknowledged(*received, false, now, out);
   }
   if (topic->channel == "start") {
-    if (answer.contains("error")) return;  // of a transfer that is over; offered again soon
+    if (answer.contains("error")) return;  // the transfer is over; the package is offered again soon
     const Received first{.transfer = TransferId(answer.at("transfer").get<std::string>()),
                          .ranges = answer.at("ranges").get<ByteRanges>()};
     return acknowledged(first, true, now, out);
@@ -109,7 +109,7 @@ void Client::announce(const std::string& digest, runtime::Output& out) {
   ask("transfer", "offer", codec::encode(upload), digest, out);
 }
 
-// The content key is made for the certificate that comes with the answer, once it is known to be transfer's.
+// The content key is wrapped for the certificate in the answer, which must be the transfer service's.
 void Client::offered(const std::string& digest, const codec::Json& answer, Time now, runtime::Output& out) {
   require_well_formed(!answer.contains("error"), answer.dump());
   const auto it = pushes_.find(digest);
@@ -189,7 +189,7 @@ void Client::submitted(const bus::Message& message, const codec::Json& answer) {
     }
     require_well_formed(!answer.contains("error"), answer.dump());
     for (const auto& item : answer.at("items")) {
-      if (!item.contains("job")) {  // no such package, no device with these labels: not yet; asked again
+      if (!item.contains("job")) {  // no such package or no device with these labels yet: the client asks again
         require_well_formed(item.at("error").at("code") == "unknown", item.dump());
         continue;
       }

@@ -1,4 +1,5 @@
-// An operator: pushes packages, submits and cancels jobs, again and again until answered. Its wishes outlive it.
+// An operator: pushes packages, submits and cancels jobs, and repeats each request until it is answered. The wishes
+// outlive the client.
 #pragma once
 
 #include <deque>
@@ -18,14 +19,14 @@
 
 namespace fieldwork::sim {
 
-// A job a client wants, and what it was answered.
+// A job that a client wants, and what the client was answered.
 struct Wish {
   std::string request;
   JobSpec spec;
   Time submit_at{};
   std::optional<Time> cancel_at;
-  std::string job;         // answered with this id; empty: not yet
-  bool cancelled = false;  // answered
+  std::string job;         // the id in the answer; empty: not yet answered
+  bool cancelled = false;  // the cancellation was answered
   bool kills = false;      // its program takes its device down
 };
 
@@ -36,7 +37,7 @@ struct TransferBounds {
 
 class Client : public runtime::Service {
  public:
-  // `push_again`: packages may be forgotten; it is false again when it has begun.
+  // `push_again`: the packages may be forgotten, so they must be pushed again; false again once that has begun.
   Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes, bool& push_again);
   [[nodiscard]] std::string name() const override { return "cli"; }
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
@@ -45,26 +46,26 @@ class Client : public runtime::Service {
   void tick(Time now, runtime::Output& out) override;
   void connected(Time now, runtime::Output& out) override;
 
-  // All packages are with the transfer service.
+  // The transfer service has all packages.
   [[nodiscard]] bool pushed() const;
 
  private:
   struct Push {
     const Released* released = nullptr;
-    std::string transfer;  // that the service waits for
+    std::string transfer;  // id of the transfer that the service waits for
     std::optional<crypto::Certificate> receiver;
     // Of the standing offer:
     std::optional<Offer> offer;
     std::string content_key;
-    content::Ranges acked;  // when it was closed
+    content::Ranges acked;  // what was acknowledged when the transfer was closed
     std::optional<exchange::Outbound> outbound;
-    bool started = false;  // the service knows the key, and has said what it has
+    bool started = false;  // the service knows the key, and has said which bytes it has
   };
   using Inputs = std::deque<exchange::deliver::Input>;
   void ask(const char* service, const char* operation, std::string payload, const std::string& correlation,
            runtime::Output& out) const;
   void push_all(Time now, runtime::Output& out);
-  // Steps the conversation, and does what it says.
+  // Steps the core of deliveries, and does what its output says.
   void step(exchange::deliver::Input input, Time now, runtime::Output& out);
   void act(const exchange::deliver::Make& work, Time now, Inputs& then, runtime::Output& out);
   void act(const exchange::deliver::Resume& work, Time now, Inputs& then, runtime::Output& out);
@@ -83,8 +84,8 @@ class Client : public runtime::Service {
   Topics topics_{root};
   exchange::deliver::Deliveries deliveries_{{.announce_first = seconds(3), .announce_last = seconds(20)}};
   std::map<std::string, Push> pushes_;        // by digest
-  std::map<std::string, Time> ask_again_;     // for wishes
-  std::map<std::string, Duration> patience_;  // of wishes nobody answers; doubles
+  std::map<std::string, Time> ask_again_;     // by request of a wish: when to ask again
+  std::map<std::string, Duration> patience_;  // by request of a wish: the wait until then; doubles
 };
 
 }  // namespace fieldwork::sim

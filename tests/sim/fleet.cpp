@@ -109,7 +109,7 @@ void Fleet::watch() {
 void Fleet::add_scheduler() {
   world_.add("scheduler", service_tick, [](Party&) {
     scheduler::Limits limits;
-    limits.jobs_settled_max = finished_max;  // it soon forgets, and has to look things up
+    limits.jobs_settled_max = finished_max;  // the scheduler soon forgets settled jobs, and has to look them up
     return std::make_unique<scheduler::SchedulerService>(root, limits);
   });
 }
@@ -222,7 +222,7 @@ void Fleet::went_back(const Party& party, Checks::Disk copy) {
     }
   };
   ask_again();
-  world_.after(seconds(1), ask_again);  // answers that were on their way are of what is forgotten
+  world_.after(seconds(1), ask_again);  // answers that were on their way belong to what is forgotten
 }
 
 void Fleet::runs(const Party& party, const Assign& assign, const std::filesystem::path& archive) {
@@ -270,7 +270,7 @@ void Fleet::check_at_the_end() const {
   check_cores();
 }
 
-// What was needed for the work is given back.
+// All that the scheduler's core needed for the work is given back.
 void Fleet::check_cores() const {
   for (const auto& party : world_.parties()) {
     const auto* scheduler = dynamic_cast<const scheduler::SchedulerService*>(party->service());
@@ -288,7 +288,7 @@ void Fleet::check_cores() const {
   }
 }
 
-// Keys are such that the newest row comes first.
+// The keys of the audit's rows sort the newest row first.
 void Fleet::check_audit() const {
   std::vector<security_policy::AuditRow> chain;
   for (const auto& [key, row] : checks_.rows("security-policy", "audit"))

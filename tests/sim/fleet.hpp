@@ -1,5 +1,5 @@
-// A small fleet in one world: the real services and real agents, whose packages really travel, and a client with
-// wishes. Only programs do not run: SimHands says that they end after a random time.
+// A small fleet in one world: the real services and real agents, between which packages really travel, and a client
+// with wishes. Programs alone do not run: SimHands ends them after a random time.
 #pragma once
 
 #include <set>
@@ -46,22 +46,22 @@ class Fleet {
   std::vector<Wish> wishes;
   [[nodiscard]] const Supplies& supplies() const { return supplies_; }
   [[nodiscard]] Checks& checks() { return checks_; }
-  // All wishes are fulfilled, and nobody owes anybody anything.
+  // All wishes are fulfilled, and no party has open work.
   [[nodiscard]] bool quiet() const;
   [[nodiscard]] std::string open() const;
   void check_at_the_end() const;
-  // `archive`: of the job's package, if it has one.
+  // `archive`: the package of the job, if the job has one.
   void runs(const Party& party, const Assign& assign, const std::filesystem::path& archive);
   // This job's program takes its device down.
   [[nodiscard]] static bool kills(const Assign& assign) { return assign.command.front() == "./kill"; }
 
   [[nodiscard]] Party& party(const std::string& name);
-  [[nodiscard]] std::vector<Party*> devices();  // without a twin
-  // A second party with this one's disk and identity.
+  [[nodiscard]] std::vector<Party*> devices();  // without the twin
+  // Adds a second party with the disk and the identity of `device`.
   Party& add_twin(Party& device);
   [[nodiscard]] Party* twin() { return twin_; }
   void set_clock(const std::string& device, Duration ahead) { clocks_[device] = ahead; }
-  // Its disk is an older copy. What the operator was promised by a scheduler that forgot it, he asks for again.
+  // The disk of `party` is now an older copy. The operator asks again for what a scheduler that forgot had promised.
   void went_back(const Party& party, Checks::Disk copy);
 
  private:
@@ -81,9 +81,9 @@ class Fleet {
   Checks checks_;
   TransferChecks transfer_checks_;
   std::map<std::string, std::unique_ptr<SimHands>> hands_;  // by party
-  std::map<std::string, Duration> clocks_;                  // of devices, ahead of the world's
+  std::map<std::string, Duration> clocks_;                  // by device: how far its clock is ahead of the world's
   Alerts alerts_;
-  bool push_again_ = false;  // the operator is asked to
+  bool push_again_ = false;  // the operator must push all packages again
   Party* twin_ = nullptr;
 };
 

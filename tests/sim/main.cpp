@@ -76,7 +76,7 @@ bool run_seed(const Supplies& supplies, std::uint64_t seed, bool trace) {
   return true;
 }
 
-// Each process has every `jobs`-th seed. Whether all held.
+// Runs every `jobs`-th seed, from seed number `share` on. True: all invariants held.
 bool run_share(const Options& options, const Supplies& supplies, std::uint64_t share) {
   const auto began = Clock::now();
   const auto end = began + std::chrono::minutes(options.minutes);
@@ -99,7 +99,7 @@ bool run_share(const Options& options, const Supplies& supplies, std::uint64_t s
   return bad == 0;
 }
 
-// The supplies are made once; a child uses them and leaves them to the parent.
+// The supplies are made once; a child process uses them and leaves their removal to the parent.
 bool run_all(const Options& options, const Supplies& supplies) {
   for (std::uint64_t share = 1; share < options.jobs; ++share) {
     const auto child = fork();

@@ -4,14 +4,14 @@
 namespace fieldwork::sim {
 namespace {
 
-// Whoever has nothing to do for a while looks at its timers less often: no timer here is finer, and hours must be
-// cheap.
+// A party that has had nothing to do for a while looks at its timers less often: no timer here is finer, and simulated
+// hours must be cheap.
 constexpr Duration drowsy_after = seconds(1);
 constexpr Duration drowsy_tick = seconds(1);
 constexpr Duration asleep_after = seconds(60);
-constexpr Duration asleep_tick = milliseconds(1900);  // below what a service takes for a standstill of its own
-constexpr Duration speaks_for = seconds(3);           // without its store
-constexpr Duration gives_up_after = seconds(120);     // a process whose store takes nothing
+constexpr Duration asleep_tick = milliseconds(1900);  // below the 2 s that a service takes for a standstill
+constexpr Duration speaks_for = seconds(3);           // how long a party may speak without its store
+constexpr Duration gives_up_after = seconds(120);     // how long a process lives whose store takes nothing
 
 }  // namespace
 
@@ -108,13 +108,13 @@ void Party::tick_later() {
   const auto wait = quiet < drowsy_after ? tick_ : quiet < asleep_after ? std::max(tick_, drowsy_tick) : asleep_tick;
   world_.after(wait, [this, life = life_] {
     if (life != life_) return;
-    if (!stuck_since_) turn();  // a stuck one tries again at its own pace
+    if (!stuck_since_) turn();  // a party whose commit is stuck tries again at its own pace
     if (life == life_) tick_later();
   });
 }
 
 // As the runner does (libs/runtime/runner.cpp): a batch that the store does not take is tried again, and nothing else
-// is; who has no store leaves the broker, and ends after two minutes.
+// is done; a party without a store leaves the broker, and ends after two minutes.
 void Party::turn() {
   auto done = world_.store_away(*this) ? Result<void>(Error{Code::unavailable, "the store is away"})
               : engine_->waits()       ? engine_->commit(world_.now())
@@ -145,7 +145,7 @@ void Party::turn() {
   turn_soon(stuck < seconds(1) ? milliseconds(50) : seconds(2));
 }
 
-// Who stood still hears so first.
+// A party that stood still hears Stalled first.
 void Party::settled() {
   if (stuck_since_) {
     const auto lasted = world_.now() - *stuck_since_;

@@ -5,11 +5,11 @@
 namespace fieldwork::sim {
 namespace {
 
-constexpr Duration patience = seconds(1800);  // for what is left when the faults stop
+constexpr Duration patience = seconds(1800);  // for the work that is left when the faults stop
 constexpr Duration outage_max = std::chrono::hours{2};
-constexpr Duration outage_of_many_max = std::chrono::minutes{20};  // their heartbeats of hours take long to look at
+constexpr Duration outage_of_many_max = std::chrono::minutes{20};  // of many devices: their heartbeats take long to run
 
-// Each seed has its own kind of bad.
+// Each seed has its own mix of faults.
 Faults faults_of(Random& random, Duration longest) {
   const auto up_to = [&](double most) { return most * static_cast<double>(random.below(101)) / 100; };
   Faults out{.lose = up_to(0.3),
@@ -54,9 +54,9 @@ Wish wish_of(Random& random, int number, Time start, const Plan& plan, const std
   wish.spec.command = {"./detect", "input-" + std::to_string(number)};
   wish.spec.priority = static_cast<int>(random.below(10));
   wish.spec.requirements.cpu_millis = random.chance(0.5) ? 700 : 0;
-  wish.spec.retry.attempts_max = 10;  // with its backoff more than the faults last
+  wish.spec.retry.attempts_max = 10;  // with backoff these tries take longer than the faults last
   if (plan.losses) wish.spec.retry.lost_max = 10;
-  // A twin has its own packages, and nobody can tell whose frames are whose.
+  // With a twin no job has a package: the twin has its own copy of each, and nobody can tell whose frames are whose.
   if (random.chance(0.4) && !plan.upset.twin)
     wish.spec.package = packages[random.below(packages.size())].package.digest;
   if (random.chance(0.15)) {
@@ -83,7 +83,8 @@ void make_a_killer(Wish& wish) {
 Plan plan_of(std::uint64_t seed, Time start, const std::vector<Released>& packages) {
   Random random(seed ^ 0x5eed);
   Plan plan;
-  // Most fleets are small: what can go wrong between some goes wrong between few, and more of them fit in an hour.
+  // Most fleets are small: what can go wrong between many parties goes wrong between few, and more small runs fit in an
+  // hour.
   const auto size = random.below(100);
   const bool small = size < 80, large = size >= 97;
   plan.devices = static_cast<int>(small   ? 2 + random.below(3)

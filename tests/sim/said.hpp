@@ -1,4 +1,4 @@
-// What was said, as text that is the same in each run of a seed: for traces and golden conversations.
+// A published message as text that is the same in each run of a seed: for traces and golden conversations.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@ inline constexpr const char* root = "fieldwork/v1";
 // A sealed piece of a transfer: the only messages that are not JSON.
 [[nodiscard]] bool is_frame(const bus::Message& message);
 
-// JSON with "…" for what comes from fresh keys or the clock (signatures, certificates, times); of a frame its place.
+// JSON with "…" in place of what comes from fresh keys or the clock (signatures, certificates, times). For a frame: its
+// transfer, offset and length.
 [[nodiscard]] std::string payload_text(const bus::Message& message);
 
 }  // namespace fieldwork::sim

@@ -25,7 +25,7 @@ void shell(const fs::path& directory, const std::string& command) {
   if (std::system(all.c_str()) != 0) throw std::runtime_error(command);
 }
 
-// The world's clock is years ahead of the real one (world.cpp).
+// Certificates are valid for 100 years: the world's clock is years ahead of the real one (world.cpp).
 constexpr const char* new_key = " -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes ";
 constexpr const char* dates = " -days 36500 ";
 

@@ -1,5 +1,5 @@
-// What a run needs and does not depend on: authorities, certificates and keys, and released packages. Made once per
-// process; the keys are other ones each time, and no run differs by them.
+// What every run needs, and no result depends on: authorities, certificates and keys, and released packages. Made once
+// per process; each process has other keys, and no run differs by them.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,7 @@
 
 namespace fieldwork::sim {
 
-// A directory in memory, where the machine has one; gone with its owner.
+// A directory in memory, where the machine has one (/dev/shm); removed with this object.
 class TempDir {
  public:
   TempDir();
@@ -31,20 +31,20 @@ class TempDir {
 
 struct Released {
   Package package;
-  exchange::Encoded encoded;  // of the archive
+  exchange::Encoded encoded;  // the encoded archive of the package
 };
 
 class Supplies {
  public:
-  // `packages`: name and bytes of noise inside.
+  // `packages`: the name of each, and how many bytes of noise it holds.
   Supplies(int devices, const std::vector<std::pair<std::string, std::size_t>>& packages);
 
-  // Of d1, d2, …, and of transfer.
+  // `name`: d1, d2, …, or transfer.
   [[nodiscard]] const agent::Identity& identity(const std::string& name) const { return identities_.at(name); }
   [[nodiscard]] const crypto::CertificateAuthority& devices() const { return *device_ca_; }
   [[nodiscard]] const crypto::CertificateAuthority& services() const { return *service_ca_; }
   [[nodiscard]] std::filesystem::path device_ca_file() const { return dir_ / "device-ca.crt"; }
-  // A copy: a key cannot be shared by services.
+  // A new copy for each service: services cannot share a key.
   [[nodiscard]] crypto::PrivateKey grant_key() const;
   [[nodiscard]] const crypto::TrustStore& grants() const { return grants_; }
   [[nodiscard]] const crypto::TrustStore& releases() const { return releases_; }

@@ -21,11 +21,11 @@ constexpr const char* verified = "complete is said of what is verified and on th
 constexpr const char* one_transfer = "a receiver gets a package under one transfer at a time";
 constexpr const char* transfer_ends = "every transfer ends well once the faults stop";
 
-// No sender takes a piece for lost sooner (content::SenderConfig).
+// No sender takes a piece for lost sooner after sending it (content::SenderConfig).
 constexpr Duration lost_after = milliseconds(200);
-// How long what a failed commit held back looks newer than it is.
+// For so long after a failed commit, messages that it held back look newer than they are.
 constexpr Duration late_for = lost_after + milliseconds(100);
-// What a sender has handed over before it heard an answer leaves until then.
+// For so long after an answer, frames may leave that the sender handed over before it heard the answer.
 constexpr Duration turn = milliseconds(100);
 
 bool contains(const content::Ranges& all, const ByteRanges& some) {
@@ -36,7 +36,7 @@ std::string text(const ByteRanges& ranges) { return codec::Json(ranges).dump(); 
 
 content::Ranges ranges_of(const ByteRanges& pairs) { return content::Ranges::parse(pairs, INT64_MAX).value(); }
 
-// Of an answer to up/…/start, which is a Received without a state.
+// The Received in a message: on a channel `received`, or in the answer to start, where it has no state.
 std::optional<Received> received_of(const Topic& topic, const std::string& payload) {
   if (topic.channel == "received") {
     auto received = codec::decode_received(payload);
@@ -74,7 +74,7 @@ void TransferChecks::starts(const Party& party) {
   if (party.name() != "transfer") return;
   for (const auto& [id, row] : checks_.rows("transfer", "sending")) {
     if (row.at("state") != "sending") continue;
-    // Its frames may go out before its offer does: that one may have died with the service.
+    // The frames of a transfer may go out before its offer: the offer may have died with the service.
     begins(codec::decode_offer(row.at("offer").get<std::string>()).value(), party.name(), row.at("receiver"));
     transfers_.at(id).known = ranges_of(codec::decode_received(row.at("received").get<std::string>())->ranges);
   }
@@ -82,7 +82,7 @@ void TransferChecks::starts(const Party& party) {
 
 void TransferChecks::find_records(const std::string& party) {
   const auto& shelf = shelves_.at(party);
-  // The service keeps no file that its rows do not name.
+  // The transfer service keeps no file that its rows do not name.
   const auto named = [&](const char* table, const std::string& key) {
     return party != "transfer" || checks_.rows("transfer", table).contains(key);
   };
@@ -93,7 +93,7 @@ void TransferChecks::find_records(const std::string& party) {
     transfer.kept = {};
     if (named("receiving", id) && std::getline(file, content) && std::getline(file, record))
       transfer.kept = ranges_of(codec::decode_received(record)->ranges);
-    // Verified and in its place, though nobody may have heard of it.
+    // The content is verified and in its place, though nobody may have heard of it.
     const bool kept = named("content", transfer.digest) || named("receiving", id);
     if (kept && is_on_the_shelf(party, transfer.digest)) transfer.kept = ranges_of({{0, transfer.encoded_bytes}});
   }
@@ -108,7 +108,7 @@ void TransferChecks::begins(const Offer& offer, const std::string& sender, const
   it->second.receiver = receiver;
   it->second.digest = offer.digest;
   it->second.encoded_bytes = static_cast<std::uint64_t>(offer.encoded_bytes);
-  it->second.anew = true;  // it may have been asked for twice at once
+  it->second.anew = true;  // the content may have been asked for twice at once
 }
 
 // --- what is said ---------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ void TransferChecks::sends(const Party& party, const crypto::FrameHeader& frame)
   require(it != transfers_.end() && it->second.sender == party.name(), one_transfer, party.name() + " sends a frame");
   auto& transfer = it->second;
   const auto place = frame.transfer_id_hex + " [" + std::to_string(frame.offset) + ",+" + std::to_string(frame.length);
-  // The first piece also asks how it stands.
+  // The first piece is also sent to ask the receiver how it stands.
   const bool known = transfer.known.contains(frame.offset, frame.offset + frame.length);
   require(frame.offset == 0 || !known || world_.now() < transfer.known_since + turn, goes_on,
           place + ") is sent again, and was acknowledged");
@@ -164,7 +164,7 @@ void TransferChecks::answers(const Party& party, const Received& received) {
   auto& transfer = it->second;
   if (received.state == ReceivedState::unwanted) transfer.kept = {};
   const auto who = party.name() + " " + received.transfer.value + " ";
-  // What is in its place came under another transfer, before the rows went back.
+  // A content that is in its place came under another transfer, before the rows went back.
   const bool arrived = contains(transfer.arrived, received.ranges) || is_on_the_shelf(party.name(), transfer.digest);
   require(arrived, arrived_whole, who + text(received.ranges));
   if (received.state == ReceivedState::complete) {
@@ -200,8 +200,8 @@ void TransferChecks::is_answered(const Party& party, const Received& received) {
   auto& transfer = transfers_.at(received.transfer.value);
   if (transfer.sender != party.name()) return;
   const auto ranges = ranges_of(received.ranges);
-  // Less than before: from an older answer that comes late, or from a receiver that has lost some.
-  // It begins anew then, perhaps.
+  // Less than before: an older answer that comes late, or the answer of a receiver that has lost some bytes. The sender
+  // then may begin anew.
   if (!contains(ranges, transfer.known.as_pairs())) {
     transfer.known = {};
     transfer.in_flight.clear();
@@ -216,7 +216,7 @@ void TransferChecks::is_answered(const Party& party, const Received& received) {
   });
 }
 
-// The sender begins anew, with what it knows.
+// The receiver asks anew: the sender begins anew, with the ranges that it knows.
 void TransferChecks::is_asked(const std::string& device, const std::string& digest) {
   for (auto& [id, transfer] : transfers_) {
     if (transfer.receiver != device || transfer.digest != digest) continue;

@@ -1,5 +1,5 @@
-// The named invariants of moving packages. Looks on at what senders and receivers of frames say and hear, and at what
-// is on their disks.
+// The named invariants of moving packages. Watches what senders and receivers of frames say and hear, and what is on
+// their disks.
 #pragma once
 
 #include <deque>
@@ -21,7 +21,7 @@ class TransferChecks {
   using Path = std::filesystem::path;
   // Where a party keeps what it receives.
   struct Shelf {
-    Path parts;  // with their records
+    Path parts;  // parts of transfers, with their records of ranges
     std::function<Path(const std::string& digest)> content;
   };
 
@@ -46,12 +46,12 @@ class TransferChecks {
   struct Transfer {
     std::string sender, receiver, digest;
     std::uint64_t encoded_bytes = 0;
-    std::deque<Piece> in_flight;  // as it looks from outside
-    bool anew = false;            // the receiver came back: its next word counts as it stands
-    content::Ranges known;        // to the sender, also after a restart: what it need not send
-    Time known_since{};           // when it heard so; what it saved itself it knows from the beginning
-    content::Ranges arrived;      // undamaged
-    content::Ranges kept;         // on the receiver's disk
+    std::deque<Piece> in_flight;  // as the frames in flight look from outside
+    bool anew = false;            // the receiver came back: its next answer counts as it stands
+    content::Ranges known;        // ranges that the sender, also after its restart, need not send
+    Time known_since{};           // when the sender heard so; ranges that it had saved count from the beginning
+    content::Ranges arrived;      // ranges that arrived undamaged
+    content::Ranges kept;         // ranges on the receiver's disk
   };
 
   void begins(const Offer& offer, const std::string& sender, const std::string& receiver);

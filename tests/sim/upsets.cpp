@@ -70,7 +70,7 @@ void Upsets::copy(const Parties& parties) {
   if (copies.size() > copies_max) copies.erase(copies.begin());
 }
 
-// What was copied later than what is restored is a copy of another history now, and just as good.
+// Copies later than the restored one are of another history now, and just as good.
 void Upsets::set_back(const Parties& parties, bool anew) {
   const auto& name = parties.front()->name();
   const auto& copies = copies_[name];
@@ -85,7 +85,7 @@ void Upsets::set_back(const Parties& parties, bool anew) {
     fleet_.went_back(*parties[i], copy[i].checked);
     world_.restart_later(*parties[i]);
   }
-  if (parties.size() > 1) world_.wipe();  // as docs/operations.md says: it holds states of what is unknown now
+  if (parties.size() > 1) world_.wipe();  // as docs/operations.md says: the broker holds states of what is unknown now
 }
 
 }  // namespace fieldwork::sim

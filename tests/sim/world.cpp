@@ -100,7 +100,8 @@ void World::wipe() {
 }
 
 void World::restart_later(Party& party) {
-  // Who restarts it waits longer each time; a start that finds no store is all that happens in hours.
+  // Whoever restarts a party waits longer each time; in hours without a store, starts that find none are all that
+  // happens.
   const auto most = store_away(party) ? seconds(180) : seconds(10);
   after(random_.between(milliseconds(50), most), [p = &party] {
     if (!p->up()) p->start();
@@ -187,7 +188,7 @@ void World::deliver_once(Party& to, bus::Message message, Duration sending) {
   const auto wait =
       hop + sending + carry(to, to.down_free_, message) + random_.between(Duration::zero(), faults().delay_max);
   after(wait, [this, p = &to, life = to.life_, damaged, message = std::move(message)] {
-    if (p->life_ != life || !p->connected_) return;  // it was for someone who is no more
+    if (p->life_ != life || !p->connected_) return;  // the receiver died or lost its link meanwhile
     if (trace) note(p->name_ + " <- " + message.topic + " " + payload_text(message).substr(0, 400));
     if (on_deliver) on_deliver(*p, message, !damaged);
     auto arrived = message;

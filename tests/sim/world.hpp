@@ -1,5 +1,5 @@
 // A world in one thread: parties, each an engine over its own disk, and one broker that may lose, repeat, delay and
-// reorder everything. Time is virtual; all chance comes from one seed, so that a run can be had again.
+// reorder everything. Time is virtual; all chance comes from one seed, so that a run can be repeated.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@
 
 namespace fieldwork::sim {
 
-inline constexpr Duration hop = milliseconds(2);  // of every message, at least
+inline constexpr Duration hop = milliseconds(2);  // the least delay of every message
 
 class Random {
  public:
@@ -42,16 +42,16 @@ inline void require(bool holds, const char* invariant, const std::string& detail
   if (!holds) throw Violation(invariant, detail);
 }
 
-// How bad the world is, while it is bad.
+// The faults of the world while it is faulty. Numbers of type double are probabilities.
 struct Faults {
-  double lose = 0;             // a delivery
+  double lose = 0;             // a delivery is lost
   double lose_publish = 0;     // a message on its way to the broker: nobody gets it, nor is it retained
   double repeat = 0;           // a delivery comes twice
-  double damage = 0;           // of a sealed frame: one byte of a delivery is another
+  double damage = 0;           // of a sealed frame: one byte of a delivery is changed
   Duration delay_max{0};       // of each delivery; different delays reorder
   double commit_fails = 0;     // nothing was stored, or (half of these) everything was and the answer is lost
-  double read_fails = 0;       // of a store
-  double dies_in_commit = 0;   // before it, or after it; then some of the batch's messages may still leave
+  double read_fails = 0;       // a read of a store fails
+  double dies_in_commit = 0;   // the party dies before a commit, or after it; then some of its messages may still leave
   Duration crash_every{0};     // of any one party, on average; zero: never
   Duration link_cut_every{0};  // of any one party
   Duration wipe_every{0};      // the broker forgets all and everyone connects again
@@ -60,7 +60,7 @@ struct Faults {
   Duration outage_lasts{0};  // zero: none
   bool outage_of_store = false;
   Duration full_every{0};   // a device's disk takes nothing for up to a minute
-  bool slow_links = false;  // of devices: some kB/s
+  bool slow_links = false;  // links of devices carry some kB/s
 };
 
 class World;
@@ -72,14 +72,14 @@ class Party {
 
   Party(World& world, std::string name, Duration tick, Make make);
 
-  // From what is on the disk, and connects.
+  // Starts from what is on the disk, and connects.
   void start();
   void kill();
   void retire();  // dies and is not started again
   void connect();
   void disconnect();
   void post(runtime::Input input);
-  // Its disk as it is now, and what it finds there when it starts next. It must not be up.
+  // The party's disk as it is now; and the disk that it finds when it starts next. It must not be up.
   [[nodiscard]] const store::MemoryStore& disk_copy() const { return disk_; }
   void restore(store::MemoryStore copy) { disk_ = std::move(copy); }
 
@@ -93,11 +93,11 @@ class Party {
   [[nodiscard]] bool idle() const { return up() && inbox_.empty() && batch_.empty() && !engine_->waits(); }
   // False when the party has died in the middle of a batch: what it does now does not happen.
   bool acts();
-  // Of the client: the broker closes the older of two connections with one. The name, unless it says something else.
+  // The client id: the broker closes the older of two connections with the same one. It is the name unless set.
   std::string identity;
   bool is_device = false;
-  bool uses_database = true;  // the services'; devices and clients do not
-  // Said on each connect by the MQTT client itself, and for it by the broker when it is gone.
+  bool uses_database = true;  // the database of the services; devices and clients do not use it
+  // birth: the MQTT client publishes it on each connect. will: the broker publishes it when the client is gone.
   std::optional<bus::Message> birth, will;
 
  private:
@@ -141,15 +141,15 @@ class Party {
   std::unique_ptr<runtime::Service> service_;
   std::unique_ptr<runtime::Engine> engine_;
   std::vector<runtime::Input> inbox_, batch_;  // what came, and what is being carried out
-  std::optional<Time> stuck_since_;            // its store does not take a batch
-  std::optional<std::uint64_t> fuse_;          // dying: so many more messages and acts happen
+  std::optional<Time> stuck_since_;            // since when its store does not take a batch
+  std::optional<std::uint64_t> fuse_;          // the party is dying: so many more messages and acts happen
   Time active_at_{};                           // when it last heard, said, saved or did something
   Time full_until_{};
   std::uint64_t link_bytes_per_s_ = 0;  // 0: no limit
   Time up_free_{}, down_free_{};        // when its link has carried what was given to it
   bool turn_due_ = false;
   bool retired_ = false;
-  bool leaves_ = false;  // the broker, because of its store
+  bool leaves_ = false;  // it has left the broker, because of its store
   bool connected_ = false;
   int life_ = 0;
 };
@@ -162,7 +162,8 @@ class World {
 
   Party& add(std::string name, Duration tick, Party::Make make);
   void start();
-  // Goes on until `done` (asked when the clock moves) or `deadline`, counted from the start. Whether it was done.
+  // Goes on until `done` (asked when the clock moves) or `deadline`, counted from the start. Returns whether it was
+  // done.
   bool run(const std::function<bool()>& done, Duration deadline);
   void at(Time when, std::function<void()> what) { events_.emplace(when, std::move(what)); }
   void after(Duration wait, std::function<void()> what) { at(now_ + wait, std::move(what)); }
@@ -174,18 +175,18 @@ class World {
   [[nodiscard]] const Faults& faults() const;  // none once they have stopped
   [[nodiscard]] bool faulty() const { return now_ < faults_end_; }
   [[nodiscard]] bool broker_away() const { return away() && !faults_.outage_of_store; }
-  // Of this party: devices have their own.
+  // Whether the store of this party is away: devices have their own.
   [[nodiscard]] bool store_away(const Party& party) const;
   [[nodiscard]] std::vector<std::unique_ptr<Party>>& parties() { return parties_; }
   void note(const std::string& line) const;
-  // Again and again while the world is faulty, `every` on average.
+  // Calls `what` again and again while the world is faulty, `every` apart on average.
   void plan(Duration every, const std::function<void()>& what);
   void restart_later(Party& party);
   void wipe();  // the broker begins anew, without retained messages
 
-  // What looks on. on_start: before a party reads its disk. on_publish: before a message leaves a party that lives.
-  // on_deliver: as a message reaches a party; whether it is as it was sent. on_commit: after changes are on the disk.
-  // on_stall: a commit failed, so that what its batch says comes late.
+  // Observers. on_start: before a party reads its disk. on_publish: before a message leaves a party that lives.
+  // on_deliver: as a message reaches a party; `whole`: the message is as it was sent. on_commit: after changes are on
+  // the disk. on_stall: a commit failed, so that the messages of its batch come late.
   std::function<void(Party& party)> on_start;
   std::function<void(Party& from, const bus::Message& message)> on_publish;
   std::function<void(Party& to, const bus::Message& message, bool whole)> on_deliver;
@@ -193,7 +194,7 @@ class World {
   std::function<void(Party& party)> on_stall;
   std::function<void(const std::string& line)> trace;
 
-  std::map<std::string, std::uint64_t> counts;  // of what happened
+  std::map<std::string, std::uint64_t> counts;  // how often each kind of thing happened
 
  private:
   friend class Party;

@@ -1,4 +1,5 @@
-// An agent's core with a journal that holds what its outputs save, and nothing else: a restart is a new core from it.
+// An agent's core with a journal that holds what its outputs save, and nothing else: a restart makes a new core from
+// the journal.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +16,8 @@ using Words = std::vector<std::string>;
 
 inline AttemptKey key(const std::string& job, std::int64_t fence = 1) { return {JobId(job), 0, fence}; }
 
-// Good from 100 ms to 1,000 ms; the device's clock says 500 ms. The number of the try is the fence.
+// An assignment whose grant is good from 100 ms to 1,000 ms; the device's clock says 500 ms. The number of the try is
+// the fence.
 inline AssignArrived assignment(const AttemptKey& k, const std::string& package = "", const Contract& contract = {}) {
   Assign assign{.key = k,
                 .attempt = static_cast<int>(k.fence),
@@ -35,7 +37,7 @@ inline RunEnded killed(const AttemptKey& k) {
   return {.key = k, .result = RunResult{.exit_code = -1}, .reason = "killed"};
 }
 
-// What the shell keeps of an attempt.
+// Whether the shell stores the same row for both attempts.
 inline bool same_row(const Attempt& a, const Attempt& b) {
   return a.assign == b.assign && a.phase == b.phase && a.cancelled == b.cancelled && a.stale == b.stale &&
          a.stopped == b.stopped && a.number == b.number && a.runs_as == b.runs_as && a.order == b.order &&
@@ -60,7 +62,7 @@ struct World {
     return out;
   }
 
-  // One batch.
+  // Steps one batch.
   void step(const std::vector<Input>& inputs) {
     said = Output{};
     for (const auto& input : inputs) core.step(input, now, said);
@@ -71,20 +73,20 @@ struct World {
     now += time;
     step({TimePassed{}});
   }
-  // What was said since the last batch is lost.
+  // A restart after which all that was said since the last batch is lost.
   void restart() {
     ++journal.session;
     core = Agent(limits, DeviceId("a"), journal, now);
     step({Started{}});
   }
-  // The scheduler has all reports up to this one.
+  // An acknowledgement: the scheduler has all reports up to this one.
   [[nodiscard]] AckArrived acknowledge(std::int64_t seq) const {
     const auto& waiting = journal.stream.waiting;
     const auto it = waiting.find(seq);
     return {.answer = {journal.stream.epoch, seq, it == waiting.end() ? 0 : it->second.tag, 0}};
   }
   void acknowledge_all() { step({acknowledge(journal.stream.next_seq - 1)}); }
-  // The newest heartbeat has arrived.
+  // An acknowledgement: heartbeat `beat` has arrived, the newest one.
   [[nodiscard]] static AckArrived confirmed(std::int64_t beat) { return {.answer = {}, .beat = beat}; }
 
   void keep() {
@@ -135,7 +137,7 @@ struct World {
     }
     return out;
   }
-  // Nothing was saved, said or done.
+  // The last batch saved, said and did nothing.
   [[nodiscard]] bool quiet() const {
     return said.attempts.empty() && said.reports.empty() && !said.position && !said.enrol && !said.heartbeat &&
            said.messages.empty() && said.notices.empty() && said.acts.empty();

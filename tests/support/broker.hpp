@@ -34,7 +34,7 @@ class Broker {
     std::filesystem::remove_all(directory_, ignored);
   }
 
-  // Returns once it takes connections; the port stays the same over all starts.
+  // Starts the broker and returns once it takes connections; the port stays the same over all starts.
   void begin() {
     std::ofstream(directory_ / "conf") << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\n"
                                        << (geteuid() == 0 ? "user root\n" : "") << "set_tcp_nodelay true\n"
@@ -46,7 +46,7 @@ class Broker {
       if (std::chrono::steady_clock::now() > deadline)
         throw std::runtime_error("mosquitto does not answer; is it installed? scripts/deps run");
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      if (waitpid(pid_, nullptr, WNOHANG) != 0) pid_ = start();  // somebody has the port for a moment
+      if (waitpid(pid_, nullptr, WNOHANG) != 0) pid_ = start();  // another process has the port for a moment
     }
   }
 

@@ -26,7 +26,7 @@ inline sockaddr_in loopback(int port) {
   return address;
 }
 
-// Of 127.0.0.1. Between finding it and taking it, somebody else may.
+// A free port of 127.0.0.1. Before the caller takes it, another process may.
 inline int free_port() {
   const int socket_number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   auto address = loopback(0);
@@ -38,7 +38,7 @@ inline int free_port() {
   return ntohs(address.sin_port);
 }
 
-// `user` 0: as we are.
+// `user` 0: the child runs as our user.
 inline pid_t start_child(const std::vector<std::string>& command, const std::filesystem::path& directory,
                          int death_signal, uid_t user = 0, gid_t group = 0) {
   std::vector<char*> argv;

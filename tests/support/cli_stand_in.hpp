@@ -40,8 +40,8 @@ inline Json job_state_json(const std::string& state, const std::string& executio
           {"executions", {{{"execution", 0}, {"device", "d-1"}, {"attempt", 1}, {"fence", 1}, {"state", execution}}}}};
 }
 
-// What the services would answer. Runs in a child process, so that the commands' client is the only one of theirs (Paho
-// takes 2 s for the second connect of a process).
+// Answers as the services would. Runs in a child process, so that the client of the commands is the only one of their
+// process (Paho takes 2 s for the second connect of a process).
 class StandIn {
  public:
   StandIn(const std::string& url, fs::path place)
@@ -93,9 +93,9 @@ class StandIn {
 
   Json answer_to(const std::string& what, const Json& body, const bus::Message& message) {
     if (what == "registry/list") {
-      // The first asking is lost: a request is repeated.
+      // The first request is lost: the CLI must repeat it.
       if (registry_asked_++ == 0) return {};
-      // A page each.
+      // One device per page.
       if (body.contains("after"))
         return {{"items", {{{"v", 1}, {"device", "d-2"}, {"state", "ready"}, {"duplicated_since_ms", 5}}}}};
       return {{"next", "d-1"}, {"items", {{{"v", 1}, {"device", "d-1"}, {"state", "ready"}, {"health", 0.9}}}}};
@@ -116,7 +116,7 @@ class StandIn {
       return {{"job", std::move(job)}, {"executions", std::move(executions)}};
     }
     if (what == "scheduler/result") return {{"result", result_of(body["job"])}, {"parts", Json::array()}};
-    if (what == "scheduler/explain") {  // three pages of one execution
+    if (what == "scheduler/explain") {  // three pages, one execution each
       const int after = body.value("after", -1);
       Json page{
           {"job", body["job"]}, {"state", "queued"}, {"executions", {{{"execution", after + 1}, {"state", "queued"}}}}};
@@ -163,14 +163,14 @@ class StandIn {
     }
     if (command == "deny")
       return {{"request", request}, {"job", "j-deny"}, {"state", "denied"}, {"reason", "rule default"}};
-    // The package that was asked for, as far as the answer can say.
+    // The reason names the package that was asked for.
     return {{"request", request},
             {"job", "j-" + command},
             {"state", "queued"},
             {"reason", item["job"].value("package", "")}};
   }
 
-  // Each asking sees the job one state further.
+  // Each request sees the job one state further.
   Json shown(const std::string& job) {
     const int step = steps_[job]++;
     if (job == "j-interrupt") kill(getppid(), SIGINT);  // someone's Ctrl-C while we wait

@@ -15,7 +15,7 @@
 
 namespace fieldwork::codec::rules {
 
-// Of messages with many items, and of what is parsed before it comes here.
+// bytes_max of messages with many items, and of what is parsed before it comes here.
 inline constexpr std::size_t much = limits::message_bytes_max;
 
 struct Kind {
@@ -54,7 +54,7 @@ auto through(Result<T> (*decode)(const Json&)) {
 
 using Fields = std::map<std::string, Rule>;
 
-// Those of `inner` below `prefix`, and the others.
+// The fields of `inner`, each below `prefix`, and `others`.
 inline Fields below(const std::string& prefix, const Fields& inner, Fields others = {}) {
   for (const auto& [at, rule] : inner) others.emplace(prefix + at, rule);
   return others;
@@ -84,7 +84,7 @@ inline std::string one_item(const std::string& item) { return R"({"items":[)" + 
 inline constexpr std::int64_t bytes_2_50 = std::int64_t{1} << 50;
 inline const std::string key_example = R"("execution":3,"fence":7,"job":"j-1")";
 
-// Written only when it is not 0.
+// A number that is written only when it is not 0.
 inline Rule whole_or_none(std::int64_t max) {
   Rule out = maybe(whole(0, max));
   out.good = {1, max};

@@ -103,7 +103,7 @@ inline std::vector<Kind> transfer_kinds() {
 
 // --- policy -------------------------------------------------------------------------------------------------------
 
-// These are encoded one by one.
+// For items, which are encoded one by one.
 template <class T, class Key>
 auto items_through(Result<Items<T, Key>> (*decode)(std::string_view)) {
   return [decode](std::string_view text) -> Result<std::string> {

@@ -14,17 +14,17 @@ namespace fieldwork::codec::rules {
 struct Bad {
   Json value;
   std::string reason;
-  std::string below{};  // the pointer from the field on
+  std::string below{};  // JSON pointer from the field to the mistake
 };
 
 struct Rule {
   std::vector<Json> good;
   std::vector<Bad> bad;
-  std::string missing = "is missing";  // empty: it may be
-  bool open = false;                   // an object whose keys are not ours to name
+  std::string missing = "is missing";  // empty: the field may be missing
+  bool open = false;                   // an object that may have any keys
 };
 
-// An empty text means the same as none, and is written as none.
+// A field that may be missing. An empty text means the same as a missing one, and is not written.
 inline Rule maybe(Rule rule) {
   rule.missing.clear();
   std::erase(rule.good, Json(""));
@@ -51,7 +51,7 @@ inline Rule text(std::size_t length_max) {
   return out;
 }
 
-// A text of which only these are right.
+// A text that must be one of `words`.
 inline Rule word(const std::vector<std::string>& words, const std::string& reason, std::size_t length_max = 16) {
   Rule out = text(length_max);
   out.good.assign(words.begin(), words.end());
@@ -179,7 +179,7 @@ inline Rule path() {
   return out;
 }
 
-// May be missing, and any keys may stand in it.
+// An object that may be missing, and in which any keys may stand.
 inline Rule map(std::size_t count_max, std::size_t length_max) {
   Rule out = maybe(object());
   out.open = true;

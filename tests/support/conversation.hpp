@@ -1,4 +1,5 @@
-// A conversation's core (exchange/fetch.hpp, deliver.hpp), an input at a time; what follows as one line of text.
+// Steps a core of exchange (exchange/fetch.hpp, deliver.hpp), one input at a time; gives its output as one line of
+// text.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +22,7 @@ class Words {
   std::string text_;
 };
 
-// `told`: an Output in words.
+// `told`: says an Output in words.
 template <Core C, std::string (*told)(const typename C::Output&)>
 struct Conversation {
   C core;
@@ -35,7 +36,7 @@ struct Conversation {
   }
 };
 
-// A row of a table: after `before`, `input` is followed by this.
+// A row of a table: after the inputs `before`, `input` is followed by `follows`.
 template <Core C>
 struct Line {
   const char* what;

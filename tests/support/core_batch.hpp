@@ -1,4 +1,4 @@
-// A core with an Output of values, alone.
+// Steps a core with an Output of values, without a shell.
 #pragma once
 
 #include <variant>
@@ -8,7 +8,7 @@
 
 namespace fieldwork::support {
 
-// A batch of one input.
+// Steps a batch of one input.
 template <Core C>
 typename C::Output step_batch(C& core, const typename C::Input& input, Time now) {
   typename C::Output out;
@@ -17,7 +17,7 @@ typename C::Output step_batch(C& core, const typename C::Input& input, Time now)
   return out;
 }
 
-// Of its outbox, those of one kind.
+// The outbox changes of `out` that are of type T.
 template <class T, class Output>
 std::vector<T> all_of(const Output& out) {
   std::vector<T> some;

@@ -1,4 +1,4 @@
-// A store that fails when told to and a bus that writes down what is said: one journal tells what came before what.
+// A store that fails when told to and a bus that records what is published: one journal tells what came before what.
 #pragma once
 
 #include <deque>
@@ -19,7 +19,7 @@ class FlakyStore : public store::Store {
  public:
   explicit FlakyStore(Journal& journal) : journal_(journal) {}
 
-  // The next commits answer with these, one each; then all is well again.
+  // The next commits fail with these errors, one each; later commits succeed.
   std::deque<Error> failures;
   Result<void> load_answer;
   bool is_contested = false;
@@ -73,7 +73,7 @@ class FakeBus : public bus::Bus {
   Journal& journal_;
 };
 
-// Writes down what it is told, and does what the test says when a message comes.
+// Records the calls that it gets, and does what the test says when a message comes.
 class FakeService : public runtime::Service {
  public:
   explicit FakeService(Journal& journal) : journal_(journal) {}

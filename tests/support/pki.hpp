@@ -27,14 +27,14 @@ inline std::string read(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Lets go who stands still writing to this pipe, and takes its name away: the next one writes a file.
+// Releases a writer that is blocked on this pipe, and removes the pipe's name: the next writer makes a file.
 inline void drain(const fs::path& pipe) {
   std::ifstream in(pipe, std::ios::binary);
   fs::remove(pipe);
   in.ignore(std::numeric_limits<std::streamsize>::max());
 }
 
-// Half noise, half not: zstd makes it smaller and leaves many frames.
+// Bytes of which half are noise: zstd makes them smaller and leaves many frames.
 inline std::string make_bytes(std::size_t size, unsigned seed) {
   std::mt19937 random(seed);
   std::string out(size, 'x');

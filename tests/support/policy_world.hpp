@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 using support::TempDir;
 
-// Certificates of two devices, edge-1 revoked in revoked.crl, nobody in empty.crl.
+// Certificates of two devices; revoked.crl revokes edge-1, empty.crl revokes nobody.
 class Pki {
  public:
   static const Pki& get() {
@@ -93,7 +93,7 @@ std::vector<T> all(const Output& out) {
   return support::all_of<T>(out);
 }
 
-// That has had a link since `linked`.
+// A core that has had a link since `linked`.
 inline SecurityPolicy make_core(Limits limits = {}, Saved saved = {}, Time linked = at(-100)) {
   const auto sign = [](const std::vector<Question>& all, Time issued, Time expires) {
     std::vector<std::string> out;

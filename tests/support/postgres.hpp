@@ -1,5 +1,6 @@
 // A real PostgreSQL of this test program: in a temporary directory, on a free port of 127.0.0.1, ended with the object,
-// and by the kernel when the program dies before that. Root lets the user postgres run it, as PostgreSQL wants.
+// and by the kernel when the program dies before that. Under root the server runs as the user postgres, as PostgreSQL
+// refuses to run as root.
 #pragma once
 
 #include <pwd.h>
@@ -37,7 +38,7 @@ class PostgresServer {
                              "--locale=C", "--no-sync"});
     int status = 0;
     if (waitpid(made, &status, 0) != made || status != 0) throw std::runtime_error("initdb failed\n" + log());
-    // Between finding a port and taking it, somebody else may: then another one.
+    // Another process may take the port before the server does: then try another port.
     for (int i = 0; i < 5 && !answers(); ++i) begin(data);
     if (!answers()) throw std::runtime_error("PostgreSQL does not answer\n" + log());
   }
@@ -72,7 +73,7 @@ class PostgresServer {
     return start_child(command, directory_, SIGQUIT, user_, group_);
   }
 
-  // Until it answers or has ended.
+  // Starts the server; returns when it answers or has ended.
   void begin(const std::string& data) {
     port_ = free_port();
     pid_ = start({program("postgres"), "-D", data, "-h", "127.0.0.1", "-p", std::to_string(port_), "-k", "", "-c",
@@ -87,7 +88,7 @@ class PostgresServer {
     }
   }
 
-  // This server, not one that has taken its port.
+  // True: this server answers, and not one that has taken its port.
   [[nodiscard]] bool answers() const {
     if (pid_ == 0) return false;
     try {

@@ -1,5 +1,5 @@
 // What tests of the PostgreSQL store share: one server for the program, a schema and a directory of migrations for each
-// test, and a way round the store to see what is there.
+// test, and a session past the store to see what is stored.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ class PostgresTest : public ::testing::Test {
   PostgresTest() : side_(server_->url()) {
     std::string name = (std::filesystem::temp_directory_path() / "fieldwork-migrations-XXXXXX").string();
     directory = mkdtemp(name.data());
-    // A name that must be quoted, so that whoever forgets it is found.
+    // A schema name that must be quoted, so that code which does not quote it is found.
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
     config = {server_->url(), std::string("of \"") + test->name() + "\"", directory.string()};
   }
@@ -28,7 +28,7 @@ class PostgresTest : public ::testing::Test {
 
   void write(const std::string& name, const std::string& sql) const { std::ofstream(directory / name) << sql; }
 
-  // Past the store: the rows of the answer, their columns with '|' between.
+  // Runs SQL past the store. Returns the rows of the answer, their columns with '|' between.
   std::vector<std::string> sql(const std::string& statement) {
     std::vector<std::string> out;
     pqxx::nontransaction work(side_);
@@ -49,7 +49,7 @@ class PostgresTest : public ::testing::Test {
     }
   }
 
-  // What the runner does while the store is away.
+  // Repeats `act` while the store is away, as the runner does.
   template <class T>
   static Result<T> patiently(const std::function<Result<T>()>& act) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);

@@ -1,4 +1,4 @@
-// What the registry's tests tell it, and when.
+// Inputs of the registry for its tests, and their times.
 #pragma once
 
 #include "base/time.hpp"

@@ -1,4 +1,4 @@
-// A row from JSON, for tests that say theirs as text.
+// A row from JSON, for tests that write rows as text.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,7 +10,7 @@
 namespace fieldwork {
 
 inline store::Row row_of(const nlohmann::json& fields) {
-  static std::set<std::string> columns;  // a row names its columns by literals
+  static std::set<std::string> columns;  // a Row does not own its column names: they must outlive it
   store::Row out;
   for (const auto& [column, value] : fields.items()) {
     const std::string_view name = *columns.insert(column).first;

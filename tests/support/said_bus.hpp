@@ -1,4 +1,4 @@
-// A bus that only writes down what is said.
+// A bus that only records what is published.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -17,7 +17,7 @@ struct SaidBus : bus::Bus {
     said.push_back(std::move(message));
     return {};
   }
-  // The newest on this topic below fieldwork/v1, or none.
+  // The newest message on this topic below fieldwork/v1, or none.
   [[nodiscard]] const bus::Message* find(const std::string& topic) const {
     for (auto it = said.rbegin(); it != said.rend(); ++it) {
       if (it->topic == "fieldwork/v1/" + topic) return &*it;

@@ -1,4 +1,4 @@
-// One scheduler, its time, what it said since the last question, and what a database would have kept of it.
+// One scheduler's core, its time, its output of the last step, and the rows that a database would have kept of it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -37,7 +37,7 @@ inline AttemptKey key(const std::string& job, std::int64_t fence = 1, int execut
 class Rows {
  public:
   void keep(const Output& out) {
-    // What is only changed must be there, and what is there is only changed.
+    // A job or attempt marked as stored must be in the rows, and a job in the rows must be marked so.
     for (const auto& one : out.jobs) EXPECT_EQ(one.stored, jobs_.contains(one.id)) << one.id.value;
     for (const auto& one : out.attempts)
       EXPECT_TRUE(!one.stored || attempts_.contains(one.key) || batch_has(out, one.key)) << one.key.job.value;
@@ -72,7 +72,7 @@ class Rows {
   [[nodiscard]] const JobRecord& job(const std::string& id) const { return jobs_.at(JobId(id)); }
 
  private:
-  // The same batch adds it.
+  // The same batch adds the attempt.
   static bool batch_has(const Output& out, const AttemptKey& key) {
     return std::any_of(out.attempts.begin(), out.attempts.end(),
                        [&](const auto& one) { return one.key == key && !one.stored; });
@@ -120,7 +120,7 @@ class Rows {
   std::map<std::pair<JobId, int>, ShownRecord> shown_;
 };
 
-// What it says to no one in particular: nothing at all.
+// True: the output is empty.
 inline bool silent(const Output& out) {
   return out.jobs.empty() && out.executions.empty() && out.attempts.empty() && out.parts.empty() &&
          out.streams.empty() && out.shown.empty() && out.placeable.empty() && out.outbox.empty() &&
@@ -153,14 +153,14 @@ struct World {
     now += time;
     return step(TimePassed{});
   }
-  // Second by second, as the engine does, with these devices in contact.
+  // Lets `time` pass second by second, as the engine does, with heartbeats of these devices each second.
   void live_through(Duration time, const std::map<std::string, std::vector<AttemptKey>>& heartbeats = {}) {
     for (const auto end = now + time; now < end;) {
       pass(seconds(1));
       for (const auto& [device, keys] : heartbeats) step(HeartbeatArrived{dev(device), 0, keys, now});
     }
   }
-  // From what is stored. `hears`: it waits for what the devices have before it places.
+  // Makes a new core from the stored rows. `hears`: the core waits to hear what the devices have before it places.
   void restart(const std::vector<Device>& devices = {}, bool hears = false) {
     auto of_start = limits;
     if (!hears) of_start.hear_first = {};
@@ -231,7 +231,7 @@ struct World {
     return {{.key = question.key, .device = question.device, .about_device = about_device, .reason = reason}};
   }
   const Output& submit(const std::string& id, JobSpec spec = {}) { return step(submission(id, std::move(spec))); }
-  // Says yes to all that is asked, until nothing more is asked; gives the assignments.
+  // Allows all that is asked, until nothing more is asked; returns the assignments.
   std::vector<PutCommand> allow_all() {
     std::vector<PutCommand> out;
     auto open = said.questions;
@@ -250,7 +250,7 @@ struct World {
     submit(id, std::move(spec));
     return allow_all();
   }
-  // The next item of the device's stream.
+  // Steps the next item of the device's report stream.
   const Output& report(const std::string& device, AttemptReport report) {
     const auto seq = ++seqs[dev(device)];
     return step(ReportArrived{.device = dev(device),

@@ -1,4 +1,4 @@
-// A broker of MQTT that says what a test tells it to: limits in CONNACK, refusals of subscriptions and publishes, which
+// An MQTT broker that says what a test tells it to: limits in CONNACK, refusals of subscriptions and publishes, which
 // Mosquitto 2.0.11 never sends. One connection at a time; it delivers nothing.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace fieldwork::support {
 
 struct BrokerScript {
   std::optional<std::uint32_t> packet_bytes_max;  // in CONNACK (MQTT 5)
-  // The reason code for a filter, for a topic. 3.1.1 has none for a topic.
+  // The reason codes for a filter (SUBACK) and for a topic (PUBACK). MQTT 3.1.1 has none for a topic.
   std::function<std::uint8_t(const std::string&)> on_subscribe = [](const std::string&) { return std::uint8_t{1}; };
   std::function<std::uint8_t(const std::string&)> on_publish = [](const std::string&) { return std::uint8_t{0}; };
 };
@@ -48,7 +48,7 @@ class ScriptedBroker {
     const std::lock_guard lock(mutex_);
     return published_;
   }
-  [[nodiscard]] std::string connect() const {  // the last one, without its length
+  [[nodiscard]] std::string connect() const {  // the last CONNECT packet, without its fixed header
     const std::lock_guard lock(mutex_);
     return connect_;
   }
@@ -78,7 +78,7 @@ class ScriptedBroker {
     }
   }
 
-  // One packet from the front of what was heard; false when it is not all there.
+  // Takes one packet from the front of `heard`; false: the packet is not complete.
   bool take(int client, std::string& heard) {
     std::size_t length = 0, at = 1;
     for (int shift = 0;; shift += 7) {
@@ -150,13 +150,13 @@ class ScriptedBroker {
   BrokerScript script_;
   int listener_ = -1;
   int port_ = 0;
-  bool five_ = false;  // of thread_
+  bool five_ = false;  // used by thread_ alone
   mutable std::mutex mutex_;
   std::vector<std::string> published_;
   std::string connect_;
   std::atomic<int> goodbyes_{0};
   std::atomic<bool> stopping_{false};
-  std::thread thread_;  // last: it uses the others
+  std::thread thread_;  // the last member: the thread uses the others
 };
 
 }  // namespace fieldwork::support

@@ -1,5 +1,5 @@
-// A TCP link of a given rate and delay in front of a server on 127.0.0.1: what netem would do, were it in the kernel.
-// Bytes beyond the rate wait in the sender's own buffers, as on a real link. One thread, ended with the object.
+// A TCP link of a given rate and delay in front of a server on 127.0.0.1: does what netem would, for a kernel without
+// it. Bytes beyond the rate wait in the sender's own buffers, as on a real link. One thread, ended with the object.
 #pragma once
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@ namespace fieldwork::support {
 
 struct LinkRates {
   double up_bytes_per_s = 32'000;      // towards the server: 256 kbit/s
-  double down_bytes_per_s = 32'000;    // from it
+  double down_bytes_per_s = 32'000;    // from the server
   std::chrono::milliseconds delay{0};  // each way
 };
 
@@ -49,7 +49,7 @@ class SlowLink {
 
   [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] std::string url() const { return "tcp://127.0.0.1:" + std::to_string(port_); }
-  [[nodiscard]] std::uint64_t up_bytes() const { return up_bytes_; }  // that have reached the server
+  [[nodiscard]] std::uint64_t up_bytes() const { return up_bytes_; }  // bytes that have reached the server
   void cut() { cut_ = true; }                                         // ends all connections once
   void stall(bool on) { stall_ = on; }                                // nothing passes, nothing is closed
 
@@ -57,7 +57,7 @@ class SlowLink {
   using Clock = std::chrono::steady_clock;
 
   static void shrink(int number) {
-    const int bytes = 4096;  // the kernel doubles it; what is buffered here would be a faster link
+    const int bytes = 4096;  // the kernel doubles it; more buffer here would be a faster link
     setsockopt(number, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   }
 
@@ -112,7 +112,7 @@ class SlowLink {
         {client, server, {client, server, rates_.up_bytes_per_s}, {server, client, rates_.down_bytes_per_s}});
   }
 
-  // False when the connection is over.
+  // Moves bytes of one way. False when the connection is over.
   bool move(Way& way, double passed, Clock::time_point now, std::atomic<std::uint64_t>* moved) {
     way.credit = std::min(way.credit + passed * way.per_s, std::max(way.per_s * 0.02, 1500.0));
     std::array<char, 65'536> bytes{};
@@ -141,10 +141,10 @@ class SlowLink {
   LinkRates rates_;
   int listener_ = -1;
   int port_ = 0;
-  std::list<Pair> pairs_;  // of thread_ alone
+  std::list<Pair> pairs_;  // used by thread_ alone
   std::atomic<std::uint64_t> up_bytes_{0};
   std::atomic<bool> stopping_{false}, cut_{false}, stall_{false};
-  std::thread thread_;  // last: it uses the others
+  std::thread thread_;  // the last member: the thread uses the others
 };
 
 }  // namespace fieldwork::support

@@ -2,8 +2,8 @@
 # What the tests of a whole stack share: a stack of its own in a temporary directory, ended with the test; counted checks;
 # waiting with a bound. To be sourced, after the test's own arguments were read:
 #   bin       the programs' directory; without it the stack takes its default
-#   cli_s     s that a command of the CLI may take
-#   await_s   s that await waits
+#   cli_s     seconds that a command of the CLI may take
+#   await_s   seconds that await waits
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 dir=$(mktemp -d)
@@ -24,7 +24,7 @@ check() {  # yes|no WHAT
   if [ "$1" = yes ]; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAIL $2" >&2; fi
 }
 
-# await WHAT COMMAND…: until the command succeeds; else the test is over
+# await WHAT COMMAND…: repeats the command until it succeeds; after await_s seconds the test ends as failed
 await() {
   local what=$1 deadline=$((SECONDS + ${await_s:-60}))
   shift

@@ -26,7 +26,7 @@ inline TransferId made_id(int number) {
   return TransferId(std::string(32 - text.size(), '0') + text);
 }
 
-// What follows from a step, flat. Of what is saved or said, the id.
+// What follows from a step, as one flat list. It holds only the id of what is saved or published.
 struct SaveSending {
   TransferId id;
 };
@@ -71,7 +71,7 @@ inline Effects flat(const Output& done) {
   Effects out;
   const auto add = [&](const auto& one) { out.emplace_back(one); };
   for (const auto& work : done.work) {
-    // Its files go with its row.
+    // RemoveContent is left out: a content's files go with its row.
     if (!std::holds_alternative<RemoveContent>(work)) std::visit(add, work);
   }
   for (const auto& answer : done.answers) std::visit(add, answer);
@@ -89,7 +89,7 @@ inline Effects flat(const Output& done) {
   return out;
 }
 
-// The service's part is done at once: offers are made, and devices are ready.
+// The core, for which the service's part is done at once: offers are made, and devices are ready.
 struct Core {
   Limits limits;
   std::optional<Transfers> core;

@@ -1,4 +1,5 @@
-// A transfer service on a bus that is a list, with a store in memory; and those who push to it and fetch from it.
+// A transfer service on a bus that is a list, with a store in memory; and the parties that push to it and fetch from
+// it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -48,7 +49,7 @@ class World : public ::testing::Test, public bus::Bus {
     return {};
   }
 
-  // Of a service that keeps its content in this directory.
+  // The settings of a service that keeps its content in this directory.
   [[nodiscard]] Settings settings_here() const {
     return {.store = ContentStore::open(dir / "store").value(),
             .device_ca = crypto::CertificateAuthority::load(pki().path("device-ca.crt")).value(),
@@ -72,14 +73,15 @@ class World : public ::testing::Test, public bus::Bus {
     for (const char* device : {"d1", "d2"}) stands(device, DeviceState::ready);
   }
 
-  // The registry says so.
+  // The registry publishes this state of the device.
   void stands(const std::string& device, DeviceState state) {
     Device said_of{.id = DeviceId(device), .state = state, .fingerprint = pki().certificate(device).fingerprint()};
     said_of.changed_ms = to_ms(now);
     hear(topics.state("device", device), codec::dump(codec::encode(said_of)));
   }
 
-  // The batch, and those in which what came of it is done: an offer made, a transfer opened, its first frames.
+  // Runs the batch, and the two batches in which what follows is done: an offer made, a transfer opened, its first
+  // frames.
   void run(const std::vector<runtime::Input>& batch) {
     ASSERT_TRUE(engine->run(batch, now).ok());
     for (int i = 0; i < 2; ++i) ASSERT_TRUE(engine->run({}, now).ok());
@@ -90,7 +92,7 @@ class World : public ::testing::Test, public bus::Bus {
     run({});
   }
 
-  // All messages to `topic` so far; they are taken.
+  // Takes all messages to `topic` so far out of `said`.
   std::vector<std::string> take(const std::string& topic) {
     std::vector<std::string> out;
     std::erase_if(said, [&](const bus::Message& message) {
@@ -121,7 +123,7 @@ class World : public ::testing::Test, public bus::Bus {
 
   bool lost() { return random() % 100 < loss_percent; }
 
-  // The CLI: returns when the service has said that it is stored.
+  // Pushes content as the CLI does: returns when the service has said that the content is stored.
   void push(
       const std::string& bytes, const std::function<void(int round)>& each = [](int) {},
       const std::string& version = "1") {
@@ -165,7 +167,7 @@ class World : public ::testing::Test, public bus::Bus {
   }
 };
 
-// One that receives: a device, or an operator that fetches.
+// A receiver: a device, or an operator that fetches.
 class Receiver {
  public:
   Receiver(fs::path directory, std::string name) : directory_(std::move(directory)), name_(std::move(name)) {}

@@ -1,4 +1,4 @@
-// The monotonic clock that also counts while the machine is suspended: a device that slept has had no contact.
+// A monotonic clock that also counts while the machine is suspended, because a suspended device has no contact.
 #pragma once
 
 #include <time.h>
@@ -7,7 +7,7 @@
 
 namespace fieldwork {
 
-// Since the machine started. Async-signal-safe.
+// Microseconds since the machine booted, suspended time included. Async-signal-safe.
 [[nodiscard]] inline std::int64_t boot_us() {
   timespec now{};
   clock_gettime(CLOCK_BOOTTIME, &now);

@@ -1,4 +1,4 @@
-// Our own bugs end the process; it is restarted from what is stored.
+// A bug of ours ends the process; the restarted process continues from the stored state.
 #pragma once
 
 #include <cstdio>

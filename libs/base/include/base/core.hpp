@@ -1,8 +1,9 @@
-// The shape of every core: one door in, one door out.
+// The shape of every core: one door in (`step`), one door out (`Output`).
 //
-// `step` takes a fact, the time it is applied at, and adds to `out` what must follow. A core names no clock, socket,
-// file, thread, lock or log. Facts that carry when they arrived say so themselves. The fields of Output stand in the
-// order of duty: what is saved, the outbox in order, questions, answers, facts; all of them are values.
+// `step` takes a fact and the time at which the fact is applied, and adds to `out` what must follow. A fact whose time
+// of arrival matters carries that time as a field. A core names no clock, socket, file, thread, lock or log. The fields
+// of Output are values and stand in the order of duty: rows to save, outbox changes in sequence, questions, answers,
+// facts.
 #pragma once
 
 #include <concepts>
@@ -19,10 +20,10 @@ concept Core = requires(T core, const typename T::Input& input, Time now, typena
 };
 
 // Inputs that the runtime feeds to whichever core takes them (runtime/shell.hpp).
-struct LinkLost {};    // to the broker: nobody is heard until LinkBack
-struct LinkBack {};    // and it may have lost everything: what is retained is said again
-struct Stalled {};     // this process stood still: what is missing from that time is nobody's silence
-struct TimePassed {};  // once per batch, when its other inputs were stepped
-struct BatchEnded {};  // the last of a batch: what was gathered over it is put out
+struct LinkLost {};    // the link to the broker is lost: no message arrives until LinkBack
+struct LinkBack {};    // the link is back; the broker may have lost its retained messages: publish them again
+struct Stalled {};     // this process stood still: a message missing from that time is no sign of silence
+struct TimePassed {};  // once per batch, after all other inputs but BatchEnded
+struct BatchEnded {};  // the last input of a batch: the core puts out what it gathered over the batch
 
 }  // namespace fieldwork

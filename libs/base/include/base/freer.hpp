@@ -1,4 +1,4 @@
-// Frees what a C library gave, in a std::unique_ptr: std::unique_ptr<BIO, Freer<BIO_free_all>>.
+// A deleter for std::unique_ptr that calls a free function of a C library: std::unique_ptr<BIO, Freer<BIO_free_all>>.
 #pragma once
 
 namespace fieldwork {

@@ -10,7 +10,8 @@
 
 namespace fieldwork {
 
-// How many letters were left out, added, changed or swapped with their neighbour; upper and lower case are one.
+// The optimal string alignment distance of `a` and `b`: how many letters are left out, added, changed or swapped with
+// their neighbour; upper and lower case count as equal.
 [[nodiscard]] inline std::size_t typing_distance(std::string_view a, std::string_view b) {
   const auto low = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
   std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
@@ -38,14 +39,14 @@ namespace fieldwork {
   return part.empty();
 }
 
-// The nearest of `names`, or empty where none is near: a third of the letters may be wrong, or one is the beginning of
-// the other ("memory" for "memory_bytes"), or short for it. `word` may be long: what is longer than 64 has no near
-// name.
+// The name nearest to `word`, or empty where no name is near. A name is near if at most a third of the letters of
+// `word` are wrong, if one of the two begins with the other ("memory" for "memory_bytes"), or if one abbreviates the
+// other. A `word` or name of more than 64 bytes is near to none.
 template <class Names>
 [[nodiscard]] std::string closest(std::string_view word, const Names& names) {
   std::string best;
   if (word.size() > 64) return best;
-  const std::size_t near = word.size() < 3 ? 0 : word.size() / 3;  // of one or two letters nothing is left to know
+  const std::size_t near = word.size() < 3 ? 0 : word.size() / 3;  // a word of two letters tells too little
   std::size_t best_distance = 64;
   for (const std::string_view name : names) {
     if (name.size() > 64 || name == word) continue;

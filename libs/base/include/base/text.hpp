@@ -1,4 +1,4 @@
-// Text that others must be able to take: valid UTF-8, of a bounded length.
+// Text that every receiver accepts: valid UTF-8 of a bounded length.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace fieldwork {
 
-// How many bytes of `text` from `at` on are one code point of UTF-8 (no overlong form, no surrogate, at most
-// U+10FFFF); 0: none.
+// The length in bytes of the UTF-8 code point at offset `at` of `text` (no overlong form, no surrogate, at most
+// U+10FFFF); 0: there is no valid one.
 [[nodiscard]] constexpr std::size_t code_point_bytes(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
   const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
@@ -34,13 +34,13 @@ namespace fieldwork {
   return true;
 }
 
-// A sentence for a person that its reader takes: each byte that is no text and each control character but line ends
-// and tabs is '?', and what is longer than `bytes_max` is cut between two code points and ends in "..." (if that
-// fits). At most `bytes_max` bytes, in JSON at most twice as many.
+// Makes `text` a sentence for people that every receiver accepts. Each byte that is not valid UTF-8 and each control
+// character except line ends and tabs becomes '?'. A text longer than `bytes_max` is cut between two code points and
+// ends in "..." (if that fits). The result has at most `bytes_max` bytes, as a JSON string at most twice as many.
 [[nodiscard]] inline std::string clamp_text(std::string_view text, std::size_t bytes_max) {
   constexpr std::string_view more = "...";
   std::string out;
-  std::size_t fits = 0;  // up to here `more` still finds room
+  std::size_t fits = 0;  // the length at which `more` still fits
   for (std::size_t at = 0; at < text.size();) {
     const auto bytes = code_point_bytes(text, at);
     const char c = text[at];

@@ -1,5 +1,5 @@
-// Time as cores see it: a value that comes in as an argument. Services count on the database's clock, the agent on
-// its monotonic clock; neither is named here.
+// Time as cores see it: a value that comes in as an argument. Services pass the time of the database's clock, the agent
+// that of its monotonic clock; this header names neither clock.
 #pragma once
 
 #include <chrono>

@@ -1,12 +1,12 @@
-// What waits for the broker and what is on its way to it: two lanes, control before bulk, and how much bulk the link
-// takes. Pure: no clock, no lock, no broker; MqttBus drives it.
+// The publishes that wait for the broker and those in flight: two lanes, control before bulk, and a window for the bulk
+// in flight. Pure: no clock, no lock, no broker; MqttBus drives it.
 //
-// The bulk window, in bytes not yet acknowledged: what the link was seen to deliver in its shortest round trip and
-// half a second more, between bulk_window_bytes_min and _max. The delivery rate of a publish is what was
-// acknowledged since it was sent, by the time that took (as in BBR, draft-cardwell-iccrg-bbr-congestion-control);
-// what was sent while nothing waited behind it says only that the link is at least so fast. While acknowledgements come
-// within a quarter of a second of the shortest round trip it grows by what is acknowledged. One message is always let
-// through when no other bulk is on its way, however large.
+// The bulk window limits the bulk bytes that are not yet acknowledged. It is the delivery rate times (the shortest
+// round trip + 0.5 s), between bulk_window_bytes_min and _max. A publish gives a sample of the rate: the bulk bytes
+// acknowledged since it was sent, divided by that time (as in BBR, draft-cardwell-iccrg-bbr-congestion-control). If
+// nothing waited behind the publish, its sample is only a lower bound of the rate. While acknowledgements come within
+// 250 ms of the shortest round trip, the window grows by the bytes that are acknowledged. When no other bulk message is
+// in flight, one of any size may leave.
 #pragma once
 
 #include <chrono>
@@ -20,40 +20,41 @@
 namespace fieldwork::bus {
 
 struct LaneLimits {
-  std::size_t window = 500;                         // publishes on their way, both lanes together
-  std::size_t waiting_max = 200'000;                // publishes that wait, of each lane
-  std::size_t waiting_bytes_max = 256U << 20;       // and their size
+  std::size_t window = 500;                         // publishes in flight, of both lanes together
+  std::size_t waiting_max = 200'000;                // waiting publishes, of each lane
+  std::size_t waiting_bytes_max = 256U << 20;       // bytes of the waiting publishes, of each lane
   std::size_t bulk_window_bytes_min = 16U << 10;    // 16 KiB are half a second at 256 kbit/s
-  std::size_t bulk_window_bytes_first = 32U << 10;  // before anything is measured
+  std::size_t bulk_window_bytes_first = 32U << 10;  // until there is a sample of the rate
   std::size_t bulk_window_bytes_max = 2U << 20;
 };
 
 class Lanes {
  public:
   using Clock = std::chrono::steady_clock;
-  using Ticket = std::uint64_t;  // names one publish on its way
+  using Ticket = std::uint64_t;  // names one publish in flight
 
   explicit Lanes(LaneLimits limits);
 
-  // Unavailable when the lane's waiting room is full.
+  // Puts a publish into the queue of its lane. Unavailable: the queue is full.
   Result<void> put(Message message);
 
   struct Sending {
     Message message;
     Ticket ticket;
   };
-  // What may leave now, if anything.
+  // The publish that may leave now, if there is one.
   std::optional<Sending> next(Clock::time_point now);
-  // The publish is over: acknowledged by the broker (`delivered`), or not. Tickets from before lost() do nothing.
+  // A publish in flight has ended: the broker acknowledged it (`delivered`), or it failed. Tickets from before lost()
+  // do nothing.
   struct Done {
     Message message;  // without its payload
     bool acknowledged = false;
     std::chrono::duration<double, std::milli> took{};
   };
   std::optional<Done> done(Ticket ticket, bool delivered, Clock::time_point now);
-  // The connection ended: what was on its way is gone. What waits stays.
+  // The connection ended: publishes in flight are dropped, those that wait stay.
   void lost();
-  // The broker allows so many publishes on their way (its Receive Maximum, less one); never more than `window`.
+  // Limits the publishes in flight to `allowed` (the broker's Receive Maximum less one), never to more than `window`.
   void limit_window(std::size_t allowed);
 
   [[nodiscard]] std::size_t backlog(Lane lane) const;
@@ -70,8 +71,8 @@ class Lanes {
     Message message;
     std::size_t bytes = 0;
     Clock::time_point sent{};
-    std::uint64_t delivered_before = 0;  // bulk bytes acknowledged when it was sent
-    bool alone = false;                  // nothing of its lane waited behind it
+    std::uint64_t delivered_before = 0;  // bulk bytes acknowledged before this publish was sent
+    bool alone = false;                  // nothing of its lane waited behind this publish
   };
 
   Room& room(Lane lane) { return lane == Lane::control ? control_ : bulk_; }

@@ -1,8 +1,9 @@
 // Many MQTT sessions on one thread: libmosquitto under one epoll loop. For simulated fleets, where a thread per device
-// (MqttBus has several) would be the limit. MQTT 3.1.1, clean sessions, certificates of their own over one trusted CA.
+// (MqttBus has several) would be the limit. MQTT 3.1.1, clean sessions. Each session has its own certificate; all trust
+// one CA.
 //
-// Everything is called on the thread that turns the loop. A session that broke stays broken until connect() is called
-// again: whoever owns it decides when.
+// All functions and events run on the thread that calls turn(). A session whose connection broke stays broken until its
+// owner calls connect() again.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +25,12 @@ struct SessionConfig {
   std::string key;
   std::vector<std::pair<std::string, int>> subscriptions;  // filter, QoS
   std::optional<Message> will;
-  std::optional<Message> birth;  // said first on every connect
+  std::optional<Message> birth;  // published first on every connect
   int keep_alive_s = 60;
-  std::size_t window = 100;  // publishes on their way at a time
+  std::size_t window = 100;  // publishes in flight at a time
 };
 
-// They may publish, and must not connect or destroy.
+// These functions may publish. They must not connect or destroy a session.
 struct SessionEvents {
   std::function<void(Message&&)> message;
   std::function<void()> connected;  // subscriptions are made
@@ -44,9 +45,9 @@ class Session : public Bus {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Begins; `connected` or `disconnected` follows. What was on its way in an earlier connection is lost.
+  // Begins to connect; `connected` or `disconnected` follows. Publishes in flight on an earlier connection are lost.
   void connect();
-  // The link breaks, without a goodbye: the broker says the will once it notices.
+  // Breaks the link without DISCONNECT: the broker publishes the will once it notices.
   void cut();
   void set_presence(Message will, Message birth);  // from the next connect on
   [[nodiscard]] bool connected() const;
@@ -64,13 +65,13 @@ class Session : public Bus {
 
 class Sessions {
  public:
-  // `ca`: PEM file, who may be the broker, whose certificate must be for `host`.
+  // `ca`: PEM file of the CA that issued the broker's certificate, which must be for `host`.
   static Result<std::unique_ptr<Sessions>> open(const std::string& host, int port, const std::string& ca);
   ~Sessions();
 
-  // An error names the file that cannot be read. Sessions end before this does.
+  // An error names the file that cannot be read. Every Session must end before its Sessions.
   Result<std::unique_ptr<Session>> add(SessionConfig config, SessionEvents events);
-  // Waits for traffic at most so long, and handles what is there.
+  // Waits for traffic for at most `patience`, and handles the traffic that is there.
   void turn(milliseconds patience);
 
   struct Impl;

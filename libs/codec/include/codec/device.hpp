@@ -1,4 +1,4 @@
-// What devices say of themselves, and what the registry says of them <-> JSON.
+// What devices publish about themselves, and what the registry publishes about them <-> JSON.
 #pragma once
 
 #include "codec/json.hpp"
@@ -13,7 +13,7 @@ namespace fieldwork::codec {
 [[nodiscard]] Result<Enrolment> decode_enrolment(std::string_view text);
 
 [[nodiscard]] std::string encode(const Heartbeat& heartbeat);
-// An attempt that cannot be read is as one that is not listed; the device lives, and its other attempts are heard of.
+// An attempt that cannot be read counts as one that is not listed; the heartbeat and its other attempts count.
 struct HeartbeatRead : Heartbeat {
   std::vector<Error> bad_attempts;
 };
@@ -21,10 +21,10 @@ struct HeartbeatRead : Heartbeat {
 
 struct Enrolled {
   std::int64_t session = 0;
-  bool enrolled = false;  // else refused
+  bool enrolled = false;  // false: refused
   std::string reason;
   int heartbeat_s = 5;
-  std::int64_t now_ms = 0;  // the registry's clock when it answered; 0: not said
+  std::int64_t now_ms = 0;  // the registry's clock at its answer, ms since the Unix epoch; 0: absent
 };
 [[nodiscard]] std::string encode(const Enrolled& enrolled);
 [[nodiscard]] Result<Enrolled> decode_enrolled(std::string_view text);
@@ -41,7 +41,7 @@ struct LogLine {
   std::int64_t dropped = 0;  // lines lost before this one
   std::string traceparent;
 };
-// The text is cut so that the line is at most limits::log_bytes_max.
+// The text is cut so that the encoded line is at most limits::log_bytes_max bytes.
 [[nodiscard]] std::string encode(const LogLine& line);
 [[nodiscard]] Result<LogLine> decode_log(std::string_view text);
 

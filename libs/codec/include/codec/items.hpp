@@ -1,5 +1,5 @@
-// Lists that are read item by item: what is wrong with one spoils nothing but itself. All lists whose items are things
-// of their own (questions, answers, commands, reports, jobs) go through here.
+// Lists that are read item by item: a mistake in one item spoils no other. All lists of independent items (questions,
+// answers, commands, reports, jobs) are read here.
 #pragma once
 
 #include <functional>
@@ -15,21 +15,21 @@ namespace fieldwork::codec {
 template <class T, class Key>
 struct Items {
   struct Bad {
-    std::optional<Key> key;  // whose it is, where that can be read
+    std::optional<Key> key;  // the item's key, where the key can be read
     Error error;             // its path begins with /items/{index}
   };
   std::vector<T> good;
   std::vector<Bad> bad;
 };
 
-// Reads one item to its finish().
+// Reads one item, up to the call of its finish().
 using TakeItem = std::function<void(Reader& item)>;
-// An item in which `take` found a mistake.
+// Is called with each item in which `take` found a mistake.
 using BadItem = std::function<void(const Json& item, Error error)>;
 
-// `field` is the list's, for the paths.
+// `field` is the name of the list's field, for the paths of errors.
 void each_item(const Json& items, const TakeItem& take, const BadItem& bad, const char* field = "items");
-// {"v":1,"items":[…]}. An error: it is no such message, and nothing was called.
+// Reads {"v":1,"items":[…]}. An error: `text` is no such message, and neither `take` nor `bad` was called.
 [[nodiscard]] Result<void> each_item(std::string_view text, const TakeItem& take, const BadItem& bad);
 
 template <class T, class Key, class Read, class ReadKey>

@@ -10,28 +10,29 @@
 namespace fieldwork::codec {
 
 [[nodiscard]] Json encode(const JobSpec& job);
-[[nodiscard]] JobSpec read_job(Reader& reader);  // mistakes go to the reader
+[[nodiscard]] JobSpec read_job(Reader& reader);  // mistakes are kept by the reader
 [[nodiscard]] Result<JobSpec> decode_job(const Json& value);
 
-// A stream that is no text (base/text.hpp), or that escapes would more than double, goes as <name>_base64.
+// Output (stdout or stderr) that is no text (base/text.hpp), or that escapes would more than double, is encoded as
+// <name>_base64.
 [[nodiscard]] Json encode(const RunResult& result);
-// Of dump(encode(result)), without making it. At most twice the streams, 4/3 of the files' content and 2 KiB per file;
-// who makes a report bounds it.
+// The bytes of dump(encode(result)), without encoding it. At most twice the output, 4/3 of the files' content and 2 KiB
+// per file; whoever makes a report keeps the result within bounds.
 [[nodiscard]] std::size_t encoded_bytes(const RunResult& result);
 [[nodiscard]] RunResult read_result(Reader& reader);
 [[nodiscard]] Result<RunResult> decode_result(const Json& value);
 
 // device/{device}/up/report (docs/decisions/0011)
 struct ReportItem {
-  std::int64_t tag = 0;  // 32 random bits, made with the number
+  std::int64_t tag = 0;  // 32 random bits, made together with the number
   AttemptReport report;
-  std::optional<Error> error;  // it could not be read; then `report` has at most the key
+  std::optional<Error> error;  // the item could not be read; then `report` has at most its key
 };
 struct Report {
   std::int64_t epoch = 0;
   std::int64_t first = 1;  // the lowest number that the device still holds
-  std::int64_t seq = 1;    // of the first item
-  std::int64_t after = 0;  // tag of number seq - 1, 0 when it has none
+  std::int64_t seq = 1;    // number of the first item
+  std::int64_t after = 0;  // tag of number seq - 1; 0: the device has none
   std::vector<ReportItem> items;
 };
 [[nodiscard]] Json encode(const AttemptReport& report);
@@ -39,22 +40,22 @@ struct Report {
 [[nodiscard]] std::string encode(const Report& report);
 [[nodiscard]] Result<Report> decode_report(std::string_view text);
 
-// device/{device}/down/command: item by item, so that a bad one spoils nothing but itself.
+// device/{device}/down/command: read item by item, so that a bad item spoils no other.
 using Command = std::variant<Assign, Cancel, Inquire, Stale>;
 using Commands = Items<Command, AttemptKey>;
 [[nodiscard]] Json encode(const Command& order);
 [[nodiscard]] Result<Commands> decode_commands(std::string_view text);
 [[nodiscard]] Result<Assign> decode_assign(const Json& value);  // as the agent's journal keeps it
 
-// device/{device}/down/ack: up to where the stream is stored; begin: the least epoch that the device must begin; beat:
-// the newest heartbeat that has arrived.
+// device/{device}/down/ack. `epoch`, `seq`: the stream is stored up to there. `begin`: the device numbers anew, in this
+// epoch or a later one. `beat`: the newest heartbeat that has arrived.
 struct StreamAck {
   std::int64_t epoch = 0;
   std::int64_t seq = 0;
-  std::int64_t tag = 0;    // of seq, 0 when it was never heard
-  std::int64_t begin = 0;  // 0: go on
-  std::int64_t beat = 0;   // 0: says nothing about it
-  bool ask = false;        // the scheduler has just begun: say at once what is here
+  std::int64_t tag = 0;    // tag of `seq`; 0: `seq` was never heard
+  std::int64_t begin = 0;  // 0: the device goes on in its epoch
+  std::int64_t beat = 0;   // 0: says nothing about heartbeats
+  bool ask = false;        // the scheduler has just started: send a heartbeat at once
 };
 [[nodiscard]] std::string encode(const StreamAck& ack);
 [[nodiscard]] Result<StreamAck> decode_ack(std::string_view text);
@@ -82,7 +83,7 @@ struct StreamAck {
 // Common fields of messages about one attempt.
 void write_key(Json& into, const AttemptKey& key);
 [[nodiscard]] AttemptKey read_key(Reader& reader);
-// W3C Trace Context, of every item that belongs to a job; absent when nobody traces.
+// The W3C Trace Context of an item that belongs to a job; absent when nobody traces the job.
 void write_traceparent(Json& into, const std::string& traceparent);
 [[nodiscard]] std::string read_traceparent(Reader& reader);
 

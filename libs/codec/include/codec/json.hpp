@@ -1,4 +1,4 @@
-// JSON at the edge: bounded parsing and checked reading. What comes from outside goes through here and nowhere else.
+// JSON at the edge: bounded parsing and checked reading. All JSON from outside is read here and nowhere else.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +19,20 @@ using Json = nlohmann::json;
 inline constexpr std::size_t message_bytes_max = limits::message_bytes_max;
 inline constexpr int depth_max = limits::depth_max;
 inline constexpr std::size_t items_max = limits::items_max;
-// What every reader of JSON can hold: 2^53 - 1. A larger one would come out of a browser or of jq as another number.
+// The largest integer that every reader of JSON can hold: 2^53 - 1. A larger one would come out of a browser or of jq
+// as another number.
 inline constexpr std::int64_t integer_max = limits::integer_max;
 
-// Refuses more than bytes_max, deeper than depth_max, a NUL in a string, invalid UTF-8, anything after the value, and
-// two fields of one name in an object. What is no JSON is told with line and column (from 1, in bytes).
+// Refuses a text of more than bytes_max, nesting deeper than depth_max, a NUL in a string, invalid UTF-8, anything
+// after the value, and two fields of one name in an object. Where the text is not JSON, the error names line and column
+// (from 1; columns in bytes).
 [[nodiscard]] Result<Json> parse(std::string_view text, std::size_t bytes_max = message_bytes_max);
 
 // Never throws: invalid UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string dump(const Json& value);
 
-// Reads one object field by field. The first mistake is kept with its JSON pointer; after it every read gives the
-// fallback, so a decoder is straight code and asks finish() once, at the end. A Reader must outlive its children.
+// Reads one object field by field. The first mistake is kept with its JSON pointer; after a mistake every read gives
+// the fallback, so a decoder needs no branches and asks finish() once, at the end. A Reader must outlive its children.
 class Reader {
  public:
   explicit Reader(const Json& value);
@@ -51,7 +53,7 @@ class Reader {
   std::vector<std::string> texts_or_empty(const char* field, std::size_t count_max, std::size_t length_max);
   std::map<std::string, std::string> map_or_empty(const char* field, std::size_t count_max, std::size_t length_max);
 
-  // The field as it is, or nullptr; the caller reads it with child().
+  // The field as it is, or nullptr; the caller reads it with a child Reader.
   const Json* object(const char* field);
   const Json* object_maybe(const char* field);
   const Json* array(const char* field, std::size_t count_max);
@@ -59,15 +61,15 @@ class Reader {
   const Json* items();  // "items": 1 to items_max
   const Json* any_maybe(const char* field);
 
-  // A reader of something inside this one; its mistakes count as this one's.
+  // A child Reader of a value inside `parent`; its mistakes count as the parent's.
   Reader(Reader& parent, const char* field, const Json& value);
   Reader(Reader& parent, const char* field, std::size_t index, const Json& value);
 
   void version();  // "v" must be 1
   void allow_unknown() { open_ = true; }
   void fail(std::string_view field, std::string reason, Code code = Code::invalid);
-  // Unknown fields are a mistake here, unless allow_unknown() was called; they are told before a missing one, so every
-  // field that may be there must have been asked for by now. Call it on children too (true: no mistake).
+  // True: no mistake. An unknown field is a mistake unless allow_unknown() was called, and is reported before a missing
+  // one. So every field that may be present must have been read before the call. Call it on children too.
   bool finish();
   [[nodiscard]] bool ok() const { return !root_->error_; }
   [[nodiscard]] Error error() const { return *root_->error_; }
@@ -76,7 +78,7 @@ class Reader {
   const Json* find(const char* field);
   const Json* need(const char* field);
   [[nodiscard]] std::string path() const;
-  [[nodiscard]] std::string fields_here(const std::string& key) const;  // beside an unknown one: what may be meant
+  [[nodiscard]] std::string fields_here(const std::string& key) const;  // the known fields, for an error
 
   const Json* value_;
   Reader* root_;

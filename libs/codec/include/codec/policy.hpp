@@ -1,4 +1,4 @@
-// Questions to security-policy and its answers, and what it says of its audit <-> JSON.
+// Questions to security-policy, its answers, and the end of its audit that it publishes <-> JSON.
 #pragma once
 
 #include "codec/items.hpp"
@@ -6,7 +6,7 @@
 
 namespace fieldwork::codec {
 
-// One item each; pack_items (model/items.hpp) makes messages of them.
+// Each encodes one item; pack_items (model/items.hpp) packs items into messages.
 [[nodiscard]] Json encode(const Question& question);
 [[nodiscard]] Json encode(const Decision& decision);
 [[nodiscard]] Json encode(const CertificateCheck& check);

@@ -9,8 +9,8 @@ namespace fieldwork::codec {
 // device/{device}/up/want, device/{device}/down/want
 struct Want {
   std::string digest;
-  std::string certificate;  // PEM, of who wants it
-  TransferId transfer{};    // under which a part of it is there; empty: none
+  std::string certificate;  // PEM; of the receiver that wants the content
+  TransferId transfer{};    // of which the receiver already holds a part; empty: none
 };
 [[nodiscard]] std::string encode(const Want& want);
 [[nodiscard]] Result<Want> decode_want(std::string_view text);
@@ -18,13 +18,13 @@ struct Want {
 [[nodiscard]] std::string encode(const Offer& offer);
 [[nodiscard]] Result<Offer> decode_offer(std::string_view text);
 
-// The other thing that may come on an offer channel.
+// The other kind of message on an offer channel: why there is no offer.
 struct NotOffered {
   std::string digest;
   std::string reason;
 };
 [[nodiscard]] std::string encode(const NotOffered& answer);
-// Empty when the message is an OFFER (or nonsense: decode_offer says which).
+// Empty when the message is an OFFER or malformed: decode_offer says which.
 [[nodiscard]] std::optional<NotOffered> decode_not_offered(std::string_view text);
 
 [[nodiscard]] std::string encode(const Received& received);
@@ -42,10 +42,10 @@ struct OutputOffer {
 [[nodiscard]] std::string encode(const OutputOffer& offer);
 [[nodiscard]] Result<OutputOffer> decode_output_offer(std::string_view text);
 
-// device/{device}/down/output: the answer once that content is stored, or will never be.
+// device/{device}/down/output: the answer, once the offered content is stored or never will be.
 struct OutputStored {
   std::string digest;
-  std::string refused{};  // why; empty: it is stored
+  std::string refused{};  // why it will never be stored; empty: it is stored
 };
 [[nodiscard]] std::string encode(const OutputStored& stored);
 [[nodiscard]] Result<OutputStored> decode_output_stored(std::string_view text);

@@ -1,4 +1,4 @@
-// The bounds of what is packed, unpacked and decoded here.
+// The bounds of the archives and zstd streams of this library.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// A set of bytes of a content, as half-open ranges [begin, end): sorted, disjoint, never touching, at most ranges_max.
+// A set of byte offsets of a content, as half-open ranges [begin, end): sorted, disjoint, never touching, at most
+// ranges_max.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +21,12 @@ class Ranges {
  public:
   Ranges() = default;
 
-  /// Of a peer's list, in any order, overlaps allowed. Invalid where it has more than ranges_max members or one is not
-  /// begin < end <= total.
+  /// Makes the set of a peer's list of ranges, which may be in any order and overlap. Invalid where the list has more
+  /// than ranges_max members or a member is not begin < end <= total.
   [[nodiscard]] static Result<Ranges> parse(const std::vector<Range>& pairs, std::uint64_t total);
 
-  /// Adds [begin, end) and merges. False, and nothing changed, where that would need more than ranges_max ranges.
-  /// An empty range changes nothing.
+  /// Adds [begin, end) and merges. False, and nothing changed, where the set would need more than ranges_max ranges. An
+  /// empty range changes nothing.
   [[nodiscard]] bool add(std::uint64_t begin, std::uint64_t end);
 
   /// True where every byte of [begin, end) is in the set; true for an empty range.
@@ -35,10 +36,10 @@ class Ranges {
   /// True where [0, total) is covered.
   [[nodiscard]] bool complete(std::uint64_t total) const { return contains(0, total); }
 
-  /// What of [0, total) is not in the set, in order.
+  /// The ranges of [0, total) that are not in the set, in ascending order.
   [[nodiscard]] std::vector<Range> missing(std::uint64_t total) const;
 
-  /// The first of these at or after `from`, cut to begin there.
+  /// The first missing range that holds a byte at or after `from`, without its bytes before `from`.
   [[nodiscard]] std::optional<Range> first_missing(std::uint64_t from, std::uint64_t total) const;
   [[nodiscard]] const std::vector<Range>& as_pairs() const { return ranges_; }
   bool operator==(const Ranges&) const = default;

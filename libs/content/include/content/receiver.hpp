@@ -1,7 +1,7 @@
-// The receiving half of a transfer, without clock, file or network: which bytes are here, and when to say so.
-// The shell opens a frame (crypto/seal.hpp), gives its place to accept(), writes the piece at its offset if that says
-// it is new, and whenever ack_due(now) sends ranges() and calls ack_sent(). Restart: construct it again with the
-// ranges whose bytes are safely stored.
+// The receiving half of a transfer, without clock, file or network: which bytes are here, and when to acknowledge them.
+// The shell opens a frame (crypto/seal.hpp) and gives its offset and length to accept(). Where accept() returns true,
+// the shell writes the piece at its offset. Whenever ack_due(now) is true, the shell sends ranges() and calls
+// ack_sent(). Restart: construct a Receiver with the ranges whose bytes are safely stored.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ namespace fieldwork::content {
 
 struct ReceiverConfig {
   std::uint64_t encoded_bytes = 0;
-  std::uint32_t piece_bytes_max = 1024 * 1024;  // the format's bound
+  std::uint32_t piece_bytes_max = 1024 * 1024;  // the bound of the frame's format
   std::uint32_t ack_every_frames = 4;
   std::chrono::microseconds ack_after = std::chrono::milliseconds(50);
 };
@@ -25,17 +25,17 @@ class Receiver {
 
   explicit Receiver(const ReceiverConfig& config, Ranges have = {}) : config_(config), have_(std::move(have)) {}
 
-  /// True where the piece holds a byte that was not here: write it (all of it; bytes that were here are the same).
+  /// True where the piece holds a byte that was not here: write the whole piece (bytes that were here are the same).
   /// False for a repetition. Errors: invalid for an empty or too long piece, or one that ends after the content;
-  /// unavailable where it would leave more than ranges_max gaps: drop it, it will be sent again.
+  /// unavailable where the set would need more than ranges_max ranges: drop the piece, the sender repeats it.
   [[nodiscard]] Result<bool> accept(std::uint64_t offset, std::uint64_t length, Time now);
 
-  /// True once ack_every_frames new pieces, or one for ack_after, are not yet acknowledged; and at once when a piece
-  /// completed the content, was a repetition (the sender missed our answer) or was dropped for its gap.
+  /// True once ack_every_frames new pieces are not yet acknowledged, or one piece for ack_after; and at once when a
+  /// piece completed the content, was a repetition (the sender missed our answer) or was dropped for its gap.
   [[nodiscard]] bool ack_due(Time now) const;
   void ack_sent();
 
-  /// When to ask ack_due() again; nothing where no piece waits for an acknowledgement.
+  /// When to ask ack_due() again; nullopt where no piece waits for an acknowledgement.
   [[nodiscard]] std::optional<Time> next_due() const;
 
   [[nodiscard]] const Ranges& ranges() const { return have_; }

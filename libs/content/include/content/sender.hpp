@@ -5,24 +5,23 @@
 //   for (Piece piece : sender.due(now)) publish(seal(read(piece)));    on start, after acknowledged(), at next_due()
 //   sender.acknowledged(ranges_of_the_answer, now);                    for every acknowledgement
 //
-// Restart: construct it again with the ranges that the receiver says it holds. A receiver that lost bytes which it had
+// Restart: construct a Sender with the ranges that the receiver says it holds. A receiver that lost bytes which it had
 // acknowledged needs a new Sender as well: an acknowledgement that names less than an earlier one takes nothing back.
 //
-// Round trip (RFC 6298), from a sample R of an acknowledged piece that was sent once (Karn); per acknowledgement the
-// longest such R, so that the receiver's wait before it answers is part of the estimate:
-//
+// Round trip (RFC 6298). A sample R comes from an acknowledged piece that was sent once (Karn). Each acknowledgement
+// gives its longest R, so that the receiver's wait before it answers is part of the estimate:
 //   first:  srtt = R                    rttvar = R/2
 //   later:  rttvar = 3/4 rttvar + 1/4 |srtt - R|,  then  srtt = 7/8 srtt + 1/8 R
-//   wait  = min(retransmit_max, max(retransmit_min, srtt + 4 rttvar) * 2^backoffs)      before a sample, in place of
-//           max(…): retransmit_after
+//   wait  = min(retransmit_max, max(retransmit_min, srtt + 4 rttvar) * 2^backoffs)
+//           before the first sample, retransmit_after stands in place of max(…)
 //
-// A piece unanswered for `wait` is lost: it leaves the window and is sent again, same offset, same length, before new
-// pieces. The first loss among pieces sent since the last such event is an event: backoffs + 1, window / 2 (at least
-// one frame). A sample sets backoffs to 0.
+// A piece not acknowledged within `wait` is lost: it leaves the window and is sent again, same offset, same length,
+// before new pieces. A loss event is the first loss among pieces sent since the last loss event: it adds 1 to backoffs
+// and halves the window (at least one frame). A sample sets backoffs to 0.
 //
-// Window (bytes sent and neither answered nor lost): starts at window_start_frames frames; grows by the answered bytes
-// until the first event or window_bytes (slow start), then by one frame for each window of answered bytes; never more
-// than window_bytes, or one frame if that is more.
+// Window (bytes sent and neither acknowledged nor lost): starts at window_start_frames frames; grows by the
+// acknowledged bytes until the first loss event or window_bytes (slow start), then by one frame for each window of
+// acknowledged bytes; never more than window_bytes, or one frame if that is more.
 #pragma once
 
 #include <chrono>
@@ -53,7 +52,7 @@ struct SenderConfig {
 
 class Sender {
  public:
-  using Time = std::chrono::microseconds;  // since a fixed origin, not negative; going back counts as standing
+  using Time = std::chrono::microseconds;  // since a fixed origin, not negative; a step back counts as standing
 
   static constexpr std::uint64_t window_start_frames = 4;
 
@@ -65,15 +64,15 @@ class Sender {
   /// The receiver holds these bytes (all that it holds, or a part). What lies outside of the content is ignored.
   void acknowledged(const Ranges& ranges, Time now);
 
-  /// When to call due() next if nothing is heard before: a time of the past where there is room to send at once,
-  /// nothing when finished.
+  /// When to call due() next if no acknowledgement comes before: a time of the past where there is room to send at
+  /// once, nullopt when finished.
   [[nodiscard]] std::optional<Time> next_due() const;
 
   [[nodiscard]] bool finished() const { return acked_.complete(config_.encoded_bytes); }
   [[nodiscard]] std::uint64_t acked_bytes() const { return acked_.covered_bytes(); }
   [[nodiscard]] const Ranges& acked() const { return acked_; }
 
-  /// Since construction, with repetitions.
+  /// Bytes since construction, with repetitions.
   [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }
   [[nodiscard]] std::uint64_t bytes_resent() const { return bytes_resent_; }
   [[nodiscard]] std::uint64_t in_flight_bytes() const { return in_flight_bytes_; }
@@ -87,7 +86,7 @@ class Sender {
   struct Sent {
     Piece piece;
     Time at;
-    bool again;  // not the first time
+    bool again;  // the piece was sent before
   };
 
   void find_lost();
@@ -103,12 +102,12 @@ class Sender {
   Ranges acked_;
   std::deque<Sent> in_flight_;  // in order of sending
   std::deque<Piece> lost_;      // to be sent again
-  std::uint64_t cursor_ = 0;    // all before it was sent at least once, or was acknowledged
+  std::uint64_t cursor_ = 0;    // every byte before it was sent at least once, or acknowledged
   std::uint64_t in_flight_bytes_ = 0;
   std::uint64_t window_max_;
   std::uint64_t window_;
   std::uint64_t slow_start_until_;
-  std::uint64_t growth_ = 0;  // answered bytes that have not yet grown the window
+  std::uint64_t growth_ = 0;  // acknowledged bytes that have not yet grown the window
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_resent_ = 0;
   Time now_{0};

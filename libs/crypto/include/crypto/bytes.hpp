@@ -24,7 +24,8 @@ namespace fieldwork::crypto {
 [[nodiscard]] std::string base64url_encode(std::string_view bytes);
 [[nodiscard]] Result<std::string> base64url_decode(std::string_view text);
 
-/// From the operating system's generator, through OpenSSL. A machine that has no randomness ends the process.
+/// `count` bytes from the operating system's random generator, through OpenSSL. If the generator fails, the process
+/// ends.
 [[nodiscard]] std::string random_bytes(std::size_t count);
 
 }  // namespace fieldwork::crypto

@@ -17,15 +17,17 @@ struct x509_store_st;
 
 namespace fieldwork::crypto {
 
-/// No list of revoked certificates that we read is longer (some 150,000 entries).
+/// A revocation list (CRL) longer than crl_bytes_max (some 150,000 entries) is refused.
 
-/// One certificate with a P-256 key, parsed but not yet believed: see CertificateAuthority::verify. A cheap copy.
+/// One certificate with a P-256 key, parsed but not yet believed: see CertificateAuthority::verify. Copies share the
+/// certificate.
 class Certificate {
  public:
   /// Exactly one `CERTIFICATE` block; text around it is ignored.
   [[nodiscard]] static Result<Certificate> from_pem(std::string_view pem);
 
-  /// In UTF-8. Empty where the subject has none, more than one, or one with control characters: never a half-truth.
+  /// The subject's common name in UTF-8. Empty where the subject has none, more than one, or one with control
+  /// characters: never a half-truth.
   [[nodiscard]] const std::string& common_name() const { return common_name_; }
 
   /// Hex SHA-256 of the DER certificate.
@@ -34,7 +36,7 @@ class Certificate {
   /// Lower-case hex, without leading zero bytes.
   [[nodiscard]] const std::string& serial_hex() const { return serial_hex_; }
 
-  /// Dates outside of what the clock type can hold are cut to its ends.
+  /// Dates that the clock type cannot hold are clamped to its ends.
   [[nodiscard]] std::chrono::system_clock::time_point not_before() const { return not_before_; }
   [[nodiscard]] std::chrono::system_clock::time_point not_after() const { return not_after_; }
   [[nodiscard]] const PublicKey& public_key() const { return public_key_; }
@@ -54,8 +56,8 @@ class Certificate {
   std::chrono::system_clock::time_point not_after_;
 };
 
-/// Who may issue certificates: every certificate of the authority's file is an anchor, and nothing else is used to
-/// build a chain. Several threads may verify at once.
+/// The authorities that may issue certificates: every certificate of the CA file is a trust anchor, and nothing else is
+/// used to build a chain. Several threads may verify at once.
 class CertificateAuthority {
  public:
   /// `ca_pem_path`: one or more authorities' certificates. `crl_pem_path`: one or more `X509 CRL` blocks; each must be
@@ -64,9 +66,9 @@ class CertificateAuthority {
   [[nodiscard]] static Result<CertificateAuthority> load(const std::filesystem::path& ca_pem_path,
                                                          const std::optional<std::filesystem::path>& crl_pem_path = {});
 
-  /// Signature, dates and (where a list was given) revocation, at the time `at`. The Error is `denied` and says
-  /// "revoked", "expired", "not yet valid", "not issued by this authority", "the revocation list has expired", …
-  /// With a list, an issuer without a current list of its own denies. An authority's own certificate, used as a
+  /// Checks signature, dates and (where load() was given a CRL) revocation, at the time `at`. The Error is `denied` and
+  /// says "revoked", "expired", "not yet valid", "not issued by this authority", "the revocation list has expired", …
+  /// With a CRL, a certificate whose issuer has no current CRL is denied. An authority's own certificate, used as a
   /// party's, is denied as well.
   [[nodiscard]] Result<void> verify(const Certificate& certificate, std::chrono::system_clock::time_point at) const;
 

@@ -29,7 +29,7 @@ class Sha256 {
   Sha256();
   void update(std::string_view bytes);
 
-  /// The raw 32 bytes of all that was given; afterwards the object is as new.
+  /// The raw 32 bytes of the digest of all bytes that were given; afterwards the object is as new.
   [[nodiscard]] std::string finish();
 
  private:

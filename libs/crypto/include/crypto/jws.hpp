@@ -23,14 +23,15 @@
 
 namespace fieldwork::crypto {
 
-/// A longer JWS is refused unread. A payload of up to jws_payload_bytes_max always fits.
+/// A JWS longer than jws_bytes_max is refused unread. A payload of up to jws_payload_bytes_max always fits.
 
-/// `type` is one of docs/formats.md, 1 to 64 of a-z, 0-9, '+', '-', '.', '/'; anything else is our own bug and aborts.
+/// `type` is one of docs/formats.md: 1 to 64 characters of a-z, 0-9, '+', '-', '.', '/'; anything else is our own bug
+/// and aborts.
 [[nodiscard]] std::string sign_jws(const PrivateKey& key, std::string_view type, std::string_view payload_json);
 
-/// One signature for many: each of the texts verifies as its own payload, as a JWS of `type` does. Of one payload it is
-/// the plain JWS; of more, the JWS of their tree's root with the payload and its path (docs/formats.md, "Batches"). At
-/// most jws_batch_max payloads.
+/// One signature for many payloads. Returns one text per payload; each text verifies alone, as a JWS of `type` does.
+/// For one payload the text is the plain JWS; for more, it is the JWS of the Merkle tree's root with the payload and
+/// its path (docs/formats.md, "Batches"). At most jws_batch_max payloads.
 [[nodiscard]] std::vector<std::string> sign_jws_batch(const PrivateKey& key, std::string_view type,
                                                       const std::vector<std::string>& payloads);
 
@@ -43,8 +44,9 @@ struct VerifiedJws {
   std::string payload;
 };
 
-/// The public keys whose signatures count. Verification parses no key: about one ECDSA operation. Several threads may
-/// verify at once, while none adds. The newest roots of batches are remembered: another text of one costs hashes only.
+/// The public keys whose signatures count. Verification parses no key: it costs about one ECDSA operation. Several
+/// threads may verify at once, while no thread adds a key. The newest roots of batches are remembered: verifying
+/// another text of such a batch costs hashes only.
 class TrustStore {
  public:
   /// A PEM file of one or many `PUBLIC KEY` and `CERTIFICATE` blocks; of a certificate only the key counts, not its
@@ -54,15 +56,16 @@ class TrustStore {
   void add(PublicKey key);
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
 
-  /// The payload, if one of these keys signed exactly this, as `expected_type`. Errors: invalid where the text is not
-  /// our JWS; denied where type, signer or signature is wrong.
+  /// The payload, if one of these keys signed exactly this text as `expected_type`. Errors: invalid where the text is
+  /// not a JWS of our form; denied where type, signer or signature is wrong.
   [[nodiscard]] Result<std::string> verify(std::string_view jws, std::string_view expected_type) const;
 
-  /// The same, and who signed it.
+  /// The same, with the id of the key that signed.
   [[nodiscard]] Result<VerifiedJws> verify_signer(std::string_view jws, std::string_view expected_type) const;
 
  private:
-  // Roots whose signature fitted, by their JWS. A copy of the store begins without, and what is assigned to ends so.
+  // Roots of batches whose signature was verified, by their JWS. A copy of the store begins without roots; assignment
+  // clears those of the store that is assigned to.
   struct Roots {
     Roots() = default;
     Roots(const Roots& /*other*/) : Roots() {}

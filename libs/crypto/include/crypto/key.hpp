@@ -14,9 +14,9 @@ struct evp_pkey_st;
 
 namespace fieldwork::crypto {
 
-/// No PEM text of a key or certificate that we read is longer.
+/// A PEM text of a key or certificate longer than pem_bytes_max is refused.
 
-/// A cheap copy: copies share the key.
+/// Copies share the key.
 class PublicKey {
  public:
   /// The first `PUBLIC KEY` block of the text.
@@ -40,7 +40,7 @@ class PrivateKey {
  public:
   [[nodiscard]] static PrivateKey generate();
 
-  /// A PEM file, PKCS#8 or SEC1. One protected by a passphrase is an Error: nobody is there to type it.
+  /// A PEM file, PKCS#8 or SEC1. A key protected by a passphrase is an Error: nobody is there to type it.
   [[nodiscard]] static Result<PrivateKey> load(const std::filesystem::path& path);
   [[nodiscard]] static Result<PrivateKey> from_pem(std::string_view pem);
 

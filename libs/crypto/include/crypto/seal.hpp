@@ -1,4 +1,4 @@
-// FRAME and WRAPPED of docs/formats.md: the pieces of a transfer, and the transfer's key for one receiver.
+// FRAME and WRAPPED of docs/formats.md: the sealed pieces of a transfer, and its content key wrapped for one receiver.
 //
 // One content key belongs to one transfer id and to one encoded content, for ever. The nonce of a frame is its offset
 // and length, so sealing other bytes, or the same bytes for another transfer, under the same key would break the
@@ -37,20 +37,21 @@ struct Frame {
 /// 32 random bytes.
 [[nodiscard]] std::string generate_content_key();
 
-/// The sealed frame. Arguments out of the format (a key that is not 32 bytes, a transfer id that is not 32 lower-case
-/// hex digits, an empty or too long piece) are our own bug and abort: both ids come checked from the codec, and from
-/// wrap_key or unwrap_key, which refuse them.
+/// The sealed frame. Arguments that the format does not allow (a key that is not 32 bytes, a transfer id that is not 32
+/// lower-case hex digits, an empty or too long piece) are our own bug and abort: the codec has checked the id before,
+/// and wrap_key or unwrap_key refuses a bad id or key.
 [[nodiscard]] std::string seal_frame(std::string_view key, std::string_view transfer_id_hex, std::uint64_t offset,
                                      std::string_view piece);
 
-/// Invalid where the bytes are not a FRAME, denied where the tag does not fit. The caller compares transfer_id_hex.
+/// Invalid where the bytes are not a FRAME, denied where the tag does not match. The caller must compare
+/// transfer_id_hex.
 [[nodiscard]] Result<Frame> open_frame(std::string_view key, std::string_view bytes);
 
-/// What a frame says of itself, unproven: enough to find the transfer whose key opens it. The length is checked
-/// against the bytes.
+/// The header of a frame, not yet authenticated: enough to find the transfer whose key opens the frame. The length is
+/// checked against the size of `bytes`.
 [[nodiscard]] Result<FrameHeader> frame_header(std::string_view bytes);
 
-/// WRAPPED; the members are the JSON's members, as text.
+/// WRAPPED; each member is the JSON member of that name, as text.
 struct WrappedKey {
   std::string alg;
   std::string ephemeral;  // base64url
@@ -63,7 +64,8 @@ struct WrappedKey {
 [[nodiscard]] Result<WrappedKey> wrap_key(std::string_view content_key, const PublicKey& receiver,
                                           std::string_view receiver_fingerprint_hex, std::string_view transfer_id_hex);
 
-/// The 32 bytes of the content key; denied where it was wrapped for another receiver or transfer, or changed.
+/// The 32 bytes of the content key; denied where the key was wrapped for another receiver or transfer, or where
+/// `wrapped` was changed.
 [[nodiscard]] Result<std::string> unwrap_key(const WrappedKey& wrapped, const PrivateKey& receiver,
                                              std::string_view receiver_fingerprint_hex,
                                              std::string_view transfer_id_hex);

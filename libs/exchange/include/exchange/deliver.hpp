@@ -1,12 +1,13 @@
-// The sending side's half of the conversation, for the agent (outputs) and the CLI (packages): when to say what is
-// here, how many are on their way at once, when one is given up. Pure: bytes, keys and files are the shell's
-// (outbound.hpp), which steps in what came of them. The other half is the transfer service's core.
+// The sending half of moving contents, for the agent (outputs) and the CLI (packages): when to announce a content, how
+// many are sent at once, when one is given up. Pure: bytes, keys and files belong to the shell (outbound.hpp), which
+// reports what came of them as inputs. The other half is the transfer service's core.
 //
 //   Add -> Announce … Wanted -> Make -> Made … Heard … Delivered -> ended
 //                        silence, or the link was gone: Close, Announce … Wanted -> Resume
 //
-// An offer stands while what it was made for does: after silence, and after an outage, the transfer goes on where the
-// receiver says. A transfer that failed begins anew. Every input may come twice, late or never.
+// An offer stands while the receiver wants the content under the same terms: after silence, and after an outage, the
+// transfer goes on where the receiver says. A transfer that failed begins anew. Every input may come twice, late or
+// never.
 #pragma once
 
 #include <deque>
@@ -21,58 +22,58 @@
 namespace fieldwork::exchange::deliver {
 
 struct Limits {
-  std::size_t at_once = 4;              // announced and not yet answered, or sent; the others have their turn later
-  int failures_max = 4;                 // of transfers of one content; then it is taken for refused
-  Duration announce_first{seconds(5)};  // to an answer; doubled up to
-  Duration announce_last{std::chrono::minutes(5)};  // between two announcements of one content
-  Duration silent{seconds(60)};                     // of the receiver, while it is sent
-  std::optional<Duration> give_up{};                // of silence. None: never
+  std::size_t at_once = 4;              // contents announced and not yet answered, or being sent; the others wait
+  int failures_max = 4;                 // failed transfers of one content; then the content counts as refused
+  Duration announce_first{seconds(5)};  // wait after the first announcement without an answer; doubles
+  Duration announce_last{std::chrono::minutes(5)};  // the longest wait between two announcements
+  Duration silent{seconds(60)};                     // longest silence of the receiver while a content is sent to it
+  std::optional<Duration> give_up{};                // longest silence; then the content counts as refused. None: never
 };
 
 // --- inputs
-struct Add {  // it is here, to be delivered
+struct Add {  // the content is here and must be delivered
   std::string digest;
 };
-struct Wanted {  // now
+struct Wanted {  // the receiver wants the content now
   std::string digest;
-  std::string terms;  // who wants it, under which transfer: a standing offer was made for the same, or it falls
+  std::string terms;  // receiver and transfer of the want; an offer stands only for the same terms
 };
-struct Made {  // the offer: it is sent
+struct Made {  // the offer is made, and its frames are being sent
   std::string digest;
 };
-struct Heard {  // the receiver said how it stands
+struct Heard {  // the receiver said what it has
   std::string digest;
 };
 struct Delivered {
   std::string digest;
 };
-struct Refused {  // the receiver will never take it
+struct Refused {  // the receiver will never take the content
   std::string digest;
   std::string reason;
 };
-struct Failed {  // the offer cannot be made, the file cannot be read, the receiver gave it up
+struct Failed {  // the offer cannot be made, the file cannot be read, or the receiver gave the transfer up
   std::string digest;
   std::string reason;
 };
 using Input = std::variant<Add, Wanted, Made, Heard, Delivered, Refused, Failed, LinkBack, TimePassed>;
 
 // --- what must follow
-struct Make {  // a new key and offer, and open it. Made or Failed follows
+struct Make {  // make a new key and offer, and open the transfer. Made or Failed follows
   std::string digest;
 };
-struct Resume {  // say the standing offer again, and open it where the receiver left it
+struct Resume {  // publish the standing offer again, and open the transfer where the receiver left it
   std::string digest;
 };
-struct Close {  // send no more of it; its offer stands
+struct Close {  // send no more frames of the content; its offer stands
   std::string digest;
 };
 using Work = std::variant<Make, Resume, Close>;
 struct Announce {
   std::string digest;
 };
-struct Ended {  // it is not open any more, and its offer falls
+struct Ended {  // the delivery has ended, and so has its offer
   std::string digest;
-  std::optional<std::string> refused{};  // why; none: it is delivered
+  std::optional<std::string> refused{};  // why; none: the content is delivered
 };
 struct Output {
   std::vector<Work> work;  // in order
@@ -90,7 +91,7 @@ class Deliveries {
   void step(const Input& input, Time now, Output& out);
 
   [[nodiscard]] bool has(const std::string& digest) const { return all_.contains(digest); }
-  // Its offer is being made, or its frames are sent.
+  // The content's offer is being made, or its frames are being sent.
   [[nodiscard]] bool busy(const std::string& digest) const;
   [[nodiscard]] std::size_t size() const { return all_.size(); }
 
@@ -100,10 +101,10 @@ class Deliveries {
     State state = State::waiting;
     Time announce_at{};
     Duration wait{};              // to the next announcement; grows while nobody answers
-    std::optional<Time> asked{};  // announced, and counted as sent until then
-    Time silent_at{};             // while it is sent
+    std::optional<Time> asked{};  // the content is announced, and until then counts as being sent
+    Time silent_at{};             // while the content is sent: when the receiver counts as silent
     Time heard{};
-    std::string terms{};  // of the standing offer; empty: there is none
+    std::string terms{};  // terms of the standing offer; empty: there is none
     int failures = 0;
   };
 
@@ -123,7 +124,7 @@ class Deliveries {
 
   Limits limits_;
   std::map<std::string, One> all_;  // by digest
-  std::deque<std::string> turns_;   // all of them, the next one first
+  std::deque<std::string> turns_;   // all contents, the next one to announce first
 };
 
 static_assert(Core<Deliveries>);

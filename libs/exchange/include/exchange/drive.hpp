@@ -1,5 +1,5 @@
-// Steps a conversation's core (fetch.hpp, deliver.hpp) with an input, and one after the other with what comes of it at
-// once: `act` does what must follow and adds what came of that.
+// Steps a core of this library (fetch.hpp, deliver.hpp) with an input, and then with the inputs that follow from it at
+// once: `act` does what the core's output says and adds the inputs that come of it.
 #pragma once
 
 #include <deque>
@@ -9,7 +9,8 @@
 
 namespace fieldwork::exchange {
 
-// now(): when each is stepped, as what must follow may take its time. act(C::Output&, std::deque<C::Input>& then).
+// now(): asked before each step, as act() may take its time. act(C::Output&, std::deque<C::Input>& then): adds to
+// `then`.
 template <Core C, class Clock, class Act>
 void drive(C& core, typename C::Input first, Clock now, Act act) {
   std::deque<typename C::Input> inputs;

@@ -1,10 +1,11 @@
-// The receiving side's half of the conversation, for the agent (packages) and the CLI (outputs): when to ask, which
-// offer to take, when the last word is said. Pure: bytes and files are the shell's (inbound.hpp), which steps in what
-// came of them. The other half is the transfer service's core.
+// The receiving half of moving contents, for the agent (packages) and the CLI (outputs): when to ask, which offer to
+// take, when the last word is said. Pure: bytes and files belong to the shell (inbound.hpp), which reports what came of
+// them as inputs. The other half is the transfer service's core.
 //
 //   Want -> Ask … OfferCame -> Open … FrameCame(all) -> Finish -> Finished -> Word(complete), ended
 //
-// The sender repeats until it hears a last word; every input may come twice, late or never.
+// The sender repeats until it hears a last word (complete, failed or unwanted). Every input may come twice, late or
+// never.
 #pragma once
 
 #include <map>
@@ -20,23 +21,23 @@
 namespace fieldwork::exchange::fetch {
 
 struct Limits {
-  Duration ask_again{seconds(5)};     // while there is no offer
-  Duration silent{seconds(20)};       // there is one, and nothing comes: it is asked for again
-  std::optional<Duration> not_yet{};  // it is not offered: ask again after this. None: then it is refused
-  std::optional<Duration> give_up{};  // of silence. None: never
+  Duration ask_again{seconds(5)};     // between two questions while there is no offer
+  Duration silent{seconds(20)};       // longest silence with an offer; then the content is asked for again
+  std::optional<Duration> not_yet{};  // after NotOffered: ask again after this. None: the content is refused
+  std::optional<Duration> give_up{};  // longest silence; then the content is refused. None: never
 };
 
 // --- inputs
 struct Want {
   std::string digest;
 };
-struct Unwant {  // nobody needs it any more
+struct Unwant {  // nobody needs the content any more
   std::string digest;
 };
-struct OfferCame {  // well-formed; whether it can be taken, Open will show
+struct OfferCame {  // a well-formed offer; whether it can be taken, Open will show
   std::string digest;
   TransferId transfer;
-  bool here = false;  // the content is, already
+  bool here = false;  // the content is here already
 };
 struct NotOffered {
   std::string digest;
@@ -50,40 +51,40 @@ struct CannotReceive {  // the offer is bad, there is no room, the disk refuses
   std::string digest;
   std::string reason;
 };
-struct Finished {  // of Finish, later; no error: verified, and in its place
+struct Finished {  // the outcome of Finish, later; no error: the content is verified and in its place
   std::string digest;
   TransferId transfer;
-  std::optional<Error> error{};  // unavailable: the disk; else: the content is not what was offered
-  bool again = false;            // of the disk: there may be room now
+  std::optional<Error> error{};  // unavailable: the disk failed; else: the content is not what was offered
+  bool again = false;            // after the disk failed: there may be room now
 };
 using Input = std::variant<Want, Unwant, OfferCame, NotOffered, FrameCame, CannotReceive, Finished, LinkBack,
                            TimePassed, BatchEnded>;
 
 // --- what must follow
-struct Open {  // take frames of it, going on from what is here. FrameCame or CannotReceive follows
+struct Open {  // take frames of the content, going on from the bytes that are here. FrameCame or CannotReceive follows
   std::string digest;
   TransferId transfer;
 };
 struct Finish {
   std::string digest;
 };
-struct Discard {  // what was received of it
+struct Discard {  // delete the bytes that this transfer received
   TransferId transfer;
 };
 using Work = std::variant<Open, Finish, Discard>;
 struct Ask {
   std::string digest;
 };
-struct Word {  // to the sender
+struct Word {  // what the sender is told
   TransferId transfer;
-  ReceivedState state = ReceivedState::receiving;  // this one: all is here, and being verified
+  ReceivedState state = ReceivedState::receiving;  // receiving: all bytes are here and are being verified
   std::string reason{};
 };
 using Say = std::variant<Ask, Word>;
 struct Ended {
   std::string digest;
-  std::optional<std::string> refused{};  // why; none: it is here
-  bool work_fault = false;               // it is not what was offered: asking somewhere else gives the same
+  std::optional<std::string> refused{};  // why; none: the content is here
+  bool work_fault = false;               // the content is not what was offered: asking somewhere else gives the same
 };
 struct Output {
   std::vector<Work> work;  // in order
@@ -108,7 +109,7 @@ class Fetches {
   struct One {
     Time ask_at{};
     Time heard{};
-    TransferId transfer;  // of the offer that was taken; empty: none yet
+    TransferId transfer;  // transfer of the offer that was taken; empty: none yet
     bool finishing = false;
     bool tried_again = false;
   };
@@ -129,7 +130,7 @@ class Fetches {
 
   Limits limits_;
   std::map<std::string, One> all_;  // by digest
-  std::vector<OfferCame> unasked_;  // of this batch: only at its end it is known what is wanted
+  std::vector<OfferCame> unasked_;  // offers of this batch for contents not yet wanted: its end shows which are
 };
 
 static_assert(Core<Fetches>);

@@ -7,8 +7,8 @@
 //   if (inbound->complete()) inbound->finish(final_path);                             may run on another thread
 //
 // Files, all in `directory`: <transfer>.part holds the encoded bytes; <transfer>.ranges says which of them were on disk
-// when it was written; <transfer>.plain exists while finish() decodes. Killed at any moment, only what came after the
-// last checkpoint is received again, and no byte is claimed that is not on disk.
+// when it was written (a checkpoint); <transfer>.plain exists while finish() decodes. After a kill at any moment only
+// the bytes that came after the last checkpoint are received again, and no byte is claimed that is not on disk.
 #pragma once
 
 #include <cstdint>
@@ -32,18 +32,19 @@ namespace fieldwork::exchange {
   return size_bytes + 64 * 1024 + size_bytes / 100;
 }
 
-/// What open() would say of the offer itself, without touching a file: unwraps the key (denied where it is not for us);
-/// invalid, with the field's path, where the offer is larger than `size_max` or implausible. The answer is the key.
+/// Checks the offer as open() does, without touching a file, and returns the unwrapped content key. Denied where the
+/// key is not for us; invalid, with the field's path, where the offer is larger than `size_max` or implausible.
 [[nodiscard]] Result<std::string> check_offer(const Offer& offer, const crypto::PrivateKey& own_key,
                                               std::string_view own_certificate_fingerprint_hex, std::int64_t size_max);
 
 class Inbound {
  public:
   static constexpr std::uint64_t checkpoint_bytes = 1024 * 1024;
-  static constexpr Duration checkpoint_after = seconds(2);  // of the first byte that is not in it
+  static constexpr Duration checkpoint_after = seconds(2);  // after the first byte that is in no checkpoint
 
-  /// check_offer(), then goes on from the files if they belong to the same digest and encoding. Unavailable: the disk.
-  /// Afterwards an answer is due at once: it tells the sender what is here already.
+  /// check_offer(), then goes on from the files in `directory` if they belong to the same digest and encoding.
+  /// Unavailable: the disk failed. Afterwards an answer is due at once: it tells the sender which bytes are here
+  /// already.
   [[nodiscard]] static Result<Inbound> open(const Offer& offer, const crypto::PrivateKey& own_key,
                                             std::string_view own_certificate_fingerprint_hex,
                                             const std::filesystem::path& directory, std::int64_t size_max);
@@ -51,15 +52,15 @@ class Inbound {
   Inbound& operator=(Inbound&&) noexcept;
   ~Inbound();  // closes; the files stay
 
-  /// True where the frame held something new. An Error changes nothing: invalid or denied for a frame that is not of
-  /// this transfer or was tampered with, unavailable where the disk refuses (the sender will repeat it).
+  /// True where the frame held bytes that were not here. An Error changes nothing: invalid or denied for a frame that
+  /// is not of this transfer or was tampered with, unavailable where the disk fails (the sender will repeat the frame).
   [[nodiscard]] Result<bool> frame(std::string_view bytes, Time now);
 
   /// The answer to send now, if one is due; it counts as sent.
   [[nodiscard]] std::optional<Received> ack_due(Time now);
   /// When to ask ack_due() again, where an answer is waiting.
   [[nodiscard]] std::optional<Time> next_due() const;
-  /// What is here. The state is always `receiving`: `complete` is said by who has called finish().
+  /// The bytes that are here. The state is always `receiving`: the caller of finish() says `complete`.
   [[nodiscard]] Received received() const;
 
   /// All encoded bytes are here.
@@ -67,27 +68,28 @@ class Inbound {
   [[nodiscard]] const Offer& offer() const;
   [[nodiscard]] std::uint64_t received_bytes() const;
 
-  /// Makes what is here durable. frame() does it by itself each checkpoint_bytes or checkpoint_after; call it before a
-  /// planned stop.
+  /// Makes the received bytes durable. frame() does it by itself each checkpoint_bytes or checkpoint_after; call it
+  /// before a planned stop.
   [[nodiscard]] Result<void> checkpoint();
 
   /// From now on frame() makes no checkpoint; the caller runs what checkpoint_due() gives, on any one thread.
   void checkpoint_elsewhere();
-  /// The checkpoint that is due, or an empty function. To be run, in the order they were given, before finish() and
-  /// discard(); frames may go on meanwhile.
+  /// The checkpoint that is due, as a function to run, or an empty function. Run these functions in the order they were
+  /// given, and before finish() and discard(); frame() may go on meanwhile.
   [[nodiscard]] std::function<Result<void>()> checkpoint_due(Time now);
 
-  /// Takes the disk space for all encoded bytes now. Unavailable: there is not as much.
+  /// Reserves the disk space for all encoded bytes now. Unavailable: the disk has not as much.
   [[nodiscard]] Result<void> reserve();
 
   /// Decodes, compares size and digest with the offer, and puts the content at `final_path` (on the file system of
   /// `directory`) with fsync and rename. The part is gone afterwards; the answer is `final_path`. A mismatch is
-  /// `denied` and deletes the part as well: the transfer has failed. Unavailable: the disk; may be tried again.
+  /// `denied` and deletes the part as well: the transfer has failed. Unavailable: the disk failed; finish() may be
+  /// tried again.
   [[nodiscard]] Result<std::string> finish(const std::filesystem::path& final_path);
 
   /// Deletes the files of this transfer.
   void discard();
-  /// The same, of a transfer that is not open; its id is 32 hex digits.
+  /// The same for a transfer that is not open; its id is 32 hex digits.
   static void discard(const std::filesystem::path& directory, const TransferId& transfer);
 
  private:

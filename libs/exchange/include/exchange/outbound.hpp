@@ -7,7 +7,8 @@
 //   for (auto& frame : outbound->due(now)) publish(frame);             on start, after received(), and at next_due()
 //   outbound->received(answer, now);                                   for every answer
 //
-// Restart: open() with the same offer and key, the same encoded file, and the ranges that were last heard of.
+// Restart: open() with the same offer and key, the same encoded file, and the ranges that the receiver last
+// acknowledged.
 #pragma once
 
 #include <cstdint>
@@ -44,13 +45,13 @@ struct Encoded {
                                        std::int64_t frame_bytes, std::string_view content_key,
                                        const crypto::Certificate& receiver, const std::string& release);
 
-/// The receiver cannot store more of it now; `reason` says why.
+/// True: the receiver cannot store more of the content now; `answer.reason` says why.
 [[nodiscard]] bool is_held(const Received& answer);
 
 class Outbound {
  public:
-  /// Of `config`, encoded_bytes and frame_bytes are taken from the offer. Unavailable where the file cannot be read,
-  /// invalid where it is not as long as the offer says.
+  /// Takes encoded_bytes and frame_bytes of `config` from the offer. Unavailable where the file cannot be read, invalid
+  /// where it is not as long as the offer says.
   [[nodiscard]] static Result<Outbound> open(const Offer& offer, std::string content_key,
                                              const std::filesystem::path& encoded_path, content::Ranges acked,
                                              content::SenderConfig config, Time now);
@@ -58,28 +59,28 @@ class Outbound {
   Outbound& operator=(Outbound&&) noexcept;
   ~Outbound();
 
-  /// Sealed frames to publish now. Once all is acknowledged and the receiver has not yet said `complete` or `failed`,
-  /// that is the first piece now and then (1 s to 60 s apart), which makes it say so.
+  /// The sealed frames to publish now. While all bytes are acknowledged and the receiver has not yet said `complete` or
+  /// `failed`, the first piece is due again now and then (1 s to 60 s apart): it makes the receiver say so.
   [[nodiscard]] std::vector<std::string> due(Time now);
   /// When to ask due() again; nothing once the transfer has ended.
   [[nodiscard]] std::optional<Time> next_due() const;
 
-  /// Ignores an answer to another transfer. A receiver that came back with less than it had acknowledged is served
-  /// again. One that is held gets nothing for some seconds.
+  /// Takes the receiver's answer; ignores an answer to another transfer. A receiver that came back with less than it
+  /// had acknowledged is sent the missing bytes again. A receiver that is held (is_held) gets nothing for 10 s.
   void received(const Received& answer, Time now);
 
   /// The receiver asked anew: send at once, without the waits that have built up, and believe its next answer even
-  /// where it has less than before.
+  /// where it names less than before.
   void asked_again(Time now);
 
   [[nodiscard]] bool finished() const;  // the receiver has the verified content
-  [[nodiscard]] bool failed() const;    // the receiver gave it up, or our file cannot be read
+  [[nodiscard]] bool failed() const;    // the receiver gave the transfer up, or our file cannot be read
   [[nodiscard]] const std::string& reason() const;
 
   [[nodiscard]] std::uint64_t sent_bytes() const;  // encoded bytes since open(), with repetitions
   [[nodiscard]] std::uint64_t acked_bytes() const;
   [[nodiscard]] std::uint64_t total_bytes() const;
-  [[nodiscard]] std::uint64_t in_flight_bytes() const;  // sent, neither answered nor given up
+  [[nodiscard]] std::uint64_t in_flight_bytes() const;  // sent, neither acknowledged nor taken for lost
   [[nodiscard]] const content::Ranges& acked() const;
   [[nodiscard]] const Offer& offer() const;
   [[nodiscard]] Time heard() const;  // the receiver's last sign of life, or open()

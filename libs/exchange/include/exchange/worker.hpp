@@ -1,4 +1,5 @@
-// One thread for what would block the engine: decoding, hashing, syncing. Jobs run one after the other, as they came.
+// One thread for work that would block the engine: decoding, hashing, syncing. Jobs run one after the other, in the
+// order of the calls of run().
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +19,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// From any thread. A job says how it ended by itself, e.g. through a Mailbox or the engine's queue.
+  /// May be called from any thread. A job itself says how it ended, e.g. through a Mailbox or the engine's queue.
   void run(std::function<void()> job);
 
  private:
@@ -30,7 +31,8 @@ class Worker {
   std::thread thread_;
 };
 
-/// What a worker's jobs leave for the thread that ordered them. Outlives both: hold it by shared_ptr.
+/// The outcomes that a worker's jobs leave for the thread that called run(). It must outlive both: hold it by
+/// shared_ptr.
 template <class Outcome>
 class Mailbox {
  public:

@@ -1,4 +1,4 @@
-// A device: what it is, what it has, how it is.
+// A device: its identity, capacity, labels, resources, link and state; and its messages.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ struct Link {
   bool operator==(const Link&) const = default;
 };
 
-// enrolling: not yet checked. refused: its certificate is not good. suspect: silent or will received. lost: given up.
+// enrolling: its certificate is not yet checked. refused: its certificate is not good. suspect: it is silent, or its
+// MQTT will was received. lost: it is given up.
 enum class DeviceState { enrolling, ready, suspect, lost, refused };
 [[nodiscard]] std::string_view name(DeviceState state);
 [[nodiscard]] std::optional<DeviceState> device_state(std::string_view text);
@@ -51,15 +52,15 @@ struct Device {
   std::int64_t session = 0;
   std::string fingerprint;  // hex SHA-256 of the certificate
   std::int64_t changed_ms = 0;
-  std::int64_t duplicated_since_ms = 0;  // another device uses its identity too; 0: no sign of that
+  std::int64_t duplicated_since_ms = 0;  // since when another device uses the same identity; 0: no sign of that
   bool operator==(const Device&) const = default;
 };
 
-// Messages of a device.
+// Messages that a device sends.
 struct Presence {
   bool online = false;
   std::int64_t session = 0;
-  std::int64_t boot = 0;  // random, of this start: copies of one journal count sessions alike; 0: not said
+  std::int64_t boot = 0;  // random, of this start: copies of one journal count sessions alike; 0: absent
 };
 
 struct Enrolment {
@@ -67,7 +68,7 @@ struct Enrolment {
   std::string certificate;  // PEM
   Capacity capacity;
   Labels labels;
-  std::string agent;  // version
+  std::string agent;  // version of the agent
 };
 
 struct Heartbeat {
@@ -76,7 +77,7 @@ struct Heartbeat {
   Resources resources;
   Link link;
   std::vector<AttemptKey> attempts;
-  // Only to a scheduler that has just begun and asks: those that it may have forgotten.
+  // Ended attempts that the scheduler may have forgotten; sent only to a scheduler that has just started and asks.
   std::optional<std::vector<AttemptKey>> ended{};
 };
 

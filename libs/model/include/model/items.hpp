@@ -8,8 +8,8 @@
 
 namespace fieldwork {
 
-// {"v":1,"items":[…]} of these JSON texts, in order, each message at most items_max items and bytes_max bytes. An item
-// that is larger travels alone.
+// Messages {"v":1,"items":[…]} of these JSON texts, in order; each message has at most items_max items and bytes_max
+// bytes. A larger item travels alone.
 [[nodiscard]] std::vector<std::string> pack_items(const std::vector<std::string>& items,
                                                   std::size_t bytes_max = limits::items_bytes_max,
                                                   std::size_t items_max = limits::items_max);

@@ -1,4 +1,4 @@
-// A job, its executions and attempts: the values, their states and the legal ways between them.
+// A job, its executions and attempts: the values, their states and the legal transitions between these.
 #pragma once
 
 #include <cstdint>
@@ -29,24 +29,24 @@ struct RunLimits {
 };
 
 struct Retry {
-  int attempts_max = 3;  // tries that failed by themselves; 1 is at most once
+  int attempts_max = 3;  // tries that may fail by themselves; 1: at most once
   int backoff_s = 1;     // before try n+1: backoff_s * 2^(n-1), at most 300 s
-  int lost_max = 3;      // tries that were lost, before the job is quarantined
+  int lost_max = 3;      // lost tries at which the job is quarantined
   bool operator==(const Retry&) const = default;
 };
 
-// What holds while nobody hears of an attempt (docs/decisions/0010). As the job says it; unset fields have defaults.
+// What holds while nobody hears of an attempt (docs/decisions/0010), as the job gives it. Unset fields have defaults.
 struct Offline {
   std::optional<int> lost_after_s;  // default: the scheduler's lease_s; none for work that is bound to a device
-  std::optional<int> stop_after_s;  // the device stops the work; below lost_after_s. Default: it goes on
+  std::optional<int> stop_after_s;  // the device stops the work; below lost_after_s. Default: the work goes on
   std::optional<bool> replace;      // a lost attempt is tried again elsewhere; default: attempts_max > 1
-  bool restart_on_reboot = false;   // the device starts it again after its own restart; default: it failed
+  bool restart_on_reboot = false;   // the device starts the work again after its own restart; default: it fails
   bool operator==(const Offline&) const = default;
 };
 
-// Bounds in time of the phases that nobody else ends.
+// Bounds in time of the phases that nothing else ends.
 struct Timeouts {
-  int queued_s = 604'800;  // without a device that fits
+  int queued_s = 604'800;  // queued, without a device that fits
   int fetching_s = 3'600;  // on a device, before the program runs
   bool operator==(const Timeouts&) const = default;
 };
@@ -70,7 +70,7 @@ struct JobSpec {
   bool operator==(const JobSpec&) const = default;
 };
 
-// quarantined: too many attempts were lost under it; it may be what takes its devices down.
+// quarantined: too many attempts of the job were lost; the job may be what takes its devices down.
 enum class JobState {
   submitted,
   queued,
@@ -84,9 +84,9 @@ enum class JobState {
   quarantined,
 };
 
-// assigned: granted, the command repeats until the device answers. accepted: the device has it in its journal.
-// unreachable: nobody hears of it; the contract decides. refused: the device did not begin. lost: given up, its fence
-// is dead.
+// assigned: granted; the outbox repeats the command until the device answers. accepted: the device has the attempt in
+// its journal. unreachable: nobody hears of the attempt; its contract decides. refused: the device did not begin. lost:
+// the attempt was given up; its fence is no longer live.
 enum class AttemptState {
   assigned,
   accepted,
@@ -99,10 +99,11 @@ enum class AttemptState {
   lost,
 };
 
-// An execution's state as others see it: of its live attempt, or what it waits for, or how it ended.
+// An execution's state as others see it: the state of its live attempt, or what the execution waits for, or how it
+// ended.
 enum class ExecutionState {
-  queued,   // wants a device
-  waiting,  // for its next try
+  queued,   // waits for a device
+  waiting,  // waits for its next try
   assigned,
   accepted,
   running,
@@ -125,24 +126,25 @@ enum class ExecutionState {
 [[nodiscard]] bool settled(JobState state);
 [[nodiscard]] bool settled(AttemptState state);
 [[nodiscard]] bool settled(ExecutionState state);
-// The tables of what may follow what (libs/model/transitions.cpp). A state may always be said again.
+// Whether `to` may follow `from` (tables: libs/model/transitions.cpp). A state may always follow itself.
 [[nodiscard]] bool may_follow(JobState from, JobState to);
 [[nodiscard]] bool may_follow(AttemptState from, AttemptState to);
 [[nodiscard]] bool may_follow(ExecutionState from, ExecutionState to);
-// Every state of a noun, in the order of its enum.
+// The names of all states of a noun, in the order of its enum.
 [[nodiscard]] std::vector<std::string_view> job_state_names();
 [[nodiscard]] std::vector<std::string_view> attempt_state_names();
 [[nodiscard]] std::vector<std::string_view> execution_state_names();
 
 // The contract of one attempt, after defaults.
 struct Contract {
-  std::optional<int> lost_after_s;  // none: never by silence
+  std::optional<int> lost_after_s;  // none: silence never makes it lost
   std::optional<int> stop_after_s;
   bool replace = true;
   bool restart_on_reboot = false;
   bool operator==(const Contract&) const = default;
 };
-// `bound`: the execution belongs to a named device. `lost_after_s`: where neither says anything.
+// `bound`: the execution belongs to a named device. `lost_after_s`: used where the job sets none and the execution is
+// not bound.
 [[nodiscard]] Contract contract_of(const JobSpec& job, bool bound, int lost_after_s);
 
 // One try of one execution. The fence only grows within (job, execution).
@@ -161,20 +163,20 @@ struct OutputFile {
   bool operator==(const OutputFile&) const = default;
 };
 
-// How a program ended. What it said is kept as the bytes it was; of more than RunLimits::output_bytes the beginning
-// and the end are, half of the limit each, and `…_cut_bytes` says how much is missing between them.
+// How a program ended. Its output is kept as the bytes it was. Of output longer than RunLimits::output_bytes the
+// beginning and the end are kept, half of the limit each; `…_cut_bytes` says how many bytes between them are missing.
 struct RunResult {
   int exit_code = 0;  // -1: ended by `signal`
   std::optional<int> signal;
   std::string stdout_text;
   std::string stderr_text;
-  bool truncated = false;  // something of either is missing
+  bool truncated = false;  // bytes of stdout or stderr are missing
   std::int64_t stdout_cut_bytes = 0;
   std::int64_t stderr_cut_bytes = 0;
   std::int64_t elapsed_ms = 0;
-  // What of it came in parts: then the texts are at most their last 512 bytes, and the files have no content.
+  // The output came in parts: then the texts are at most its last 512 bytes, and the files have no content.
   bool in_parts = false;
-  std::int64_t stdout_bytes = 0;  // in parts: of all parts
+  std::int64_t stdout_bytes = 0;  // with in_parts: the bytes of all parts
   std::int64_t stderr_bytes = 0;
   std::vector<OutputFile> files;
   bool operator==(const RunResult&) const = default;
@@ -188,7 +190,8 @@ struct ResultPart {
   bool operator==(const ResultPart&) const = default;
 };
 
-// What a device says of an attempt. With `part`, that is all it says: the state is the one it had.
+// What a device reports of an attempt. A report with `part` reports nothing else: its state is the one that the attempt
+// had.
 struct AttemptReport {
   AttemptKey key;
   AttemptState state = AttemptState::accepted;
@@ -196,7 +199,7 @@ struct AttemptReport {
   std::optional<RunResult> result;
   std::optional<ResultPart> part;
   bool work_fault = false;  // refused: because of the work (its package is not what was signed), not of the device
-  std::string traceparent;  // the assignment's
+  std::string traceparent;  // of the assignment
   bool operator==(const AttemptReport&) const = default;
 };
 
@@ -229,7 +232,8 @@ struct Stale {
   bool operator==(const Stale&) const = default;
 };
 
-// What became of this attempt? Answered by a report: how it stands, how it ended, or lost when it is not known.
+// Asks what became of an attempt. The device answers with a report: how the attempt stands, how it ended, or lost where
+// the device does not know it.
 struct Inquire {
   AttemptKey key;
   std::string traceparent;
@@ -241,7 +245,7 @@ struct Grant {
   AttemptKey key;
   DeviceId device;
   std::string package;
-  std::string work_digest;  // of command, environment, outputs and contract: codec::work_text
+  std::string work_digest;  // digest of codec::work_text: command, environment, outputs and contract
   RunLimits limits;
   std::int64_t issued_ms = 0;
   std::int64_t expires_ms = 0;

@@ -10,49 +10,49 @@ namespace fieldwork::limits {
 
 // --- messages, in encoded bytes ---
 inline constexpr std::size_t packet_bytes_max = 2'000'000;   // one publish, below Mosquitto's max_packet_size of 2 MiB
-inline constexpr std::size_t message_bytes_max = 2'000'000;  // a JSON payload: whoever reads takes what the bus carries
-inline constexpr std::size_t items_bytes_max = 96U << 10;    // a message of many items, unless one alone is larger: a
-                                                             // broker that takes small packets carries the ordinary
+inline constexpr std::size_t message_bytes_max = 2'000'000;  // a JSON payload: every reader takes what the bus carries
+inline constexpr std::size_t items_bytes_max = 96U << 10;    // a message of many items, unless one item is larger: a
+                                                             // broker with a small packet limit carries ordinary ones
 inline constexpr std::size_t items_max = 512;                // items in one message
 inline constexpr std::size_t submission_bytes_max = 1'900'000;         // service/scheduler/submit
 inline constexpr std::size_t state_bytes_max = 4096;                   // state/job, state/execution
 inline constexpr std::size_t log_bytes_max = 64U << 10;                // device/{device}/up/log
-inline constexpr std::size_t log_text_bytes_max = 32U << 10;           // one line of it
+inline constexpr std::size_t log_text_bytes_max = 32U << 10;           // text of one line of the log
 inline constexpr std::size_t page_bytes_max = 192U << 10;              // one page of an answer
-inline constexpr int depth_max = 16;                                   // of objects and arrays inside each other
+inline constexpr int depth_max = 16;                                   // nesting of objects and arrays
 inline constexpr std::int64_t integer_max = 9'007'199'254'740'991;     // what JavaScript counts exactly: 2^53 - 1
 inline constexpr std::int64_t size_bytes_max = std::int64_t{1} << 50;  // any size of memory, disk, file, content
 
 // --- jobs ---
 inline constexpr std::size_t job_bytes_max = 256U << 10;  // JOB, encoded; so an assignment or question is below 300 kB
-inline constexpr int executions_max = 10'000;             // of one job
+inline constexpr int executions_max = 10'000;             // executions of one job
 inline constexpr int replicas_max = 1000;
 inline constexpr std::int64_t fence_max = integer_max;
 
 // --- reports ---
 inline constexpr std::size_t reason_bytes_max = 1024;             // longer reasons are cut by whoever encodes them
-inline constexpr std::size_t files_max = 64;                      // of one result
-inline constexpr std::size_t path_bytes_max = 256;                // of one of its files
+inline constexpr std::size_t files_max = 64;                      // files of one result
+inline constexpr std::size_t path_bytes_max = 256;                // path of one of these files
 inline constexpr std::int64_t report_tag_max = 0xFFFFFFFF;        // 32 bits, of a report stream
 inline constexpr std::int64_t output_bytes_max = 1 << 20;         // of stdout and of stderr, each
 inline constexpr std::size_t content_bytes_max = 64U << 10;       // a file that rides in the report stream
-inline constexpr std::size_t result_inline_bytes_max = 8U << 10;  // a whole result in one item; above it goes in parts
-inline constexpr std::size_t part_bytes_max = 32U << 10;          // of one part, raw
-inline constexpr std::size_t part_of_bytes_max = 5 + 256;         // what a part is of: "file:" and a path
-inline constexpr std::size_t report_bytes_max = 64U << 10;  // one message of a report stream, unless one item is more
+inline constexpr std::size_t result_inline_bytes_max = 8U << 10;  // a whole result in one item; else in parts
+inline constexpr std::size_t part_bytes_max = 32U << 10;          // raw bytes of one part
+inline constexpr std::size_t part_of_bytes_max = 5 + 256;         // ResultPart::of: "file:" and a path
+inline constexpr std::size_t report_bytes_max = 64U << 10;  // one message of a report stream, unless one item is larger
 inline constexpr std::size_t tail_bytes_max = 1024;         // the end of the output in state/execution
 
 // --- transfer ---
-inline constexpr std::size_t ranges_max = 4096;        // of one content: what a receiver has, as [begin, end)
-inline constexpr std::size_t content_names_max = 100;  // of one content
+inline constexpr std::size_t ranges_max = 4096;        // ranges [begin, end) of one content that a receiver has
+inline constexpr std::size_t content_names_max = 100;  // package names of one content
 
 // --- policy ---
-inline constexpr std::size_t trace_rules_max = 8;  // of a decision
+inline constexpr std::size_t trace_rules_max = 8;  // rules in the trace of a decision
 inline constexpr std::size_t trace_bytes_max = 512;
 
 // --- heartbeats ---
-inline constexpr int attempts_per_device_max = 512;  // at once, all of them in one heartbeat
-inline constexpr int ended_per_heartbeat_max = 128;  // the newest
+inline constexpr int attempts_per_device_max = 512;  // attempts at once; one heartbeat lists all of them
+inline constexpr int ended_per_heartbeat_max = 128;  // the newest ended attempts
 inline constexpr std::size_t heartbeat_bytes_max = 256U << 10;
 
 }  // namespace fieldwork::limits

@@ -1,4 +1,4 @@
-// A package: immutable content named by its digest, released by someone's signature; and what moves it.
+// A package: immutable content named by its digest, released by someone's signature; and the messages that move it.
 #pragma once
 
 #include <compare>
@@ -11,7 +11,7 @@
 
 namespace fieldwork {
 
-// NAME@VERSION of a package. It means one content, for ever; a content may have several.
+// NAME@VERSION of a package. A name means one content, for ever; a content may have several names.
 struct PackageName {
   std::string name;
   std::string version;
@@ -53,12 +53,12 @@ using ByteRanges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // hal
 
 enum class ReceivedState { receiving, complete, failed, unwanted };
 
-// What the receiver has, newest wins.
+// What the receiver has; the newest message wins.
 struct Received {
   TransferId transfer;
   ReceivedState state = ReceivedState::receiving;
   ByteRanges ranges;
-  std::string reason;  // why it failed; receiving: why no more can be kept now
+  std::string reason;  // failed: why; receiving: why the receiver can keep no more now
   bool operator==(const Received&) const = default;
 };
 

@@ -1,4 +1,4 @@
-// Questions to security-policy and its answers, and what it says of its audit.
+// Questions to security-policy, its answers, and the end of its audit that it publishes.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ struct Question {
   bool operator==(const Question&) const = default;
 };
 
-// The decision; with a device in the question and an allow, the grant. A denial is about the device when another one
-// might be allowed, else about the job.
+// The answer to a Question. It carries a grant if it allows and the question names a device. A denial is about the
+// device where another device might be allowed, else about the job.
 struct Decision {
   AttemptKey key;
   DeviceId device;
@@ -53,21 +53,21 @@ struct CertificateAnswer {
   bool operator==(const CertificateAnswer&) const = default;
 };
 
-// Where the audit was found not to go on from what had been said of its end.
+// A place where the audit does not go on from the end that had been published (AuditEnd).
 struct AuditBreak {
-  std::int64_t sequence = 0;  // of the audit's row that says so
+  std::int64_t sequence = 0;  // of the audit row that records the break
   std::int64_t at_ms = 0;
   std::string reason;
   bool operator==(const AuditBreak&) const = default;
 };
 
-// The end of the audit's chain, as it is said to all.
+// The end of the audit's hash chain, as it is published.
 struct AuditEnd {
   std::int64_t sequence = 0;
-  std::string hash;  // hex SHA-256 of that row and all before it
+  std::string hash;  // hex SHA-256 over the row `sequence` and all rows before it
   std::int64_t at_ms = 0;
-  std::string checkpoint;            // the three above, signed: a JWS
-  std::optional<AuditBreak> broken;  // while it is news
+  std::string checkpoint;            // sequence, hash and at_ms, signed: a JWS
+  std::optional<AuditBreak> broken;  // the newest break, while it is news
   bool operator==(const AuditEnd&) const = default;
 };
 

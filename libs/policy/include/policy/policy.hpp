@@ -1,10 +1,10 @@
 // May this submitter run this command, from this package, on this device? Evaluation of rules, as a pure function.
 //
 // A rule matches when all of its conditions hold. If a deny rule matches, the answer is deny; else if an allow rule
-// matches, allow; else deny. The order of the rules decides only which of several is named.
+// matches, allow; else deny. The order of the rules decides only which of several matching rules is named.
 //
-// Before a job is placed there is no device yet. Then the device condition of an allow rule holds (it is asked again
-// for the chosen device) and that of a deny rule does not, unless it names every device ("*").
+// Before a job is placed, its question names no device. Then the device condition of an allow rule holds (the question
+// is asked again for the chosen device), and that of a deny rule does not, unless the rule names every device ("*").
 //
 // Patterns: `*` stands for any text, also none; `?` for one byte; everything else for itself.
 #pragma once
@@ -38,14 +38,15 @@ struct Evaluation {
   bool allow = false;
   std::string reason;                  // names the rule
   std::vector<Miss> misses;            // one per rule, in the rules' order
-  std::optional<std::size_t> decides;  // the rule that is named, by its place; none matched: nothing
+  std::optional<std::size_t> decides;  // index of the rule that is named; none: no rule matched
 };
 
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view text);
 [[nodiscard]] Evaluation evaluate(const std::vector<Rule>& rules, const Question& question);
 
-// The rules that matched, the one that decides first, for people: "no-shell decides; operators matched". Beyond the
-// first trace_rules_max and trace_bytes_max it says how many more they are; when none matched, among how many.
+// The rules that matched as a text for people, the one that decides first: "no-shell decides; operators matched".
+// Beyond trace_rules_max rules or trace_bytes_max bytes the text says how many more matched; when no rule matched,
+// among how many.
 [[nodiscard]] std::string trace_text(const std::vector<Rule>& rules, const Evaluation& evaluation);
 
 }  // namespace fieldwork::policy

@@ -1,5 +1,6 @@
-// Settings: file < environment < flag. Keys are section.key (broker.url); the environment says FIELDWORK_BROKER_URL,
-// the flag says --set broker.url=…. Every error names the setting and where its value came from.
+// Settings from a file, the environment and flags; a flag is stronger than the environment, the environment stronger
+// than the file. Keys are section.key (broker.url), FIELDWORK_BROKER_URL in the environment and --set broker.url=… as a
+// flag. Every error names the setting and where its value came from.
 #pragma once
 
 #include <map>
@@ -28,17 +29,18 @@ class Config {
 
   // Where the value came from, for messages: "broker.url (environment FIELDWORK_BROKER_URL)".
   [[nodiscard]] std::string origin(const std::string& key) const;
-  // Also a mistake: a setting in the file or a flag that nobody asked for. One that is missing is named first, unless
-  // the other looks like it, mistyped.
+  // The first mistake, if there is one. A setting of the file or a flag that nobody read is a mistake, too. A missing
+  // setting is named first, unless an unread one looks like the missing one, mistyped.
   Result<void> finish();
-  // FIELDWORK_ variables that nobody asked for, as sentences; FIELDWORK_CONFIG is the caller's. Ask when all was read.
+  // The FIELDWORK_ variables that nobody read, as sentences; FIELDWORK_CONFIG is left to the caller. Call it after all
+  // settings were read.
   [[nodiscard]] std::vector<std::string> unknown_variables() const;
 
  private:
   struct Value {
     std::string text;
     std::string from;
-    bool strict = true;  // unknown environment variables are not ours to judge
+    bool strict = true;  // false: an unread one is no mistake (environment variables)
   };
   const std::string* find(const std::string& key);
   [[nodiscard]] std::string meant(const std::string& key, bool as_variable) const;

@@ -1,4 +1,4 @@
-// One batch: steps, one transaction, then the messages. No thread and no clock of its own.
+// Carries out one batch: steps, one transaction, then the messages. It has no thread and no clock of its own.
 #pragma once
 
 #include <functional>
@@ -8,12 +8,12 @@
 
 namespace fieldwork::runtime {
 
-// Something that is done between messages, on the engine's thread (a process ended, a file was verified).
+// A function that runs between messages, on the engine's thread (a process ended, a file was verified).
 using Task = std::function<void(Time now, Output& out)>;
 struct Connected {};
 struct Disconnected {};
-// The loop did not turn, or the store did not commit, for this long (more than 2 s, see RunnerLimits): what is missing
-// from that time may be nobody's silence. It is the first input of the batch that follows.
+// The loop did not turn, or the store did not commit, for this long (more than 2 s, see RunnerLimits): messages missing
+// from that time are no sign of silence. Stalled is the first input of the batch that follows.
 struct Stalled {
   Duration lasted{};
 };
@@ -24,8 +24,9 @@ class Engine {
   Engine(Service& service, store::Store& store, bus::Bus& bus, store::Outbox::Limits outbox = {});
 
   Result<void> load(Time now);
-  // Steps and commits. On an error nothing was said and the same changes wait: call commit() until it is done, before
-  // anything else. Code::conflict: another instance took over, end at once.
+  // Steps and commits a batch. If waits() is true after an error, nothing but questions was published and the same
+  // changes wait: call commit() until it succeeds, before anything else. Code::conflict: another instance took over,
+  // end at once.
   Result<void> run(const std::vector<Input>& batch, Time now);
   Result<void> commit(Time now);
   [[nodiscard]] bool waits() const { return pending_; }

@@ -13,14 +13,15 @@
 
 namespace fieldwork::runtime {
 
-// Exit codes of every program: 0 ok, 1 failed, 2 usage or settings, 3 cannot reach, 75 another instance took over.
+// Exit codes of every program: 0 ok, 1 failed, 2 usage or settings, 3 broker or database unreachable, 75 another
+// instance took over.
 inline constexpr int exit_usage = 2;
 inline constexpr int exit_unreachable = 3;
 
 // What a service may use while it is being made, and later from its own threads.
 class Post {
  public:
-  std::function<void(std::function<void(Time, Output&)>)> task;  // runs on the engine's thread
+  std::function<void(std::function<void(Time, Output&)>)> task;  // runs the function on the engine's thread
   std::shared_ptr<Reads> reads;                                  // asks the store beside the engine
 };
 
@@ -28,13 +29,13 @@ struct Program {
   std::string name;         // "scheduler": also schema and MQTT client id
   std::string description;  // for --help
   std::string migrations;   // directory below the migrations root
-  // Reads its own settings; may fail with a message that names the setting.
+  // Makes the service from its own settings; an error names the setting.
   std::function<Result<std::unique_ptr<Service>>(Config& config, const std::string& root, Post post)> make;
 };
 
 int service_main(int argc, char** argv, const Program& program);
 
-// [broker] url, user_name, ca, certificate, key, keep_alive_s, window, packet_bytes_max.
+// Reads [broker] url, user_name, ca, certificate, key, keep_alive_s, window, packet_bytes_max.
 [[nodiscard]] bus::MqttConfig read_mqtt(Config& config, const std::string& client_id, int keep_alive_s = 15);
 
 // Blocks SIGINT and SIGTERM in this thread (and those it starts) and calls `stop` once when one arrives.

@@ -1,5 +1,5 @@
-// Questions of people to the store, beside the engine: on a thread and a session of their own. A slow one holds up
-// other questions of its asker alone for long, and one that fails is an answer.
+// Questions of people to the store, beside the engine: on a thread and a session of their own. A slow question delays
+// for long only other questions of the same asker; a failed question is answered with the error.
 #pragma once
 
 #include <condition_variable>
@@ -16,10 +16,11 @@ namespace fieldwork::runtime {
 
 class Reads {
  public:
-  // Asks the reader, on the thread of the reads; what it returns runs on the engine's, where the core may be asked.
+  // Asks the reader, on the thread of Reads. The Task that it returns runs on the engine's thread, where the core may
+  // be asked.
   using Question = std::function<Task(store::Reader& reader)>;
   static constexpr std::size_t asker_max = 8;      // waiting questions of one asker
-  static constexpr std::size_t waiting_max = 256;  // of all
+  static constexpr std::size_t waiting_max = 256;  // waiting questions of all askers
 
   Reads(std::unique_ptr<store::Reader> reader, std::function<void(Task)> post);
   ~Reads();
@@ -28,7 +29,7 @@ class Reads {
 
   // Askers are served in turn. False: too many wait already, or stop() was called.
   bool ask(const std::string& asker, Question question);
-  // Ends the thread, after the question that it is at; what waits is not answered.
+  // Ends the thread after the question that is being asked; questions that wait are not answered.
   void stop();
 
  private:
@@ -40,7 +41,7 @@ class Reads {
   std::condition_variable wake_;
   std::map<std::string, std::deque<Question>> waiting_;  // by asker
   std::size_t count_ = 0;
-  std::string served_;  // the asker of the last one; the next in order is next
+  std::string served_;  // the asker of the last question; the next one by name comes next
   bool stopping_ = false;
   std::thread thread_;
 };

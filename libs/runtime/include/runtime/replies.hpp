@@ -1,5 +1,5 @@
-// Who waits for an answer that the core gives later. Answers to the items of one request travel together, in one
-// message, when the last of them is there.
+// Requests that wait for answers which the core gives later. The answers to the items of one request travel together,
+// in one message, when the last of them is there.
 #pragma once
 
 #include <cstddef>
@@ -18,19 +18,20 @@ class Replies {
  public:
   using Reply = std::uint64_t;  // never 0
 
-  // Beyond either bound who has waited longest gets no answer, and asks again.
+  // Beyond either bound the request that has waited longest gets no answer; its asker asks again.
   explicit Replies(std::size_t waiting_max = 10'000, std::size_t bytes_max = 16U << 20)
       : waiting_max_(waiting_max), bytes_max_(bytes_max) {}
 
-  // One answer: the item itself.
+  // Opens a request with one answer: the message is the item itself.
   Reply open(const bus::Message& asked);
-  // As many as there are `requests`, each answered with its request's id: {"v":1,"items":[…]}. They have consecutive
-  // numbers, from the returned one on. A request without an id is answered without one.
+  // Opens one reply for each of `requests` (ids): the message is {"v":1,"items":[…]}, each item with its id. The
+  // replies have consecutive numbers, from the returned one on. An empty id is left out.
   Reply open(const bus::Message& asked, std::vector<std::string> requests);
 
-  // The message to say, once nothing is open any more. A reply that nobody waits for is nothing.
+  // Answers one item. Returns the message to publish, once no item of its request is open any more. A reply that nobody
+  // waits for is ignored.
   [[nodiscard]] std::optional<bus::Message> answer(Reply reply, codec::Json item);
-  // The item has no answer. With none at all nothing is said.
+  // Closes one item without an answer. If no item of the request has an answer, nothing is published.
   [[nodiscard]] std::optional<bus::Message> leave(Reply reply);
 
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
@@ -39,7 +40,7 @@ class Replies {
   struct Waiting {
     std::string topic, correlation;
     bool single = false;
-    std::vector<std::optional<std::string>> requests;  // none: answered
+    std::vector<std::optional<std::string>> requests;  // ids; none: answered
     std::size_t open = 0;
     std::vector<std::string> items;  // JSON
     std::size_t bytes = 0;
@@ -47,7 +48,7 @@ class Replies {
   using Place = std::map<Reply, Waiting>::iterator;  // by its first number
 
   Reply add(Waiting waiting);
-  // Where the reply is open, with its request's id.
+  // The request in which the reply is open, and the id of the item.
   std::optional<std::pair<Place, std::string>> take(Reply reply);
   std::optional<bus::Message> finish(Place at);
   void forget(Place at);

@@ -1,4 +1,4 @@
-// Old rows go, in small batches, beside the engine: on a thread and a session of their own.
+// Removes old rows, in small batches, beside the engine: on a thread and a session of its own.
 #pragma once
 
 #include <condition_variable>
@@ -15,13 +15,13 @@ namespace fieldwork::runtime {
 
 struct RetentionRule {
   store::Prune prune;    // column: milliseconds since the Unix epoch; `before` is set from kept_for
-  Duration kept_for{0};  // 0: however old
+  Duration kept_for{0};  // 0: rows of any age stay
 };
 
 struct RetentionPace {
-  Duration first = seconds{60};       // after the start: the service has said by then what it forgets
-  Duration each = seconds{60};        // rounds in which the old rows go
-  int keep_each = 10;                 // rounds from one look at prune.keep, which counts rows, to the next
+  Duration first = seconds{60};       // after the start: by then the service has published what it forgets
+  Duration each = seconds{60};        // from one round, which removes rows by age, to the next
+  int keep_each = 10;                 // in every so many rounds also prune.keep applies, which counts rows
   Duration pause = milliseconds{50};  // between two batches of one round: others want the database, too
 };
 

@@ -13,13 +13,13 @@ namespace fieldwork::runtime {
 
 struct RunnerLimits {
   std::size_t batch_max = 500;
-  std::size_t batch_bytes_max = 16U << 20;  // of topics and payloads: a batch is one statement per table
-  std::size_t queue_max = 100'000;          // inputs; beyond it messages are dropped and counted (who asked repeats)
+  std::size_t batch_bytes_max = 16U << 20;  // bytes of topics and payloads: a batch is one statement per table
+  std::size_t queue_max = 100'000;          // inputs; beyond it messages are dropped and counted (the asker repeats)
   std::size_t queue_bytes_max = 256U << 20;
   milliseconds tick{20};
-  Duration look_each = seconds{1};       // the store is asked whether this is still the active instance
-  Duration store_good_for = seconds{3};  // and without an answer nothing is said after so long
-  Duration stalled_after = seconds{2};   // from one step to the next; beyond it the service hears Stalled
+  Duration look_each = seconds{1};       // how often the store is asked whether this is still the active instance
+  Duration store_good_for = seconds{3};  // without such an answer for so long, nothing is published
+  Duration stalled_after = seconds{2};   // between two steps; after more the service gets Stalled
   seconds store_patience{120};           // the store may be away this long before the process gives up and is restarted
 };
 
@@ -28,11 +28,11 @@ class Runner {
   Runner(Service& service, store::Store& store, bus::MqttConfig mqtt, RunnerLimits limits = {},
          store::Outbox::Limits outbox = {});
 
-  // Loads, connects and turns until stop(). The exit code: 0 stopped, 1 the store or our own bug, 75 another instance
-  // took over.
+  // Loads, connects and turns until stop(). Returns the exit code: 0 stopped, 1 the store failed or we have a bug, 75
+  // another instance took over.
   int run();
   void stop();           // from any thread, also before run()
-  void post(Task task);  // from any thread; also what the service's own threads report through
+  void post(Task task);  // from any thread; the service's own threads report through it
   // Loaded, connected to the broker, and the store's answer that this is the active instance is at most 5 s old.
   [[nodiscard]] bool ready() const;
   [[nodiscard]] bool healthy() const;  // the loop turned within the last 30 s
@@ -69,7 +69,7 @@ class Runner {
   std::atomic<std::int64_t> turned_us_{0};
   std::int64_t stepped_us_ = 0;
   std::int64_t anchor_us_ = 0;  // the store's clock minus boot_us()
-  bus::MqttStats said_;         // in metrics
+  bus::MqttStats said_;         // as counted in the metrics
   int exit_code_ = 0;
 };
 

@@ -1,5 +1,5 @@
 // What the runtime drives: the shell around one core. One thread, batches of inputs, one transaction per batch, then
-// the messages. The same shells run over the real broker and database (runner.hpp) and over the simulation's
+// the messages. The same shells run over the real broker and database (runner.hpp) and over those of the simulation
 // (tests/sim).
 #pragma once
 
@@ -16,12 +16,12 @@
 
 namespace fieldwork::runtime {
 
-// What a batch wants done. All of it is collected first; then `changes` and the outbox are committed; then the rest
-// happens.
+// What a batch wants done, collected until the batch ends. Then `early` leaves; then `changes` and the outbox are
+// committed; then the rest happens.
 struct Output {
   std::vector<store::Change> changes;
   std::vector<bus::Message> early;          // questions: they promise nothing, so they leave before the commit
-  std::vector<bus::Message> messages;       // said once, after the commit
+  std::vector<bus::Message> messages;       // published once, after the commit
   std::vector<store::OutboxChange> outbox;  // commands are kept and repeated until they are closed; in order
   std::vector<std::function<void()>> acts;  // the shell's own side effects, after the commit, in order
 
@@ -49,24 +49,24 @@ class Service {
   [[nodiscard]] virtual std::string name() const = 0;
   [[nodiscard]] virtual std::vector<std::pair<std::string, int>> subscriptions() const = 0;
 
-  // Which rows go when they are old.
+  // The rules by which old rows are removed.
   [[nodiscard]] virtual std::vector<RetentionRule> retention() const { return {}; }
 
-  // From what is stored: the only recovery path.
+  // Loads the stored state: the only recovery path.
   virtual Result<void> load(store::Store& store, Time now) = 0;
 
-  // Before the steps of a batch, for what the core needs from the store to decide (rows it does not keep in memory).
+  // Called before the steps of a batch: loads the rows that the core needs to decide and does not keep in memory.
   virtual Result<void> prefetch(store::Store& /*store*/, const std::vector<const bus::Message*>& /*batch*/) {
     return {};
   }
 
   virtual void message(const bus::Message& message, Time now, Output& out) = 0;
   virtual void tick(Time now, Output& out) = 0;
-  // The broker is (again) there and may have lost everything: say what is retained.
+  // The broker is (again) there and may have lost everything: publish the retained messages.
   virtual void connected(Time now, Output& out) = 0;
   virtual void disconnected(Time /*now*/, Output& /*out*/) {}
   // This process stood still for `lasted` (frozen, starved, or waiting for the store) and now goes on; messages of that
-  // time may still wait behind this. Whoever was silent meanwhile is given that time again.
+  // time may still wait behind this input. Devices that were silent meanwhile are given that time again.
   virtual void stalled(Duration /*lasted*/, Time /*now*/, Output& /*out*/) {}
   // The batch is over: flush what was gathered over several messages (questions, acknowledgements, state).
   virtual void flush(Time /*now*/, Output& /*out*/) {}

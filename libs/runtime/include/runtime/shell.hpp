@@ -16,16 +16,16 @@
 
 namespace fieldwork::runtime {
 
-// What does not depend on the core.
+// The part of the shell that does not depend on the type of the core.
 class ShellBase : public Service {
  public:
   explicit ShellBase(std::string root) : topics_(std::move(root)) {}
 
  protected:
-  // A message that is not applied: counted, logged, and told to who sent it where that is known: a device hears
-  // down/rejected, a client the error in its answer.
+  // Rejects a message that is not applied: counts it, logs it, and tells its sender where that is known: a device hears
+  // down/rejected, a client gets the error as its answer.
   void reject(const Topic& topic, const bus::Message& message, const Error& error, Time now, Output& out);
-  // Of a list (codec/items.hpp) what is not applied, each by its key; their neighbours are.
+  // Rejects the bad items of a list (codec/items.hpp), each by its key; the good items are applied.
   template <class Bad>
   void reject_items(const Topic& topic, const bus::Message& message, const std::vector<Bad>& items, Time now,
                     Output& out) {
@@ -35,14 +35,14 @@ class ShellBase : public Service {
       reject(topic, message, error, now, out);
     }
   }
-  // To the asker alone, once; nothing when `message` names no place for an answer.
+  // Answers the asker of `message` alone, once; does nothing when `message` names no place for an answer.
   void respond(const bus::Message& message, std::string payload, Output& out) const;
-  // To a device: why what it said on `channel` was not applied.
+  // Tells a device why its message on `channel` was not applied.
   void say_rejected(std::string_view device, std::string_view channel, const Error& error, Output& out) const;
   void say_retained(std::string topic, std::string payload, Output& out) const;
   static void note_stall(Duration lasted);
 
-  // Every row through `read`; the error names the table.
+  // Selects rows and parses each with `read`; the error names the table.
   template <class Read>
   static auto rows(store::Reader& store, const store::Query& query, Read read)
       -> Result<std::vector<std::remove_cvref_t<decltype(read(std::string_view{}).value())>>> {
@@ -87,10 +87,10 @@ class Shell : public ShellBase {
 
  protected:
   void step(const typename C::Input& input, Time now) { core_->step(input, now, done_); }
-  // All that a batch wants done, as values, once.
+  // Turns the core's output of a batch into rows and messages; called once per batch.
   virtual void apply(const typename C::Output& done, Time now, Output& out) = 0;
 
-  std::optional<C> core_;  // from load()
+  std::optional<C> core_;  // set by load()
 
  private:
   template <class One>

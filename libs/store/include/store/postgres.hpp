@@ -1,5 +1,5 @@
-// The store of a service: PostgreSQL, one schema per service. Who is the active instance and how that is known:
-// docs/decisions/0012-one-active-instance.md.
+// The store of a service: PostgreSQL, one schema per service. Which instance is the active one, and how the others
+// know: docs/decisions/0012-one-active-instance.md.
 #pragma once
 
 #include <chrono>
@@ -13,13 +13,13 @@
 namespace fieldwork::store {
 
 struct PostgresConfig {
-  std::string url;         // libpq connection string, URI or keywords; what it says is stronger than our defaults
+  std::string url;         // libpq connection string, URI or keywords; its settings are stronger than our defaults
   std::string schema;      // this service's own
   std::string migrations;  // directory of numbered NNNN_name.sql files
 
   Duration lease = seconds{10};          // an active instance that is silent for longer may be replaced
-  Duration round = seconds{3};           // after a restart of the server the earlier holder may come back first
-  Duration deadline = seconds{10};       // of a commit, a find, a look at the session: then the session is given up
+  Duration round = seconds{3};           // wait of a standby for the earlier holder after a server restart
+  Duration deadline = seconds{10};       // of a commit, a find() or a check(): then the session is given up
   Duration load_deadline = seconds{40};  // of select() and range(), which read whole tables at the start
 };
 
@@ -27,14 +27,15 @@ struct PostgresConfig {
 // applied and has changed since, or a gap in the numbers, is an error that names it. Returns how many were applied.
 Result<int> migrate(const PostgresConfig& config);
 
-// The active instance's store. When its session breaks, the next call makes another: if the term has passed by then, or
-// the database is not as far as this instance's last commit, the call does nothing and says so with Code::conflict, and
-// the instance must end at once: what it remembers is not what is stored. Every call ends within its deadline.
+// The active instance's store. When its session breaks, the next call makes a new one. If the term has passed by then,
+// or the database is not as far as this instance's last commit, the call does nothing and returns Code::conflict. Then
+// the instance must end at once: its memory is not what is stored. Every call ends within its deadline.
 class PostgresStore : public Store {
  public:
-  // Becomes the active instance if the lock is free now, whoever may want to come back. For waiting see Turn.
+  // Becomes the active instance if the lock is free now, even where its earlier holder may want to come back. To wait,
+  // see Turn.
   static Result<std::unique_ptr<PostgresStore>> activate(PostgresConfig config);
-  ~PostgresStore() override;  // gives the turn back, so that a standby need not wait
+  ~PostgresStore() override;  // releases the term, so that a standby need not wait
 
   Result<void> commit(const std::vector<Change>& changes) override;
   Result<std::vector<std::string>> select(const Query& query) override;
@@ -69,10 +70,11 @@ class Turn {
   std::optional<std::chrono::steady_clock::time_point> free_since_;
 };
 
-// A session beside the engine's, for one thread: it holds up nobody, and its failure is an answer.
+// A session beside the engine's, for one thread: its questions do not hold up the engine, and a failure is only an
+// error.
 class PostgresReader : public Reader {
  public:
-  // It can change nothing; a question may take `statement_max`.
+  // The session is read-only; a question may take `statement_max`.
   explicit PostgresReader(const PostgresConfig& config, milliseconds statement_max = seconds{5});
   ~PostgresReader() override;
 
@@ -86,7 +88,8 @@ class PostgresReader : public Reader {
   std::unique_ptr<Impl> impl_;
 };
 
-// The same for removing old rows. It asks for no term: rows that nobody needs any more may be removed twice.
+// A session beside the engine's for removing old rows. It checks no term: rows that nobody needs any more may be
+// removed twice.
 class PostgresPruner : public Pruner {
  public:
   explicit PostgresPruner(const PostgresConfig& config, milliseconds statement_max = seconds{60});

@@ -1,4 +1,4 @@
-// One row on its way into a store: columns with typed values. What comes back is JSON text (store.hpp).
+// One row on its way into a store: columns with typed values. Stores give rows back as JSON text (store.hpp).
 #pragma once
 
 #include <concepts>
@@ -30,7 +30,7 @@ class Value {
   Value(std::string value) : held_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
   Value(std::string_view value) : held_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
   Value(const char* value) : held_(std::string(value)) {}       // NOLINT(google-explicit-constructor)
-  // A JSON value, already written.
+  // A JSON value, given as its text.
   static Value json(std::string text) {
     Value out(nullptr);
     out.held_ = Json{std::move(text)};
@@ -59,10 +59,10 @@ class Row {
   [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
   [[nodiscard]] bool empty() const { return fields_.empty(); }
   [[nodiscard]] const Value* find(std::string_view column) const;
-  // These columns, then those of this row that they do not name.
+  // Takes over the columns of `newer`; this row's columns that `newer` does not name stay.
   void merge(const Row& newer);
-  // As the stores without SQL columns keep it and as every store gives it back. Never throws: invalid UTF-8 becomes
-  // U+FFFD.
+  // The row as JSON text: as the stores without SQL columns keep it and as every store gives it back. Never throws:
+  // invalid UTF-8 becomes U+FFFD.
   [[nodiscard]] std::string to_json() const;
   bool operator==(const Row&) const = default;
 

@@ -1,5 +1,5 @@
-// The agent's journal: SQLite, write-ahead log, synchronous. Every table is (key, row), and is read as a whole: its
-// tables are small.
+// The agent's journal: SQLite, write-ahead log, synchronous. Every table is (key, row) and is read as a whole: the
+// journal's tables are small.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,9 @@ class SqliteStore : public Store {
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
   ~SqliteStore() override;
 
-  /// Room for later commits of altogether `bytes` in the files themselves, so that they succeed on a disk that others
-  /// have filled. For as long as it is open. Writes them once; without room for it now it fails, and nothing changes.
+  /// Reserves room for later commits of altogether `bytes` inside the database files, so that these commits succeed on
+  /// a disk that others have filled. Holds for as long as the store is open. Writes `bytes` once; where the disk has no
+  /// room for them now, it fails and changes nothing.
   [[nodiscard]] Result<void> keep_room(std::int64_t bytes);
 
   Result<void> commit(const std::vector<Change>& changes) override;

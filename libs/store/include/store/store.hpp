@@ -1,8 +1,4 @@
-// Where a service or an agent keeps its truth: tables of rows, changed by whole batches.
-//
-// A row goes in as typed columns (row.hpp), so that a batch is one set-based statement per table, and comes back as one
-// JSON object whose fields are the columns. Adapters: postgres.hpp (services), sqlite.hpp (the agent's journal),
-// memory.hpp (simulation). All three answer alike (tests/unit/libs/store/store_contract_test.cpp).
+// Where a service or an agent keeps its state: tables of rows, changed by whole batches.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +17,7 @@ struct Change {
   // In the order in which a batch applies them.
   enum class Kind {
     remove,  // the row's key columns are enough
-    update,  // its key columns and some others: those change if the row is there, all else stays
+    update,  // the key columns and some others: the others change if the row is there, all else stays
     insert,  // the whole row, only if its key is not there yet
     upsert,  // the whole row, new or not
   };
@@ -42,8 +38,8 @@ struct Query {
   int limit = 0;  // 0: all
 };
 
-// Rows in the order of `column`, those of one value in the order of their keys. Rows where it is null are not in it.
-// PostgreSQL orders texts by its collation, the others by bytes: times and numbers are the columns for this.
+// Rows in the order of `column`; rows of one value in the order of their keys. Rows whose `column` is null are left
+// out. PostgreSQL orders texts by its collation, the others by bytes: times and numbers are the columns for this.
 struct Range {
   std::string table;
   std::string column;
@@ -59,10 +55,11 @@ struct Range {
 
 struct Page {
   std::vector<std::string> rows;
-  std::string next;  // empty: this was the last
+  std::string next;  // cursor for Range::after; empty: this was the last page
 };
 
-// Old rows: those whose `column` is below `before`, or that are not among the `keep` rows with the greatest.
+// Which rows are old: those whose `column` is below `before`, and those that are not among the `keep` rows with the
+// greatest `column`.
 struct Prune {
   std::string table;
   std::string column;
@@ -71,13 +68,13 @@ struct Prune {
   std::int64_t keep = 0;  // 0: any number may stay
   int limit = 1000;       // at most so many at once, the oldest first
   int spare = 0;          // so many of the newest stay, however old they are
-  // The rows of these tables go along that have a removed row's value in a column that is named `key` there too.
+  // With each removed row go the rows of these tables that have the same value in the column `key`.
   std::string key;
   std::vector<std::string> along;
 };
 
-// Questions. An error is an answer, and the next question may succeed: Code::unavailable where the store did not answer
-// or took too long, Code::invalid where the question is wrong (no such table or column, no cursor of ours).
+// Reads. After an error the next question may succeed. Code::unavailable: the store did not answer or took too long.
+// Code::invalid: the question is wrong (no such table or column, no cursor of ours).
 class Reader {
  public:
   virtual ~Reader() = default;
@@ -96,7 +93,7 @@ class Pruner {
  public:
   virtual ~Pruner() = default;
 
-  // Removes old rows, at most prune.limit, and says how many (without those that went along). In a transaction of its
+  // Removes old rows, at most prune.limit, and says how many (without the rows of prune.along). In a transaction of its
   // own; repeating it is harmless.
   virtual Result<std::int64_t> prune(const Prune& prune) = 0;
   // Microseconds since the Unix epoch on the store's clock.
@@ -105,19 +102,19 @@ class Pruner {
 
 class Store : public Reader, public Pruner {
  public:
-  // All or nothing, durable when it returns. On an error nothing is known to have happened: the caller repeats the
-  // same batch (changes are idempotent) until it is done or gives the process up.
+  // Applies all changes or none; they are durable when it returns Ok. After an error it is not known whether they were
+  // applied: the caller repeats the same batch (changes are idempotent) until it succeeds, or gives the process up.
   virtual Result<void> commit(const std::vector<Change>& changes) = 0;
 
-  // Another process may take this one's place: check() has to be asked.
+  // True: another process may take this one's place, so check() has to be called.
   [[nodiscard]] virtual bool contested() const { return false; }
   // Whether this process may still speak for the store: Code::conflict when another does. Call it at least once a
   // second.
   virtual Result<void> check() { return {}; }
 };
 
-// Leaves one change per (table, key), or an update and then an insert, which do what all of them did one by one. In
-// order of first appearance.
+// Merges changes until each (table, key) has one, or an update and then an insert, with the same effect as all of them
+// one by one. Keys stand in the order of their first appearance.
 [[nodiscard]] std::vector<Change> coalesce(std::vector<Change> changes);
 
 }  // namespace fieldwork::store

@@ -31,15 +31,14 @@ class Topics {
   [[nodiscard]] std::string reply(std::string_view client, std::string_view channel) const;
   [[nodiscard]] std::string state(std::string_view kind, std::string_view id) const;
   [[nodiscard]] std::string event(std::string_view kind, std::string_view id) const;
-  // Views into `topic`, which must outlive the answer. Empty when it is not one of ours: it lies below another root,
-  // has another shape, or one of its levels is not an id (base/id.hpp), as a wildcard is not. Every topic that comes
-  // from outside goes through here.
+  // The levels of `topic`, as views into it: `topic` must outlive them. Empty when the topic is not one of ours: it
+  // lies below another root, has another shape, or one of its levels is not an id (base/id.hpp), as a wildcard is not.
+  // Every topic that comes from outside is parsed here.
   [[nodiscard]] std::optional<Topic> parse(std::string_view topic) const;
-  // Where the answer to what was said on `asked` may go. A response topic is the asker's own words, which no broker
-  // checks: who published to a filter would be cut off, and an answer may not be sent to somebody else. Empty (do not
-  // answer) when it is not reply/{client}/{channel} below this root, the client id says that it is another's than the
-  // asker's (client_owner), or the correlation data that has to be kept with it is larger than a question of ours
-  // needs. Views, as parse().
+  // The topic to which the answer to a message on `asked` may go. No broker checks a response topic: the asker may name
+  // a wildcard, and publishing to it would cut us off; or somebody else's topic. Empty (do not answer) when
+  // `response_topic` is not reply/{client}/{channel} below this root, when its client id names another owner than the
+  // asker (client_owner), or when the correlation data is larger than a question of ours needs. Views, as in parse().
   [[nodiscard]] std::optional<Topic> reply_to(const Topic& asked, std::string_view response_topic,
                                               std::string_view correlation) const;
   static constexpr std::size_t correlation_bytes_max = 256;
@@ -50,14 +49,14 @@ class Topics {
 };
 
 // The client id of one of many connections of `name`: cli-{name}-{unique}. `unique` is an id without '-'. Where that is
-// too long for a level of a topic it is cli-{unique}, which says of nobody that it is theirs. Nobody's name begins with
-// cli- (scripts/pki).
+// too long for a level of a topic, the client id is cli-{unique}, which names no owner. Nobody's name begins with cli-
+// (scripts/pki).
 [[nodiscard]] std::string client_id(std::string_view name, std::string_view unique);
-// The name in a client id of that form. Empty: it does not say. A view into `client`.
+// The name in a client id of the form cli-{name}-{unique}. Empty: the client id names no owner. A view into `client`.
 [[nodiscard]] std::string_view client_owner(std::string_view client);
 
-// A topic with its ids as "+" and without its root, for logs and labels: few in number whatever the ids are. "other"
-// when it has none of our shapes.
+// A topic with its ids as "+" and without its root, for logs and labels: there are few, whatever the ids are. "other"
+// for a topic of none of our shapes.
 [[nodiscard]] std::string topic_kind(std::string_view topic);
 
 // Whether an MQTT filter (with + and #) takes a topic.
