@@ -30,7 +30,7 @@ Result<std::vector<std::string>> names_in(const std::string& directory) {
   return out;
 }
 
-// A session is three of them: libmosquitto has a pair beside each socket.
+// A session needs three descriptors: libmosquitto has a pair of them beside each socket.
 Result<void> allow_descriptors(std::size_t wanted) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
