@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,6 +39,19 @@ Error unreadable(const std::string& what, const std::string& file) {
 thread_local Session::Impl* talking = nullptr;
 
 }  // namespace
+}  // namespace fieldwork::bus
+
+// libmosquitto makes a pair of sockets for each client, by which it wakes its own thread; here it has none, and goes on
+// without the pair. So a session is one descriptor instead of three. In a program that links this library, this
+// function stands in for the C library's.
+extern "C" int socketpair(int domain, int type, int protocol, int ends[2]) {
+  if (fieldwork::bus::talking == nullptr)
+    return static_cast<int>(syscall(SYS_socketpair, domain, type, protocol, ends));
+  errno = EMFILE;
+  return -1;
+}
+
+namespace fieldwork::bus {
 
 struct Session::Impl {
   Impl(Sessions::Impl& of, SessionConfig c, SessionEvents e) : owner(of), config(std::move(c)), events(std::move(e)) {}

@@ -1,4 +1,4 @@
-// The bounds of the agent's shell alone. What other parties must agree on stands in model/limits.hpp, the core's in its
+// Bounds of the agent's shell alone. Bounds that other parties must agree on stand in model/limits.hpp, the core's in
 // Limits (core/agent.hpp).
 #pragma once
 
@@ -11,19 +11,20 @@ namespace fieldwork::agent {
 // --- a result, in encoded bytes unless said otherwise ---
 inline constexpr std::size_t result_bytes_max = 900'000;
 inline constexpr std::size_t streams_bytes_max = 600'000;                     // stdout and stderr together
-inline constexpr std::int64_t inline_bytes_max = 64 * 1024;                   // one file in a report, raw
-inline constexpr std::int64_t inline_total_bytes_max = 512 * 1024;            // all files in one report, raw
-inline constexpr std::int64_t output_file_bytes_max = std::int64_t{1} << 30;  // one file, raw
-inline constexpr std::size_t file_entry_bytes_max = 700;                      // a file without its content
+inline constexpr std::int64_t inline_bytes_max = 64 * 1024;                   // one file in a report, before base64
+inline constexpr std::int64_t inline_total_bytes_max = 512 * 1024;            // all files in one report, before base64
+inline constexpr std::int64_t output_file_bytes_max = std::int64_t{1} << 30;  // one file, unencoded
+inline constexpr std::size_t file_entry_bytes_max = 700;                      // a file's entry without its content
 
 // --- processes of a job ---
 inline constexpr std::size_t processes_max = 65536;      // looked at by the agent in one round
-inline constexpr std::size_t ended_at_once_max = 16384;  // ended by a keeper in one round; the rest in the next
-// After SIGKILL. What is still there then (uninterruptible, another user's) is left to the agent's next start.
+inline constexpr std::size_t ended_at_once_max = 16384;  // ended by a keeper in one round; the rest in the next round
+// Waiting after SIGKILL. A process that is still there then (uninterruptible, another user's) is left to the agent's
+// next start.
 inline constexpr std::chrono::seconds kill_patience{10};
-inline constexpr int drain_rounds_max = 64;  // reads of a pipe after the end, while somebody still writes
+inline constexpr int drain_rounds_max = 64;  // reads of a pipe after its program's end, while another writes to it
 
 // --- files of a job ---
-inline constexpr std::size_t removed_at_once_max = 65536;  // names of one directory in one round
+inline constexpr std::size_t removed_at_once_max = 65536;  // names of one directory, removed in one round
 
 }  // namespace fieldwork::agent

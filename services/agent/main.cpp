@@ -1,4 +1,4 @@
-// The agent: one per device.
+// The agent's program: one process per device.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <fstream>
@@ -35,7 +35,7 @@ int fail(const Error& error) {
   return error.code == Code::unavailable ? runtime::exit_unreachable : runtime::exit_usage;
 }
 
-// Its path names the file.
+// The error's path names the journal's file.
 int fail_with_journal(const Error& error) {
   if (error.code != Code::conflict) return fail(error);
   log::error(describe(error));
@@ -95,14 +95,14 @@ std::int64_t wall_ms() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// Names this start where a copy of the journal would count the same session.
+// Tells this start from the start of another agent that has a copy of the journal, and so the same session.
 std::int64_t random_boot() {
   std::random_device source;
   return std::uniform_int_distribution<std::int64_t>(1, codec::integer_max)(source);
 }
 
-// What the service asks of its device and of its link, and what the broker says of it while it is not there. The runner
-// is there before anybody asks.
+// Sets presence (birth and last will) and what the service asks of its device and its link. `runner` is set before any
+// of these functions is called.
 void connect_to_world(Settings& settings, const Topics& topics, std::int64_t session, runtime::Runner*& runner) {
   const auto boot = random_boot();
   settings.mqtt.will = agent::AgentService::presence(topics, settings.agent.device, false, session, boot);
@@ -136,7 +136,7 @@ int run(Settings settings) {
   if (!transfer_ca) return fail({Code::invalid, describe(transfer_ca.error()), "trust.transfer_ca"});
   const auto lock = agent::DirectoryLock::acquire(settings.directory);
   if (!lock) return fail(lock.error());
-  // Before the journal is opened: a full disk may be full of this.
+  // Before the journal is opened: these directories may be what fills the disk.
   agent::Workplace::clear(std::filesystem::path(settings.directory) / "work");
   const auto package_directory = std::filesystem::path(settings.directory) / "packages";
   agent::PackageCache::prepare(package_directory);
@@ -146,7 +146,7 @@ int run(Settings settings) {
   if (!session) return fail(session.error());
 
   const Topics topics(settings.root);
-  // The runner does not exist yet where these are made, and is gone last.
+  // Set below. The runner is made after the parts that use it, and destroyed after `hands`.
   runtime::Runner* runner = nullptr;
   agent::AgentService* service = nullptr;
   std::unique_ptr<agent::DeviceHands> hands;
@@ -182,7 +182,7 @@ int run(Settings settings) {
     if (!http->ok()) return fail({Code::invalid, "cannot listen there", "http.listen"});
   }
   const int code = agent_runner.run();
-  hands.reset();  // kills what runs, while the runner can still take its last words
+  hands.reset();  // kills the running programs while the runner can still take how they ended
   return code;
 }
 

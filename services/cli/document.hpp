@@ -1,4 +1,4 @@
-// A JSON file that a person wrote: read, taken apart, and told what it is where it is none.
+// Reads a JSON file that a person wrote; if the file is not JSON, says what it looks like.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace fieldwork::cli {
 
-// `file`: a path, or "-" for standard input, at most codec::message_bytes_max. The Failure is Exit::usage and names the
-// file, with line and column where it is not JSON.
+// `file`: a path, or "-" for standard input; at most codec::message_bytes_max bytes. The Failure is Exit::usage and
+// names the file; where the text is not JSON, also line and column.
 [[nodiscard]] Outcome<codec::Json> read_document(const std::string& file);
 
-// What a text that is not JSON looks like ("TOML", "YAML"), or nothing.
+// What a text that is not JSON looks like: "TOML", "YAML" or nothing.
 [[nodiscard]] std::string looks_like(const std::string& text);
 
 }  // namespace fieldwork::cli

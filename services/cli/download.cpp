@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace fetch = exchange::fetch;
 constexpr std::chrono::milliseconds look_at_download_every{50};
 
-// The core decides (exchange/fetch.hpp); what is here asks, opens and says.
+// Runs one fetch: the core decides (exchange/fetch.hpp); this class asks, opens the file and publishes.
 class Download {
  public:
   Download(Session& session, const Wanted& wanted, fs::path parts, std::chrono::seconds silence, Progress& progress)
@@ -57,8 +57,8 @@ class Download {
   std::optional<Offer> offer_;
   std::optional<exchange::Inbound> inbound_;
   std::optional<fetch::Ended> ended_;
-  std::optional<Failure> failure_;  // what ended it, or will
-  std::string why_not_;             // there is no offer
+  std::optional<Failure> failure_;  // what ends the download
+  std::string why_not_;             // why there is no offer
 };
 
 Outcome<bool> Download::run(const fs::path& path) {
@@ -107,7 +107,8 @@ void Download::say(const fetch::Ask& /*ask*/, Inputs& then) {
   auto answer = session_.request("transfer", "fetch", {{"digest", wanted_.digest}, {"certificate", pem_}});
   if (!answer) {
     why_not_ = answer.failure().reason;
-    // Not brought yet (failed), not there just now (unreachable, timed_out): ask again until the silence is too long.
+    // Not brought yet (failed), or not reachable now (unreachable, timed_out): asked again until the silence is too
+    // long.
     const bool final = answer.failure().exit == Exit::denied || answer.failure().exit == Exit::interrupted;
     if (final) failure_ = answer.failure();
     return then.push_back(fetch::NotOffered{wanted_.digest, why_not_});

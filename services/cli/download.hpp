@@ -1,4 +1,4 @@
-// Fetches stored content from the transfer service: result files that were too large to ride in a report.
+// Fetches a stored content from the transfer service: result files that were too large for a report.
 #pragma once
 
 #include <filesystem>
@@ -13,11 +13,11 @@ namespace fieldwork::cli {
 struct Wanted {
   std::string digest;
   std::int64_t size_bytes = 0;
-  std::string name;  // for people
+  std::string name;  // shown to people
 };
 
-// Puts the content at `path`, verified, whose directory exists. What is not stored yet is waited for: a device brings
-// its files after its report. Gives up after `silence` without a sign of life.
+// Puts the content, verified, at `path`, whose directory exists. Waits for a content that is not stored yet: a device
+// brings its files after its report. Gives up after `silence` without a sign of life from the service.
 [[nodiscard]] Outcome<bool> download(Session& session, const Wanted& wanted, const std::filesystem::path& path,
                                      std::chrono::seconds silence, Progress& progress);
 

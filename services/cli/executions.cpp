@@ -17,7 +17,7 @@ Outcome<Json> page(Session& session, const char* operation, Json body, std::opti
                   : session.request("scheduler", operation, std::move(body));
 }
 
-// What the parts of one result are, by where they belong.
+// The parts of one result, put together, by what they belong to ("stdout", "stderr", "file:PATH").
 using Texts = std::map<std::string, std::string>;
 
 Outcome<bool> gather(const Json& answer, Texts& texts) {
@@ -49,7 +49,7 @@ Outcome<Json> result_of(Session& session, const std::string& job, std::int64_t e
   const auto& stored = member(last, "result");
   if (!stored.is_object()) return Json();
   auto result = codec::decode_result(stored);
-  if (!result || !result->in_parts) return stored;  // whoever shows it says what is wrong with it
+  if (!result || !result->in_parts) return stored;  // whoever shows the result says what is wrong with it
   result->in_parts = false;
   result->stdout_text = std::move(texts["stdout"]);
   result->stderr_text = std::move(texts["stderr"]);
@@ -59,7 +59,8 @@ Outcome<Json> result_of(Session& session, const std::string& job, std::int64_t e
   return codec::encode(*result);
 }
 
-// The first page of an answer about a job, with the executions of all pages, or of as many as `count` needs.
+// The first page of an answer about a job, with the executions of all pages, or of as many pages as `count` executions
+// need.
 Outcome<Json> in_pages(Session& session, const char* operation, const std::string& job, std::size_t count,
                        std::optional<Session::Patience> patience) {
   Json out;

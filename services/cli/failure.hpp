@@ -17,13 +17,13 @@ struct Failure {
   std::string reason;
 };
 
-// What a service answered, or a library said, as the end of a command.
+// The exit code of a command that ends with a service's answer or a library's error.
 [[nodiscard]] inline Exit exit_of(const Error& error) {
   if (error.code == Code::denied) return Exit::denied;
   return error.code == Code::unavailable ? Exit::unreachable : Exit::failed;
 }
 
-// denied is an answer of its own; a job that still goes on is no failure.
+// `denied` has an exit code of its own; a job that is not settled is no failure.
 [[nodiscard]] inline Exit exit_of(JobState state) {
   if (state == JobState::denied) return Exit::denied;
   return settled(state) && state != JobState::succeeded ? Exit::failed : Exit::ok;

@@ -1,4 +1,4 @@
-// Small files, as a whole.
+// Reads small files as a whole.
 #pragma once
 
 #include <cerrno>
@@ -11,7 +11,7 @@
 
 namespace fieldwork::cli {
 
-// Errors name the file.
+// An Error names the file.
 [[nodiscard]] inline Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return Error{Code::invalid, "is a directory", path.string()};

@@ -8,7 +8,7 @@
 namespace fieldwork::cli {
 namespace {
 
-// `alone`: of a job of one, which needs no number.
+// `alone`: the job has one execution, which needs no number.
 std::string execution_line(const codec::Json& one, bool alone) {
   const auto device = printable(text_of(one, "device"));
   std::string line = device.empty() ? "" : device + ": ";
@@ -19,7 +19,7 @@ std::string execution_line(const codec::Json& one, bool alone) {
   return line;
 }
 
-// While its device fetches the package: later news of that is no news.
+// Whether the device may still be fetching the package: after that, news of the transfer is no news of the job.
 bool before_running(const codec::Json& one) {
   const auto state = text_of(one, "state");
   return state == "assigned" || state == "accepted" || state == "unreachable";
@@ -56,7 +56,7 @@ std::vector<std::string> Follow::job(const codec::Json& state) {
     lines.push_back(why.empty() || why == said.reason ? line : line + ": " + printable(why));
     said = {std::move(line), why};
   }
-  // What is not over follows from the executions, which were told.
+  // While the job is not settled, its state follows from the executions, which were told above.
   if ((state_ != now && settled(*now)) || (!alone && !reason.empty() && reason != reason_)) {
     const auto device = alone ? printable(text_of(executions[0], "device")) : "";
     const bool there = !device.empty() && (now == JobState::succeeded || now == JobState::failed);
@@ -72,7 +72,7 @@ std::optional<Follow::Sending> Follow::transfer(const codec::Json& state) {
   const auto device = devices_.find(text_of(state, "device"));
   if (package_.empty() || text_of(state, "digest") != package_ || device == devices_.end()) return std::nullopt;
   const auto word = text_of(state, "state");
-  // Retained states of long ago are complete; only what was seen sending is news when it completes.
+  // An old retained state may be complete, too: a completion is news only after the transfer was seen sending.
   auto& fetch = device->second;
   if (!fetch.open || (word != "sending" && !(word == "complete" && fetch.seen))) return std::nullopt;
   fetch.seen = word == "sending";

@@ -1,4 +1,4 @@
-// What is new about one job, told in lines. Pure: takes what was heard, gives what to say.
+// Tells in lines what is new about one job. Pure: takes what was heard, returns what to show.
 #pragma once
 
 #include <map>
@@ -14,11 +14,12 @@ namespace fieldwork::cli {
 
 class Follow {
  public:
-  // `package`: its digest, or empty.
+  // `package`: the digest of the job's package, or empty.
   Follow(std::string job, std::string package) : job_(std::move(job)), package_(std::move(package)) {}
 
-  // Takes a STATE_JOB with its executions (executions.hpp); the lines that it adds to what was said: of each execution,
-  // or of their counts when there are more, and how the job ended. Another job's, or one without a state, says nothing.
+  // Takes a STATE_JOB with its executions (executions.hpp). Returns the lines that it adds to what was said: one for
+  // each execution that changed (where the job has more, for their counts), and one for how the job ended. The state of
+  // another job, or an object without a state, adds nothing.
   std::vector<std::string> job(const codec::Json& state);
 
   struct Sending {
@@ -28,17 +29,18 @@ class Follow {
     bool complete = false;
     bool operator==(const Sending&) const = default;
   };
-  // Takes a state/transfer; something where it brings this job's package to one of its devices that waits for it.
+  // Takes a state/transfer. Returns something if the transfer brings this job's package to one of its devices that
+  // waits.
   std::optional<Sending> transfer(const codec::Json& state);
 
-  // The line to show for a device's log message; nothing for another job's.
+  // The text to show for a device's log message; nothing if the message is another job's.
   [[nodiscard]] std::optional<std::string> log(const std::string& device, const codec::LogLine& line) const;
 
   // Whether an event/job/changed names this job.
   [[nodiscard]] bool concerns(const codec::Json& event) const;
 
   [[nodiscard]] std::optional<JobState> state() const { return state_; }
-  // Something of it is in the queue.
+  // An execution of the job is queued.
   [[nodiscard]] bool waits_for_a_device() const { return queued_; }
   [[nodiscard]] bool finished() const { return state_ && settled(*state_); }
   [[nodiscard]] const std::string& reason() const { return reason_; }
@@ -53,15 +55,15 @@ class Follow {
   struct Said {
     std::string line, reason;
   };
-  std::map<std::int64_t, Said> executions_;  // what was last said of each
+  std::map<std::int64_t, Said> executions_;  // by execution, what was last said of it
   struct Fetch {
-    bool open = false;  // its execution does not run yet
-    bool seen = false;  // a transfer to it
+    bool open = false;  // the device's execution does not run yet
+    bool seen = false;  // a transfer to the device was seen
   };
-  std::map<std::string, Fetch> devices_;  // of the job
+  std::map<std::string, Fetch> devices_;  // the job's devices
 };
 
-// Of an explain answer: why nothing fits, in one line; empty when something runs or fits.
+// Takes an answer of `explain`: why no device fits, in one line; empty when something runs or fits.
 [[nodiscard]] std::string waiting_line(const codec::Json& explained);
 
 }  // namespace fieldwork::cli

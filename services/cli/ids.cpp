@@ -17,7 +17,7 @@ constexpr std::size_t newest = 480;  // jobs that are looked at: ten pages
 
 bool hex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
 
-// Between digits_min and one less than all of them.
+// A part of an id: hex digits, at least digits_min, but not all.
 bool part(std::string_view digits, std::size_t all) {
   return digits.size() >= digits_min && digits.size() < all && hex(digits);
 }

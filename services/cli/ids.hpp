@@ -1,4 +1,4 @@
-// Ids as people type them: their beginnings, where one thing alone begins so. Whole ids cost no question.
+// Ids as people type them: the beginning of an id will do where only one thing has it. A whole id costs no question.
 #pragma once
 
 #include <optional>
@@ -10,18 +10,19 @@
 
 namespace fieldwork::cli {
 
-// Of "sha256:0123ab…", or of its digits alone, 6 at least: "sha256:0123ab". Nothing for what is no beginning of a
-// digest, and for a whole one.
+// The beginning of a digest with its prefix: of "sha256:0123ab" or "0123ab" (6 digits at least) "sha256:0123ab".
+// Nothing for a text that is no beginning of a digest, or a whole digest with its prefix.
 [[nodiscard]] std::optional<std::string> digest_beginning(const std::string& text);
 
-// "j-" and 6 to 19 of the scheduler's 20 digits.
+// Whether the text is "j-" and 6 to 19 of the scheduler's 20 digits.
 [[nodiscard]] bool is_job_beginning(const std::string& text);
 
-// The one of `ids` that begins so. A Failure names the others, or that there is none `where` it was looked for.
+// The only one of `ids` with this beginning. A Failure names the ids that have it, or says that there is none `where`
+// they were looked for.
 [[nodiscard]] Outcome<std::string> only_one(const std::string& beginning, const std::vector<std::string>& ids,
                                             const std::string& where);
 
-// The job that is meant: of a beginning the only one among the newest jobs, else the text as it is.
+// The job that `text` means: for a beginning, the only job with it among the newest; any other text is the id itself.
 [[nodiscard]] Outcome<std::string> whole_job(Session& session, const std::string& text);
 
 }  // namespace fieldwork::cli

@@ -1,4 +1,4 @@
-// What a session needs of the bus: a connection that comes back by itself. Tests put a stand-in here.
+// What a session needs of the bus: a connection that is made again when it is lost. Tests put a stand-in here.
 #pragma once
 
 #include <functional>
@@ -20,11 +20,11 @@ class Line {
 
 using MakeLine = std::function<std::unique_ptr<Line>(bus::MqttConfig, bus::MqttEvents)>;
 
-// For a program that ends with its one conversation: a line over MQTT that was stopped is kept as it is from now on.
-// Taking its library's threads down is 200 ms of sleep.
+// For a program that ends after one conversation: from now on a line over MQTT that was stopped is kept, not destroyed.
+// The MQTT library would sleep for 200 ms to end its threads.
 void leave_lines_standing();
 
-// A line over MQTT.
+// Makes a line over MQTT.
 [[nodiscard]] std::unique_ptr<Line> mqtt_line(bus::MqttConfig config, bus::MqttEvents events);
 
 }  // namespace fieldwork::cli

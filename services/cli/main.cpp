@@ -1,4 +1,4 @@
-// The command line of `fieldwork`: what may be said, and what is done then.
+// The command line of `fieldwork`: its grammar, and which function each command calls.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -18,7 +18,7 @@ constexpr const char* exit_codes =
     "or\n"
     "job file, 3 cannot reach the broker, 4 denied, 5 timed out, 130 interrupted";
 
-// What the command line asked for; it runs after all of it was understood.
+// What the command line asked for. The command runs after the whole line was parsed.
 struct Chosen {
   Options options;
   RunArguments run;
@@ -35,7 +35,7 @@ CLI::App* command(CLI::App& parent, const char* name, const char* what, const ch
   return app;
 }
 
-// What is wrong with a number of seconds, or nothing.
+// What is wrong with a number of seconds; empty: nothing.
 std::string seconds_problem(const std::string& text) {
   double seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -163,7 +163,8 @@ Grammar grammar_of(const CLI::App& app) {
   return out;
 }
 
-// The sentence, and the help of the place where it went wrong: a command line that asks for nothing is no success.
+// Shows the sentence, and the help of the level where the mistake is: a command line that asks for nothing is a
+// failure, too.
 int misused(CLI::App& app, const Unknown& unknown) {
   const CLI::App* at = &app;
   for (const auto& name : unknown.level) at = at->get_subcommand(name);
@@ -192,7 +193,7 @@ int main_of(int argc, char** argv) {
   check->callback([&chosen] { chosen.command = [&chosen] { return doctor(chosen.options); }; });
   auto words = as_meant({argv + 1, argv + argc});
   if (const auto unknown = unknown_word(grammar_of(app), words)) return misused(app, *unknown);
-  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  std::reverse(words.begin(), words.end());  // CLI11 takes them in reverse
   try {
     app.parse(std::move(words));
   } catch (const CLI::ParseError& e) {
@@ -206,6 +207,6 @@ int main_of(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   fieldwork::cli::leave_lines_standing();
-  // Not through the libraries' own ends: threads of a line that stands still run.
+  // Without the destructors of libraries: the threads of a line that was left standing still run.
   std::_Exit(fieldwork::cli::main_of(argc, argv));
 }

@@ -17,7 +17,7 @@
 namespace fieldwork::cli {
 namespace {
 
-// While it lives, this thread's text is UTF-8, whatever the environment says.
+// While this object lives, the thread's text is UTF-8, whatever the environment says.
 class Utf8 {
  public:
   Utf8() : before_(uselocale(utf8())) {}
@@ -33,7 +33,7 @@ class Utf8 {
   locale_t before_;
 };
 
-// Columns on a terminal: none for combining characters, two for wide ones; one for what is not UTF-8.
+// Columns on a terminal: none for a combining character, two for a wide one, one for a byte that is not UTF-8.
 std::size_t width(std::string_view text) {
   const Utf8 locale;
   std::size_t columns = 0;
@@ -58,7 +58,7 @@ std::string printable(std::string_view text) {
   std::string out(text);
   for (std::size_t i = 0; i < out.size(); ++i) {
     const auto c = static_cast<unsigned char>(out[i]);
-    // The C1 controls, in UTF-8: C2 80 to C2 9F.
+    // The C1 control characters in UTF-8: C2 80 to C2 9F.
     const bool c1 = c == 0xC2U && i + 1 < out.size() && static_cast<unsigned char>(out[i + 1]) < 0xA0U;
     if (c1) out.replace(i, 2, "?");
     if (c < 0x20U || c == 0x7FU) out[i] = '?';
@@ -191,7 +191,7 @@ int flushed(int exit_code) {
   errno = 0;
   const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
   if (!lost) return exit_code;
-  // Whoever closed the pipe (head, less) has what it wanted.
+  // The reader that closed the pipe (head, less) has what it wanted: no message.
   if (errno != EPIPE) say(std::string("fieldwork: cannot write to stdout: ") + std::strerror(errno == 0 ? EIO : errno));
   return exit_code == 0 ? code(Exit::failed) : exit_code;
 }

@@ -1,4 +1,4 @@
-// What people see: tables on stdout, messages and progress on stderr.
+// What people see: tables on stdout; messages and progress on stderr.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,7 @@
 
 namespace fieldwork::cli {
 
-// Control characters become '?': what a peer wrote must not steer the terminal.
+// Control characters become '?': a text from a peer must not steer the terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 
 [[nodiscard]] std::string human_bytes(std::int64_t bytes);            // 1.5 MiB
@@ -21,7 +21,7 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string human_time(std::int64_t unix_ms);  // 2024-05-01 12:00:00Z
 [[nodiscard]] std::int64_t now_ms();
 
-// Aligned columns, two blanks between; an empty table is its header alone.
+// Aligned columns with two blanks between them; an empty table is its header alone.
 class Table {
  public:
   explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
@@ -35,37 +35,37 @@ class Table {
 // "sending  [########------------]  40 %  4.0 of 10.0 MiB". A total of 0 counts as done.
 [[nodiscard]] std::string progress_line(std::string_view what, std::int64_t done, std::int64_t total);
 
-// Whether a terminal of this kind (TERM) can take a line back.
+// Whether a terminal of this kind (TERM) can redraw a line.
 [[nodiscard]] bool redraws(bool terminal, const char* kind);
 
-// Progress on stderr: one line that is redrawn on a terminal; else a line at each tenth. Nothing of what is over in an
-// instant: a bar that jumps says nothing.
+// Progress on stderr: on a terminal one line that is redrawn, else one line for each tenth. What ends within `quiet` is
+// not shown.
 class Progress {
  public:
   static constexpr std::chrono::milliseconds instant{500};
   explicit Progress(bool terminal, std::chrono::milliseconds quiet = instant);
-  Progress();  // asks whether stderr is a terminal that can redraw (TERM=dumb cannot)
+  Progress();  // finds out whether stderr is a terminal that can redraw (TERM=dumb cannot)
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void show(std::string_view what, std::int64_t done, std::int64_t total);
-  void clear();  // before anything else is written to stderr
+  void clear();  // call it before anything else is written to stderr
 
  private:
   bool terminal_;
   std::chrono::milliseconds quiet_;
-  std::string begun_;  // what is in progress, and since when
+  std::string begun_;  // what is in progress, since since_
   std::chrono::steady_clock::time_point since_;
   bool drawn_ = false;
-  std::string what_;  // was shown; on a terminal the whole line
+  std::string what_;  // what was shown last; on a terminal the whole line
   std::int64_t tenth_ = -1;
 };
 
-void say(std::string_view message);            // stderr, one line
-void print(std::string_view text);             // stdout, as it is
-void print_json(const codec::Json& document);  // stdout, one line
-int end(const Failure& failure);               // says it; the exit code
-int flushed(int exit_code);                    // the exit code, or 1 where stdout could not take all of it
+void say(std::string_view message);            // to stderr, as one line
+void print(std::string_view text);             // to stdout, unchanged
+void print_json(const codec::Json& document);  // to stdout, as one line
+int end(const Failure& failure);               // says the reason on stderr; returns the exit code
+int flushed(int exit_code);  // flushes stdout; returns `exit_code`, or 1 if stdout could not take everything
 [[nodiscard]] inline int code(Exit exit) { return static_cast<int>(exit); }
 
 }  // namespace fieldwork::cli

@@ -95,7 +95,7 @@ Trouble connection_trouble(const Settings& settings, const std::string& mqtt_rea
     return {at + "it accepts connections, but the MQTT greeting failed: " + mqtt_reason,
             "Does that port want TLS (ssl://…)?"};
   }
-  // MQTT's library has one sentence for all that can be wrong with TLS; the files may tell more.
+  // The MQTT library has one sentence for everything that can be wrong with TLS; the files may tell more.
   const bool says_nothing = mqtt_reason.find("TCP/TLS connect failure") != std::string::npos;
   if (const auto own = says_nothing ? certificate_trouble(settings) : std::nullopt) return {at + own->what, own->next};
   return {at + mqtt_reason, "fieldwork doctor looks step by step; the broker's log says whom it refused"};

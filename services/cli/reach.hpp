@@ -1,4 +1,4 @@
-// Why a broker cannot be reached: what MQTT's library does not say.
+// Why a broker cannot be reached, where the MQTT library does not say.
 #pragma once
 
 #include <chrono>
@@ -14,10 +14,10 @@ struct Endpoint {
   std::string port;
 };
 
-// Of scheme://host:port, with [..] around an IPv6 address.
+// Reads scheme://host:port; an IPv6 address stands in [..].
 [[nodiscard]] std::optional<Endpoint> endpoint(const std::string& url);
 
-// Empty when something accepts connections there; else why not ("Connection refused", "Name or service not known").
+// Empty: the address accepts TCP connections; else why not ("Connection refused", "Name or service not known").
 [[nodiscard]] std::string try_tcp(const std::string& url, std::chrono::milliseconds patience);
 
 struct Trouble {
@@ -25,11 +25,11 @@ struct Trouble {
   std::string next;  // one sentence: what to do
 };
 
-// What is wrong with our own certificate and key, as far as the files alone tell: dates, key, authority.
+// What is wrong with the certificate and key of the settings, as far as the files tell: dates, key, authority.
 [[nodiscard]] std::optional<Trouble> certificate_trouble(const Settings& settings);
 
-// The cause of a connection that failed with `mqtt_reason`: asks the network, and our own files where the reason says
-// nothing. Blocks for 2 s at most.
+// Why a connection failed with `mqtt_reason`: tries the network, and looks at the files where the reason says nothing.
+// Blocks for 2 s at most.
 [[nodiscard]] Trouble connection_trouble(const Settings& settings, const std::string& mqtt_reason);
 
 }  // namespace fieldwork::cli

@@ -15,7 +15,7 @@ std::string about(const OutputFile& file) {
   return printable(file.path) + " (" + human_bytes(file.size_bytes) + ", " + file.digest + ")";
 }
 
-// Empty when it is written; else why not.
+// Returns an empty text when the file is written, else why not.
 Outcome<std::string> write_file(const OutputFile& file, const std::filesystem::path& path, const Fetch& fetch) {
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);

@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::chrono::seconds repeat_every{2};
 constexpr std::chrono::seconds down_patience{
-    3};  // so that it is asked twice; a service that is started again is back sooner
+    3};  // time to ask twice; a service that is being restarted is back sooner than this
 constexpr std::chrono::milliseconds look_at_broker_every{
-    100};  // at what has no signal of its own: the broker's refusals
+    100};  // between looks at the broker's refusals, which have no signal of their own
 constexpr std::chrono::milliseconds retained_within{1000};
 
 bool lines_stay = false;
@@ -43,7 +43,7 @@ class MqttLine : public Line {
   std::unique_ptr<bus::MqttBus> bus_;
 };
 
-// The person wrote no message: a field of ours is named by what it held.
+// The person wrote no message: instead of the field of a message the text names the value it had.
 std::string told(const Error& error, const codec::Json& body) {
   const auto field = error.path.empty() ? std::string() : error.path.substr(1);
   const bool ours = field == "job" || field == "device" || field == "digest";
@@ -183,7 +183,7 @@ std::optional<std::string> Session::ask(const std::string& service, const bus::M
                                         std::optional<Failure>& stop) {
   {
     const std::lock_guard lock(mutex_);
-    answers_[message.correlation];  // before the publish: an answer may be here before that returns
+    answers_[message.correlation];  // before publishing, because an answer may arrive before publish() returns
   }
   const auto begin = Clock::now();
   const auto denied = stats().denied;

@@ -1,5 +1,5 @@
-// One conversation with the broker, for the length of one command: requests with answers, and the messages of the
-// subscriptions that it was opened with. Ctrl-C and SIGTERM end every wait.
+// One conversation with the broker, as long as one command: requests with answers, and the messages of the
+// subscriptions that the session was opened with. Ctrl-C and SIGTERM end every wait.
 #pragma once
 
 #include <chrono>
@@ -24,26 +24,26 @@ namespace fieldwork::cli {
 class Session {
  public:
   using Clock = std::chrono::steady_clock;
-  // The same clock as a value, for the cores of a transfer.
+  // The same clock as a Time, for the cores of a transfer.
   static Time now() { return Time{std::chrono::duration_cast<Duration>(Clock::now().time_since_epoch())}; }
   using Patience = std::chrono::milliseconds;
 
-  // Connects once: a failure names the URL, the setting it came from and the next step. `filters` begin below the
-  // root. Connections that are lost later come back by themselves.
+  // Connects once. A Failure names the URL, the setting that it came from and the next step. `filters`: subscriptions
+  // below the root. A connection that is lost later is made again.
   static Outcome<std::unique_ptr<Session>> open(const Settings& settings, const std::vector<std::string>& filters,
                                                 const Options& options, const MakeLine& make = mqtt_line);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Asks every 2 s until answered. A Failure for no answer (timed_out, or unreachable without a broker), for an error
-  // as the answer, for what the broker's access list forbids, and for Ctrl-C. `body` gets its "v". A service whose
-  // retained state says that it is down is waited for 3 s only, unless --timeout asks for more.
+  // Asks every 2 s until answered; `body` gets its "v". A Failure for: no answer (timed_out, or unreachable without a
+  // broker), an error as the answer, a request that the broker's access list forbids, Ctrl-C. A service whose retained
+  // state is `down` is waited for 3 s only, unless --timeout is given.
   Outcome<codec::Json> request(const std::string& service, const std::string& operation, codec::Json body);
   Outcome<codec::Json> request(const std::string& service, const std::string& operation, codec::Json body,
                                Patience patience);
 
-  // The next message that is no answer; nothing at `until` or after Ctrl-C.
+  // The next message that is not an answer; nothing at `until` or after Ctrl-C.
   std::optional<bus::Message> next(Clock::time_point until);
 
   void publish(bus::Message message) { line_->publish(std::move(message)); }
@@ -53,16 +53,16 @@ class Session {
   [[nodiscard]] bool interrupted() const;
   [[nodiscard]] bool connected() const { return line_->connected(); }
   [[nodiscard]] bus::MqttStats stats() const { return line_->stats(); }
-  // How an idle wait ends early: after Ctrl-C, or when the broker's access list refused a publish since `denied`.
+  // Why a wait must end early: Ctrl-C, or the broker's access list refused a publish since `denied` was counted.
   [[nodiscard]] std::optional<Failure> stopped(std::uint64_t denied) const;
 
-  // What the services say of themselves, retained (state/service/+), as far as it has come.
+  // What the services say of themselves in their retained states (state/service/+), as far as these have arrived.
   struct ServiceState {
-    std::string state;  // up, down
+    std::string state;  // up or down
     std::string version;
   };
   [[nodiscard]] std::map<std::string, ServiceState> services() const;
-  // Waits until `count` of them have said something, at most until `until`.
+  // Waits until `count` services have a state, at most until `until`.
   std::map<std::string, ServiceState> services(std::size_t count, Clock::time_point until) const;
 
  private:
@@ -84,12 +84,12 @@ class Session {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::deque<bus::Message> messages_;
-  std::map<std::string, std::optional<std::string>> answers_;  // by correlation, while asked
+  std::map<std::string, std::optional<std::string>> answers_;  // by correlation data, while a request is open
   std::map<std::string, ServiceState> services_;
   bool interrupted_ = false;
   bool was_connected_ = false;
-  std::optional<std::string> lost_;              // why the connection is not there
-  std::unique_ptr<runtime::StopSignal> signal_;  // before the line: its threads inherit the blocked signals
+  std::optional<std::string> lost_;              // why there is no connection
+  std::unique_ptr<runtime::StopSignal> signal_;  // before line_: its threads inherit the blocked signals
   std::unique_ptr<Line> line_;
 };
 

@@ -16,7 +16,7 @@ namespace {
 
 Failure bad(std::string reason) { return {Exit::usage, std::move(reason)}; }
 
-// "broker.url (file:line)" reads as "broker.url from file:line", also between brackets.
+// "broker.url (file:line)" becomes "broker.url from file:line", so that it can stand in brackets.
 std::string origin(const runtime::Config& config, const std::string& key) {
   auto text = config.origin(key);
   if (const auto bracket = text.find(" ("); bracket != std::string::npos && text.ends_with(")")) {
@@ -28,7 +28,7 @@ std::string origin(const runtime::Config& config, const std::string& key) {
 
 struct File {
   std::string path;
-  std::string tried;  // the default place, where nothing is
+  std::string tried;  // the default path, where there is no file
 };
 
 Outcome<File> find_file(const Options& options, const std::map<std::string, std::string>& environment) {
@@ -66,7 +66,7 @@ Outcome<std::string> own_name(const Settings& settings) {
   return certificate->common_name();
 }
 
-// MQTT's library would only say that TLS failed.
+// Checked here, because the MQTT library would only say that TLS failed.
 Outcome<bool> check_files(const Settings& settings, const std::string& key_origin) {
   if (!settings.mqtt.url.starts_with("ssl://")) return true;
   if (auto ca = read_file(settings.mqtt.ca, 1 << 20); !ca) return bad(settings.ca_origin + ": " + describe(ca.error()));

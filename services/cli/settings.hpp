@@ -1,4 +1,4 @@
-// The CLI's settings, and the options that every command has.
+// The settings of the command line, and the options that every command has.
 #pragma once
 
 #include <chrono>
@@ -25,19 +25,19 @@ struct Options {
 };
 
 struct Settings {
-  std::string file;  // empty: none
+  std::string file;  // empty: no settings file
   std::string root;
   std::string root_origin;  // "root from file:line"
-  bus::MqttConfig mqtt;     // client id and subscriptions are still open
-  std::string from;         // the name that our certificate gives us; "operator" without one (tcp://)
-  std::string release_key;  // path, may be empty
+  bus::MqttConfig mqtt;     // client id and subscriptions are set by the session
+  std::string from;         // the name in the certificate; "operator" without one (tcp://)
+  std::string release_key;  // path; empty: not set
   std::string url_origin;   // "broker.url from file:line"
   std::string ca_origin;
   std::string certificate_origin;
   std::string release_key_origin;
 };
 
-// Failure: Exit::usage, naming the setting and where its value came from.
+// The Failure is Exit::usage; it names the setting and where its value came from.
 [[nodiscard]] Outcome<Settings> load_settings(const Options& options);
 
 }  // namespace fieldwork::cli

@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds look_at_upload_every{200};
 
 bool passing(const Failure& failure) { return failure.exit == Exit::timed_out || failure.exit == Exit::unreachable; }
 
-// The core decides (exchange/deliver.hpp); what is here asks, opens and sends.
+// Runs one delivery: the core decides (exchange/deliver.hpp); this class asks, opens the file and publishes frames.
 class Upload {
  public:
   Upload(Session& session, const Packed& packed, std::chrono::seconds silence, Progress& progress)
@@ -57,18 +57,18 @@ class Upload {
   std::chrono::seconds silence_;
   Progress& progress_;
   deliver::Deliveries core_;
-  std::string transfer_;  // that the service waits for
+  std::string transfer_;  // the one that the service waits for
   std::optional<crypto::Certificate> receiver_;
   std::optional<exchange::Encoded> encoded_;
-  std::optional<Offer> offer_;  // the standing one
+  std::optional<Offer> offer_;  // the offer that stands
   std::string content_key_;
-  content::Ranges acked_;  // when it was closed
+  content::Ranges acked_;  // what was acknowledged when `outbound_` was closed
   std::optional<exchange::Outbound> outbound_;
   std::int64_t sent_before_ = 0;
   bool answered_ = false;
   std::optional<deliver::Ended> ended_;
-  std::optional<Failure> failure_;  // what ended it, or will
-  struct Held {                     // the service has said why it stores no more
+  std::optional<Failure> failure_;  // what ends the upload
+  struct Held {                     // the service has said why it can store no more
     Time since;
     std::int64_t acked_bytes = 0;
     std::string reason;
@@ -107,7 +107,7 @@ void Upload::step(deliver::Input input) {
   });
 }
 
-// The answer: it is stored, or the service waits for it under this transfer.
+// The answer says that the content is stored, or under which transfer the service waits for it.
 void Upload::announce(Inputs& then) {
   if (answered_ && !session_.connected()) return;
   auto answer = session_.request("transfer", "offer",
@@ -183,7 +183,8 @@ void Upload::act(const deliver::Close& /*work*/, Inputs& /*then*/) {
   outbound_.reset();
 }
 
-// The answer says what is there already. Without one the frames find nobody, and it is announced again.
+// The answer says what has arrived already. Without an answer the frames reach no transfer, and the package is
+// announced again.
 void Upload::start(Inputs& then) {
   auto opened = exchange::Outbound::open(*offer_, content_key_, encoded_->path, acked_, {}, Session::now());
   if (!opened) {
@@ -231,7 +232,7 @@ void Upload::listen() {
     const auto topic = session_.topics().parse(message->topic);
     if (!topic || topic->kind != Topic::Kind::reply || topic->channel != "received" || !outbound_) continue;
     if (const auto received = codec::decode_received(message->payload)) heard(*received);
-    until = Session::Clock::now();  // take what else is here, then send again
+    until = Session::Clock::now();  // take the other messages that are here, then send again
   }
   if (!outbound_) return;
   progress_.show("sending " + packed_.name + "@" + packed_.version, static_cast<std::int64_t>(outbound_->acked_bytes()),

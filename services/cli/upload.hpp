@@ -19,8 +19,8 @@ struct Packed {
   std::string release;  // JWS
 };
 
-// The encoded bytes that were sent, with repetitions; 0 where the service had the content. Gives up after `silence`
-// without a sign of life.
+// Returns the encoded bytes that were sent, repeats included; 0: the service had the content. Gives up after `silence`
+// without a sign of life from the service.
 [[nodiscard]] Outcome<std::int64_t> upload(Session& session, const Packed& packed, std::chrono::seconds silence,
                                            Progress& progress);
 

@@ -31,7 +31,7 @@ std::string labels_text(const Json& labels) {
   return or_dash(out);
 }
 
-// When it was signed, as its signer says; 0 where that cannot be read.
+// When the package was signed, as its signer says; 0: that cannot be read.
 std::int64_t released_ms(const Json& package) {
   const auto payload = crypto::jws_payload_unverified(text_of(package, "release"));
   if (!payload) return 0;
@@ -41,11 +41,11 @@ std::int64_t released_ms(const Json& package) {
 
 std::string cores(std::int64_t millis) { return decimal(static_cast<double>(millis) / 1000, 1); }
 
-// "field  value" lines; the values begin in one column.
+// Lines of "field  value"; the values begin in one column.
 class Fields {
  public:
   void add(const std::string& name, const std::string& value) { table_.add({name, or_dash(value)}); }
-  [[nodiscard]] std::string text() const { return table_.text().substr(1); }  // without the empty header's line
+  [[nodiscard]] std::string text() const { return table_.text().substr(1); }  // without the line of the empty header
 
  private:
   Table table_{{"", ""}};
@@ -67,7 +67,7 @@ std::string executions_table(const Json& executions) {
 
 std::string candidates_table(const Json& candidates, const std::string& chosen) {
   if (candidates.empty()) return "";
-  std::set<std::string> names;  // of all score components
+  std::set<std::string> names;  // of all parts of the score
   for (const auto& candidate : candidates) {
     const auto& components = member(candidate, "components");
     if (!components.is_object()) continue;
@@ -123,7 +123,7 @@ std::string devices_of(const Json& job) {
   for (const auto& one : list_of(job, "executions")) {
     if (auto device = text_of(one, "device"); !device.empty()) devices.insert(std::move(device));
   }
-  if (const auto device = text_of(job, "device"); !device.empty()) devices.insert(device);  // in lists
+  if (const auto device = text_of(job, "device"); !device.empty()) devices.insert(device);  // STATE_JOB's own
   std::string out;
   for (const auto& device : devices) out += (out.empty() ? "" : ", ") + device;
   if (const auto width = integer_of(job, "width"); out.empty() && width > 1)
@@ -256,7 +256,7 @@ std::string package_table(const Json& packages, std::int64_t now) {
     };
     bool first = true;
     for (const auto& name : list_of(package, "names")) {
-      add(name, first ? human_age(released_ms(package), now) : "-");  // the release is the first name's
+      add(name, first ? human_age(released_ms(package), now) : "-");  // the release belongs to the first name
       first = false;
     }
     if (first) add(package, human_age(released_ms(package), now));

@@ -1,4 +1,5 @@
-// What services answer, as text for people. Pure; takes any JSON: what is missing or of another type shows as "-".
+// Answers of services as text for people. Pure. Takes any JSON: a field that is missing or of another type shows as
+// "-".
 #pragma once
 
 #include <cstdint>
@@ -9,24 +10,24 @@
 
 namespace fieldwork::cli {
 
-[[nodiscard]] std::string text_of(const codec::Json& value, const char* field);  // "" where there is none
+[[nodiscard]] std::string text_of(const codec::Json& value, const char* field);  // "" if it is missing
 [[nodiscard]] std::int64_t integer_of(const codec::Json& value, const char* field, std::int64_t fallback = 0);
 [[nodiscard]] double number_of(const codec::Json& value, const char* field, double fallback = 0);
-[[nodiscard]] const codec::Json& member(const codec::Json& value, const char* field);   // null where there is none
-[[nodiscard]] const codec::Json& list_of(const codec::Json& value, const char* field);  // [] where there is none
+[[nodiscard]] const codec::Json& member(const codec::Json& value, const char* field);   // null if it is missing
+[[nodiscard]] const codec::Json& list_of(const codec::Json& value, const char* field);  // [] if it is missing
 
 [[nodiscard]] std::string job_table(const codec::Json& jobs, std::int64_t now_ms);
 [[nodiscard]] std::string job_text(const codec::Json& job, std::int64_t now_ms);
 [[nodiscard]] std::string explain_text(const codec::Json& answer);
 [[nodiscard]] std::string device_table(const codec::Json& devices, std::int64_t now_ms);
 [[nodiscard]] std::string device_text(const codec::Json& device, std::int64_t now_ms);
-[[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // a row for each name
+[[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // one row per name
 [[nodiscard]] std::string package_text(const codec::Json& package, std::int64_t now_ms);
 
-// What follows a job's or execution's name: "is running", "failed", "was cancelled".
+// What follows the name of a job or an execution: "is running", "failed", "was cancelled".
 [[nodiscard]] std::string it_is(const std::string& state);
 
-// For tables: "sha256:" and 12 digits, which `fieldwork package show` takes; of a key's id 12 digits.
+// For tables: "sha256:" and 12 digits, which `fieldwork package show` accepts; of a key's id 12 digits.
 [[nodiscard]] std::string short_digest(const std::string& text);
 
 // The devices of a job's executions, joined by ", ".

@@ -16,7 +16,7 @@ std::string meant(const std::string& word, const std::vector<std::string>& names
   return found.empty() ? "" : ". Did you mean '" + found + "'?";
 }
 
-// What may stand at one point of the line: grows with each command.
+// The options that may stand at one point of the command line: more with each command.
 struct Allowed {
   std::vector<std::string> flags;
   std::vector<std::string> values;
@@ -53,7 +53,7 @@ std::optional<Unknown> unknown_word(const Grammar& grammar, const std::vector<st
     if (word == "--") return std::nullopt;
     if (word.size() > 1 && word.front() == '-') {
       const auto name = word.substr(0, word.find('='));
-      // Short allowed may carry their value: -cFILE.
+      // A short option may carry its value: -cFILE.
       const bool known = holds(allowed.flags, name) || holds(allowed.values, name) || name[1] != '-';
       if (!known) return Unknown{"there is no option '" + name + "'" + meant(name, allowed.all()), level};
       if (holds(allowed.values, word)) ++i;

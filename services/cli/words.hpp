@@ -1,4 +1,4 @@
-// The words of a command line before its meaning: what was typed that is no command or option, and what was meant.
+// The words of a command line, before they are parsed: which word is no command or option, and what was probably meant.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,7 @@
 
 namespace fieldwork::cli {
 
-// What may be said: a command, its options, the commands below it. Options are valid below too.
+// A command with its options and the commands below it. Options are also valid behind those commands.
 struct Grammar {
   std::string name;
   std::vector<std::string> flags;   // "--json"
@@ -15,13 +15,13 @@ struct Grammar {
   std::vector<Grammar> commands;
 };
 
-// Turns what people type from habit into what this program says: `help run` and `help` into --help, `version` into
+// Turns what people type from habit into options of this program: `help run` and `help` into --help, `version` into
 // --version.
 [[nodiscard]] std::vector<std::string> as_meant(std::vector<std::string> words);
 
-// The first word that is no command where one has to stand, or no option: a sentence, with what may have been meant.
-// `level`: the commands that led there ("job"), whose help belongs below the sentence. Nothing where all are known; a
-// command that is missing altogether has an empty sentence.
+// The first word that is no command where a command must stand, or no option: a sentence that says so, with what was
+// probably meant. `level`: the commands before that word ("job"), whose help belongs below the sentence. Nothing: all
+// words are known. A command that is missing has an empty sentence.
 struct Unknown {
   std::string sentence;
   std::vector<std::string> level;

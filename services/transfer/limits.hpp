@@ -1,5 +1,5 @@
-// The bounds of transfer alone that nobody sets. The others stand in Limits (core/input.hpp), what other parties must
-// agree on in model/limits.hpp.
+// Bounds of the transfer service that are not settings. Others stand in Limits (core/input.hpp); bounds that other
+// parties must agree on stand in model/limits.hpp.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,10 @@
 
 namespace fieldwork::transfer {
 
-inline constexpr std::size_t answer_bytes_max = 900'000;  // below what a reader of one message takes
+inline constexpr std::size_t answer_bytes_max = 900'000;  // less than a reader accepts in one message
 inline constexpr std::int64_t page_max = 500;             // packages in one page
-inline constexpr std::size_t shown_transfers_max = 100;   // of one package
-inline constexpr std::size_t row_text_max = 1 << 20;      // bytes; the row is our own
-inline constexpr int resay_burst_max = 100;               // offers said again at once after a quiet time
+inline constexpr std::size_t shown_transfers_max = 100;   // transfers of one package
+inline constexpr std::size_t row_text_max = 1 << 20;      // bytes of a text in this service's own rows
+inline constexpr int resay_burst_max = 100;               // states published again at once after a quiet time
 
 }  // namespace fieldwork::transfer

@@ -4,7 +4,7 @@
 
 namespace {
 
-// A live transfer holds a file open.
+// Each live transfer holds a file open.
 void raise_file_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

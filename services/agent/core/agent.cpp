@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char* no_more_wanted = "another attempt has its place, or the scheduler does not know its job";
 
-// How an attempt ends that was killed here on purpose, whatever its program said then.
+// How an attempt settles that was killed here on purpose, whatever its program said in the end.
 std::optional<AttemptReport> ended_here(const Attempt& attempt) {
   if (attempt.cancelled) return AttemptReport{.state = AttemptState::cancelled, .reason = "cancelled on request"};
   if (attempt.stale) return AttemptReport{.state = AttemptState::lost, .reason = no_more_wanted};
@@ -27,7 +27,8 @@ Agent::Agent(Limits limits, DeviceId device, Saved saved, Time now)
       reports_(limits.reports, std::move(saved.stream), now),
       enrol_due_(now),
       heartbeat_due_(now),
-      // Other numbers than in other sessions: a late confirmation of one of their heartbeats says nothing here.
+      // Other numbers than in other sessions: a late confirmation of an older session's heartbeat must confirm none of
+      // these.
       beat_((session_ & 0xFFFFF) << 32),
       contact_(now) {
   std::vector<std::pair<std::int64_t, AttemptKey>> ended;
@@ -85,7 +86,7 @@ void Agent::on(const Started& /*input*/, Time now, Output& out) {
       attempt.since = now;
       save(attempt, out);
     }
-    // Nobody here knows how long there was no contact before this start: it may be another device's by now.
+    // How long there was no contact before this start is not known: the attempt may be another device's by now.
     if (attempt.assign.contract.stop_after_s)
       hold(key, now);
     else
@@ -102,7 +103,7 @@ void Agent::resume(Attempt& attempt, Time now, Output& out) {
 
 // --- commands -------------------------------------------------------------------------------------------------------
 
-// The registry's time now, as far as it is known: the device's own clock may be years off, or jump.
+// The registry's time now; without it, the device's own clock, which may be years off, or jump.
 std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
   if (!registry_clock_) return wall_ms;
   return registry_clock_->first + std::chrono::duration_cast<milliseconds>(now - registry_clock_->second).count();
@@ -130,7 +131,8 @@ std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) c
 void Agent::on(const AssignArrived& input, Time now, Output& out) {
   const auto& key = input.assign.key;
   if (const auto known = attempts_.find(key); known != attempts_.end()) return tell_again(known->second);
-  // By a clock that was not yet compared with the registry's nothing has expired: it comes again after the comparison.
+  // The device's clock was not compared with the registry's yet, so it cannot judge that a grant has expired. The
+  // assignment comes again after the comparison.
   if (!registry_clock_ && !enrolled_ && input.grant && input.wall_ms > (*input.grant).expires_ms) return;
   auto& attempt = attempts_[key];
   attempt.assign = input.assign;
@@ -140,10 +142,10 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   live_.insert(key);
   if (auto reason = refuse(input, now))
     return settle(attempt, {.state = AttemptState::refused, .reason = std::move(*reason)}, now, out);
-  // An older attempt of the same execution has lost its lease: two must not run side by side here.
+  // An older attempt of this execution has lost its lease: two must not run side by side here.
   const auto next = attempts_.upper_bound(key);
   if (next != attempts_.end() && next->first.job == key.job && next->first.execution == key.execution) {
-    attempt.stale = true;  // this is the older one, and comes late
+    attempt.stale = true;  // this attempt is the older one, and comes late
     return settle(attempt, {.state = AttemptState::cancelled, .reason = "a newer attempt came first"}, now, out);
   }
   if (auto* earlier = same_try(input)) return go_on_with(*earlier, attempt, now, out);
@@ -160,7 +162,7 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   heartbeat_due_ = std::min(heartbeat_due_, now + beat_interval(contract));
 }
 
-// A try that was here already under an older fence: whoever gives it out has forgotten that.
+// The try that this device had already under an older fence. The scheduler that assigns it again has forgotten that.
 Attempt* Agent::same_try(const AssignArrived& input) {
   const auto& key = input.assign.key;
   Attempt* found = nullptr;
@@ -177,12 +179,12 @@ Attempt* Agent::same_try(const AssignArrived& input) {
 void Agent::go_on_with(Attempt& earlier, Attempt& attempt, Time now, Output& out) {
   out.notices.push_back({"it was given out again by a scheduler that forgot it: " + attempt.assign.key.job.value});
   if (earlier.phase == Phase::done) return settle(attempt, *earlier.outcome, now, out);
-  if (earlier.stale) return settle(attempt, *ended_here(earlier), now, out);  // it is being killed
+  if (earlier.stale) return settle(attempt, *ended_here(earlier), now, out);  // its program is being killed
   attempt.phase = Phase::running;
   attempt.runs_as = program(earlier).fence;
   attempt.cancelled = earlier.cancelled;
   attempt.stopped = earlier.stopped;
-  earlier.stale = true;  // the program is the new one's
+  earlier.stale = true;  // its program belongs to the new attempt now
   settle(earlier, {.state = AttemptState::cancelled, .reason = "it goes on as another attempt"}, now, out);
   report({.key = attempt.assign.key, .state = AttemptState::running});
   save(attempt, out);
@@ -202,10 +204,10 @@ Attempt* Agent::of_program(const AttemptKey& key) {
   return nullptr;
 }
 
-// It was answered before, and that answer is gone on the other side.
+// This was answered before, but the scheduler has lost the answer.
 void Agent::tell_again(const Attempt& attempt) {
   const auto& key = attempt.assign.key;
-  if (reports_.owes(key)) return;  // the stream answers it
+  if (reports_.owes(key)) return;  // a report of the stream answers
   if (attempt.phase == Phase::done) {
     report(attempt.outcome.value_or(AttemptReport{
         .key = key, .state = AttemptState::cancelled, .reason = "it ended here; how is no longer known"}));
@@ -264,13 +266,14 @@ void Agent::on(const InquireArrived& input, Time now, Output& out) {
                 {.state = AttemptState::lost, .reason = "this device does not know it: its journal is new"}, now, out);
 }
 
-// Its assignment was not seen. Remembered as done, so that a copy of it that comes late does not run.
+// The assignment of this attempt was never seen. The attempt is remembered as done, so that a late copy of its
+// assignment does not run.
 void Agent::settle_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now,
                           Output& out) {
   auto& attempt = attempts_[key];
   attempt.assign.key = key;
   attempt.assign.traceparent = traceparent;
-  attempt.number = 0;  // which try it would have been is not known
+  attempt.number = 0;  // which try of the execution this was is not known
   attempt.order = ++order_;
   settle(attempt, std::move(last), now, out);
 }

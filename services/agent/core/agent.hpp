@@ -1,15 +1,18 @@
-// The agent's core: what a device does with commands, and what it owes the scheduler. Pure.
+// The agent's core: what a device does with commands, and what it reports to the scheduler. Pure.
 //
-// One door in, step(input, now, out); the last input of a batch is BatchEnded. One door out, Output: values in the
+// One door in: step(input, now, out); the last input of a batch is BatchEnded. One door out: Output, values in the
 // order of duty.
 //
-// An attempt is journalled before it is answered, and begins at most once under its fence, unless its contract says
-// that a restart of the device starts it again. The same try under a newer fence (the scheduler's database went back)
-// does not begin again either: what became of it is said under the new one. Ended attempts are remembered with how they
-// ended: who asks again is told again. The offline contract is enforced here, by the monotonic clock: `stop_after_s`
-// counts from when the newest heartbeat that the scheduler confirmed was sent, so the device gives up before the
-// scheduler does. Such work begins, and goes on after the device's own restart, only once a heartbeat that lists it was
-// confirmed: how long a command was on its way the device does not know.
+// Promises:
+// - An attempt is saved in the journal before it is answered. It begins at most once under its fence, unless its
+//   contract says that a restart of the device begins it again.
+// - The same try under a newer fence (the scheduler's database went back) does not begin again: what became of it is
+//   reported under the newer fence.
+// - How an attempt ended is remembered: whoever asks again is told again.
+// - The offline contract is enforced here, by the monotonic clock. `stop_after_s` counts from when the newest confirmed
+//   heartbeat was sent, so the device gives up before the scheduler does.
+// - An attempt with `stop_after_s` begins, and goes on after a restart of the agent, only once a heartbeat that lists
+//   it is confirmed: the device does not know how long the command was on its way.
 #pragma once
 
 #include <cstdint>
@@ -32,71 +35,83 @@ namespace fieldwork::agent {
 
 struct Limits {
   ReportLimits reports;
-  Duration enrol_again{seconds{5}};
-  Duration refused_again{seconds{60}};
-  std::size_t done_max = 5'000;  // ended attempts remembered
+  Duration enrol_again{seconds{5}};     // when an enrolment was not answered
+  Duration refused_again{seconds{60}};  // when an enrolment was refused
+  std::size_t done_max = 5'000;         // settled attempts that are remembered
   std::size_t live_max = limits::attempts_per_device_max;
-  std::size_t beats_max = 64;  // heartbeats whose confirmation is awaited
+  std::size_t beats_max = 64;  // newest heartbeats that may still be confirmed
 };
 
-// --- inputs ---
-struct Started {};  // the first input: takes up again what the journal holds
+// --- inputs: each comment names who says the fact, and what turns it into the input (shell/service.cpp, main.cpp) ---
+// The shell has loaded the journal; the first input. The core takes up the attempts of the journal again.
+struct Started {};
+// The runtime: the agent is connected to the broker; or no longer.
 struct Connected {};
 struct Disconnected {};
-// The registry. now_ms: its clock when it answered, 0 when it did not say.
+// The registry answered an enrolment: device/{device}/down/enrolled.
 struct EnrolAnswered {
-  std::int64_t session = 0;
+  std::int64_t session = 0;  // of the enrolment; an answer to another session is ignored
   bool enrolled = false;
   std::string reason;
-  int heartbeat_s = 5;
-  std::int64_t now_ms = 0;
-  std::int64_t wall_ms = 0;  // the device's clock
+  int heartbeat_s = 5;       // between heartbeats; contracts may need them more often
+  std::int64_t now_ms = 0;   // the registry's clock at its answer; 0: not said
+  std::int64_t wall_ms = 0;  // the device's clock at the arrival
 };
-// The scheduler. `grant`: what its signature covers, or why it is not good. work_digest: of what the assignment says.
+// The scheduler assigned an attempt: item `assign` of device/{device}/down/command.
 struct AssignArrived {
   Assign assign;
-  Result<Grant> grant;
-  std::string work_digest;
-  std::int64_t wall_ms = 0;
+  Result<Grant> grant;       // what the signed grant covers, or why the grant is not good
+  std::string work_digest;   // SHA-256 of the assigned command, environment, outputs and contract
+  std::int64_t wall_ms = 0;  // the device's clock at the arrival
 };
+// The scheduler cancels an attempt: item `cancel` of device/{device}/down/command.
 struct CancelArrived {
   Cancel cancel;
 };
+// The scheduler asks what became of an attempt: item `inquire` of device/{device}/down/command.
 struct InquireArrived {
   Inquire inquire;
 };
+// The scheduler answers a report or a heartbeat of an attempt that is not, or no longer, this device's: item `stale` of
+// device/{device}/down/command.
 struct StaleArrived {
   Stale stale;
 };
-// A command that could not be read, but names its attempt.
+// An item of device/{device}/down/command could not be read, but names its attempt.
 struct BadOrderArrived {
   AttemptKey key;
   std::string reason;
 };
+// The scheduler answered reports or a heartbeat: device/{device}/down/ack.
 struct AckArrived {
-  StreamAnswer answer;
-  std::int64_t beat = 0;
-  std::int64_t wall_ms = 0;
-  bool ask = false;  // a scheduler that has just begun
+  StreamAnswer answer;       // how far the report stream is stored
+  std::int64_t beat = 0;     // number of the heartbeat that is confirmed; 0: none
+  std::int64_t wall_ms = 0;  // the device's clock at the arrival
+  bool ask = false;          // the scheduler has just started: a heartbeat with `ended` follows at once
 };
+// Hands::news(): the package that a Fetch asked for is here.
 struct PackageReady {
   std::string digest;
 };
-// It is not what was signed (work_fault), or this device cannot have it.
+// Hands::news(): the package is not what was signed (work_fault), or this device cannot get or keep it.
 struct PackageRefused {
   std::string digest;
   std::string reason;
   bool work_fault = false;
 };
+// A run has ended; the answer to Run. From the thread that watches the program, through the runtime's queue, or from
+// Hands::ended().
 struct RunEnded {
   AttemptKey key;
-  std::optional<RunResult> result;  // none: it could not be started
-  std::string reason;               // empty when the program ended by itself
-  bool refused = false;             // it could not be started here; another device may
-  bool by_contract = false;         // its keeper ended it where contract_ends() says, while the agent stood still
+  std::optional<RunResult> result;  // none: the program could not be started
+  std::string reason;               // empty: the program ended by itself
+  bool refused = false;             // the program could not be started here; another device may be able to
+  bool by_contract = false;         // the keeper ended it when contract_ends() said, while the agent stood still
 };
+// The shell's tick, once per batch: what is due happens.
 struct TimePassed {};
-// random: 64 fresh bits. reports_idle: no report that was sent before is still on its way out of the device.
+// The shell's flush, the last input of a batch. `random`: 64 fresh bits, for the tags of reports. `reports_idle`: every
+// report that was published has left the device.
 struct BatchEnded {
   std::uint64_t random = 0;
   bool reports_idle = true;
@@ -108,71 +123,95 @@ using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, Assi
 enum class Phase { fetching, running, done };
 
 struct Attempt {
-  Assign assign;  // when done: its key and trace only
+  Assign assign;  // when done: only its key and traceparent
   Phase phase = Phase::fetching;
-  bool cancelled = false;                // killed on request: reported as cancelled when it ends
-  bool stale = false;                    // killed because it is no longer ours: not reported
-  bool stopped = false;                  // killed by its contract: reported as lost when it ends
-  int number = 1;                        // of the try: the scheduler's
-  std::int64_t runs_as = 0;              // the fence that its program was started under, when it is another one
-  std::int64_t order = 0;                // of arrival
-  std::optional<AttemptReport> outcome;  // when done: what it ended with, in short
-  // Not saved: a start of the agent is their beginning.
-  Time since{};  // of its phase
+  bool cancelled = false;                // being killed on request: reported as cancelled when its program ends
+  bool stale = false;                    // being killed because it is not this device's any more: not reported
+  bool stopped = false;                  // being killed by its contract: reported as lost when its program ends
+  int number = 1;                        // of the try, as the scheduler counts; 0: not known
+  std::int64_t runs_as = 0;              // the fence that its program was started under; 0: its own
+  std::int64_t order = 0;                // a sequence number, by arrival
+  std::optional<AttemptReport> outcome;  // when done: how it ended, in one report
+  // Not saved: both begin with the agent's start.
+  Time since{};  // when its phase began
   Time came{};   // when it was assigned
 };
 
 // --- output ---
+// Save an attempt in the journal.
 struct SaveAttempt {
   AttemptKey key;
-  std::optional<Attempt> attempt;  // none: forget it
+  std::optional<Attempt> attempt;  // none: remove its row
 };
+// Save a report in the journal until it is acknowledged.
 struct SaveReport {
   std::int64_t seq = 0;
-  std::optional<Numbered> report;  // none: it was acknowledged
+  std::optional<Numbered> report;  // none: remove its row
 };
+// Where the report stream stands: its epoch, the next number to give, and the tag of the newest acknowledged report.
 struct Position {
   std::int64_t epoch = 0, next_seq = 1, acked_tag = 0;
 };
+// Publish a heartbeat.
 struct SendHeartbeat {
-  std::int64_t beat = 0;
-  std::vector<AttemptKey> attempts;
-  std::int64_t clock_offset_ms = 0;
-  std::optional<std::vector<AttemptKey>> ended{};  // the newest, for a scheduler that asks and has forgotten something
+  std::int64_t beat = 0;             // its number: an acknowledgement confirms it by this
+  std::vector<AttemptKey> attempts;  // the live ones
+  std::int64_t clock_offset_ms = 0;  // the device's clock less the registry's
+  // Only after AckArrived with `ask`: the newest attempts that ended, at most 128; empty when the scheduler's position
+  // shows that it has forgotten nothing.
+  std::optional<std::vector<AttemptKey>> ended{};
 };
+// Start the program of an attempt. RunEnded must follow, once.
 struct Run {
   Assign assign;
 };
+// End the program that was started under this key. The RunEnded of its Run follows.
 struct Kill {
   AttemptKey key;
 };
+// Get the package of this digest. PackageReady or PackageRefused must follow, unless Unfetch does.
 struct Fetch {
   std::string digest;
 };
-struct Unfetch {  // nobody here needs it any more
+// Stop getting the package: no attempt here needs it any more.
+struct Unfetch {
   std::string digest;
 };
-using Act = std::variant<Fetch, Unfetch, Run, Kill>;  // carried out after the commit, in order
+using Act = std::variant<Fetch, Unfetch, Run, Kill>;  // carried out in this order; when, says Output::acts
+// Write a warning to the log.
 struct Notice {
   std::string text;
 };
 
+// The shell carries this out in flush(), in several rounds where package news or ended runs lead to more. All saves of
+// a batch are one transaction.
 struct Output {
-  // Saved in the journal with the batch.
+  // --- saved in the journal, in one transaction ---
+  // Table `attempt`: upsert, or remove. A settled attempt is also logged.
   std::vector<SaveAttempt> attempts;
+  // Table `report`: upsert, or remove. In this order: a new epoch removes and adds the same numbers.
   std::vector<SaveReport> reports;
+  // Table `meta`: the rows `epoch`, `next_seq` and `acked_tag`, with the reports that moved them.
   std::optional<Position> position;
-  // Said after the commit.
+  // --- published after the commit, once ---
+  // On device/{device}/up/enrol, with certificate, capacity and labels. The core asks for it again until EnrolAnswered.
   bool enrol = false;
+  // On device/{device}/up/heartbeat, QoS 0, with the device's resources and link.
   std::optional<SendHeartbeat> heartbeat;
+  // On device/{device}/up/report; a message above 8 KiB takes the bulk lane of the bus. The core asks for a repeat
+  // until AckArrived acknowledges the reports.
   std::vector<Message> messages;
+  // Logged as warnings.
   std::vector<Notice> notices;
-  // Done after the commit.
+  // --- done, in this order ---
+  // Kill, Fetch and Unfetch at once, before the commit: a full disk must not keep a program running. Run after the
+  // commit: no program runs that is not in the journal.
   std::vector<Act> acts;
 };
 
+// What the journal holds: a restarted core begins with it.
 struct Saved {
-  std::int64_t session = 1;  // of this start
+  std::int64_t session = 1;  // of this start; one more than that of the start before
   std::map<AttemptKey, Attempt> attempts;
   StreamState stream;
 };
@@ -188,7 +227,8 @@ class Agent {
 
   [[nodiscard]] const Attempt* find(const AttemptKey& key) const;
   [[nodiscard]] std::vector<AttemptKey> live() const;
-  // Of the programs that run: when they are ended unless there is contact before.
+  // When the contract ends each running program, unless there is contact before. By the key that the program was
+  // started under.
   [[nodiscard]] std::vector<std::pair<AttemptKey, Time>> contract_ends() const;
   [[nodiscard]] bool enrolled() const { return enrolled_; }
   [[nodiscard]] std::int64_t session() const { return session_; }
@@ -241,7 +281,7 @@ class Agent {
   std::int64_t session_;
   std::map<AttemptKey, Attempt> attempts_;
   std::set<AttemptKey> live_;
-  std::map<AttemptKey, std::int64_t> held_;  // until a heartbeat after this one is confirmed
+  std::map<AttemptKey, std::int64_t> held_;  // begin when a heartbeat with a greater number than this is confirmed
   std::deque<AttemptKey> done_;
   std::int64_t order_ = 0;
   Reports reports_;
@@ -252,9 +292,9 @@ class Agent {
   Time heartbeat_due_{};
   Duration heartbeat_{seconds{5}};
   std::int64_t beat_;
-  std::deque<std::pair<std::int64_t, Time>> beats_;  // sent, not confirmed
+  std::deque<std::pair<std::int64_t, Time>> beats_;  // number and time of heartbeats that were sent and not confirmed
   Time contact_{};                                   // when the newest confirmed heartbeat was sent
-  // The registry's clock, as heard at enrolment, goes on by the monotonic one.
+  // The registry's clock in ms as it was said at enrolment, and when it was said; it goes on by the monotonic clock.
   std::optional<std::pair<std::int64_t, Time>> registry_clock_;
   std::int64_t clock_offset_ms_ = 0;
 };

@@ -1,4 +1,4 @@
-// The link: enrolment, heartbeats, the report stream, and what the contract says while nobody answers.
+// The link: enrolment, heartbeats, the report stream, and what contracts demand while nobody answers.
 #include <algorithm>
 #include <utility>
 
@@ -82,7 +82,7 @@ std::vector<std::pair<AttemptKey, Time>> Agent::contract_ends() const {
   return out;
 }
 
-// Without contact for stop_after_s: the device's own decision, with or without a link.
+// Ends what has had no contact for stop_after_s, with or without a link; and what was fetching for too long.
 void Agent::enforce(Time now, Output& out) {
   const auto live = live_;
   for (const auto& key : live) {
@@ -113,7 +113,7 @@ void Agent::enforce(Time now, Output& out) {
   }
 }
 
-// This heartbeat, which was sent then, is confirmed.
+// The heartbeat `beat`, sent at `sent`, is confirmed.
 void Agent::contact(std::int64_t beat, Time sent, Time now, Output& out) {
   contact_ = std::max(contact_, sent);
   for (auto it = held_.begin(); it != held_.end();) {
@@ -145,8 +145,9 @@ void Agent::on(const AckArrived& input, Time now, Output& out) {
   save_stream(changes, out);
 }
 
-// At once, so that nobody else gets it meanwhile. A scheduler that knows less of the stream than was acknowledged has
-// forgotten what ended since; which that is, only it can say.
+// A heartbeat at once, so that no other device is given what this one has. A scheduler whose position is behind what
+// was acknowledged has forgotten some of the attempts that ended since. Only the scheduler can say which: it is told
+// the newest.
 void Agent::tell_what_is_here(const StreamAnswer& answer, Time now, Output& out) {
   if (!connected_) return;
   beat(now, out);

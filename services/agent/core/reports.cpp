@@ -17,7 +17,7 @@ std::uint64_t mixed(std::uint64_t x) {
   return x ^ (x >> 31U);
 }
 
-// 32 bits, never 0: that is "none".
+// 32 bits, never 0, because 0 says that there is no tag.
 std::int64_t tag_of(std::uint64_t random, std::int64_t seq) {
   const auto tag = static_cast<std::int64_t>(mixed(random + static_cast<std::uint64_t>(seq)) & 0xFFFFFFFFU);
   return tag == 0 ? 1 : tag;
@@ -91,7 +91,7 @@ void Reports::add(AttemptReport report) {
   const auto same = std::find_if(unsent_.begin(), unsent_.end(), [&](const auto& other) {
     return other.key == report.key && !other.part && !report.part;
   });
-  // At the end: how an attempt ended must not come before the parts of its result.
+  // At the end: the report of how an attempt ended must not come before the parts of its result.
   if (same != unsent_.end())
     unsent_.erase(same);
   else
@@ -115,7 +115,7 @@ std::vector<Message> Reports::due(Time now, bool idle) {
   std::vector<Message> out;
   if (!connected_ || state_.waiting.empty()) return out;
   if (now >= due_ && sent_up_to_ >= state_.waiting.begin()->first) {
-    // Nobody answered. A second copy behind one that has not left would only make the queue longer.
+    // Nobody answered. Another copy behind one that has not left the device would only make the queue longer.
     if (!idle) {
       due_ = now + limits_.again;
     } else {
@@ -131,7 +131,7 @@ std::vector<Message> Reports::due(Time now, bool idle) {
   }
   auto it = state_.waiting.upper_bound(sent_up_to_);
   const auto fits = [&](std::size_t more) {
-    return on_the_way == 0 || on_the_way + more <= limits_.window_bytes;  // one alone may be larger
+    return on_the_way == 0 || on_the_way + more <= limits_.window_bytes;  // a single report may be larger
   };
   while (it != state_.waiting.end() && fits(size_of(it->second.report))) {
     Message message{state_.epoch, state_.waiting.begin()->first, it->first, state_.acked_tag, {}};
@@ -141,7 +141,8 @@ std::vector<Message> Reports::due(Time now, bool idle) {
     }
     std::size_t bytes = 0;
     while (it != state_.waiting.end() && message.items.size() < limits_.items_max) {
-      // Items are numbered by their place: behind a row that the journal could not read back begins another message.
+      // Items are numbered by their place: behind a gap, where the journal could not read a row, another message
+      // begins.
       if (it->first != message.seq + static_cast<std::int64_t>(message.items.size())) break;
       const auto size = size_of(it->second.report);
       if (!fits(size) || (!message.items.empty() && bytes + size > limits_.message_bytes)) break;
@@ -168,7 +169,7 @@ void Reports::connected(Time now) {
 bool Reports::answered(const StreamAnswer& answer, std::int64_t wall_ms, Time now, Changes& changes) {
   if (answer.begin > state_.epoch) return begin(std::max(wall_ms, answer.begin), now, changes), true;
   if (answer.epoch != state_.epoch) return false;
-  // It knows a number that was never given here, or another report under one of ours: this journal went back.
+  // The scheduler has a number that was never given here, or another tag at a number of ours: this journal went back.
   const auto known = state_.waiting.find(answer.seq);
   const bool parted = answer.seq >= state_.next_seq ||
                       (known != state_.waiting.end() && answer.tag != 0 && known->second.tag != answer.tag);

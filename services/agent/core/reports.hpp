@@ -1,8 +1,9 @@
 // What the device owes the scheduler: a stream of reports (epoch, number, tag), repeated from the first one that is not
 // acknowledged (docs/decisions/0011). Pure.
 //
-// Numbers and tags are given when a batch ends; several changes of one attempt that were not numbered yet travel as the
-// last of them. At most window_bytes are on their way; they are repeated when they are out and nothing was answered.
+// Reports get numbers and tags when a batch ends; of several reports of one attempt in a batch only the last is kept
+// (parts of a result: all). At most window_bytes of reports are on their way at once. They are repeated only when all
+// of them have left the device and no answer came.
 #pragma once
 
 #include <cstdint>
@@ -24,19 +25,19 @@ struct Numbered {
 struct StreamState {
   std::int64_t epoch = 0;
   std::int64_t next_seq = 1;
-  std::int64_t acked_tag = 0;                // of the newest acknowledged number; 0: none
-  std::map<std::int64_t, Numbered> waiting;  // not acknowledged
+  std::int64_t acked_tag = 0;                // of the newest acknowledged report; 0: none
+  std::map<std::int64_t, Numbered> waiting;  // not acknowledged, by number
 };
 
 struct ReportLimits {
-  Duration again{seconds{2}};  // doubles up to again_max while nothing is acknowledged
+  Duration again{seconds{2}};  // until a repeat; doubles up to again_max while nothing is acknowledged
   Duration again_max{seconds{30}};
-  std::size_t items_max = 256;                           // in one message
+  std::size_t items_max = 256;                           // of one message
   std::size_t message_bytes = limits::report_bytes_max;  // of one message, about
-  std::size_t window_bytes = 128U << 10;                 // on their way, about
+  std::size_t window_bytes = 128U << 10;                 // of all reports on their way, about
 };
 
-// What the scheduler answers.
+// What an acknowledgement says of the stream (down/ack in docs/topics.md).
 struct StreamAnswer {
   std::int64_t epoch = 0;
   std::int64_t seq = 0;
@@ -53,26 +54,26 @@ class Reports {
  public:
   // What must be saved, in this order.
   struct Changes {
-    std::vector<std::int64_t> dropped;  // numbers
-    std::vector<std::int64_t> added;    // numbers, now in waiting()
-    bool position = false;              // epoch, next_seq, acked_tag
+    std::vector<std::int64_t> dropped;  // numbers: acknowledged, or given anew
+    std::vector<std::int64_t> added;    // numbers; the reports are in state().waiting
+    bool position = false;              // epoch, next_seq or acked_tag changed
   };
 
   Reports(ReportLimits limits, StreamState state, Time now);
 
   void add(AttemptReport report);
-  // Something of this attempt is yet to be acknowledged.
+  // Whether a report of this attempt is not acknowledged yet.
   [[nodiscard]] bool owes(const AttemptKey& key) const;
-  // Numbers what is new. random: 64 fresh bits.
+  // Gives numbers and tags to the reports added since. `random`: 64 fresh bits.
   void number(std::uint64_t random, Changes& changes);
-  // What is to be sent now. idle: nothing that was sent before is still on its way out.
+  // The messages to send now. `idle`: every report that was sent before has left the device.
   [[nodiscard]] std::vector<Message> due(Time now, bool idle);
 
-  void connected(Time now);  // what was on its way is lost
+  void connected(Time now);  // all reports on their way are taken for lost
   void disconnected() { connected_ = false; }
-  // True when the two histories parted and a new epoch began: `wall_ms` is its least.
+  // True: the two histories parted, and a new epoch began, which is at least `wall_ms`, the device's clock.
   bool answered(const StreamAnswer& answer, std::int64_t wall_ms, Time now, Changes& changes);
-  // Something came from the scheduler, so it can be reached: what it did not answer is said again soon.
+  // Something came from the scheduler, so it can be reached: reports that it did not answer are soon repeated.
   void heard(Time now);
 
   [[nodiscard]] const StreamState& state() const { return state_; }
@@ -92,12 +93,12 @@ class Reports {
   Duration wait_{};
 };
 
-// About how many bytes of JSON it takes.
+// The size of the report as JSON, about, in bytes.
 [[nodiscard]] std::size_t size_of(const AttemptReport& report);
 
-// The end of an attempt, in as many reports as its result needs: parts first, how it ended last.
+// The end of an attempt as reports: first the parts of a result that is too large for one report, last how it ended.
 [[nodiscard]] std::vector<AttemptReport> in_parts(AttemptReport end);
-// The same in one report: what is told again when someone asks later.
+// The same in one report, with a result that is cut to fit: for whoever asks later.
 [[nodiscard]] AttemptReport in_short(AttemptReport end);
 
 }  // namespace fieldwork::agent

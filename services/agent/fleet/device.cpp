@@ -77,7 +77,7 @@ void FleetDevice::start() {
   });
 }
 
-// As after a power cut: what ran is gone, the journal is there.
+// As after a power cut: the running jobs are gone, the journal is still there.
 void FleetDevice::restart() {
   counts_.ended += running_.size();
   running_.clear();
@@ -118,7 +118,7 @@ void FleetDevice::came_up() {
   turn(runtime::Connected{});
 }
 
-// Again after a random part of a wait that doubles.
+// Connects again after a random part of the backoff, which doubles.
 void FleetDevice::went_down() {
   if (std::exchange(up_, false)) {
     --counts_.connected;

@@ -1,5 +1,5 @@
-// One simulated device: the agent's core and shell over a journal in memory and one of many sessions. Its jobs run
-// nothing; they take as long, and fail as often, as its group says.
+// One simulated device: the agent's core and shell, with a journal in memory and one of many broker sessions. Its jobs
+// run nothing; they take as long, and fail as often, as the device's group says.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@
 
 namespace fieldwork::agent {
 
-// What a device asks of the loop that turns it.
+// What a device needs of the loop that runs it.
 class FleetLoop {
  public:
   virtual ~FleetLoop() = default;
@@ -35,18 +35,18 @@ struct FleetCounts {
 
 class FleetDevice : public bus::Bus, private Hands {
  public:
-  // `config.device`, its certificate, trust and root are given; the group says the rest.
+  // Of `config` the device's name, certificate, trusted grants and root are given; the group sets the rest.
   FleetDevice(AgentConfig config, const FleetGroup& group, FleetLoop& loop, FleetCounts& counts, std::uint64_t seed);
   ~FleetDevice() override;
 
   Result<void> open(bus::Sessions& sessions, const std::string& certificate, const std::string& key);
-  void begin();  // connects, if nothing has yet
+  void begin();  // connects, unless connect() was called before
 
   Result<void> publish(bus::Message message) override;
   [[nodiscard]] std::size_t backlog(bus::Lane lane) const override { return session_->backlog(lane); }
 
  private:
-  // Hands
+  // Hands: carries out the core's acts.
   void run(const Assign& assign) override;
   void kill(const AttemptKey& key) override;
   void fetch(const std::string& digest, Time now) override;
@@ -55,7 +55,7 @@ class FleetDevice : public bus::Bus, private Hands {
   std::vector<RunEnded> ended() override { return std::exchange(ended_, {}); }
 
   void connect();
-  void start();  // the agent, from its journal
+  void start();  // starts the agent from its journal
   void restart();
   void turn(runtime::Input input);
   void tick();
@@ -76,14 +76,14 @@ class FleetDevice : public bus::Bus, private Hands {
   std::unique_ptr<AgentService> service_;
   std::unique_ptr<runtime::Engine> engine_;
   std::unique_ptr<bus::Session> session_;
-  std::uint64_t start_ = 0;  // what was planned in an earlier one is void
+  std::uint64_t start_ = 0;  // counts starts: what was planned before a restart is void
   std::set<AttemptKey> running_;
   std::vector<PackageNews> news_;
   std::vector<RunEnded> ended_;
   bool enrolled_ = false;
   bool up_ = false;
   bool began_ = false;
-  double backoff_s_ = 0.5;  // doubles with each failed attempt to connect
+  double backoff_s_ = 0.5;  // doubles with each failed try to connect
   Time cut_until_{};
 };
 

@@ -30,7 +30,7 @@ Result<std::vector<std::string>> names_in(const std::string& directory) {
   return out;
 }
 
-// A session is three of them: libmosquitto has a pair beside each socket.
+// A session needs one descriptor.
 Result<void> allow_descriptors(std::size_t wanted) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
@@ -75,7 +75,7 @@ Result<std::unique_ptr<Fleet>> Fleet::make(const FleetConfig& config, Scenario s
   }
   if (fleet->devices_.empty())
     return Error{Code::invalid, "no group of the scenario takes any device of " + config.devices};
-  if (auto allowed = allow_descriptors(3 * fleet->devices_.size() + 64); !allowed) return allowed.error();
+  if (auto allowed = allow_descriptors(fleet->devices_.size() + 64); !allowed) return allowed.error();
   return fleet;
 }
 

@@ -12,20 +12,20 @@ struct FleetConfig {
   std::string root = "fieldwork/v1";
   std::string host;
   int port = 0;
-  std::string ca;       // PEM file: who may be the broker
+  std::string ca;       // PEM file: who issues the broker's certificate
   std::string devices;  // directory of NAME.crt and NAME.key
-  std::string grants;   // PEM file: whose grants count
-  int count_max = 0;    // of devices, by name; 0: all
+  std::string grants;   // PEM file: the keys whose grants count
+  int count_max = 0;    // devices, by name; 0: all
   std::uint64_t seed = 1;
 };
 
 class Fleet : private FleetLoop {
  public:
-  // An error names the file or the limit.
+  // The Error names the file or the limit.
   static Result<std::unique_ptr<Fleet>> make(const FleetConfig& config, Scenario scenario);
   ~Fleet() override;
 
-  // Turns the loop for so long.
+  // Runs the loop for `time`.
   void turn(Duration time);
   [[nodiscard]] const FleetCounts& counts() const { return counts_; }
   [[nodiscard]] std::size_t size() const { return devices_.size(); }

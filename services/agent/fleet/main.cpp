@@ -53,7 +53,7 @@ struct Settings {
   bool json = false;
 };
 
-// What scripts/stack made: addresses and keys in one directory.
+// Takes addresses and keys from the directory that scripts/stack made.
 Result<void> read_stack(Settings& settings) {
   const auto file = settings.stack + "/stack.json";
   const auto stack = nlohmann::json::parse(std::ifstream(file), nullptr, false);
@@ -95,7 +95,7 @@ nlohmann::json as_json(const agent::Fleet& fleet) {
 void say(const agent::Fleet& fleet, std::uint64_t ended_before, bool json) {
   const auto& c = fleet.counts();
   if (json) {
-    std::cout << as_json(fleet).dump() << std::endl;  // a reader waits for it
+    std::cout << as_json(fleet).dump() << std::endl;  // flushed: a reader waits for the line
     return;
   }
   std::cout << c.connected << " of " << fleet.size() << " connected, " << c.enrolled << " enrolled, "

@@ -9,7 +9,7 @@
 namespace fieldwork::agent {
 namespace {
 
-// Reads the keys of one table; the first mistake counts, one that nobody asked for included.
+// Reads the keys of one table. Keeps the first mistake; a key that is not known is one, too.
 class Keys {
  public:
   Keys(const std::string& file, const toml::table& table) : file_(file), table_(table) {}

@@ -8,7 +8,7 @@
 namespace fieldwork::agent {
 namespace {
 
-// Without the character of UTF-8 that the cut at its end went through.
+// `head` without an incomplete UTF-8 character at its end.
 std::string_view whole_at_end(std::string_view head) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, head.size()); ++back) {
     const auto byte = static_cast<unsigned char>(head[head.size() - back]);
@@ -27,7 +27,7 @@ std::string_view whole_at_begin(std::string_view tail) {
   return tail.substr(skip);
 }
 
-// Bytes that are no text stay as they are.
+// Joins head and tail. Of text the incomplete characters at the cut are dropped; other bytes stay as they are.
 Capture::Kept join(std::string_view head, std::string_view tail, std::int64_t between) {
   const auto begin = whole_at_end(head);
   const auto end = whole_at_begin(tail);

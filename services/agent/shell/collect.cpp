@@ -25,7 +25,7 @@ namespace fieldwork::agent {
 namespace fs = std::filesystem;
 namespace {
 
-// Of one pattern; what a directory may hold as a package.
+// Files looked at for one pattern: as many as a package may hold.
 constexpr std::size_t walked_max = content::archive_entries_max;
 
 std::string_view first_level(std::string_view path) { return path.substr(0, path.find('/')); }
@@ -93,7 +93,7 @@ class Collector {
     out_.wrong.push_back("output " + clamp_text(name, limits::path_bytes_max) + " " + what);
   }
 
-  // No level of the way may be a link: it could lead anywhere.
+  // No level of the path may be a link: a link could lead anywhere.
   [[nodiscard]] fs::file_type type_below(const std::string& name) const {
     fs::path path = place_;
     fs::file_type type = fs::file_type::directory;
@@ -198,7 +198,7 @@ std::size_t encoded(const std::string& stream) {
   return codec::encoded_bytes(only) - codec::encoded_bytes(RunResult{});
 }
 
-// Cuts its middle out until it is at most `bytes_max` encoded; gives how much that was.
+// Cuts the middle out of `stream` until it has at most `bytes_max` bytes encoded. Returns how many bytes were cut.
 std::int64_t shrink(std::string& stream, std::size_t bytes_max) {
   std::int64_t cut = 0;
   for (auto bytes = encoded(stream); bytes > bytes_max; bytes = encoded(stream)) {
@@ -220,7 +220,7 @@ Collected collect_outputs(const AttemptKey& key, const fs::path& place, const st
 bool is_pattern(std::string_view output) { return output.find_first_of("*?") != output.npos; }
 
 bool matches(std::string_view pattern, std::string_view path) {
-  // As with '*' in a name, the last "**" is the only one worth going back to.
+  // As with '*' in a name, only the last "**" needs to be tried again further on.
   std::optional<std::pair<std::string_view, std::string_view>> again;
   while (true) {
     if (first_level(pattern) == "**") {
@@ -246,7 +246,7 @@ void bound_streams(RunResult& result) {
   const auto out = encoded(result.stdout_text);
   const auto err = encoded(result.stderr_text);
   if (out + err <= streams_bytes_max) return;
-  // What one does not need of its half is the other's.
+  // The half that one stream does not need is the other's.
   result.stdout_cut_bytes += shrink(result.stdout_text, std::max(half, streams_bytes_max - std::min(err, half)));
   result.stderr_cut_bytes += shrink(result.stderr_text, std::max(half, streams_bytes_max - std::min(out, half)));
   result.truncated = true;

@@ -1,4 +1,4 @@
-// The output files of a finished program, from its working directory.
+// The output files of a program that has ended, from its working directory.
 #pragma once
 
 #include <filesystem>
@@ -11,28 +11,30 @@
 
 namespace fieldwork::agent {
 
-// Of a result, encoded: a report carries nothing larger, and leaves room for what it stands in. What the two streams do
-// not need is the files'; what does not fit in either is cut (a stream) or kept as a file of its own (a file).
+// A result has bounds in encoded bytes, so that a report with the rest of its fields can carry it. Bytes that the two
+// streams do not need are left to the files. A stream that does not fit is cut; a file that does not fit is kept and
+// sent by itself.
 
 struct Collected {
   std::vector<OutputFile> files;
-  std::vector<std::filesystem::path> large;  // too large for the report: kept under their digest (outputs.hpp)
-  std::vector<std::string> wrong;            // what of `outputs` is missing, and why; a sentence each
+  std::vector<std::filesystem::path> large;  // too large for the report: kept under their digests (outputs.hpp)
+  std::vector<std::string> wrong;            // a sentence each: which of `outputs` is missing, and why
 };
 
-// `outputs`: relative paths, or patterns: '*' any characters and '?' one of a name, '**' as a whole level any levels
-// also none. A directory is packed as a package is (docs/formats.md) and called NAME.tar. Links are not followed.
-// `kept` is on the same file system. `room_bytes`: of the files in the report, encoded.
+// `outputs`: relative paths, or patterns. In a pattern '*' is any characters of a name, '?' is one character of a name,
+// and '**' as a whole level is any number of levels, also none. A directory is packed as a package is (docs/formats.md)
+// and called NAME.tar. Links are not followed. `kept`: a directory on the same file system as `place`. `room_bytes`:
+// for the files in the report, encoded.
 [[nodiscard]] Collected collect_outputs(const AttemptKey& key, const std::filesystem::path& place,
                                         const std::vector<std::string>& outputs, const std::filesystem::path& kept,
                                         std::size_t room_bytes);
 
 [[nodiscard]] bool is_pattern(std::string_view output);
-// Whether `path` (levels with '/' between) is one that `pattern` means. In time linear in each name's length times the
-// pattern's.
+// Whether `pattern` matches `path`, whose levels are separated by '/'. Takes time linear in the product of the lengths
+// of the pattern and of each name.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view path);
 
-// Cuts the streams of `result` in their middle until both together are at most streams_bytes_max encoded.
+// Cuts the middle out of stdout and stderr until both together have at most streams_bytes_max bytes, encoded.
 void bound_streams(RunResult& result);
 
 }  // namespace fieldwork::agent

@@ -1,4 +1,4 @@
-// What the core wants, done on a real device: packages are fetched, programs are run.
+// Carries out the core's acts on a real device: gets packages, runs programs.
 #pragma once
 
 #include "agent/shell/outputs.hpp"
@@ -39,7 +39,7 @@ class DeviceHands : public Hands {
     for (auto& message : outputs_.due(now)) out.push_back(std::move(message));
     return out;
   }
-  // On the engine's thread.
+  // Takes the large outputs of an attempt that has ended. On the engine's thread.
   void deliver(const Outcome& outcome, Time now) {
     for (const auto& kept : outcome.large) outputs_.add(kept, outcome.key, now);
   }

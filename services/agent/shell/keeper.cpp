@@ -21,19 +21,19 @@
 namespace fieldwork::agent {
 namespace {
 
-// Where the keeper has what it needs; everything from `first_free` on is shut.
+// The keeper's descriptors; all from `first_free` on are closed.
 constexpr int out_at = 3;
 constexpr int err_at = 4;
 constexpr int control_at = 5;
 constexpr int first_free = 6;
 constexpr unsigned close_on_exec = 1U << 2;  // CLOSE_RANGE_CLOEXEC of Linux 5.11
 
-constexpr int look_each_ms = 500;  // at the contract's end, which the agent moves
+constexpr int look_each_ms = 500;  // between looks at the contract's end, which the agent moves
 
-// Of each keeper its own, after the fork. More processes than this are ended over several rounds.
+// Each keeper has a copy, since the fork. More processes than this are ended in several rounds.
 ProcessSeen seen_processes[ended_at_once_max];
 
-// Before Linux 5.9 (5.11 for the flag) one by one.
+// One by one where the kernel has no close_range: before Linux 5.9 (with the flag: 5.11).
 void shut_from(int first, bool on_exec) {
 #ifdef SYS_close_range
   if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0U, on_exec ? close_on_exec : 0U) == 0) return;
@@ -57,7 +57,7 @@ void move_descriptors(const Launch& launch) {
   dup2(launch.err, err_at);
   dup2(launch.control, control_at);
   shut_from(first_free, false);
-  // What an earlier one of this number was for is not known here; the program must not get it.
+  // The program must not get the socket, whatever this number stood for before.
   fcntl(control_at, F_SETFD, FD_CLOEXEC);
 }
 
@@ -69,7 +69,7 @@ struct Failure {
 [[noreturn]] void become(const Launch& launch, int failure, pid_t keeper) {
   setsid();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != keeper) _exit(126);  // it died before the line above
+  if (getppid() != keeper) _exit(126);  // the keeper died before PR_SET_PDEATHSIG was set
   dup2(out_at, 1);
   dup2(err_at, 2);
   shut_from(3, true);
@@ -110,7 +110,7 @@ class Keeper {
     send(control_at, &said, sizeof said, MSG_NOSIGNAL);
   }
 
-  // 0: the agent is gone.
+  // Returns 0 when the agent is gone.
   static char wait_for_command() {
     char command = 0;
     while (recv(control_at, &command, 1, 0) < 0) {
@@ -138,7 +138,7 @@ class Keeper {
     return say(failed.what, failed.error), false;
   }
 
-  // False: nothing is left to wait for.
+  // False: no child is left.
   bool reap() {
     int status = 0;
     pid_t pid = 0;
@@ -153,7 +153,7 @@ class Keeper {
   void watch() {
     for (;;) {
       const bool more = reap();
-      // Asked to stop, what the program started may use the same time as the program itself.
+      // Once asked to stop, the processes that the program started may take the same time as the program itself.
       if (ended_ && (!stopping_ || !more)) return;
       if (contract_is_over()) return;
       pollfd polled[2] = {{control_at, POLLIN, 0}, {children_, POLLIN, 0}};
@@ -171,13 +171,13 @@ class Keeper {
     signal_all(SIGTERM);
   }
 
-  // True: the time to stop by itself is over, too. The agent may be frozen with a command half carried out.
+  // True: the time from SIGTERM to SIGKILL is over, too. The agent may be frozen, with a command half carried out.
   bool contract_is_over() {
     if (launch_.contract_end_us == nullptr) return false;
     const auto now = boot_us();
     if (kill_at_us_ != 0) return now >= kill_at_us_;
     if (now < launch_.contract_end_us->load() + contract_slack_us) return false;
-    // Whoever stood still as long as the keeper did gets no second time.
+    // Counted from the contract's end: a keeper that stood still, too, gives no further time.
     kill_at_us_ = launch_.contract_end_us->load() + contract_slack_us + launch_.stop_s * std::int64_t{1'000'000};
     say(Said::What::contract, 0);
     if (!stopping_) stop();
@@ -186,7 +186,7 @@ class Keeper {
 
   void signal_all(int number) {
     if (launch_.own_namespace) {
-      ::kill(-1, number);  // all but the caller, which is process 1
+      ::kill(-1, number);  // all but the caller, which is process 1 of the namespace
       return;
     }
     const auto count = list_processes(seen_processes, ended_at_once_max);
@@ -197,7 +197,7 @@ class Keeper {
     }
   }
 
-  // What cannot be ended (uninterruptible, another user's) is waited for until the agent loses patience.
+  // A process that cannot be ended (uninterruptible, another user's) is waited for until the agent ends the keeper.
   void end_all() {
     while (reap()) {
       signal_all(SIGKILL);
@@ -214,7 +214,7 @@ class Keeper {
   int status_ = 0;
   bool ended_ = false;
   bool stopping_ = false;
-  std::int64_t kill_at_us_ = 0;  // not 0: the contract has ended it
+  std::int64_t kill_at_us_ = 0;  // when the contract kills the job; 0: its end has not come
 };
 
 }  // namespace
@@ -222,9 +222,9 @@ class Keeper {
 void keep(const Launch& launch) {
   setsid();
   prctl(PR_SET_NAME, "fieldwork-job");
-  prctl(PR_SET_DUMPABLE, 0);  // its memory is the agent's, with the device's key: not for the job to read
+  prctl(PR_SET_DUMPABLE, 0);  // its memory has the device's key, as the agent's has: no job may read it
   if (launch.own_namespace) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // and with process 1 the whole namespace
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // process 1 takes the whole namespace with it
   } else {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
   }

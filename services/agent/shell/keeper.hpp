@@ -1,11 +1,12 @@
-// The keeper: process 1 of a job, between the agent and the program. The program is an ordinary child of it, so that
-// its own signals work; when the program ends, all that it left behind is ended too, and its status is said as it was.
+// The keeper: process 1 of a job, between the agent and the program. The program is an ordinary child of the keeper, so
+// that its own signals work. When the program ends, the keeper ends every process that the program left behind, and
+// passes on the program's status as it was.
 //
-// In a PID namespace of its own the kernel ends what is left. Elsewhere the keeper is the subreaper: orphans become its
-// children, and it ends them one generation after another. When the agent dies, the keeper ends everything.
+// In a PID namespace of its own the kernel ends these processes. Elsewhere the keeper is the subreaper: orphans become
+// its children, and it ends them one generation after another. When the agent dies, the keeper ends everything.
 //
-// It also holds the contract's end, for an agent that stands still: a moment in memory that both share, which the agent
-// moves on at each contact.
+// The keeper also ends the job at the contract's end, for an agent that stands still. The contract's end is a time in
+// memory that both share; the agent moves it on at each contact.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +16,7 @@
 
 namespace fieldwork::agent {
 
-// Prepared before the fork. Descriptors must be 16 or above: the keeper puts them where it wants them.
+// Made before the fork. The descriptors are 16 or above: the keeper moves them to 3 and up.
 struct Launch {
   const char* program = nullptr;
   char* const* argv = nullptr;
@@ -23,34 +24,34 @@ struct Launch {
   const char* directory = nullptr;
   int out = -1;
   int err = -1;
-  int control = -1;  // SOCK_SEQPACKET to the agent: KeeperCommand there, Said back; shut: the agent is dead
+  int control = -1;  // SOCK_SEQPACKET to the agent: KeeperCommand arrives, Said leaves; closed: the agent is dead
   bool own_namespace = false;
-  const std::atomic<std::int64_t>* contract_end_us = nullptr;  // by boot_us(); nullptr: no contract ends it
-  int stop_s = 0;                                              // from SIGTERM to SIGKILL when the contract ends it
+  const std::atomic<std::int64_t>* contract_end_us = nullptr;  // by boot_us(); nullptr: the job has no contract's end
+  int stop_s = 0;                                              // from SIGTERM to SIGKILL at the contract's end
 };
 
-// The keeper waits for so long beyond the contract's end: the agent, when it moves, comes first and says why.
+// The keeper waits this long beyond the contract's end: an agent that is awake ends the job first and says why.
 inline constexpr std::int64_t contract_slack_us = 2'000'000;
 
 enum class KeeperCommand : char {
-  go = 'G',    // start the program; nothing is started before
-  stop = 'T',  // SIGTERM to all of the job; it has ended when all of it has
-  kill = 'K',  // SIGKILL to all of the job
+  go = 'G',    // start the program; before this nothing is started
+  stop = 'T',  // SIGTERM to all processes of the job; the job has ended when all of them have
+  kill = 'K',  // SIGKILL to all processes of the job
 };
 
 struct Said {
   enum class What : int {
-    started,       // value: the program's pid as the keeper sees it
+    started,       // value: the program's pid, as the keeper sees it
     no_directory,  // value: errno of chdir
     not_started,   // value: errno of execve
-    contract,      // the contract has ended it: SIGTERM was sent
-    ended,         // value: the program's status, as of waitpid; nothing of the job is left
+    contract,      // the contract's end has come, SIGTERM was sent
+    ended,         // value: the program's status as waitpid gives it; no process of the job is left
   };
   What what = What::started;
   int value = 0;
 };
 
-// Runs in the child of a threaded process: only what is async-signal-safe. All signals must be blocked.
+// Runs in the child of a threaded process, so it calls only what is async-signal-safe. All signals must be blocked.
 [[noreturn]] void keep(const Launch& launch);
 
 }  // namespace fieldwork::agent

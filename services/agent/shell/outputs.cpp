@@ -38,7 +38,7 @@ Result<void> keep_output(const fs::path& from, const fs::path& kept, const Attem
   auto done = exchange::move_durably(from, kept);
   if (done) done = exchange::replace_file(kept.string() + ".of", text);
   std::error_code ignored;
-  if (!done && !fs::exists(kept.string() + ".of", ignored)) remove_all_of(kept);  // of an earlier attempt, perhaps
+  if (!done && !fs::exists(kept.string() + ".of", ignored)) remove_all_of(kept);  // else it is an earlier attempt's
   return done;
 }
 
@@ -64,7 +64,8 @@ void Outputs::load() {
   }
   for (const auto& path : files) {
     if (fs::exists(path.string() + ".refused", error)) continue;
-    // Without its note the death came between the two writes: no report names the file, nobody will ask for it.
+    // Without the file .of, the agent died between the two writes: no report names the output, and nobody will ask for
+    // it.
     AttemptKey key;
     if (std::ifstream(path.string() + ".of") >> key.job.value >> key.execution >> key.fence) {
       keep(path, key);
@@ -77,7 +78,7 @@ void Outputs::load() {
 void Outputs::add(const fs::path& kept, const AttemptKey& key, Time now) {
   now_ = now;
   std::error_code ignored;
-  fs::remove(kept.string() + ".refused", ignored);  // made again: asked again
+  fs::remove(kept.string() + ".refused", ignored);  // written again by a job: announced again
   keep(kept, key);
 }
 
@@ -138,7 +139,7 @@ void Outputs::act(const exchange::deliver::Make& work, Inputs& then) {
   auto job = [compressed = compressed_, digest = work.digest, path = file(work.digest),
               bytes = outputs_.at(work.digest).size_bytes] {
     auto encoded = exchange::encode_beside(path);
-    // No room to compress it: as it is it needs none, and its going makes some.
+    // Without room to compress the output it is sent as it is; once it is delivered, there is more room.
     if (!encoded && bytes > 0) encoded = exchange::Encoded{"identity", path, bytes};
     compressed->put({digest, std::move(encoded)});
   };
@@ -166,9 +167,9 @@ void Outputs::hear_compressed(Inputs& then) {
 }
 
 Result<void> Outputs::make_offer(const std::string& digest, Output& output, const exchange::Encoded& encoded) {
-  const bool goes_on = !output.under_way.value.empty();  // an agent before this one began it
+  const bool goes_on = !output.under_way.value.empty();  // the transfer began under an earlier start of the agent
   const auto transfer = goes_on ? output.under_way : TransferId(crypto::to_hex(crypto::random_bytes(16)));
-  output.content_key = crypto::generate_content_key();  // one per offer
+  output.content_key = crypto::generate_content_key();  // a new one for each offer
   auto offer = exchange::make_offer(transfer, digest, output.size_bytes, encoded.encoding, encoded.encoded_bytes,
                                     frame_bytes, output.content_key, *output.receiver, "");
   if (!offer) return offer.error();
@@ -178,7 +179,7 @@ Result<void> Outputs::make_offer(const std::string& digest, Output& output, cons
   return open(output);
 }
 
-// Says the offer, also one that was said already: the answer tells where to go on.
+// Publishes the offer, also a second time: the answer says from where on to send.
 Result<void> Outputs::open(Output& output) {
   auto outbound = exchange::Outbound::open(*output.offer, output.content_key, output.encoded, output.acked, {}, now_);
   if (!outbound) return outbound.error();
@@ -211,7 +212,7 @@ Result<void> Outputs::received(std::string_view payload, Time now) {
   const std::string digest = it->first;
   auto& outbound = it->second.outbound;
   if (received->state == ReceivedState::complete) return step(exchange::deliver::Delivered{digest}), Result<void>{};
-  if (!outbound) return {};  // of before an outage
+  if (!outbound) return {};  // of a transfer that an outage closed
   outbound->received(*received, now);
   if (exchange::is_held(*received))
     log::warn("the transfer service cannot store an output yet", {{"digest", digest}, {"reason", received->reason}});
@@ -254,7 +255,7 @@ void Outputs::finish(const std::string& digest) {
   remove_all_of(file(digest));
 }
 
-// What is old goes.
+// Gives up outputs that are too old.
 void Outputs::sweep() {
   if (now_ < sweep_at_) return;
   sweep_at_ = now_ + sweep_every;

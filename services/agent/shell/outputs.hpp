@@ -1,9 +1,10 @@
-// Outputs too large for a report, on their way to the transfer service (exchange/deliver.hpp): announced until it wants
-// them, then sent like a package, with the roles swapped. What is in the directory is still to be delivered, also after
-// a restart.
+// Outputs too large for a report, on their way to the transfer service (exchange/deliver.hpp). Each is announced until
+// the service wants it, then sent as a package is, with the roles swapped. Every output in the directory is still to be
+// delivered, also after a restart.
 //
-// Files: <hex> the output; <hex>.of says of which attempt; <hex>.zst while it is being sent; <hex>.refused says why the
-// service will never take it: then it is not announced any more, and stays here for refused_kept, for who wants to see.
+// Files: <hex> is the output. <hex>.of names its attempt. <hex>.zst is the output compressed, while it is being sent.
+// <hex>.refused says why the service will never take the output: the output is then announced no more, and stays for
+// refused_kept, so that a person can look at it.
 #pragma once
 
 #include <deque>
@@ -23,31 +24,31 @@
 
 namespace fieldwork::agent {
 
-/// Moves an output to `kept` (in the directory, named by its digest) and notes whose it is; both are on the disk when
-/// this returns: before that no report may name it. Unavailable: the disk. On any thread.
+// Moves an output to `kept` (in the directory, named by its digest) and notes its attempt beside it. Both are on the
+// disk when this returns; before that no report may name the output. Unavailable: the disk failed. On any thread.
 [[nodiscard]] Result<void> keep_output(const std::filesystem::path& from, const std::filesystem::path& kept,
                                        const AttemptKey& key);
 
 class Outputs {
  public:
   static constexpr std::chrono::hours refused_kept{24 * 7};
-  static constexpr std::chrono::hours waiting_kept{24 * 30};  // what was not delivered by then is given up
+  static constexpr std::chrono::hours waiting_kept{24 * 30};  // an output that is not delivered by then is given up
 
   struct Options {
-    bool thread = false;  // to compress on; else on the engine's
+    bool thread = false;  // compress on a thread of its own; false: on the engine's
   };
 
-  // `transfer_ca`: who vouches for the transfer service's certificate, to which the content keys are wrapped. Never
-  // fails: a directory that cannot be read holds nothing.
+  // `transfer_ca`: the authority that issued the transfer service's certificate, to which content keys are wrapped. A
+  // directory that cannot be read counts as empty, without an error.
   Outputs(std::filesystem::path directory, Identity identity, crypto::CertificateAuthority transfer_ca, Topics topics);
   Outputs(std::filesystem::path directory, Identity identity, crypto::CertificateAuthority transfer_ca, Topics topics,
           Options options);
 
-  // After keep_output().
+  // Takes an output that keep_output() has moved.
   void add(const std::filesystem::path& kept, const AttemptKey& key, Time now);
-  Result<void> want(std::string_view payload, Time now);      // down/want: send it now
-  Result<void> stored(std::string_view payload, Time now);    // down/output: it is there, or never will be
-  Result<void> received(std::string_view payload, Time now);  // down/received
+  Result<void> want(std::string_view payload, Time now);      // down/want: the service wants the output now
+  Result<void> stored(std::string_view payload, Time now);    // down/output: the output is stored, or refused for good
+  Result<void> received(std::string_view payload, Time now);  // down/received: what of a transfer has arrived
   void connected(Time now);
   [[nodiscard]] std::vector<bus::Message> due(Time now);
   [[nodiscard]] std::size_t size() const { return outputs_.size(); }
@@ -56,13 +57,13 @@ class Outputs {
   struct Output {
     AttemptKey key;
     std::int64_t size_bytes = 0;
-    std::optional<crypto::Certificate> receiver{};  // who wants it
-    TransferId under_way{};                         // a part of it is there; empty: none
-    // Of the standing offer:
+    std::optional<crypto::Certificate> receiver{};  // the certificate of the service that wants it
+    TransferId under_way{};                         // the transfer of which the service has a part; empty: none
+    // Of the offer that stands:
     std::optional<Offer> offer{};
     std::string content_key{};
     std::filesystem::path encoded{};
-    content::Ranges acked{};  // when it was closed
+    content::Ranges acked{};  // what had arrived when the transfer was closed
     std::optional<exchange::Outbound> outbound{};
   };
   struct Compressed {
@@ -71,14 +72,14 @@ class Outputs {
   };
   using Inputs = std::deque<exchange::deliver::Input>;
 
-  // Steps it, and what comes at once of what must follow.
+  // Steps the core, and feeds back the inputs that follow at once.
   void step(exchange::deliver::Input input);
   void act(const exchange::deliver::Make& work, Inputs& then);
   void act(const exchange::deliver::Resume& work, Inputs& then);
   void act(const exchange::deliver::Close& work, Inputs& then);
   void load();
   void keep(const std::filesystem::path& kept, const AttemptKey& key);
-  // The offer is made, saved in `output`, and opened.
+  // Makes the offer, keeps it in `output`, and publishes it.
   Result<void> make_offer(const std::string& digest, Output& output, const exchange::Encoded& encoded);
   Result<void> open(Output& output);
   void hear_compressed(Inputs& then);
@@ -97,7 +98,7 @@ class Outputs {
   Time sweep_at_{};
   std::vector<bus::Message> to_say_;
   std::shared_ptr<exchange::Mailbox<Compressed>> compressed_ = std::make_shared<exchange::Mailbox<Compressed>>();
-  std::unique_ptr<exchange::Worker> worker_;  // last: its jobs are over before the rest goes
+  std::unique_ptr<exchange::Worker> worker_;  // last: its jobs end before the other members are destroyed
 };
 
 }  // namespace fieldwork::agent

@@ -21,7 +21,7 @@ struct Found {
   fs::file_time_type used;
 };
 
-// Longest unused first.
+// The packages of the directory, the longest unused first.
 std::vector<Found> packages_in(const fs::path& directory) {
   std::vector<Found> out;
   std::error_code error;
@@ -97,7 +97,7 @@ void PackageCache::used(const std::string& digest, Time now) {
   if (it == entries_.end()) return;
   it->second.order = ++order_;
   it->second.needed_until = now + needed_for;
-  std::error_code ignored;  // the order after a restart is a wish, too
+  std::error_code ignored;  // the times of last use are only needed for the sequence after a restart
   fs::last_write_time(path(digest), fs::file_time_type::clock::now(), ignored);
 }
 

@@ -15,7 +15,7 @@ namespace fieldwork::agent {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Duration leftovers_kept = std::chrono::hours(24);  // after the start; the sender keeps its half as long
+constexpr Duration leftovers_kept = std::chrono::hours(24);  // after the start; the sender keeps its part as long
 
 std::set<TransferId> parts_in(const fs::path& directory) {
   std::set<TransferId> out;
@@ -27,7 +27,7 @@ std::set<TransferId> parts_in(const fs::path& directory) {
   return out;
 }
 
-// What the file takes of the disk, which is more than its size where it was reserved.
+// Bytes of the disk that the file takes: more than its size where room was reserved.
 std::int64_t on_disk(const fs::path& path) {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0 ? static_cast<std::int64_t>(status.st_blocks) * 512 : 0;
@@ -99,11 +99,11 @@ void Packages::say(const exchange::fetch::Ask& ask) {
 void Packages::say(const exchange::fetch::Word& word) {
   Received answer{.transfer = word.transfer, .state = word.state, .ranges = {}, .reason = word.reason};
   const auto it = incoming_.find(word.transfer);
-  if (word.state == ReceivedState::receiving) {  // all of it
+  if (word.state == ReceivedState::receiving) {  // every byte has arrived
     if (it == incoming_.end()) return;
     answer.ranges = {{0, static_cast<std::uint64_t>(it->second.offer.encoded_bytes)}};
   } else if (it != incoming_.end()) {
-    incoming_.erase(it);  // the last word
+    incoming_.erase(it);  // this is the last word of the transfer
   }
   to_say_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(answer)});
 }
@@ -139,7 +139,7 @@ Result<void> Packages::offer(std::string_view payload, Time now) {
 
 std::optional<std::string> Packages::no_room(const Offer& offer) {
   const auto plain = [](const Offer& one) { return one.encoding == "zstd" ? one.size_bytes : 0; };
-  // What is received has its place already (reserve()); what it will be decoded to has not.
+  // Room for the received bytes is reserved already (reserve()), room for the decoded package is not.
   auto wanted = offer.encoded_bytes + plain(offer);
   for (const auto& [transfer, other] : incoming_) {
     if (other.offer.digest != offer.digest) wanted += plain(other.offer);
@@ -187,7 +187,7 @@ Result<void> Packages::frame(std::string_view payload, Time now) {
   const auto header = crypto::frame_header(payload);
   if (!header) return header.error();
   const auto it = incoming_.find(TransferId(header->transfer_id_hex));
-  // Of a transfer that is over for us: the sender missed our last word, and will offer it again.
+  // The transfer is over here: the sender missed its last word, and will make the offer again.
   if (it == incoming_.end()) return {};
   auto& incoming = it->second;
   const auto digest = incoming.offer.digest;
@@ -263,7 +263,7 @@ void Packages::finished(const Outcome& outcome) {
   step(std::move(input));
 }
 
-// Parts of an earlier life whose sender did not come back.
+// Deletes parts of transfers from before this start that no sender has taken up again.
 void Packages::sweep() {
   if (!started_) started_ = now_;
   if (leftovers_.empty() || now_ - *started_ < leftovers_kept) return;

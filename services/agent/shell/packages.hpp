@@ -1,7 +1,7 @@
-// The device's packages: what is here, and the transfers that bring what is missing (exchange/fetch.hpp). A package
-// counts only when its bytes match its digest and its release is signed by someone this device trusts.
+// The device's packages: those that are here, and the transfers that bring those that are missing (exchange/fetch.hpp).
+// A package counts only when its bytes match its digest, and its release is signed with a key that this device trusts.
 //
-// Decoding, hashing and syncing run on a thread of their own, if Options ask for it: the engine's thread goes on with
+// If Options say so, decoding, hashing and syncing run on a thread of their own: the engine's thread goes on with
 // heartbeats, and hears of the outcome in due() or news().
 #pragma once
 
@@ -35,41 +35,42 @@ struct Identity {
 
 struct PackageNews {
   std::string digest;
-  std::optional<std::string> refused;  // why ("disk: …" where that is the reason); else it is here
-  bool work_fault = false;             // refused: it is not what was signed, so every device will refuse it
+  std::optional<std::string> refused;  // why ("disk: …" where the disk is the reason); none: the package is here
+  bool work_fault = false;             // refused because it is not what was signed: every device will refuse it
 };
 
 class Packages {
  public:
   struct Options {
-    std::int64_t cache_bytes_max = 0;  // see PackageCache
-    bool thread = false;               // else all is done at once, on the engine's thread
+    std::int64_t cache_bytes_max = 0;  // PackageCache's bytes_max
+    bool thread = false;               // false: everything is done at once, on the engine's thread
     PackageCache::MeasureDisk measure = exchange::disk_of;
   };
 
-  // `size_max`: of one package, in bytes.
+  // `size_max`: bytes of one package.
   Packages(std::filesystem::path directory, Identity identity, crypto::TrustStore releases, Topics topics,
            std::int64_t size_max);
   Packages(std::filesystem::path directory, Identity identity, crypto::TrustStore releases, Topics topics,
            std::int64_t size_max, Options options);
 
-  // To be unpacked now.
+  // The archive of a package that is about to be unpacked; this counts as a use.
   [[nodiscard]] std::filesystem::path archive(const std::string& digest);
-  // Here already: the news come at once. Else it is asked for until it is here or refused.
+  // The news of a package that is here already come at once. Any other package is asked for until it is here or
+  // refused.
   void fetch(const std::string& digest, Time now);
-  // No attempt needs it any more: it is not asked for, and may be evicted.
+  // No attempt needs the package any more: it is not asked for, and may be evicted.
   void unfetch(const std::string& digest);
   Result<void> offer(std::string_view payload, Time now);
   Result<void> frame(std::string_view payload, Time now);
-  void connected(Time now);  // ask again at once
+  void connected(Time now);  // asks again at once
   // Questions and acknowledgements to publish now.
   [[nodiscard]] std::vector<bus::Message> due(Time now);
   [[nodiscard]] std::vector<PackageNews> news();
 
  private:
-  struct Incoming {  // by its transfer
+  struct Incoming {  // by transfer
     Offer offer;
-    std::optional<exchange::Inbound> inbound{};  // not while it is being finished
+    std::optional<exchange::Inbound> inbound{};  // none while the package is being finished
     bool checkpointing = false;
   };
   struct Outcome {  // of a job on the worker's thread
@@ -81,20 +82,20 @@ class Packages {
   };
   using Inputs = std::deque<exchange::fetch::Input>;
 
-  // Steps it, and what comes at once of what must follow.
+  // Steps the core, and feeds back the inputs that follow at once.
   void step(exchange::fetch::Input input);
   void act(const exchange::fetch::Open& work, Inputs& then);
   void act(const exchange::fetch::Finish& work, Inputs& then);
   void act(const exchange::fetch::Discard& work, Inputs& then);
   void say(const exchange::fetch::Ask& ask);
   void say(const exchange::fetch::Word& word);
-  // Ready to take frames, or why not.
+  // Makes ready to take frames; else says why not.
   [[nodiscard]] std::optional<std::string> open(Incoming& incoming);
   void run(std::function<void()> job);
   void hear_outcomes();
   void finished(const Outcome& outcome);
   void checkpoint(const TransferId& transfer, Incoming& incoming);
-  // Why it cannot be taken in, if so.
+  // Why there is no room for the package; nullopt: there is.
   std::optional<std::string> no_room(const Offer& offer);
   void discard(const TransferId& transfer);
   void sweep();
@@ -108,14 +109,14 @@ class Packages {
   PackageCache cache_;
   exchange::fetch::Fetches core_{exchange::fetch::Limits{}};
   std::map<TransferId, Incoming> incoming_;  // at most one for each attempt that waits
-  std::map<TransferId, Offer> offers_;       // of this batch
-  std::set<TransferId> leftovers_;           // parts of an earlier life that nobody has asked for yet
+  std::map<TransferId, Offer> offers_;       // offers that arrived in this batch
+  std::set<TransferId> leftovers_;           // parts from before this start that no offer has taken up yet
   std::optional<Time> started_;
   Time now_{};
   std::vector<PackageNews> news_;
   std::vector<bus::Message> to_say_;
   std::shared_ptr<exchange::Mailbox<Outcome>> outcomes_ = std::make_shared<exchange::Mailbox<Outcome>>();
-  std::unique_ptr<exchange::Worker> worker_;  // last: its jobs are over before the rest goes
+  std::unique_ptr<exchange::Worker> worker_;  // last: its jobs end before the other members are destroyed
 };
 
 }  // namespace fieldwork::agent

@@ -10,7 +10,7 @@
 namespace fieldwork::agent {
 namespace {
 
-// The kernel's own form; readdir() allocates.
+// A directory entry as the kernel writes it; readdir() would allocate.
 struct Entry {
   std::uint64_t inode;
   std::int64_t offset;
@@ -19,7 +19,7 @@ struct Entry {
   char name[1];
 };
 
-// Decimal digits from `at` on; 0 if there are none.
+// Reads the decimal digits from `at` on; 0: there are none.
 std::uint64_t number(const char*& at) {
   std::uint64_t out = 0;
   for (; *at >= '0' && *at <= '9'; ++at) out = out * 10 + static_cast<std::uint64_t>(*at - '0');
@@ -32,8 +32,8 @@ void skip_fields(const char*& at, int count) {
   }
 }
 
-// proc(5), /proc/PID/stat: after "pid (name) " come state, parent, group, session, terminal and, as the 22nd, the
-// start.
+// proc(5), /proc/PID/stat: after "pid (name) " come state, parent, group, session, terminal and, as field 22, the start
+// time.
 bool parse(const char* text, ProcessSeen& into) {
   const char* at = std::strrchr(text, ')');
   if (at == nullptr || at[1] == '\0') return false;
@@ -88,7 +88,7 @@ std::size_t list_processes(ProcessSeen* into, std::size_t max) {
     }
   }
   close(directory);
-  // /proc is by pid already; the search below depends on it.
+  // Sorted, although /proc is by pid already: mark_descendants() depends on it.
   std::sort(into, into + count, [](const ProcessSeen& a, const ProcessSeen& b) { return a.pid < b.pid; });
   return count;
 }

@@ -1,4 +1,4 @@
-// The processes of this machine, from /proc, without allocating: also for the child of a threaded process.
+// The processes of this machine, from /proc. Nothing allocates, so that the child of a threaded process may call it.
 #pragma once
 
 #include <sys/types.h>
@@ -12,17 +12,18 @@ struct ProcessSeen {
   pid_t pid = 0;
   pid_t parent = 0;
   pid_t session = 0;
-  std::uint64_t start = 0;  // clock ticks since the machine started: with the pid, one process and no other
+  std::uint64_t start = 0;  // clock ticks since the machine started; pid and start together name one process
   bool zombie = false;
-  bool terminal = false;  // somebody sits before it
-  bool ours = false;      // what mark_descendants() sets
+  bool terminal = false;  // has a controlling terminal: a person uses it
+  bool ours = false;      // set by mark_descendants()
 };
 
-// Fills `into` with at most `max`, by pid; gives how many. 0 where /proc cannot be read.
+// Fills `into` with at most `max` processes, by pid. Returns how many; 0: /proc cannot be read.
 std::size_t list_processes(ProcessSeen* into, std::size_t max);
-// One of them; false: there is none (any more).
+// Looks at one process. False: it is not there, or not any more.
 bool look_at_process(pid_t pid, ProcessSeen& into);
-// Marks `root`'s children, their children and so on; `root` itself only if it is marked already.
+// Marks the children of `root` and of every marked process, then their children, and so on. `root` itself is not
+// marked.
 void mark_descendants(ProcessSeen* list, std::size_t count, pid_t root);
 
 }  // namespace fieldwork::agent

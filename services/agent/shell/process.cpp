@@ -33,7 +33,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int descriptor_min = 16;  // Launch
+constexpr int descriptor_min = 16;  // as Launch demands
 
 struct Descriptor {
   int fd = -1;
@@ -45,7 +45,7 @@ struct Descriptor {
     if (fd >= 0) close(fd);
     fd = -1;
   }
-  // Takes `from` to where no standard stream is.
+  // Moves `from` to a number above the standard streams.
   bool adopt(int from) {
     fd = fcntl(from, F_DUPFD_CLOEXEC, descriptor_min);
     const int error = errno;
@@ -69,8 +69,8 @@ bool open_control(Descriptor& ours, Descriptor& keepers) {
   return keepers.adopt(ends[1]) && first;
 }
 
-// The raw call: the child of a threaded process may only call what is async-signal-safe. All signals stay blocked in
-// it.
+// The raw system call: the child of a threaded process may only call what is async-signal-safe. All signals stay
+// blocked in the child.
 pid_t fork_keeper(const Launch& launch) {
   sigset_t all, before;
   sigfillset(&all);
@@ -117,10 +117,10 @@ void Process::kill(int stop_s_max) {
   stop_s_max_ = stop_s_max;
   killed_ = true;
   const std::uint64_t one = 1;
-  if (wake_ >= 0 && write(wake_, &one, sizeof one) < 0) return;  // full: it is awake already
+  if (wake_ >= 0 && write(wake_, &one, sizeof one) < 0) return;  // the eventfd is full: run() is awake already
 }
 
-// One run, on the agent's side.
+// One run, as the agent's side of it.
 class Process::Run {
  public:
   Run(Process& process, const Command& command, const Log& log)
@@ -169,7 +169,7 @@ class Process::Run {
     if (keeper_ < 0) return failed("fork");
     if (!command_.record.empty()) {
       if (auto noted = note_process(command_.record, "keeper", keeper_); !noted) {
-        control_.shut();  // it ends by itself: it has started nothing
+        control_.shut();  // the keeper ends by itself: it has started nothing
         finish();
         return noted;
       }
@@ -184,7 +184,7 @@ class Process::Run {
     send(control_.fd, &text, 1, MSG_NOSIGNAL);
   }
 
-  // False: it is over.
+  // False: the run is over.
   bool watch() {
     const auto now = Clock::now();
     if (!stopping_ && (process_.killed_ || now >= deadline_)) {
@@ -194,7 +194,7 @@ class Process::Run {
       stop_s_max_ = process_.stop_s_max_;
       deadline_ = now + std::chrono::seconds(std::min(command_.stop_s, stop_s_max_));
     }
-    // kill() may be called again, with less patience.
+    // kill() may be called again, with a shorter stop time.
     if (const int most = process_.stop_s_max_; stopping_ && !killing_ && most < stop_s_max_) {
       stop_s_max_ = most;
       deadline_ = std::min(deadline_, now + std::chrono::seconds(most));
@@ -213,7 +213,7 @@ class Process::Run {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count() + 1;
     std::array<pollfd, 4> polled{
         {{control_.fd, POLLIN, 0}, {out_.fd, POLLIN, 0}, {err_.fd, POLLIN, 0}, {process_.wake_, POLLIN, 0}}};
-    // Without an eventfd it looks by itself.
+    // Without an eventfd kill() cannot wake this: it looks every 100 ms.
     const auto most = process_.wake_ < 0 ? std::int64_t{100} : std::int64_t{60'000};
     if (poll(polled.data(), polled.size(), static_cast<int>(std::clamp(left, std::int64_t{0}, most))) <= 0) return;
     std::uint64_t ignored = 0;
@@ -223,7 +223,7 @@ class Process::Run {
     if (polled[0].revents != 0) hear();
   }
 
-  // False: nothing (more) is there.
+  // False: nothing is there to read, or no more.
   bool read_from(Descriptor& from, Capture& into) {
     const auto got = read(from.fd, buffer_.data(), buffer_.size());
     if (got > 0) into.add({buffer_.data(), static_cast<std::size_t>(got)});
@@ -239,7 +239,7 @@ class Process::Run {
     }
     switch (said.what) {
       case Said::What::started:
-        // In a namespace of its own the keeper's end is everybody's, and this number is not ours.
+        // In a PID namespace of its own the program ends with the keeper, and its pid means nothing outside.
         if (!command_.record.empty() && !pid_namespaces_work()) {
           if (auto noted = note_process(command_.record, "program", said.value); !noted)
             log::warn("a process is not noted", {{"reason", describe(noted.error())}});
@@ -264,7 +264,7 @@ class Process::Run {
     return {Code::invalid, "cannot start " + clamp_text(command_.command.front(), 200) + ": " + why, "command"};
   }
 
-  // What is in the pipes when all is over. Somebody who escaped and still writes does not hold us.
+  // Reads what is left in the pipes after the end. A process that escaped and still writes does not hold this up.
   void drain() {
     for (auto* from : {&out_, &err_}) {
       if (from->fd < 0) continue;
@@ -275,10 +275,10 @@ class Process::Run {
     for (auto& stream : streams_) stream.finish();
   }
 
-  // Waits for the keeper; afterwards nothing of the job is there, or it is said.
+  // Waits for the keeper. Afterwards no process of the job is left, or the log says so.
   void finish() {
     control_.shut();
-    if (killing_ && !keeper_gone_) ::kill(keeper_, SIGKILL);  // it could not end everything
+    if (killing_ && !keeper_gone_) ::kill(keeper_, SIGKILL);  // the keeper could not end every process
     bool gone = Keepers::await(keeper_, kill_patience);
     if (!status_ && !refused_)
       gone = end_strays() && gone;  // the keeper itself was ended: by the job, or for want of memory
@@ -319,7 +319,7 @@ class Process::Run {
   std::array<Capture, 2> streams_;
   std::vector<char> buffer_ = std::vector<char>(65536);
   const Clock::time_point began_ = Clock::now();
-  Clock::time_point deadline_;  // of what comes next: the time limit, then the kill, then giving up
+  Clock::time_point deadline_;  // of the next step: stop at the time limit, then kill, then give up
   int stop_s_max_ = 0;
   pid_t keeper_ = 0;
   bool stopping_ = false, killing_ = false, keeper_gone_ = false, by_contract_ = false;

@@ -17,7 +17,7 @@
 namespace fieldwork::agent {
 namespace {
 
-// From the working directory of the job, as the kernel will.
+// The path as execve will see it from the job's working directory.
 std::string from_place(const Command& command, const std::string& file) {
   return file.starts_with('/') ? file : command.directory + "/" + file;
 }
@@ -27,7 +27,8 @@ bool is_file(const std::string& path) {
   return stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode);
 }
 
-// The first that may be run, else the first that is there (its reason is the better one), else empty.
+// The first file of that name that may be run; else the first that is there, because the reason it gives is the better
+// one; else empty.
 std::string search(const Command& command, const std::string& path, const std::string& name) {
   std::string there;
   for (std::size_t at = 0; at <= path.size();) {
@@ -53,7 +54,7 @@ std::string begin_of(const std::string& path) {
   return out;
 }
 
-// The part of a reason that quotes something of the job's.
+// Quotes a text of the job's in a reason.
 std::string in_quotes(std::string_view text) { return "\"" + clamp_text(text, 200) + "\""; }
 
 template <class T>
@@ -72,7 +73,7 @@ struct Elf {
   bool is_elf = false;
   bool wide = false;  // 64-bit
   unsigned machine = EM_NONE;
-  std::string loader;  // its dynamic loader, if it names one near the file's beginning
+  std::string loader;  // its dynamic loader, if named within the first 4,096 bytes of the file
 };
 
 std::string loader_of(std::string_view file, bool wide, bool big) {
@@ -123,7 +124,7 @@ std::string this_machine() {
   return uname(&name) == 0 ? name.machine : "another";
 }
 
-// Of a "#!" line; the kernel takes the first word.
+// Why the interpreter of a "#!" line does not start; the kernel takes the line's first word.
 std::string why_not_interpreted(std::string_view file) {
   auto line = file.substr(2, file.substr(0, 256).find('\n') == file.npos ? 254 : file.find('\n') - 2);
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
@@ -158,7 +159,7 @@ void prepare(const Command& command, Program& into) {
   into.file = name;
   if (name.find('/') == std::string::npos) {
     into.file = is_file(from_place(command, name)) ? "./" + name : search(command, into.path, name);
-    // Not found: execve says so of this name.
+    // Not found: execve then fails with this name.
     if (into.file.empty()) into.file = "./" + name;
   }
   for (const auto& [key, value] : env) into.env.emplace_back(key).append(1, '=').append(value);

@@ -1,4 +1,4 @@
-// Which program a command means, and why it cannot be started.
+// Which program a command means, and why a program cannot be started.
 #pragma once
 
 #include <map>
@@ -11,9 +11,9 @@ struct Command;
 
 inline constexpr const char* default_path = "/usr/local/bin:/usr/bin:/bin";
 
-// What execve is given. The texts belong to it; it must stay where it is while the pointers are used.
+// The arguments of execve. argv and envp point into this object: it must not move while they are used.
 struct Program {
-  std::string file;  // found; a program without '/': in the working directory, else in the job's PATH
+  std::string file;  // the program found; without '/' in its name: from the working directory, else from the job's PATH
   std::vector<std::string> words, env;
   std::vector<char*> argv, envp;
   std::string path;  // the job's PATH
@@ -22,11 +22,11 @@ struct Program {
   Program& operator=(const Program&) = delete;
 };
 
-// PATH, HOME and LANG have defaults, everything else is the job's; nothing is the agent's.
+// PATH, HOME and LANG have defaults. All other variables are the job's; none is the agent's.
 void prepare(const Command& command, Program& into);
 
-// A sentence that names what is wrong with the file, found by looking at it after execve failed with `error`: a missing
-// interpreter, Windows line ends, another machine's program, an empty file, a missing right.
+// Why execve failed with `error`, as a sentence: looks at the file for a missing interpreter, Windows line ends, a
+// program for another machine, an empty file, a missing right.
 [[nodiscard]] std::string why_not_started(const Command& command, const Program& program, int error);
 
 }  // namespace fieldwork::agent

@@ -41,7 +41,7 @@ Resources read_resources(const std::string& directory, const Capacity& declared)
   double uptime = 0;
   std::ifstream("/proc/uptime") >> uptime;
   out.uptime_s = static_cast<std::int64_t>(uptime);
-  // All that are on, not only those this process may use: the load is of all.
+  // All cores that are on, not only those that this process may use: the load is that of all cores.
   return scale(out, declared, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)));
 }
 

@@ -19,7 +19,7 @@ std::string seq_text(std::int64_t seq) {
   return std::string(20 - text.size(), '0') + text;
 }
 
-constexpr std::size_t report_control_bytes = 8U << 10;  // larger reports go behind signs of life
+constexpr std::size_t report_control_bytes = 8U << 10;  // larger report messages go behind heartbeats, in the bulk lane
 
 constexpr const char* phases[] = {"fetching", "running", "done"};
 
@@ -71,7 +71,7 @@ Result<Attempt> decode_attempt(const Json& row) {
 
 store::Row number_row(const char* key, std::int64_t value) { return {{"key", key}, {"value", value}}; }
 
-// One row; a row that cannot be read is said and left out: it must not keep the agent from starting.
+// Takes each row. A row that cannot be read is logged and left out: it must not keep the agent from starting.
 template <class Take>
 void each(const char* table, const std::vector<std::string>& rows, Take take) {
   for (const auto& text : rows) {
@@ -148,7 +148,7 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   });
   if (!waiting.empty()) saved.stream.next_seq = std::max(saved.stream.next_seq, waiting.rbegin()->first + 1);
   core_ = std::make_unique<Agent>(config_.limits, DeviceId(config_.device), std::move(saved), now);
-  step(Started{}, now);  // before any message: what begins after it did not run before this start
+  step(Started{}, now);  // before any message: no attempt that begins after it ran before this start
   return {};
 }
 
@@ -234,7 +234,7 @@ void AgentService::flush(Time now, runtime::Output& out) {
     act(done, now, out);
     return !done.acts.empty();
   };
-  // Package news and runs that end at once may want more.
+  // Package news, and runs that end at once, may lead to further acts.
   bool more = true;
   while (more) {
     more = carry_out();
@@ -284,7 +284,7 @@ void AgentService::save(const Output& done, runtime::Output& out) const {
 
 namespace {
 
-// With the device's log at info, one line for the beginning of each job and one for its end.
+// One line for the beginning of each job and one for its end, at level info.
 void tell(const std::string& what, const AttemptKey& key, const char* field, const std::string& text,
           const std::string& trace) {
   log::info(what, {{"job", key.job.value},

@@ -1,4 +1,4 @@
-// The shell around the agent's core: MQTT and the journal on one side, packages and processes on the other.
+// The shell around the agent's core: on one side MQTT and the journal, on the other side packages and processes.
 #pragma once
 
 #include <functional>
@@ -14,27 +14,28 @@
 
 namespace fieldwork::agent {
 
-// What the core's Run, Kill and Fetch commands are carried out by: the device's own, or in
-// simulations ones that run nothing.
+// Carries out the core's Run, Kill, Fetch and Unfetch: on a device for real, in simulations without running anything.
 class Hands {
  public:
   virtual ~Hands() = default;
   virtual void run(const Assign& assign) = 0;
   virtual void kill(const AttemptKey& key) = 0;
-  // Of a run whose contract has a stop_after_s, again and again. It is ended then, also when the agent stands still.
+  // When the contract ends a running program: in `left` from now. Called again in each batch, for a program with
+  // stop_after_s. The program must end then, also when the agent stands still.
   virtual void contract_ends(const AttemptKey& /*key*/, Duration /*left*/) {}
   virtual void fetch(const std::string& digest, Time now) = 0;
-  virtual void unfetch(const std::string& /*digest*/) {}  // nobody here needs it any more
-  // These three fail only with what is wrong with the message.
+  virtual void unfetch(const std::string& /*digest*/) {}  // no attempt needs the package any more
+  // offer, frame and output fail only with what is wrong with the message.
   virtual Result<void> offer(std::string_view /*payload*/, Time /*now*/) { return {}; }
   virtual Result<void> frame(std::string_view /*payload*/, Time /*now*/) { return {}; }
-  // The other channels of down/ that concern outputs: want, output, received.
+  // The other channels of down/ about outputs: want, output, received.
   virtual Result<void> output(std::string_view /*channel*/, std::string_view /*payload*/, Time /*now*/) { return {}; }
   virtual void connected(Time /*now*/) {}
   virtual std::vector<bus::Message> due(Time /*now*/) { return {}; }
   virtual std::vector<PackageNews> news() { return {}; }
-  // Only for what has no effect outside of the process (simulated devices): run() is called within the batch, and
-  // ended() tells at once what is over. Everything else runs after the commit: nothing runs that is not in the journal.
+  // True only where a run has no effect outside of the process (simulated devices): then run() is called within the
+  // batch, and ended() says at once which runs have ended. Otherwise run() is called after the commit: no program runs
+  // that is not in the journal.
   [[nodiscard]] virtual bool in_batch() const { return false; }
   virtual std::vector<RunEnded> ended() { return {}; }
 };
@@ -51,7 +52,7 @@ struct AgentConfig {
   std::function<Link()> link = [] { return Link{}; };
   std::function<std::int64_t()> wall_ms = [] { return std::int64_t{0}; };
   std::function<std::uint64_t()> random = [] { return std::uint64_t{0}; };  // 64 fresh bits
-  // Whether every report that was handed to the bus has left the device.
+  // Whether every report that was published has left the device.
   std::function<bool()> reports_idle = [] { return true; };
 };
 
@@ -70,10 +71,10 @@ class AgentService : public runtime::Service {
   void flush(Time now, runtime::Output& out) override;
   void step(const Input& input, Time now);
 
-  // Retained: said on every connect, and the last will.
+  // Retained: published on every connect, and as the last will.
   [[nodiscard]] static bus::Message presence(const Topics& topics, const std::string& device, bool online,
                                              std::int64_t session, std::int64_t boot = 0);
-  // The session of the next start, from the journal.
+  // Counts the session of this start in the journal.
   [[nodiscard]] static Result<std::int64_t> next_session(store::Store& store);
   [[nodiscard]] const Agent& core() const { return *core_; }
 

@@ -22,9 +22,9 @@ namespace {
 
 using JournalResult = Result<std::unique_ptr<store::SqliteStore>>;
 
-constexpr std::int64_t reserve_bytes = 4 << 20;            // of a file, for a start on a full disk
-constexpr std::int64_t kept_bytes = 2 << 20;               // in the journal, while the agent runs
-constexpr std::int64_t room_for_reserve_bytes = 64 << 20;  // less is left to others
+constexpr std::int64_t reserve_bytes = 4 << 20;            // of journal.reserve, for a start on a full disk
+constexpr std::int64_t kept_bytes = 2 << 20;               // kept free in the journal while the agent runs
+constexpr std::int64_t room_for_reserve_bytes = 64 << 20;  // with less than this free, no reserve is made
 constexpr int wait_for_room_ms = 5000;
 
 fs::path journal_of(const fs::path& directory) { return directory / "journal.db"; }
@@ -44,7 +44,7 @@ std::int64_t free_bytes(const fs::path& directory) {
   return static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize);
 }
 
-// Everything in it can be read, and something can be written.
+// Reads everything in the journal, and writes something.
 Result<void> try_out(store::SqliteStore& journal) {
   for (const char* table : {"meta", "attempt", "report"}) {
     const auto rows = journal.select({.table = table});
@@ -65,7 +65,7 @@ JournalResult open_sound(const fs::path& directory) {
   return journal;
 }
 
-// SQLite's own words, as its documentation of result codes gives them.
+// Whether SQLite's message has these words, as its documentation of result codes gives them.
 bool says(const Error& error, std::string_view words) { return error.reason.find(words) != std::string::npos; }
 
 bool is_damage(const Error& error) {
@@ -108,7 +108,7 @@ Result<DirectoryLock> DirectoryLock::acquire(const fs::path& directory) {
                  "device.directory"};
   DirectoryLock lock(fd);
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-    // Only for the message; a full disk may refuse it.
+    // The pid is only for the message; a full disk may refuse it.
     std::ofstream(pid_file_of(directory)) << getpid() << '\n';
     return lock;
   }

@@ -1,5 +1,5 @@
-// What stands between an agent and its work when it starts: another agent in its directory, a full disk, a journal that
-// cannot be read.
+// What may keep an agent from its work at a start: another agent in its directory, a full disk, a journal that cannot
+// be read.
 #pragma once
 
 #include <filesystem>
@@ -11,12 +11,12 @@
 
 namespace fieldwork::agent {
 
-inline constexpr int exit_damaged = 4;  // the journal cannot be read: `fieldwork-agent repair`
+inline constexpr int exit_damaged = 4;  // the journal cannot be read: `fieldwork-agent repair` moves it aside
 
-// One agent per directory, for as long as this lives; the kernel lets go of it however the agent ends.
+// One agent per directory, as long as this object lives. The kernel releases the lock however the agent ends.
 class DirectoryLock {
  public:
-  // An Error of Code::conflict names the other one's pid.
+  // An Error of Code::conflict names the other agent's pid.
   [[nodiscard]] static Result<DirectoryLock> acquire(const std::filesystem::path& directory);
   DirectoryLock(DirectoryLock&& other) noexcept;
   DirectoryLock& operator=(DirectoryLock&&) = delete;
@@ -27,12 +27,12 @@ class DirectoryLock {
   int fd_;
 };
 
-// The journal, which can be read and written. Code::conflict: it is damaged, the reason says what to do. A full disk
-// does not end the agent: it uses the room that `journal.reserve` keeps for this, and then waits, and logs both.
+// Opens the journal, which then can be read and written. Code::conflict: the journal is damaged, the reason says what
+// to do. On a full disk the agent uses the room that `journal.reserve` keeps for this, and then waits; both are logged.
 [[nodiscard]] Result<std::unique_ptr<store::SqliteStore>> open_journal(const std::filesystem::path& directory);
 
-// Moves a damaged journal aside (journal.db.damaged-N) and makes a new one; leaves a sound one alone. Gives what it
-// did, as a sentence for a person. Take the lock before.
+// Moves a damaged journal aside (journal.db.damaged-N) and makes a new one; leaves a sound one alone. Returns a
+// sentence for a person that says what was done. The caller holds the lock.
 [[nodiscard]] Result<std::string> repair_journal(const std::filesystem::path& directory);
 
 }  // namespace fieldwork::agent

@@ -58,7 +58,7 @@ struct Noted {
   std::uint64_t start = 0;
 };
 
-// Those of this boot.
+// The recorded processes of this boot.
 std::vector<Noted> noted_in(const fs::path& work) {
   std::vector<Noted> out;
   std::error_code error;
@@ -105,7 +105,8 @@ std::vector<ProcessSeen> survivors_of(const std::vector<Noted>& noted, const std
 
 pid_t Keepers::add(const std::function<pid_t()>& fork) {
   const std::lock_guard lock(known().mutex);
-  // Where a keeper is no process 1, what it leaves behind comes to us and not to the machine's own process 1.
+  // Where a keeper is not process 1, the orphans that it leaves become the agent's children, not those of the machine's
+  // process 1.
   static const bool adopting = prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
   const pid_t pid = fork();
   const int error = errno;
@@ -123,7 +124,7 @@ bool Keepers::await(pid_t keeper, milliseconds at_most) {
     done = waitid(P_PID, static_cast<id_t>(keeper), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == keeper;
     if (done || now >= deadline) break;
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - now).count() + 1;
-    // Without pidfds (Linux before 5.3) it looks again and again.
+    // Without pidfds (Linux before 5.3) it looks every look_again_ms.
     poll(&ended, ended.fd < 0 ? 0 : 1, ended.fd < 0 ? look_again_ms : static_cast<int>(left));
   }
   if (ended.fd >= 0) close(ended.fd);
@@ -159,7 +160,7 @@ Result<void> note_process(const fs::path& record, std::string_view what, pid_t p
   look_at_process(pid, seen);
   const auto line =
       boot_id() + " " + std::string(what) + " " + std::to_string(pid) + " " + std::to_string(seen.start) + "\n";
-  // Not synced: no process outlives what unsynced files do not.
+  // Not synced: a power cut that loses the file ends the process, too.
   const int file = open(record.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const bool good = file >= 0 && write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size());
   const int error = errno;

@@ -18,7 +18,7 @@ class Remover {
  public:
   explicit Remover(const std::filesystem::path& path) : path_(path) {}
 
-  // A directory is emptied by lifting the directories in it up to the top, where they are next.
+  // A directory is emptied by moving each directory in it up to the top, where the next round empties that one.
   Removal run() {
     if (gone(AT_FDCWD, path_.c_str())) return {};
     top_ = open_directory(AT_FDCWD, path_.c_str());
@@ -32,7 +32,7 @@ class Remover {
   }
 
  private:
-  // Gives itself the rights that are missing.
+  // Gives this process the rights on the directory that it lacks.
   static int open_directory(int at, const char* name) {
     constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     const int plain = openat(at, name, flags);
@@ -40,7 +40,7 @@ class Remover {
       if (faccessat(plain, ".", W_OK | X_OK, 0) != 0) fchmod(plain, S_IRWXU);
       return plain;
     }
-    if (errno != EACCES) return -1;  // of a link it is ENOTDIR
+    if (errno != EACCES) return -1;  // ENOTDIR: it is a link or no directory
     if (fchmodat(at, name, S_IRWXU, 0) != 0) return -1;
     return openat(at, name, flags);
   }
@@ -74,7 +74,7 @@ class Remover {
     return out;
   }
 
-  // Empties every directory of the top; true: something has changed, so that another round may change more.
+  // Empties every directory of the top. True: something has changed, so that another round may change more.
   bool round() {
     bool changed = false;
     reason_.clear();
@@ -104,7 +104,7 @@ class Remover {
         changed = true;
         continue;
       }
-      // Moving a directory changes its "..", for which it must be writable.
+      // Moving a directory changes its entry "..", for which the directory must be writable.
       const int inner = open_directory(directory, name.c_str());
       if (inner >= 0) close(inner);
       if (renameat(directory, name.c_str(), top_, free_name().c_str()) == 0) {
@@ -116,7 +116,7 @@ class Remover {
     return changed;
   }
 
-  // Not there yet: renaming onto an empty directory would replace it, which is as good.
+  // A name that is not there yet. If a directory appears under it, an empty one is replaced, which is as good.
   std::string free_name() {
     struct stat found {};
     std::string out;

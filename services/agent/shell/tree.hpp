@@ -1,4 +1,4 @@
-// Removal of what a job leaves on the disk, whatever it made of it.
+// Removes what a job leaves on the disk, whatever it made of its directory.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 namespace fieldwork::agent {
 
 struct Removal {
-  std::int64_t left = 0;  // of what was in it at the top, or was lifted there; 0: all is gone
-  std::string reason{};   // the first one's, e.g. "d/e: Operation not permitted"
+  std::int64_t left = 0;  // entries that are left at the top of the tree; 0: all is gone
+  std::string reason{};   // of the first that is left, e.g. "d/e: Operation not permitted"
 };
 
-// Removes a file or a whole tree: with three descriptors however deep it is, with directories that nobody may read,
-// without following a link. What is not there is removed.
+// Removes a file or a whole tree: with three descriptors at any depth, with directories that nobody may read, without
+// following links. A path that is not there counts as removed.
 Removal remove_tree(const std::filesystem::path& path);
 
 }  // namespace fieldwork::agent

@@ -17,7 +17,7 @@ namespace fieldwork::agent {
 namespace fs = std::filesystem;
 namespace {
 
-// When the agent itself is stopped: whoever stopped it (a container engine, an init) has some 10 s of patience.
+// When the agent itself is stopped: a container engine or an init system waits about 10 s before it kills the agent.
 constexpr int stop_s_at_end = 5;
 
 std::string place_name(const AttemptKey& key) {
@@ -43,7 +43,7 @@ Workplace::Workplace(fs::path directory, fs::path outputs, std::int64_t package_
   for (const auto* needed : {&directory_, &outputs_}) {
     std::error_code error;
     fs::create_directories(*needed, error);
-    // Each attempt says so too; the agent itself can go on.
+    // Each attempt fails with the same reason; the agent itself goes on.
     if (error) log::error("a directory cannot be made", {{"path", needed->string()}, {"reason", error.message()}});
   }
 }
@@ -58,7 +58,7 @@ void Workplace::clear(const fs::path& directory) {
     (at->path().extension() == record_ending ? records : places).push_back(at->path());
   }
   for (const auto& place : places) remove_place(place);
-  // Who cannot be ended now is looked for again at the next start.
+  // The record stays while one of its processes cannot be ended: the next start looks for it again.
   for (const auto& record : records) {
     if (survivors.left == 0) fs::remove(record, error);
   }
@@ -132,7 +132,8 @@ void Workplace::work(const Assign& assign, const fs::path& archive, Process& pro
   one_ended_.notify_all();
 }
 
-// Who was told to stop has some seconds for it; the next attempt of the same execution does not run beside it.
+// An attempt that was told to stop may take some seconds: the next attempt of the same execution must not run beside
+// it.
 void Workplace::await_older(const AttemptKey& key) {
   std::unique_lock lock(mutex_);
   one_ended_.wait(lock, [&] {
@@ -155,7 +156,7 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
   if (!archive.empty()) {
     const auto digest = crypto::digest_of_file(archive);
     if (!digest || *digest != assign.package) {
-      fs::remove(archive, error);  // fetched anew by the next attempt
+      fs::remove(archive, error);  // the next attempt fetches the package anew
       return refuse("the package on this device is not what was signed");
     }
     if (auto done = content::unpack(archive, place, static_cast<std::uint64_t>(package_bytes_max_)); !done)
@@ -183,7 +184,7 @@ void Workplace::collect(const Assign& assign, const fs::path& place, Outcome& ou
   auto collected = collect_outputs(assign.key, place, assign.outputs, outputs_, result_bytes_max - taken);
   result.files = std::move(collected.files);
   outcome.large = std::move(collected.large);
-  // How the program ended is the better reason.
+  // How the program ended is a better reason than a missing output.
   if (!outcome.reason.empty() || result.exit_code != 0) return;
   for (const auto& wrong : collected.wrong) outcome.reason += (outcome.reason.empty() ? "" : "; ") + wrong;
 }

@@ -1,5 +1,5 @@
-// Where attempts run: one directory each, filled from the verified package, emptied when the attempt is over. Beside it
-// stands a record (survivors.hpp) of its processes while they run.
+// Where attempts run: each in a directory of its own, filled from the verified package, removed when the attempt is
+// over. While an attempt runs, a record of its processes stands beside the directory (survivors.hpp).
 #pragma once
 
 #include <condition_variable>
@@ -21,31 +21,32 @@ struct Outcome {
   AttemptKey key;
   std::optional<RunResult> result;
   std::string reason;
-  bool refused = false;      // it did not begin here, for want of room or of processes: another device may do better
-  bool by_contract = false;  // its keeper ended it, at the moment that contract_ends() said
-  std::vector<std::filesystem::path> large;  // outputs too large for the report, kept under their digest
+  bool refused = false;      // it did not begin for want of room or processes: another device may do better
+  bool by_contract = false;  // the keeper ended it at the time that contract_ends() said
+  std::vector<std::filesystem::path> large;  // outputs too large for the report, kept and named by their digests
 };
 
 class Workplace {
  public:
-  using Done = std::function<void(Outcome)>;  // on any thread
+  using Done = std::function<void(Outcome)>;  // called on any thread
   using Log = std::function<void(const Assign&, std::string_view stream, std::string text)>;
 
   Workplace(std::filesystem::path directory, std::filesystem::path outputs, std::int64_t package_bytes_max, Done done,
             Log log);
-  // Stops what runs (SIGTERM, after a few seconds SIGKILL) and waits for it.
+  // Stops the running attempts (SIGTERM, after stop_s_at_end SIGKILL) and waits for their end.
   ~Workplace();
 
-  // Ends the processes of attempts that an earlier agent started, removes their directories and logs what stays. The
-  // constructor does it; before it, it makes room on a full disk.
+  // Ends the processes of attempts that an earlier agent started, removes their directories, and logs what stays. The
+  // constructor does the same; a call before that makes room on a full disk.
   static void clear(const std::filesystem::path& directory);
 
-  // Waits until older attempts of the same execution have ended (kill them before), then unpacks (the archive's digest
-  // is checked again), runs, collects. `archive` is empty for a job without a package.
+  // Waits until older attempts of the same execution have ended (the caller kills them before), then unpacks, runs and
+  // collects. The archive's digest is checked again. `archive`: empty for a job without a package.
   void run(const Assign& assign, const std::filesystem::path& archive);
-  // Before run(), too: a kill is not held up by the commit that a run waits for. Then nothing is started.
+  // May be called before run(), because a kill does not wait for the commit that a run waits for. Then nothing is
+  // started.
   void kill(const AttemptKey& key);
-  // So long from now, unless it is moved on again: also when nobody is left to kill it.
+  // The contract's end is `left` from now, unless it is moved on again: it holds also when the agent stands still.
   void contract_ends(const AttemptKey& key, Duration left);
 
  private:
@@ -68,7 +69,7 @@ class Workplace {
   std::mutex mutex_;
   std::condition_variable one_ended_;
   std::map<AttemptKey, Running> running_;
-  std::deque<AttemptKey> killed_early_;  // the newest; and of runs that have ended just then
+  std::deque<AttemptKey> killed_early_;  // the newest; also kills that came just after a run had ended
   std::vector<std::thread> ended_;
 };
 

@@ -12,10 +12,10 @@ namespace {
 
 struct Rule {
   const char* name;
-  const char* all;    // a command that shows all of them
-  const char* one;    // and one, with the subject behind it
-  const char* words;  // of many
-  bool fades;
+  const char* all;    // a command that shows all subjects
+  const char* one;    // a command that shows one, the subject following; empty: there is none
+  const char* words;  // of the alert of the many, after their number
+  bool fades;         // resolves after forget_after
 };
 constexpr Rule rules[] = {
     {"device_lost", "fieldwork device ls", "fieldwork device show ", "more devices are lost", false},
@@ -33,7 +33,7 @@ const Rule& rule_of(const std::string& name) {
   for (const auto& rule : rules) {
     if (name == rule.name) return rule;
   }
-  return rules[0];  // a row of a rule that is no more
+  return rules[0];  // a saved alert of a rule that no longer exists
 }
 
 }  // namespace
@@ -149,7 +149,7 @@ void Alerting::fire(const std::string& rule, const std::string& subject, double 
   if (found != alerts_.end() && found->second.firing) {
     auto& alert = found->second;
     if (std::abs(alert.value - value) < 0.05) return;
-    alert.value = value;  // worth showing, not worth a notification
+    alert.value = value;  // worth showing, but no notification
     alert.reason = reason;
     return change(alert, false, now, out);
   }
@@ -175,7 +175,8 @@ void Alerting::overflow(const std::string& rule, const std::string& subject, Tim
   if (found == alerts_.end() || !found->second.firing) tell_many(rule, now, out);
 }
 
-// At once when it begins and ends, else with the sweep: a flood is not a flood of messages.
+// Tells at once when the alert begins or ends, otherwise with the sweep, so that a flood of subjects is no flood of
+// messages.
 void Alerting::tell_many(const std::string& rule, Time now, Output& out) {
   auto& one = many_[rule];
   one.changed = false;
@@ -213,7 +214,7 @@ void Alerting::resolve(const std::string& rule, const std::string& subject, cons
   change(alert, true, now, out);
 }
 
-// The oldest resolved alert goes first; those that fire stay.
+// Removes the oldest resolved alert. Firing alerts stay. False: all are firing.
 bool Alerting::make_room() {
   if (alerts_.size() < limits_.alerts_max) return true;
   auto oldest = alerts_.end();
@@ -232,7 +233,7 @@ void Alerting::remove(const std::string& id) {
 
 void Alerting::apply(const LinkBack&, Time, Output&) { say_all_ = true; }
 
-// Of a batch only the last row and state of an alert count.
+// Each alert's last row and last state of the batch.
 void Alerting::apply(const BatchEnded&, Time, Output& out) {
   const auto record = [&](const std::string& id) {
     const auto* alert = find(id);
@@ -278,7 +279,8 @@ void Alerting::sweep(Time now, Output& out) {
     }
     if (one.changed) tell_many(rule, now, out);
   }
-  // After a restart the states say again who is beyond the room; an alert that nothing stands behind any more ends.
+  // After a restart the states name the subjects beyond the room again. An alert rule._many for which none was named
+  // ends.
   if (!forget) return;
   for (const auto& rule : rules) {
     const auto found = alerts_.find(alert_id(rule.name, many));

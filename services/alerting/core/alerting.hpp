@@ -1,12 +1,12 @@
-// What a person should know, from the state of devices, jobs and transfers. Pure. One door in, step(input, now, out);
-// one door out, Output: values in the order of duty. With BatchEnded each alert that changed in the batch is saved and
-// said once, as it is then. A restart is constructing it from what was saved.
+// Alerting's core: what a person should know, from the states of devices, jobs, transfers and the audit. Pure. One door
+// in: step(input, now, out). One door out: Output, values in the order of duty. BatchEnded puts out each alert that
+// changed in the batch: once, as it is then. A restart constructs the core from what was saved.
 //
 // clang-format off
 //   rule                fires while                        value       resolves when
-//   device_lost         the device is lost                 1           it is anything else, or gone
-//   device_health       it is ready, health < threshold    the health  ready, health >= threshold + margin; refused; gone
-//   device_duplicated   two devices use its identity       1           one does again, or it is gone
+//   device_lost         the device is lost                 1           the device is anything else, or gone
+//   device_health       ready, health < threshold          the health  ready, health >= threshold + margin; refused; gone
+//   device_duplicated   two devices use its identity       1           one device uses it again, or it is gone
 //   device_unplaceable  the scheduler gives it no work     1           it is placeable again, or gone
 //   job_failed          the job failed                     1           a later state says otherwise, or after forget_after
 //   job_quarantined     devices were lost under the job    1           a later state says otherwise, or after forget_after
@@ -14,14 +14,14 @@
 //   audit_broken        the audit has lost or changed rows 1           its head no longer says so
 // clang-format on
 //
-// Rules look at levels, not at events: the same state may be seen any number of times. An alert is named rule.subject.
-// Each rule has room of its own for rule_max firing alerts: what comes beyond is told by one alert, rule._many, whose
-// value is how many they are ("312 more jobs failed"), so that no flood of one kind hides the others.
+// Rules look at states, not at events: the same state may be seen any number of times. An alert's id is rule.subject.
+// Each rule has room of its own for rule_max firing alerts. Subjects beyond that share one alert, rule._many, whose
+// value is their number ("312 more jobs failed"), so that a flood of one kind does not hide the others.
 //
-// Notifications go to the webhook one at a time, those about devices first, otherwise the oldest first; of each alert
-// only the newest. What is not taken is tried again with a backoff of its own while others go; what the target refuses
-// for good, or for give_up_after, is dropped and counted. After a restart at most the one that was on its way goes
-// twice.
+// Notifications go to the webhook one at a time: those about devices first, otherwise the oldest first; of each alert
+// only the newest. A notification that is not taken waits out a backoff of its own while others go. A notification that
+// the target refuses for good, or does not take within give_up_after, is dropped and counted. After a restart at most
+// one notification, the one that was on its way, is sent twice.
 #pragma once
 
 #include <map>
@@ -38,20 +38,20 @@
 namespace fieldwork::alerting {
 
 struct Limits {
-  double health_below = 0.7;
-  double health_margin = 0.05;
-  std::size_t alerts_max = 10'000;  // all rules together, resolved ones too
-  std::size_t rule_max = 1'000;     // firing, of one rule; never more than an eighth of alerts_max
-  std::size_t many_max = 100'000;   // subjects beyond rule_max that are told apart, of one rule
-  std::size_t notifications_max = 10'000;
-  Duration resolved_keep = seconds{3600};
-  Duration forget_after = std::chrono::hours{24};  // failures older than this are not news
-  Duration retry_first = seconds{1};               // doubles up to retry_last
+  double health_below = 0.7;                       // device_health fires below it
+  double health_margin = 0.05;                     // above health_below, before device_health resolves
+  std::size_t alerts_max = 10'000;                 // of all rules together, resolved ones too
+  std::size_t rule_max = 1'000;                    // firing alerts of one rule; at most an eighth of alerts_max
+  std::size_t many_max = 100'000;                  // subjects of one rule beyond rule_max that are known by name
+  std::size_t notifications_max = 10'000;          // waiting
+  Duration resolved_keep = seconds{3600};          // of a resolved alert
+  Duration forget_after = std::chrono::hours{24};  // an older failure does not fire; one that fires resolves
+  Duration retry_first = seconds{1};               // backoff; doubles up to retry_last
   Duration retry_last = seconds{600};
   Duration give_up_after = std::chrono::hours{6};  // since the alert changed
-  Duration many_keep = seconds{600};  // of rule._many after a restart, until the states have said again who they are
-  Duration sweep_every = seconds{1};
-  bool notify = true;  // there is a webhook
+  Duration many_keep = seconds{600};  // of rule._many after a restart, until the states have named the subjects again
+  Duration sweep_every = seconds{1};  // between looks at what is old
+  bool notify = true;                 // there is a webhook
 };
 
 struct Alert {
@@ -61,23 +61,26 @@ struct Alert {
   bool firing = true;
   double value = 1;
   std::string reason;
-  Time since{};    // firing since; when resolved: of the firing that ended
-  Time changed{};  // state or value
+  Time since{};    // of the current firing; when resolved: of the one that ended
+  Time changed{};  // when state or value changed
   bool operator==(const Alert&) const = default;
 };
 
+// An alert as it was when somebody was to be told.
 struct Notification {
-  std::int64_t number = 0;
+  std::int64_t number = 0;  // a sequence number, greater than that of every notification that waits
   Alert alert;
   bool operator==(const Notification&) const = default;
 };
 
+// What is stored: a restarted core begins with it.
 struct Saved {
   std::vector<Alert> alerts;
   std::vector<Notification> notifications;  // in any order
 };
 
-// Inputs.
+// --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp) ---
+// The registry published a device's state: state/device/{device}, retained.
 struct DeviceSeen {
   DeviceId device;
   DeviceState state = DeviceState::ready;
@@ -85,48 +88,56 @@ struct DeviceSeen {
   std::string reason;
   bool duplicated = false;
 };
+// The registry cleared state/device/{device}: the device was removed.
 struct DeviceGone {
   DeviceId device;
 };
+// The scheduler published a job's state: state/job/{job}, retained, or an item of event/job/changed.
 struct JobSeen {
   JobId job;
   JobState state = JobState::queued;
   std::string reason;
-  Time changed{};
-  bool quarantined = false;  // settled, as several devices were lost under it; `state` does not count then
+  Time changed{};            // of an event: when it arrived
+  bool quarantined = false;  // settled because several devices were lost under the job; `state` is then without meaning
 };
+// The transfer service published a transfer's state: state/transfer/{transfer}, retained.
 struct TransferSeen {
   TransferId transfer;
   bool failed = false;
   std::string reason;
   Time changed{};
 };
-// Whether the scheduler would give it work at all.
+// The scheduler published whether a device gets work: state/placement/{device}, retained; cleared: it does.
 struct PlacementSeen {
   DeviceId device;
   bool placeable = true;
   std::string reason;
 };
-// The end of the audit: whether its head says that rows of it were lost or changed.
+// Security-policy published the audit's head: state/audit/head, retained. `broken`: the head says that rows were lost
+// or changed.
 struct AuditSeen {
   bool broken = false;
   std::string reason;
 };
+// The webhook took a notification of Output::sends. From the target's thread, through the runtime's queue.
 struct NotificationDelivered {
   std::int64_t number = 0;
 };
+// The webhook did not take a notification of Output::sends; the same way.
 struct NotificationFailed {
   std::int64_t number = 0;
-  bool for_good = false;  // the target refuses this one: to send it again is in vain
+  bool for_good = false;  // the target refuses this notification: sending it again would be in vain
   std::string reason;
 };
+// LinkBack, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After LinkBack every alert is
+// published again. TimePassed forgets old alerts and sends what is due. BatchEnded puts out what changed.
 using Input = std::variant<DeviceSeen, DeviceGone, JobSeen, TransferSeen, PlacementSeen, AuditSeen,
                            NotificationDelivered, NotificationFailed, LinkBack, TimePassed, BatchEnded>;
 
-// Outputs.
+// --- output ---
 struct AlertRecord {
   std::string id;
-  std::optional<Alert> alert;  // absent: it is no more
+  std::optional<Alert> alert;  // none: the alert is gone
   bool operator==(const AlertRecord&) const = default;
 };
 struct NotificationRecord {
@@ -134,7 +145,7 @@ struct NotificationRecord {
   bool remove = false;
   bool operator==(const NotificationRecord&) const = default;
 };
-// A notification that nobody will get: refused for good, or for too long.
+// A notification that nobody will get: the target refused it for good, or took nothing for too long.
 struct DeadLetter {
   Notification notification;
   std::string reason;
@@ -142,22 +153,29 @@ struct DeadLetter {
 };
 
 struct Output {
-  // Saved with the batch, in order.
+  // --- saved, in one transaction ---
+  // Table `alert`: upsert; without an alert, remove. An alert that fires or resolves is also logged.
   std::vector<AlertRecord> alerts;
+  // Table `notification`: upsert, or remove. It stays until the webhook took it or it is given up.
   std::vector<NotificationRecord> notifications;
-  // To the webhook: one at a time, until NotificationDelivered or NotificationFailed names it.
+  // --- sent to the webhook, after the commit ---
+  // One at a time: NotificationDelivered or NotificationFailed must name its number before the next comes.
   std::vector<Notification> sends;
-  // Facts.
+  // --- facts: published once, after the commit ---
+  // On state/alert/{alert}, retained; without an alert, cleared. All alerts after LinkBack.
   std::vector<AlertRecord> states;
+  // Logged as an error, and counted in fieldwork_notifications_dead_total; the row is removed above.
   std::vector<DeadLetter> dead;
-  std::size_t dropped = 0;  // notifications: the queue is full, and the oldest went, one about a job before a device's
+  // Counted in fieldwork_notifications_dropped_total: notifications that a full queue dropped, the oldest first, and
+  // those about devices last.
+  std::size_t dropped = 0;
   bool operator==(const Output&) const = default;
 };
 
-// The subject of a rule's alert about all that are beyond its room. No id begins with _.
+// The subject of the alert that stands for all subjects beyond a rule's room. No id begins with _.
 inline constexpr const char* many = "_many";
 
-// What to do first, as a command.
+// The command that shows more about the alert.
 [[nodiscard]] std::string next_step(const Alert& alert);
 [[nodiscard]] std::string alert_id(const std::string& rule, const std::string& subject);
 
@@ -202,16 +220,16 @@ class Alerting {
 
   Limits limits_;
   std::map<std::string, Alert> alerts_;        // by id
-  std::map<std::string, std::size_t> firing_;  // by rule, without that of the many
+  std::map<std::string, std::size_t> firing_;  // firing alerts by rule, without rule._many
   struct Many {
-    std::map<std::string, Time> subjects;  // since when
-    std::size_t untold = 0;                // beyond many_max
-    bool changed = false;                  // not yet in its alert
-    double notified = 0;                   // the value that was last worth a notification
+    std::map<std::string, Time> subjects;  // by subject, since when
+    std::size_t untold = 0;                // subjects beyond many_max
+    bool changed = false;                  // its alert does not say it yet
+    double notified = 0;                   // the alert's value at its last notification
   };
   std::map<std::string, Many> many_;  // by rule
-  std::set<std::string> changed_;     // alerts, in this batch
-  bool say_all_ = false;              // the broker came back in it
+  std::set<std::string> changed_;     // ids of alerts that changed in this batch
+  bool say_all_ = false;              // the broker came back in this batch
   Time swept_at_{};
   Time forgot_at_{};
 
@@ -221,11 +239,11 @@ class Alerting {
     Time due{};
   };
   std::map<std::int64_t, Waiting> queue_;       // by number
-  std::map<std::string, std::int64_t> newest_;  // number by alert
+  std::map<std::string, std::int64_t> newest_;  // by alert id, the number of its newest notification
   std::int64_t next_number_ = 1;
   std::optional<std::int64_t> sending_;
-  int failures_ = 0;  // of the target, one after the other
-  Time send_at_{};    // not before: a target that is away is not asked for each that waits
+  int failures_ = 0;  // of the target, in a row
+  Time send_at_{};    // not before this: a target that does not answer is not asked for each notification that waits
 };
 
 static_assert(Core<Alerting>);

@@ -1,4 +1,4 @@
-// The queue to the webhook: one at a time, each with a backoff of its own.
+// The queue of notifications to the webhook: one at a time, each with a backoff of its own.
 #include <algorithm>
 
 #include "alerting/core/alerting.hpp"
@@ -77,12 +77,12 @@ void Alerting::apply(const NotificationFailed& input, Time now, Output& out) {
     out.dead.push_back({one.notification, input.reason});
     forget(input.number, out);
   } else if (newest_[alert.id] != input.number) {
-    forget(input.number, out);  // there is newer to say of this alert
+    forget(input.number, out);  // a newer notification of this alert waits
   } else {
     one.due = now + backoff(limits_, ++one.failures);
   }
   if (input.for_good) {
-    failures_ = 0;  // the target answers
+    failures_ = 0;  // the target does answer
     return send_next(now, out);
   }
   send_at_ = now + std::min(backoff(limits_, ++failures_), Duration{seconds{60}});

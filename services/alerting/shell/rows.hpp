@@ -1,4 +1,5 @@
-// Tables alert and notification, and the JSON of state/alert, which has the same fields.
+// Alerts and notifications from rows of tables alert and notification, and back; the JSON of state/alert, with the same
+// fields.
 #pragma once
 
 #include <string>

@@ -27,7 +27,7 @@ Result<void> AlertingService::load(store::Store& store, Time) {
   return {};
 }
 
-// On the target's thread.
+// Runs on the target's thread.
 void AlertingService::sent(std::int64_t number, const Result<void>& result) {
   metrics::count("fieldwork_notifications_total", {{"result", result ? "taken" : "failed"}});
   if (!result) log::warn("the webhook did not take a notification", {{"reason", describe(result.error())}});

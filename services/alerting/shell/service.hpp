@@ -1,4 +1,4 @@
-// Alerting on the bus: topics and JSON to inputs, its output to rows, messages and the webhook.
+// The shell around alerting's core: topics and JSON to inputs, the core's output to rows, messages and the webhook.
 #pragma once
 
 #include <functional>
@@ -13,10 +13,10 @@ namespace fieldwork::alerting {
 
 class AlertingService : public runtime::Shell<Alerting> {
  public:
-  // Runs something between two messages (runtime::Post::task).
+  // Runs a function on the engine's thread, between two messages (runtime::Post::task).
   using PostTask = std::function<void(std::function<void(Time, runtime::Output&)>)>;
   using MakeTarget = std::function<std::unique_ptr<Target>(Target::Done)>;
-  // `target`: empty where nobody is notified.
+  // `target`: empty where nobody is to be notified.
   AlertingService(std::string root, Limits limits, const MakeTarget& target, PostTask post);
 
   [[nodiscard]] std::string name() const override { return "alerting"; }
@@ -34,7 +34,7 @@ class AlertingService : public runtime::Shell<Alerting> {
 
   Limits limits_;
   PostTask post_;
-  std::unique_ptr<Target> target_;  // last: its thread ends first
+  std::unique_ptr<Target> target_;  // last: its thread ends before the other members are destroyed
 };
 
 }  // namespace fieldwork::alerting

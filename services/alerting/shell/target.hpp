@@ -1,4 +1,4 @@
-// Where notifications go.
+// Where notifications are sent.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace fieldwork::alerting {
 
 class Target {
  public:
-  // On a thread of the target's. ok: it was taken; invalid: it never will be; unavailable: not now.
+  // Called on a thread of the target's. ok: taken; invalid: never will be taken; unavailable: not taken now.
   using Done = std::function<void(std::int64_t number, Result<void> result)>;
   virtual ~Target() = default;
 

@@ -27,7 +27,7 @@ Result<void> post(httplib::Client& client, const std::string& path, const std::s
   if (!answer) return Error{Code::unavailable, httplib::to_string(answer.error())};
   const int status = answer->status;
   if (status >= 200 && status <= 299) return {};
-  // 408 and 429 are about the moment, the other 4xx about what was sent.
+  // 408 and 429 speak of the moment, the other 4xx of what was sent.
   const bool for_good = status >= 400 && status <= 499 && status != 408 && status != 429;
   return Error{for_good ? Code::invalid : Code::unavailable, "answered " + std::to_string(status)};
 }
@@ -50,7 +50,7 @@ struct Webhook::Impl {
   std::condition_variable wake;
   std::deque<std::pair<std::int64_t, std::string>> queue;  // the core sends one at a time
   bool stopping = false;
-  httplib::Client* active = nullptr;  // while it posts
+  httplib::Client* active = nullptr;  // during a POST
   std::thread thread;
 
   void run() {
@@ -70,7 +70,7 @@ struct Webhook::Impl {
       auto result = post(client, target.path, body);
       lock.lock();
       active = nullptr;
-      // Under the lock: after the destructor has said stop, nobody is there to be told.
+      // Under the lock: once the destructor has set `stopping`, nobody is there to be told.
       if (!stopping) done(number, std::move(result));
     }
   }

@@ -1,4 +1,4 @@
-// One HTTP POST at a time, on a thread of its own.
+// A target that sends one HTTP POST at a time, on a thread of its own.
 #pragma once
 
 #include <memory>
@@ -9,17 +9,17 @@
 namespace fieldwork::alerting {
 
 struct WebhookConfig {
-  std::string url;  // http://host[:port][/path], https://… too; empty: none
+  std::string url;  // http://host[:port][/path], or https; empty: no webhook
   int timeout_s = 5;
 };
 
-// Says what is wrong with the URL.
+// An Error says what is wrong with the URL.
 Result<void> check_webhook(const std::string& url);
 
 class Webhook : public Target {
  public:
-  // ok: an answer from 200 to 299. invalid: one from 400 to 499 that says that this will never be taken (all but 408
-  // and 429). unavailable: the rest.
+  // Done gets ok for an answer from 200 to 299, invalid for one from 400 to 499 except 408 and 429 (this body will
+  // never be taken), unavailable for everything else.
   Webhook(WebhookConfig config, Done done);
   ~Webhook() override;
 

@@ -1,4 +1,4 @@
-// Messages to inputs. Only the fields that the rules need are read; the rest is for others.
+// MQTT messages to inputs. Reads only the fields that the rules need.
 #include <nlohmann/json.hpp>
 
 #include "alerting/shell/service.hpp"
@@ -9,7 +9,7 @@
 namespace fieldwork::alerting {
 namespace {
 
-// From the fields that all states share; `kind` names the id's field.
+// The fields that all states share; `kind` is the name of the id's field.
 struct StateFields {
   std::string id;
   std::string state;
@@ -58,7 +58,7 @@ void AlertingService::message(const bus::Message& message, Time now, runtime::Ou
 }
 
 Result<void> AlertingService::state(const Topic& topic, const bus::Message& message, Time now) {
-  if (message.payload.empty()) {  // retracted
+  if (message.payload.empty()) {  // the state was cleared
     const DeviceId device{std::string(topic.name)};
     if (topic.channel == "device") step(DeviceGone{device}, now);
     if (topic.channel == "placement") step(PlacementSeen{device, true, ""}, now);
@@ -111,7 +111,7 @@ Result<void> AlertingService::placement(const Topic& topic, const codec::Json& v
   return {};
 }
 
-// What is wrong with one keeps nobody from hearing of the others.
+// A bad item does not keep the others from being seen.
 Result<void> AlertingService::jobs_changed(const Topic& topic, const bus::Message& message, Time now,
                                            runtime::Output& out) {
   auto value = codec::parse(message.payload);

@@ -1,4 +1,4 @@
-// The commands: each returns the exit code of the program.
+// The commands. Each returns the program's exit code.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,8 @@ struct RunArguments {
   std::string file;
   bool wait = false;
   bool logs = false;       // implies wait
-  std::string package;     // digest or NAME@VERSION, instead of the file's
-  std::string request;     // empty: a new one
+  std::string package;     // digest or NAME@VERSION; used instead of the job file's package
+  std::string request;     // request id; empty: a new one is made
   std::string output_dir;  // empty: files are only listed; implies wait
 };
 int run(const Options& options, const RunArguments& arguments);
@@ -52,16 +52,16 @@ int doctor(const Options& options);
 
 // Shared by the commands.
 
-// The output of the executions that have ended, on stdout and stderr, and their files: into `directory`, or only
-// listed. Returns the exit code of the job's state, or of what kept the result away.
+// Prints the output of the executions that have ended to stdout and stderr. Writes their files into `directory`, or
+// lists them where it is empty. Returns the exit code of the job's state, or of what kept the result away.
 int print_result(Session& session, const Options& options, const std::string& directory, const std::string& job);
-// Settings and connection.
+// Reads the settings and connects.
 [[nodiscard]] Outcome<std::unique_ptr<Session>> open_session(const Options& options,
                                                              const std::vector<std::string>& filters = {});
-// One question, its answer.
+// Connects, asks one question and returns its answer.
 [[nodiscard]] Outcome<codec::Json> ask(const Options& options, const std::string& service, const std::string& operation,
                                        codec::Json body);
-// The package that "sha256:…" or NAME@VERSION names.
+// The package named by "sha256:…", its beginning, or NAME@VERSION.
 [[nodiscard]] Outcome<codec::Json> find_package(Session& session, const std::string& wanted);
 
 }  // namespace fieldwork::cli

@@ -18,9 +18,9 @@ namespace {
 using codec::Json;
 
 constexpr std::array services_that_answer{"registry", "scheduler", "transfer"};
-constexpr std::size_t column = 25;  // where what a check says begins: after the longest, "service security-policy"
+constexpr std::size_t column = 25;  // of a check's text: behind the longest name, "service security-policy"
 constexpr const char* release_type = "fieldwork-release+jws";
-constexpr std::chrono::milliseconds retained_within{1500};  // for states that the broker keeps
+constexpr std::chrono::milliseconds retained_within{1500};  // waiting for states that the broker keeps
 
 using Services = std::map<std::string, Session::ServiceState>;
 
@@ -32,7 +32,7 @@ class Checks {
   void bad(const std::string& check, const std::string& what, const std::string& next) {
     add("FAIL", check, what, next);
   }
-  // Worth knowing, and no failure.
+  // Worth knowing, but no failure.
   void note(const std::string& check, const std::string& what, const std::string& next) {
     add("note", check, what, next);
   }
@@ -63,7 +63,7 @@ class Checks {
   Json checks_ = Json::array();
 };
 
-// The certificate itself was read with the settings; here: its key, its dates, who issued it.
+// The certificate was read with the settings. This checks its key, its dates, and who issued it.
 void check_certificate(const Settings& settings, Checks& checks) {
   if (settings.mqtt.certificate.empty()) {
     checks.good("certificate", "none is needed for " + settings.mqtt.url + " (requests are made as 'operator')");
@@ -79,7 +79,7 @@ void check_certificate(const Settings& settings, Checks& checks) {
                                  human_duration(std::chrono::duration_cast<std::chrono::seconds>(left)));
 }
 
-// The registry's list of devices, if that is what was asked and it came.
+// Returns the registry's list of devices, if that service was asked and has answered; else null.
 Json check_service(Session& session, const std::string& service, const Services& seen, const Options& options,
                    Checks& checks) {
   const std::string name = "service " + service;
@@ -110,7 +110,7 @@ Json check_service(Session& session, const std::string& service, const Services&
   return *answer;
 }
 
-// The registry gives its list out in pages; what is behind one that does not come is left out.
+// All pages of the registry's list. When a page does not come, it and the pages behind it are left out.
 Json all_devices(Session& session, const Json& first, const Options& options) {
   auto devices = list_of(first, "items");
   auto after = text_of(first, "next");
@@ -157,11 +157,11 @@ void check_root(const Settings& settings, const Services& seen, Checks& checks) 
              "is it the stack's root? (" + settings.root_origin + ")");
 }
 
-// What the broker keeps of the audit's end and of alerts, as far as it has come: the answers that were waited for came
-// after it.
+// What the broker keeps of the audit's head and of alerts. The broker sent these messages before the answers that were
+// waited for, so they have arrived.
 struct Retained {
   std::optional<Json> audit;
-  std::vector<Json> alerts;  // that fire
+  std::vector<Json> alerts;  // firing ones
 };
 
 Retained retained(Session& session) {
@@ -202,8 +202,8 @@ void check_audit(const std::optional<Json>& end, Checks& checks) {
              "was the database restored, or who changed it? See docs/operations.md, Backup and restore");
 }
 
-// Whether transfer would take what this key signs: it is shown a release that says nothing, which it refuses for one
-// reason or for the other, and keeps nothing of it.
+// Whether the transfer service trusts this key. The service is shown an empty release: it refuses that in any case, its
+// reason tells whether the signature was trusted, and it stores nothing.
 void check_release_key(Session& session, const Options& options, Checks& checks) {
   const std::string check = "release key";
   const auto& settings = session.settings();
@@ -259,7 +259,7 @@ int doctor(const Options& options) {
     auto answer = check_service(**session, service, seen, options, checks);
     if (service == "registry") devices = std::move(answer);
     if ((*session)->interrupted()) return code(Exit::interrupted);
-    // Nobody there, and asking is forbidden: the others would be told the same.
+    // No service is there, and asking is forbidden: the other services would give the same failure.
     if (seen.empty() && (*session)->stats().denied > 0) return checks.finish(Exit::failed);
   }
   if (devices.is_object()) {

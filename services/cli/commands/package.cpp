@@ -10,7 +10,7 @@ namespace fieldwork::cli {
 namespace {
 constexpr int page_items = 500;
 
-// Page by page. What is pushed meanwhile may be missing; nothing is there twice.
+// Page by page. A package that is pushed meanwhile may be missing; no package is listed twice.
 Outcome<codec::Json> all_packages(Session& session) {
   auto packages = codec::Json::array();
   std::string after;

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A directory of our own, gone at the end of the command; of a command that was killed, with the next one.
+// A directory of this command's own. It is removed at the end of the command; after a kill, by the next push.
 class Workspace {
  public:
   Workspace() {
@@ -40,7 +40,7 @@ class Workspace {
   [[nodiscard]] const fs::path& path() const { return path_; }
 
  private:
-  // Who lives holds the lock of his; one just made may not have it yet.
+  // A running command holds the lock of its directory; a directory that was just made may not be locked yet.
   static void remove_left(const fs::path& place) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(place, error)) {
@@ -98,7 +98,7 @@ int package_push(const Options& options, const PushArguments& arguments) {
   if (!settings) return end(settings.failure());
   auto key = load_key(*settings);
   if (!key) return end(key.failure());
-  auto session = Session::open(*settings, {}, options);  // before the work of packing
+  auto session = Session::open(*settings, {}, options);  // before packing, which may take long
   if (!session) return end(session.failure());
   const Workspace workspace;
   if (workspace.path().empty())

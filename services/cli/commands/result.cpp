@@ -15,9 +15,9 @@ namespace {
 using codec::Json;
 using std::chrono::seconds;
 
-constexpr seconds fetch_silence{30};  // of a result file that a device has not brought
+constexpr seconds fetch_silence{30};  // waiting for a result file that a device has not brought yet
 
-// Also fetches what was too large for the report. True: every file is there.
+// Also fetches files that were too large for the report. True: every file is there.
 Outcome<bool> write_results(Session& session, const Options& options, const std::string& directory,
                             const std::vector<ExecutionResult>& results) {
   if (directory.empty()) {

@@ -18,9 +18,9 @@ using codec::Json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds look_at_job_every{2};  // for changes that no event told us of
-constexpr seconds why_every{10};         // and for what a queued job lacks
-constexpr seconds look_patience{3};      // the service may be away for a while: the wait goes on
+constexpr seconds look_at_job_every{2};  // for changes that no event told
+constexpr seconds why_every{10};         // for what a queued job lacks
+constexpr seconds look_patience{3};      // for one answer; without it the wait goes on
 
 std::string traceparent() {
   return "00-" + crypto::to_hex(crypto::random_bytes(16)) + "-" + crypto::to_hex(crypto::random_bytes(8)) + "-01";
@@ -37,7 +37,7 @@ Outcome<JobSpec> read_job(const RunArguments& arguments) {
   return std::move(*spec);
 }
 
-// An item's error is about /items/0/job/…; the person wrote only the job.
+// The error's path begins with /items/0/job, but the person wrote only the job.
 Failure refused(const Json& error, const std::string& file) {
   const Error answer =
       codec::decode_error({{"v", 1}, {"error", error}}).value_or(Error{Code::invalid, "refused without a reason"});
@@ -55,7 +55,7 @@ struct Submitted {
   std::string reason;
 };
 
-// No answer is not a no: the same request id makes asking again safe.
+// Without an answer the job may have been stored; asking again with the same request id is safe.
 Failure may_be_stored(Failure failure, const std::string& request) {
   if (failure.exit == Exit::timed_out || failure.exit == Exit::unreachable || failure.exit == Exit::interrupted)
     failure.reason += ". The job may have been stored: repeat with --request " + request;
@@ -89,13 +89,13 @@ int end_submitted(const Options& options, const Submitted& submitted) {
   return code(state ? exit_of(*state) : Exit::ok);
 }
 
-// Tells on stderr what happens to a job until it is settled.
+// Waits until a job is settled, and tells on stderr what happens to the job.
 class Wait {
  public:
   Wait(Session& session, std::string job, const std::string& package)
       : session_(session), job_(std::move(job)), follow_(job_, package) {}
 
-  // The settled STATE_JOB.
+  // Returns the settled STATE_JOB.
   Outcome<Json> run(std::optional<milliseconds> patience);
 
  private:
@@ -166,7 +166,7 @@ Outcome<bool> Wait::look() {
   return true;
 }
 
-// The nearest device and what it lacks, once each time that changes.
+// The nearest device and what it lacks; each change of this is told once.
 std::string Wait::why_it_waits() {
   if (Session::Clock::now() < why_at_) return said_why_;
   why_at_ = Session::Clock::now() + why_every;

@@ -6,7 +6,7 @@
 namespace fieldwork::registry {
 namespace {
 
-// From `low` at x = a to `high` at x = b, flat outside.
+// A straight line from `low` at x = a to `high` at x = b; constant outside.
 double ramp(double x, double a, double low, double b, double high) {
   const double t = std::clamp((x - a) / (b - a), 0.0, 1.0);
   return low + t * (high - low);

@@ -1,4 +1,4 @@
-// How well a device is, from 0 (given up) to 1 (nothing is known against it).
+// The health of a device, from 0 (given up) to 1 (nothing is known against it).
 //
 //   health = memory * disk * cpu * link * beats, where each factor is 1 while fine:
 //     memory  available / capacity: 1 from 10 % up, falling in a straight line to 0.4 at nothing left
@@ -6,9 +6,9 @@
 //     cpu     load per core:        1 up to 1.5, falling in a straight line to 0.5 at 4 and more
 //     link    1 - 0.1 per recent reconnect, at least 0.5
 //     beats   1 - 0.05 per recently missed heartbeat, at least 0.5
-//   A suspect device has at most 0.5; lost and refused ones have 0. What is not known counts as fine.
+//   A suspect device has at most 0.5; lost and refused devices have 0. What was not measured counts as fine.
 //
-// "Recent" fades: each event counts 1 and loses weight by e every ten minutes (faded()).
+// Recent counts fade: each event counts 1, and its weight falls to 1/e in ten minutes (faded()).
 #pragma once
 
 #include "base/time.hpp"
@@ -17,12 +17,13 @@
 namespace fieldwork::registry {
 
 struct Signs {
-  bool measured = false;  // a heartbeat has brought resources
-  double reconnects = 0;  // recent
-  double missed = 0;      // recent
+  bool measured = false;  // a heartbeat has brought measurements
+  double reconnects = 0;  // recent, faded
+  double missed = 0;      // heartbeats, recent, faded
 };
 
 [[nodiscard]] double health(const Device& device, const Signs& signs);
+// What is left of a recent count after `since`.
 [[nodiscard]] double faded(double count, Duration since);
 
 }  // namespace fieldwork::registry

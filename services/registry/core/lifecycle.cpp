@@ -1,4 +1,4 @@
-// Signs of life, and their absence.
+// Signs of life, and silence.
 #include <algorithm>
 #include <cmath>
 
@@ -23,7 +23,7 @@ constexpr const char* duplicated =
 
 void Registry::apply(const PresenceArrived& input, Time now, Output& out) {
   const auto found = devices_.find(input.device);
-  if (found == devices_.end()) return;  // it will enrol
+  if (found == devices_.end()) return;  // the device will enrol
   auto& entry = found->second;
   auto& device = entry.record.device;
   const auto& presence = input.presence;
@@ -61,7 +61,7 @@ void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
   auto& device = entry.record.device;
   if (!live(device.state) || input.heartbeat.session < device.session) return;
   const bool restarted = input.heartbeat.session > device.session;
-  const bool first = !entry.signs.measured;  // whoever places jobs waits for the numbers
+  const bool first = !entry.signs.measured;  // placement waits for the first measurements
   device.session = input.heartbeat.session;
   measure(entry, input.heartbeat, now);
   if (device.state != DeviceState::ready) return revive(entry, now, out);
@@ -100,7 +100,7 @@ void Registry::apply(const LinkBack&, Time now, Output&) {
   for (auto& [id, entry] : devices_) publish(entry, now);
 }
 
-// What they said meanwhile still waits in the queue.
+// Messages of the time that was missed may still wait in the queue.
 void Registry::apply(const Stalled&, Time now, Output&) { give_grace(now); }
 
 void Registry::give_grace(Time now) {
@@ -113,7 +113,7 @@ void Registry::apply(const TimePassed&, Time now, Output& out) {
   for (auto& [id, entry] : devices_) judge(entry, now, out);
 }
 
-// Begins or ends what the device's state says of it. Whether its identity is shared now.
+// Begins or ends duplicated_since_ms, with an event each. Returns whether two devices use the identity now.
 bool Registry::watch_identity(Entry& entry, Time now, Output& out) {
   auto& device = entry.record.device;
   const bool shared = entry.starts.shared(now);

@@ -58,7 +58,7 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
     entry.pending = Pending{enrolment, fingerprint};
     return refuse(entry, fingerprint, "the certificate is for another name", now, out);
   }
-  // A refused one is checked again: what was wrong (a clock, an old list) may be over.
+  // The certificate of a refused device is checked again: what was wrong (a clock, an old list) may be over.
   if (enrolment.session == entry.record.enrolled_session && enrolment.session == device.session &&
       fingerprint == device.fingerprint && device.state != DeviceState::refused) {
     out.answers.push_back({input.device, enrolment.session, true, ""});
@@ -81,7 +81,7 @@ void Registry::apply(const CertificateChecked& input, Time now, Output& out) {
   auto& entry = found->second;
   const bool asked = entry.pending && entry.pending->fingerprint == answer.fingerprint;
   if (answer.state != CertificateState::valid) {
-    // Also unasked: a certificate that was good may be revoked later.
+    // Also unasked: a certificate that was good may be revoked later, or expire.
     const bool bound = entry.record.device.fingerprint == answer.fingerprint;
     if (asked || (bound && entry.record.device.state != DeviceState::refused)) {
       refuse(entry, answer.fingerprint, answer.reason, now, out);
@@ -111,7 +111,7 @@ void Registry::enrol(Entry& entry, Time now, Output& out) {
   out.answers.push_back({device.id, device.session, true, ""});
 }
 
-// A device that is enrolled with another, good certificate keeps that one.
+// A device that is enrolled with another, good certificate keeps that certificate.
 void Registry::refuse(Entry& entry, const std::string& fingerprint, const std::string& reason, Time now, Output& out) {
   auto& device = entry.record.device;
   const bool pending = entry.pending && entry.pending->fingerprint == fingerprint;
@@ -152,7 +152,7 @@ void Registry::publish(Entry& entry, Time now) {
   unsaid_.insert(entry.record.device.id);
 }
 
-// Of a batch only the last row and state of a device count.
+// Each device's last row and last state of the batch.
 void Registry::apply(const BatchEnded&, Time, Output& out) {
   for (const auto& id : unsaved_) out.devices.push_back(devices_.at(id).record);
   for (const auto& id : unsaid_) out.states.push_back(devices_.at(id).record.device);

@@ -1,19 +1,18 @@
-// The registry's decisions: which devices there are, whether their certificate is good, and how they are.
+// The registry's core: which devices there are, whether their certificates are good, and how the devices are.
 //
-// Pure. One door in, step(input, now, out); one door out, Output: values in the order of duty. With BatchEnded each
-// device that changed in the batch is saved and said once, as it is then. A restart is constructing it from the saved
-// devices.
+// Pure. One door in: step(input, now, out). One door out: Output, values in the order of duty. BatchEnded puts out each
+// device that changed in the batch: once, as it is then. A restart constructs the core from the saved devices.
 //
 //   enrolling --valid--> ready <--sign of life-- suspect --silence--> lost
 //       |                  \--silence or will-->    ^                  |
 //       \--not valid--> refused                     ready <--sign of life
 //
-// Sessions: a device's session number grows with each start of its agent. Signs of an older session than the current
-// one are ignored, so that an old last will cannot hurt. A smaller session is believed only in an enrolment of a device
-// that is not ready: the device was set up anew.
+// Sessions: a device's session number grows with each start of its agent. Signs of life of a session before the current
+// one are ignored, so that a late last will does no harm. A smaller session is believed only in an enrolment of a
+// device that is not ready: such a device was set up anew.
 //
-// Two devices with one identity throw each other out of the broker in turn (starts.hpp). The state says since when
-// (duplicated_since_ms), an event begins and ends it, and each that connects meanwhile is told.
+// Two devices with one identity throw each other out of the broker in turn (starts.hpp). The device's state says since
+// when (duplicated_since_ms), one event begins this and one ends it, and each start that connects meanwhile is told.
 #pragma once
 
 #include <map>
@@ -33,51 +32,60 @@
 namespace fieldwork::registry {
 
 struct Limits {
-  Duration heartbeat = seconds{5};       // what devices are told
+  Duration heartbeat = seconds{5};       // between heartbeats, as devices are told
   Duration suspect_after = seconds{15};  // without a sign of life
   Duration lost_after = seconds{45};     // without a sign of life
   std::size_t devices_max = 100'000;
-  Duration save_every = seconds{60};     // rows, when nothing but measurements changed
-  Duration publish_every = seconds{30};  // states, when nothing but measurements changed a little
-  Duration judge_every = milliseconds{500};
+  Duration save_every = seconds{60};         // rows, while only measurements change
+  Duration publish_every = seconds{30};      // states, while only measurements change, and little
+  Duration judge_every = milliseconds{500};  // how often silence is looked at
 };
 
-// What is saved: the device, and the session that its certificate was checked in.
+// What is saved of a device.
 struct Record {
   Device device;
-  std::int64_t enrolled_session = 0;
+  std::int64_t enrolled_session = 0;  // the session in which its certificate was checked
   bool operator==(const Record&) const = default;
 };
 
-// Inputs.
+// --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp) ---
+// A device asks to be enrolled: device/{device}/up/enrol. The device repeats the enrolment until it is answered.
 struct EnrolmentArrived {
   DeviceId device;
   Enrolment enrolment;
 };
+// A device connected, or ended its connection: device/{device}/up/presence, which is also its last will.
 struct PresenceArrived {
   DeviceId device;
   Presence presence;
-  bool retained = false;  // not said now: who is "online" there may be long gone
+  bool retained = false;  // the broker's copy, not said now: a device that is "online" there may be long gone
 };
+// A device is alive: device/{device}/up/heartbeat.
 struct HeartbeatArrived {
   DeviceId device;
   Heartbeat heartbeat;
 };
+// Security-policy checked a certificate: an item of service/registry/certificate/security-policy. The answer to
+// AskCertificate, or unasked: a certificate that was good was revoked or has expired.
 struct CertificateChecked {
   CertificateAnswer answer;
 };
-// While the link is away, or this process stood still, nobody is judged by silence; after it everyone has the full
-// time.
+// LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). While the
+// link is away, or this process stands still, no device is judged by its silence; afterwards each has the full time
+// again.
 using Input = std::variant<EnrolmentArrived, PresenceArrived, HeartbeatArrived, CertificateChecked, LinkLost, LinkBack,
                            Stalled, TimePassed, BatchEnded>;
 
-// The outbox.
-struct AskCertificate {  // until CertificateChecked or ForgetQuestion
+// --- output ---
+// Ask security-policy to check a certificate: an item of service/security-policy/certificate/registry under the key
+// cert:DEVICE:FINGERPRINT. The outbox repeats it until ForgetQuestion closes the key.
+struct AskCertificate {
   DeviceId device;
   std::string fingerprint;
-  std::string certificate;
+  std::string certificate;  // PEM
   bool operator==(const AskCertificate&) const = default;
 };
+// Close that key: CertificateChecked has answered, or another certificate took its place.
 struct ForgetQuestion {
   DeviceId device;
   std::string fingerprint;
@@ -85,7 +93,7 @@ struct ForgetQuestion {
 };
 using OutboxChange = std::variant<AskCertificate, ForgetQuestion>;  // applied in order
 
-// To a device, once: it repeats until it is answered.
+// The answer to an enrolment. The device repeats the enrolment until an answer arrives, so this is not repeated.
 struct EnrolmentAnswer {
   DeviceId device;
   std::int64_t session = 0;
@@ -93,29 +101,37 @@ struct EnrolmentAnswer {
   std::string reason;
   bool operator==(const EnrolmentAnswer&) const = default;
 };
+// Why a message of a device was not applied.
 struct Rejection {
   DeviceId device;
-  std::string channel;
+  std::string channel;  // of the message, for example `enrol`
   Error error;
   bool operator==(const Rejection&) const = default;
 };
+// A change that others may want to hear of.
 struct DeviceEvent {
   DeviceId device;
-  std::string event;
+  std::string event;  // ready, suspect, lost, back, refused, duplicated or single
   std::string reason;
   bool operator==(const DeviceEvent&) const = default;
 };
 
 struct Output {
-  // Saved with the batch.
+  // --- saved, in one transaction with the changes of the outbox ---
+  // Table `device`: upsert. duplicated_since_ms is not saved: it is seen again after a restart.
   std::vector<Record> devices;
-  // The outbox, in order.
+  // --- the outbox, applied in this order ---
   std::vector<OutboxChange> outbox;
-  // Answers.
+  // --- answers: published once, after the commit ---
+  // On device/{device}/down/enrolled, with the heartbeat interval and this service's clock. `enrolled` is true only of
+  // a device whose row, with this certificate, is saved.
   std::vector<EnrolmentAnswer> answers;
+  // On device/{device}/down/rejected; also counted, and logged once per burst.
   std::vector<Rejection> rejections;
-  // Facts.
+  // --- facts: published once, after the commit ---
+  // On event/device/{device}; also logged.
   std::vector<DeviceEvent> events;
+  // On state/device/{device}, retained. All devices after LinkBack.
   std::vector<Device> states;
   bool operator==(const Output&) const = default;
 };
@@ -125,17 +141,17 @@ class Registry {
   using Input = registry::Input;
   using Output = registry::Output;
 
-  // Devices that were saved have suspect_after from `now` before silence counts.
+  // Silence of the saved devices counts from `now`.
   Registry(Limits limits, std::vector<Record> saved, Time now);
 
   void step(const Input& input, Time now, Output& out);
 
   [[nodiscard]] const Record* find(const DeviceId& device) const;
-  [[nodiscard]] std::vector<const Device*> list(const DeviceId& after) const;  // by id, behind this one
+  [[nodiscard]] std::vector<const Device*> list(const DeviceId& after) const;  // by id, those behind `after`
   [[nodiscard]] std::size_t size() const { return devices_.size(); }
 
  private:
-  // An enrolment whose certificate is being checked. Not saved: the device repeats it.
+  // An enrolment whose certificate is being checked. Not saved: the device repeats the enrolment.
   struct Pending {
     Enrolment enrolment;
     std::string fingerprint;
@@ -145,8 +161,8 @@ class Registry {
     std::optional<Pending> pending;
     Signs signs;
     Starts starts;
-    Time sign_of_life{};
-    Time faded_at{};
+    Time sign_of_life{};  // the newest
+    Time faded_at{};      // when `signs` last lost weight
     Time saved_at{};
     Time published_at{};
     double published_health = -1;
@@ -179,7 +195,7 @@ class Registry {
   bool link_ = false;
   Time judged_at_{};
 
-  std::set<DeviceId> unsaved_;  // of this batch
+  std::set<DeviceId> unsaved_;  // of this batch, both
   std::set<DeviceId> unsaid_;
 };
 

@@ -1,9 +1,10 @@
-// Whether two agents use one identity, from the starts that connect in turn.
+// Whether two devices use one identity, judged by which starts of the agent connect in turn.
 //
-// The broker lets one client of a name in and throws the one before out, which connects again, and so on: each start
-// keeps coming back after the other. One device that restarts, however often, or whose link breaks, never does that: it
-// brings new starts, or the newest one again. A start is named by its session and a random number, as copies of one
-// journal count alike. Said when `returns_max` came back within `within`; over when none did for `quiet`.
+// The broker lets one client of a name in and throws the other out. That one connects again, and so on: each start
+// keeps coming back after the other. A single device never does that, however often it restarts or its link breaks: it
+// brings a new start, or the newest one again. A start is named by its session and a random number, because the
+// sessions of copies of one journal are alike. The identity counts as shared once returns_max starts came back within
+// `within`, and until none came back for `quiet`.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@ namespace fieldwork::registry {
 
 struct Start {
   std::int64_t session = 0;
-  std::int64_t boot = 0;  // 0: an agent that does not say it
+  std::int64_t boot = 0;  // random; 0: from an agent that says none
   bool operator==(const Start&) const = default;
 };
 
@@ -26,12 +27,13 @@ class Starts {
   static constexpr Duration within = seconds{60};
   static constexpr Duration quiet = seconds{120};
 
+  // A start has connected.
   void connected(const Start& start, Time now);
   [[nodiscard]] bool shared(Time now);
 
  private:
-  std::vector<Start> known_;   // the newest last
-  std::vector<Time> returns_;  // the newest last, at most returns_max
+  std::vector<Start> known_;   // starts, the newest last
+  std::vector<Time> returns_;  // when starts came back, the newest last, at most returns_max
   bool shared_ = false;
 };
 

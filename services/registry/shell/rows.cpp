@@ -6,7 +6,7 @@
 
 namespace fieldwork::registry {
 
-// Without duplicated_since_ms: that is seen again within a minute after a restart.
+// Without duplicated_since_ms: two devices with one identity are seen again within a minute of a restart.
 store::Row to_row(const Record& record) {
   const auto said = codec::encode(record.device);
   const auto json = [&](const char* field) { return store::Value::json(codec::dump(said.at(field))); };

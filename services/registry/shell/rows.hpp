@@ -1,4 +1,4 @@
-// Table device <-> Record.
+// Records from rows of table `device`, and back.
 #pragma once
 
 #include <string>

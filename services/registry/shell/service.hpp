@@ -1,4 +1,4 @@
-// The registry on the bus: topics and JSON to inputs, its output to rows and messages.
+// The shell around the registry's core: topics and JSON to inputs, the core's output to rows and messages.
 #pragma once
 
 #include "registry/core/registry.hpp"

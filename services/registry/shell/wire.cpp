@@ -1,4 +1,4 @@
-// Messages to inputs, and the requests that only read.
+// MQTT messages to inputs, and the requests that only read.
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
@@ -24,7 +24,7 @@ void RegistryService::message(const bus::Message& message, Time now, runtime::Ou
 void RegistryService::from_device(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   const DeviceId device{std::string(topic.name)};
   if (!is_id(device.value)) return reject(topic, message, {Code::invalid, "the topic names no device id"}, now, out);
-  const bool kept = topic.channel == "presence";  // the broker says it again at each connection
+  const bool kept = topic.channel == "presence";  // retained: the broker repeats it at each connect of this service
   if (message.retain && !kept) return reject(topic, message, {Code::invalid, "is not to be retained"}, now, out);
   if (topic.channel == "heartbeat") {
     auto heartbeat = codec::decode_heartbeat(message.payload);
@@ -32,7 +32,7 @@ void RegistryService::from_device(const Topic& topic, const bus::Message& messag
     for (const auto& bad : heartbeat->bad_attempts) reject(topic, message, bad, now, out);
     step(HeartbeatArrived{device, std::move(*heartbeat)}, now);
   } else if (topic.channel == "presence") {
-    if (message.retain && message.payload.empty()) return;  // someone cleared it
+    if (message.retain && message.payload.empty()) return;  // somebody cleared it
     auto presence = codec::decode_presence(message.payload);
     if (!presence) return reject(topic, message, presence.error(), now, out);
     step(PresenceArrived{device, *presence, message.retain}, now);

@@ -10,12 +10,13 @@ constexpr std::size_t excluded_max = limits::executions_max;
 constexpr Duration claim_again{seconds{2}};
 constexpr std::int64_t fences_begin_ms = 1'767'225'600'000;  // 2026
 
-// Greater than the last one, and than all that were given out before now by a memory that is gone (decision 0011).
+// Greater than the execution's last fence, and than every fence given out before now, also by a database state that was
+// lost since (decision 0011).
 std::int64_t next_fence(const Execution& execution, Time now) {
   return std::max(execution.fence + 1, to_ms(now) - fences_begin_ms);
 }
 
-// One of many is explained by what it got; why not the others is asked of the fleet as it is then.
+// Of a bulk job the attempt keeps the chosen candidate and the totals, not the other devices.
 std::shared_ptr<const Placement> only_chosen(const Placement& all) {
   auto out = std::make_shared<Placement>();
   out->chosen = all.chosen;
@@ -27,7 +28,7 @@ std::shared_ptr<const Placement> only_chosen(const Placement& all) {
   return out;
 }
 
-// Of what a device does not meet: it will not by waiting.
+// Whether a device that does not meet this requirement will not meet it by waiting.
 bool is_for_good(const std::string& requirement) {
   return requirement.starts_with("labels/") || requirement == "policy" || requirement == "refused" ||
          requirement == "placeable";
@@ -49,9 +50,9 @@ void Scheduler::on(const BatchEnded& /*input*/, Time now, Output& out) {
 void Scheduler::place_waiting(Time now, Output& out) {
   if (hears_first(now) || !place_) return;
   place_ = false;
-  std::set<std::string> full;  // shapes that fitted nowhere in this pass
+  std::set<std::string> full;  // shapes (queue.hpp) that fitted no device in this pass
   while (const auto head = queue_.next()) {
-    if (asking_ >= limits_.questions_open_max) {  // the answers bring us back here
+    if (asking_ >= limits_.questions_open_max) {  // the batch of the next answer goes on from here
       place_ = true;
       return;
     }
@@ -62,7 +63,7 @@ void Scheduler::place_waiting(Time now, Output& out) {
   }
 }
 
-// False: it fits nowhere now.
+// False: the execution fits no device now, and stays in its lane.
 bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, std::set<std::string>& full, Time now,
                         Output& out) {
   const auto claim = claim_of(job, execution, now);
@@ -93,9 +94,10 @@ bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, st
   return true;
 }
 
-// What a device has already is given to nobody else while it is there, also where it has no room for it now; then it
-// stands beside the queue for a while, so that those behind it do not wait with it. One that is away, or that cannot
-// have it any more, is not waited for. That replicas run on different devices is a choice; what it has is none.
+// A device that claims the execution (Execution::claimed) has an attempt of it already: no other device gets the
+// execution while that device is ready or suspect. Where the device has no room now, the execution waits outside the
+// queue, so that its lane goes on. A device that can never take the execution is not waited for. The rule that replicas
+// run on different devices does not count here: the device has its attempt whether or not it should.
 Scheduler::Claim Scheduler::claim_of(const Job& job, const Execution& execution, Time now) const {
   const auto number = fleet_.number_of(execution.claimed);
   if (!number) return Claim::none;
@@ -134,13 +136,13 @@ void Scheduler::on(const DecisionMade& input, Time now, Output& out) {
   Execution* execution = find(decision.key, job);
   if (execution == nullptr) return;
   const auto* asking = std::get_if<Asking>(&execution->phase);
-  // Only the answer to the question that is open: same fence, same device.
+  // Only the answer to the open question counts: same fence, same device.
   if (asking == nullptr || decision.key.fence != asking->fence || decision.device != asking->device) return;
   if (!decision.allow) return denied(*job, *execution, decision, now, out);
   const bool first = authorised(*job, now);
-  // No device was asked about, or it was given up meanwhile.
+  // The question named no device, or its device is no longer ready.
   if (!is_ready(asking->device)) {
-    if (first) unsaved_jobs_.insert(job->id);  // an attempt says it, too
+    if (first) unsaved_jobs_.insert(job->id);  // an attempt's row would show that the job is authorised
     withdraw(*job, *execution);
     enqueue(*job, *execution, now);
   } else {
@@ -150,7 +152,7 @@ void Scheduler::on(const DecisionMade& input, Time now, Output& out) {
   answer(*job, out);
 }
 
-// True: it was not, before.
+// True: the job was not authorised before.
 bool Scheduler::authorised(Job& job, Time now) {
   if (job.authorised) return false;
   job.authorised = true;
@@ -162,7 +164,7 @@ bool Scheduler::authorised(Job& job, Time now) {
   return true;
 }
 
-// A "no" for one device excludes that device; only a "no" for the job, or for every device that could run it, denies.
+// A "no" about one device excludes that device. A "no" about the job, or about every device that could run it, denies.
 void Scheduler::denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out) {
   if (!decision.about_device || decision.device.empty()) {
     return end_job(job, JobState::denied, decision.reason, now, out);
@@ -174,12 +176,13 @@ void Scheduler::denied(Job& job, Execution& execution, const Decision& decision,
   refresh(job, now, out);
 }
 
-// Nothing fits now. When the devices that said no are all that could ever run it, waiting helps nobody: all of them
-// denied by policy is a denial; otherwise one round is over. True: the execution left its lane.
+// Called when the execution fits no device now. When every device that could ever run it has said no, waiting cannot
+// help. If security-policy denied all of these devices, the job (of an execution with a target: the execution) is
+// denied; otherwise one round is over. True: the execution left its lane.
 bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out) {
   if (execution.excluded.empty()) return false;
   const auto want = want_of(job, execution, now);
-  // Where another replica succeeded there is no place for this one any more.
+  // A device on which another replica of the job succeeded takes no further replica.
   const auto has_had = [&](const DeviceId& device) {
     return execution.target.empty() && job.taken.contains(device) &&
            std::any_of(job.executions.begin(), job.executions.end(), [&](const auto& other) {
@@ -217,7 +220,7 @@ bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out)
 
 void Scheduler::assign(Job& job, Execution& execution, const Decision& decision, Time now, Output& out) {
   auto& asking = std::get<Asking>(execution.phase);
-  // The end of the one before may be of this batch.
+  // The previous attempt may have ended in this batch: its row is saved before the new attempt replaces it.
   if (execution.attempt && touched_.contains({job.id, execution.index})) save_attempt(execution, out);
   Attempt attempt;
   attempt.key = decision.key;
@@ -270,12 +273,12 @@ std::vector<PutCommand> Scheduler::open_commands() const {
   return out;
 }
 
-// Large work must not wait for ever behind small work that takes each piece of room as it comes free: the heads that
-// have waited long get one device each that takes nothing else.
+// Large executions must not wait for ever while small ones take each piece of room that becomes free: each head of a
+// sleeping lane that has waited for hold_after gets one device, which takes nothing else.
 void Scheduler::hold_for_the_starving(Time now) {
   if (now - held_at_ < seconds(1)) return;
   held_at_ = now;
-  // Whoever waits for a device that takes no work would wait for it for ever.
+  // A hold on a device that takes no work would never be used.
   std::erase_if(holds_, [&](const auto& one) {
     const auto& view = fleet_.view(one.first);
     if (view.device.state == DeviceState::ready && view.unplaceable_until <= now) return false;

@@ -1,4 +1,4 @@
-// What the registry and the transfer service say, and which devices take work.
+// Inputs from the registry and the transfer service, and which devices take work.
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
@@ -15,7 +15,7 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
   if (input.device.state == DeviceState::refused) end_rounds_without(id);
   const auto there = on_device_.find(id);
   if (there == on_device_.end()) return;
-  // What it can no longer prove to be its own is given to others; what is merely silent waits for its contract.
+  // The attempts of a refused device are given to other devices; those of a silent device wait for their contract.
   if (input.device.state == DeviceState::refused)
     return lose_all(id, "the device is refused: " + input.device.reason, now, out);
   const bool silent = input.device.state == DeviceState::suspect || input.device.state == DeviceState::lost;
@@ -40,7 +40,8 @@ void Scheduler::on(const DeviceGone& input, Time now, Output& out) {
   fleet_.gone(input.device);
 }
 
-// It will take nothing any more: who was refused by all others has waited for it alone.
+// The device takes no work any more. Executions that every other device refused waited for this one: they are tried
+// again, so that their round ends.
 void Scheduler::end_rounds_without(const DeviceId& device) {
   const auto* view = fleet_.find(device);
   if (view == nullptr) return;
@@ -63,8 +64,9 @@ void Scheduler::on(const DeviceReturned& input, Time /*now*/, Output& out) {
   if (const auto* view = fleet_.find(input.device)) ask_what_it_has(view->device, out);
 }
 
-// This memory may be older than the devices': a database that was restored, or that failed over with loss. What a
-// device has (and this memory forgot) is claimed by its first heartbeat, before it is given to another one.
+// This memory may be older than the devices' journals: after a database was restored, or failed over with loss. So the
+// device is asked for a heartbeat at once. By that heartbeat the device claims the attempts that this memory forgot,
+// before their executions are given to another device.
 void Scheduler::ask_what_it_has(const Device& device, Output& out) {
   if (!hearing_ || heard_.contains(device.id)) return;
   if (device.state != DeviceState::ready) {
@@ -76,7 +78,7 @@ void Scheduler::ask_what_it_has(const Device& device, Output& out) {
 }
 
 void Scheduler::heard(const DeviceId& device) {
-  if (!hearing_) return;  // a late answer
+  if (!hearing_) return;  // an answer that came after the hearing had ended
   heard_.insert(device);
   unheard_.erase(device);
 }
@@ -94,15 +96,15 @@ bool Scheduler::hears_first(Time now) {
 
 void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) { packages_.insert(input.digest); }
 
-// Some refusals of different jobs in a row, and the device gets nothing for a while: it must not eat what others can
-// do.
+// After refusals_max refusals of different jobs in a row the device gets no work for a while: it would refuse
+// executions that other devices can run.
 void Scheduler::device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now,
                                Output& out) {
   fleet_.update(device, [&](DeviceView& view) {
     const auto most = static_cast<std::size_t>(limits_.refusals_max);
     if (view.refused_jobs.size() < most) view.refused_jobs.insert(job);
     if (view.refused_jobs.size() < most) return;
-    if (view.unplaceable_until > now) return;  // what it had when it went bad: the same fault
+    if (view.unplaceable_until > now) return;  // assigned before the device became unplaceable: the same fault
     const auto wait = std::min<Duration>(limits_.unplaceable_first * (1 << std::min(view.unplaceable_times, 20)),
                                          limits_.unplaceable_last);
     if (view.unplaceable_times == 0) view.unplaceable_since_ms = to_ms(now);

@@ -10,7 +10,7 @@ std::int64_t free_cpu(const DeviceView& view) { return view.device.capacity.cpu_
 
 }  // namespace
 
-// Length first: no choice of key and value can look like another one.
+// The key's length comes first, so that no other pair of key and value gives the same text.
 std::string Fleet::label_key(const std::string& key, const std::string& value) {
   return std::to_string(key.size()) + ':' + key + '=' + value;
 }
@@ -107,7 +107,7 @@ void Fleet::gone(const DeviceId& device) {
   const auto number = it->second;
   unlist(number);
   count(number, false);
-  if (entries_[number].view.attempts > 0) {  // a question about it is open: it goes when its room is given back
+  if (entries_[number].view.attempts > 0) {  // removed when the room that an open question reserves is given back
     entries_[number].view.device.state = DeviceState::refused;
     entries_[number].gone = true;
     return;

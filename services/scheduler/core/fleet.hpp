@@ -1,7 +1,8 @@
-// The devices as the scheduler sees them, with indexes that find room without walking all of them.
+// The devices as the scheduler sees them, with indexes that find a device with room without a walk over the whole
+// fleet.
 //
-// Devices have dense numbers. Those that may take work stand in orders by free processor and by attempts, overall and
-// per label; the orders follow every reservation. A fleet of at most walk_max devices is simply walked.
+// Devices have dense numbers. Ready devices stand in orders: by free processor (overall and per label), and by number
+// of attempts (overall). Every reservation updates the orders. A fleet of at most walk_max devices is walked instead.
 #pragma once
 
 #include <optional>
@@ -18,10 +19,10 @@ namespace fieldwork::scheduler {
 class Fleet {
  public:
   using Number = std::uint32_t;
-  // By (free processor or attempts, device).
+  // Sorted by (free processor in thousandths of a core, or number of attempts; device number).
   using Order = std::set<std::pair<std::int64_t, Number>>;
 
-  // For whom a device is kept free.
+  // The execution that a device is kept free for.
   struct Hold {
     JobId job;
     int execution = 0;
@@ -34,23 +35,24 @@ class Fleet {
   [[nodiscard]] std::optional<Number> number_of(const DeviceId& device) const;
   [[nodiscard]] std::size_t size() const { return numbers_.size(); }
   [[nodiscard]] const std::unordered_map<DeviceId, Number>& all() const { return numbers_; }
-  // The most that any device has of each; all zero when none is known.
+  // The largest capacity of each kind that any device has; all zero while no device is known.
   [[nodiscard]] Capacity largest() const;
 
-  // Devices that may take work, for a job with these labels: by free processor, or null when none has them.
+  // Ready devices by free processor: those that have the rarest of these labels, or all when `labels` is empty. Null:
+  // no ready device has one of the labels.
   [[nodiscard]] const Order* by_room(const Labels& labels) const;
   [[nodiscard]] const Order& by_attempts() const { return by_attempts_; }
-  // That ran this package before, at most 64 of them.
+  // Devices that ran this package, at most devices_per_package_max of them, the newest last. Null: none.
   [[nodiscard]] const std::vector<Number>* with_package(const std::string& digest) const;
 
-  // The registry's word. True when it may let something fit that did not before.
+  // What the registry says of a device. True: an execution may fit now that did not fit before.
   bool seen(const Device& device);
   void gone(const DeviceId& device);
-  // What an attempt or a proposal takes (sign 1) or gives back (-1).
+  // Takes (sign 1) or gives back (sign -1) the room of an attempt or of a proposal.
   void reserve(const DeviceId& device, const Requirements& need, int sign);
   void ran(const DeviceId& device, const std::string& package);
   void set_hold(Number number, std::optional<Hold> hold) { entries_[number].hold = std::move(hold); }
-  // Everything else of a view; `change` may not touch what is indexed but unplaceable_until.
+  // Changes a view and keeps the orders up to date; `change` must leave id, capacity and packages alone.
   template <class Change>
   void update(const DeviceId& device, Change change) {
     const auto number = make(device);
@@ -64,8 +66,8 @@ class Fleet {
     DeviceView view;
     std::optional<Hold> hold;
     bool listed = false;
-    bool gone = false;     // but a question about it is open
-    bool counted = false;  // its capacity is in the largest ones
+    bool gone = false;     // the registry removed the device, but an open question reserves room on it
+    bool counted = false;  // cpu_, memory_ and disk_ contain its capacity
   };
   Number make(const DeviceId& device);
   void list(Number number);
@@ -80,7 +82,7 @@ class Fleet {
   Order by_attempts_;
   std::unordered_map<std::string, Order> by_label_;
   std::unordered_map<std::string, std::vector<Number>> by_package_;
-  std::multiset<std::int64_t> cpu_, memory_, disk_;  // capacities
+  std::multiset<std::int64_t> cpu_, memory_, disk_;  // capacities of all known devices
 };
 
 }  // namespace fieldwork::scheduler

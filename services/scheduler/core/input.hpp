@@ -1,4 +1,5 @@
-// What the scheduler's core is told. Facts, in the past tense; each says who says it.
+// The inputs of the scheduler's core: facts, in the past tense. Each comment names who says the fact, and the topic or
+// the part of the shell that turns it into the input (shell/wire.cpp, shell/requests.cpp).
 #pragma once
 
 #include <optional>
@@ -13,78 +14,88 @@
 
 namespace fieldwork::scheduler {
 
-using Reply = std::uint64_t;  // who waits for an answer; the shell's own number
+using Reply = std::uint64_t;  // the number of an answer that is due; given by the shell, never 0 (runtime/replies.hpp)
 
-// A client, after its job was checked against the schema. Answered once security-policy has decided.
+// A client submitted a job: one item of service/scheduler/submit/{from} that passed codec::decode_job. The answer to
+// `reply` is an error at once, or the job's state as soon as it is no longer `submitted`: security-policy has decided,
+// or the job ended.
 struct JobSubmitted {
   Reply reply = 0;
-  JobId job;  // made from submitter and request, so that a repeat names the same job
-  std::string submitter;
-  std::string request;
+  JobId job;              // made from submitter and request: a repeat names the same job
+  std::string submitter;  // {from} of the topic, the name in the client's certificate
+  std::string request;    // the client's id of this item
   JobSpec spec;
-  std::string spec_digest;
-  std::string traceparent;
-  bool bulk = false;
-  // What the store knows of this job, if it is not in memory.
+  std::string spec_digest;  // SHA-256 of the spec as JSON: another digest under the same request is a conflict
+  std::string traceparent;  // W3C Trace Context; empty: none
+  bool bulk = false;        // submitted with 16 others or more: the job has no state topics of its own
+  // The stored row of a job that is not in memory, as prefetch found it.
   struct Known {
     std::string state;
     std::string reason;
     std::string spec_digest;
   };
-  std::optional<Known> known;
+  std::optional<Known> known;  // none: the store has no such job, or the job is in memory
 };
-// A client. Answered at once.
+// A client asked to cancel a job: service/scheduler/cancel/{from}. Answered in this batch. Where only the store knows
+// the job, the shell answers without the core.
 struct CancelRequested {
   Reply reply = 0;
   JobId job;
 };
-// An operator: whatever this device reports next is taken as the beginning of its stream.
+// An operator asked to reset a device's report stream: service/scheduler/reset/{from}, for a device that is known. The
+// device's next report begins its stream. The shell answers.
 struct StreamReset {
   DeviceId device;
 };
-// Security-policy.
+// Security-policy answered a question of Output::questions: one item of
+// service/scheduler/authorised/security-policy.
 struct DecisionMade {
   Decision decision;
 };
-// The registry's retained state.
+// The registry published a device's state: state/device/{device}, retained. So this comes again after each connect.
 struct DeviceSeen {
   Device device;
 };
-// The registry: its state was removed, the device is no more.
+// The registry cleared state/device/{device}, an empty payload: the device was removed.
 struct DeviceGone {
   DeviceId device;
 };
-// The device said hello on a new connection.
+// The device connected to the broker: device/{device}/up/presence with state `online`, but not the retained copy.
 struct DeviceReturned {
   DeviceId device;
 };
-// The transfer service has this package.
+// The transfer service published a package that the core does not know: state/package/{digest}, retained. The shell
+// saves the digest in table `package` in the same transaction.
 struct PackageSeen {
   std::string digest;
 };
 struct ReportItem {
-  std::int64_t tag = 0;
-  AttemptReport report;
+  std::int64_t tag = 0;  // 32 random bits, made by the device together with the report's number
+  AttemptReport report;  // a report that cannot be read arrives as `failed`, with that as its reason
 };
-// The device, from its journal; `at`: when it arrived.
+// The device sent reports from its journal: device/{device}/up/report. Answered by Output::acknowledgements.
 struct ReportArrived {
   DeviceId device;
-  std::int64_t epoch = 0;
-  std::int64_t first = 1;
-  std::int64_t seq = 1;
-  std::int64_t after = 0;
-  std::vector<ReportItem> items;
-  Time at{};
+  std::int64_t epoch = 0;         // of the device's stream; grows when the device begins its stream anew
+  std::int64_t first = 1;         // lowest number that the device still holds
+  std::int64_t seq = 1;           // number of items[0]; the others follow it
+  std::int64_t after = 0;         // tag of report seq - 1; 0: the device has none
+  std::vector<ReportItem> items;  // by number
+  Time at{};                      // when the message arrived here: the contact of the attempts it reports
 };
+// The device sent a heartbeat: device/{device}/up/heartbeat.
 struct HeartbeatArrived {
   DeviceId device;
-  std::int64_t beat = 0;
-  std::vector<AttemptKey> attempts;
-  Time at{};
-  std::optional<std::vector<AttemptKey>> ended{};  // it was asked: those that may be forgotten here
+  std::int64_t beat = 0;             // number of the heartbeat; 0: the device gives none, so none is confirmed
+  std::vector<AttemptKey> attempts;  // live on the device; at most 512
+  Time at{};                         // when the message arrived here: the contact of the attempts it lists
+  // Only in the answer to an acknowledgement with `ask`: the newest attempts that ended there, which this memory may
+  // have forgotten.
+  std::optional<std::vector<AttemptKey>> ended{};
 };
-// LinkLost, LinkBack, Stalled, TimePassed and BatchEnded are those of base/core.hpp: with LinkBack and Stalled everyone
-// has the full time again; BatchEnded places what waits, then says and saves what changed.
+// LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After
+// LinkBack and Stalled every live attempt has its full time again. TimePassed ends what is due. BatchEnded places
+// executions that wait, then puts out every change of the batch.
 using Input =
     std::variant<JobSubmitted, CancelRequested, StreamReset, DecisionMade, DeviceSeen, DeviceGone, DeviceReturned,
                  PackageSeen, ReportArrived, HeartbeatArrived, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;

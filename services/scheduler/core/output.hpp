@@ -1,6 +1,10 @@
-// What the scheduler's core wants done, in the order of duty: what is saved and put into the outbox is one transaction;
-// everything below it is said after the commit, except questions, which promise nothing (docs/decisions/0003). All of
-// it is values: nobody asks the core back.
+// The output of the scheduler's core: what one batch wants done, as values. The shell (shell/says.cpp) turns it into
+// rows and messages; the runtime does these in the order of duty:
+//   questions          published before the commit: a question promises nothing (docs/decisions/0003)
+//   saves and outbox   one transaction, the commit of the batch
+//   outbox             commands that are due: published after the commit, repeated until closed by key
+//   answers, facts     published once, after the commit
+// The core never asks what became of its output.
 #pragma once
 
 #include <string>
@@ -14,7 +18,7 @@
 
 namespace fieldwork::scheduler {
 
-// A part of a result, kept until its job is pruned.
+// A part of a result; its row is kept until its job is pruned.
 struct PartRecord {
   AttemptKey key;
   ResultPart part;
@@ -22,100 +26,132 @@ struct PartRecord {
 struct StreamRecord {
   DeviceId device;
   Stream stream;
-  bool remove = false;
+  bool remove = false;  // remove the row: an operator reset the stream
 };
 
-// Commands are repeated by the outbox until a report settles their key. One that is not kept follows from a live
-// attempt that its device has not spoken of (Scheduler::open_commands).
+// Put a command into the outbox, as an item of device/{device}/down/command. It is repeated after 2 s, doubling to
+// 60 s, until its key is closed. The core closes it with the report that answers it.
 struct PutCommand {
-  std::string key;
+  std::string key;  // assign:JOB:EXECUTION:FENCE, cancel:… or inquire:…
   DeviceId device;
   std::variant<Assign, Cancel, Inquire> command;
-  Duration life{};  // 0: until it is settled
-  bool kept = true;
+  Duration life{};   // after it the outbox drops the command; 0: repeated until it is closed
+  bool kept = true;  // false: no outbox row; after a load the shell puts it again (Scheduler::open_commands)
 };
+// Close the command of this key: it is not repeated any more, and its row is removed. No such key: nothing happens.
 struct CloseCommand {
   std::string key;
 };
-struct HastenCommands {  // the device is back: what waits for it is due now
+// The device is back: what the outbox has for it is due now.
+struct HastenCommands {
   DeviceId device;
 };
-using OutboxChange = std::variant<PutCommand, CloseCommand, HastenCommands>;  // applied in order
+using OutboxChange = std::variant<PutCommand, CloseCommand, HastenCommands>;
 
+// To the client of `reply`: the job and its state.
 struct SubmissionAnswer {
   Reply reply = 0;
   JobId job;
   std::string state;
   std::string reason;
 };
+// To the client of `reply`: why nothing was done.
 struct ErrorAnswer {
   Reply reply = 0;
   Error error;
 };
-// Whoever asked has asked again, more often than answers are kept for: the newest are answered.
+// The client of `reply` gets no answer: more repeats of one submission wait than are answered (replies_per_job_max).
+// The shell forgets the reply.
 struct NoAnswer {
   Reply reply = 0;
 };
 using Answer = std::variant<SubmissionAnswer, ErrorAnswer, NoAnswer>;
 
-// To a device, once: an attempt that is not, or no more, its own.
+// To a device that speaks of an attempt which is not, or no longer, its own: it drops the attempt.
 struct TellStale {
   DeviceId device;
   Stale stale;
 };
-// To a device, once: up to where its stream is stored, or the epoch that it must begin; or that a heartbeat arrived.
+// To a device: how far its reports are stored.
 struct Acknowledge {
   DeviceId device;
-  Stream stream;
-  std::int64_t begin = 0;
-  std::int64_t beat = 0;
-  bool ask = false;  // we have just begun: it says at once what it has
+  Stream stream;           // everything up to stream.seq is stored
+  std::int64_t begin = 0;  // the least epoch in which the device must begin its stream anew; 0: it goes on
+  std::int64_t beat = 0;   // number of the heartbeat that is confirmed; 0: none is
+  bool ask = false;        // the scheduler has just started: the device sends a heartbeat with `ended` at once
 };
-struct ForgetJob {  // leaves memory and its state topic; the database keeps it
+// The core has forgotten a settled job; its rows stay in the database.
+struct ForgetJob {
   JobId job;
-  bool bulk = false;
+  bool bulk = false;  // the job never had a state topic
 };
-struct ForgetExecution {  // its state topic is cleared
+// A settled execution is no longer shown.
+struct ForgetExecution {
   JobId job;
   int execution = 0;
 };
-// Something that a person should read in the log, once.
+// A line for the log, for a person to read.
 struct Notice {
   std::string text;
-  DeviceId device;
-  JobId job;
+  DeviceId device;  // empty: of no device
+  JobId job;        // empty: of no job
 };
 
-// An ended execution whose state topic is retained until then; or no more.
+// A settled execution whose state topic stays until `until_ms`.
 struct ShownRecord {
   JobId job;
   int execution = 0;
-  std::int64_t until_ms = 0;
-  bool remove = false;
+  std::int64_t until_ms = 0;  // Unix time
+  bool remove = false;        // remove the row: that time has come
 };
 
 struct Output {
-  // Saved with the batch.
+  // --- saved, all in one transaction with the changes of the outbox ---
+  // Table `job`: upsert; where `stored`, update only the columns that can change.
   std::vector<JobRecord> jobs;
+  // Table `execution`: upsert. An execution that follows from its newest attempt is not among these.
   std::vector<ExecutionRecord> executions;
+  // Table `attempt`: upsert; where `stored`, update only the columns that can change.
   std::vector<Attempt> attempts;
+  // Table `part`: upsert. The acknowledgement of the report that brought the part is in the same output.
   std::vector<PartRecord> parts;
+  // Table `stream`: upsert, or remove. A new position is acknowledged in the same output.
   std::vector<StreamRecord> streams;
+  // Table `shown`: upsert; or remove, together with forgotten_executions.
   std::vector<ShownRecord> shown;
-  std::vector<PlaceableRecord> placeable;  // also said
-  // The outbox, in order.
+  // Table `unplaceable`: upsert; where `placeable`, remove. After the commit published on state/placement/{device},
+  // retained; where `placeable`, cleared.
+  std::vector<PlaceableRecord> placeable;
+
+  // --- the outbox ---
+  // Applied in this order, in the same transaction: what is put and closed in one batch is gone.
   std::vector<OutboxChange> outbox;
-  // Questions.
+
+  // --- questions ---
+  // Published before the commit on service/security-policy/authorise/scheduler, several in one message. DecisionMade
+  // answers; until then the core repeats the question, 2 s to 60 s apart.
   std::vector<Question> questions;
-  // Answers.
+
+  // --- answers: published once, after the commit ---
+  // To the response topic of the request. The answers to the items of one submission leave in one message, when the
+  // last is there.
   std::vector<Answer> answers;
-  // Facts.
+
+  // --- facts: published once, after the commit ---
+  // On device/{device}/down/command. Not in the outbox: the device's next heartbeat or report asks for it again.
   std::vector<TellStale> stale;
+  // On device/{device}/down/ack. Lost ones are made good by the next: a device repeats what is not acknowledged.
   std::vector<Acknowledge> acknowledgements;
+  // On state/job/{job}, retained (not where `bulk`), and all together on event/job/changed. A settled job is counted
+  // in fieldwork_jobs_total and logged. More of these than in `jobs`: not each change of state is saved.
   std::vector<JobRecord> job_states;
+  // On state/execution/{job}.{n}, retained.
   std::vector<ExecutionRecord> execution_states;
+  // Clears state/job/{job} (not where `bulk`).
   std::vector<ForgetJob> forgotten_jobs;
+  // Clears state/execution/{job}.{n}.
   std::vector<ForgetExecution> forgotten_executions;
+  // Logged as a warning, and counted in fieldwork_notices_total.
   std::vector<Notice> notices;
 };
 

@@ -1,5 +1,5 @@
-// The phases of an execution: the only places that change a phase or a state, so that queue, room, counts, timers and
-// what is to be said follow each of them.
+// The phases of an execution. Only the functions of this file change a phase or a state, so that queue, room, counts,
+// timers and the states to publish follow each change.
 #include <algorithm>
 
 #include "base/check.hpp"
@@ -13,12 +13,13 @@ QueueEntry entry_of(const Job& job, const Execution& execution) {
   return {std::get<Queued>(execution.phase).rank, job.order, job.id, execution.index};
 }
 
-// By priority. A job that someone submitted alone is decided before the thousands of a program.
+// By priority, the highest first. A job that was submitted alone is decided before the jobs of a bulk submission.
 int rank_of(const Job& job) { return 2 * (9 - job.spec->priority) + (job.bulk && !job.authorised ? 1 : 0); }
 
 std::size_t at(ExecutionState state) { return static_cast<std::size_t>(state); }
 
-// Nothing happened to it but its newest attempt, which lives or succeeded: the attempt's row says all of it.
+// Whether the newest attempt's row says all about the execution: the attempt lives or succeeded, and nothing else has
+// happened to the execution.
 bool follows_from_attempt(const Execution& execution) {
   if (!execution.attempt || execution.failures + execution.losses + execution.rounds > 0) return false;
   if (!execution.reason.empty() || !execution.excluded.empty() || !execution.avoid.empty()) return false;
@@ -80,7 +81,7 @@ void Scheduler::set_attempt_state(Job& job, Execution& execution, AttemptState s
   touch(job, execution);
 }
 
-// Two replicas of one job want two devices.
+// Counts the executions of a job that have the device: two replicas of one job run on two devices.
 void Scheduler::occupy(Job& job, const DeviceId& device, int sign) {
   if (device.empty()) return;
   auto& count = job.taken[device];
@@ -90,7 +91,7 @@ void Scheduler::occupy(Job& job, const DeviceId& device, int sign) {
 
 void Scheduler::enqueue(Job& job, Execution& execution, Time now) {
   execution.phase = Queued{.lane = 0, .rank = rank_of(job), .since = now};
-  // Of a job that nobody has allowed yet, one execution asks for all.
+  // Of a job that is not authorised yet only the first execution enters a lane: its question decides for all.
   if (job.authorised || execution.index == 0) {
     auto shape = shape_of(job, execution);
     if (!job.authorised) shape.text.insert(0, "?\n" + job.id.value);
@@ -118,7 +119,7 @@ void Scheduler::dequeue(Job& job, Execution& execution) {
   }
 }
 
-// Until its next try: backoff_s * 2^(times - 1).
+// Waits until the next try: backoff_s * 2^(times - 1) seconds, at most backoff_max.
 void Scheduler::back_off(Job& job, Execution& execution, int times, Time now) {
   const auto backoff = seconds(job.spec->retry.backoff_s) * (1 << std::clamp(times - 1, 0, 20));
   const auto until = now + std::min<Duration>(backoff, backoff_max);
@@ -127,7 +128,7 @@ void Scheduler::back_off(Job& job, Execution& execution, int times, Time now) {
   set_timer(job, execution, until);
 }
 
-// Out of the queue, or back from a proposal; nothing is reserved after it.
+// Takes the execution out of the queue, or back from its proposal; afterwards nothing is reserved for it.
 void Scheduler::withdraw(Job& job, Execution& execution) {
   dequeue(job, execution);
   if (const auto* asking = std::get_if<Asking>(&execution.phase)) {
@@ -144,7 +145,7 @@ void Scheduler::withdraw(Job& job, Execution& execution) {
   clear_timer(job, execution);
 }
 
-// The attempt is over: its device is free of it. What becomes of the execution, the caller says next.
+// Settles the attempt and gives its room back. What becomes of the execution is the caller's next step.
 void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
   auto& attempt = *execution.attempt;
   set_attempt_state(job, execution, state, now);
@@ -159,7 +160,7 @@ void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState stat
   out.outbox.emplace_back(CloseCommand{assign_key(attempt.key)});
   out.outbox.emplace_back(CloseCommand{inquire_key(attempt.key)});
   place_ = true;
-  // Only lanes that the room given back could serve are tried again.
+  // Only lanes that the returned room could serve are tried again.
   if (const auto* view = fleet_.find(attempt.device)) {
     const auto& has = view->device.capacity;
     queue_.wake(groups_of(*view), [&](const Requirements& need) {
@@ -200,12 +201,12 @@ JobState live_state_of(const Job& job) {
   return job.authorised ? JobState::queued : JobState::submitted;
 }
 
-// The job's state follows from its executions.
+// The job's state follows from the states of its executions.
 void Scheduler::refresh(Job& job, Time now, Output& out) {
   if (settled(job.state)) return;
   const auto count = [&](ExecutionState state) { return job.counts[at(state)]; };
   const auto all = job.executions.size();
-  // Not saved with each attempt: the attempt's row says it, after a restart too.
+  // Not saved with each attempt: after a restart, too, job.device is taken from the attempt's row.
   if (all == 1 && job.executions.front().attempt) job.device = job.executions.front().attempt->device;
   std::size_t over = 0;
   for (std::size_t i = at(ExecutionState::succeeded); i < job.counts.size(); ++i) over += job.counts[i];
@@ -236,7 +237,7 @@ void Scheduler::settle(Job& job, JobState state, Time now, Output& out) {
   settled_jobs_.push_back(job.id);
 }
 
-// The newest attempt as it is now.
+// Saves the newest attempt as it is now.
 void Scheduler::save_attempt(Execution& execution, Output& out) {
   auto& attempt = *execution.attempt;
   attempt.version = execution.version;
@@ -245,7 +246,7 @@ void Scheduler::save_attempt(Execution& execution, Output& out) {
   attempt.stored = true;
 }
 
-// Each job and execution that changed in this batch, as it is now: once.
+// Puts out each job and execution that changed in this batch: once, as it is now.
 void Scheduler::say_changes(Time now, Output& out) {
   for (const auto& [id, index] : touched_) {
     const auto it = jobs_.find(id);
@@ -280,7 +281,8 @@ void Scheduler::say_changes(Time now, Output& out) {
     if (it == jobs_.end()) continue;
     out.jobs.push_back(it->second);
     it->second.stored = true;
-    // What is over is answered from the database: a thousand wide jobs must not stay here.
+    // Questions about a settled job are answered from the database: the executions of wide jobs must not stay in
+    // memory.
     if (settled(it->second.state)) it->second.executions = {};
   }
   touched_.clear();
@@ -294,7 +296,7 @@ void Scheduler::forget_settled(Time now, Output& out) {
     const bool old = it == jobs_.end() || from_ms(it->second.changed_ms) + limits_.jobs_kept <= now;
     if (!old && settled_jobs_.size() <= limits_.jobs_settled_max) return;
     if (it != jobs_.end()) {
-      if (unsaved_jobs_.contains(it->first)) return;  // this batch ended it: first it is saved
+      if (unsaved_jobs_.contains(it->first)) return;  // settled in this batch: the job is saved first
       out.forgotten_jobs.push_back({it->first, it->second.bulk});
       jobs_.erase(it);
     }

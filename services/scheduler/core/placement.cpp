@@ -46,7 +46,7 @@ bool better(const Candidate& a, const Candidate& b) {
   return a.score != b.score ? a.score > b.score : a.device < b.device;
 }
 
-// How far a device is from fitting: those that lack a little room first, those of another kind last.
+// How far a device is from fitting: devices that lack only some room come first, devices of another kind last.
 int distance(const Filtered& filtered) {
   if (filtered.requirement.starts_with("requirements/")) return 0;
   if (filtered.requirement == "attempts" || filtered.requirement == "held") return 1;
@@ -85,7 +85,7 @@ class Search {
     for (const auto& [id, number] : fleet_.all()) visit(number);
   }
 
-  // The tightest fits first, then the least busy and those that have the package.
+  // Visits the devices that fit tightest first, then those with the fewest attempts and those that ran the package.
   void use_indexes() {
     const auto* room = fleet_.by_room(want_.spec.requirements.labels);
     if (room == nullptr) return;

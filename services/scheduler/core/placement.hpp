@@ -1,13 +1,13 @@
-// Filter and score: a pure function of what an execution wants and the fleet. Every device that is not chosen has a
-// reason; they are put into words on demand.
+// Filter and score: pure functions of what an execution wants and of the fleet. Every device that does not fit has a
+// reason: place() keeps some of the reasons, explain() counts all.
 //
-// score = the sum of its parts, each kept with the decision:
-//   fit       0.35 * mean over cpu, memory and disk (those asked for) of used-after / capacity: best fit, fullest first
-//   health    0.25 * as the registry says, 0 to 1
+// The score is the sum of its parts, each of which is kept with the decision:
+//   fit       0.35 * mean of (used + wanted) / capacity over the wanted ones of cpu, memory and disk: the fullest first
+//   health    0.25 * the device's health, 0 to 1, as the registry says it
 //   link      0.15 / (1 + round_trip_ms / 100)
-//   locality  0.15 when the package ran there before, or the job has none
+//   locality  0.15 when the package ran on the device before, or the job has no package
 //   spread    0.10 * (1 - attempts / attempts_per_device_max)
-//   history   -1 when it failed or was lost there: only if nobody else can
+//   history   -1 when an attempt of the execution failed or was lost there: such a device is the last choice
 #pragma once
 
 #include <functional>
@@ -16,27 +16,29 @@
 
 namespace fieldwork::scheduler {
 
-// What an execution wants.
+// What one execution wants.
 struct Want {
   const JobSpec& spec;
-  const DeviceId& target;  // only this device, when not empty
+  const DeviceId& target;  // not empty: this device only
   const std::set<DeviceId>& avoid;
   const std::map<DeviceId, Exclusion>& excluded;
-  const std::map<DeviceId, int>& taken;  // other executions of the job are there
-  Fleet::Hold self;                      // a device held for this one is not held against it
+  const std::map<DeviceId, int>& taken;  // devices of the job's other executions
+  Fleet::Hold self;                      // a hold for this execution does not count against it
   Time now{};
 };
 [[nodiscard]] Want want_of(const Job& job, const Execution& execution, Time now);
 
-// The best of at most examined_max devices that fit; at most explained_max of those that do not say why.
+// Chooses the best device that fits, of at most examined_max. Keeps at most explained_max devices that do not fit, with
+// the reason.
 [[nodiscard]] Placement place(const Want& want, const Fleet& fleet, const Limits& limits);
-// All devices: every reason counted, the explained_max nearest to fitting named.
+// Looks at all devices: counts every reason, and names the explained_max devices that are nearest to fitting.
 [[nodiscard]] Placement explain(const Want& want, const Fleet& fleet, const Limits& limits);
 
-// The reason why it can not run on this device now, if there is one.
+// Why the execution cannot run on this device now; nullopt: it can.
 [[nodiscard]] std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Number number,
                                             const Limits& limits);
-// Whether it could ever run there: labels and whole capacity, whatever runs there now; not where it is excluded.
+// Whether the execution could ever run on this device, whatever runs there now: labels and whole capacity suffice, and
+// the device is neither refused nor excluded.
 [[nodiscard]] bool could_ever(const Want& want, const DeviceView& view);
 
 }  // namespace fieldwork::scheduler

@@ -3,7 +3,7 @@
 namespace fieldwork::scheduler {
 namespace {
 
-// Length first, so that no text can look like two others.
+// The length comes first, so that no text can look like two others.
 void append(std::string& out, const std::string& text) {
   out.append(std::to_string(text.size())).append(1, ':').append(text);
 }
@@ -110,8 +110,8 @@ Queue::Shape shape_of(const Job& job, const Execution& execution) {
   Queue::Shape out{.need = need};
   out.text = std::to_string(need.cpu_millis) + ' ' + std::to_string(need.memory_bytes) + ' ' +
              std::to_string(need.disk_bytes) + ' ' + job.spec->package + ' ' + execution.target.value + ' ';
-  // What stops one of these stops nobody else: replicas exclude each other's devices, and a device that refused one
-  // takes others.
+  // Executions of one job share lanes only with each other: replicas exclude each other's devices. An execution that
+  // some devices refused, failed or lost stands alone: other executions still take those devices.
   const bool own_past = !execution.excluded.empty() || !execution.avoid.empty();
   if (own_past) out.text += std::to_string(execution.index) + ' ';
   if (own_past || job.spec->targets || job.executions.size() > 1) out.text += job.id.value;

@@ -1,5 +1,5 @@
-// Executions that want a device, by priority, then by order of submission. Those that want the same thing stand in one
-// lane: when the head of a lane fits nowhere, nobody behind it does, and the lane sleeps until a device changes that
+// Executions that wait for a device, by priority, then by order of submission. Executions with equal wants stand in one
+// lane: when the head of a lane fits no device, nobody behind it does. Then the lane sleeps until a device changes that
 // could serve it.
 #pragma once
 
@@ -15,7 +15,7 @@
 namespace fieldwork::scheduler {
 
 struct QueueEntry {
-  int rank = 0;  // smaller first
+  int rank = 0;  // the smaller goes first
   std::uint64_t order = 0;
   JobId job;
   int execution = 0;
@@ -25,10 +25,10 @@ struct QueueEntry {
 class Queue {
  public:
   using Lane = std::uint64_t;
-  // What all of a lane want.
+  // What all executions of a lane want.
   struct Shape {
-    std::string text;   // equal texts fit on the same devices
-    std::string group;  // a target, or one of the labels: who lacks it wakes none of the group
+    std::string text;   // executions with equal texts fit on the same devices
+    std::string group;  // a target device, one wanted label, or nothing: a device wakes only lanes of its groups
     Requirements need;
   };
   struct Head {
@@ -36,17 +36,17 @@ class Queue {
     Lane lane = 0;
   };
 
-  // Behind a head that fits nowhere, or before it, it waits like the rest: a lane that sleeps goes on sleeping.
+  // An entry waits like the rest of its lane, before or behind the head: adding it does not wake a lane that sleeps.
   Lane add(const Shape& shape, QueueEntry entry);
   void remove(Lane lane, const QueueEntry& entry);
 
-  // The best head of the lanes that are awake.
+  // The first of the heads of the lanes that are awake.
   [[nodiscard]] std::optional<Head> next() const;
   void sleep(Lane lane);
-  // Lanes of these groups, best head first, while `wake` says yes or no; nothing stops it early.
+  // Wakes each sleeping lane of these groups whose need `fits` accepts.
   void wake(const std::vector<std::string>& groups, const std::function<bool(const Requirements& need)>& fits);
   void wake_all();
-  // Heads of sleeping lanes, best first, at most `count`.
+  // Heads of sleeping lanes, the first first, at most `count`.
   [[nodiscard]] std::vector<Head> sleeping(std::size_t count) const;
 
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -73,7 +73,7 @@ class Queue {
 };
 
 [[nodiscard]] Queue::Shape shape_of(const Job& job, const Execution& execution);
-// The groups that a device belongs to.
+// The groups that a device can serve.
 [[nodiscard]] std::vector<std::string> groups_of(const DeviceView& view);
 
 }  // namespace fieldwork::scheduler

@@ -1,4 +1,4 @@
-// What devices say: reports in their stream's order (docs/decisions/0011), heartbeats.
+// Inputs from devices: reports, in the order of their stream (docs/decisions/0011), and heartbeats.
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
@@ -8,14 +8,15 @@ namespace {
 
 constexpr Duration inquire_life = std::chrono::hours{24};
 
-// To a device that speaks of an attempt which is not, or no more, its own. `job`: its job, null when there is none.
+// To a device that speaks of an attempt which is not, or no longer, its own. `job`: the attempt's job; null: unknown
+// here.
 TellStale tell_stale(const DeviceId& device, const AttemptKey& key, const Job* job, const std::string& traceparent) {
   return {device, {key, job != nullptr ? std::string(name(job->state)) : "unknown", traceparent}};
 }
 
 }  // namespace
 
-// Number and tag say whether both sides speak of the same history. Whatever is found is answered.
+// Number and tag say whether device and scheduler speak of the same history. Every message is answered.
 void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
   const auto found = streams_.try_emplace(input.device);
   const bool fresh = found.second;
@@ -31,7 +32,8 @@ void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
   };
   if (!fresh && input.epoch < stream.epoch) return begin_anew("its journal is older than what was heard of it");
   if (fresh || input.epoch > stream.epoch) stream = Stream{input.epoch, input.first - 1, 0};
-  // A number that was never heard, only begun behind: whoever still holds it is asked for it.
+  // With tag 0 the report of this number was never heard: the stream only began behind it. If the device still holds
+  // that report, the stream begins there.
   if (stream.tag == 0 && input.first <= stream.seq) stream.seq = input.first - 1;
   if (stream.seq + 1 < input.first) {
     reports_lost_ += static_cast<std::size_t>(input.first - 1 - stream.seq);
@@ -41,12 +43,12 @@ void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
                            {}});
     stream = Stream{input.epoch, input.first - 1, 0};
   }
-  // A tag of 0 is one that was never heard.
+  // Tag 0: the report of this number was never heard, so its tag is not known.
   const auto differs = [&](std::int64_t tag) { return stream.tag != 0 && tag != 0 && tag != stream.tag; };
   if (input.seq == stream.seq + 1 && differs(input.after)) return begin_anew("it was restored from a copy");
   auto seq = input.seq;
   for (const auto& item : input.items) {
-    if (seq > stream.seq + 1) break;  // a gap: the device repeats from what is acknowledged
+    if (seq > stream.seq + 1) break;  // a gap: the device repeats from the acknowledged number on
     if (seq == stream.seq && differs(item.tag)) return begin_anew("it was restored from a copy");
     if (seq == stream.seq + 1) {
       apply(input.device, item.report, input.at, now, out);
@@ -105,8 +107,9 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   attempt_ended(*job, *execution, report.state, now, out);
 }
 
-// A fence that this memory never gave out: it is older than the attempt (docs/decisions/0011). What of it is true, the
-// device says when it is asked the regular way, with a grant: so it is asked first. True: it is such a one.
+// A fence that is greater than the execution's newest is one that this memory gave out and forgot
+// (docs/decisions/0011). A claim proves nothing: so the execution is proposed to that device first, in the regular way
+// with a grant, and the device then says what became of the attempt. True: the attempt is such a one.
 bool Scheduler::claim(const DeviceId& device, const AttemptKey& key, Output& out) {
   Job* job = nullptr;
   Execution* execution = find(key, job);
@@ -118,7 +121,8 @@ bool Scheduler::claim(const DeviceId& device, const AttemptKey& key, Output& out
   return true;
 }
 
-// Of a job that nobody here knows: whoever submits it again gets what became of it, and not another run.
+// Remembers where an execution of a job ended that is not in memory. If the job is submitted again, that device is
+// asked first and tells the result, instead of another run.
 void Scheduler::remember_ended(const DeviceId& device, const AttemptKey& key) {
   if (jobs_.contains(key.job)) return;
   const auto which = std::pair(key.job, key.execution);
@@ -127,17 +131,17 @@ void Scheduler::remember_ended(const DeviceId& device, const AttemptKey& key) {
   if (key.fence > known.second) known = {device, key.fence};
 }
 
-// Of an attempt that is not live here. True: it was taken.
+// Takes a report of an attempt that is not live here. True: the report was taken.
 bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out) {
   if (const auto it = cancelled_.find(report.key); it != cancelled_.end() && it->second.attempt.device == device) {
     if (report.part) return out.parts.push_back({report.key, *report.part}), true;
-    if (!settled(report.state)) return true;  // the cancel command is on its way
+    if (!settled(report.state)) return true;  // the outbox still repeats the cancel command
     out.outbox.emplace_back(CloseCommand{cancel_key(report.key)});
     out.outbox.emplace_back(CloseCommand{assign_key(report.key)});
     if (report.result) {
       it->second.attempt.result = std::make_shared<RunResult>(*report.result);
       Job* job = nullptr;
-      // While the batch that cancelled it lasts, the attempt is still to be saved.
+      // An attempt that was cancelled in this batch is still to be saved: its row takes the result.
       Execution* execution = find(report.key, job);
       if (execution != nullptr && execution->attempt && execution->attempt->key == report.key) {
         execution->attempt->result = it->second.attempt.result;
@@ -156,7 +160,7 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   if (!given_up) return false;
   if (report.part) return out.parts.push_back({report.key, *report.part}), true;
   if (report.state != AttemptState::succeeded) return false;
-  // It was silent, not dead, and nobody has begun again: its success is as good as another one.
+  // The device was silent, not dead, and no other attempt has begun: this success counts like any other.
   auto& attempt = *execution->attempt;
   attempt.state = AttemptState::succeeded;
   occupy(*job, device, 1);
@@ -168,7 +172,7 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   return true;
 }
 
-// Done, or tried again after its backoff.
+// Settles the execution, or lets it wait out its backoff before the next try.
 void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
   const auto& attempt = *execution.attempt;
   if (state == AttemptState::succeeded) {
@@ -188,7 +192,7 @@ void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state
   refresh(job, now, out);
 }
 
-// The device did not begin: not the job's failure. Another one is asked.
+// The device did not begin: this is not the job's failure. Another device is asked.
 void Scheduler::refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now,
                         Output& out) {
   const auto device = execution.attempt->device;
@@ -241,7 +245,7 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     Job* job = nullptr;
     Execution* execution = find(key, job);
     if (there == on_device_.end() || !there->second.contains(key)) {
-      // The others with its next heartbeats, when these are gone from it.
+      // At most stale_max at once: the device's next heartbeats, without these, bring the others.
       if (!cancelled_.contains(key) && !claim(input.device, key, out) && ++stale <= limits_.stale_max)
         out.stale.push_back(tell_stale(input.device, key, job, job != nullptr ? job->traceparent : ""));
       continue;
@@ -258,13 +262,13 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     rearm(*job, *execution);
     refresh(*job, now, out);
   }
-  // A confirmed heartbeat lets work with stop_after_s begin: not while it lists some that is another's by now, and
-  // untold.
+  // A confirmed heartbeat lets attempts with stop_after_s begin. So a heartbeat is not confirmed while it lists an
+  // attempt that is another device's by now and that this device was not told of.
   if (confirm && stale <= limits_.stale_max && input.beat > 0) {
     out.acknowledgements.push_back({.device = input.device, .stream = stream(input.device), .beat = input.beat});
   }
   if (there == on_device_.end() || there->second.size() == own) return;
-  // It is here and does not speak of an attempt that it had: what became of it?
+  // The device is in contact, but does not list an attempt that it had: what became of the attempt?
   auto listed = input.attempts;
   std::sort(listed.begin(), listed.end());
   for (const auto& key : there->second) {
@@ -274,7 +278,7 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     if (execution == nullptr) continue;
     auto& live = std::get<Live>(execution->phase);
     const bool had_it = execution->attempt->reported != AttemptState::assigned;
-    // To a scheduler that has just begun it says all it has: nothing that it knows is on its way any more.
+    // A heartbeat with `ended` says all that the device has: no report of this attempt is on its way any more.
     const bool soon = !input.ended && input.at - live.contact < limits_.inquire_after;
     if (!had_it || live.inquired || soon) continue;
     live.inquired = true;

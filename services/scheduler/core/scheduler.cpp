@@ -13,8 +13,8 @@ std::string inquire_key(const AttemptKey& key) { return "inquire:" + key_text(ke
 Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     : limits_(limits), streams_(std::move(saved.streams)), packages_(saved.packages.begin(), saved.packages.end()) {
   hearing_ = limits_.hear_first > Duration{};
-  link_ = false;  // until the broker is there, silence means nothing
-  Output said;    // what was so when it was saved is said by the shell when it connects
+  link_ = false;  // before the first connection to the broker silence means nothing
+  Output said;    // dropped: when the shell connects, it publishes the loaded states itself
   std::set<std::pair<JobId, int>> shown;
   for (const auto& one : saved.shown) shown.emplace(one.job, one.execution);
   for (auto& loaded : saved.jobs) {
@@ -25,7 +25,7 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
       continue;
     }
     ++live_;
-    // What was saved of it lags behind.
+    // The stored fields of a live job lag behind its executions.
     job.authorised = job.authorised || std::any_of(job.executions.begin(), job.executions.end(),
                                                    [](const auto& execution) { return execution.fence > 0; });
     job.state = live_state_of(job);
@@ -34,14 +34,14 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
     for (auto& execution : job.executions) {
       job.changed_ms = std::max(job.changed_ms, execution.changed_ms);
-      // What ended is shown as long as it has a row of its own for that, which is counted below.
+      // A settled execution keeps its state topic as long as it has a row in `shown`; these rows are counted below.
       if (settled(execution.state)) {
         execution.shown = shown.contains({job.id, execution.index});
       } else if (execution.shown) {
         ++shown_;
       }
       if (execution.is<Live>()) {
-        // Counted from now: giving up later than the device does is safe, earlier is not.
+        // Contact counts from now: giving up later than the device is safe, giving up earlier is not.
         execution.phase = Live{.contact = now, .phase_since = now};
         const auto& device = execution.attempt->device;
         fleet_.reserve(device, job.spec->requirements, 1);

@@ -1,13 +1,18 @@
-// The scheduler's core: jobs in, commands out. Pure: no clock, socket, file, thread; time comes in.
+// The scheduler's core: jobs and reports in, commands out. Pure: no clock, socket, file or thread; the time is an
+// argument.
 //
-// One door in, step(input, now, out); the last input of a batch is BatchEnded, which places what waits and tells what
-// changed, each thing once. One door out, Output (output.hpp): values in the order of duty. A restart is constructing
-// it from what is saved.
+// One door in: step(input, now, out). The last input of a batch is BatchEnded: it places executions that wait, and puts
+// out each change of the batch once. One door out: Output (output.hpp), values in the order of duty. A restart
+// constructs the core from what is saved.
 //
-// Promises: at most one live attempt per execution; a fence is never used for two attempts, also when this memory went
-// back; a report with another fence than the live one changes nothing (but the success of an attempt that was given up
-// and not yet replaced is taken); repeated inputs change nothing; silence ends an attempt by its contract alone; each
-// phase of an execution ends.
+// Promises:
+// - an execution has at most one live attempt;
+// - no fence is used for two attempts of an execution, also after the database went back to an older state;
+// - a report whose fence is not the live attempt's changes nothing, except that the success of an attempt is taken
+//   which was given up and not yet replaced;
+// - a repeated input changes nothing;
+// - silence ends an attempt only by its contract;
+// - each phase of an execution ends.
 #pragma once
 
 #include <deque>
@@ -24,9 +29,9 @@
 
 namespace fieldwork::scheduler {
 
-// What is stored, to begin with.
+// What is stored: a restarted core begins with it.
 struct Saved {
-  std::vector<Job> jobs;  // live ones with their executions, and the newest finished ones without
+  std::vector<Job> jobs;  // live jobs with their executions, the newest settled jobs without
   std::map<DeviceId, Stream> streams;
   std::vector<std::string> packages;
   std::vector<PlaceableRecord> placeable;
@@ -43,15 +48,15 @@ class Scheduler {
 
   void step(const Input& input, Time now, Output& out);
 
-  // For those who ask: reads.
+  // Reads, for the shell.
   [[nodiscard]] const Job* find(const JobId& job) const;
   [[nodiscard]] const Fleet& fleet() const { return fleet_; }
   [[nodiscard]] Stream stream(const DeviceId& device) const;
   [[nodiscard]] bool knows_package(const std::string& digest) const { return packages_.contains(digest); }
   [[nodiscard]] const std::unordered_map<JobId, Job>& jobs() const { return jobs_; }
-  // Of the live jobs in `state` those that come after `after` (nothing: from the newest on), newest first: at most
-  // `count`, at the cost of as many.
-  using Place = std::pair<std::int64_t, JobId>;  // submitted_ms
+  // Live jobs in `state`, the newest first, at most `count`: those behind `after`, without it from the newest on. The
+  // cost grows only with the number of jobs returned.
+  using Place = std::pair<std::int64_t, JobId>;  // submitted_ms and job: where a job stands in such a list
   [[nodiscard]] std::vector<const Job*> live_in(JobState state, const std::optional<Place>& after,
                                                 std::size_t count) const;
   [[nodiscard]] std::size_t live() const { return live_; }
@@ -60,11 +65,11 @@ class Scheduler {
   [[nodiscard]] std::size_t timers() const { return timers_.size(); }
   [[nodiscard]] std::size_t deadlines() const { return deadlines_.size(); }
   [[nodiscard]] std::size_t streams_behind() const { return reports_lost_; }
-  // Where an execution would go now, and why not elsewhere.
+  // Which device the execution would get now, and why no other device.
   [[nodiscard]] Placement explain(const Job& job, const Execution& execution, Time now) const;
   [[nodiscard]] Contract contract(const Job& job, const Execution& execution) const;
-  // Of each live attempt that its device has not spoken of: what the outbox does not keep. After a load they are put
-  // again.
+  // The assign commands of the live attempts that their devices have not reported on. The outbox keeps no row of these:
+  // the shell puts them again after a load.
   [[nodiscard]] std::vector<PutCommand> open_commands() const;
 
  private:
@@ -81,7 +86,7 @@ class Scheduler {
   void on(const BatchEnded& input, Time now, Output& out);
   void place_waiting(Time now, Output& out);
   bool propose(Job& job, Execution& execution, Queue::Lane lane, std::set<std::string>& full, Time now, Output& out);
-  enum class Claim { none, fits, waits };  // of the device that has it already
+  enum class Claim { none, fits, waits };  // of a device that has an attempt already
   [[nodiscard]] Claim claim_of(const Job& job, const Execution& execution, Time now) const;
   void ask(Job& job, Execution& execution, Time now, Output& out);
   bool authorised(Job& job, Time now);
@@ -125,7 +130,7 @@ class Scheduler {
   void clear_timer(const Job& job, Execution& execution);
   void rearm(const Job& job, Execution& execution);
   void give_full_time(Time now);
-  // phases.cpp: the only places that change a phase or a state
+  // phases.cpp: only these functions change a phase or a state
   void enqueue(Job& job, Execution& execution, Time now);
   void dequeue(Job& job, Execution& execution);
   void back_off(Job& job, Execution& execution, int times, Time now);
@@ -146,46 +151,47 @@ class Scheduler {
 
   Execution* find(const AttemptKey& key, Job*& job);
 
-  struct Cancelled {  // its last words are still to come
+  struct Cancelled {  // its device may still report how it ended
     Attempt attempt;
     Time until{};
   };
 
   Limits limits_;
   std::unordered_map<JobId, Job> jobs_;
-  std::map<JobState, std::set<Place>> live_in_;  // live jobs by state
+  std::map<JobState, std::set<Place>> live_in_;  // live jobs, by state
   std::deque<JobId> settled_jobs_;
-  std::size_t live_ = 0;             // jobs
-  std::size_t live_executions_ = 0;  // of live jobs
+  std::size_t live_ = 0;             // live jobs
+  std::size_t live_executions_ = 0;  // executions of live jobs
   std::uint64_t order_ = 0;
   Fleet fleet_;
   std::map<DeviceId, Stream> streams_;
-  std::size_t reports_lost_ = 0;  // numbers that neither side has
+  std::size_t reports_lost_ = 0;  // numbers of reports that neither side has any more
   std::set<std::string> packages_;
   Queue queue_;
-  bool place_ = false;  // a lane is awake that was not tried
+  bool place_ = false;  // a lane is awake that was not tried yet
   std::size_t asking_ = 0;
   std::map<Fleet::Number, Fleet::Hold> holds_;
   Time held_at_{};
   std::unordered_multimap<JobId, Reply> replies_;
-  std::set<std::tuple<Time, JobId, int>> timers_;  // one per execution at most
+  std::set<std::tuple<Time, JobId, int>> timers_;  // at most one per execution
   std::set<std::pair<Time, JobId>> deadlines_;
-  std::set<std::pair<Time, DeviceId>> resting_;  // unplaceable devices, by when they are tried again
+  std::set<std::pair<Time, DeviceId>> resting_;  // unplaceable devices, by when they may get work again
   std::unordered_map<DeviceId, std::set<AttemptKey>> on_device_;
   std::map<AttemptKey, Cancelled> cancelled_;
-  // Heard after the start, of jobs that this memory has forgotten: by job and execution the device and the fence.
+  // Executions of unknown jobs that devices said had ended there, heard after the start: device and fence, by job and
+  // execution.
   std::map<std::pair<JobId, int>, std::pair<DeviceId, std::int64_t>> ended_there_;
   bool link_ = true;
-  // Since a start, until it is known what the devices have (limits_.hear_first).
+  // True from a start until it is known what the devices have (limits_.hear_first).
   bool hearing_ = false;
-  std::optional<Time> hearing_since_;  // the first connection
+  std::optional<Time> hearing_since_;  // of the first connection to the broker
   std::set<DeviceId> heard_, unheard_;
 
   std::set<JobId> unsaved_jobs_;
   std::set<JobId> touched_jobs_;
   std::set<std::pair<JobId, int>> touched_;                     // executions
-  std::size_t shown_ = 0;                                       // executions with a retained state
-  std::set<std::tuple<std::int64_t, JobId, int>> shown_ended_;  // by until_ms
+  std::size_t shown_ = 0;                                       // executions with a retained state topic
+  std::set<std::tuple<std::int64_t, JobId, int>> shown_ended_;  // settled ones, by until_ms
 };
 
 static_assert(Core<Scheduler>);

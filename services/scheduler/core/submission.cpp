@@ -1,4 +1,4 @@
-// Jobs come in, are answered, are stopped.
+// Jobs: submission, answers to their clients, cancellation.
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
@@ -7,7 +7,7 @@
 namespace fieldwork::scheduler {
 namespace {
 
-constexpr Duration cancel_life = std::chrono::hours{24};  // as long as a grant: after it the device cannot begin it
+constexpr Duration cancel_life = std::chrono::hours{24};  // a grant's life: after it the device cannot begin
 
 }  // namespace
 
@@ -30,7 +30,7 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
     return Error{Code::unknown, "no such package: push it first (fieldwork package push)", "/package"};
   }
   const auto largest = fleet_.largest();
-  if (largest == Capacity{}) return std::nullopt;  // nothing to compare with yet: it waits
+  if (largest == Capacity{}) return std::nullopt;  // no device is known to compare with: the job waits
   const auto impossible = [](std::int64_t need, std::int64_t most, const char* path) -> std::optional<Error> {
     if (need <= most) return std::nullopt;
     return Error{Code::invalid, "no device has more than " + std::to_string(most), path};
@@ -152,7 +152,7 @@ void Scheduler::on(const CancelRequested& input, Time now, Output& out) {
   out.answers.emplace_back(SubmissionAnswer{input.reply, job.id, std::string(name(job.state)), job.reason});
 }
 
-// The decision is made here and now; the devices are told until they answer, or could no longer begin.
+// The job is settled at once. Its devices are told until they answer, or until they can no longer begin (cancel_life).
 void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Time now, Output& out) {
   job.reason = reason;
   const auto end = state == JobState::denied        ? ExecutionState::denied
@@ -170,7 +170,7 @@ void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Tim
                                          .command = Cancel{key, job.traceparent},
                                          .life = cancel_life});
       auto& cancelled = cancelled_[key] = {*execution.attempt, now + cancel_life};
-      cancelled.attempt.stored = true;  // with this batch
+      cancelled.attempt.stored = true;  // this batch saves its row
     }
     settle(job, execution, end, reason, now);
   }

@@ -1,4 +1,4 @@
-// What time does: deadlines, timers of executions, silence and its end.
+// What the passing of time does: deadlines, timers of executions, silence and its end.
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
@@ -6,9 +6,9 @@
 namespace fieldwork::scheduler {
 namespace {
 
-constexpr Duration grace{seconds{5}};        // beyond a contract: the device gives up first
-constexpr Duration stop_grace{seconds{15}};  // and may need this long to end the program
-constexpr Duration look_again{seconds{5}};   // while the link is away
+constexpr Duration grace{seconds{5}};        // beyond lost_after_s: the device gives up first
+constexpr Duration stop_grace{seconds{15}};  // the same where the device has a program to end
+constexpr Duration look_again{seconds{5}};   // between looks at an attempt while the link is away
 
 }  // namespace
 
@@ -24,7 +24,7 @@ void Scheduler::clear_timer(const Job& job, Execution& execution) {
   execution.timer.reset();
 }
 
-// When a live execution is to be looked at next.
+// Sets when a live execution is to be looked at next.
 void Scheduler::rearm(const Job& job, Execution& execution) {
   const auto& live = std::get<Live>(execution.phase);
   const auto& attempt = *execution.attempt;
@@ -114,7 +114,7 @@ void Scheduler::timer_fired(Job& job, Execution& execution, Time now, Output& ou
     return refresh(job, now, out);
   }
   if (const auto* asking = std::get_if<Asking>(&execution.phase)) {
-    // Security-policy may be waiting for a device that has left us meanwhile.
+    // A question about a device that is no longer ready is not repeated: the execution is queued again.
     if (asking->device.empty() || is_ready(asking->device)) return ask(job, execution, now, out);
     withdraw(job, execution);
     return enqueue(job, execution, now);
@@ -122,7 +122,7 @@ void Scheduler::timer_fired(Job& job, Execution& execution, Time now, Output& ou
   if (execution.is<Live>()) watch_live(job, execution, now, out);
 }
 
-// Silence is judged by the contract; a device that is in contact must end each phase.
+// The contract judges silence; a device that is in contact must end each phase within its limit.
 void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out) {
   if (!link_) return set_timer(job, execution, now + look_again);
   const auto& live = std::get<Live>(execution.phase);

@@ -1,6 +1,6 @@
-// What people ask and nobody decides: show, result, explain, list. From memory what is live, from the store the rest,
-// beside the engine (runtime/reads.hpp); every answer is a page that says where the next begins. A failure is an
-// answer.
+// Questions that change nothing: show, result, explain, list. Live jobs are answered from memory, all others from the
+// store, beside the engine (runtime/reads.hpp). Every answer is a page that says where the next page begins. A read
+// that fails is answered with an error.
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -12,15 +12,15 @@
 
 namespace fieldwork::scheduler {
 
-// A question, understood.
+// A question, decoded.
 struct Asked {
   std::string operation;
   JobId job;
-  std::size_t execution = 0;  // result
-  std::int64_t after = 0;     // show, explain: an execution; result: a part
+  std::size_t execution = 0;  // of `result`
+  std::int64_t after = 0;     // last execution of the page before (show, explain); first part of this page (result)
   std::size_t limit = 0;
-  std::string state, cursor;                   // list
-  std::optional<Scheduler::Place> after_live;  // list of live jobs: the cursor, understood
+  std::string state, cursor;                   // of `list`
+  std::optional<Scheduler::Place> after_live;  // of `list` of live jobs: the cursor, decoded
 };
 
 namespace {
@@ -29,11 +29,11 @@ using codec::Json;
 
 static_assert(list_page_max * limits::state_bytes_max <= limits::page_bytes_max);
 
-// Adds items until the page is full; says where the next begins.
+// Takes items until the page is full.
 class Page {
  public:
   explicit Page(std::size_t items_max) : items_max_(items_max) {}
-  // False: it does not fit any more.
+  // False: the item does not fit any more.
   bool add(Json item) {
     const auto bytes = codec::dump(item).size();
     if (items_.size() == items_max_ || (!items_.empty() && bytes_ + bytes > limits::page_bytes_max)) return false;
@@ -55,7 +55,7 @@ Json item_of(const JobRecord& job) {
   return out;
 }
 
-// A cursor of a list of live jobs.
+// The cursor in a list of live jobs.
 std::string write_place(const JobRecord& job) { return std::to_string(job.submitted_ms) + " " + job.id.value; }
 
 std::optional<Scheduler::Place> read_place(const std::string& text) {
@@ -104,7 +104,7 @@ Result<Asked> understand(std::string_view operation, std::string_view payload) {
 
 Error away(const Error& error) { return {Code::unavailable, error.reason}; }
 
-// The job with its executions, each with its newest attempt.
+// The job with its executions, each with its newest attempt, from the store.
 Result<Job> stored_job(store::Reader& store, const JobId& id) {
   auto rows = store.find("job", "job", {id.value});
   if (!rows) return away(rows.error());
@@ -148,7 +148,7 @@ Result<std::vector<Json>> parts_of(store::Reader& store, const AttemptKey& key) 
   return parts;
 }
 
-// A whole result: what the last report said, and its parts.
+// A whole result: what the last report said, and the parts reported before it.
 Result<Json> result(store::Reader& store, const Asked& asked, const Job& job) {
   if (asked.execution >= job.executions.size()) {
     return Error{Code::unknown, "the job has " + std::to_string(job.executions.size()) + " executions", "/execution"};
@@ -179,7 +179,7 @@ Result<Json> result(store::Reader& store, const Asked& asked, const Job& job) {
   return answer;
 }
 
-// `core`: where those that wait would go; without it nothing waits.
+// `core` says where executions that wait would go. Null: no execution of the job waits.
 Json explain(const Asked& asked, const Job& job, const Scheduler* core, Time now) {
   Page page(explain_max);
   Json answer{{"v", 1}, {"job", job.id.value}, {"state", fieldwork::name(job.state)}, {"reason", job.reason}};
@@ -203,7 +203,7 @@ Json explain(const Asked& asked, const Job& job, const Scheduler* core, Time now
   return answer;
 }
 
-// On the thread of the reads. `live`: the job as memory has it.
+// Runs on the thread of the reads. `live`: the job as it is in memory, if it is there.
 Result<Json> answer_stored(store::Reader& store, const Asked& asked, std::optional<Job> live) {
   try {
     auto job = live ? Result<Job>(std::move(*live)) : stored_job(store, asked.job);
@@ -211,7 +211,7 @@ Result<Json> answer_stored(store::Reader& store, const Asked& asked, std::option
     if (asked.operation == "result") return result(store, asked, *job);
     if (asked.operation == "explain") return explain(asked, *job, nullptr, Time{});
     return show(asked, *job);
-  } catch (const nlohmann::json::exception& e) {  // a row that is not what the schema says
+  } catch (const nlohmann::json::exception& e) {  // a row that does not have the schema's form
     return Error{Code::unavailable, std::string("a stored row cannot be read: ") + e.what()};
   }
 }
@@ -236,7 +236,7 @@ void SchedulerService::read(const Topic& topic, const bus::Message& message, Tim
   read_stored(message, std::move(*asked), now, out);
 }
 
-// The engine's thread takes the answer up again: for who lives now, and to say it.
+// The reads' thread looks the rows up; the engine's thread replaces live jobs by their present state and answers.
 void SchedulerService::read_stored(const bus::Message& message, Asked asked, Time now, runtime::Output& out) {
   bus::Message to{.topic = message.topic,
                   .payload = "",
@@ -268,7 +268,7 @@ void SchedulerService::read_stored(const bus::Message& message, Asked asked, Tim
   }
 }
 
-// Newest first; filters apply before limits. What lives is shown as it is now.
+// Newest first; the filter applies before the limit. A live job is shown as it is now in memory.
 Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page) const {
   if (!page) {
     const bool cursor = page.error().path == "after";
@@ -290,7 +290,7 @@ Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page
   }
 }
 
-// The stored state of a live job lags behind (it follows from its executions), so these come from memory.
+// The stored state of a live job lags behind its executions, so live jobs are listed from memory.
 Json SchedulerService::list_live(const Asked& asked) const {
   const auto found = core_->live_in(*job_state(asked.state), asked.after_live, asked.limit + 1);
   Page page(asked.limit);

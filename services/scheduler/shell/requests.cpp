@@ -1,4 +1,4 @@
-// What clients ask and the core decides: submit, cancel, reset. What only reads stands in reads.cpp.
+// Requests of clients that the core decides: submit, cancel, reset. Questions that change nothing stand in reads.cpp.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -12,9 +12,9 @@
 namespace fieldwork::scheduler {
 namespace {
 
-constexpr std::size_t bulk_from = 17;  // jobs in one submission; fewer have state topics of their own
+constexpr std::size_t bulk_from = 17;  // jobs in one submission from which on they have no state topics of their own
 
-// The same submitter and request name the same job, also after the scheduler forgot it.
+// The same submitter and request name the same job, also after the scheduler has forgotten it.
 JobId job_id(std::string_view submitter, const std::string& request) {
   return JobId("j-" + crypto::to_hex(crypto::sha256(std::string(submitter) + "\n" + request)).substr(0, 20));
 }
@@ -60,7 +60,7 @@ Result<SchedulerService::Submission> SchedulerService::decode_submission(const b
     job.job = job_id(from, job.request);
     out.jobs.push_back(std::move(job));
   };
-  // Whose request is not even named keeps its place in the list: the path says it.
+  // An item whose request id cannot be read is answered without one: its place in the list stands in the error's path.
   codec::each_item(*items, take, [&](const codec::Json& item, Error error) {
     codec::Reader request_only(item);
     auto request = request_only.id("request");
@@ -72,7 +72,7 @@ Result<SchedulerService::Submission> SchedulerService::decode_submission(const b
   return out;
 }
 
-// One look into the database for all submissions and cancellations of the batch that may be about jobs of its past.
+// One look into the store for those jobs of the batch that may be stored though the core does not know them.
 Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<const bus::Message*>& batch) {
   std::vector<std::string> ids;
   for (const auto* message : batch) {
@@ -155,7 +155,7 @@ void SchedulerService::cancel(const bus::Message& message, const Topic& topic, T
   step(CancelRequested{replies_.open(message), job}, now);
 }
 
-// For an operator who must repair by hand: whatever the device reports next begins its stream.
+// For an operator who repairs by hand: the next report of the device begins its stream.
 void SchedulerService::reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out) {
   auto value = codec::parse(message.payload, 4096);
   if (!value) return reject(topic, message, value.error(), now, out);

@@ -13,7 +13,7 @@ namespace {
 
 using codec::Json;
 
-constexpr double parts_of_one = 10'000;  // scores are stored as whole numbers of these
+constexpr double parts_of_one = 10'000;  // scores are stored as whole numbers of 1/10,000
 
 // [chosen, candidates, filtered devices, [[device, score and its parts…]…], [[device, requirement, reason]…]]
 std::string written(const Placement& placement) {
@@ -29,7 +29,7 @@ std::string written(const Placement& placement) {
                                   placement.filtered_total, std::move(candidates), std::move(filtered)}));
 }
 
-// A placement in another form, of an earlier version, is none.
+// A placement in the form of an earlier version is read as an empty one.
 Placement decode_placement(const Json& value) {
   Placement out;
   if (!value.is_array() || value.size() != 5) return out;
@@ -315,7 +315,7 @@ Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
     if (!settled(job.state)) job.counts = {};
     for (auto& execution : job.executions) {
       if (!execution.stored && execution.attempt) follow_attempt(execution);
-      // Rows that do not fit together come from a database that was put together by hand: it begins again.
+      // Rows that contradict each other come from a database that was edited by hand: the execution begins again.
       if (execution.is<Live>() && (!execution.attempt || settled(execution.attempt->state))) {
         execution.phase = Queued{};
         execution.state = ExecutionState::queued;

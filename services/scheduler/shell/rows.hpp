@@ -1,4 +1,4 @@
-// Rows <-> the core's state.
+// Rows from the core's state, and back.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -13,7 +13,7 @@ namespace fieldwork::scheduler {
 
 [[nodiscard]] std::string execution_key(const JobId& job, int execution);
 
-// Of what has a row already, only the columns that may have changed.
+// Of a record that has a row already (`stored`), only the columns that can change.
 [[nodiscard]] store::Row job_row(const JobRecord& job);
 [[nodiscard]] store::Row execution_row(const ExecutionRecord& record);
 [[nodiscard]] store::Row attempt_row(const Attempt& attempt);
@@ -25,10 +25,10 @@ namespace fieldwork::scheduler {
 
 [[nodiscard]] nlohmann::json encode(const Placement& placement);
 
-// All live jobs with their executions, and the newest finished ones without.
+// Loads all live jobs with their executions, and the newest settled jobs without.
 [[nodiscard]] Result<Saved> load(store::Store& store, const Limits& limits);
 
-// Jobs by their rows; with their executions, each with its newest attempt, when those rows are given.
+// Makes jobs of their rows. With the rows of executions and attempts each execution has its newest attempt.
 [[nodiscard]] Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
                                                 const std::vector<std::string>& execution_rows,
                                                 const std::vector<std::string>& attempt_rows);

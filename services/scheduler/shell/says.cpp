@@ -1,4 +1,4 @@
-// What the core wants done, to rows and messages.
+// The core's output to rows and messages.
 #include <nlohmann/json.hpp>
 
 #include "codec/job.hpp"
@@ -97,7 +97,7 @@ void SchedulerService::say_states(const Output& done, runtime::Output& out) cons
   }
 }
 
-// Once, after the commit. The latest state of each job that changed: one event for all, one retained message each.
+// Once, after the commit. All jobs that changed share one event; each has its latest state in a retained message.
 void SchedulerService::say(const Output& done, runtime::Output& out) {
   for (const auto& one : done.answers) answer(one, out);
   std::map<std::string, std::vector<std::string>> stale;

@@ -11,7 +11,7 @@ namespace fieldwork::scheduler {
 SchedulerService::SchedulerService(std::string root, Limits limits, std::shared_ptr<runtime::Reads> reads)
     : Shell(std::move(root)), limits_(limits), reads_(std::move(reads)) {}
 
-// Finished jobs with all that belongs to them.
+// Settled jobs, with all rows that belong to them.
 std::vector<runtime::RetentionRule> SchedulerService::retention() const {
   return {{.prune = {.table = "job",
                      .column = "changed_ms",
@@ -44,7 +44,7 @@ void SchedulerService::connected(Time now, runtime::Output& out) {
   say_placement(out);
 }
 
-// The broker may have lost everything: what is retained is said again, some at a time, each as it is then.
+// The broker may have lost every retained state: each is published again as it is by then, again_at_once in a batch.
 void SchedulerService::say_again(runtime::Output& out) {
   Output some;
   std::size_t states = 0;

@@ -1,4 +1,4 @@
-// The shell around the scheduler's core: topics and JSON to inputs, its output to rows and messages.
+// The shell around the scheduler's core: topics and JSON to inputs, the core's output to rows and messages.
 #pragma once
 
 #include <deque>
@@ -20,7 +20,7 @@ struct Asked;
 
 class SchedulerService : public runtime::Shell<Scheduler> {
  public:
-  // Without `reads` nothing is answered from the store.
+  // Without `reads` no question is answered from the store.
   SchedulerService(std::string root, Limits limits, std::shared_ptr<runtime::Reads> reads = nullptr);
 
   [[nodiscard]] std::string name() const override { return "scheduler"; }
@@ -37,7 +37,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
  private:
   struct Submission {  // decoded in prefetch
     std::vector<JobSubmitted> jobs;
-    std::vector<std::pair<std::string, Error>> refused;  // request, why
+    std::vector<std::pair<std::string, Error>> refused;  // request id and why it is refused
   };
 
   // wire.cpp
@@ -62,10 +62,11 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   Result<Submission> decode_submission(const bus::Message& message, std::string_view from) const;
   void respond(const bus::Message& message, const codec::Json& answer, runtime::Output& out) const;
+  // Whether the store may hold this job though the core does not know it.
   [[nodiscard]] bool may_be_stored(const JobId& job) const;
-  // Asks for the next page of the jobs that are stored; each answer asks again, until all are known.
+  // Asks the reads for the next page of stored job ids; the answer's batch asks again, until all pages are read.
   void fill_stored_ids(Time now);
-  // reads.cpp: what only reads, from memory and from the store
+  // reads.cpp: questions that change nothing, answered from memory or from the store
   static bool is_read(std::string_view operation);
   void read(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void read_stored(const bus::Message& message, Asked asked, Time now, runtime::Output& out);
@@ -75,14 +76,14 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   Limits limits_;
   std::shared_ptr<runtime::Reads> reads_;
   runtime::Replies replies_;
-  static constexpr std::size_t again_at_once = 250;  // states in one batch
-  std::deque<std::pair<JobId, std::size_t>> again_;  // jobs to say again, and the execution to go on with
+  static constexpr std::size_t again_at_once = 250;  // states published again in one batch
+  std::deque<std::pair<JobId, std::size_t>> again_;  // jobs to publish again, and the next execution of each
   StoredIds stored_ids_;
-  std::string stored_after_;  // the page of them that comes next
-  bool stored_asked_ = false;
-  Time stored_ask_at_{};  // not before
-  bool loaded_ = false;   // since the last connection
-  // Of this batch only:
+  std::string stored_after_;   // cursor of the next page of stored ids
+  bool stored_asked_ = false;  // the answer to that page is awaited
+  Time stored_ask_at_{};       // not asked before, after an error
+  bool loaded_ = false;        // loaded since the last connection
+  // Of the current batch only:
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
   std::unordered_map<JobId, JobSubmitted::Known> known_;
 };

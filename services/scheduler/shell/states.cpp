@@ -11,14 +11,14 @@ namespace {
 
 using codec::Json;
 
-// A text that takes at most so many bytes as JSON: escapes may make six of one.
+// The beginning of `text` that takes at most `bytes_max` bytes as JSON: an escape may make six bytes of one.
 std::string bounded(const std::string& text, std::size_t bytes_max) {
   auto out = clamp_text(text, bytes_max);
   while (codec::dump(Json(out)).size() > bytes_max + 2) out = clamp_text(out, out.size() / 2);
   return out;
 }
 
-// The end of the output, as text.
+// The end of the program's output (stdout, else stderr), as text.
 std::string tail_of(const RunResult& result) {
   const auto& text = result.stdout_text.empty() ? result.stderr_text : result.stdout_text;
   auto begin = text.size() > limits::tail_bytes_max ? text.size() - limits::tail_bytes_max : 0;

@@ -1,5 +1,5 @@
-// Jobs and executions as they are said: STATE_JOB and STATE_EXECUTION of docs/topics.md, at most
-// limits::state_bytes_max each, whatever a job's width or output is.
+// Jobs and executions as they are published: STATE_JOB and STATE_EXECUTION of docs/topics.md. Each has at most
+// limits::state_bytes_max bytes, whatever the job's width or output is.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

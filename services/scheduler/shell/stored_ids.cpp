@@ -5,8 +5,8 @@
 namespace fieldwork::scheduler {
 namespace {
 
-// The places of an id: two hashes make as many as are needed (Kirsch and Mitzenmacher, Less Hashing, Same Performance,
-// 2006).
+// The bits of an id. Two hashes give as many bits as are needed (Kirsch and Mitzenmacher, Less Hashing, Same
+// Performance, 2006).
 template <class Visit>
 bool each_place(const JobId& job, Visit visit) {
   const std::uint64_t first = std::hash<std::string>{}(job.value);

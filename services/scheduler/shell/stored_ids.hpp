@@ -1,9 +1,9 @@
-// Which jobs may be in the store though the core does not know them: those that ended long ago. A submission whose job
-// is not among them needs no question to the store, which would be a round trip of each submission.
+// Which jobs may be in the store although the core does not know them: jobs that settled long ago. A submission whose
+// job is not among them needs no look into the store, which would cost each submission a round trip.
 //
-// A Bloom filter of a fixed size (Bloom, Space/Time Trade-offs in Hash Coding, 1970): it never forgets an id, and takes
-// a share of the others for stored: (1 - e^(-hashes n / bits))^hashes, which is 0.5 % with n = 5,000,000 ids, as many
-// as are kept. It is filled from the store in the background, page by page; until then every id may be stored.
+// A Bloom filter of a fixed size (Bloom, Space/Time Trade-offs in Hash Coding, 1970). It never forgets an id. It takes
+// a share of the unknown ids for stored: (1 - e^(-hashes n / bits))^hashes, which is 0.5 % with n = 5,000,000 ids, as
+// many as are kept. It is filled from the store in the background, page by page; until then every id may be stored.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class StoredIds {
   void add(const JobId& job);
   [[nodiscard]] bool may_hold(const JobId& job) const;
 
-  // All that was stored when this process began has been added.
+  // Every id that was stored when this process began has been added.
   void filled() { filled_ = true; }
   [[nodiscard]] bool is_filled() const { return filled_; }
 

@@ -1,4 +1,4 @@
-// Messages to inputs.
+// MQTT messages to inputs.
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
@@ -28,7 +28,7 @@ void SchedulerService::message(const bus::Message& message, Time now, runtime::O
 
 namespace {
 
-// When a message came: before a stall it may have waited long.
+// When the message arrived: after a stall this may be long before `now`.
 Time when(const bus::Message& message, Time now) { return message.arrived == Time{} ? now : message.arrived; }
 
 }  // namespace
@@ -40,7 +40,7 @@ void SchedulerService::report(const DeviceId& device, const Topic& topic, const 
   ReportArrived input{device, report->epoch, report->first, report->seq, report->after, {}, when(message, now)};
   for (auto& item : report->items) {
     if (item.error) {
-      // It has its number in the stream; what it says of its attempt is lost, so the attempt has failed.
+      // The unreadable item takes its number in the stream. What it says of its attempt is lost, so the attempt fails.
       reject(topic, message, *item.error, now, out);
       item.report.state = AttemptState::failed;
       item.report.reason = "its report could not be read: " + describe(*item.error);
@@ -52,12 +52,12 @@ void SchedulerService::report(const DeviceId& device, const Topic& topic, const 
 
 void SchedulerService::device_message(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   const DeviceId device{std::string(topic.name)};
-  if (!is_id(topic.name) || message.retain) return;  // nobody says it now
+  if (!is_id(topic.name) || message.retain) return;  // a retained copy is not said now
   if (topic.channel == "report") {
     report(device, topic, message, now, out);
   } else if (topic.channel == "heartbeat") {
     auto heartbeat = codec::decode_heartbeat(message.payload);
-    if (!heartbeat) return;  // the registry answers for it
+    if (!heartbeat) return;  // the registry answers a heartbeat that cannot be read
     step(HeartbeatArrived{device, heartbeat->beat, std::move(heartbeat->attempts), when(message, now),
                           std::move(heartbeat->ended)},
          now);
@@ -69,7 +69,7 @@ void SchedulerService::device_message(const Topic& topic, const bus::Message& me
 
 void SchedulerService::state_message(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   if (message.payload.empty()) {
-    // Removed while we listen: the device is no more. (A package stays known: jobs may name it.)
+    // Removed while this service listens: the device is gone. (A removed package stays known: jobs may name it.)
     if (topic.channel == "device" && is_id(topic.name)) step(DeviceGone{DeviceId{std::string(topic.name)}}, now);
     return;
   }
@@ -96,7 +96,7 @@ void SchedulerService::decided(const Topic& topic, const bus::Message& message, 
     rejections_.note("authorised", std::string(topic.from), decisions.error(), now);
     return;
   }
-  // What is bad is asked again.
+  // A question whose answer cannot be read is asked again.
   for (const auto& bad : decisions->bad) rejections_.note("authorised", std::string(topic.from), bad.error, now);
   for (auto& decision : decisions->good) step(DecisionMade{std::move(decision)}, now);
 }

@@ -1,4 +1,4 @@
-// The audit chain: one row per decision, each bound to all before it.
+// The audit chain: one row per decision, each bound to all rows before it.
 //
 //   hash(row) = hex SHA-256 of  previous ‖ canonical(row)
 //   previous  = the hash of the row before as 64 hex digits; of the first row: 64 zeros
@@ -51,12 +51,12 @@ struct AuditHead {
 // Gives the row its sequence, previous and hash, and moves the head to it.
 void seal(AuditRow& row, AuditHead& head);
 
-// Why the table that ends with `end` does not go on from what was said of it before; empty: it does, as far as one can
-// see. `row` is the newest row at or before `said`, if there is one (the oldest go after a time).
+// Why the table, which ends with `end`, does not go on from the head `said` that was published before; empty: nothing
+// speaks against it. `row`: the newest row at or before `said`, if there is one (retention deletes the oldest rows).
 [[nodiscard]] std::string contradiction(const AuditHead& said, const AuditHead& end,
                                         const std::optional<AuditHead>& row);
 
-// Rows that follow `from` without a gap. The error names the first row that does not fit. The answer is the new head.
+// Checks that `rows` follow `from` without a gap. Returns the new head; an Error names the first row that does not fit.
 [[nodiscard]] Result<AuditHead> verify(const std::vector<AuditRow>& rows, AuditHead from = {});
 
 }  // namespace fieldwork::security_policy

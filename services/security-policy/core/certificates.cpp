@@ -1,4 +1,5 @@
-// Checks of device certificates: now, when the revocation list changes, and now and then, because they expire.
+// Checks of device certificates: when asked, when the revocation list changes, and now and then, because certificates
+// expire.
 #include "security-policy/core/security_policy.hpp"
 
 namespace fieldwork::security_policy {
@@ -55,9 +56,10 @@ void SecurityPolicy::apply(const ChecksArrived& input, Time now, Output& out) {
     const bool same = found != certificates_.end() && found->second.checked.answer.fingerprint == answer.fingerprint &&
                       found->second.checked.answer.state == answer.state;
     if (same && now - found->second.audited_at < limits_.same_check_within) continue;
-    // A device may make up as many certificates as it likes, and show its good one in between.
+    // A device may make up any number of certificates, and show its good one in between: rows are limited.
     audit_unless_flood(audit_row(answer, now), now, out);
-    // Only what is good is kept in place of what is good: a bad certificate must not hide the bound one.
+    // A valid certificate is replaced only by a valid one: a bad one must not hide the one that the device is enrolled
+    // with.
     const bool keep = found == certificates_.end() || answer.state == CertificateState::valid ||
                       found->second.checked.answer.state != CertificateState::valid;
     if (!keep || (found == certificates_.end() && certificates_.size() >= limits_.certificates_max)) continue;
@@ -72,7 +74,7 @@ void SecurityPolicy::apply(const AuthorityReplaced& input, Time, Output&) {
   recheck_after_ = DeviceId{};
 }
 
-// Some at a time, so that a long list of devices does not hold up decisions.
+// Checks recheck_per_tick certificates at once, so that a long list does not hold up decisions.
 void SecurityPolicy::recheck(Time now, Output& out) {
   if (!recheck_after_ && now >= recheck_at_) recheck_after_ = DeviceId{};
   if (!recheck_after_) return;

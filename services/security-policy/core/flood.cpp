@@ -11,7 +11,7 @@ bool about_certificate(const AuditRow& row) { return row.kind == "certificate"; 
 
 std::string shared_key(const AuditRow& row) { return row.kind + '/' + row.decision; }
 
-// The reason of a denial has words of the submitter's in it, that of a certificate has not.
+// A denial's reason has words of the submitter's in it, so it is no part of the kind; a certificate's reason has none.
 std::string own_key(const AuditRow& row) {
   const bool certificate = about_certificate(row);
   return shared_key(row) + '/' + (certificate ? row.device : row.submitter) + '/' + (certificate ? row.reason : "");

@@ -43,7 +43,7 @@ void SecurityPolicy::step(const Input& input, Time now, Output& out) {
 
 void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Output& out) {
   std::vector<Judged> judged;
-  std::set<std::string> known;  // a repeat within one message is answered with the first
+  std::set<std::string> known;  // a repeat within one message has one answer
   for (const auto& question : input.questions) {
     if (!known.insert(memory_key(question)).second) continue;
     if (auto one = judge(question, out)) judged.push_back(std::move(*one));
@@ -68,7 +68,7 @@ std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& ques
   std::string objects;
   if (!question.device.empty()) {
     const auto device = devices_.find(question.device);
-    // Who asks has seen it ready: that state is on its way to us, and the question comes again.
+    // The scheduler has seen the device ready. That state is on its way to this service, and the question is repeated.
     if (device == devices_.end() || device->second == DeviceState::enrolling) return std::nullopt;
     objects = objection(question.device);
   }
@@ -89,7 +89,7 @@ std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& ques
     decision.about_device = true;
     decision.reason = std::move(objects);
   } else if (!decision.allow && !question.device.empty()) {
-    // Another device may be allowed: then it is this one that is denied, not the job.
+    // If the rules allow another device, this device is denied, not the job.
     auto anywhere = question;
     anywhere.device = DeviceId();
     decision.about_device = policy::evaluate(rulebook_.rules, anywhere).allow;
@@ -99,7 +99,7 @@ std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& ques
   return Judged{question, std::move(decision), std::move(row)};
 }
 
-// Who asked would ask the same again for ever: it is denied, with what is wrong as the reason.
+// The scheduler would repeat this question for ever: it is denied, with what is wrong as the reason.
 void SecurityPolicy::apply(const QuestionUnreadable& input, Time now, Output& out) {
   Question question;
   question.key = input.key;
@@ -124,7 +124,7 @@ void SecurityPolicy::decide(const Question& question, Decision decision, AuditRo
   row.decision = decision.allow ? "allow" : "deny";
   row.reason = decision.reason;
   row.package = question.package;
-  // Who is allowed does work, and each grant is in the audit.
+  // Every allowed question is audited, because each has a grant; a flood of denials is counted.
   if (decision.allow) {
     audit(std::move(row), out);
   } else {
@@ -157,7 +157,8 @@ void SecurityPolicy::audit_unless_flood(AuditRow row, Time now, Output& out) {
   if (auto written = flood_.pass(std::move(row), now)) audit(std::move(*written), out);
 }
 
-// Before this life said anything, what was said must be in what was loaded: later rows are no answer to it.
+// Before this process published a head, the kept head must be in what was loaded: rows written since are no proof of
+// it.
 void SecurityPolicy::apply(const HeadKept& input, Time now, Output& out) {
   head_came_ = true;
   const auto& end = published_at_ == Time{} ? loaded_ : head_;
@@ -177,7 +178,7 @@ void SecurityPolicy::apply(const HeadKept& input, Time now, Output& out) {
 
 void SecurityPolicy::apply(const LinkBack&, Time now, Output&) {
   if (!link_came_at_) link_came_at_ = now;
-  published_sequence_ = 0;  // the broker may have lost it
+  published_sequence_ = 0;  // the broker may have lost the head
 }
 
 void SecurityPolicy::apply(const TimePassed&, Time now, Output& out) {
@@ -185,8 +186,8 @@ void SecurityPolicy::apply(const TimePassed&, Time now, Output& out) {
   for (auto& row : flood_.closed(now)) audit(std::move(row), out);
 }
 
-// What the batch added to the chain is in the head that is said with it. The first replaces what the broker kept: that
-// is looked at before.
+// The head covers what this batch added to the chain. The first head of this process replaces the one that the broker
+// kept: it waits until that one was compared, head_patience at most.
 void SecurityPolicy::apply(const BatchEnded&, Time now, Output& out) {
   if (!link_came_at_ || head_.sequence == published_sequence_ || now - published_at_ < limits_.checkpoint_every) return;
   if (!head_came_ && now - *link_came_at_ < limits_.head_patience) return;

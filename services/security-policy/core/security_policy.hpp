@@ -1,8 +1,9 @@
-// Who may do what: decisions with grants, certificate checks, and the audit of both.
+// The core of security-policy: who may do what. It makes decisions with grants, checks certificates, and writes the
+// audit of both.
 //
-// Pure, except that grants are signed by the `sign` it is given. One door in, step(input, now, out); one door out,
-// Output: values in the order of duty. A restart is constructing it from what was saved; answers of before are
-// forgotten then, and the same question gets a new decision and a new audit row.
+// Pure, except that the given `sign` signs grants. One door in: step(input, now, out). One door out: Output, values in
+// the order of duty. A restart constructs the core from what was saved. Decisions given before are forgotten then: the
+// same question gets a new decision and a new audit row.
 #pragma once
 
 #include <deque>
@@ -25,21 +26,21 @@
 namespace fieldwork::security_policy {
 
 struct Limits {
-  std::size_t remembered_max = 20'000;                 // answers, for repeats of the same question
-  std::size_t devices_max = 200'000;                   // devices whose state is known
-  std::size_t certificates_max = 100'000;              // certificates that are checked again when the list changes
-  std::size_t recheck_per_tick = 100;                  // of these
-  Duration recheck_each = seconds{3600};               // and all of them this often: they expire
-  Duration audit_kept = std::chrono::hours{24 * 365};  // rows in the database, not less than 30 days
-  std::int64_t audit_kept_max = 50'000'000;
-  Duration checkpoint_every = seconds{1};            // audit head
-  Duration head_patience = seconds{5};               // for what the broker kept of it, before the first of our own
-  Duration break_told = std::chrono::hours{24 * 7};  // with the head
+  std::size_t remembered_max = 20'000;     // decisions, for repeats of the same question
+  std::size_t devices_max = 200'000;       // devices whose state is known
+  std::size_t certificates_max = 100'000;  // certificates that are checked again when the revocation list changes
+  std::size_t recheck_per_tick = 100;      // certificates
+  Duration recheck_each = seconds{3600};   // between two checks of all certificates, because they expire
+  Duration audit_kept = std::chrono::hours{24 * 365};  // rows in the database; at least 30 days
+  std::int64_t audit_kept_max = 50'000'000;            // rows in the database
+  Duration checkpoint_every = seconds{1};              // between two audit heads
+  Duration head_patience = seconds{5};  // waiting for the head that the broker kept, before the first of this process
+  Duration break_told = std::chrono::hours{24 * 7};  // how long a break of the audit is published with the head
   Duration same_check_within = seconds{3600};        // the same certificate with the same answer is not audited again
   FloodLimits flood{};
 };
 
-// One grant for each question, in their order.
+// Returns one grant (JWS) for each question, in the same order.
 using Sign = std::function<std::vector<std::string>(const std::vector<Question>& questions, Time issued, Time expires)>;
 using Authority = std::shared_ptr<const crypto::CertificateAuthority>;
 
@@ -55,56 +56,70 @@ struct CheckedCertificate {
   bool operator==(const CheckedCertificate&) const = default;
 };
 
+// What is stored: a restarted core begins with it.
 struct Saved {
   AuditHead head;
-  std::optional<AuditBreak> broken;  // the newest
+  std::optional<AuditBreak> broken;  // the newest break
   std::vector<CheckedCertificate> certificates;
 };
 
-// Inputs.
+// --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp) ---
+// The scheduler asks for decisions: the readable items of one message on service/security-policy/authorise/scheduler.
+// Output::decisions answers. A question about a device that is not known yet, or still enrolling, is not answered: the
+// scheduler repeats it.
 struct QuestionsArrived {
   std::vector<Question> questions;
 };
-// Whose it is could be read, what it asks could not.
+// An item of such a message that could not be read, but whose key could. The question is denied.
 struct QuestionUnreadable {
   AttemptKey key;
   DeviceId device;
   std::string reason;
 };
+// The registry asks for checks of certificates: the readable items of one message on
+// service/security-policy/certificate/registry. Output::answers answers.
 struct ChecksArrived {
   std::vector<CertificateCheck> checks;
 };
+// The registry published a device's state: state/device/{device}, retained.
 struct DeviceSeen {
   DeviceId device;
   DeviceState state = DeviceState::ready;
   std::string fingerprint;
 };
+// The registry cleared state/device/{device}: the device was removed.
 struct DeviceGone {
   DeviceId device;
 };
-struct AuthorityReplaced {  // a new revocation list
+// The shell's tick found a new revocation list in its file, which it looks at every 5 s (shell/authority.hpp).
+struct AuthorityReplaced {
   Authority authority;
 };
-// What the broker kept of the audit's end, said by this service in this life or before.
+// The broker's retained copy of state/audit/head: what this service last said of the audit's end, in this process or an
+// earlier one.
 struct HeadKept {
   AuditHead head;
-  std::string checkpoint;
-  std::optional<AuditHead> row;  // the newest row of the table at or before it
+  std::string checkpoint;        // JWS; not yet verified here
+  std::optional<AuditHead> row;  // the newest row of the table at or before it, as prefetch found it
 };
+// LinkBack, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After LinkBack the head is
+// published again. TimePassed checks certificates again. BatchEnded puts out the head.
 using Input = std::variant<QuestionsArrived, QuestionUnreadable, ChecksArrived, DeviceSeen, DeviceGone,
                            AuthorityReplaced, HeadKept, LinkBack, TimePassed, BatchEnded>;
 
-// Outputs.
+// --- output ---
 struct CertificateRecord {
   CheckedCertificate checked;
   bool remove = false;
   bool operator==(const CertificateRecord&) const = default;
 };
-// To the registry, repeated until the device's state shows it.
+// Tell the registry that a certificate is no longer good: an item of service/registry/certificate/security-policy under
+// the key revoke:DEVICE:FINGERPRINT. The outbox repeats it until CloseRevocation; also logged.
 struct AnnounceRevocation {
   CertificateAnswer answer;
   bool operator==(const AnnounceRevocation&) const = default;
 };
+// Close that key: the device's state shows that the registry knows, or the device was removed.
 struct CloseRevocation {
   DeviceId device;
   std::string fingerprint;
@@ -113,18 +128,26 @@ struct CloseRevocation {
 using OutboxChange = std::variant<AnnounceRevocation, CloseRevocation>;  // applied in order
 
 struct Output {
-  // Saved with the batch, in order.
+  // --- saved in this order, in one transaction with the changes of the outbox ---
+  // Table `audit`: insert; also counted in fieldwork_decisions_total. A decision or an answer below that has a row is
+  // published only after the row is saved.
   std::vector<AuditRow> audit;
+  // Table `certificate`: upsert, or remove.
   std::vector<CertificateRecord> certificates;
+  // Table `audit_break`: insert; its row of `audit` is in the same output. Also logged as an error, and counted in
+  // fieldwork_audit_broken_total.
   std::optional<AuditBreak> found;
-  // The outbox, in order.
+  // --- the outbox, applied in this order ---
   std::vector<OutboxChange> outbox;
-  // Answers: to the scheduler and to the registry.
+  // --- answers: published once, after the commit; who asks repeats ---
+  // On service/scheduler/authorised/security-policy, several in one message.
   std::vector<Decision> decisions;
+  // On service/registry/certificate/security-policy, several in one message.
   std::vector<CertificateAnswer> answers;
-  // Facts.
+  // --- facts: published once, after the commit ---
+  // On state/audit/head, retained, with a checkpoint that the shell signs. It covers the rows of this output.
   std::optional<AuditHead> head;
-  std::optional<AuditBreak> broken;  // goes with the head
+  std::optional<AuditBreak> broken;  // a part of the head's message
   bool operator==(const Output&) const = default;
 };
 
@@ -160,9 +183,9 @@ class SecurityPolicy {
     Decision decision;
     AuditRow row;
   };
-  // Nothing: it was answered, or is to be asked again.
+  // nullopt: the question was answered from memory, or the scheduler has to ask it again
   [[nodiscard]] std::optional<Judged> judge(const Question& question, Output& out);
-  // Why the device may not have it; empty when it may.
+  // Why the device may run nothing now; empty: it may.
   [[nodiscard]] std::string objection(const DeviceId& device) const;
   void decide(const Question& question, Decision decision, AuditRow row, Time now, Output& out);
   void remember(std::string key, const Decision& decision);
@@ -182,12 +205,12 @@ class SecurityPolicy {
   std::unordered_map<std::string, Decision> remembered_;
   std::deque<std::string> remembered_order_;
   std::map<DeviceId, Known> certificates_;
-  std::optional<DeviceId> recheck_after_;  // rechecking goes on behind this one
-  Time recheck_at_{};                      // and begins again then
-  AuditHead loaded_;                       // the chain's end at the start
+  std::optional<DeviceId> recheck_after_;  // rechecking goes on behind this device; none: it rests
+  Time recheck_at_{};                      // when rechecking begins again
+  AuditHead loaded_;                       // the audit's end at the start
   std::optional<AuditBreak> broken_;
-  std::optional<AuditHead> contradicts_;  // what the broker kept and was found wrong
-  std::optional<Time> link_came_at_;      // the first time
+  std::optional<AuditHead> contradicts_;  // the head that the broker kept and that contradicts the table
+  std::optional<Time> link_came_at_;      // of the first connection
   bool head_came_ = false;
   Time published_at_{};
   std::int64_t published_sequence_ = 0;

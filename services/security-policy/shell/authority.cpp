@@ -14,7 +14,7 @@ fs::file_time_type AuthorityFiles::changed_at() const {
 }
 
 Result<Authority> AuthorityFiles::load() {
-  const auto changed = changed_at();  // before reading: a change meanwhile is seen next time
+  const auto changed = changed_at();  // before reading: a change during the reading is seen next time
   auto authority = crypto::CertificateAuthority::load(ca_, crl_);
   if (!authority) return authority.error();
   loaded_ = changed;

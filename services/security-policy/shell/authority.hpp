@@ -1,4 +1,4 @@
-// The device authority's files: read at the start, and the revocation list again whenever it changes.
+// The device authority's files: read at the start; the revocation list is read again whenever it changes.
 #pragma once
 
 #include <filesystem>
@@ -14,7 +14,8 @@ class AuthorityFiles {
       : ca_(std::move(ca)), crl_(std::move(crl)) {}
 
   [[nodiscard]] Result<Authority> load();
-  // Looks every 5 s. A list that cannot be read is an error in the log (once per change) and changes nothing.
+  // Looks every 5 s; null: nothing changed. A list that cannot be read is logged as an error, once per change, and the
+  // last good one stays.
   [[nodiscard]] Authority reload_if_changed(Time now);
 
  private:

@@ -75,7 +75,7 @@ Result<AuditBreak> audit_break_from_row(std::string_view text) {
   return out;
 }
 
-// The answer, and what stands beside it.
+// The answer's fields, with the certificate and the time beside them.
 store::Row to_row(const CheckedCertificate& checked) {
   const auto said = codec::encode(checked.answer);
   const auto text = [&](const char* field) { return said.at(field).get<std::string>(); };

@@ -1,4 +1,4 @@
-// Tables audit, audit_break and certificate <-> AuditRow, AuditBreak and CheckedCertificate.
+// AuditRow, AuditBreak and CheckedCertificate from rows of tables audit, audit_break and certificate, and back.
 #pragma once
 
 #include <string>
@@ -10,11 +10,11 @@
 
 namespace fieldwork::security_policy {
 
-// Orders the newest row first, so that every store finds it with a limit of 1.
+// A key that sorts the newest row first, so that every store finds that row with a limit of 1.
 [[nodiscard]] std::string audit_key(std::int64_t sequence);
 [[nodiscard]] store::Row to_row(const AuditRow& row);
 [[nodiscard]] Result<AuditRow> audit_from_row(std::string_view row);
-// What a checkpoint signs.
+// The text that a checkpoint signs.
 [[nodiscard]] std::string checkpoint_text(const AuditHead& head);
 [[nodiscard]] store::Row to_row(const AuditBreak& found);
 [[nodiscard]] Result<AuditBreak> audit_break_from_row(std::string_view row);

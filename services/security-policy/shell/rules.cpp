@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Reads one [[rule]]; the first mistake counts.
+// Reads one [[rule]]; keeps the first mistake.
 class RuleReader {
  public:
   RuleReader(const fs::path& file, const toml::table& table) : file_(file), table_(table) {}

@@ -3,12 +3,12 @@
 //   [[rule]]
 //   name = "operators"            unique among all files
 //   effect = "allow"              or "deny"
-//   submitters = ["operator*"]    patterns; this and those below: any, when not there
+//   submitters = ["operator*"]    patterns; without this key, as without those below: any
 //   commands = ["*"]              patterns for the program
 //   packages = "any"              "any", "none", "required", or a list of digests
 //   devices = ["*"]               patterns
 //
-// A mistake is an Error whose path names file, line and key.
+// An Error's path names file, line and key of the mistake.
 #pragma once
 
 #include <filesystem>

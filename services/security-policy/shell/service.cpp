@@ -24,7 +24,7 @@ SecurityPolicyService::SecurityPolicyService(std::string root, Limits limits, Ru
   own_.add(key_.public_key());
 }
 
-// The newest row is where the chain goes on, however old it is.
+// The newest row stays however old it is: the chain goes on from it.
 std::vector<runtime::RetentionRule> SecurityPolicyService::retention() const {
   return {
       {.prune = {.table = "audit", .column = "at_ms", .keep = limits_.audit_kept_max, .limit = 500, .spare = 1},
@@ -126,7 +126,7 @@ void SecurityPolicyService::announce(const OutboxChange& change, runtime::Output
            topics_.service("registry", "certificate", "security-policy"), codec::dump(codec::encode(answer))});
 }
 
-// All answers of a batch in as few messages as their size allows.
+// All answers of a batch, in as few messages as the size limit allows.
 void SecurityPolicyService::answer(const Output& done, runtime::Output& out) const {
   const auto say = [&](const char* to, const char* operation, const std::vector<std::string>& items) {
     for (auto& payload : pack_items(items)) {

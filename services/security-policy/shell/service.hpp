@@ -1,4 +1,4 @@
-// security-policy on the bus: topics and JSON to inputs, its output to rows and messages.
+// The shell around security-policy's core: topics and JSON to inputs, the core's output to rows and messages.
 #pragma once
 
 #include "crypto/jws.hpp"
@@ -12,7 +12,7 @@ inline constexpr const char* checkpoint_type = "fieldwork-audit+jws";
 
 class SecurityPolicyService : public runtime::Shell<SecurityPolicy> {
  public:
-  // `authority` was loaded from `files`. The key signs grants and audit checkpoints.
+  // `authority` was loaded from `files`. `key` signs grants and audit checkpoints.
   SecurityPolicyService(std::string root, Limits limits, Rulebook rulebook, crypto::PrivateKey key,
                         AuthorityFiles files, Authority authority);
 
@@ -40,9 +40,10 @@ class SecurityPolicyService : public runtime::Shell<SecurityPolicy> {
   crypto::PrivateKey key_;
   AuthorityFiles files_;
   Authority authority_;
-  crypto::TrustStore own_;                               // our key: who signed what the broker kept
-  std::map<std::int64_t, std::optional<AuditHead>> at_;  // of this batch: the rows at heads that the broker kept
-  bool head_known_ = false;                              // the broker kept one, we said one, or there was none to keep
+  crypto::TrustStore own_;  // this service's key, to verify the checkpoint that the broker kept
+  // Of this batch: for the sequence of each head that the broker kept, the newest row at or before it.
+  std::map<std::int64_t, std::optional<AuditHead>> at_;
+  bool head_known_ = false;  // the broker kept a head, this process published one, or the audit was empty
 };
 
 }  // namespace fieldwork::security_policy

@@ -1,4 +1,4 @@
-// Messages to inputs.
+// MQTT messages to inputs.
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
@@ -25,7 +25,7 @@ Result<AuditEnd> read_audit_end(const bus::Message& message) {
 
 }  // namespace
 
-// The newest row at or before each end of the audit that the broker kept.
+// Finds, for each audit head that the broker kept, the newest row at or before it.
 Result<void> SecurityPolicyService::prefetch(store::Store& store, const std::vector<const bus::Message*>& batch) {
   at_.clear();
   for (const auto* message : batch) {
@@ -54,7 +54,7 @@ void SecurityPolicyService::message(const bus::Message& message, Time now, runti
   const auto topic = topics_.parse(message.topic);
   if (!topic) return;
   if (topic->kind == Topic::Kind::state && topic->channel == "device") return device_state(*topic, message, now, out);
-  // Kept by the broker; what comes as it is said is our own.
+  // Only the broker's retained copy: a head that arrives as it is published is this process's own.
   if (topic->kind == Topic::Kind::state && message.retain) return audit_head(*topic, message, now, out);
   if (topic->kind == Topic::Kind::service) return request(*topic, message, now, out);
 }
@@ -78,7 +78,7 @@ void SecurityPolicyService::audit_head(const Topic& topic, const bus::Message& m
   const AuditHead head{end->sequence, end->hash, end->at_ms};
   const auto signed_text = own_.verify(end->checkpoint, checkpoint_type);
   if (!signed_text || *signed_text != checkpoint_text(head)) {
-    // Another key of ours from before, or somebody else: it is compared all the same.
+    // It may be signed by an earlier key of this service, or by somebody else: it is compared all the same.
     log::warn("the end of the audit that the broker kept is not signed by our key",
               {{"reason", signed_text ? "it signs other words" : describe(signed_text.error())}});
   }
@@ -86,7 +86,7 @@ void SecurityPolicyService::audit_head(const Topic& topic, const bus::Message& m
   step(HeadKept{head, std::move(end->checkpoint), at_[head.sequence]}, now);
 }
 
-// Each question has one who may ask it.
+// Each question is taken only from the one service that may ask it.
 void SecurityPolicyService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   if (message.retain) return reject(topic, message, {Code::invalid, "a request is not retained"}, now, out);
   if (topic.channel == "authorise") {

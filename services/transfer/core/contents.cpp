@@ -1,4 +1,4 @@
-// What is stored: its names, who may store how much, and how long it stays.
+// Stored contents: their names, how much each party may store, and how long contents stay.
 #include <algorithm>
 
 #include "transfer/core/transfers.hpp"
@@ -15,7 +15,7 @@ void Transfers::load_contents(Saved& saved) {
             [](const Name& a, const Name& b) { return std::tie(a.named, a.of) < std::tie(b.named, b.of); });
   for (auto& name : saved.names) {
     const auto it = contents_.find(name.digest);
-    if (it == contents_.end()) continue;  // a backup of the rows that is older than its own names does not exist
+    if (it == contents_.end()) continue;  // not expected: contents and names are saved together
     auto& package = it->second.package;
     if (package.names.empty()) {
       package.name = name.of.name;
@@ -48,7 +48,7 @@ std::optional<Error> Transfers::bad_name(const Package& package) const {
   return std::nullopt;
 }
 
-// The caller has asked bad_name(). A name that it has already stays as it is, with its first release.
+// The caller has asked bad_name(). A name that the content has already stays as it is, with its first release.
 void Transfers::add_name(Content& content, const Package& package, Time now, Output& out) {
   const PackageName of{package.name, package.version};
   if (names_.contains(of)) return;
@@ -70,18 +70,18 @@ void Transfers::add_name(Content& content, const Package& package, Time now, Out
   unsaid_packages_.insert(own.digest);
 }
 
-// The caller saves it, or names it, which does.
+// The caller saves the content, or gives it a name, which saves it too.
 Content& Transfers::store(const Receiving& receiving, const ContentArrived& arrived, Time now) {
   const auto& digest = receiving.package.digest;
   brought_[receiving.id] = digest;
-  if (const auto it = contents_.find(digest); it != contents_.end()) return it->second;  // someone else was faster
+  if (const auto it = contents_.find(digest); it != contents_.end()) return it->second;  // another transfer was faster
   Content content{.kind = ContentKind::output,
                   .package = {.digest = digest, .size_bytes = receiving.package.size_bytes},
                   .encoding = arrived.encoding,
                   .encoded_bytes = arrived.encoded_bytes,
                   .brought_by = receiving.from,
                   .transfer = receiving.id,
-                  .stored = from_ms(to_ms(now))};  // as the row has it
+                  .stored = from_ms(to_ms(now))};  // in ms, as the row has it
   count_usage(content, 1);
   nameless_.insert({content.stored, digest});
   return contents_.emplace(digest, std::move(content)).first->second;
@@ -90,7 +90,7 @@ Content& Transfers::store(const Receiving& receiving, const ContentArrived& arri
 void Transfers::count_usage(const Content& content, int sign) {
   if (content.brought_by.kind != Party::Kind::device || !content.package.names.empty()) return;
   auto& usage = usage_[content.brought_by.name];
-  usage.outputs += static_cast<std::size_t>(sign);  // wraps back: never below what was added
+  usage.outputs += static_cast<std::size_t>(sign);  // with sign -1 this wraps back; it never goes below 0
   usage.bytes += sign * content.package.size_bytes;
   if (usage.outputs == 0) usage_.erase(content.brought_by.name);
 }
@@ -126,7 +126,7 @@ void Transfers::refuse_output(const OutputAnnounced& input, std::string reason, 
   out.answers.emplace_back(RefuseOutput{input.from, input.digest, std::move(reason)});
 }
 
-// What no name refers to, once it is old; what is being sent waits for the next time.
+// Drops contents that no name refers to, once they are old. A content that is being sent waits for the next time.
 void Transfers::prune(Time now, Output& out) {
   std::set<std::string> sent;
   for (const auto& id : live_) sent.insert(sendings_.at(id).digest);
@@ -148,7 +148,7 @@ void Transfers::prune(Time now, Output& out) {
   }
 }
 
-// Evenly over the time in which all come round.
+// Publishes the packages again one by one, so that each comes round once in packages_again.
 void Transfers::say_packages(Time now) {
   if (packages_.empty()) return;
   const auto pause = std::max<Duration>(limits_.packages_again / packages_.size(), Duration(1));

@@ -1,4 +1,4 @@
-// The bounds of the transfer service's core, what is stored to begin with, and what it is told.
+// The transfer service's core: its bounds, its inputs, and what is stored for a restart.
 #pragma once
 
 #include <optional>
@@ -15,115 +15,136 @@ namespace fieldwork::transfer {
 
 struct Limits {
   std::int64_t content_bytes_max = std::int64_t{4} << 30;
-  std::size_t slots_max = 1000;        // sendings that run; and receivings that were heard within slot_silence
+  std::size_t slots_max = 1000;        // sendings with a slot; also receivings that were heard within slot_silence
   std::size_t party_slots_max = 16;    // of these, with one party
-  std::size_t party_rows_max = 256;    // sendings that are not over, with one party; and receivings
+  std::size_t party_rows_max = 256;    // live sendings with one party; also receivings
   std::size_t rows_max = 100'000;      // of all parties; beyond either bound the longest silent one is forgotten
-  Duration slot_silence{seconds{30}};  // then the slot goes to the next
-  Duration offer_again_max{std::chrono::minutes{10}};  // to a silent receiver, which may have forgotten: 30 s, 60 s, …
-  int attempts_max = 4;  // of transfers of one content to one device that fail, one soon after the other
-  Duration retry_hold{std::chrono::minutes{10}};  // after a failure; later a want counts as the first again
-  Duration silence_max{std::chrono::hours{24}};
-  Duration client_silence_max{std::chrono::minutes{10}};  // also of an upload that was announced and not started
-  Duration say_every{seconds{1}};                         // progress, as retained state
-  Duration packages_again{seconds{60}};                   // each package's retained state: someone may have missed it
-  Duration resay_pause{milliseconds{1}};                  // between two retained states, after the broker came back
-  Duration save_every{seconds{2}};                        // progress, as row; or
-  std::int64_t save_bytes = 4 << 20;                      // this much more acknowledged
-  Duration state_kept{std::chrono::hours{1}};             // retained state of an ended transfer
-  Duration row_kept{std::chrono::hours{24 * 30}};
-  std::size_t ended_max = 20'000;      // rows of ended transfers
-  std::size_t announced_max = 10'000;  // outputs that devices said they have; beyond it the oldest word is forgotten
-  std::size_t names_max = 100;         // of one content
-  Duration nameless_kept{std::chrono::hours{24 * 30}};  // outputs, and what else no name refers to
-  std::size_t device_outputs_max = 10'000;              // stored for one device, and under way
-  std::int64_t device_output_bytes_max = std::int64_t{64} << 30;
-  std::size_t refused_max = 10'000;  // outputs of which it is remembered why they were refused
-  std::size_t prune_max = 100;       // rows and files that one TimePassed deletes
+  Duration slot_silence{seconds{30}};  // then the slot is given to the next sending
+  Duration offer_again_max{std::chrono::minutes{10}};  // between offers to a silent receiver; begins at 30 s, doubles
+  int attempts_max = 4;  // failed transfers of one content to one device, each within retry_hold of the last
+  Duration retry_hold{std::chrono::minutes{10}};          // after a failure; a later want counts as the first again
+  Duration silence_max{std::chrono::hours{24}};           // of a device that receives; of whoever began to send
+  Duration client_silence_max{std::chrono::minutes{10}};  // of a client that fetches; of an upload not started
+  Duration say_every{seconds{1}};                         // progress as retained state
+  Duration packages_again{seconds{60}};            // repeats of each package's state: somebody may have missed it
+  Duration resay_pause{milliseconds{1}};           // between two retained states after the broker came back
+  Duration save_every{seconds{2}};                 // progress as a row, or
+  std::int64_t save_bytes = 4 << 20;               // when this much more is acknowledged
+  Duration state_kept{std::chrono::hours{1}};      // retained state of a settled transfer
+  Duration row_kept{std::chrono::hours{24 * 30}};  // row of a settled transfer
+  std::size_t ended_max = 20'000;                  // rows of settled transfers
+  std::size_t announced_max = 10'000;              // announced outputs; beyond it the oldest announcement is forgotten
+  std::size_t names_max = 100;                     // of one content
+  Duration nameless_kept{std::chrono::hours{24 * 30}};            // outputs, and other contents without a name
+  std::size_t device_outputs_max = 10'000;                        // of one device, stored and under way
+  std::int64_t device_output_bytes_max = std::int64_t{64} << 30;  // of one device, stored and under way
+  std::size_t refused_max = 10'000;                               // refused outputs whose reason is remembered
+  std::size_t prune_max = 100;                                    // rows and files that one TimePassed deletes
 };
 
-// --- inputs. What the shell does with files it tells in a later batch. `fresh` is a new transfer id, used if one is
-// needed. ---
-struct DeviceHeard {  // the registry's word; none: it removed the device
+// --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp, work.cpp,
+// service.cpp). The outcome of work arrives in a later batch. `fresh`: a new transfer id, used if one is needed. ---
+
+// The registry published a device's state, or cleared it: state/device/{device}, retained.
+struct DeviceHeard {
   std::string device;
-  std::optional<Standing> standing;
+  std::optional<Standing> standing;  // none: the device was removed
 };
-struct Wanted {  // the certificate is verified, and its name is the party's
+// A device wants a package (device/{device}/up/want), or a client fetches a content (service/transfer/fetch/{from}).
+struct Wanted {
   Asker from;
   std::string digest;
-  crypto::Certificate certificate;
+  crypto::Certificate certificate;  // verified, and issued to the party
   TransferId fresh;
 };
+// The outcome of MakeOffer.
 struct OfferMade {
   TransferId id;
   Offer offer;
   std::string content_key;
-  Asker asker;
+  Asker asker;  // as MakeOffer said it
 };
+// The outcome of MakeOffer.
 struct OfferFailed {
   TransferId id;
   std::string reason;
-  Asker asker;
+  Asker asker;  // as MakeOffer said it
 };
-struct Answered {  // the receiver said how it stands
+// The receiver of a sending said how it stands: device/{device}/up/received, service/transfer/received/{from}.
+struct Answered {
   Asker from;
   TransferId id;
   ReceivedState state = ReceivedState::receiving;
   std::string reason;
 };
+// An open sending got on: the shell sent frames of it, or the receiver acknowledged some.
 struct Progressed {
   TransferId id;
   ByteRanges acked;
   std::int64_t acked_bytes = 0;
-  std::int64_t sent_bytes = 0;  // since the last Progressed
+  std::int64_t sent_bytes = 0;  // since the last Progressed; 0: an acknowledgement
 };
-struct SendingBroke {  // our file cannot be read
+// The outcome of OpenSending, or of sending frames: the stored file cannot be read.
+struct SendingBroke {
   TransferId id;
   std::string reason;
 };
-struct PackageAnnounced {  // its release is verified and says the same
+// A client announced a package: service/transfer/offer/{from}.
+struct PackageAnnounced {
   Asker from;
-  Package package;
+  Package package;  // its release is verified and says the same
   TransferId fresh;
 };
+// A device announced an output: device/{device}/up/output.
 struct OutputAnnounced {
   Asker from;
   std::string digest;
   std::int64_t size_bytes = 0;
 };
+// A sender starts a transfer, or takes it up again: device/{device}/up/offer, service/transfer/start/{from}.
 struct Offered {
   Asker from;
-  Offer offer;
+  Offer offer;  // its key can be unwrapped, its sizes are within the limits
 };
+// The shell acknowledged frames of a receiving that had arrived: its sender was heard.
 struct ReceivingHeard {
   TransferId id;
 };
+// The last frame of a receiving has arrived; or OpenReceiving found that nothing is missing.
 struct AllReceived {
   TransferId id;
 };
-struct ContentArrived {  // verified and in its place
+// The outcome of FinishReceiving: the content is verified and in its place.
+struct ContentArrived {
   TransferId id;
   std::string encoding;
   std::int64_t encoded_bytes = 0;
 };
-struct FrameNotKept {  // our disk does not take it; the sender repeats it
+// A frame of a receiving arrived, and this service's disk did not take it. The sender repeats the frame.
+struct FrameNotKept {
   TransferId id;
   Error error;
 };
+// The outcome of FinishReceiving: the content is not what was announced, or (Code::unavailable) the disk failed.
 struct ContentRefused {
   TransferId id;
   Error error;
 };
-struct StrayFrame {  // of a transfer that is not open here; `end`: the first byte behind it
+// A frame arrived whose transfer is not a receiving from this party.
+struct StrayFrame {
   Asker from;
   TransferId id;
-  std::int64_t end = 0;
+  std::int64_t end = 0;  // the offset of the first byte behind the frame
 };
+// LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After
+// LinkBack and Stalled every party has its full time again; after LinkBack offers and states are published again.
+// TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
 using Input =
     std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, PackageAnnounced,
                  OutputAnnounced, Offered, ReceivingHeard, AllReceived, ContentArrived, ContentRefused, FrameNotKept,
                  StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
+// What is stored: a restarted core begins with it.
 struct Saved {
   std::vector<Content> contents;
   std::vector<Name> names;  // in any order

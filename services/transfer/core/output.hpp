@@ -1,5 +1,9 @@
-// What the transfer service's core wants done, in the order of duty: what is saved is one transaction, everything below
-// it is done or said after that. All of it is values: nobody asks the core back.
+// The output of the transfer service's core: what one batch wants done, as values. The shell (shell/says.cpp, work.cpp)
+// turns it into rows, work on keys and files, and messages:
+//   saves           one transaction, the commit of the batch
+//   work            done in the batch, before the commit; only RemoveContent after it
+//   answers, facts  published once, after the commit
+// The core never asks what became of its output: the outcome of work is an input of a later batch.
 #pragma once
 
 #include <optional>
@@ -13,106 +17,145 @@
 
 namespace fieldwork::transfer {
 
-// --- work on keys and files. What comes of it is an input of a later batch.
-struct MakeOffer {  // OfferMade or OfferFailed
+// --- work on keys and files ---
+
+// Make a content key and the offer of a new sending. OfferMade or OfferFailed must follow.
+struct MakeOffer {
   TransferId id;
   Party to;
   int attempt = 1;
   Content content;
-  crypto::Certificate certificate;
-  Asker asker;
+  crypto::Certificate certificate;  // the receiver's: the content key is wrapped for it
+  Asker asker;                      // the outcome carries it back
 };
-struct OpenSending {  // it has a slot: send frames. Progressed, or SendingBroke
+// The sending has a slot: open its file, and send frames in each batch until CloseSending. Progressed must follow what
+// was sent or acknowledged; SendingBroke, when the file cannot be read.
+struct OpenSending {
   Sending sending;
 };
-struct AskedAgain {  // the receiver of an open sending came back
+// The receiver of an open sending came back: send what it did not acknowledge again.
+struct AskedAgain {
   TransferId id;
 };
-struct CloseSending {  // it has ended, or lost its slot
+// The sending has settled, or lost its slot: send no more frames of it. Not open: nothing happens.
+struct CloseSending {
   TransferId id;
 };
-struct OpenReceiving {  // take frames, and tell the asker what is here. ReceivingHeard, AllReceived
+// Take frames of this receiving, and acknowledge them. ReceivingHeard must follow acknowledgements, AllReceived the
+// last frame (at once where nothing is missing).
+struct OpenReceiving {
   Receiving receiving;
-  std::optional<Asker> asker{};  // none: after a restart
+  // A client is answered with what has arrived; any asker hears why the receiving cannot be opened. None: after a
+  // restart.
+  std::optional<Asker> asker{};
 };
-struct FinishReceiving {  // ContentArrived or ContentRefused
+// Verify what was received and put it in its place. ContentArrived or ContentRefused must follow.
+struct FinishReceiving {
   TransferId id;
   Offer offer;
 };
-struct CloseReceiving {  // and delete its files
+// Take no more frames of this receiving, and delete what has arrived.
+struct CloseReceiving {
   TransferId id;
 };
-struct RemoveContent {  // its files, after the commit
+// Delete the content's files after the commit, unless the content is stored again or on its way by then.
+struct RemoveContent {
   std::string digest;
 };
 using Work = std::variant<MakeOffer, OpenSending, AskedAgain, CloseSending, OpenReceiving, FinishReceiving,
                           CloseReceiving, RemoveContent>;
 
-// --- answers. To who sent the message that the input came from, where nothing else is said.
+// --- answers. A device is answered on device/{device}/down/{channel}, a client on its response topic, or, without an
+// asker, on reply/{client}/{channel}. ---
+
+// The offer of a sending, on `offer`.
 struct SendOffer {
   Sending sending;
-  std::optional<Asker> asker{};  // none: of our own accord
+  std::optional<Asker> asker{};  // none: nobody asked, the core repeats the offer
 };
+// No offer follows. To a device on `offer` (state `unknown`), to a client an error.
 struct SayNotOffered {
   Asker to;
   std::string digest;
   std::string reason;
 };
-struct Reject {  // what the message asked for is not done
+// What the message asked for is not done. To a device on `rejected`, to a client an error; counted, and logged once per
+// burst.
+struct Reject {
   Asker to;
   Error error;
 };
+// To a client that announced a package: the transfer to start, with the certificate of this service.
 struct AnswerUpload {
   Asker to;
   TransferId id;
 };
+// The content is stored. To a device on `output`.
 struct AnswerStored {
   Asker to;
   std::string digest;
 };
-struct RefuseOutput {  // for good: the device need not announce it again
+// To a device on `output`: the output is refused for good, the device announces it no more. Also logged, and counted in
+// fieldwork_outputs_refused_total.
+struct RefuseOutput {
   Asker to;
   std::string digest;
   std::string reason;
 };
+// To a device on `want`: send the output, to the certificate of this service.
 struct AskOutput {
   Asker from;
   std::string digest;
-  TransferId under_way{};  // a part of it is here; empty: none
+  TransferId under_way{};  // the transfer of which a part is here; empty: none
 };
-struct AnswerFinishing {  // all is here, and being verified
+// Every byte has arrived and is being verified. To a device on `received`.
+struct AnswerFinishing {
   Asker asker;
   Receiving receiving;
 };
-struct AckHeld {  // it cannot be stored now, a part or all that is here: it is tried again
+// To the sender on `received`, with what has arrived: a part, or all of it, cannot be stored now. The sender tries
+// again.
+struct AckHeld {
   Receiving receiving;
   std::string reason;
 };
-struct AckEnded {  // the last word to who sent it; `error` empty: it is stored
+// To the sender on `received`: the last word, `complete` or `failed`.
+struct AckEnded {
   Receiving receiving;
-  std::string error;
-  std::optional<Asker> asker{};  // of a message that asked for it
+  std::string error;             // empty: the content is stored
+  std::optional<Asker> asker{};  // a client whose message asked for this is answered, too
 };
 using Answer = std::variant<SendOffer, SayNotOffered, Reject, AnswerUpload, AnswerStored, RefuseOutput, AskOutput,
                             AnswerFinishing, AckHeld, AckEnded>;
 
 struct Output {
-  // Saved with the batch. Dropped: the row goes.
+  // --- saved, all in one transaction ---
+  // Table `content`: upsert; of the dropped, remove. RemoveContent deletes the files after the commit.
   std::vector<Content> contents;
   std::vector<std::string> dropped_contents;
+  // Table `name`: upsert. A content with a name is never dropped.
   std::vector<Name> names;
+  // Table `sending`: upsert; of the dropped, remove. A sending's content key is saved before its first frame leaves.
   std::vector<Sending> sendings;
   std::vector<TransferId> dropped_sendings;
+  // Table `receiving`: upsert; of the dropped, remove.
   std::vector<Receiving> receivings;
   std::vector<TransferId> dropped_receivings;
-  // In order.
+
+  // --- work: done in this order ---
   std::vector<Work> work;
-  // Answers.
+
+  // --- answers: published once, after the commit ---
   std::vector<Answer> answers;
-  // Facts.
+
+  // --- facts: published once, after the commit ---
+  // On event/transfer/{transfer}; also logged, and counted in fieldwork_transfers_ended_total.
   std::vector<Sending> ended;
-  std::vector<Package> packages;        // retained
-  std::vector<Sending> sending_states;  // retained
+  // On state/package/{hex digest}, retained.
+  std::vector<Package> packages;
+  // On state/transfer/{transfer}, retained.
+  std::vector<Sending> sending_states;
+  // Clears state/transfer/{transfer}.
   std::vector<TransferId> cleared_states;
 };
 

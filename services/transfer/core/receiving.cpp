@@ -1,4 +1,4 @@
-// Contents towards here: packages from operators, outputs from devices.
+// Contents to here: packages from clients, outputs from devices.
 #include <algorithm>
 
 #include "transfer/core/transfers.hpp"
@@ -46,7 +46,7 @@ void Transfers::on(const PackageAnnounced& input, Time now, Output& out) {
   out.answers.emplace_back(AnswerUpload{input.from, input.fresh});
 }
 
-// `fingerprint`: of the certificate that the message shows; empty where it shows none. Denied is the last word.
+// `fingerprint`: of the certificate that the message shows; empty: it shows none. An Error of Code::denied is final.
 std::optional<Error> Transfers::bad_device(const Party& party, const std::string& fingerprint) const {
   if (party.kind == Party::Kind::client) return std::nullopt;
   const auto it = standings_.find(party.name);
@@ -103,7 +103,7 @@ void Transfers::on(const Offered& input, Time now, Output& out) {
                     .package = {.digest = offer.digest},
                     .offer = offer};
     std::string error;
-    // Someone else was faster, perhaps under another name.
+    // Another transfer was faster, perhaps under another name.
     const auto it = receivings_.find(offer.transfer);
     if (it != receivings_.end() && it->second.from == input.from.party && !finishing_.contains(it->first)) {
       if (it->second.kind == ContentKind::package) {
@@ -153,7 +153,7 @@ Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Out
   if (announced == announced_.end()) return Error{Code::unknown, "it was not announced, or too long ago", "/transfer"};
   if (announced->second.size_bytes != offer.size_bytes)
     return Error{Code::conflict, "another size was announced", "/size_bytes"};
-  // A device that had no word of the older ones gave its transfer an id of its own.
+  // A device that did not hear of its older transfers gave this one an id of its own.
   std::vector<TransferId> older;
   for (const auto& [id, receiving] : receivings_) {
     if (receiving.from == from && receiving.package.digest == offer.digest) older.push_back(id);
@@ -190,7 +190,8 @@ void Transfers::on(const ContentArrived& input, Time now, Output& out) {
   auto& content = store(receiving, input, now);
   std::string error;
   if (receiving.kind == ContentKind::package) {
-    // Two pushed under one name at once: the first to arrive has it. These bytes stay, another name costs no upload.
+    // Two contents were pushed under one name at once: the first to arrive has it. The other content stays stored, and
+    // a push of it under another name needs no upload.
     const auto bad = bad_name(receiving.package);
     if (bad) error = bad->reason;
     if (!bad) add_name(content, receiving.package, now, out);
@@ -205,7 +206,7 @@ void Transfers::on(const ContentRefused& input, Time now, Output& out) {
   finishing_.erase(input.id);
   const auto it = receivings_.find(input.id);
   if (it == receivings_.end()) return;
-  // Our disk: the sender's words try again, not all of them.
+  // This service's disk failed: the sender's next messages try again, but not each of them.
   if (input.error.code == Code::unavailable) return hold(it->second, input.error, std::chrono::minutes(5), now, out);
   const auto receiving = it->second;
   forget_receiving(input.id, out);
@@ -226,7 +227,7 @@ void Transfers::hold(const Receiving& receiving, const Error& error, Duration wa
   out.answers.emplace_back(AckHeld{receiving, describe(error)});
 }
 
-// A device that missed our last word hears it again. (A client says where it listens when it starts again.)
+// A device that missed the last word hears it again. (A client hears it when it starts the transfer again.)
 void Transfers::on(const StrayFrame& input, Time, Output& out) {
   const auto* stored = brought_by(input.id);
   if (stored == nullptr || stored->brought_by != input.from.party || stored->transfer != input.id) {
@@ -257,8 +258,8 @@ void Transfers::sweep_receivings(Time now, Output& out) {
   for (const auto& id : silent) forget_receiving(id, out);
 }
 
-// Who is silent keeps what was received, not the others from sending. Beyond the bounds of rows the longest silent one
-// is forgotten; its sender begins anew.
+// A silent sender keeps what has arrived, but does not keep others from sending. Beyond the bounds of rows the longest
+// silent one is forgotten, and its sender begins anew.
 std::optional<Error> Transfers::room_for(const Party& from, Time now, Output& out) {
   std::size_t awake = 0, awake_from = 0, rows_from = 0;
   const TransferId *silent = nullptr, *silent_from = nullptr;

@@ -1,4 +1,4 @@
-// Contents away from here: to devices that want packages, and to operators that fetch.
+// Contents from here: packages to devices that want them, and contents to clients that fetch.
 #include <algorithm>
 
 #include "transfer/core/transfers.hpp"
@@ -6,9 +6,10 @@
 namespace fieldwork::transfer {
 namespace {
 
-// A receiver that said less than this ago what it has is still at it: asking again is a repeat, not a new beginning.
+// A receiver that said less than this ago what it has is still receiving: another want is a repeat and begins nothing
+// anew.
 constexpr Duration still_at_it = seconds(3);
-constexpr Duration offer_again = seconds(5);  // of silence, with each frame that is repeated
+constexpr Duration offer_again = seconds(5);  // after this silence the offer goes along with repeated frames
 
 }  // namespace
 
@@ -24,7 +25,7 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
     return;
   }
   const auto* content = this->content(input.digest);
-  // What one device brought back is not for the next one.
+  // An output that one device brought is not for another device.
   if (content == nullptr || (device && content->kind == ContentKind::output)) {
     const auto why = device ? "no such content is stored" : why_not_stored(input.digest);
     out.answers.emplace_back(SayNotOffered{input.from, input.digest, why});
@@ -59,7 +60,7 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
   begin(std::move(sending), input, now, out);
 }
 
-// For who fetches an output that is not here, or not yet.
+// The reason for a client that fetches an output which is not here, or not yet.
 std::string Transfers::why_not_stored(const std::string& digest) const {
   if (const auto it = refused_.find(digest); it != refused_.end()) return "the output was refused: " + it->second;
   for (const auto& [id, receiving] : receivings_) {
@@ -93,7 +94,7 @@ void Transfers::begin(Sending sending, const Wanted& input, Time now, Output& ou
 
 void Transfers::on(const OfferMade& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
-  if (it == sendings_.end() || it->second.state != SendingState::sending) return;  // it ended meanwhile
+  if (it == sendings_.end() || it->second.state != SendingState::sending) return;  // it settled meanwhile
   auto& sending = it->second;
   sending.offer = input.offer;
   sending.content_key = input.content_key;
@@ -112,7 +113,7 @@ void Transfers::on(const OfferFailed& input, Time, Output& out) {
   out.answers.emplace_back(Reject{input.asker, {Code::unavailable, input.reason}});
 }
 
-// Before its offer was made nothing of it is saved or said: it never was.
+// Before its offer was made, nothing of a sending is saved or published: it is removed as if it had never been.
 void Transfers::withdraw(const TransferId& id, Output& out) {
   end_live(id, out);
   latest_.erase(target_of(sendings_.at(id)));
@@ -121,7 +122,7 @@ void Transfers::withdraw(const TransferId& id, Output& out) {
 
 void Transfers::on(const Answered& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
-  if (it == sendings_.end() && input.state == ReceivedState::unwanted) return;  // said twice
+  if (it == sendings_.end() && input.state == ReceivedState::unwanted) return;  // the receiver said so twice
   if (it == sendings_.end() || it->second.to != input.from.party) {
     out.answers.emplace_back(Reject{input.from, {Code::unknown, "no such transfer", "/transfer"}});
     return;
@@ -134,11 +135,11 @@ void Transfers::on(const Answered& input, Time now, Output& out) {
     sending.acked_bytes = sending.offer.encoded_bytes;
     sending.acked = {{0, static_cast<std::uint64_t>(sending.acked_bytes)}};
     settle(sending, SendingState::complete, "", true, now, out);
-  } else if (input.state == ReceivedState::unwanted) {  // nobody failed: as if it had never been
+  } else if (input.state == ReceivedState::unwanted) {  // nobody failed: as if the sending had never been
     end_live(input.id, out);
     forget(input.id, out);
   } else if (input.state == ReceivedState::failed) {
-    // A device that still needs it asks again: that is the next attempt.
+    // A device that still needs the content asks again: that is the next attempt.
     settle(sending, SendingState::failed, input.reason.empty() ? "the receiver gave it up" : input.reason, true, now,
            out);
   }
@@ -153,7 +154,8 @@ void Transfers::on(const Progressed& input, Time now, Output& out) {
   sending.acked_bytes = input.acked_bytes;
   sending.sent_bytes += input.sent_bytes;
   track.unsaid = true;
-  // All is there, and no word of it; or no word at all: the offer asks a receiver that has forgotten the transfer.
+  // Everything is acknowledged, but the receiver did not say `complete`; or it says nothing at all. The offer asks a
+  // receiver that may have forgotten the transfer.
   const bool all_there = sending.acked_bytes == sending.offer.encoded_bytes;
   if (input.sent_bytes > 0 && (all_there || now - track.answered >= offer_again))
     out.answers.emplace_back(SendOffer{sending});
@@ -165,7 +167,7 @@ void Transfers::on(const SendingBroke& input, Time now, Output& out) {
   settle(it->second, SendingState::failed, input.reason, true, now, out);
 }
 
-// `say`: the end is news. Of an attempt that another one follows at once, only the row tells.
+// `say`: publish the end. Of a sending that another one follows at once, only the row tells the end.
 void Transfers::settle(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out) {
   if (sending.offer.transfer.empty()) return withdraw(TransferId(sending.id), out);
   sending.state = state;

@@ -1,4 +1,4 @@
-// Who of those that want something gets it now: see the header.
+// Which of the sendings that wait gets a slot: see transfers.hpp.
 #include <algorithm>
 
 #include "transfer/core/transfers.hpp"
@@ -32,7 +32,7 @@ void Transfers::wait(const Sending& sending) {
 }
 
 void Transfers::give_slots(Time now, Output& out) {
-  std::size_t passed_over = 0;  // parties in a row that get none
+  std::size_t passed_over = 0;  // parties in a row that get no slot
   while (slots_ < limits_.slots_max && passed_over < waiting_.size()) {
     auto it = waiting_.upper_bound(served_);
     if (it == waiting_.end()) it = waiting_.begin();
@@ -61,7 +61,7 @@ std::optional<TransferId> Transfers::next_of(const Party& party, Time now) {
     const auto it = tracks_.find(id);
     if (it == tracks_.end()) continue;
     it->second.queued = false;
-    if (now - it->second.awake <= limits_.slot_silence) return id;  // else: when it is heard again
+    if (now - it->second.awake <= limits_.slot_silence) return id;  // else it waits until its receiver is heard again
   }
   return std::nullopt;
 }
@@ -96,7 +96,7 @@ void Transfers::give_back(const Sending& sending) {
   if (--slots_with_.at(sending.to) == 0) slots_with_.erase(sending.to);
 }
 
-// For one more row. A receiver whose transfer is forgotten wants it again, if it still does.
+// Makes room for one more row. A receiver whose sending is forgotten asks again, if it still wants the content.
 bool Transfers::make_room(const Party& to, Output& out) {
   const auto with = live_with_.find(to);
   const bool full = with != live_with_.end() && with->second.size() >= limits_.party_rows_max;

@@ -1,5 +1,5 @@
-// What the transfer service knows: contents and their names, transfers away from it (sendings) and towards it
-// (receivings), and how devices stand with the registry.
+// What the transfer service knows: contents and their names, transfers from here (sendings) and to here (receivings),
+// and how devices stand with the registry.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace fieldwork::transfer {
 
-// Who is at the other end, by the name in its topic.
+// The other end of a transfer, by the name in its topic.
 struct Party {
   enum class Kind { device, client };
   Kind kind = Kind::device;
@@ -20,30 +20,30 @@ struct Party {
   auto operator<=>(const Party&) const = default;
 };
 
-// Who sent a message, and what an answer to this one message needs. An answer carries it back as it came.
+// Who sent a message, and what an answer to it needs. The core hands it on to the answer unchanged.
 struct Asker {
   Party party;
-  std::string client{};   // of a client: the MQTT client that gets frames and acknowledgements
-  std::string channel{};  // the message's, for a rejection
-  std::string answer{};   // where the shell answers; empty: it cannot be answered
-  std::string correlation{};
+  std::string client{};       // of a client: the MQTT client id that gets frames and acknowledgements
+  std::string channel{};      // of the message; a rejection names it
+  std::string answer{};       // the response topic; empty: no answer is possible
+  std::string correlation{};  // correlation data of the message
 };
 
 enum class ContentKind { package, output };
 
-// Stored and verified. Of an output only the package's digest and size_bytes are known. A package has names, and the
-// first of them, by age, is the package's own.
+// A content that is stored and verified. Of an output only the package's digest and size_bytes are set. A package has
+// at least one name; its name, version and release are those of the oldest one.
 struct Content {
   ContentKind kind = ContentKind::package;
   Package package;
   std::string encoding;  // of the file that is sent: zstd or identity
   std::int64_t encoded_bytes = 0;
   Party brought_by;
-  TransferId transfer;  // that brought it
+  TransferId transfer;  // the transfer that brought it
   Time stored{};
 };
 
-// NAME@VERSION says one content, for ever.
+// NAME@VERSION names one content, for ever.
 struct Name {
   PackageName of;
   std::string digest;
@@ -55,30 +55,32 @@ struct Name {
 enum class SendingState { sending, complete, failed };
 
 struct Sending {
+  // A transfer of a stored content to a receiver.
   TransferId id;
   Party to;
-  std::string reply;  // of a client: the MQTT client that gets frames
+  std::string reply;  // of a client: the MQTT client id that gets frames
   std::string digest;
-  std::string fingerprint;  // of the certificate that the key is wrapped for
+  std::string fingerprint;  // of the receiver's certificate, for which the content key is wrapped
   SendingState state = SendingState::sending;
-  std::string reason;  // of a failure; while it is sending: why it waits, if it does
+  std::string reason;  // of a failure; of a sending that waits: why
   int attempt = 1;
   Offer offer;
-  std::string content_key;  // empty once ended
+  std::string content_key;  // empty once settled
   ByteRanges acked;
   std::int64_t acked_bytes = 0;
   std::int64_t sent_bytes = 0;
-  bool said = false;  // a retained state of it is out
+  bool said = false;  // a retained state of it is published
   Time started{}, heard{}, changed{};
 };
 
+// A transfer of a content to this service.
 struct Receiving {
   TransferId id;
   Party from;
-  std::string reply;  // of a client: the MQTT client that gets acknowledgements
+  std::string reply;  // of a client: the MQTT client id that gets acknowledgements
   ContentKind kind = ContentKind::package;
   Package package;  // as announced
-  Offer offer;      // its transfer is empty until the sender has started
+  Offer offer;      // its transfer id is empty until the sender has started
   Time heard{};
 };
 
@@ -86,7 +88,7 @@ struct Receiving {
 struct Standing {
   DeviceState state = DeviceState::enrolling;
   std::string reason;
-  std::string fingerprint;  // of the certificate it is enrolled with
+  std::string fingerprint;  // of the certificate that the device is enrolled with
 };
 
 }  // namespace fieldwork::transfer

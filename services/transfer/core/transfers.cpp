@@ -25,7 +25,8 @@ Transfers::Transfers(Limits limits, Saved saved, Time now)
     }
   }
   for (auto& receiving : saved.receivings) {
-    // Our own absence is nobody's silence; but one that restarts every day still gets rid of what stopped half way.
+    // This service's absence counts as nobody's silence. But a receiving that stopped half way ends even if the service
+    // restarts every day.
     receiving.heard = std::max(receiving.heard, now - patience_with(receiving) + limits_.client_silence_max);
     receivings_.emplace(receiving.id, std::move(receiving));
   }
@@ -84,7 +85,7 @@ void Transfers::on(const LinkBack&, Time now, Output& out) {
 
 void Transfers::on(const Stalled&, Time now, Output&) { give_full_time(now); }
 
-// Who could not be heard was not silent. Who waits without a slot because of silence is offered it in his time.
+// Whoever could not be heard was not silent. A sending that lost its slot by silence is offered again at its own time.
 void Transfers::give_full_time(Time now) {
   for (const auto& id : live_) {
     auto& track = tracks_.at(id);
@@ -95,7 +96,7 @@ void Transfers::give_full_time(Time now) {
   for (auto& [announcement, announced] : announced_) announced.at = now;
 }
 
-// What changed in the batch, each once and as it is now.
+// Puts out what changed in the batch: each once, as it is now.
 void Transfers::on(const BatchEnded&, Time, Output& out) {
   for (const auto& digest : std::exchange(unsaved_contents_, {})) {
     const auto* content = this->content(digest);
@@ -122,7 +123,7 @@ void Transfers::on(const BatchEnded&, Time, Output& out) {
   }
 }
 
-// A broker that lost its memory gets everything again, at a pace that leaves room for what is new.
+// Publishes everything again for a broker that lost its memory, at a pace that leaves room for news.
 void Transfers::say_again(Time now) {
   say_again_at_ = std::max(say_again_at_, now - resay_burst_max * limits_.resay_pause);
   for (; say_again_at_ <= now; say_again_at_ += limits_.resay_pause) {
@@ -143,7 +144,7 @@ void Transfers::say_again(Time now) {
 }
 
 void Transfers::on(const TimePassed&, Time now, Output& out) {
-  if (!link_) return;  // nobody is heard, and nothing can be said
+  if (!link_) return;  // nobody is heard, and nothing can be published
   for (const auto& id : std::vector<TransferId>(live_.begin(), live_.end())) pass_time(sendings_.at(id), now, out);
   give_slots(now, out);
   std::size_t budget = limits_.prune_max;

@@ -1,22 +1,23 @@
 // The transfer service's core: who gets which content under which transfer, and what becomes of it. Pure. Bytes do not
-// pass here: the shell holds an exchange::Outbound per sending that has a slot and an exchange::Inbound per receiving,
-// and reports.
+// pass here: the shell holds an exchange::Outbound for each sending that has a slot and an exchange::Inbound for each
+// receiving, and tells what came of them.
 //
 //   Wanted -> MakeOffer -> OfferMade -> SendOffer, OpenSending … Progressed … Answered(complete | failed) -> ended
 //   PackageAnnounced | OutputAnnounced -> Offered -> OpenReceiving … AllReceived -> FinishReceiving -> ContentArrived
 //
-// One door in, step(input, now, out); the last input of a batch is BatchEnded, which tells what changed, each thing
-// once. One door out, Output (output.hpp).
+// One door in: step(input, now, out). The last input of a batch is BatchEnded, which puts out each change of the batch
+// once. One door out: Output (output.hpp).
 //
-// Slots: at most slots_max sendings run at once. One runs while its receiver was heard within slot_silence; then its
-// slot goes on, and row and ranges stay. Slots are given in turn to the parties that wait, each its oldest want first.
+// Slots: at most slots_max sendings run at once. A sending keeps its slot while its receiver was heard within
+// slot_silence. Then the slot goes to another sending; row and ranges of the first stay. Slots are given in turn to the
+// parties that wait, and within a party to the oldest want.
 //
-// Devices are served while the registry calls them ready, suspect or lost (one that is lost and speaks is back before
-// the registry says so), under the certificate they are enrolled with.
+// Devices are served while the registry calls them ready, suspect or lost, under the certificate they are enrolled
+// with. (A lost device that speaks is back; the registry says so a little later.)
 //
-// Time without the broker, and time in which this process stood still, is nobody's silence.
+// Time without the broker, and time in which this process stood still, counts as nobody's silence.
 //
-// The other side repeats until it is answered; every input may come twice, late or never.
+// The other side repeats until it is answered: every input may come twice, late or never.
 #pragma once
 
 #include <deque>
@@ -37,15 +38,15 @@ class Transfers {
  public:
   using Input = transfer::Input;
   using Output = transfer::Output;
-  // Where a page of packages() ends; the next one begins after it.
-  using Place = std::pair<Time, std::string>;  // stored, digest
+  // Where a page of packages() ends: the next page begins behind it.
+  using Place = std::pair<Time, std::string>;  // time of storing and digest of the last content
 
   Transfers(Limits limits, Saved saved, Time now);
 
   void step(const Input& input, Time now, Output& out);
 
   [[nodiscard]] const Content* content(const std::string& digest) const;
-  // Of that name, or none.
+  // The content of that name, or null.
   [[nodiscard]] const Content* named(const PackageName& name) const;
   [[nodiscard]] const Name* name(const PackageName& name) const;
   [[nodiscard]] const Sending* sending(const TransferId& id) const;
@@ -54,25 +55,25 @@ class Transfers {
   [[nodiscard]] const std::map<TransferId, Receiving>& receivings() const { return receivings_; }
   [[nodiscard]] const std::set<TransferId>& live() const { return live_; }
   [[nodiscard]] bool has_slot(const TransferId& id) const;
-  // Packages, newest first, from behind `after`.
+  // Packages, the newest first, those behind `after`.
   [[nodiscard]] std::vector<const Content*> packages(const std::optional<Place>& after, std::size_t count_max) const;
-  // Of one content, newest first.
+  // Sendings of one content, the newest first.
   [[nodiscard]] std::vector<const Sending*> sendings_of(const std::string& digest, std::size_t count_max) const;
-  // The stored content that this transfer brought, if it is remembered.
+  // The stored content that this transfer brought; null: not known, or not any more.
   [[nodiscard]] const Content* brought_by(const TransferId& id) const;
-  // May frames of this device be taken, and wants be served?
+  // Whether frames of this party are taken and its wants served.
   [[nodiscard]] bool serves(const Party& party) const;
 
  private:
-  struct Track {  // what is known of a live sending besides its row
+  struct Track {  // what a live sending has besides its row
     Time said{}, saved{};
     std::int64_t saved_acked_bytes = 0;
     bool unsaid = false;
     bool slot = false;
-    bool queued = false;  // in waiting_
-    Time awake{};         // when the receiver was heard; or load
-    Time answered{};      // when it said what it has; or since it has the slot
-    Time offer_at{};      // without a slot: when it is offered again
+    bool queued = false;  // is in waiting_
+    Time awake{};         // when the receiver was heard last, or the sending loaded
+    Time answered{};      // when the receiver said last what it has, or the sending got its slot
+    Time offer_at{};      // without a slot: when the offer is repeated
     Duration offer_wait{};
   };
   struct Announced {
@@ -81,9 +82,9 @@ class Transfers {
   };
   struct Usage {
     std::size_t outputs = 0;
-    std::int64_t bytes = 0;
+    std::int64_t bytes = 0;  // stored
   };
-  using Target = std::tuple<Party, std::string, std::string>;  // party, its MQTT client, digest
+  using Target = std::tuple<Party, std::string, std::string>;  // receiver, its MQTT client id, digest
   using Announcement = std::pair<Party, std::string>;          // party, digest
 
   void on(const DeviceHeard& input, Time now, Output& out);
@@ -110,7 +111,7 @@ class Transfers {
 
   // sending.cpp
   void begin(Sending sending, const Wanted& input, Time now, Output& out);
-  // Which attempt a new want is, or why it has to wait.
+  // Which attempt a new want is, or why the want has to wait.
   [[nodiscard]] Result<int> attempt_for(const Target& target, Time now) const;
   [[nodiscard]] std::string why_not_stored(const std::string& digest) const;
   void settle(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out);
@@ -130,7 +131,7 @@ class Transfers {
   void heard(Sending& sending, Time now);
   void wait(const Sending& sending);
   void give_slots(Time now, Output& out);
-  // The next of this party's that may run; drops from the queue what may not.
+  // The next of this party's sendings that may get a slot. Removes from the queue those that may not.
   std::optional<TransferId> next_of(const Party& party, Time now);
   void fill_slot(Sending& sending, Time now, Output& out);
   void park(Sending& sending, Time now, Output& out);
@@ -139,7 +140,7 @@ class Transfers {
 
   // receiving.cpp
   std::optional<Error> room_for(const Party& from, Time now, Output& out);
-  // The receiving that this offer starts or goes on with.
+  // The receiving that this offer starts or takes up again.
   Result<Receiving*> announced_as(const Offered& input, Time now, Output& out);
   Result<Receiving*> receive_output(const Offered& input, Time now, Output& out);
   void forget_receiving(const TransferId& id, Output& out);
@@ -151,7 +152,7 @@ class Transfers {
   // contents.cpp
   void load_contents(Saved& saved);
   Content& store(const Receiving& receiving, const ContentArrived& arrived, Time now);
-  // Why it cannot have that name: it is another content's, or there are too many.
+  // Why the content cannot have that name: the name is another content's, or the content has too many.
   [[nodiscard]] std::optional<Error> bad_name(const Package& package) const;
   void add_name(Content& content, const Package& package, Time now, Output& out);
   void count_usage(const Content& content, int sign);
@@ -164,7 +165,7 @@ class Transfers {
   Limits limits_;
   std::map<std::string, Content> contents_;  // by digest
   std::map<PackageName, Name> names_;
-  std::set<Place> packages_, nameless_;        // every content is in one of them
+  std::set<Place> packages_, nameless_;        // each content is in one of the two
   std::map<TransferId, std::string> brought_;  // transfer -> digest
   std::map<std::string, Usage> usage_;         // by device
   std::map<std::string, Standing> standings_;  // by device
@@ -174,13 +175,13 @@ class Transfers {
   std::map<TransferId, Track> tracks_;
   std::size_t slots_ = 0;
   std::map<Party, std::size_t> slots_with_;
-  std::map<Party, std::deque<TransferId>> waiting_;     // for a slot
-  Party served_;                                        // who got the last slot; the next in order is next
-  std::map<Target, TransferId> latest_;                 // of each target, while it is remembered
-  std::multimap<Time, TransferId> clear_at_, drop_at_;  // ended sendings
+  std::map<Party, std::deque<TransferId>> waiting_;  // for a slot
+  Party served_;  // the party that got the last slot: the one that follows it in sequence is next
+  std::map<Target, TransferId> latest_;                 // newest sending of each target that is remembered
+  std::multimap<Time, TransferId> clear_at_, drop_at_;  // settled sendings
   std::map<TransferId, Receiving> receivings_;
   std::set<TransferId> finishing_;
-  struct Hold {  // the disk refused it: not tried before, however often the sender asks
+  struct Hold {  // the disk refused it: not tried before `until`, however often the sender asks
     Time until{};
     Duration wait{};
   };
@@ -190,7 +191,7 @@ class Transfers {
   std::deque<std::string> refused_order_;
   Time swept_{};
   Time say_package_at_;
-  Place said_package_;  // the last one; the next follows it
+  Place said_package_;  // the last one published again; the next follows it
   std::deque<std::string> packages_to_say_;
   std::deque<TransferId> sendings_to_say_;
   Time say_again_at_{};

@@ -8,7 +8,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of directory/<hex>[suffix]; empty where that is not its form.
+// The hex digits of a file name <hex>[.suffix]; empty: the name has another form.
 std::string hex_name(const fs::path& path, std::size_t digits) {
   const auto name = path.filename().string();
   const auto hex = name.substr(0, digits);

@@ -1,5 +1,5 @@
-// The service's directory: content/<hex> and content/<hex>.zst, both verified and never changed; incoming/ for what is
-// on its way (exchange/inbound.hpp).
+// The service's directory. content/<hex> and content/<hex>.zst are verified contents and never change; incoming/ has
+// the receivings that are not complete (exchange/inbound.hpp).
 #pragma once
 
 #include <filesystem>
@@ -15,14 +15,14 @@ namespace fieldwork::transfer {
 
 class ContentStore {
  public:
-  /// Makes the directories.
+  // Opens the store, makes its directories.
   [[nodiscard]] static Result<ContentStore> open(const std::filesystem::path& directory);
 
   [[nodiscard]] std::filesystem::path plain(const std::string& digest) const;
   [[nodiscard]] std::filesystem::path encoded(const std::string& digest, const std::string& encoding) const;
   [[nodiscard]] std::filesystem::path incoming() const { return directory_ / "incoming"; }
 
-  /// Deletes files of contents and transfers that nobody knows any more; leaves all other files alone.
+  // Deletes files of contents and transfers that are not among the given ones; leaves files with other names alone.
   void sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers) const;
   void discard(const TransferId& transfer) const;
   void remove(const std::string& digest) const;
@@ -32,9 +32,9 @@ class ContentStore {
   std::filesystem::path directory_;
 };
 
-/// Puts the content of a complete transfer at `path`, and its encoding beside it. Without `inbound` the content is
-/// there already: of an earlier life, which ended before it had saved that. May run on any thread. When no room is left
-/// for an encoding, the content is its own.
+// Puts the content of a complete transfer at `path`, and its encoding beside it. Without `inbound` the content is at
+// `path` already: an earlier process put it there and ended before it had saved that. Without room for an encoding the
+// content is sent as it is. May run on any thread.
 [[nodiscard]] Result<exchange::Encoded> keep(exchange::Inbound* inbound, const Offer& offer,
                                              const std::filesystem::path& path);
 

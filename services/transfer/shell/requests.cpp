@@ -1,4 +1,4 @@
-// The requests that only read: list and show.
+// The requests that only read: show and list.
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t page_default = 50;
 
-// A page's end as text: when the package was stored (µs), a dot, the digest's 64 hex digits.
+// The end of a page as text: when its last package was stored (µs), a dot, the digest's 64 hex digits.
 std::string cursor_of(const Content& content) {
   return std::to_string(content.stored.time_since_epoch().count()) + "." + content.package.digest.substr(7);
 }

@@ -15,7 +15,7 @@ using codec::Reader;
 const char* word(Party::Kind kind) { return kind == Party::Kind::device ? "device" : "client"; }
 const char* word(ContentKind kind) { return kind == ContentKind::package ? "package" : "output"; }
 
-// One of two words.
+// Reads one of two words; true: the first.
 bool is_first(Reader& reader, const char* field, const char* first, const char* second) {
   const auto text = reader.text(field);
   if (reader.ok() && text != first && text != second) reader.fail(field, "is not a word of this table");
@@ -42,7 +42,7 @@ Package read_package(Reader& reader) {
           .released_by = reader.text("released_by")};
 }
 
-// Empty text: none yet.
+// An empty text is no offer yet.
 Offer read_offer(Reader& reader) {
   const auto text = reader.text("offer", row_text_max);
   if (text.empty()) return {};

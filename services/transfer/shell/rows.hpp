@@ -1,4 +1,4 @@
-// Tables content, name, sending, receiving <-> the core's state.
+// The core's state from rows of tables content, name, sending and receiving, and back.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What the core wants saved and said, to rows and messages.
+// The core's output to rows and messages.
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"

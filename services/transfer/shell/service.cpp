@@ -41,14 +41,15 @@ Result<void> TransferService::load(store::Store& store, Time now) {
   return {};
 }
 
-// Takes up what was on its way. What cannot be, ends with the first batch: load() itself says nothing.
+// Takes up the receivings that were on their way. load() says nothing: a receiving that cannot be taken up ends with a
+// later batch.
 void TransferService::check_files(Time now) {
   std::set<std::string> digests;
   std::set<TransferId> incoming;
   for (const auto& [digest, content] : core_->contents()) digests.insert(digest);
   for (const auto& [id, receiving] : core_->receivings()) {
     incoming.insert(id);
-    digests.insert(receiving.package.digest);  // it may be in its place, and its row not
+    digests.insert(receiving.package.digest);  // the content may be in its place without a row
   }
   settings_.store.sweep(digests, incoming);
   runtime::Output nothing;
@@ -65,12 +66,12 @@ void TransferService::tick(Time now, runtime::Output& out) {
 void TransferService::flush(Time now, runtime::Output& out) {
   acknowledge(now, out);
   Shell::flush(now, out);
-  send_frames(now, out);  // behind the offers; what comes of it is told with the next batch
+  send_frames(now, out);  // behind the offers; the core puts out what follows with the next batch
   metrics::gauge("fieldwork_transfers_live", static_cast<double>(core_->live().size()));
   metrics::gauge("fieldwork_transfers_running", static_cast<double>(outbounds_.size()));
 }
 
-// Of each transfer in turn, until as much is in flight as all may have.
+// Sends frames of each transfer in turn, until in_flight_bytes_max of all together are on their way.
 void TransferService::send_frames(Time now, runtime::Output& out) {
   std::uint64_t in_flight = 0;
   std::vector<TransferId> order;
@@ -91,12 +92,12 @@ void TransferService::send_frames(Time now, runtime::Output& out) {
   }
 }
 
-// Frames are repeated by our own window: QoS 0. They leave after the commit with the rest of the batch: until then the
-// key of a new transfer is not saved, and a restart would seal other frames under its id.
+// QoS 0: the sender's window repeats frames. Frames leave after the commit, with the rest of the batch: before it the
+// key of a new transfer is not saved, and a restart would seal other frames under the same id.
 void TransferService::pump(const TransferId& id, Time now, runtime::Output& out) {
   auto& outbound = outbounds_.at(id);
   const auto* sending = core_->sending(id);
-  if (sending == nullptr || sending->state != SendingState::sending) return;  // closed with this batch
+  if (sending == nullptr || sending->state != SendingState::sending) return;  // this batch closed it
   const auto before = outbound.sent_bytes();
   auto frames = outbound.due(now);
   if (outbound.failed()) return step(SendingBroke{id, outbound.reason()}, now);

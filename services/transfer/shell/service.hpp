@@ -1,4 +1,5 @@
-// The transfer service on the bus: topics, JSON and frames to inputs; its output to rows, messages and files.
+// The shell around the transfer service's core: topics, JSON and frames to inputs; the core's output to rows, messages
+// and files.
 #pragma once
 
 #include <deque>
@@ -26,22 +27,23 @@ struct Settings {
   crypto::CertificateAuthority device_ca;
   crypto::CertificateAuthority operator_ca;
   crypto::TrustStore releases;
-  crypto::Certificate certificate;  // ours
+  crypto::Certificate certificate;  // this service's own
   crypto::PrivateKey key;
   Limits limits{};
   std::int64_t frame_bytes = 65'536;
   std::uint64_t window_bytes = 1 << 20;
   std::uint64_t in_flight_bytes_max = 64 << 20;  // of all sendings together
-  std::int64_t inline_bytes_max = 1 << 20;       // larger content is verified on the worker's thread
+  std::int64_t inline_bytes_max = 1 << 20;       // a larger content is verified on the worker's thread
   std::function<TransferId()> fresh_id = random_transfer_id;
 };
 
-/// [transfer] directory, device_ca, operator_ca, releases, …; [broker] certificate, key. An Error names the setting.
+// Reads [transfer] directory, device_ca, operator_ca, releases, …; [broker] certificate, key. An Error names the
+// setting.
 [[nodiscard]] Result<Settings> read_settings(runtime::Config& config);
 
 class TransferService : public runtime::Shell<Transfers> {
  public:
-  /// Without `post.task` everything is done on the engine's thread.
+  // Without `post.task` all work is done on the engine's thread.
   TransferService(std::string root, Settings settings, runtime::Post post);
 
   [[nodiscard]] std::string name() const override { return "transfer"; }
@@ -108,9 +110,9 @@ class TransferService : public runtime::Shell<Transfers> {
   runtime::Post post_;
   std::map<TransferId, exchange::Outbound> outbounds_;
   std::map<TransferId, exchange::Inbound> inbounds_;
-  std::string last_pumped_;      // where the next round begins
-  std::vector<Input> outcomes_;  // of work, for the next batch
-  bool running_ = false;         // loaded: there are batches
+  std::string last_pumped_;      // the transfer that send_frames() pumped last; the next round begins behind it
+  std::vector<Input> outcomes_;  // outcomes of work, inputs of the next batch
+  bool running_ = false;         // load() is done: batches follow
   std::unique_ptr<exchange::Worker> worker_;
 };
 

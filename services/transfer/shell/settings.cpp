@@ -6,7 +6,7 @@
 namespace fieldwork::transfer {
 namespace {
 
-// An error of what a setting points to, with the setting's name.
+// An error in a file that a setting names, with the setting as its path.
 Error in_setting(runtime::Config& config, const std::string& key, const Error& error) {
   return Error{Code::invalid, describe(error), config.origin(key)};
 }

@@ -1,4 +1,4 @@
-// Messages to inputs, and the requests that only read.
+// MQTT messages to inputs, and the requests that only read.
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* release_type = "fieldwork-release+jws";
 
-// The certificate, if `authority` issued it to whom the topic names.
+// The certificate, if `authority` issued it to `name`.
 Result<crypto::Certificate> verify(const crypto::CertificateAuthority& authority, const std::string& pem,
                                    const std::string& name, Time now) {
   auto certificate = crypto::Certificate::from_pem(pem);
@@ -25,7 +25,7 @@ Result<crypto::Certificate> verify(const crypto::CertificateAuthority& authority
   return certificate;
 }
 
-// The package, if a releaser signed exactly this.
+// The package, if a trusted releaser signed exactly its digest, size, name and version.
 Result<Package> verify(const crypto::TrustStore& releases, const codec::Upload& upload) {
   const auto denied = [](std::string reason) { return Error{Code::denied, std::move(reason), "/release"}; };
   const auto signed_by = releases.verify_signer(upload.release, release_type);
@@ -147,7 +147,7 @@ Result<void> TransferService::received(const Asker& from, std::string_view paylo
   return {};
 }
 
-// device/{device}/up/offer, service/transfer/start
+// device/{device}/up/offer and service/transfer/start/{from}.
 Result<void> TransferService::offer(const Asker& from, std::string_view payload, Time now) {
   const bool device = from.party.kind == Party::Kind::device;
   if (!device && from.client.empty()) return Error{Code::invalid, "needs a response topic"};
@@ -170,7 +170,7 @@ Result<void> TransferService::frame(const Asker& from, std::string_view payload,
     return {};
   }
   auto it = inbounds_.find(id);
-  if (it == inbounds_.end()) return {};  // being verified, or the disk refused: the sender repeats
+  if (it == inbounds_.end()) return {};  // being verified, or the disk refused it: the sender repeats
   const auto fresh = it->second.frame(payload, now);
   if (!fresh && fresh.error().code == Code::unavailable)
     return step(FrameNotKept{id, fresh.error()}, now), Result<void>{};

@@ -1,4 +1,4 @@
-// What the core wants done with keys and files. What comes of it is an input of a later batch.
+// The work on keys and files that the core wants. Its outcome is an input of a later batch.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -69,7 +69,7 @@ void TransferService::act(const OpenReceiving& work, Time now, runtime::Output& 
 }
 
 void TransferService::act(const FinishReceiving& work, Time, runtime::Output&) {
-  std::shared_ptr<exchange::Inbound> inbound;  // none where the content is in its place
+  std::shared_ptr<exchange::Inbound> inbound;  // none: the content is in its place already
   if (const auto it = inbounds_.find(work.id); it != inbounds_.end()) {
     inbound = std::make_shared<exchange::Inbound>(std::move(it->second));
     inbounds_.erase(it);
@@ -111,7 +111,7 @@ void TransferService::act(const RemoveContent& work, Time, runtime::Output& out)
   });
 }
 
-// Steps it in the next batch, which begins at once.
+// Steps the input in the next batch, which begins at once.
 void TransferService::later(Input input) {
   outcomes_.push_back(std::move(input));
   if (running_ && outcomes_.size() == 1 && post_.task) post_.task([](Time, runtime::Output&) {});
