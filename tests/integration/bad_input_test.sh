@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Bad input at every topic is answered where it can be, counted, logged once per burst, and changes nothing.
-# Jobs that cannot be are refused with the field's path; a package whose bytes or signature do not match never runs.
+# Bad input on every topic changes nothing, is counted, is logged once per burst, and is answered where its sender can be answered.
+# A job that cannot run is refused with the field's path. A package whose bytes or signature do not match never runs.
 # Usage: bad_input_test.sh BIN_DIR
 bin=$1
 # shellcheck source=tests/support/stack.sh
@@ -18,7 +18,7 @@ await "edge-1" device_is edge-1 ready
 
 # --- messages ----------------------------------------------------------------------------------------------------
 
-as() {  # ACTOR: how mosquitto's clients connect in its name
+as() {  # ACTOR: prints the arguments with which mosquitto's clients connect as ACTOR
   case $1 in
     mallory) door "$devices" "$pki/devices/mallory" ;;
     operator) door "$operators" "$pki/operators/operator" ;;
@@ -27,14 +27,15 @@ as() {  # ACTOR: how mosquitto's clients connect in its name
 }
 
 http_port() { if [ "$1" = edge-1 ]; then echo "$agent_http"; else jq -r ".http[\"$1\"]" "$dir/stack.json"; fi; }
-# What a service has rejected so far on a channel.
+# rejected SERVICE CHANNEL: prints how many messages SERVICE has rejected so far on CHANNEL.
 rejected() {
   curl -s --max-time 5 "http://127.0.0.1:$(http_port "$1")/metrics" |
     awk -v line="fieldwork_rejected_total{channel=\"$2\"}" 'index($0, line) == 1 {n = $2} END {print n + 0}'
 }
 rejected_over() { [ "$(rejected "$1" "$2")" -ge "$3" ]; }
 
-# Requests of one kind: malformed, empty, too deep, too large, of a wrong type, of an unknown version, with an unknown field.
+# One bad message of each kind: malformed, empty, not UTF-8, too deep, too large, of a wrong type, of an unknown version, with an
+# unknown field.
 mkdir "$dir/bad"
 printf '{"v":1,' >"$dir/bad/malformed"
 printf ' ' >"$dir/bad/empty"
@@ -48,9 +49,9 @@ printf '{"v":1,"no-such-field":true}' >"$dir/bad/field"
 declare -A reason=([malformed]="not JSON" [empty]="not JSON" [bytes]="" [deep]="nested deeper" [large]="larger than" [array]="must be an object"
   [type]="/" [version]="/v" [field]="/")
 
-# tell ACTOR TOPIC KIND SERVICE CHANNEL [ANSWER_TOPIC]: said until it is counted. It may be lost: in the name of a service it
-# ends that service's connection, and the one that should hear it may still be away because of the words before.
-# mosquitto_rr takes no file, so what is too large for an argument is only counted.
+# tell ACTOR TOPIC KIND SERVICE CHANNEL [ANSWER_TOPIC]: publishes the bad message until SERVICE has counted it. The message may be
+# lost: published in the name of a service, it ends that service's connection, and SERVICE may still be away because an earlier message
+# was published in its name. mosquitto_rr takes no file, so for a message that is too large for an argument only the count is checked.
 tell() {
   local actor=$1 topic=$2 kind=$3 service=$4 channel=$5 answer=${6:-} args before file=$dir/bad/$3 heard=$dir/answer deadline
   mapfile -t args < <(as "$actor")
@@ -75,8 +76,9 @@ tell() {
     "$kind at $topic was answered with '$(head -c 300 "$heard")'"
 }
 
-# Everything that lasts. The device's record has its newest heartbeat, its health follows this machine's load, and a decision
-# about a certificate belongs into the audit.
+# lasting: prints all rows and retained states that bad input must not change. It leaves out what changes by itself: most of a
+# device's record (it has the newest heartbeat), the alert about its health (which follows this machine's load), and the audit
+# (decisions about certificates belong there).
 database=$(jq -r .database "$dir/stack.json")
 lasting() {
   psql -XAtq "$database" -c "select schemaname || '.' || tablename from pg_tables where schemaname not in ('pg_catalog','information_schema') order by 1" |
@@ -95,7 +97,7 @@ lasting() {
     grep -v 'state/service\|state/audit\|state/alert/device_health' | sort
 }
 
-# A finished job first, so that there is something to be harmed.
+# A settled job first, so that there is a state that bad input could harm.
 mkdir "$dir/work"
 printf '#!/bin/sh\necho run >>%s\necho fine\n' "$dir/runs" >"$dir/work/go"
 chmod +x "$dir/work/go"
@@ -108,7 +110,7 @@ run_good() { cli run "$dir/good.json" --set-package "$good" --wait 2>/dev/null; 
 settled() { lasting >"$dir/a" && lasting >"$dir/b" && diff "$dir/a" "$dir/b" >"$dir/log/unrest.log"; }
 await "rest" settled
 cp "$dir/b" "$dir/before"
-# Asked now: later the registry may be away because of words in its name.
+# The device is read now: later the registry may be away because the test publishes in its name.
 cli device show edge-1 --json | jq -ce '.device = "mallory"' >"$dir/bad/renamed"
 check "$(grep -q 'scheduler.job' "$dir/before" && grep -q 'state/job/' "$dir/before" && echo yes)" "the picture of what lasts shows the job: $(head -c 500 "$dir/before")"
 
@@ -126,7 +128,7 @@ for kind in malformed bytes large; do
   tell mallory device/mallory/up/frame "$kind" transfer frame $down
   tell operator service/transfer/frame/operator "$kind" transfer frame $reply
 done
-# In the name of a service: each time its connection ends, so fewer kinds.
+# In the name of a service, with fewer kinds: each message ends that service's connection.
 for kind in malformed large version; do
   tell security-policy service/scheduler/authorised/security-policy "$kind" scheduler authorised
   tell security-policy service/registry/certificate/security-policy "$kind" registry certificate
@@ -140,7 +142,7 @@ for kind in malformed large version; do
   for channel in offer frame want output received; do tell transfer device/edge-1/down/$channel "$kind" edge-1 $channel; done
 done
 
-# A foreign identity: another's certificate, another's name in the payload, and a name that only services may use.
+# Foreign identities: another device's certificate, another device's name in the payload, and a name that only services may use.
 certificate=$(jq -Rs . <"$pki/devices/edge-1.crt")
 echo "{\"v\":1,\"session\":1,\"certificate\":$certificate,\"capacity\":{\"cpu_millis\":4000,\"memory_bytes\":1048576,\"disk_bytes\":1048576},\"labels\":{},\"agent\":\"0\"}" >"$dir/bad/stolen"
 echo "{\"v\":1,\"digest\":\"$good\",\"certificate\":$certificate}" >"$dir/bad/stolen-want"
@@ -150,12 +152,12 @@ tell registry state/device/edge-1 renamed scheduler device
 tell registry state/device/edge-1 renamed security-policy device
 tell registry state/device/edge-1 renamed alerting device
 mapfile -t args < <(as mallory)
-for _ in 1 2 3 4 5; do  # the registry may still be away because of the words in its name
+for _ in 1 2 3 4 5; do  # the registry may still be away because the test published in its name
   ! timeout 20 mosquitto_rr "${args[@]}" -i cli-tell -q 1 -t "$root/device/mallory/up/enrol" -e "$root/device/mallory/down/enrolled" -m "$(<"$dir/bad/stolen")" -W 3 >"$dir/answer" 2>&1 || break
 done
 check "$(jq -e '.state == "refused"' "$dir/answer" >/dev/null 2>&1 && echo yes)" "a stolen certificate was answered with '$(head -c 300 "$dir/answer")'"
 
-# What the reason says of something too large (mosquitto_rr cannot send it).
+# The reason in the answer to a message that is too large (mosquitto_rr cannot send one).
 mapfile -t args < <(as operator)
 timeout 30 mosquitto_sub "${args[@]}" -i cli-large -q 1 -C 1 -t $root/reply/cli-large/answer >"$dir/answer" &
 listener=$!
@@ -165,7 +167,7 @@ done
 check "$(grep -q 'larger than ' "$dir/answer" && echo yes)" "too large a message was answered with: $(head -c 300 "$dir/answer")"
 mapfile -t args < <(as mallory)
 
-# One line per burst, however long it is.
+# A burst of bad messages makes one line in the log, however long the burst is.
 before=$(rejected registry heartbeat) lines=$(grep -c 'rejected channel=heartbeat' "$dir/log/registry.log" || true) began=$SECONDS
 yes '{"v":1,' 2>/dev/null | head -n 500 | timeout 30 mosquitto_pub "${args[@]}" -q 1 -l -t "$root/device/mallory/up/heartbeat" >/dev/null 2>&1 || true
 await "500 rejections" rejected_over registry heartbeat $((before + 500))
@@ -180,7 +182,7 @@ grep -v 'registry.device mallory\|state/device/mallory' "$dir/b" >"$dir/after" |
 check "$(diff "$dir/before" "$dir/after" >&2 && echo yes)" "bad messages changed what lasts"
 check "$([ "$(run_good)" = fine ] && echo yes)" "the job after all that"
 
-# --- jobs that cannot be -------------------------------------------------------------------------------------------
+# --- jobs that cannot run ------------------------------------------------------------------------------------------
 
 jobs_before=$(cli job ls --json | jq length)
 refused() {  # JOB_JSON EXIT TEXT…
@@ -200,7 +202,7 @@ refused '{"command":"true"}' 2 /command
 refused '{"command":["true"],"priority":99}' 2 /priority
 refused '{"command":["true"]' 2 "not JSON"
 check "$([ "$(cli job ls --json | jq length)" -eq "$jobs_before" ] && echo yes)" "a refused job is in the list"
-# The scheduler refuses them too: nobody needs the CLI's own check.
+# The scheduler refuses such a job, too, without the CLI's own check.
 echo '{"v":1,"items":[{"request":"r-1","job":{"command":["true"],"nonsense":1}}]}' >"$dir/bad/job"
 mapfile -t args < <(as operator)
 timeout 20 mosquitto_rr "${args[@]}" -i cli-tell -q 1 -t $root/service/scheduler/submit/operator -e $root/reply/cli-tell/answer -m "$(<"$dir/bad/job")" -W 10 >"$dir/answer" 2>&1 || true
@@ -208,7 +210,7 @@ check "$(grep -q 'job/nonsense' "$dir/answer" && echo yes)" "the scheduler's ans
 
 # --- packages that do not match ------------------------------------------------------------------------------------
 
-# forge NAME: pushes a new package whose program would leave a trace
+# forge NAME: pushes a new package whose program writes a file if it ever runs; prints the package's digest
 forge() {
   mkdir "$dir/$1"
   printf '#!/bin/sh\necho run >>%s\n' "$dir/ran-$1" >"$dir/$1/go"
@@ -223,25 +225,25 @@ never_runs() {  # NAME DIGEST
   check "$(grep -qi "$3" "$dir/out" "$dir/progress" && echo yes)" "$1: no reason like '$3' in $(cat "$dir/progress" "$dir/out")"
 }
 release_of() { psql -XAtq "$database" -c "select release from transfer.name where digest = '$1'"; }
-# rewrite DIGEST RELEASE: behind the back of the transfer service, so that only the agent is left to notice
+# rewrite DIGEST RELEASE: changes the release in the database while transfer is down, so that only the agent can notice it
 rewrite() {
   stack kill "$dir" transfer TERM
   psql -XAtq "$database" -c "update transfer.name set release = '$2' where digest = '$1'"
   stack start "$dir" transfer
 }
 foreign=$(release_of "$good")
-# The release of another package.
+# A package with the release of another package.
 digest=$(forge signature)
 rewrite "$digest" "$foreign"
 never_runs signature "$digest" release
-# Its own words under another package's signature.
+# A release with the package's own payload and another package's signature.
 digest=$(forge mixed)
 rewrite "$digest" "${foreign%%.*}.$(release_of "$digest" | cut -d. -f2).${foreign##*.}"
 never_runs mixed "$digest" release
 digest=$(forge bytes)
 stack kill "$dir" transfer TERM
 for file in "$dir"/content/content/"${digest#sha256:}"*; do
-  # One byte in the middle of each form of the content.
+  # Changes one byte in the middle of each stored form of the content (plain and zstd).
   size=$(stat -c %s "$file")
   byte=$(od -An -tu1 -j $((size / 2)) -N 1 "$file" | tr -d ' ')
   # shellcheck disable=SC2059

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Simulated devices (fieldwork-fleet) behave as devices do: jobs over bad links and restarting agents end, failures are told,
-# and a scenario that is wrong is refused with its line.
+# Simulated devices (fieldwork-fleet) behave as real devices do: jobs settle over bad links and restarts of agents, and failures are
+# reported. A wrong scenario is refused with the line of the mistake.
 # Usage: fleet_test.sh BIN_DIR
 bin=$1
 cli_s=60 await_s=60
 # shellcheck source=tests/support/stack.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
 
-refused() {  # LINE-AND-WORDS, then the scenario on stdin
+refused() {  # TEXT, and a wrong scenario on stdin: checks that the error has TEXT
   cat >"$dir/wrong.toml"
   local code=0
   "$bin/fieldwork-fleet" --stack "$dir" --scenario "$dir/wrong.toml" --seconds 1 >"$dir/said" 2>&1 || code=$?
@@ -22,7 +22,7 @@ refused 'wrong.toml:2' <<<$'[[group]]\ncutting = 1'
 refused 'wrong.toml:1' <<<'connects_per_s = 0'
 refused 'no group' <<<$'[[group]]\ndevices = "none-*"'
 
-# Keys that are made at once are as good as those of scripts/pki, and a second time none is made.
+# The keys that fieldwork-fleet --make makes are as good as those of scripts/pki, and a second call makes none.
 check "$([ "$("$bin/fieldwork-fleet" --stack "$dir" --make 3)" = '3 keys made, 0 were there' ] && echo yes)" "keys for three"
 check "$([ "$("$bin/fieldwork-fleet" --stack "$dir" --make 3)" = '0 keys made, 3 were there' ] && echo yes)" "no keys again"
 check "$([ "$(stat -c %a "$dir/pki/devices/sim-1.key")" = 600 ] && echo yes)" "keys are their owner's alone"
@@ -53,14 +53,14 @@ trap 'kill $fleet 2>/dev/null || true; "$top/scripts/stack" down "$dir"; rm -rf 
 all_there() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq .enrolled)" = 27 ]; }
 await "27 devices" all_there
 
-# A job on each device of a kind: an agent's restart fails what it ran, and it is tried again.
+# Runs a job on each device of one kind. A restart of an agent fails the attempt that ran there, and the execution is tried again.
 run_on() {
   printf '{"command": ["none"], "targets": {"labels": {"kind": "%s"}}, "retry": {"attempts_max": 9, "backoff_s": 1}}' "$1" >"$dir/$1.json"
   cli run "$dir/$1.json" --wait --timeout 120 --json 2>"$dir/progress"
 }
 check "$(run_on good | jq -r 'select(.state == "succeeded") | "yes"')" "jobs on good links"
 check "$(run_on bad | jq -r 'select(.state == "succeeded") | "yes"')" "jobs over bad links and restarts"
-# Its line is up to a second old.
+# The fleet's newest line is up to a second old, so the test waits for the counts.
 counted() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq '.jobs_begun >= 24 and .jobs_ended >= 24')" = true ]; }
 await "24 jobs in the fleet's own count" counted
 kill -TERM $fleet

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Killing (kill -9) any service, the broker, the database or the agent in the middle of the main job delays it and nothing else.
+# Killing (kill -9) any service, the broker, the database or the agent in the middle of a job delays the job and does nothing else.
 # Usage: kill_test.sh BIN_DIR [VICTIM …]
 bin=$1
 shift
@@ -15,12 +15,13 @@ stack up "$dir" --bin "$bin" --fast-disk --ttl 1200 --devices "edge-1:cpu=4000,m
 both_ready() { [ "$(cli device ls --json | jq '[.[] | select(.state == "ready")] | length')" -eq 2 ]; }
 await "the devices" both_ready
 
-# One job whose package is new, so that every part has work: enrolment is done, transfer, grant and run are not.
+# trial VICTIM: one job whose package is new, so that each part has work. The devices are enrolled already; transfer, grant and run
+# are still to come.
 trial() {
   local victim=$1 work=$dir/work-$1 digest job deadline code=0
   mkdir "$work"
   head -c 3000000 /dev/urandom >"$work/input.bin"
-  # Marks each run outside of the sandboxed directory: an attempt must not run twice.
+  # The program marks each run in a file outside its working directory: an attempt must not run twice.
   # shellcheck disable=SC2016
   printf '#!/bin/sh\necho run >>%s\nsleep 0.3\nwc -c <input.bin >result.txt\n' "$dir/runs-$victim" >"$work/count"
   chmod +x "$work/count"
@@ -30,7 +31,7 @@ J
   digest=$(cli package push "$work" --name "$victim" --version 1 --json | jq -r .digest)
   cli run "$dir/job-$victim.json" --set-package "$digest" --wait --json >"$dir/result-$victim.json" 2>"$dir/progress-$victim.txt" &
   job=$!
-  # In the middle: once the device has the job, or it is done already (then the next round of this test is another).
+  # Kills the victim once the device has the job, or after 60 s; by then the job may have ended.
   deadline=$((SECONDS + 60))
   until grep -q accepted "$dir/progress-$victim.txt"; do [ $SECONDS -lt $deadline ] || break; done
   if [ "$victim" = wipe ]; then
@@ -44,7 +45,7 @@ J
   state=$(jq -r .state "$dir/result-$victim.json")
   content=$(jq -r '.executions[0].result.files[0].content | @base64d' "$dir/result-$victim.json" | tr -d ' \n')
   runs=$(wc -l <"$dir/runs-$victim")
-  # The agent's own death may cost the attempt that ran: then a second attempt runs. Nobody else's may.
+  # The death of the agent may fail the attempt that ran, and then a second attempt runs. The death of any other victim may not.
   if [ "$state" = succeeded ] && [ "$content" = 3000000 ] && { [ "$runs" -eq 1 ] || { [ "$victim" = edge-1 ] && [ "$runs" -le 2 ]; }; }; then
     echo "ok   kill $victim: $state, ran $runs time(s)"
     passed=$((passed + 1))

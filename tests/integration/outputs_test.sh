@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Result files that are too large for a report come back byte for byte, also when the agent or the transfer service is killed
-# (kill -9) in the middle; one that is larger than allowed or missing fails the job with a clear reason.
+# (kill -9) while a file is on its way. A file that is larger than allowed, or missing, fails the job with a clear reason.
 # Usage: outputs_test.sh BIN_DIR
 bin=$1
 cli_s=200 await_s=90
@@ -10,7 +10,7 @@ cli_s=200 await_s=90
 stack up "$dir" --bin "$bin" --fast-disk --ttl 600 --devices "edge-1:cpu=1000,mem=1024"
 await "edge-1" device_is edge-1 ready
 
-# pack NAME: a package whose program writes its input, twice, and something small
+# pack NAME: makes a package whose program writes its input twice, and one small file
 pack() {
   mkdir "$dir/$1"
   head -c 20000000 /dev/urandom >"$dir/$1/input.bin"
@@ -24,13 +24,13 @@ arriving() { find "$dir/content/incoming" -type f -size +1M 2>/dev/null | grep .
 is_over() { ! kill -0 "$1" 2>/dev/null; }
 either() { arriving || is_over "$1"; }
 
-trial() {  # VICTIM, or none
+trial() {  # VICTIM: the part that is killed, or none
   local victim=$1 digest job code=0 caught=yes
   digest=$(pack "work-$victim")
   cli run "$dir/job.json" --set-package "$digest" --wait --timeout 150 --output-dir "$dir/out-$victim" --json >"$dir/result" 2>"$dir/progress" &
   job=$!
   if [ "$victim" != none ]; then
-    # While the output is on its way, and not over.
+    # Waits until the output is on its way and not yet complete.
     await "an output on its way" either $job
     ! is_over $job || caught=no
     stack kill "$dir" "$victim" KILL
@@ -51,7 +51,7 @@ trial() {  # VICTIM, or none
 }
 for victim in none transfer edge-1 mosquitto; do trial $victim; done
 
-# What the device delivered, it does not keep; nothing is left half received.
+# The device keeps no output that it has delivered, and transfer keeps no partly received file.
 nothing_waits() { [ -z "$(find "$dir/devices/edge-1/outputs" "$dir/content/incoming" -type f 2>/dev/null)" ]; }
 await "an empty place for outputs" nothing_waits
 
@@ -61,7 +61,7 @@ fails() {  # SCRIPT OUTPUT TEXT
   cli run "$dir/bad.json" --wait --timeout 60 --output-dir "$dir/out-bad" --json >"$dir/result" 2>"$dir/progress" || code=$?
   check "$([ $code -eq 1 ] && echo yes)" "'$1' ended with exit code $code"
   check "$(jq -r .reason "$dir/result" | grep "$3" >/dev/null && echo yes)" "'$1': '$3' is not in $(jq -c '{state, reason}' "$dir/result")"
-  # Its story, in the logs at info.
+  # The logs, at level info, say what happened to the job.
   local job line
   job=$(jq -r .job "$dir/result")
   for line in 'agent: job runs' 'agent: job failed' 'scheduler: job settled'; do

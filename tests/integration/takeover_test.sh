@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A standby of the scheduler takes over when the active instance is killed, or frozen while it holds the lock, and jobs go on; the
-# frozen one wakes up and ends by itself. After a restart of PostgreSQL the active one stays that, and the standby waits. While
-# PostgreSQL hangs, /readyz says so.
-# Prints how long each took; scripts/bench takeover makes a table of it.
+# frozen instance ends by itself when it wakes up. After a restart of PostgreSQL the active instance stays active, and the standby
+# waits. While PostgreSQL hangs, /readyz answers 503.
+# Prints how long each takeover took; scripts/bench takeover makes a table of these lines.
 # Usage: takeover_test.sh BIN_DIR
 bin=$1
 await_s=120
@@ -17,10 +17,11 @@ stack up "$dir" --bin "$bin" --fast-disk --ttl 600 --devices "edge-1:cpu=4000,me
 await "edge-1" device_is edge-1 ready
 stack kill "$dir" scheduler TERM
 
-# libpqxx 6.4 loses the result of a session that was ended under it; how a process ends is what is tested here.
+# libpqxx 6.4 leaks the result of a session that the server has ended. Leaks are not checked, because they would change the exit codes
+# that are tested here.
 export ASAN_OPTIONS=detect_leaks=0
 
-# instance NAME: a scheduler that is our own child, so that its exit code can be had
+# instance NAME: starts a scheduler as a child of this test, so that the test can read its exit code
 declare -A pid
 instance() {
   : >"$dir/log/$1.log"
@@ -73,7 +74,7 @@ report database
 check "$(kill -0 "${pid[third]}" 2>/dev/null && echo yes)" "the active instance ended as the database was restarted"
 check "$(says fourth "connected to the broker" || echo yes)" "the standby took over although the active instance came back"
 
-# A database that hangs: no connection ends, only answers do not come.
+# A database that hangs: its connections stay open, but no answers come.
 readyz() {
   (exec 3<>"/dev/tcp/127.0.0.1/$(cat "$dir/run/registry.http")" && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 &&
     read -r -t 2 line <&3 && [[ $line == *" $1 "* ]]) 2>/dev/null

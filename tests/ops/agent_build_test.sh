@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a device needs to build its agent: neither PostgreSQL nor what tests are made of, and it can be installed.
+# A device can build and install its agent without PostgreSQL's libraries and without the tests' libraries.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
@@ -7,7 +7,7 @@ trap 'rm -rf "$work"' EXIT
 
 fail() { echo "agent_build_test: $1" >&2; exit 1; }
 
-# As on a machine that has none of them.
+# Builds as on a machine that has none of these libraries.
 mkdir "$work/pc"
 for place in $(pkg-config --variable pc_path pkg-config | tr : ' '); do
   [ ! -d "$place" ] || find "$place" -name '*.pc' ! -name 'libpq*' ! -name 'g[tm]*.pc' ! -name 'benchmark*' -exec ln -sf -t "$work/pc" {} +

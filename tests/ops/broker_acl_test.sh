@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Who may connect to the broker, and who may say and hear what: each line of a table is tried on a real broker.
+# Who may connect to the broker, and who may publish and receive what: each line of a table is tried on a real broker.
 # shellcheck source=tests/support/stack.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
 work=$dir/work
@@ -9,10 +9,10 @@ root=fieldwork/v1
 stack up "$dir" --devices "edge-1 edge-2" --services "" --no-agents --fast-disk --ttl 300 >&2
 pki=$dir/pki
 devices=$(port devices) services=$(port services) operators=$(port operators) websocket=$(port websocket)
-# A stranger: the same names, signed by CAs of its own.
+# A stranger has certificates with the same names, signed by CAs of its own.
 "$top/scripts/pki" "$work/other" --devices edge-1
 
-# who NAME: how mosquitto's clients connect in its name, through the door that belongs to it
+# who NAME: prints the arguments with which mosquitto's clients connect as NAME, at the listener for NAME
 who() {
   case $1 in
     edge-*) door "$devices" "$pki/devices/$1" ;;
@@ -28,7 +28,7 @@ say() {  # WRITER TOPIC TEXT…
   timeout 10 mosquitto_pub "${args[@]}" -i "cli-w$RANDOM" -q 1 -t "$root/$2" "${@:3}" >/dev/null 2>&1 || true
 }
 
-# The last word to a reader: something that it may hear, from somebody who may say it.
+# Publishes the last message for a reader: one that the reader may receive, by a client that may publish it.
 last_word() {
   case $1 in
     edge-*) echo "scheduler device/$1/down/ack" ;;
@@ -39,8 +39,8 @@ last_word() {
   esac
 }
 
-# try WRITER TOPIC READER yes|no [PAYLOAD ARGUMENT…]: does READER, who subscribes to everything, hear it?
-# Writer and reader are different clients: the broker would end the first connection of one.
+# try WRITER TOPIC READER yes|no [PAYLOAD ARGUMENT…]: checks whether READER, which subscribes to everything, receives the message.
+# WRITER and READER must be different clients: the broker ends the first of two connections of one client.
 try() {
   local args out
   tries=$((${tries:-0} + 1))
@@ -54,7 +54,7 @@ try() {
   wait $pid 2>/dev/null || true
 }
 
-# heard FILE PATTERN: within 15 s
+# heard FILE PATTERN: succeeds when PATTERN is in FILE within 15 s
 heard() {
   local deadline=$((SECONDS + 15))
   until grep -aq "$2" "$1"; do
@@ -63,7 +63,7 @@ heard() {
   done
 }
 
-listen() {  # FILE and the arguments of try
+listen() {  # FILE, and the arguments of try
   local out=$1 writer=$2 topic=$3 reader=$4 expected=$5 last_writer last_topic heard=no
   shift 5
   read -r last_writer last_topic <<<"$(last_word "$reader")"
@@ -83,7 +83,7 @@ connects() {
   check "$([ $got = "$expected" ] && echo yes)" "$what connects: $got, not $expected"
 }
 
-# ws_connect PASSWORD: the reason code of the answer to an MQTT CONNECT over WebSockets (mask of zeros: plain bytes)
+# ws_connect PASSWORD: prints the reason code of the answer to an MQTT CONNECT over WebSockets (a mask of zeros leaves the bytes plain)
 ws_connect() {
   local password=$1 body
   body="\\x00\\x04MQTT\\x04\\xc2\\x00\\x3c\\x00\\x05cli-d\\x00\\x09dashboard\\x00\\x$(printf %02x ${#password})$password"
@@ -156,7 +156,8 @@ head -c 3000000 /dev/zero >"$work/too-large"
 try edge-1 device/edge-1/up/frame transfer yes -f "$work/large"
 try edge-1 device/edge-1/up/frame transfer no -f "$work/too-large"
 
-# On a channel that nobody knows nothing is kept; what the protocol retains is. The broker writes what it keeps on USR1.
+# The broker retains no message on an unknown channel, and retains the messages that the protocol retains. On SIGUSR1 it writes its
+# retained messages to its database file.
 mapfile -t edge < <(who edge-1)
 mapfile -t operator < <(who operator)
 retain() { timeout 10 mosquitto_pub "$@" -i "cli-r$RANDOM" -q 1 -r -m kept >/dev/null 2>&1 || true; }
@@ -188,7 +189,7 @@ connects no "a device of another CA" "${edge[@]}" --cert "$work/other/devices/ed
 connects no "a service of another CA" "${scheduler[@]}" --cert "$work/other/services/scheduler.crt" --key "$work/other/services/scheduler.key"
 connects no "the broker's own certificate as a client" "${scheduler[@]}" --cert "$pki/broker.crt" --key "$pki/broker.key"
 connects no "no certificate" -V 5 -h localhost -p "$devices" --cafile "$pki/service-ca.crt"
-for version in tls1_2:no tls1_3:yes; do  # the clients' --tls-version is only the least
+for version in tls1_2:no tls1_3:yes; do  # mosquitto's clients take --tls-version as the lowest version only
   got=no
   timeout 10 openssl s_client -connect "localhost:$devices" "-${version%:*}" -CAfile "$pki/service-ca.crt" \
     -cert "$pki/devices/edge-1.crt" -key "$pki/devices/edge-1.key" </dev/null 2>/dev/null | grep "^New, TLSv1" >/dev/null && got=yes

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The shipped example finds the faults that were put in, with each awk that is here; where real series lie
-# beside the repository (../shared/data/sensor-series) it finds something in each labelled window too.
+# The shipped example finds the faults that were put into its input, with each awk that is installed. If real series are beside the
+# repository (../shared/data/sensor-series), the example also finds an anomaly in each of their labelled windows.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 example=$top/examples/anomaly

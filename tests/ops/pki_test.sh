@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What scripts/pki promises: what is there stays, each certificate is for one purpose, names are checked, revoking works.
+# What scripts/pki promises: files that exist stay unchanged, each certificate is for one purpose, names are checked, revoking works.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
@@ -53,10 +53,10 @@ for name in scheduler cli-edge ../edge "" "a/b" "-edge" "$(printf 'x%.0s' {1..65
   [ -z "$name" ] || refused "$pki" --devices "$name"
   [ -z "$name" ] || refused "$pki" --operators "$name"
 done
-# One name, one party: over both CAs, and whatever a broker thinks of case.
+# A name belongs to one party over both CAs, also in other case, which some brokers ignore.
 for name in alice Alice operator EDGE-1 Scheduler; do refused "$pki" --devices "$name"; done
 for name in edge-1 Edge-2 ALICE Registry; do refused "$pki" --operators "$name"; done
-# A machine whose clock is some hours behind can join.
+# A machine whose clock is some hours behind accepts the certificates.
 for one in device-ca service-ca broker services/registry operators/operator devices/edge-1; do
   from=$(date -d "$(openssl x509 -in "$pki/$one.crt" -noout -startdate | cut -d= -f2)" +%s)
   [ "$from" -le $(($(date +%s) - 80000)) ] || fail "$one is valid only from now on"

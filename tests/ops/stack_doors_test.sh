@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# scripts/stack for a second machine: where the doors listen, what the broker's certificate carries, and that what
-# `device` packs is enough to come in by. The other machine is 127.0.0.2.
+# scripts/stack for a second machine: on which addresses the broker listens, which names its certificate carries, and that the tar of
+# `device` is enough to connect. The second machine's address is 127.0.0.2.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 place=$(mktemp -d)
@@ -62,7 +62,7 @@ check "$(grep -c "url = \"ssl://server.example:$(port devices)\"" "$keys/agent.t
 check "$(grep -c 'zone = "a"' "$keys/agent.toml" >/dev/null && echo yes)" "and its labels"
 check "$([ "$(stat -c %a "$keys/device.key")" = 600 ] && echo yes)" "its key is its owner's alone"
 check "$(find "$keys" -type f | wc -l | grep -cx 6 >/dev/null && echo yes)" "nothing else is in it: $(ls "$keys")"
-# Over the wire, as server.example would be.
+# Connects over TCP, and verifies the certificate for server.example.
 check "$(ends 0 timeout 10 openssl s_client -connect "127.0.0.2:$(port devices)" -verify_return_error -verify_hostname server.example \
   -CAfile "$keys/service-ca.crt" -cert "$keys/device.crt" -key "$keys/device.key" </dev/null)" "the door opens for it: $(tail -n 3 "$place/out")"
 check "$(ends 0 timeout 10 mosquitto_pub -h 127.0.0.2 -p "$(port devices)" --cafile "$keys/service-ca.crt" --cert "$keys/device.crt" \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# scripts/stack without services: a directory that PostgreSQL's user cannot enter and whose name has all that shells,
-# JSON and sed mind; data that outlives `down`; names that are none.
+# scripts/stack without services: a directory that PostgreSQL's user cannot enter, and whose name has the special characters of shells,
+# JSON and sed; data that outlives `down`; names that do not exist.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 place=$(mktemp -d)  # mode 700
@@ -32,7 +32,7 @@ check "$(grep -c 'stays in' "$place/out" >/dev/null && echo yes)" "down says tha
 check "$(ends 0 up)" "up again"
 check "$([ "$(sql 'SELECT n FROM kept')" = 42 ] && echo yes)" "the database is as it was before down"
 check "$([ "$(tail -n 1 "$dir/policies/default.toml")" = '# mine' ] && echo yes)" "rules that were changed there stay"
-# As after an up that was interrupted before the schemas were made.
+# Makes the state of an up that was interrupted before it made the schemas.
 sql 'DROP SCHEMA registry, scheduler, transfer, security_policy, alerting'
 rm "$dir/run/alerting.url"
 check "$(ends 0 stack down "$dir")" "down"
@@ -59,7 +59,7 @@ check "$(ends 2 stack wipe "$place/mine")" "wipe of a directory without a stack 
 check "$([ -e "$place/mine/etc" ] && echo yes)" "and deletes nothing there"
 check "$(ends 2 "$top/scripts/quickstart" --dir)" "quickstart --dir without a value is usage"
 
-# Killed, a process of many threads is gone when its last thread is: until then it has its port.
+# A killed process with several threads has ended when its last thread has ended: until then it holds its port.
 cat >"$place/lingers.c" <<'C'
 #include <pthread.h>
 #include <signal.h>

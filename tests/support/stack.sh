@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What the tests of a whole stack share: a stack of its own in a temporary directory, ended with the test; counted checks;
-# waiting with a bound. To be sourced, after the test's own arguments were read:
-#   bin       the programs' directory; without it the stack takes its default
-#   cli_s     seconds that a command of the CLI may take
-#   await_s   seconds that await waits
+# What the tests of a whole stack share: a directory for one stack, which is stopped and deleted when the test ends; checks that are
+# counted; waiting with a bound. To be sourced after the test has read its arguments and set these variables:
+#   bin       the programs' directory; unset: scripts/stack uses its default
+#   cli_s     seconds that a command of the CLI may take (default 60)
+#   await_s   seconds that await waits at most (default 60)
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 dir=$(mktemp -d)
@@ -15,7 +15,7 @@ stack() { "$top/scripts/stack" "$@"; }
 cli() { timeout "${cli_s:-60}" "${bin:-}/fieldwork" --config "$dir/etc/cli.toml" "$@"; }
 port() { jq -r ".ports.$1" "$dir/stack.json"; }
 
-# door PORT CERTIFICATE_WITHOUT_SUFFIX: the arguments with which mosquitto's clients connect
+# door PORT CERTIFICATE_WITHOUT_SUFFIX: prints the arguments with which mosquitto's clients connect
 door() {
   printf '%s\n' -V 5 -h localhost -p "$1" --cafile "$dir/pki/service-ca.crt" --cert "$2.crt" --key "$2.key" --tls-version tlsv1.3
 }
@@ -36,7 +36,7 @@ await() {
 
 device_is() { [ "$(cli device show "$1" --json 2>/dev/null | jq -r .state)" = "$2" ]; }
 
-# The test's last line and its exit code.
+# verdict: prints the test's last line and returns its exit code.
 verdict() {
   echo "$passed passed, $failed failed"
   [ $failed -eq 0 ]
