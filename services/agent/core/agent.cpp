@@ -291,7 +291,7 @@ void Agent::on(const StaleArrived& input, Time now, Output& out) {
   out.acts.emplace_back(Kill{program(attempt)});
 }
 
-void Agent::on(const BadOrderArrived& input, Time now, Output& out) {
+void Agent::on(const BadCommandArrived& input, Time now, Output& out) {
   out.notices.push_back({"a command could not be read: " + input.reason});
   if (const auto known = attempts_.find(input.key); known != attempts_.end()) return tell_again(known->second);
   settle_unseen(

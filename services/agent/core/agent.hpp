@@ -78,7 +78,7 @@ struct StaleArrived {
   Stale stale;
 };
 // An item of device/{device}/down/command could not be read, but names its attempt.
-struct BadOrderArrived {
+struct BadCommandArrived {
   AttemptKey key;
   std::string reason;
 };
@@ -117,7 +117,7 @@ struct BatchEnded {
   bool reports_idle = true;
 };
 using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived,
-                           InquireArrived, StaleArrived, BadOrderArrived, AckArrived, PackageReady, PackageRefused,
+                           InquireArrived, StaleArrived, BadCommandArrived, AckArrived, PackageReady, PackageRefused,
                            RunEnded, TimePassed, BatchEnded>;
 
 enum class Phase { fetching, running, done };
@@ -244,7 +244,7 @@ class Agent {
   void on(const CancelArrived& input, Time now, Output& out);
   void on(const InquireArrived& input, Time now, Output& out);
   void on(const StaleArrived& input, Time now, Output& out);
-  void on(const BadOrderArrived& input, Time now, Output& out);
+  void on(const BadCommandArrived& input, Time now, Output& out);
   void on(const AckArrived& input, Time now, Output& out);
   void on(const PackageReady& input, Time now, Output& out);
   void on(const PackageRefused& input, Time now, Output& out);

@@ -211,7 +211,7 @@ Result<void> AgentService::commands(std::string_view payload, Time now) {
   }
   for (auto& bad : commands->bad) {
     rejections_.note("command", "the broker", bad.error, now);
-    if (bad.key) step(BadOrderArrived{std::move(*bad.key), describe(bad.error)}, now);
+    if (bad.key) step(BadCommandArrived{std::move(*bad.key), describe(bad.error)}, now);
   }
   return {};
 }

@@ -123,7 +123,7 @@ class Storm {
       case 3: return CancelArrived{{any_key(), ""}};
       case 4: return InquireArrived{{any_key(), ""}};
       case 5: return StaleArrived{{any_key(), "queued", ""}};
-      case 6: return chance(20) ? Input(BadOrderArrived{any_key(), "bad"}) : TimePassed{};
+      case 6: return chance(20) ? Input(BadCommandArrived{any_key(), "bad"}) : TimePassed{};
       case 7: return chance(50) ? Input(Connected{}) : Disconnected{};
       case 8: return PackageReady{one_of(fetches_, std::string("p"))};
       case 9: return PackageRefused{"p", "no", chance(50)};

@@ -374,13 +374,13 @@ TEST(Commands, OlderFenceThatComesLateNeverRuns) {
 TEST(Commands, OneThatCannotBeReadIsRefusedAndNeverRuns) {
   World world;
   world.step({assignment(key("k"))});
-  world.step({BadOrderArrived{key("j"), "/env: is no map"}, BadOrderArrived{key("j"), "/env: is no map"}});
+  world.step({BadCommandArrived{key("j"), "/env: is no map"}, BadCommandArrived{key("j"), "/env: is no map"}});
   EXPECT_EQ(world.reported(), Words{"j1 refused"});
   EXPECT_EQ(world.last_report().reason, "the command could not be read: /env: is no map");
   EXPECT_TRUE(world.last_report().work_fault);
   EXPECT_EQ(world.said.notices.size(), 2U);
   world.acknowledge_all();
-  world.step({BadOrderArrived{key("j"), "/env: is no map"}});
+  world.step({BadCommandArrived{key("j"), "/env: is no map"}});
   EXPECT_EQ(world.reported(), Words{"j1 refused"}) << "who asks again is told again";
   world.restart();
   world.step({assignment(key("j"))});
