@@ -1,6 +1,7 @@
 #include "words.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/suggest.hpp"
 
@@ -67,9 +68,10 @@ std::optional<Unknown> unknown_word(const Grammar& grammar, const std::vector<st
       if (command.name == word) next = &command;
     }
     if (next == nullptr) {
-      auto said = grammar.name;
+      auto said = "there is no command '" + grammar.name;
       for (const auto& one : level) said.append(" ").append(one);
-      return Unknown{"there is no command '" + said + " " + word + "'" + meant(word, names), level};
+      said.append(" ").append(word).append("'").append(meant(word, names));
+      return Unknown{std::move(said), level};
     }
     at = next;
     level.push_back(word);
