@@ -47,7 +47,8 @@ struct Talk {
   void when(std::string topic, std::string text, std::function<void()> then) {
     triggers.push_back({std::move(topic), std::move(text), std::move(then)});
   }
-  std::string run(bool routine = false) {
+  // `said`: what the conversation is about is in it.
+  std::string run(const std::vector<std::string>& said, bool routine = false) {
     std::string trace;
     const auto check = world.on_publish;
     world.on_publish = [&](Party& from, const bus::Message& message) {
@@ -67,6 +68,8 @@ struct Talk {
     world.start();
     if (!world.run([&] { return fleet.quiet(); }, seconds(900))) throw Violation("the job ends", fleet.open());
     for (const auto& one : triggers) require(!one.then, "what the conversation is about happens", one.topic);
+    for (const auto& one : said)
+      require(trace.find(one) != std::string::npos, "what the conversation is about is said", one);
     fleet.check_at_the_end();
     return trace;
   }
@@ -89,39 +92,39 @@ std::string main_job() {
   wish.spec.command.emplace_back("input.csv");
   wish.spec.package = talk.supplies.packages().front().package.digest;
   wish.spec.requirements.labels = {{"zone", "a"}};  // of the two devices, the second
-  return talk.run(true);
+  return talk.run({R"("state":"succeeded")"}, true);
 }
 
 // A job that runs is cancelled by the one who submitted it; the device ends it and says so.
 std::string cancel() {
   Talk talk(1);
-  talk.wish("./detect").cancel_at = talk.world.now() + milliseconds(2200);
-  return talk.run();
+  talk.wish("./watch").cancel_at = talk.world.now() + seconds(3600);
+  talk.when("/up/report", "running", [&talk] { talk.fleet.wishes.front().cancel_at = talk.world.now(); });
+  return talk.run({R"("type":"cancel")", R"("state":"cancelled")"});
 }
 
 // One job, one execution on each device that has the label.
 std::string targets() {
   Talk talk(3);
   talk.wish("./detect").spec.targets = Labels{{"zone", "a"}};
-  return talk.run();
+  return talk.run({"d2 runs", "d3 runs"});
 }
 
-// The device goes silent with the job: it is lost, somebody is alerted, the job runs elsewhere; the device comes back
-// and is told that its attempt is stale.
+// The device's link is gone for longer than the contract: its attempt is lost, somebody is alerted, the job runs on
+// another device; when the first is back it is told that its attempt is stale.
 std::string failover() {
   Talk talk(2);
-  talk.wish("./detect");
+  talk.wish("./watch").spec.offline.lost_after_s = 10;
   talk.fleet.checks().allow_losses();
   talk.when("/up/report", "running", [&talk] {
-    const auto& job = talk.fleet.wishes.front().job;
     for (auto* device : talk.fleet.devices()) {
       const auto* agent = dynamic_cast<const agent::AgentService*>(device->service());
-      if (agent == nullptr || agent->core().live().empty() || agent->core().live().front().job.value != job) continue;
-      device->kill();
-      talk.world.after(seconds(400), [device] { device->start(); });
+      if (agent->core().live().empty()) continue;
+      device->disconnect();
+      talk.world.after(seconds(50), [device] { device->connect(); });
     }
   });
-  return talk.run();
+  return talk.run({R"("state":"lost")", "state/alert/device_lost", R"("type":"stale")"});
 }
 
 // The link of the device is cut while the job runs: the job goes on, and its end is reported when the link is back.
@@ -133,7 +136,7 @@ std::string outage() {
     device.disconnect();
     talk.world.after(seconds(30), [&device] { device.connect(); });
   });
-  return talk.run();
+  return talk.run({R"("state":"unreachable")", R"("state":"succeeded")"});
 }
 
 // The scheduler dies after it assigned the job and comes back from what it stored.
@@ -145,7 +148,7 @@ std::string restart() {
     scheduler.kill();
     talk.world.after(seconds(20), [&scheduler] { scheduler.start(); });
   });
-  return talk.run();
+  return talk.run({"scheduler dies", R"("state":"succeeded")"});
 }
 
 // The broker loses all that it knew: everyone connects again, and what is retained is said again.
@@ -153,22 +156,22 @@ std::string wiped_broker() {
   Talk talk(1);
   talk.wish("./detect");
   talk.when("/up/report", "running", [&talk] { talk.world.wipe(); });
-  return talk.run();
+  return talk.run({"forgets everything", R"("state":"succeeded")"});
 }
 
-// A device dies in the middle of a package and goes on where its disk says, not at the beginning.
+// The device's link is cut in the middle of a package: the transfer goes on with what is missing, not at the beginning.
 std::string resumed_package() {
   Talk talk(1, {{"detector", 60'000}});
   auto& wish = talk.wish("./detect");
   wish.spec.package = talk.supplies.packages().front().package.digest;
-  talk.when("/up/received", "receiving", [&talk] {
-    talk.world.after(milliseconds(30), [&talk] {
+  talk.when("/down/frame", "", [&talk] {
+    talk.world.after(milliseconds(8), [&talk] {
       auto& device = talk.fleet.party("d1");
-      device.kill();
-      talk.world.after(seconds(5), [&device] { device.start(); });
+      device.disconnect();
+      talk.world.after(seconds(5), [&device] { device.connect(); });
     });
   });
-  return talk.run();
+  return talk.run({"d1 loses its link", R"("state":"succeeded")"});
 }
 
 // A program that takes its device down is not tried for ever: after three lost attempts the job is quarantined.
@@ -176,8 +179,10 @@ std::string quarantine() {
   Talk talk(3);
   auto& wish = talk.wish("./kill");
   wish.kills = true;
+  wish.spec.retry.attempts_max = 10;
+  wish.spec.offline.lost_after_s = 10;
   talk.fleet.checks().allow_losses();
-  return talk.run();
+  return talk.run({R"("state":"quarantined")"});
 }
 
 struct Scenario {

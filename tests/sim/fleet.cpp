@@ -62,6 +62,7 @@ void SimHands::run(const Assign& assign) {
   }
   auto wait = world_.random().between(milliseconds(20), seconds(6));
   if (world_.random().chance(0.05)) wait = seconds(40);  // longer than a lease
+  if (Fleet::is_long(assign)) wait = seconds(90);
   end_later(wait, {assign.key, RunResult{}, ""});
 }
 

@@ -54,6 +54,8 @@ class Fleet {
   void runs(const Party& party, const Assign& assign, const std::filesystem::path& archive);
   // This job's program takes its device down.
   [[nodiscard]] static bool kills(const Assign& assign) { return assign.command.front() == "./kill"; }
+  // The job's program runs for 90 s.
+  [[nodiscard]] static bool is_long(const Assign& assign) { return assign.command.front() == "./watch"; }
 
   [[nodiscard]] Party& party(const std::string& name);
   [[nodiscard]] std::vector<Party*> devices();  // without the twin
