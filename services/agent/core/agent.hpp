@@ -194,7 +194,8 @@ struct Output {
   // Table `meta`: the rows `epoch`, `next_seq` and `acked_tag`, with the reports that moved them.
   std::optional<Position> position;
   // --- published after the commit, once ---
-  // On device/{device}/up/enrol, with certificate, capacity and labels. The core asks for it again until EnrolAnswered.
+  // On device/{device}/up/enrol, with certificate, capacity and labels. True again each Limits::enrol_again until
+  // EnrolAnswered.
   bool enrol = false;
   // On device/{device}/up/heartbeat, QoS 0, with the device's resources and link.
   std::optional<SendHeartbeat> heartbeat;

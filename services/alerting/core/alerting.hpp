@@ -98,14 +98,14 @@ struct JobSeen {
   JobState state = JobState::queued;
   std::string reason;
   Time changed{};            // of an event: when it arrived
-  bool quarantined = false;  // settled because several devices were lost under the job; `state` is then without meaning
+  bool quarantined = false;  // the state is `quarantined`: attempts were lost on several devices; `state` says nothing
 };
 // The transfer service published a transfer's state: state/transfer/{transfer}, retained.
 struct TransferSeen {
   TransferId transfer;
   bool failed = false;
   std::string reason;
-  Time changed{};
+  Time changed{};  // the state's own time of its last change
 };
 // The scheduler published whether a device gets work: state/placement/{device}, retained; cleared: it does.
 struct PlacementSeen {

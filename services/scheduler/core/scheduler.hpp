@@ -8,8 +8,8 @@
 // Promises:
 // - an execution has at most one live attempt;
 // - no fence is used for two attempts of an execution, also after the database went back to an older state;
-// - a report whose fence is not the live attempt's changes nothing, except that the success of an attempt is taken
-//   which was given up and not yet replaced;
+// - a report whose fence is not the live attempt's changes nothing; one exception: `succeeded` of an attempt that was
+//   given up counts while no newer attempt has replaced it;
 // - a repeated input changes nothing;
 // - silence ends an attempt only by its contract;
 // - each phase of an execution ends.
@@ -178,8 +178,8 @@ class Scheduler {
   std::set<std::pair<Time, DeviceId>> resting_;  // unplaceable devices, by when they may get work again
   std::unordered_map<DeviceId, std::set<AttemptKey>> on_device_;
   std::map<AttemptKey, Cancelled> cancelled_;
-  // Executions of unknown jobs that devices said had ended there, heard after the start: device and fence, by job and
-  // execution.
+  // What devices listed as `ended` after the start, of jobs that this memory does not know: (job, execution) to
+  // (device, fence).
   std::map<std::pair<JobId, int>, std::pair<DeviceId, std::int64_t>> ended_there_;
   bool link_ = true;
   // True from a start until it is known what the devices have (limits_.hear_first).

@@ -99,8 +99,8 @@ struct AuthorityReplaced {
 // earlier one.
 struct HeadKept {
   AuditHead head;
-  std::string checkpoint;        // JWS; not yet verified here
-  std::optional<AuditHead> row;  // the newest row of the table at or before it, as prefetch found it
+  std::string checkpoint;        // JWS; the shell has verified it, and warns where it is not ours
+  std::optional<AuditHead> row;  // of the newest row of `audit` up to head.sequence, read before the step; none: no row
 };
 // LinkBack, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After LinkBack the head is
 // published again. TimePassed checks certificates again. BatchEnded puts out the head.
@@ -147,7 +147,7 @@ struct Output {
   // --- facts: published once, after the commit ---
   // On state/audit/head, retained, with a checkpoint that the shell signs. It covers the rows of this output.
   std::optional<AuditHead> head;
-  std::optional<AuditBreak> broken;  // a part of the head's message
+  std::optional<AuditBreak> broken;  // published inside the head's message, only together with `head`
   bool operator==(const Output&) const = default;
 };
 

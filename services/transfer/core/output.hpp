@@ -90,7 +90,7 @@ struct AnswerUpload {
   Asker to;
   TransferId id;
 };
-// The content is stored. To a device on `output`.
+// The content is stored. To a device on `output`, to a client on its reply topic.
 struct AnswerStored {
   Asker to;
   std::string digest;

@@ -21,7 +21,7 @@ struct RetentionRule {
 struct RetentionPace {
   Duration first = seconds{60};       // after the start: by then the service has published what it forgets
   Duration each = seconds{60};        // from one round, which removes rows by age, to the next
-  int keep_each = 10;                 // in every so many rounds also prune.keep applies, which counts rows
+  int keep_each = 10;                 // each so-many-th round also removes rows beyond prune.keep, which counts rows
   Duration pause = milliseconds{50};  // between two batches of one round: others want the database, too
 };
 
