@@ -1,5 +1,7 @@
 #include "bus/bus.hpp"
 
+#include <string_view>
+
 namespace fieldwork::bus {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "model/items.hpp"
 
+#include <string_view>
+
 namespace fieldwork {
 
 std::vector<std::string> pack_items(const std::vector<std::string>& items, std::size_t bytes_max,

@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 namespace fieldwork::log {

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <map>
+#include <string_view>
 
 namespace fieldwork::store {
 

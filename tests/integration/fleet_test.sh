@@ -52,6 +52,7 @@ fleet=$!
 trap 'kill $fleet 2>/dev/null || true; "$top/scripts/stack" down "$dir"; rm -rf "$dir"' EXIT
 all_there() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq .enrolled)" = 27 ]; }
 await "27 devices" all_there
+check "$([ "$(find "/proc/$fleet/fd" -mindepth 1 | wc -l)" -lt 50 ] && echo yes)" "one descriptor for each of 27 devices: $(find "/proc/$fleet/fd" -mindepth 1 | wc -l)"
 
 # Runs a job on each device of one kind. A restart of an agent fails the attempt that ran there, and the execution is tried again.
 run_on() {

@@ -71,7 +71,7 @@ class ScriptedBroker {
         const auto got = recv(client, bytes, sizeof bytes, 0);
         if (got <= 0) break;
         heard.append(bytes, static_cast<std::size_t>(got));
-        while (take(client, heard)) {
+        while (hear(client, heard)) {
         }
       }
       close(client);
@@ -79,7 +79,7 @@ class ScriptedBroker {
   }
 
   // Takes one packet from the front of `heard`; false: the packet is not complete.
-  bool take(int client, std::string& heard) {
+  bool hear(int client, std::string& heard) {
     std::size_t length = 0, at = 1;
     for (int shift = 0;; shift += 7) {
       if (at >= heard.size()) return false;

@@ -45,26 +45,41 @@ Findings too_long(const Source& source) {
   return {{0, std::to_string(source.lines.size()) + " lines; at most " + std::to_string(most)}};
 }
 
-// As clang-format leaves them: a body opens at the end of a line that begins at this column or two to the right, and
-// closes with a brace there.
+// Where the signature begins whose body opens at the end of line `at`, as clang-format leaves it: at this line or
+// above, at column 0 or two to the right.
+std::optional<std::size_t> signature_of(const Source& source, std::size_t at) {
+  static const std::regex one_line(R"(^(  )?[A-Za-z~\[].* \{$)");
+  static const std::regex last_line(R"(^ {4,}.* \{$)");
+  static const std::regex first_line(R"(^(  )?[A-Za-z~\[].*\()");
+  static const std::regex other(R"(^\s*(namespace|class|struct|enum|union|template)\b[^(]*$|= \{$|^\S*\{$)");
+  const auto& line = source.lines[at];
+  if (std::regex_search(line, one_line)) return std::regex_search(line, other) ? std::nullopt : std::optional(at);
+  if (!std::regex_search(line, last_line) || std::regex_search(line, other)) return std::nullopt;
+  for (std::size_t i = at; i-- > 0;) {
+    const auto& above = source.lines[i];
+    if (above.empty() || above.ends_with(';') || above.ends_with('{') || above.ends_with('}')) return std::nullopt;
+    if (!above.starts_with("    ")) return std::regex_search(above, first_line) ? std::optional(i) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// A body closes with a brace in the column of its signature.
 Findings long_functions(const Source& source) {
   if (!is_cpp(source)) return {};
   const auto most = is_test(source) ? test_function_lines_max : function_lines_max;
-  static const std::regex opens(R"(^(  )?[A-Za-z~\[].* \{$)");
-  static const std::regex other(R"(^\s*(namespace|class|struct|enum|union|extern|template)\b|= \{$|^\S*\{$)");
   Findings out;
   for (std::size_t i = 0; i < source.lines.size(); ++i) {
-    const auto& line = source.lines[i];
-    if (!std::regex_search(line, opens) || std::regex_search(line, other)) continue;
-    const std::string close = line.starts_with("  ") ? "  }" : "}";
-    std::size_t end = i + 1;
+    const auto begin = signature_of(source, i);
+    if (!begin) continue;
+    const std::string close = source.lines[*begin].starts_with("  ") ? "  }" : "}";
     const auto closes = [&](const std::string& text) {
       return text == close || text == close + ";" || text == close + ");";
     };
+    std::size_t end = i + 1;
     while (end < source.lines.size() && !closes(source.lines[end])) ++end;
-    if (end < source.lines.size() && end - i + 1 > most)
-      out.push_back(
-          {i + 1, "a function of " + std::to_string(end - i + 1) + " lines; at most " + std::to_string(most)});
+    if (end < source.lines.size() && end - *begin + 1 > most)
+      out.push_back({*begin + 1,
+                     "a function of " + std::to_string(end - *begin + 1) + " lines; at most " + std::to_string(most)});
   }
   return out;
 }
@@ -72,8 +87,9 @@ Findings long_functions(const Source& source) {
 Findings impure_cores(const Source& source) {
   if (!is_cpp(source) || !is_core(source)) return {};
   static const std::regex forbidden(
-      R"(\b(system_clock|steady_clock|random_device|mt19937|getenv|fopen|ifstream|ofstream|filesystem)\b|)"
-      R"(std::(thread|mutex|jthread|condition_variable|atomic|rand)\b|\blog::|\bnlohmann\b|\bJson\b|\bTopics\b|)"
+      R"(\b(system_clock|steady_clock|high_resolution_clock|clock_gettime|boot_us|boot_clock|random_device|mt19937)\b|)"
+      R"(\b(getenv|fopen|printf|ifstream|ofstream|fstream|filesystem|shared_mutex|recursive_mutex|lock_guard)\b|)"
+      R"(std::(thread|mutex|jthread|condition_variable|atomic|async|rand|time)\b|\blog::|\bnlohmann\b|\bJson\b|\bTopics\b|)"
       R"(#include <(thread|mutex|fstream|iostream|random|filesystem|unistd\.h)>)");
   Findings out;
   for (std::size_t i = 0; i < source.lines.size(); ++i) {
@@ -137,6 +153,7 @@ Findings sideways_includes(const Source& source) {
   for (std::size_t i = 0; i < source.lines.size(); ++i) {
     const auto header = included(source.lines[i], '"');
     if (!header) continue;
+    if (header->find("..") != std::string::npos) out.push_back({i + 1, "an include goes down from its root, never up"});
     for (const auto& other : services) {
       if (other != own && header->starts_with(other + "/")) out.push_back({i + 1, "includes service " + other});
     }
@@ -150,7 +167,10 @@ Findings sideways_includes(const Source& source) {
 // header is its manual. What is computed from another bound may stand where it is used.
 Findings scattered_bounds(const Source& source) {
   if (!is_cpp(source) || is_test(source) || source.path.ends_with("limits.hpp")) return {};
-  static const std::regex bound(R"(^\s*(inline )?constexpr .*\b(\w+_max)\b *[={](.*))");
+  // A member of a class in a header stands on that class's page.
+  static const std::regex in_header(R"(^\s*(inline )?constexpr .*\b(\w+_max)\b *[={](.*))");
+  static const std::regex in_source(R"(^\s*(inline |static )?constexpr .*\b(\w+_max)\b *[={](.*))");
+  const auto& bound = source.path.ends_with(".hpp") ? in_header : in_source;
   Findings out;
   for (std::size_t i = 0; i < source.lines.size(); ++i) {
     std::smatch found;
@@ -187,7 +207,8 @@ Findings other_words(const Source& source) {
       {std::regex(R"(\b([A-Z]\w*Orders?|codec::Orders?|\w+_orders|order_of)\b)"),
        "a command, where a device is told; an order is a sequence"},
       {std::regex(R"(\bconclude\w*\()"), "settle, or what happened"},
-      {std::regex(R"(\bvoid (\w+::)?take\w*\()"), "take removes and returns; add, step or hear what comes in"},
+      {std::regex(R"(\b(void|Result<void>|bool) (\w+::)*take\w*\()"),
+       "take removes and returns; add, step or hear what comes in"},
       {std::regex(R"(\bvoid (\w+::)?drop\w*\()"), "forget"},
       {std::regex(R"(\bvoid (\w+::)?(finish|done|stop)\w*\((Job|Execution|Attempt|Sending)&)"), "settle"},
   };

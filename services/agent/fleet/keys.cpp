@@ -16,12 +16,16 @@ namespace fs = std::filesystem;
 using std::chrono::hours;
 
 Result<void> write_secret(const fs::path& path, const std::string& text) {
+  const auto fresh = path.string() + ".new";
   const auto mask = umask(077);
-  std::ofstream out(path);
+  std::error_code error;
+  fs::remove(fresh, error);
+  std::ofstream out(fresh);
   umask(mask);
   out << text;
   out.close();
-  if (!out) return Error{Code::unavailable, "cannot be written", path.string()};
+  if (out) fs::rename(fresh, path, error);
+  if (!out || error) return Error{Code::unavailable, "cannot be written", path.string()};
   return {};
 }
 
@@ -39,9 +43,11 @@ Result<int> make_device_keys(const fs::path& pki, int count) {
     const auto name = "sim-" + std::to_string(i);
     const auto path = pki / "devices" / name;
     if (fs::exists(path.string() + ".crt")) continue;
+    if (fs::exists(pki / "operators" / (name + ".crt")))
+      return Error{Code::conflict, "is the name of an operator already", name};
     const auto own = crypto::PrivateKey::generate();
     const auto pem =
-        crypto::issue_certificate(*authority, *key, own.public_key(), {name, now - hours(24), now + hours(24 * 30)});
+        crypto::issue_certificate(*authority, *key, own.public_key(), {name, now - hours(24), now + hours(24 * 3650)});
     if (!pem) return pem.error();
     if (auto done = write_secret(path.string() + ".key", own.to_pem()); !done) return done.error();
     if (auto done = write_secret(path.string() + ".crt", *pem); !done) return done.error();

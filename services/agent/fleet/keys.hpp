@@ -8,7 +8,7 @@
 namespace fieldwork::agent {
 
 // sim-1 to sim-COUNT: NAME.key (mode 0600) and NAME.crt in `pki`/devices where they are missing, signed with `pki`'s
-// device-ca.key, valid from a day ago for 30 days. The number made. Only for stacks whose CA key is on this machine.
+// device-ca.key, valid from a day ago for ten years. The number made. Only for stacks whose CA key is on this machine.
 [[nodiscard]] Result<int> make_device_keys(const std::filesystem::path& pki, int count);
 
 }  // namespace fieldwork::agent

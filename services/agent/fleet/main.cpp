@@ -1,6 +1,7 @@
 // fieldwork-fleet: simulated devices for trying a stack.
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>

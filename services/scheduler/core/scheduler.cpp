@@ -32,31 +32,7 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     list(job);
     live_executions_ += job.executions.size();
     if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
-    for (auto& execution : job.executions) {
-      job.changed_ms = std::max(job.changed_ms, execution.changed_ms);
-      // A settled execution keeps its state topic as long as it has a row in `shown`; these rows are counted below.
-      if (settled(execution.state)) {
-        execution.shown = shown.contains({job.id, execution.index});
-      } else if (execution.shown) {
-        ++shown_;
-      }
-      if (execution.is<Live>()) {
-        // Contact counts from now: giving up later than the device is safe, giving up earlier is not.
-        execution.phase = Live{.contact = now, .phase_since = now};
-        const auto& device = execution.attempt->device;
-        fleet_.reserve(device, job.spec->requirements, 1);
-        occupy(job, device, 1);
-        on_device_[device].insert(execution.attempt->key);
-        rearm(job, execution);
-      } else if (const auto* waiting = std::get_if<Waiting>(&execution.phase)) {
-        set_timer(job, execution, waiting->until);
-      } else if (execution.is<Done>()) {
-        if (execution.state == ExecutionState::succeeded && execution.attempt)
-          occupy(job, execution.attempt->device, 1);
-      } else {
-        enqueue(job, execution, now);
-      }
-    }
+    for (auto& execution : job.executions) resume(job, execution, shown, now);
     refresh(job, now, said);
   }
   for (const auto& one : saved.placeable) {
@@ -71,6 +47,32 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
   for (const auto& one : saved.shown) {
     shown_ended_.emplace(one.until_ms, one.job, one.execution);
     ++shown_;
+  }
+}
+
+// An execution of a live job as it was stored: it goes on where it was.
+void Scheduler::resume(Job& job, Execution& execution, const std::set<std::pair<JobId, int>>& shown, Time now) {
+  job.changed_ms = std::max(job.changed_ms, execution.changed_ms);
+  // A settled execution keeps its state topic as long as it has a row in `shown`; these rows are counted below.
+  if (settled(execution.state)) {
+    execution.shown = shown.contains({job.id, execution.index});
+  } else if (execution.shown) {
+    ++shown_;
+  }
+  if (execution.is<Live>()) {
+    // Contact counts from now: giving up later than the device is safe, giving up earlier is not.
+    execution.phase = Live{.contact = now, .phase_since = now};
+    const auto& device = execution.attempt->device;
+    fleet_.reserve(device, job.spec->requirements, 1);
+    occupy(job, device, 1);
+    on_device_[device].insert(execution.attempt->key);
+    rearm(job, execution);
+  } else if (const auto* waiting = std::get_if<Waiting>(&execution.phase)) {
+    set_timer(job, execution, waiting->until);
+  } else if (execution.is<Done>()) {
+    if (execution.state == ExecutionState::succeeded && execution.attempt) occupy(job, execution.attempt->device, 1);
+  } else {
+    enqueue(job, execution, now);
   }
 }
 

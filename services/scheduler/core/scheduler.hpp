@@ -17,6 +17,7 @@
 
 #include <deque>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -73,6 +74,7 @@ class Scheduler {
   [[nodiscard]] std::vector<PutCommand> open_commands() const;
 
  private:
+  void resume(Job& job, Execution& execution, const std::set<std::pair<JobId, int>>& shown, Time now);
   // submission.cpp
   void on(const JobSubmitted& input, Time now, Output& out);
   void on(const CancelRequested& input, Time now, Output& out);

@@ -80,7 +80,9 @@ bool SchedulerService::may_be_stored(const JobId& job) const {
 }
 
 void SchedulerService::fill_stored_ids(Time now) {
-  if (!reads_ || stored_asked_ || stored_ids_.is_filled() || now < stored_ask_at_) return;
+  if (!reads_ || stored_asked_ || now < stored_ask_at_) return;
+  if (stored_ids_.is_worn()) stored_ids_ = {};  // and what is stored is read from the first page on
+  if (stored_ids_.is_filled()) return;
   store::Range page{.table = "job", .column = "submitted_ms", .after = stored_after_, .limit = ids_in_a_page};
   page.columns = {"job"};
   stored_asked_ = reads_->ask("", [this, page = std::move(page)](store::Reader& reader) -> runtime::Task {

@@ -21,6 +21,7 @@ bool each_place(const JobId& job, Visit visit) {
 }  // namespace
 
 void StoredIds::add(const JobId& job) {
+  ++added_;
   each_place(job, [this](std::size_t word, std::uint64_t bit) {
     words_[word] |= bit;
     return true;

@@ -18,16 +18,23 @@ class StoredIds {
  public:
   static constexpr std::size_t bits = std::size_t{1} << 26;  // 8 MiB
   static constexpr int hashes = 4;
+  static constexpr std::size_t added_max = 5'000'000;
 
   void add(const JobId& job);
   [[nodiscard]] bool may_hold(const JobId& job) const;
 
   // Every id that was stored when this process began has been added.
-  void filled() { filled_ = true; }
+  void filled() {
+    filled_ = true;
+    added_ = 0;
+  }
+  // So many ids were added since then that it has to be filled anew: those that were removed from the store are in it.
+  [[nodiscard]] bool is_worn() const { return filled_ && added_ >= added_max; }
   [[nodiscard]] bool is_filled() const { return filled_; }
 
  private:
   std::vector<std::uint64_t> words_ = std::vector<std::uint64_t>(bits / 64);
+  std::size_t added_ = 0;  // since it was filled
   bool filled_ = false;
 };
 

@@ -202,6 +202,11 @@ TEST(StoredIds, ForgetsNoneAndTakesFewOthersForStored) {
     ASSERT_TRUE(ids.may_hold(id("j-", i)));
     wrong += ids.may_hold(id("k-", i)) ? 1 : 0;
   }
+  EXPECT_FALSE(ids.is_worn());
+  for (std::size_t i = 0; i < StoredIds::added_max; ++i) ids.add(JobId("j-1"));
+  EXPECT_TRUE(ids.is_worn());
+  ids.filled();
+  EXPECT_FALSE(ids.is_worn());
   EXPECT_LT(wrong, 20) << "0.00002 % by the formula: none, or a few";
 }
 
