@@ -215,9 +215,10 @@ Session::~Session() { std::erase(impl_->owner.sessions, impl_.get()); }
 void Session::connect() {
   auto& self = *impl_;
   self.leave();
-  auto* const outer = std::exchange(talking, &self);
-  self.client.reset(mosquitto_new(self.config.client_id.c_str(), true, &self));
-  talking = outer;
+  self.call([&](mosquitto* /*before*/) {
+    self.client.reset(mosquitto_new(self.config.client_id.c_str(), true, &self));
+    return 0;
+  });
   auto* client = self.client.get();
   mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311);
   mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);

@@ -47,6 +47,10 @@ struct Talk {
   void when(std::string topic, std::string text, std::function<void()> then) {
     triggers.push_back({std::move(topic), std::move(text), std::move(then)});
   }
+  void cut_link(Party& party, Duration lasts) {
+    party.disconnect();
+    world.after(lasts, [&party] { party.connect(); });
+  }
   // `said`: what the conversation is about is in it.
   std::string run(const std::vector<std::string>& said, bool routine = false) {
     std::string trace;
@@ -120,8 +124,7 @@ std::string failover() {
     for (auto* device : talk.fleet.devices()) {
       const auto* agent = dynamic_cast<const agent::AgentService*>(device->service());
       if (agent->core().live().empty()) continue;
-      device->disconnect();
-      talk.world.after(seconds(50), [device] { device->connect(); });
+      talk.cut_link(*device, seconds(50));
     }
   });
   return talk.run({R"("state":"lost")", "state/alert/device_lost", R"("type":"stale")"});
@@ -131,11 +134,7 @@ std::string failover() {
 std::string outage() {
   Talk talk(1);
   talk.wish("./detect").spec.offline.lost_after_s = 600;
-  talk.when("/up/report", "running", [&talk] {
-    auto& device = talk.fleet.party("d1");
-    device.disconnect();
-    talk.world.after(seconds(30), [&device] { device.connect(); });
-  });
+  talk.when("/up/report", "running", [&talk] { talk.cut_link(talk.fleet.party("d1"), seconds(30)); });
   return talk.run({R"("state":"unreachable")", R"("state":"succeeded")"});
 }
 
@@ -165,11 +164,7 @@ std::string resumed_package() {
   auto& wish = talk.wish("./detect");
   wish.spec.package = talk.supplies.packages().front().package.digest;
   talk.when("/down/frame", "", [&talk] {
-    talk.world.after(milliseconds(8), [&talk] {
-      auto& device = talk.fleet.party("d1");
-      device.disconnect();
-      talk.world.after(seconds(5), [&device] { device.connect(); });
-    });
+    talk.world.after(milliseconds(8), [&talk] { talk.cut_link(talk.fleet.party("d1"), seconds(5)); });
   });
   return talk.run({"d1 loses its link", R"("state":"succeeded")"});
 }
