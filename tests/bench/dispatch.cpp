@@ -16,6 +16,7 @@
 
 #include "devices.hpp"
 #include "fleet.hpp"
+#include "percentile.hpp"
 #include "runtime/log.hpp"
 #include "stack.hpp"
 
@@ -133,7 +134,7 @@ Throughput measure_throughput(const bench::Stack& stack, const std::function<dou
   const auto done = static_cast<double>(client.done());
   Throughput out{.jobs_per_s = done / elapsed, .failed = client.failed()};
   for (const auto& [name, cpu] : stack.cpu_us(devices)) out.cpu_us_per_job[name] = (cpu - cpu_before.at(name)) / done;
-  std::this_thread::sleep_for(milliseconds(600));  // the services update their counters five times a second
+  std::this_thread::sleep_for(milliseconds(600));  // counters are updated five times a second, and nothing tells of it
   out.messages_per_job = (said() - messages_before) / done;
   return out;
 }

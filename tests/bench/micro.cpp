@@ -13,6 +13,7 @@
 #include "crypto/jws.hpp"
 #include "crypto/seal.hpp"
 #include "scheduler/core/placement.hpp"
+#include "walk.hpp"
 
 namespace fieldwork {
 namespace {
@@ -242,15 +243,7 @@ void place(benchmark::State& state, int count) {
 // Finds the device with the least free CPU that is enough: one walk, one requirement, no label, no reason kept.
 void bare_walk(benchmark::State& state, int count) {
   const auto devices = fleet(count);
-  for (auto _ : state) {
-    const scheduler::DeviceView* best = nullptr;
-    for (scheduler::Fleet::Number i = 0; i < devices.size(); ++i) {
-      const auto& view = devices.view(i);
-      if (view.device.capacity.cpu_millis - view.cpu_millis_used < 1000) continue;
-      if (best == nullptr || view.cpu_millis_used > best->cpu_millis_used) best = &view;
-    }
-    benchmark::DoNotOptimize(best);
-  }
+  for (auto _ : state) benchmark::DoNotOptimize(bench::walk(devices));
 }
 
 template <class... Size>

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "percentile.hpp"
 #include "scheduler/core/scheduler.hpp"
+#include "walk.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
@@ -72,13 +74,7 @@ class Bed {
   double walk_us() const {
     const auto begin = now_us();
     for (int i = 0; i < walks; ++i) {
-      const DeviceView* best = nullptr;
-      for (Fleet::Number at = 0; at < core_.fleet().size(); ++at) {
-        const auto& view = core_.fleet().view(at);
-        if (view.device.capacity.cpu_millis - view.cpu_millis_used < 1000) continue;
-        if (best == nullptr || view.cpu_millis_used > best->cpu_millis_used) best = &view;
-      }
-      if (best == nullptr) std::abort();
+      if (bench::walk(core_.fleet()) == nullptr) std::abort();
     }
     return (now_us() - begin) / walks;
   }
@@ -127,11 +123,6 @@ class Bed {
   int number_ = 0;
 };
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 }  // namespace
 }  // namespace fieldwork::scheduler
 
@@ -153,16 +144,16 @@ int main() {
   std::printf("%8s %8s %14s %10s %14s %10s\n", "devices", "lanes", "us/placement", "growth", "us/whole job",
               "walk, us");
   for (const int devices : sizes) {
-    const auto us = median(place[devices]);
-    const auto growth = us / median(place[sizes[0]]);
-    std::printf("%8d %8d %14.1f %10.2f %14.1f %10.1f\n", devices, devices, us, growth, median(job[devices]),
-                median(walk[devices]));
+    const auto us = fieldwork::bench::percentile(place[devices], 0.5);
+    const auto growth = us / fieldwork::bench::percentile(place[sizes[0]], 0.5);
+    std::printf("%8d %8d %14.1f %10.2f %14.1f %10.1f\n", devices, devices, us, growth,
+                fieldwork::bench::percentile(job[devices], 0.5), fieldwork::bench::percentile(walk[devices], 0.5));
     out.push_back({{"devices", devices},
                    {"lanes", devices},
                    {"place_us", us},
                    {"growth", growth},
-                   {"job_us", median(job[devices])},
-                   {"walk_us", median(walk[devices])}});
+                   {"job_us", fieldwork::bench::percentile(job[devices], 0.5)},
+                   {"walk_us", fieldwork::bench::percentile(walk[devices], 0.5)}});
   }
   std::printf("%s\n", nlohmann::json{{"placement", out}}.dump().c_str());
   return 0;

@@ -93,10 +93,4 @@ double Stack::sum_of(const std::string& metric) const {
   return sum;
 }
 
-double percentile(std::vector<double> values, double p) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<std::size_t>(p * static_cast<double>(values.size())))];
-}
-
 }  // namespace fieldwork::bench

@@ -29,6 +29,4 @@ class Stack {
   std::map<std::string, int> ports_, http_;
 };
 
-[[nodiscard]] double percentile(std::vector<double> values, double p);
-
 }  // namespace fieldwork::bench
