@@ -106,11 +106,10 @@ Result<Page> Questions::range(pqxx::nontransaction& work, const Range& range) {
   const std::string direction = range.descending ? " DESC" : "";
   const auto limit = static_cast<std::size_t>(std::max(range.limit, 1));
   Page page;
-  std::string some = column + ", " + keys(work, range.table, "");
-  for (const auto& name : range.columns) some += ", t." + work.quote_name(name);
-  const std::string rows = "SELECT " + (range.columns.empty() ? "t.*" : some) + " FROM " + quoted(range.table) + " t" +
-                           sql + " ORDER BY " + column + direction + ", " + keys(work, range.table, direction) +
-                           " LIMIT " + std::to_string(limit + 1);
+  const std::string asked = range.key_only ? column + ", " + keys(work, range.table, "") : "t.*";
+  const std::string rows = "SELECT " + asked + " FROM " + quoted(range.table) + " t" + sql + " ORDER BY " + column +
+                           direction + ", " + keys(work, range.table, direction) + " LIMIT " +
+                           std::to_string(limit + 1);
   page.rows = texts(work.exec("SELECT row_to_json(r) FROM (" + rows + ") r"));
   if (page.rows.size() <= limit) return page;
   page.rows.pop_back();

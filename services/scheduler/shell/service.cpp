@@ -84,7 +84,7 @@ void SchedulerService::fill_stored_ids(Time now) {
   if (stored_ids_.is_worn()) stored_ids_ = {};  // and what is stored is read from the first page on
   if (stored_ids_.is_filled()) return;
   store::Range page{.table = "job", .column = "submitted_ms", .after = stored_after_, .limit = ids_in_a_page};
-  page.columns = {"job"};
+  page.key_only = true;
   stored_asked_ = reads_->ask("", [this, page = std::move(page)](store::Reader& reader) -> runtime::Task {
     auto found = reader.range(page);
     std::vector<JobId> ids;

@@ -48,9 +48,8 @@ struct Range {
   std::string to;     // column < to; empty: to the last
   std::string after;  // Page::next of the page before; empty: the first page
   bool descending = false;
-  int limit = 100;  // rows of a page, at least 1
-  // Those that are asked for, beside `column` and the key; a store may give more. Empty: all.
-  std::vector<std::string> columns;
+  int limit = 100;        // rows of a page, at least 1
+  bool key_only = false;  // of each row only the key and `column` are asked for; a store may give more
 };
 
 struct Page {

@@ -101,7 +101,7 @@ TEST_F(ContractTest, RangesComeInPagesUntilTheEnd) {
     EXPECT_EQ(walk(*store, {.table = "t", .column = "n", .descending = true, .limit = 2}), "ca|eb|f|") << name;
     EXPECT_EQ(walk(*store, {.table = "t", .column = "n", .from = "9", .to = "100", .limit = 1}), "b|e|a|") << name;
     EXPECT_EQ(walk(*store, {.table = "t", .column = "n", .where = {{"live", "true"}}, .limit = 9}), "fba|") << name;
-    EXPECT_EQ(walk(*store, {.table = "t", .column = "n", .limit = 2, .columns = {"name"}}), "fb|ea|c|") << name;
+    EXPECT_EQ(walk(*store, {.table = "t", .column = "n", .limit = 2, .key_only = true}), "fb|ea|c|") << name;
     EXPECT_EQ(keys(newest(*store, "t", "n", 2)), "ca") << name;
     for (const char* wrong : {"x", "[]", "[1,2]", R"(["1"])"}) {
       const auto page = store->range({.table = "t", .column = "n", .after = wrong});
