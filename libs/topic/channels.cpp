@@ -8,7 +8,25 @@ namespace {
 
 using enum Channel::Class;
 
-constexpr std::string_view services = "registry scheduler transfer security-policy alerting";
+constexpr std::size_t services_size() {
+  std::size_t size = service_names.size() - 1;
+  for (const auto service : service_names) size += service.size();
+  return size;
+}
+
+constexpr auto with_blanks() {
+  std::array<char, services_size()> out{};
+  std::size_t at = 0;
+  for (const auto service : service_names) {
+    if (at > 0) out[at++] = ' ';
+    for (const char c : service) out[at++] = c;
+  }
+  return out;
+}
+
+// The names of all services.
+constexpr auto services_text = with_blanks();
+constexpr std::string_view services(services_text.data(), services_text.size());
 // Operators and dashboards hear all state and all events.
 constexpr std::string_view everybody = "operator dashboard";
 
