@@ -9,12 +9,13 @@
 #include <optional>
 
 #include "content/ranges.hpp"
+#include "crypto/limits.hpp"
 
 namespace fieldwork::content {
 
 struct ReceiverConfig {
   std::uint64_t encoded_bytes = 0;
-  std::uint32_t piece_bytes_max = 1024 * 1024;  // the bound of the frame's format
+  std::uint64_t piece_bytes_max = crypto::frame_piece_bytes_max;
   std::uint32_t ack_every_frames = 4;
   std::chrono::microseconds ack_after = std::chrono::milliseconds(50);
 };
