@@ -2,13 +2,14 @@
 
 #include <string_view>
 
+#include "limits.hpp"
+
 namespace fieldwork::bus {
 namespace {
 
-constexpr std::size_t mqtt_string_bytes = 65'535;  // MQTT's strings and binary data begin with a length of two bytes
-
 Result<void> check_topic(const std::string& topic, const char* what) {
-  if (topic.size() > mqtt_string_bytes) return Error{Code::invalid, std::string(what) + " is longer than 65535 bytes"};
+  if (topic.size() > mqtt_string_bytes_max)
+    return Error{Code::invalid, std::string(what) + " is longer than 65535 bytes"};
   if (topic.find_first_of(std::string_view("+#\0", 3)) != std::string::npos) {
     return Error{Code::invalid, std::string(what) + " has a wildcard or a NUL in it"};
   }
@@ -29,7 +30,7 @@ Result<void> check(const Message& message) {
   if (message.topic.empty()) return Error{Code::invalid, "the topic is empty"};
   if (auto good = check_topic(message.topic, "the topic"); !good) return good;
   if (auto good = check_topic(message.response_topic, "the response topic"); !good) return good;
-  if (message.correlation.size() > mqtt_string_bytes) {
+  if (message.correlation.size() > mqtt_string_bytes_max) {
     return Error{Code::invalid, "the correlation data is longer than 65535 bytes"};
   }
   return {};

@@ -2,6 +2,7 @@
 
 #include "cause.hpp"
 #include "impl.hpp"
+#include "limits.hpp"
 #include "topic/topic.hpp"
 
 namespace fieldwork::bus {
@@ -65,7 +66,7 @@ void MqttBus::Impl::note(const std::string& what, std::string text) {
   const auto now = Clock::now();
   const auto known = noted.find(what);
   if (known != noted.end() && now - known->second < std::chrono::minutes(1)) return;
-  if (known == noted.end() && noted.size() >= 100) noted.clear();
+  if (known == noted.end() && noted.size() >= troubles_noted_max) noted.clear();
   noted[what] = now;
   troubles.push_back(std::move(text));
 }

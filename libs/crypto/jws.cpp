@@ -247,7 +247,7 @@ Result<VerifiedJws> TrustStore::verify_root(std::string_view jws) const {
   if (!verified) return verified;
   const std::lock_guard lock(roots_.mutex);
   roots_.known.emplace_front(jws, *verified);
-  if (roots_.known.size() > Roots::kept) roots_.known.pop_back();
+  if (roots_.known.size() > Roots::known_max) roots_.known.pop_back();
   return verified;
 }
 

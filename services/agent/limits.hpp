@@ -1,5 +1,5 @@
-// Bounds of the agent's shell alone. Bounds that other parties must agree on stand in model/limits.hpp, the core's in
-// Limits (core/agent.hpp).
+// Bounds of the agent that are not settings. Bounds that a test changes stand in Limits (core/agent.hpp), bounds that
+// other parties must agree on in model/limits.hpp.
 #pragma once
 
 #include <chrono>
@@ -15,16 +15,23 @@ inline constexpr std::int64_t inline_bytes_max = 64 * 1024;                   //
 inline constexpr std::int64_t inline_total_bytes_max = 512 * 1024;            // all files in one report, before base64
 inline constexpr std::int64_t output_file_bytes_max = std::int64_t{1} << 30;  // one file, unencoded
 inline constexpr std::size_t file_entry_bytes_max = 700;                      // a file's entry without its content
+inline constexpr std::size_t stream_tail_bytes_max = 512;                     // kept of a stream that goes in parts
+// A message of reports that is larger goes behind heartbeats, in the bulk lane.
+inline constexpr std::size_t report_control_bytes_max = 8U << 10;
 
 // --- processes of a job ---
 inline constexpr std::size_t processes_max = 65536;      // looked at by the agent in one round
 inline constexpr std::size_t ended_at_once_max = 16384;  // ended by a keeper in one round; the rest in the next round
 // Waiting after SIGKILL. A process that is still there then (uninterruptible, another user's) is left to the agent's
 // next start.
-inline constexpr std::chrono::seconds kill_patience{10};
+inline constexpr std::chrono::seconds kill_patience_max{10};
 inline constexpr int drain_rounds_max = 64;  // reads of a pipe after its program's end, while another writes to it
 
 // --- files of a job ---
 inline constexpr std::size_t removed_at_once_max = 65536;  // names of one directory, removed in one round
+
+// --- packages ---
+// Parts of packages from before the start: the sender keeps its own as long.
+inline constexpr std::chrono::hours leftovers_kept_max{24};
 
 }  // namespace fieldwork::agent

@@ -13,7 +13,6 @@ namespace {
 constexpr std::size_t digits_min = 6;
 constexpr std::size_t job_digits = 20;
 constexpr std::size_t digest_digits = 64;
-constexpr std::size_t newest = 480;  // jobs that are looked at: ten pages
 
 bool hex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
 
@@ -56,17 +55,17 @@ Outcome<std::string> whole_job(Session& session, const std::string& text) {
   std::vector<std::string> ids;
   std::string after;
   do {
-    codec::Json body{{"limit", newest - ids.size()}};
+    codec::Json body{{"limit", jobs_searched_max - ids.size()}};
     if (!after.empty()) body["after"] = after;
     auto answer = session.request("scheduler", "list", std::move(body));
     if (!answer) return answer.failure();
     for (const auto& one : list_of(*answer, "items")) ids.push_back(text_of(one, "job"));
     after = text_of(*answer, "next");
-  } while (!after.empty() && ids.size() < newest);
+  } while (!after.empty() && ids.size() < jobs_searched_max);
   return only_one(text, ids,
-                  after.empty()
-                      ? "among the jobs. See fieldwork job ls"
-                      : "among the newest " + std::to_string(newest) + " jobs. An older one has to be typed in full");
+                  after.empty() ? "among the jobs. See fieldwork job ls"
+                                : "among the newest " + std::to_string(jobs_searched_max) +
+                                      " jobs. An older one has to be typed in full");
 }
 
 }  // namespace fieldwork::cli

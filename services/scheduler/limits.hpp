@@ -14,7 +14,7 @@ inline constexpr std::int64_t list_max = 1000;
 inline constexpr std::size_t list_page_max = 48;  // jobs in one page, which holds them however long they are
 inline constexpr std::int64_t show_max = 200;     // executions in one page: at most 4 KiB each, less than 1 MB together
 inline constexpr std::size_t explain_max = 8;     // executions in one page, each with all its candidates
-inline constexpr int ids_in_a_page = 1000;        // of stored jobs, after a start (StoredIds)
+inline constexpr int ids_page_max = 1000;         // of stored jobs, after a start (StoredIds)
 inline constexpr std::size_t replies_per_job_max = 8;  // clients that wait for the answer to one submission
 inline constexpr std::size_t reasons_max = 5;          // newest reasons kept with a job
 
@@ -25,5 +25,9 @@ inline constexpr std::size_t others_max = 16;     // devices visited by attempts
 inline constexpr std::size_t packages_per_device_max = 64;  // digests remembered of a device, for locality
 inline constexpr std::size_t devices_per_package_max = 64;
 inline constexpr Duration backoff_max = seconds(300);
+
+// --- devices ---
+inline constexpr Duration command_life_max = std::chrono::hours{24};  // a grant's: after it the device cannot begin
+inline constexpr std::size_t lost_devices_bytes_max = 200;            // names of devices in a quarantine's reason
 
 }  // namespace fieldwork::scheduler

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
+#include "agent/limits.hpp"
 #include "base/text.hpp"
 
 namespace fieldwork::agent {
 namespace {
-
-constexpr std::size_t tail_bytes = 512;
 
 // SplitMix64 (Steele, Lea, Flood 2014): spreads one random number over many tags.
 std::uint64_t mixed(std::uint64_t x) {
@@ -58,8 +57,8 @@ std::vector<AttemptReport> in_parts(AttemptReport end) {
     result.stderr_bytes = static_cast<std::int64_t>(result.stderr_text.size());
     cut(end, "stdout", result.stdout_text, out);
     cut(end, "stderr", result.stderr_text, out);
-    result.stdout_text = last(result.stdout_text, tail_bytes);
-    result.stderr_text = last(result.stderr_text, tail_bytes);
+    result.stdout_text = last(result.stdout_text, stream_tail_bytes_max);
+    result.stderr_text = last(result.stderr_text, stream_tail_bytes_max);
     for (auto& file : result.files) {
       if (!file.content) continue;
       cut(end, "file:" + file.path, *file.content, out);
@@ -76,8 +75,8 @@ AttemptReport in_short(AttemptReport end) {
   auto& result = *end.result;
   result.truncated = true;
   result.in_parts = false;
-  result.stdout_text = last(result.stdout_text, tail_bytes);
-  result.stderr_text = last(result.stderr_text, tail_bytes);
+  result.stdout_text = last(result.stdout_text, stream_tail_bytes_max);
+  result.stderr_text = last(result.stderr_text, stream_tail_bytes_max);
   for (auto& file : result.files) file.content.reset();
   return end;
 }

@@ -266,8 +266,8 @@ void Outputs::sweep() {
   }
   for (const auto& path : files) {
     const auto digest = "sha256:" + path.filename().string();
-    const bool old = older(path, waiting_kept) && !core_.busy(digest);
-    if (!old && !older(path.string() + ".refused", refused_kept)) continue;
+    const bool old = older(path, waiting_kept_max) && !core_.busy(digest);
+    if (!old && !older(path.string() + ".refused", refused_kept_max)) continue;
     log::warn("an output is given up: it is too old", {{"digest", digest}});
     step(exchange::deliver::Delivered{digest});
     finish(digest);

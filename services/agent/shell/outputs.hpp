@@ -4,7 +4,7 @@
 //
 // Files: <hex> is the output. <hex>.of names its attempt. <hex>.zst is the output compressed, while it is being sent.
 // <hex>.refused says why the service will never take the output: the output is then announced no more, and stays for
-// refused_kept, so that a person can look at it.
+// refused_kept_max, so that a person can look at it.
 #pragma once
 
 #include <deque>
@@ -31,8 +31,8 @@ namespace fieldwork::agent {
 
 class Outputs {
  public:
-  static constexpr std::chrono::hours refused_kept{24 * 7};
-  static constexpr std::chrono::hours waiting_kept{24 * 30};  // an output that is not delivered by then is given up
+  static constexpr std::chrono::hours refused_kept_max{24 * 7};
+  static constexpr std::chrono::hours waiting_kept_max{24 * 30};  // an output that is not delivered by then is given up
 
   struct Options {
     bool thread = false;  // compress on a thread of its own; false: on the engine's

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/limits.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
@@ -15,7 +16,6 @@ namespace fieldwork::agent {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr Duration leftovers_kept = std::chrono::hours(24);  // after the start; the sender keeps its part as long
 
 std::set<TransferId> parts_in(const fs::path& directory) {
   std::set<TransferId> out;
@@ -266,7 +266,7 @@ void Packages::finished(const Outcome& outcome) {
 // Deletes parts of transfers from before this start that no sender has taken up again.
 void Packages::sweep() {
   if (!started_) started_ = now_;
-  if (leftovers_.empty() || now_ - *started_ < leftovers_kept) return;
+  if (leftovers_.empty() || now_ - *started_ < leftovers_kept_max) return;
   for (const auto& transfer : std::exchange(leftovers_, {})) discard(transfer);
 }
 

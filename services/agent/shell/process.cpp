@@ -204,7 +204,7 @@ class Process::Run {
       if (killing_) return false;
       killing_ = true;
       tell(KeeperCommand::kill);
-      deadline_ = now + kill_patience;
+      deadline_ = now + kill_patience_max;
     }
     wait_until(deadline_);
     return !keeper_gone_;
@@ -280,7 +280,7 @@ class Process::Run {
   void finish() {
     control_.shut();
     if (killing_ && !keeper_gone_) ::kill(keeper_, SIGKILL);  // the keeper could not end every process
-    bool gone = Keepers::await(keeper_, kill_patience);
+    bool gone = Keepers::await(keeper_, kill_patience_max);
     if (!status_ && !refused_)
       gone = end_strays() && gone;  // the keeper itself was ended: by the job, or for want of memory
     if (!gone) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "agent/limits.hpp"
 #include "codec/job.hpp"
 #include "crypto/digest.hpp"
 #include "model/key_text.hpp"
@@ -19,8 +20,7 @@ std::string seq_text(std::int64_t seq) {
   return std::string(20 - text.size(), '0') + text;
 }
 
-constexpr std::size_t report_control_bytes = 8U << 10;  // larger report messages go behind heartbeats, in the bulk lane
-
+// The words of the journal, which outlives the version of the agent that wrote it.
 constexpr const char* phases[] = {"fetching", "running", "done"};
 
 store::Row attempt_row(const Attempt& attempt) {
@@ -317,7 +317,7 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
     codec::Report report{message.epoch, message.first, message.seq, message.after, {}};
     for (const auto& item : message.items) report.items.push_back({item.tag, item.report, std::nullopt});
     auto& said = up("report", codec::encode(report));
-    if (said.payload.size() > report_control_bytes) said.lane = bus::Lane::bulk;
+    if (said.payload.size() > report_control_bytes_max) said.lane = bus::Lane::bulk;
   }
   for (const auto& notice : done.notices) log::warn(notice.text);
   for (const auto& one : done.attempts) {

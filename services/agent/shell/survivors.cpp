@@ -137,7 +137,8 @@ bool Keepers::await(pid_t keeper, milliseconds at_most) {
 
 bool end_strays() {
   const pid_t self = getpid();
-  for (const auto deadline = Clock::now() + kill_patience; Clock::now() < deadline; poll(nullptr, 0, look_again_ms)) {
+  for (const auto deadline = Clock::now() + kill_patience_max; Clock::now() < deadline;
+       poll(nullptr, 0, look_again_ms)) {
     const std::lock_guard lock(known().mutex);
     auto list = processes();
     bool any = false;
@@ -174,12 +175,12 @@ Survivors end_survivors(const fs::path& work) {
   const auto place = fs::canonical(work, error).string() + "/";
   if (error) return {};
   const auto noted = noted_in(work);
-  const auto deadline = Clock::now() + kill_patience;
+  const auto deadline = Clock::now() + kill_patience_max;
   for (const auto& one : noted) {
     while (one.what == "keeper" && is_there(one) && Clock::now() < deadline) poll(nullptr, 0, look_again_ms);
   }
   std::set<pid_t> ended;
-  for (const auto give_up = Clock::now() + kill_patience;; poll(nullptr, 0, look_again_ms)) {
+  for (const auto give_up = Clock::now() + kill_patience_max;; poll(nullptr, 0, look_again_ms)) {
     const auto left = survivors_of(noted, place);
     if (left.empty()) return {ended.size(), 0};
     for (const auto& one : left) {

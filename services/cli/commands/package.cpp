@@ -3,19 +3,19 @@
 #include "commands/commands.hpp"
 #include "crypto/digest.hpp"
 #include "ids.hpp"
+#include "limits.hpp"
 #include "output.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
 namespace {
-constexpr int page_items = 500;
 
 // Page by page. A package that is pushed meanwhile may be missing; no package is listed twice.
 Outcome<codec::Json> all_packages(Session& session) {
   auto packages = codec::Json::array();
   std::string after;
   do {
-    codec::Json question{{"limit", page_items}};
+    codec::Json question{{"limit", packages_page_max}};
     if (!after.empty()) question["after"] = after;
     auto answer = session.request("transfer", "list", std::move(question));
     if (!answer) return answer.failure();

@@ -2,11 +2,10 @@
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
-
-constexpr Duration inquire_life = std::chrono::hours{24};
 
 // To a device that speaks of an attempt which is not, or no longer, its own. `job`: the attempt's job; null: unknown
 // here.
@@ -219,7 +218,7 @@ void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, 
   if (execution.losses >= job.spec->retry.lost_max) {
     std::string devices;
     for (const auto& one : execution.avoid) {
-      if (devices.size() > 200) break;
+      if (devices.size() > lost_devices_bytes_max) break;
       devices += (devices.empty() ? "" : ", ") + one.value;
     }
     const auto text = std::to_string(execution.losses) + " attempts were lost (" + devices +
@@ -285,7 +284,7 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     out.outbox.emplace_back(PutCommand{.key = inquire_key(key),
                                        .device = input.device,
                                        .command = Inquire{key, job->traceparent},
-                                       .life = inquire_life});
+                                       .life = command_life_max});
   }
 }
 

@@ -5,12 +5,6 @@
 #include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
-namespace {
-
-constexpr Duration cancel_life = std::chrono::hours{24};  // a grant's life: after it the device cannot begin
-
-}  // namespace
-
 std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   const auto& spec = input.spec;
   if (live_ >= limits_.jobs_live_max) {
@@ -152,7 +146,8 @@ void Scheduler::on(const CancelRequested& input, Time now, Output& out) {
   out.answers.emplace_back(SubmissionAnswer{input.reply, job.id, std::string(name(job.state)), job.reason});
 }
 
-// The job is settled at once. Its devices are told until they answer, or until they can no longer begin (cancel_life).
+// The job is settled at once. Its devices are told until they answer, or until they can no longer begin
+// (command_life_max).
 void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Time now, Output& out) {
   job.reason = reason;
   const auto end = state == JobState::denied        ? ExecutionState::denied
@@ -168,8 +163,8 @@ void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Tim
       out.outbox.emplace_back(PutCommand{.key = cancel_key(key),
                                          .device = execution.attempt->device,
                                          .command = Cancel{key, job.traceparent},
-                                         .life = cancel_life});
-      auto& cancelled = cancelled_[key] = {*execution.attempt, now + cancel_life};
+                                         .life = command_life_max});
+      auto& cancelled = cancelled_[key] = {*execution.attempt, now + command_life_max};
       cancelled.attempt.stored = true;  // this batch saves its row
     }
     settle(job, execution, end, reason, now);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
@@ -133,7 +134,7 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
     out.outbox.emplace_back(PutCommand{.key = cancel_key(attempt.key),
                                        .device = attempt.device,
                                        .command = Cancel{attempt.key, job.traceparent},
-                                       .life = std::chrono::hours{24}});
+                                       .life = command_life_max});
     attempt.reason = reason;
   };
   if (rules.lost_after_s && silent >= seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace)) {

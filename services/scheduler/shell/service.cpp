@@ -44,15 +44,16 @@ void SchedulerService::connected(Time now, runtime::Output& out) {
   say_placement(out);
 }
 
-// The broker may have lost every retained state: each is published again as it is by then, again_at_once in a batch.
+// The broker may have lost every retained state: each is published again as it is by then, again_at_once_max in a
+// batch.
 void SchedulerService::say_again(runtime::Output& out) {
   Output some;
   std::size_t states = 0;
-  while (!again_.empty() && states < again_at_once) {
+  while (!again_.empty() && states < again_at_once_max) {
     auto& [id, next] = again_.front();
     const Job* job = core_->find(id);
     if (job != nullptr && next == 0) some.job_states.push_back(*job), ++states;
-    for (; job != nullptr && next < job->executions.size() && states < again_at_once; ++next) {
+    for (; job != nullptr && next < job->executions.size() && states < again_at_once_max; ++next) {
       const auto& execution = job->executions[next];
       if (!execution.shown) continue;
       some.execution_states.push_back({id, job->spec->name, job->traceparent, job->bulk, execution});
@@ -83,7 +84,7 @@ void SchedulerService::fill_stored_ids(Time now) {
   if (!reads_ || stored_asked_ || now < stored_ask_at_) return;
   if (stored_ids_.is_worn()) stored_ids_ = {};  // and what is stored is read from the first page on
   if (stored_ids_.is_filled()) return;
-  store::Range page{.table = "job", .column = "submitted_ms", .after = stored_after_, .limit = ids_in_a_page};
+  store::Range page{.table = "job", .column = "submitted_ms", .after = stored_after_, .limit = ids_page_max};
   page.key_only = true;
   stored_asked_ = reads_->ask("", [this, page = std::move(page)](store::Reader& reader) -> runtime::Task {
     auto found = reader.range(page);

@@ -76,8 +76,8 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   Limits limits_;
   std::shared_ptr<runtime::Reads> reads_;
   runtime::Replies replies_;
-  static constexpr std::size_t again_at_once = 250;  // states published again in one batch
-  std::deque<std::pair<JobId, std::size_t>> again_;  // jobs to publish again, and the next execution of each
+  static constexpr std::size_t again_at_once_max = 250;  // states published again in one batch
+  std::deque<std::pair<JobId, std::size_t>> again_;      // jobs to publish again, and the next execution of each
   StoredIds stored_ids_;
   std::string stored_after_;   // cursor of the next page of stored ids
   bool stored_asked_ = false;  // the answer to that page is awaited

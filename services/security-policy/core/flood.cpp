@@ -1,11 +1,10 @@
 #include "security-policy/core/flood.hpp"
 
 #include "base/text.hpp"
+#include "security-policy/limits.hpp"
 
 namespace fieldwork::security_policy {
 namespace {
-
-constexpr std::size_t reason_bytes = 256;
 
 bool about_certificate(const AuditRow& row) { return row.kind == "certificate"; }
 
@@ -34,7 +33,7 @@ std::optional<AuditRow> Flood::pass(AuditRow row, Time now) {
   const auto rows_max = room(row, shared);
   ++window.rows;
   if (window.rows > rows_max) {
-    row.reason = clamp_text(row.reason, reason_bytes);
+    row.reason = clamp_text(row.reason, flood_reason_bytes_max);
     window.last = std::make_unique<AuditRow>(std::move(row));
     return std::nullopt;
   }

@@ -74,7 +74,7 @@ class TrustStore {
       known.clear();
       return *this;
     }
-    static constexpr std::size_t kept = 64;
+    static constexpr std::size_t known_max = 64;
     std::mutex mutex;
     std::deque<std::pair<std::string, VerifiedJws>> known;
   };

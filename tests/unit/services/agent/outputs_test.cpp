@@ -229,8 +229,9 @@ TEST_F(Waiting, OldOnesAreGivenUp) {
   announced();
   answer({refused, "too large"});
   const auto now_on_disk = fs::file_time_type::clock::now();
-  fs::last_write_time(file(digest), now_on_disk - Outputs::waiting_kept - std::chrono::hours(1));
-  fs::last_write_time(file(refused).string() + ".refused", now_on_disk - Outputs::refused_kept - std::chrono::hours(1));
+  fs::last_write_time(file(digest), now_on_disk - Outputs::waiting_kept_max - std::chrono::hours(1));
+  fs::last_write_time(file(refused).string() + ".refused",
+                      now_on_disk - Outputs::refused_kept_max - std::chrono::hours(1));
   now += std::chrono::minutes(11);
   announced();
   EXPECT_EQ(files_in(dir / "outputs"), 0U);
