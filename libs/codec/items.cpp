@@ -4,10 +4,10 @@
 
 namespace fieldwork::codec {
 
-void each_item(const Json& items, const TakeItem& take, const BadItem& bad, const char* field) {
+void each_item(const Json& items, const ReadItem& read, const BadItem& bad, const char* field) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     Reader item(items[i]);
-    take(item);
+    read(item);
     if (item.ok()) continue;
     auto error = item.error();
     error.path = "/" + std::string(field) + "/" + std::to_string(i) + error.path;
@@ -15,14 +15,14 @@ void each_item(const Json& items, const TakeItem& take, const BadItem& bad, cons
   }
 }
 
-Result<void> each_item(std::string_view text, const TakeItem& take, const BadItem& bad) {
+Result<void> each_item(std::string_view text, const ReadItem& read, const BadItem& bad) {
   const auto value = parse(text, limits::message_bytes_max);
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
   const Json* items = reader.items();
   if (!reader.finish()) return reader.error();
-  each_item(*items, take, bad);
+  each_item(*items, read, bad);
   return {};
 }
 

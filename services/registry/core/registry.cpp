@@ -68,14 +68,14 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
     entry.pending->enrolment = enrolment;  // the question is in the outbox already
     return;
   }
-  if (entry.pending) out.outbox.emplace_back(ForgetQuestion{input.device, entry.pending->fingerprint});
+  if (entry.pending) out.outbox.emplace_back(CloseQuestion{input.device, entry.pending->fingerprint});
   entry.pending = Pending{enrolment, fingerprint};
   out.outbox.emplace_back(AskCertificate{input.device, fingerprint, enrolment.certificate});
 }
 
 void Registry::apply(const CertificateChecked& input, Time now, Output& out) {
   const auto& answer = input.answer;
-  out.outbox.emplace_back(ForgetQuestion{answer.device, answer.fingerprint});
+  out.outbox.emplace_back(CloseQuestion{answer.device, answer.fingerprint});
   const auto found = devices_.find(answer.device);
   if (found == devices_.end()) return;
   auto& entry = found->second;

@@ -78,7 +78,7 @@ using Input = std::variant<EnrolmentArrived, PresenceArrived, HeartbeatArrived, 
 
 // --- output ---
 // Ask security-policy to check a certificate: an item of service/security-policy/certificate/registry under the key
-// cert:DEVICE:FINGERPRINT. The outbox repeats it until ForgetQuestion closes the key.
+// cert:DEVICE:FINGERPRINT. The outbox repeats it until CloseQuestion closes the key.
 struct AskCertificate {
   DeviceId device;
   std::string fingerprint;
@@ -86,12 +86,12 @@ struct AskCertificate {
   bool operator==(const AskCertificate&) const = default;
 };
 // Close that key: CertificateChecked has answered, or another certificate took its place.
-struct ForgetQuestion {
+struct CloseQuestion {
   DeviceId device;
   std::string fingerprint;
-  bool operator==(const ForgetQuestion&) const = default;
+  bool operator==(const CloseQuestion&) const = default;
 };
-using OutboxChange = std::variant<AskCertificate, ForgetQuestion>;  // applied in order
+using OutboxChange = std::variant<AskCertificate, CloseQuestion>;  // applied in order
 
 // The answer to an enrolment. The device repeats the enrolment until an answer arrives, so this is not repeated.
 struct EnrolmentAnswer {

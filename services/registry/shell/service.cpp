@@ -54,8 +54,8 @@ void RegistryService::ask(const OutboxChange& change, runtime::Output& out) cons
     out.put({question_key(question->device, question->fingerprint),
              topics_.service("security-policy", "certificate", "registry"), codec::dump(item)});
   } else {
-    const auto& forget = std::get<ForgetQuestion>(change);
-    out.close(question_key(forget.device, forget.fingerprint));
+    const auto& close = std::get<CloseQuestion>(change);
+    out.close(question_key(close.device, close.fingerprint));
   }
 }
 

@@ -35,7 +35,7 @@ struct PutCommand {
   std::string key;  // assign:JOB:EXECUTION:FENCE, cancel:… or inquire:…
   DeviceId device;
   std::variant<Assign, Cancel, Inquire> command;
-  Duration life{};   // after it the outbox drops the command; 0: repeated until it is closed
+  Duration life{};   // after it the outbox closes the command itself; 0: repeated until it is closed
   bool kept = true;  // false: no outbox row; after a load the shell puts it again (Scheduler::open_commands)
 };
 // Close the command of this key: it is not repeated any more, and its row is removed. No such key: nothing happens.
@@ -67,7 +67,7 @@ struct NoAnswer {
 };
 using Answer = std::variant<SubmissionAnswer, ErrorAnswer, NoAnswer>;
 
-// To a device that speaks of an attempt which is not, or no longer, its own: it drops the attempt.
+// To a device that speaks of an attempt which is not, or no longer, its own: it gives the attempt up.
 struct TellStale {
   DeviceId device;
   Stale stale;

@@ -23,14 +23,14 @@ struct Items {
 };
 
 // Reads one item, up to the call of its finish().
-using TakeItem = std::function<void(Reader& item)>;
-// Is called with each item in which `take` found a mistake.
+using ReadItem = std::function<void(Reader& item)>;
+// Is called with each item in which `read` found a mistake.
 using BadItem = std::function<void(const Json& item, Error error)>;
 
 // `field` is the name of the list's field, for the paths of errors.
-void each_item(const Json& items, const TakeItem& take, const BadItem& bad, const char* field = "items");
-// Reads {"v":1,"items":[…]}. An error: `text` is no such message, and neither `take` nor `bad` was called.
-[[nodiscard]] Result<void> each_item(std::string_view text, const TakeItem& take, const BadItem& bad);
+void each_item(const Json& items, const ReadItem& read, const BadItem& bad, const char* field = "items");
+// Reads {"v":1,"items":[…]}. An error: `text` is no such message, and neither `read` nor `bad` was called.
+[[nodiscard]] Result<void> each_item(std::string_view text, const ReadItem& read, const BadItem& bad);
 
 template <class T, class Key, class Read, class ReadKey>
 [[nodiscard]] Result<Items<T, Key>> decode_items(std::string_view text, Read read, ReadKey read_key) {

@@ -43,7 +43,7 @@ struct Report {
 // device/{device}/down/command: read item by item, so that a bad item spoils no other.
 using Command = std::variant<Assign, Cancel, Inquire, Stale>;
 using Commands = Items<Command, AttemptKey>;
-[[nodiscard]] Json encode(const Command& order);
+[[nodiscard]] Json encode(const Command& command);
 [[nodiscard]] Result<Commands> decode_commands(std::string_view text);
 [[nodiscard]] Result<Assign> decode_assign(const Json& value);  // as the agent's journal keeps it
 

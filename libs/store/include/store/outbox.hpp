@@ -21,7 +21,7 @@ struct Command {
   std::string key;    // names the command, e.g. assign:job:0:1
   std::string topic;  // items of one topic travel together
   std::string item;   // JSON object
-  Duration life{};    // the command is dropped after this long, if nobody closes it; 0: never
+  Duration life{};    // after it the outbox closes the command itself; 0: never
   // False: the command has no row of its own. It follows from other rows, and whoever loads those puts it again.
   bool kept = true;
 };
@@ -48,7 +48,7 @@ class Outbox {
   Result<void> load(Store& store, Time now);
 
   void apply(OutboxChange change, Time now, std::vector<Change>& changes);
-  // Drops the commands that are older than their life.
+  // Closes the commands that are older than their life.
   void expire(Time now, std::vector<Change>& changes);
 
   // The commands to send now; each is due again after its repeat interval.

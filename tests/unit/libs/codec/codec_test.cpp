@@ -305,7 +305,7 @@ TEST(TextTest, ReasonsAreCutWhereTheirReadersStop) {
   }
 }
 
-TEST(OrdersTest, SeveralKindsInOneMessageAndTheItemThatIsWrong) {
+TEST(CommandsTest, SeveralKindsInOneMessageAndTheItemThatIsWrong) {
   const std::string key = R"("job":"j","execution":0,"fence":1)";
   const std::string text = R"({"v":1,"items":[{"type":"cancel",)" + key + R"(},{"type":"stale","state":"lost",)" + key +
                            R"(},{"type":"inquire",)" + key;
@@ -324,7 +324,7 @@ TEST(OrdersTest, SeveralKindsInOneMessageAndTheItemThatIsWrong) {
   EXPECT_EQ(wrong->bad[0].key, expected);
 }
 
-TEST(OrdersTest, ABadItemSpoilsNothingButItself) {
+TEST(CommandsTest, ABadItemSpoilsNothingButItself) {
   const std::string good = R"({"type":"cancel","job":"j","execution":0,"fence":1})";
   struct Case {
     std::string bad;

@@ -33,9 +33,9 @@ struct Rig {
   }
   Result<void> run(int s, Task task) { return engine->run({std::move(task)}, at(s)); }
   Result<void> run(int s) { return engine->run({}, at(s)); }
-  void order(int s, const std::vector<store::Command>& commands) {
+  void put(int s, const std::vector<store::Command>& commands) {
     EXPECT_TRUE(run(s, [&](Time, Output& out) {
-                  for (const auto& command : commands) out.put(command);
+                  for (const auto& one : commands) out.put(one);
                 }).ok());
   }
   // What was said since the last question.
@@ -61,17 +61,17 @@ void everything(Journal& journal, Output& out) {
   out.upsert("t", "k", {});
   out.early.push_back({.topic = "early", .payload = "q"});
   out.messages.push_back({.topic = "event", .payload = "m"});
-  out.put({"k", "order", "1"});
+  out.put({"k", "command", "1"});
   out.acts.emplace_back([&journal] { journal.emplace_back("act 1"); });
   out.acts.emplace_back([&journal] { journal.emplace_back("act 2"); });
 }
 
-const std::string order_1 = R"(order {"v":1,"items":[1]})";
+const std::string command_1 = R"(command {"v":1,"items":[1]})";
 
 TEST(EngineTest, EarlyThenCommitThenTheRest) {
   Rig rig;
   ASSERT_TRUE(rig.run(0, [&](Time, Output& out) { everything(rig.journal, out); }).ok());
-  EXPECT_EQ(rig.journal, (Journal{"early q", "committed", order_1, "event m", "act 1", "act 2"}));
+  EXPECT_EQ(rig.journal, (Journal{"early q", "committed", command_1, "event m", "act 1", "act 2"}));
   EXPECT_FALSE(rig.engine->waits());
   ASSERT_EQ(rig.store.batches.size(), 1U);
   EXPECT_EQ(rig.store.batches[0].size(), 2U) << "the row and the outbox are one batch";
@@ -90,7 +90,7 @@ TEST(EngineTest, AFailedCommitSaysNothingAndASecondSaysAllOnce) {
   rig.journal.clear();
   ASSERT_TRUE(rig.engine->commit(at(30)).ok());
   EXPECT_FALSE(rig.engine->waits());
-  EXPECT_EQ(rig.journal, (Journal{"committed", order_1, "event m", "act 1", "act 2"}));
+  EXPECT_EQ(rig.journal, (Journal{"committed", command_1, "event m", "act 1", "act 2"}));
   rig.journal.clear();
   ASSERT_TRUE(rig.run(31).ok());
   EXPECT_EQ(rig.journal, Journal{}) << "once";
@@ -99,9 +99,9 @@ TEST(EngineTest, AFailedCommitSaysNothingAndASecondSaysAllOnce) {
 TEST(EngineTest, TheRepeatCountsFromWhatWasSaidNotFromWhatWasWanted) {
   Rig rig;
   rig.store.failures = {away};
-  ASSERT_FALSE(rig.run(0, [](Time, Output& out) { out.put({"k", "order", "1"}); }).ok());
+  ASSERT_FALSE(rig.run(0, [](Time, Output& out) { out.put({"k", "command", "1"}); }).ok());
   ASSERT_TRUE(rig.engine->commit(at(30)).ok());
-  EXPECT_EQ(rig.said(), Journal{order_1});
+  EXPECT_EQ(rig.said(), Journal{command_1});
   EXPECT_EQ(rig.when_said(31, 37), (std::vector<int>{32, 36}));
 }
 
@@ -148,8 +148,8 @@ TEST(EngineTest, OneChangePerKeyReachesTheStore) {
                         out.insert("t", "b", {{"n", 2}});
                         out.upsert("t", "a", {{"n", 3}});
                         out.remove("t", "c", {{"n", 4}});
-                        out.put({"k", "order", "1"});
-                        out.put({"k", "order", "2"});
+                        out.put({"k", "command", "1"});
+                        out.put({"k", "command", "2"});
                       })
                   .ok());
   ASSERT_EQ(rig.store.batches.size(), 1U);
@@ -157,58 +157,58 @@ TEST(EngineTest, OneChangePerKeyReachesTheStore) {
   for (const auto& change : rig.store.batches[0])
     rows.push_back(change.table + "/" + change.key + " " + change.row.to_json());
   EXPECT_EQ(rows, (Journal{R"(t/a {"n":3})", R"(t/b {"n":2})", R"(t/c {"n":4})",
-                           R"(outbox/k {"key":"k","topic":"order","item":"2","until_ms":0})"}));
-  EXPECT_EQ(rig.said(), Journal{R"(order {"v":1,"items":[2]})"});
+                           R"(outbox/k {"key":"k","topic":"command","item":"2","until_ms":0})"}));
+  EXPECT_EQ(rig.said(), Journal{R"(command {"v":1,"items":[2]})"});
 }
 
 // --- the outbox ---------------------------------------------------------------------------------------------------
 
-TEST(EngineTest, ACommandRepeatsWithGrowingGapsUntilSettled) {
+TEST(EngineTest, ACommandRepeatsWithGrowingGapsUntilClosed) {
   Rig rig;
-  rig.order(0, {{"k", "order", "1"}});
-  EXPECT_EQ(rig.said(), Journal{order_1});
+  rig.put(0, {{"k", "command", "1"}});
+  EXPECT_EQ(rig.said(), Journal{command_1});
   EXPECT_EQ(rig.engine->outbox_size(), 1U);
   EXPECT_EQ(rig.when_said(1, 20), (std::vector<int>{2, 6, 11, 16}));
   ASSERT_TRUE(rig.run(21, [](Time, Output& out) { out.close("k"), out.close("never heard of"); }).ok());
-  EXPECT_EQ(rig.said(), Journal{}) << "due at 21, but settled in that batch";
+  EXPECT_EQ(rig.said(), Journal{}) << "due at 21, but closed in that batch";
   EXPECT_EQ(rig.engine->outbox_size(), 0U);
   EXPECT_EQ(rig.when_said(22, 90), std::vector<int>{});
 }
 
-TEST(EngineTest, SettlingIsSavedBeforeItCounts) {
+TEST(EngineTest, ClosingIsSavedBeforeItCounts) {
   Rig rig;
-  rig.order(0, {{"k", "order", "1"}});
+  rig.put(0, {{"k", "command", "1"}});
   rig.store.failures = {away};
   ASSERT_FALSE(rig.run(1, [](Time, Output& out) { out.close("k"); }).ok());
   rig.start(at(2));
   ASSERT_TRUE(rig.run(2).ok());
-  EXPECT_EQ(rig.said(), (Journal{order_1, order_1})) << "before the restart and after it";
+  EXPECT_EQ(rig.said(), (Journal{command_1, command_1})) << "before the restart and after it";
 }
 
-TEST(EngineTest, AKeySettledAndOrderedAgainInOneBatchIsOrdered) {
+TEST(EngineTest, AKeyClosedAndPutAgainInOneBatchIsThere) {
   Rig rig;
-  rig.order(0, {{"k", "order", "1"}});
+  rig.put(0, {{"k", "command", "1"}});
   ASSERT_TRUE(rig.run(1,
                       [](Time, Output& out) {
                         out.close("k");
-                        out.put({"k", "order", "2"});
+                        out.put({"k", "command", "2"});
                       })
                   .ok());
   rig.bus.said.clear();
   rig.start(at(100));
   ASSERT_TRUE(rig.run(100).ok());
-  EXPECT_EQ(rig.said(), Journal{R"(order {"v":1,"items":[2]})"});
+  EXPECT_EQ(rig.said(), Journal{R"(command {"v":1,"items":[2]})"});
 }
 
 // A dead attempt must not begin when its device comes back: not before a restart, and not after it.
-TEST(EngineTest, AKeyOrderedAndSettledInOneBatchIsGone) {
-  for (const bool ordered_before : {false, true}) {
+TEST(EngineTest, AKeyPutAndClosedInOneBatchIsGone) {
+  for (const bool put_before : {false, true}) {
     Rig rig;
-    if (ordered_before) rig.order(0, {{"k", "order", "1"}});
+    if (put_before) rig.put(0, {{"k", "command", "1"}});
     rig.bus.said.clear();
     ASSERT_TRUE(rig.run(1,
                         [](Time, Output& out) {
-                          out.put({"k", "order", "2"});
+                          out.put({"k", "command", "2"});
                           out.close("k");
                         })
                     .ok());
@@ -223,16 +223,16 @@ TEST(EngineTest, AKeyOrderedAndSettledInOneBatchIsGone) {
 
 TEST(EngineTest, ACommandsLifeEndsInTheStoreToo) {
   Rig rig;
-  ASSERT_TRUE(rig.run(0, [](Time, Output& out) { out.put({"k", "order", "1", seconds(10)}); }).ok());
+  ASSERT_TRUE(rig.run(0, [](Time, Output& out) { out.put({"k", "command", "1", seconds(10)}); }).ok());
   EXPECT_EQ(rig.when_said(0, 30), (std::vector<int>{0, 2, 6}));
   EXPECT_EQ(rig.engine->outbox_size(), 0U);
   rig.start(at(31));
   EXPECT_EQ(rig.engine->outbox_size(), 0U);
 }
 
-TEST(EngineTest, ARestartSendsWhatIsNotSettled) {
+TEST(EngineTest, ARestartSendsWhatIsNotClosed) {
   Rig rig;
-  rig.order(0, {{"a", "one", R"({"x":"\"ü\n"})"}, {"b", "two", "2"}, {"c", "two", "3"}});
+  rig.put(0, {{"a", "one", R"({"x":"\"ü\n"})"}, {"b", "two", "2"}, {"c", "two", "3"}});
   ASSERT_TRUE(rig.run(1, [](Time, Output& out) { out.close("b"); }).ok());
   rig.bus.said.clear();
   rig.start(at(1000));
@@ -245,7 +245,7 @@ TEST(EngineTest, ARestartSendsWhatIsNotSettled) {
 
 TEST(EngineTest, WhatCannotBeReadIsNotAnEmptyOutbox) {
   Rig rig;
-  rig.order(0, {{"k", "order", "1"}});
+  rig.put(0, {{"k", "command", "1"}});
   rig.store.load_answer = away;
   Engine again(rig.service, rig.store, rig.bus);
   const auto loaded = again.load(at(1));
@@ -255,7 +255,7 @@ TEST(EngineTest, WhatCannotBeReadIsNotAnEmptyOutbox) {
 
 TEST(EngineTest, ConnectedHastensAll) {
   Rig rig;
-  rig.order(0, {{"a", "one", "1"}, {"b", "two", "2"}});
+  rig.put(0, {{"a", "one", "1"}, {"b", "two", "2"}});
   rig.bus.said.clear();
   EXPECT_EQ(rig.when_said(1, 7), (std::vector<int>{2, 6}));
   ASSERT_TRUE(rig.engine->run({Connected{}}, at(7)).ok());
@@ -265,7 +265,7 @@ TEST(EngineTest, ConnectedHastensAll) {
 
 TEST(EngineTest, AReaderThatReturnsHastensItsTopicOnly) {
   Rig rig;
-  rig.order(0, {{"a", "one", "1"}, {"b", "two", "2"}, {"c", "one", "3"}});
+  rig.put(0, {{"a", "one", "1"}, {"b", "two", "2"}, {"c", "one", "3"}});
   rig.bus.said.clear();
   ASSERT_TRUE(rig.run(1, [](Time, Output& out) { out.hasten("one"), out.hasten("three"); }).ok());
   ASSERT_EQ(rig.bus.said.size(), 1U);
@@ -273,9 +273,9 @@ TEST(EngineTest, AReaderThatReturnsHastensItsTopicOnly) {
   EXPECT_EQ(rig.bus.said[0].payload.size(), std::string(R"({"v":1,"items":[1,3]})").size()) << "both, in any order";
 }
 
-TEST(EngineTest, AReaderThatReturnsInABatchThatSettlesIsNotAskedAgain) {
+TEST(EngineTest, AReaderThatReturnsInABatchThatClosesIsNotAskedAgain) {
   Rig rig;
-  rig.order(0, {{"a", "one", "1"}});
+  rig.put(0, {{"a", "one", "1"}});
   rig.bus.said.clear();
   ASSERT_TRUE(rig.run(1,
                       [](Time, Output& out) {
@@ -317,9 +317,9 @@ TEST(EngineTest, ItemsOfOneTopicTravelTogetherWithinBounds) {
     Rig rig;
     std::vector<store::Command> commands;
     for (std::size_t i = 0; i < c.count; ++i) {
-      commands.push_back({"k" + std::to_string(i), "order", '"' + std::string(c.item_bytes - 2, 'x') + '"'});
+      commands.push_back({"k" + std::to_string(i), "command", '"' + std::string(c.item_bytes - 2, 'x') + '"'});
     }
-    rig.order(0, commands);
+    rig.put(0, commands);
     EXPECT_EQ(items_per_message(rig), c.expected) << c.name;
     EXPECT_EQ(rig.when_said(1, 1), std::vector<int>{}) << c.name;
     ASSERT_TRUE(rig.run(2).ok());
@@ -329,7 +329,7 @@ TEST(EngineTest, ItemsOfOneTopicTravelTogetherWithinBounds) {
 
 TEST(EngineTest, ItemsKeepTheirOrderAndTopicsStayApart) {
   Rig rig;
-  rig.order(0, {{"z", "one", "1"}, {"b", "two", "2"}, {"a", "one", "3"}, {"y", "one", "4"}});
+  rig.put(0, {{"z", "one", "1"}, {"b", "two", "2"}, {"a", "one", "3"}, {"y", "one", "4"}});
   EXPECT_EQ(rig.said(), (Journal{R"(one {"v":1,"items":[1,3,4]})", R"(two {"v":1,"items":[2]})"}));
 }
 

@@ -1,5 +1,5 @@
 // links: store GTest::gtest_main
-// Commands that must arrive: repeated, hastened by topic, settled, outlived.
+// Commands that must arrive: repeated, hastened by topic, closed, outlived.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -69,7 +69,7 @@ TEST(OutboxTopics, HastenIsBounded) {
   EXPECT_EQ(box.due(12), Keys{"k"}) << "and again two seconds later";
 }
 
-TEST(OutboxTopics, ASettledKeyIsNotHastened) {
+TEST(OutboxTopics, AClosedKeyIsNotHastened) {
   Box box;
   box.put(0, "k", "a");
   box.put(0, "l", "a");

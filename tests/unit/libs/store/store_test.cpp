@@ -115,7 +115,7 @@ Rows due_keys(Outbox& outbox, Time now) {
   return out;
 }
 
-TEST(OutboxTest, RepeatsWithBackoffUntilSettled) {
+TEST(OutboxTest, RepeatsWithBackoffUntilClosed) {
   Outbox outbox({.first_repeat = seconds(2), .last_repeat = seconds(5)});
   std::vector<Change> changes;
   outbox.apply(Command{"k", "t", "{}"}, at(0), changes);

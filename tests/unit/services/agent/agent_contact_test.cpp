@@ -343,9 +343,9 @@ TEST(Clock, GrantsAreJudgedByTheRegistrys) {
          EnrolAnswered{.session = 3, .enrolled = true, .reason = "", .now_ms = c.registry_ms, .wall_ms = c.wall_ms}});
     EXPECT_EQ(world.said.notices.size(), std::abs(c.wall_ms - 500) > 60'000 ? 1U : 0U) << c.name;
     world.pass(c.later);
-    auto order = assignment(key("j"));
-    order.wall_ms = c.wall_later_ms;
-    world.step({order});
+    auto command = assignment(key("j"));
+    command.wall_ms = c.wall_later_ms;
+    world.step({command});
     EXPECT_EQ(world.all<agent::Run>().size(), c.good ? 1U : 0U) << c.name;
     if (c.good) continue;
     EXPECT_EQ(world.last_report().state, AttemptState::refused) << c.name;

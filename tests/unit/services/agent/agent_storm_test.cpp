@@ -109,10 +109,9 @@ class Storm {
     const auto k = any_key();
     // The same attempt has the same contract whenever it comes.
     const auto kind = std::hash<std::string>{}(k.job.value) % 4;
-    const auto order = assignment(
+    return assignment(
         k, k.fence % 2 == 0 ? "p" : "",
         {.stop_after_s = kind == 1 || kind == 3 ? std::optional(5) : std::nullopt, .restart_on_reboot = kind >= 2});
-    return order;
   }
 
   Input some_input() {

@@ -9,9 +9,9 @@ namespace {
 
 TEST(Commands, ReportsCarryTheTraceOfTheirJob) {
   World world;
-  auto order = assignment(key("j"));
-  order.assign.traceparent = "00-t";
-  world.step({order});
+  auto command = assignment(key("j"));
+  command.assign.traceparent = "00-t";
+  world.step({command});
   EXPECT_EQ(world.last_report().traceparent, "00-t");
   world.step({ended(key("j"))});
   EXPECT_EQ(world.last_report().traceparent, "00-t");

@@ -69,7 +69,7 @@ TEST(Registry, EnrolsWhatSecurityPolicyCallsValid) {
   EXPECT_EQ(out, Output{});
 
   out = step(registry, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
-  EXPECT_EQ(all<ForgetQuestion>(out).size(), 1u);
+  EXPECT_EQ(all<CloseQuestion>(out).size(), 1u);
   EXPECT_EQ(out.answers, (std::vector{EnrolmentAnswer{edge, 1, true, ""}}));
   EXPECT_EQ(events(out), "ready");
   EXPECT_EQ(state_of(registry), DeviceState::ready);

@@ -86,13 +86,13 @@ class Storm {
   void feed(const Input& input) {
     world_.step(input);
     asked_.insert(asked_.end(), world_.said.questions.begin(), world_.said.questions.end());
-    for (const auto& one : world_.commands<Assign>()) ordered(one.device, std::get<Assign>(one.command).key);
+    for (const auto& one : world_.commands<Assign>()) assigned(one.device, std::get<Assign>(one.command).key);
     for (const auto& attempt : world_.said.attempts) {
       if (settled(attempt.state)) ended_.insert(attempt.key);
     }
   }
 
-  void ordered(const DeviceId& where, const AttemptKey& k) {
+  void assigned(const DeviceId& where, const AttemptKey& k) {
     auto& last = newest_[{k.job, k.execution}];
     EXPECT_GT(k.fence, last) << "a fence was used twice: " << k.job.value;
     if (last > 0) {

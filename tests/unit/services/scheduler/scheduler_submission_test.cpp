@@ -189,7 +189,7 @@ TEST(Stop, CancelInEachPhase) {
   struct Case {
     const char* name;
     std::function<void(World&)> before;
-    bool order;
+    bool told;
   };
   const Case cases[] = {
       {"queued",
@@ -212,10 +212,10 @@ TEST(Stop, CancelInEachPhase) {
       answered = answered || (answer.reply == 9 && answer.state == "cancelled");
     EXPECT_TRUE(answered) << c.name;
     const auto commands = world.commands<Cancel>();
-    ASSERT_EQ(commands.size(), c.order ? 1U : 0U) << c.name;
+    ASSERT_EQ(commands.size(), c.told ? 1U : 0U) << c.name;
     ASSERT_EQ(world.said.executions.size(), 1U) << c.name;
     EXPECT_EQ(world.said.executions[0].execution.state, ExecutionState::cancelled) << c.name;
-    if (c.order) {
+    if (c.told) {
       EXPECT_EQ(commands[0].key, cancel_key(key("j"))) << c.name;
       EXPECT_EQ(commands[0].device, dev("a")) << c.name;
       EXPECT_EQ(std::get<Cancel>(commands[0].command).key, key("j")) << c.name;
@@ -248,7 +248,7 @@ TEST(Stop, CancelKeepsTheDevicesLastWords) {
   world.report("a", key("j"), AttemptState::running);
   world.step(CancelRequested{9, JobId("j")});
   world.heartbeat("a", {key("j")});
-  EXPECT_TRUE(silent(world.said)) << "the cancel order is on its way: it is not told that it is stale";
+  EXPECT_TRUE(silent(world.said)) << "the cancel command is on its way: it is not told that it is stale";
   world.report("a", {.key = key("j"), .state = AttemptState::running, .part = ResultPart{"stdout", 0, "so far"}});
   ASSERT_EQ(world.said.parts.size(), 1U);
   EXPECT_EQ(world.said.parts[0].part.bytes, "so far");
