@@ -42,7 +42,7 @@ class Follow {
   [[nodiscard]] std::optional<JobState> state() const { return state_; }
   // An execution of the job is queued.
   [[nodiscard]] bool waits_for_a_device() const { return queued_; }
-  [[nodiscard]] bool finished() const { return state_ && settled(*state_); }
+  [[nodiscard]] bool is_settled() const { return state_ && settled(*state_); }
   [[nodiscard]] const std::string& reason() const { return reason_; }
 
  private:

@@ -108,7 +108,7 @@ void add_job(CLI::App& app, Chosen& chosen) {
   auto* result =
       command(*job, "result", "its output and its files, as run --wait gives them",
               "fieldwork job result JOB --output-dir out\n\n"
-              "Prints stdout and stderr of the executions that have ended. Exit code: 0 succeeded or not settled yet,\n"
+              "Prints stdout and stderr of the executions that are settled. Exit code: 0 succeeded or not settled,\n"
               "1 failed, cancelled or expired, 4 denied.");
   result->add_option("JOB", chosen.result.job, "the job's id, or its beginning (j- and 6 digits)")->required();
   result->add_option("--output-dir", chosen.result.output_dir, "write the result files there");

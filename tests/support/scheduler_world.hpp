@@ -99,7 +99,7 @@ class Rows {
       }
       if (execution.attempt && !execution.stored) follow_attempt(execution);
       if (settled(execution.state)) {
-        execution.phase = Done{};
+        execution.phase = Settled{};
       } else if (execution.state == ExecutionState::queued) {
         execution.phase = Queued{};
       } else if (execution.state != ExecutionState::waiting) {

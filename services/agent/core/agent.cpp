@@ -35,14 +35,14 @@ Agent::Agent(Limits limits, DeviceId device, Saved saved, Time now)
   for (auto& [key, attempt] : attempts_) {
     order_ = std::max(order_, attempt.order);
     attempt.came = attempt.since = now;
-    if (attempt.phase == Phase::done) {
+    if (attempt.phase == Phase::settled) {
       ended.emplace_back(attempt.order, key);
     } else {
       live_.insert(key);
     }
   }
   std::sort(ended.begin(), ended.end());
-  for (auto& [order, key] : ended) done_.push_back(std::move(key));
+  for (auto& [order, key] : ended) settled_.push_back(std::move(key));
 }
 
 void Agent::step(const Input& input, Time now, Output& out) {
@@ -170,7 +170,7 @@ Attempt* Agent::same_try(const AssignArrived& input) {
     auto& one = it->second;
     if (one.number < input.assign.attempt) continue;
     const bool ran = one.phase == Phase::running ||
-                     (one.phase == Phase::done && one.outcome && one.outcome->state != AttemptState::refused);
+                     (one.phase == Phase::settled && one.outcome && one.outcome->state != AttemptState::refused);
     if (ran) found = &one;
   }
   return found;
@@ -178,7 +178,7 @@ Attempt* Agent::same_try(const AssignArrived& input) {
 
 void Agent::go_on_with(Attempt& earlier, Attempt& attempt, Time now, Output& out) {
   out.notices.push_back({"it was given out again by a scheduler that forgot it: " + attempt.assign.key.job.value});
-  if (earlier.phase == Phase::done) return settle(attempt, *earlier.outcome, now, out);
+  if (earlier.phase == Phase::settled) return settle(attempt, *earlier.outcome, now, out);
   if (earlier.stale) return settle(attempt, *ended_here(earlier), now, out);  // its program is being killed
   attempt.phase = Phase::running;
   attempt.runs_as = program(earlier).fence;
@@ -208,7 +208,7 @@ Attempt* Agent::of_program(const AttemptKey& key) {
 void Agent::tell_again(const Attempt& attempt) {
   const auto& key = attempt.assign.key;
   if (reports_.owes(key)) return;  // a report of the stream answers
-  if (attempt.phase == Phase::done) {
+  if (attempt.phase == Phase::settled) {
     report(attempt.outcome.value_or(AttemptReport{
         .key = key, .state = AttemptState::cancelled, .reason = "it ended here; how is no longer known"}));
   } else if (!attempt.stale) {
@@ -251,7 +251,7 @@ void Agent::on(const CancelArrived& input, Time now, Output& out) {
   const auto known = attempts_.find(key);
   if (known == attempts_.end()) return settle_unseen(key, input.cancel.traceparent, std::move(last), now, out);
   auto& attempt = known->second;
-  if (attempt.phase == Phase::done) return tell_again(attempt);
+  if (attempt.phase == Phase::settled) return tell_again(attempt);
   if (attempt.phase == Phase::fetching) return settle(attempt, std::move(last), now, out);
   if (attempt.cancelled) return;
   attempt.cancelled = true;
@@ -266,7 +266,7 @@ void Agent::on(const InquireArrived& input, Time now, Output& out) {
                 {.state = AttemptState::lost, .reason = "this device does not know it: its journal is new"}, now, out);
 }
 
-// The assignment of this attempt was never seen. The attempt is remembered as done, so that a late copy of its
+// The assignment of this attempt was never seen. The attempt is remembered as settled, so that a late copy of its
 // assignment does not run.
 void Agent::settle_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now,
                           Output& out) {
@@ -280,7 +280,7 @@ void Agent::settle_unseen(const AttemptKey& key, const std::string& traceparent,
 
 void Agent::on(const StaleArrived& input, Time now, Output& out) {
   const auto it = attempts_.find(input.stale.key);
-  if (it == attempts_.end() || it->second.phase == Phase::done) return;
+  if (it == attempts_.end() || it->second.phase == Phase::settled) return;
   auto& attempt = it->second;
   const bool told = attempt.stale;
   attempt.stale = true;
@@ -328,7 +328,7 @@ void Agent::settle(Attempt& attempt, AttemptReport last, Time now, Output& out) 
   bare.key = key;
   bare.traceparent = attempt.assign.traceparent;
   attempt.assign = std::move(bare);
-  attempt.phase = Phase::done;
+  attempt.phase = Phase::settled;
   attempt.since = now;
   last.key = key;
   last.traceparent = attempt.assign.traceparent;
@@ -339,7 +339,7 @@ void Agent::settle(Attempt& attempt, AttemptReport last, Time now, Output& out) 
   live_.erase(key);
   held_.erase(key);
   save(attempt, out);
-  done_.push_back(key);
+  settled_.push_back(key);
   if (fetching) leave(package, out);
   prune(out);
 }
@@ -356,10 +356,10 @@ void Agent::leave(const std::string& digest, Output& out) {
 void Agent::save(const Attempt& attempt, Output& out) { out.attempts.push_back({attempt.assign.key, attempt}); }
 
 void Agent::prune(Output& out) {
-  while (done_.size() > limits_.done_max) {
-    attempts_.erase(done_.front());
-    out.attempts.push_back({done_.front(), std::nullopt});
-    done_.pop_front();
+  while (settled_.size() > limits_.settled_max) {
+    attempts_.erase(settled_.front());
+    out.attempts.push_back({settled_.front(), std::nullopt});
+    settled_.pop_front();
   }
 }
 

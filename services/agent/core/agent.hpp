@@ -37,7 +37,7 @@ struct Limits {
   ReportLimits reports;
   Duration enrol_again{seconds{5}};     // when an enrolment was not answered
   Duration refused_again{seconds{60}};  // when an enrolment was refused
-  std::size_t done_max = 5'000;         // settled attempts that are remembered
+  std::size_t settled_max = 5'000;      // settled attempts that are remembered
   std::size_t live_max = limits::attempts_per_device_max;
   std::size_t beats_max = 64;  // newest heartbeats that may still be confirmed
 };
@@ -120,10 +120,10 @@ using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, Assi
                            InquireArrived, StaleArrived, BadCommandArrived, AckArrived, PackageReady, PackageRefused,
                            RunEnded, TimePassed, BatchEnded>;
 
-enum class Phase { fetching, running, done };
+enum class Phase { fetching, running, settled };
 
 struct Attempt {
-  Assign assign;  // when done: only its key and traceparent
+  Assign assign;  // when settled: only its key and traceparent
   Phase phase = Phase::fetching;
   bool cancelled = false;                // being killed on request: reported as cancelled when its program ends
   bool stale = false;                    // being killed because it is not this device's any more: not reported
@@ -131,7 +131,7 @@ struct Attempt {
   int number = 1;                        // of the try, as the scheduler counts; 0: not known
   std::int64_t runs_as = 0;              // the fence that its program was started under; 0: its own
   std::int64_t order = 0;                // a sequence number, by arrival
-  std::optional<AttemptReport> outcome;  // when done: how it ended, in one report
+  std::optional<AttemptReport> outcome;  // when settled: how it ended, in one report
   // Not saved: both begin with the agent's start.
   Time since{};  // when its phase began
   Time came{};   // when it was assigned
@@ -283,7 +283,7 @@ class Agent {
   std::map<AttemptKey, Attempt> attempts_;
   std::set<AttemptKey> live_;
   std::map<AttemptKey, std::int64_t> held_;  // begin when a heartbeat with a greater number than this is confirmed
-  std::deque<AttemptKey> done_;
+  std::deque<AttemptKey> settled_;
   std::int64_t order_ = 0;
   Reports reports_;
 

@@ -155,7 +155,7 @@ void Agent::tell_what_is_here(const StreamAnswer& answer, Time now, Output& out)
   const auto& state = reports_.state();
   const auto acked = state.waiting.empty() ? state.next_seq - 1 : state.waiting.begin()->first - 1;
   if (answer.epoch > state.epoch || (answer.epoch == state.epoch && answer.seq >= acked)) return;
-  for (auto it = done_.rbegin(); it != done_.rend() && ended.size() < limits::ended_per_heartbeat_max; ++it)
+  for (auto it = settled_.rbegin(); it != settled_.rend() && ended.size() < limits::ended_per_heartbeat_max; ++it)
     ended.push_back(*it);
 }
 

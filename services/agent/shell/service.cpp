@@ -27,7 +27,7 @@ store::Row attempt_row(const Attempt& attempt) {
   const auto json = [](const Json& value) { return store::Value::json(codec::dump(value)); };
   store::Row row{
       {"phase", phases[static_cast<int>(attempt.phase)]}, {"order", attempt.order}, {"number", attempt.number}};
-  if (attempt.phase == Phase::done) {
+  if (attempt.phase == Phase::settled) {
     const auto& key = attempt.assign.key;
     row.add("job", key.job.value);
     row.add("execution", key.execution);
@@ -50,7 +50,7 @@ Result<Attempt> decode_attempt(const Json& row) {
   for (int i = 0; i < 3; ++i) {
     if (row.at("phase") == phases[i]) out.phase = static_cast<Phase>(i);
   }
-  if (out.phase == Phase::done) {
+  if (out.phase == Phase::settled) {
     out.assign.key = {JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("fence")};
     if (row.contains("outcome")) {
       auto outcome = codec::decode_attempt_report(row.at("outcome"));

@@ -52,7 +52,7 @@ int doctor(const Options& options);
 
 // Shared by the commands.
 
-// Prints the output of the executions that have ended to stdout and stderr. Writes their files into `directory`, or
+// Prints the output of the executions that are settled to stdout and stderr. Writes their files into `directory`, or
 // lists them where it is empty. Returns the exit code of the job's state, or of what kept the result away.
 int print_result(Session& session, const Options& options, const std::string& directory, const std::string& job);
 // Reads the settings and connects.

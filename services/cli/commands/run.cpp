@@ -129,7 +129,7 @@ Outcome<Json> Wait::run(std::optional<milliseconds> patience) {
       if (!looked) return looked.failure();
     }
     if (session_.interrupted()) return goes_on(Exit::interrupted, "interrupted");
-    if (follow_.finished()) break;
+    if (follow_.is_settled()) break;
     auto until = std::min(look_at_, Session::Clock::now() + seconds(1));
     if (!session_.connected()) until = Session::Clock::now() + milliseconds(200);
     if (patience && Session::Clock::now() >= begin + *patience)

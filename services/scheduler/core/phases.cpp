@@ -49,7 +49,7 @@ void follow_attempt(Execution& execution) {
   execution.changed_ms = attempt.changed_ms;
   execution.state = seen_as(attempt.state);
   if (settled(execution.state)) {
-    execution.phase = Done{};
+    execution.phase = Settled{};
   } else if (execution.state != ExecutionState::queued) {
     execution.phase = Live{};
   }
@@ -156,7 +156,7 @@ void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState stat
   }
   if (state != AttemptState::succeeded) occupy(job, attempt.device, -1);
   clear_timer(job, execution);
-  execution.phase = Done{};
+  execution.phase = Settled{};
   out.outbox.emplace_back(CloseCommand{assign_key(attempt.key)});
   out.outbox.emplace_back(CloseCommand{inquire_key(attempt.key)});
   place_ = true;
@@ -173,7 +173,7 @@ void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState stat
 
 void Scheduler::settle(Job& job, Execution& execution, ExecutionState state, const std::string& reason, Time now) {
   withdraw(job, execution);
-  execution.phase = Done{};
+  execution.phase = Settled{};
   execution.reason = reason;
   set_state(job, execution, state, now);
   if (reason.empty()) return;

@@ -153,7 +153,7 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   }
   Job* job = nullptr;
   Execution* execution = find(report.key, job);
-  const bool given_up = execution != nullptr && !execution->is<Done>() && !execution->is<Live>() &&
+  const bool given_up = execution != nullptr && !execution->is<Settled>() && !execution->is<Live>() &&
                         execution->attempt && execution->attempt->key == report.key &&
                         execution->attempt->device == device && execution->attempt->state == AttemptState::lost;
   if (!given_up) return false;

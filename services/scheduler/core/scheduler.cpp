@@ -69,7 +69,7 @@ void Scheduler::resume(Job& job, Execution& execution, const std::set<std::pair<
     rearm(job, execution);
   } else if (const auto* waiting = std::get_if<Waiting>(&execution.phase)) {
     set_timer(job, execution, waiting->until);
-  } else if (execution.is<Done>()) {
+  } else if (execution.is<Settled>()) {
     if (execution.state == ExecutionState::succeeded && execution.attempt) occupy(job, execution.attempt->device, 1);
   } else {
     enqueue(job, execution, now);

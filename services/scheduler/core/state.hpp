@@ -118,8 +118,8 @@ struct Live {          // Execution::attempt is on a device
   Time phase_since{};  // when the reported state began
   bool inquired = false;
 };
-struct Done {};
-using Phase = std::variant<Queued, Waiting, Asking, Live, Done>;
+struct Settled {};
+using Phase = std::variant<Queued, Waiting, Asking, Live, Settled>;
 
 struct Exclusion {
   bool by_policy = false;  // security-policy denied it; else the device refused

@@ -8,11 +8,11 @@ namespace fieldwork::scheduler {
 std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   const auto& spec = input.spec;
   if (live_ >= limits_.jobs_live_max) {
-    return Error{Code::unavailable, "there are " + std::to_string(live_) + " unfinished jobs already; try again later"};
+    return Error{Code::unavailable, "there are " + std::to_string(live_) + " live jobs already; try again later"};
   }
   if (live_executions_ + static_cast<std::size_t>(spec.replicas) > limits_.executions_live_max) {
     return Error{Code::unavailable,
-                 "there are " + std::to_string(live_executions_) + " unfinished executions already; try again later"};
+                 "there are " + std::to_string(live_executions_) + " live executions already; try again later"};
   }
   const auto contract = contract_of(spec, spec.targets.has_value(), limits_.lease_s);
   if (contract.stop_after_s && contract.lost_after_s && *contract.stop_after_s >= *contract.lost_after_s) {
@@ -138,7 +138,7 @@ void Scheduler::answer(const Job& job, Output& out) {
 void Scheduler::on(const CancelRequested& input, Time now, Output& out) {
   const auto it = jobs_.find(input.job);
   if (it == jobs_.end()) {
-    out.answers.emplace_back(ErrorAnswer{input.reply, {Code::unknown, "no such unfinished job", "/job"}});
+    out.answers.emplace_back(ErrorAnswer{input.reply, {Code::unknown, "no such live job", "/job"}});
     return;
   }
   auto& job = it->second;

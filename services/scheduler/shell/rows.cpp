@@ -95,7 +95,7 @@ Result<void> decode_execution(const Json& row, Execution& out) {
   out.changed_ms = row.at("changed_ms");
   out.stored = true;
   if (settled(*state)) {
-    out.phase = Done{};
+    out.phase = Settled{};
   } else if (*state == ExecutionState::waiting) {
     out.phase = Waiting{from_ms(row.at("retry_at_ms"))};
   } else if (*state != ExecutionState::queued) {

@@ -80,7 +80,7 @@ class Storm {
     EXPECT_EQ(world_.core.unacknowledged(), 0U) << "the device is mute";
     EXPECT_TRUE(world_.core.live().empty());
     for (const auto& [k, row] : world_.journal.attempts) {
-      if (row.phase != Phase::done || row.stale) continue;
+      if (row.phase != Phase::settled || row.stale) continue;
       EXPECT_TRUE(scheduler_.heard.contains(k)) << k.job.value << k.fence << " ended and nobody was told";
     }
   }

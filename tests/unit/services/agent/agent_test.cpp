@@ -405,7 +405,7 @@ TEST(Commands, InquireIsAnsweredWithWhatIsSo) {
 }
 
 TEST(Commands, RemembersAtMostDoneMax) {
-  World world(Limits{.done_max = 2});
+  World world(Limits{.settled_max = 2});
   const auto forgotten = [&] {
     std::vector<AttemptKey> out;
     for (const auto& save : world.said.attempts) {

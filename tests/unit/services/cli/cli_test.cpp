@@ -105,10 +105,10 @@ TEST(CliFollow, SaysWhatIsNewOnce) {
   EXPECT_TRUE(follow.job(job_state_json("assigned", "assigned")).empty());
   EXPECT_TRUE(follow.job(Json{{"job", "other"}, {"state", "failed"}}).empty());
   EXPECT_TRUE(follow.job(Json::array()).empty());
-  EXPECT_FALSE(follow.finished());
+  EXPECT_FALSE(follow.is_settled());
   EXPECT_EQ(follow.job(job_state_json("failed", "failed", "exit code 3")),
             (std::vector<std::string>{"job j-1 failed on d-1: exit code 3"}));
-  EXPECT_TRUE(follow.finished());
+  EXPECT_TRUE(follow.is_settled());
 }
 
 TEST(CliFollow, TransfersOfThisPackageToItsDevices) {

@@ -54,7 +54,7 @@ class HistoryTest : public store::PostgresTest {
       execution.state = ExecutionState::succeeded;
       execution.fence = 1;
       execution.attempts = 1;
-      execution.phase = Done{};
+      execution.phase = Settled{};
       execution.attempt = attempt;
       const PartRecord part{attempt.key, {"stdout", 0, "text"}};
       changes.push_back({"execution", execution_key(job.id, 0), execution_row({job.id, "", "", false, execution})});

@@ -395,7 +395,7 @@ TEST(Saved, AnExecutionThatFollowsIsTheSameAfterARestart) {
   world.report(first, key("j"), AttemptState::running);
   world.report(first, key("j"), AttemptState::succeeded);
   const auto before = world.job("j").executions;
-  ASSERT_TRUE(world.rows.load().jobs.front().executions.front().is<Done>());
+  ASSERT_TRUE(world.rows.load().jobs.front().executions.front().is<Settled>());
   world.restart({ready("a"), ready("b")});
   for (std::size_t i = 0; i < before.size(); ++i) {
     const auto& after = world.execution("j", i);

@@ -208,8 +208,8 @@ class Storm {
       Counts counts{};
       for (const auto& e : job.executions) {
         ++counts[static_cast<std::size_t>(e.state)];
-        EXPECT_EQ(e.is<Done>(), settled(e.state)) << id.value;
-        EXPECT_TRUE(e.is<Done>() || e.timer || e.is<Live>()) << id.value << " waits for nothing";
+        EXPECT_EQ(e.is<Settled>(), settled(e.state)) << id.value;
+        EXPECT_TRUE(e.is<Settled>() || e.timer || e.is<Live>()) << id.value << " waits for nothing";
         if (e.attempt) {
           EXPECT_EQ(e.is<Live>(), !settled(e.attempt->state)) << id.value;
         }
