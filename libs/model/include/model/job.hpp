@@ -66,7 +66,7 @@ struct JobSpec {
   Retry retry;
   Offline offline;
   Timeouts timeouts;
-  std::optional<int> deadline_s;  // from submission; a job not finished by then expires
+  std::optional<int> deadline_s;  // from submission; a job not settled by then expires
   bool operator==(const JobSpec&) const = default;
 };
 
