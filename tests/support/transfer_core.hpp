@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -89,15 +91,66 @@ inline Effects flat(const Output& done) {
   return out;
 }
 
+// The tables, as the outputs of batches leave them.
+struct Rows {
+  std::map<std::string, Content> contents;
+  std::map<PackageName, Name> names;
+  std::map<TransferId, Sending> sendings;
+  std::map<TransferId, Receiving> receivings;
+
+  void keep(const Output& done) {
+    for (const auto& one : done.contents) contents[one.package.digest] = one;
+    for (const auto& digest : done.dropped_contents) contents.erase(digest);
+    for (const auto& one : done.names) names[one.of] = one;
+    for (const auto& one : done.sendings) sendings[one.id] = one;
+    for (const auto& id : done.dropped_sendings) sendings.erase(id);
+    for (const auto& one : done.receivings) receivings[one.id] = one;
+    for (const auto& id : done.dropped_receivings) receivings.erase(id);
+  }
+  // As they are read: a row of `content` has no names, and times are in milliseconds.
+  [[nodiscard]] Saved saved() const {
+    Saved out;
+    for (auto [digest, one] : contents) {
+      one.package = {.digest = digest, .size_bytes = one.package.size_bytes};
+      out.contents.push_back(std::move(one));
+    }
+    for (const auto& [name, one] : names) out.names.push_back(one);
+    for (auto [id, one] : sendings) {
+      for (Time* time : {&one.started, &one.heard, &one.changed}) *time = from_ms(to_ms(*time));
+      out.sendings.push_back(std::move(one));
+    }
+    for (auto [id, one] : receivings) {
+      one.heard = from_ms(to_ms(one.heard));
+      out.receivings.push_back(std::move(one));
+    }
+    return out;
+  }
+};
+
 // The core, for which the service's part is done at once: offers are made, and devices are ready.
 struct Core {
   Limits limits;
   std::optional<Transfers> core;
+  Rows rows;
   Time now = wall();
   int next_id = 1;
 
   explicit Core(Limits with = {}, Saved saved = {}) : limits(with) {
+    Output stored;
+    stored.contents = saved.contents;
+    stored.names = saved.names;
+    stored.sendings = saved.sendings;
+    stored.receivings = saved.receivings;
+    rows.keep(stored);
     core.emplace(limits, std::move(saved), now);
+    stand_ready();
+  }
+  // The service was killed and begins again with its rows. The registry's retained states are heard at once.
+  void restart() {
+    core.emplace(limits, rows.saved(), now);
+    stand_ready();
+  }
+  void stand_ready() {
     for (const char* device : {"d1", "d2"}) stands(device, DeviceState::ready);
   }
   // A batch of this one input.
@@ -105,6 +158,7 @@ struct Core {
     Output done;
     core->step(input, now, done);
     core->step(BatchEnded{}, now, done);
+    rows.keep(done);
     auto effects = flat(done);
     for (const auto& effect : Effects(effects)) {
       const auto* begin = std::get_if<MakeOffer>(&effect);

@@ -136,9 +136,10 @@ struct StrayFrame {
   TransferId id;
   std::int64_t end = 0;  // the offset of the first byte behind the frame
 };
-// LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After
-// LinkBack and Stalled every party has its full time again; after LinkBack offers and states are published again.
-// TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
+// LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when); the first
+// LinkLost comes from load(), since nobody can be heard before the first connection. After LinkBack and Stalled every
+// party has its full time again, and whoever waits keeps its turn; after LinkBack offers and states are published
+// again. TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
 using Input =
     std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, PackageAnnounced,
                  OutputAnnounced, Offered, ReceivingHeard, AllReceived, ContentArrived, ContentRefused, FrameNotKept,

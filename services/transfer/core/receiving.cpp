@@ -121,6 +121,7 @@ void Transfers::on(const Offered& input, Time now, Output& out) {
     out.answers.emplace_back(Reject{input.from, found.error()});
     return;
   }
+  if (*found == nullptr) return;
   auto& receiving = **found;
   receiving.heard = now;
   if (finishing_.contains(receiving.id)) {
@@ -162,6 +163,11 @@ Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Out
     if (finishing_.contains(id))
       return Error{Code::conflict, "it is being verified under another transfer", "/transfer"};
     forget_receiving(id, out);
+  }
+  // Others that were announced with it may be under way by now.
+  if (auto over = over_quota(from, offer.size_bytes)) {
+    refuse_output({input.from, offer.digest, offer.size_bytes}, std::move(*over), out);
+    return nullptr;
   }
   if (auto full = room_for(from, now, out)) return *full;
   Receiving receiving{.id = offer.transfer, .from = from, .kind = ContentKind::output, .heard = now};

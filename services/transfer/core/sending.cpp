@@ -1,5 +1,6 @@
 // Contents from here: packages to devices that want them, and contents to clients that fetch.
 #include <algorithm>
+#include <utility>
 
 #include "transfer/core/transfers.hpp"
 
@@ -62,13 +63,13 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
 
 // The reason for a client that fetches an output which is not here, or not yet.
 std::string Transfers::why_not_stored(const std::string& digest) const {
-  if (const auto it = refused_.find(digest); it != refused_.end()) return "the output was refused: " + it->second;
   for (const auto& [id, receiving] : receivings_) {
     if (receiving.package.digest == digest) return "it is on its way from " + receiving.from.name;
   }
   for (const auto& [announcement, announced] : announced_) {
     if (announcement.second == digest) return "it is still on " + announcement.first.name;
   }
+  if (const auto it = refused_.find(digest); it != refused_.end()) return "the output was refused: " + it->second;
   return "no such content is stored";
 }
 
@@ -85,8 +86,9 @@ void Transfers::begin(Sending sending, const Wanted& input, Time now, Output& ou
   const auto id = sending.id;
   sending.fingerprint = input.certificate.fingerprint();
   sending.started = sending.heard = sending.changed = now;
-  latest_[target_of(sending)] = id;
+  auto before = std::exchange(latest_[target_of(sending)], id);
   add_live(sendings_.insert_or_assign(id, std::move(sending)).first->second, now);
+  tracks_.at(id).before = std::move(before);
   const auto& begun = sendings_.at(id);
   out.work.emplace_back(
       MakeOffer{id, begun.to, begun.attempt, contents_.at(begun.digest), input.certificate, input.from});
@@ -115,8 +117,11 @@ void Transfers::on(const OfferFailed& input, Time, Output& out) {
 
 // Before its offer was made, nothing of a sending is saved or published: it is removed as if it had never been.
 void Transfers::withdraw(const TransferId& id, Output& out) {
+  const auto before = tracks_.at(id).before;
   end_live(id, out);
-  latest_.erase(target_of(sendings_.at(id)));
+  const auto target = target_of(sendings_.at(id));
+  latest_.erase(target);
+  if (sendings_.contains(before)) latest_[target] = before;
   sendings_.erase(id);
 }
 

@@ -17,6 +17,7 @@ Transfers::Transfers(Limits limits, Saved saved, Time now)
     auto& latest = latest_[target_of(sending)];
     if (latest.empty() || sendings_.at(latest).started <= sending.started) latest = sending.id;
     if (sending.state == SendingState::sending) {
+      sending.heard = now;  // this service's absence counts as nobody's silence
       add_live(sending, now);
       tracks_.at(sending.id).saved_acked_bytes = sending.acked_bytes;
       wait(sending);
@@ -85,12 +86,13 @@ void Transfers::on(const LinkBack&, Time now, Output& out) {
 
 void Transfers::on(const Stalled&, Time now, Output&) { give_full_time(now); }
 
-// Whoever could not be heard was not silent. A sending that lost its slot by silence is offered again at its own time.
+// Whoever could not be heard was not silent, and keeps its slot or its turn. A sending that lost its slot by silence is
+// offered again at its own time.
 void Transfers::give_full_time(Time now) {
   for (const auto& id : live_) {
     auto& track = tracks_.at(id);
     sendings_.at(id).heard = now;
-    if (track.slot) track.awake = now;
+    if (track.slot || track.queued) track.awake = now;
   }
   for (auto& [id, receiving] : receivings_) receiving.heard = now;
   for (auto& [announcement, announced] : announced_) announced.at = now;
@@ -135,8 +137,8 @@ void Transfers::say_again(Time now) {
     } else if (!sendings_to_say_.empty()) {
       const auto it = sendings_.find(sendings_to_say_.front());
       sendings_to_say_.pop_front();
-      if (it != sendings_.end() && (it->second.said || it->second.state == SendingState::sending))
-        publish(it->second, now);
+      if (it == sendings_.end() || it->second.offer.transfer.empty()) continue;
+      if (it->second.said || it->second.state == SendingState::sending) publish(it->second, now);
     } else {
       return;
     }

@@ -75,6 +75,7 @@ class Transfers {
     Time answered{};      // when the receiver said last what it has, or the sending got its slot
     Time offer_at{};      // without a slot: when the offer is repeated
     Duration offer_wait{};
+    TransferId before{};  // until the offer is made: what latest_ named before
   };
   struct Announced {
     std::int64_t size_bytes = 0;
@@ -140,7 +141,7 @@ class Transfers {
 
   // receiving.cpp
   std::optional<Error> room_for(const Party& from, Time now, Output& out);
-  // The receiving that this offer starts or takes up again.
+  // The receiving that this offer starts or takes up again; null: it is an output over the quota, which is said.
   Result<Receiving*> announced_as(const Offered& input, Time now, Output& out);
   Result<Receiving*> receive_output(const Offered& input, Time now, Output& out);
   void forget_receiving(const TransferId& id, Output& out);

@@ -33,6 +33,7 @@ Result<void> TransferService::load(store::Store& store, Time now) {
   if (!receivings) return receivings.error();
   core_.emplace(settings_.limits,
                 Saved{std::move(*contents), std::move(*names), std::move(*sendings), std::move(*receivings)}, now);
+  step(LinkLost{}, now);  // until the first connection nobody can be heard
   check_files(now);
   running_ = true;
   log::info("loaded", {{"contents", std::to_string(core_->contents().size())},

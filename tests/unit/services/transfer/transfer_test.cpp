@@ -257,6 +257,21 @@ TEST_F(World, BadMessagesChangeNothingAndAreAnswered) {
   EXPECT_EQ(store.commits(), commits);
 }
 
+// The core begins before the broker is found; time until then is nobody's silence.
+TEST_F(World, AStartWithoutTheBrokerEndsNoUpload) {
+  const auto bytes = make_bytes(10'000, 19);
+  const auto id = ask("offer", "alice", codec::encode(upload_of(bytes))).at("transfer");
+  engine.reset();
+  service.reset();
+  service = std::make_unique<TransferService>("fieldwork/v1", settings_here(), runtime::Post{});
+  engine = std::make_unique<runtime::Engine>(*service, store, *this);
+  ASSERT_TRUE(engine->load(now).ok());
+  for (int i = 0; i < 3; ++i) pass(std::chrono::minutes(20));
+  run({runtime::Connected{}});
+  pass(seconds(10));
+  EXPECT_EQ(ask("offer", "alice", codec::encode(upload_of(bytes))).at("transfer"), id);
+}
+
 TEST_F(World, BigContentIsVerifiedOnTheWorkersThread) {
   std::mutex mutex;
   std::deque<runtime::Task> tasks;
