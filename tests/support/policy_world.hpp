@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 using support::TempDir;
 
-// Certificates of two devices; revoked.crl revokes edge-1, empty.crl revokes nobody.
+// Certificates of two devices; revoked.crl revokes edge-1, empty.crl revokes nobody. edge-1-new is another certificate
+// of edge-1, which neither revokes.
 class Pki {
  public:
   static const Pki& get() {
@@ -50,6 +51,8 @@ for d in edge-1 edge-2; do new $d -out $d.csr; openssl ca -batch -notext -config
 openssl ca -config openssl.cnf -gencrl -out empty.crl
 openssl ca -config openssl.cnf -revoke edge-1.crt
 openssl ca -config openssl.cnf -gencrl -out revoked.crl
+openssl req -new -key edge-1.key -subj /CN=edge-1 -out edge-1-new.csr
+openssl ca -batch -notext -config openssl.cnf -in edge-1-new.csr -out edge-1-new.crt
 )sh");
     const auto command = "bash " + (dir_ / "make").string() + " > " + (dir_ / "log").string() + " 2>&1";
     if (std::system(command.c_str()) != 0) ADD_FAILURE() << dir_.read("log");
@@ -66,7 +69,8 @@ openssl ca -config openssl.cnf -gencrl -out revoked.crl
   TempDir dir_;
 };
 
-inline const Time t0 = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+// A minute from now: certificates that are made meanwhile are valid then.
+inline const Time t0 = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()) + seconds{60};
 inline Time at(double s) { return t0 + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
 
 inline Question question(const std::string& submitter, const std::string& program, const std::string& device = "edge-1",

@@ -59,12 +59,19 @@ void SecurityPolicy::apply(const ChecksArrived& input, Time now, Output& out) {
     // A device may make up any number of certificates, and show its good one in between: rows are limited.
     audit_unless_flood(audit_row(answer, now), now, out);
     // A valid certificate is replaced only by a valid one: a bad one must not hide the one that the device is enrolled
-    // with.
-    const bool keep = found == certificates_.end() || answer.state == CertificateState::valid ||
-                      found->second.checked.answer.state != CertificateState::valid;
+    // with. Nor must it hide one whose revocation is open: a restart knows of it from that row.
+    const bool valid = answer.state == CertificateState::valid;
+    const bool keep =
+        found == certificates_.end() || valid || same ||
+        (found->second.checked.answer.state != CertificateState::valid && found->second.announced.empty());
     if (!keep || (found == certificates_.end() && certificates_.size() >= limits_.certificates_max)) continue;
     auto& known = certificates_[asked.device];
-    known = Known{{std::move(answer), asked.certificate, to_ms(now)}, now};
+    // What is no longer true must not be repeated.
+    if (valid && known.announced.erase(answer.fingerprint) > 0) {
+      out.outbox.emplace_back(CloseRevocation{asked.device, answer.fingerprint});
+    }
+    known.checked = {std::move(answer), asked.certificate, to_ms(now)};
+    known.audited_at = now;
     if (!same) out.certificates.push_back({known.checked});
   }
 }
@@ -90,6 +97,7 @@ void SecurityPolicy::recheck(Time now, Output& out) {
     known.checked.answer = answer;
     known.checked.changed_ms = to_ms(now);
     out.certificates.push_back({known.checked});
+    known.announced.insert(answer.fingerprint);
     out.outbox.emplace_back(AnnounceRevocation{std::move(answer)});
   }
   if (it != certificates_.end()) return;
@@ -102,10 +110,17 @@ void SecurityPolicy::apply(const DeviceSeen& input, Time, Output& out) {
     devices_[input.device] = input.state;
   }
   const auto it = certificates_.find(input.device);
-  if (it == certificates_.end() || it->second.checked.answer.state == CertificateState::valid) return;
+  if (it == certificates_.end()) return;
+  std::erase_if(it->second.announced, [&](const std::string& fingerprint) {
+    const bool knows = input.state == DeviceState::refused || input.fingerprint != fingerprint;
+    if (knows) out.outbox.emplace_back(CloseRevocation{input.device, fingerprint});
+    return knows;
+  });
+  // A state from before the device was bound to this certificate may have closed its revocation.
   const auto& answer = it->second.checked.answer;
-  if (input.state == DeviceState::refused || input.fingerprint != answer.fingerprint) {
-    out.outbox.emplace_back(CloseRevocation{input.device, answer.fingerprint});
+  const bool unheard = input.state != DeviceState::refused && input.fingerprint == answer.fingerprint;
+  if (answer.state != CertificateState::valid && unheard && it->second.announced.insert(answer.fingerprint).second) {
+    out.outbox.emplace_back(AnnounceRevocation{answer});
   }
 }
 
@@ -113,7 +128,9 @@ void SecurityPolicy::apply(const DeviceGone& input, Time, Output& out) {
   devices_.erase(input.device);
   const auto it = certificates_.find(input.device);
   if (it == certificates_.end()) return;
-  out.outbox.emplace_back(CloseRevocation{input.device, it->second.checked.answer.fingerprint});
+  for (const auto& fingerprint : it->second.announced) {
+    out.outbox.emplace_back(CloseRevocation{input.device, fingerprint});
+  }
   out.certificates.push_back({it->second.checked, true});
   certificates_.erase(it);
 }

@@ -32,8 +32,9 @@ SecurityPolicy::SecurityPolicy(Limits limits, Rulebook rulebook, Authority autho
       loaded_(head_),
       broken_(std::move(saved.broken)) {
   for (auto& one : saved.certificates) {
-    const auto device = one.answer.device;
-    certificates_.emplace(device, Known{std::move(one), Time{}});
+    const auto answer = one.answer;
+    auto& known = certificates_.emplace(answer.device, Known{std::move(one)}).first->second;
+    if (answer.state != CertificateState::valid) known.announced.insert(answer.fingerprint);
   }
 }
 
@@ -46,7 +47,7 @@ void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Output& out)
   std::set<std::string> known;  // a repeat within one message has one answer
   for (const auto& question : input.questions) {
     if (!known.insert(memory_key(question)).second) continue;
-    if (auto one = judge(question, out)) judged.push_back(std::move(*one));
+    if (auto one = judge(question, now, out)) judged.push_back(std::move(*one));
   }
   const auto granted = [](const Judged& one) { return one.decision.allow && !one.question.device.empty(); };
   std::vector<Question> questions;
@@ -64,7 +65,7 @@ void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Output& out)
   }
 }
 
-std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& question, Output& out) {
+std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& question, Time now, Output& out) {
   std::string objects;
   if (!question.device.empty()) {
     const auto device = devices_.find(question.device);
@@ -73,9 +74,13 @@ std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& ques
     objects = objection(question.device);
   }
   const auto it = remembered_.find(memory_key(question));
-  if (it != remembered_.end() && (objects.empty() || !it->second.allow)) {
-    out.decisions.push_back(it->second);
-    return std::nullopt;
+  if (it != remembered_.end()) {
+    const auto& [decision, decided_at] = it->second;
+    const bool lives = decision.grant.empty() || now - decided_at < rulebook_.grant_life / 2;
+    if (!decision.allow || (objects.empty() && lives)) {
+      out.decisions.push_back(decision);
+      return std::nullopt;
+    }
   }
 
   auto evaluation = policy::evaluate(rulebook_.rules, question);
@@ -104,8 +109,8 @@ void SecurityPolicy::apply(const QuestionUnreadable& input, Time now, Output& ou
   Question question;
   question.key = input.key;
   question.device = input.device;
-  if (const auto it = remembered_.find(memory_key(question)); it != remembered_.end()) {
-    out.decisions.push_back(it->second);
+  if (const auto it = remembered_.find(memory_key(question)); it != remembered_.end() && !it->second.decision.allow) {
+    out.decisions.push_back(it->second.decision);
     return;
   }
   Decision decision{.key = input.key, .device = input.device};
@@ -130,7 +135,7 @@ void SecurityPolicy::decide(const Question& question, Decision decision, AuditRo
   } else {
     audit_unless_flood(std::move(row), now, out);
   }
-  remember(memory_key(question), decision);
+  remember(memory_key(question), decision, now);
   out.decisions.push_back(std::move(decision));
 }
 
@@ -139,8 +144,8 @@ std::string SecurityPolicy::objection(const DeviceId& device) const {
   return {};
 }
 
-void SecurityPolicy::remember(std::string key, const Decision& decision) {
-  const auto [it, fresh] = remembered_.insert_or_assign(key, decision);
+void SecurityPolicy::remember(std::string key, const Decision& decision, Time now) {
+  const auto [it, fresh] = remembered_.insert_or_assign(key, Remembered{decision, now});
   if (!fresh) return;
   remembered_order_.push_back(std::move(key));
   if (remembered_order_.size() <= limits_.remembered_max) return;

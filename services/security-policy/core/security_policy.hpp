@@ -2,8 +2,8 @@
 // audit of both.
 //
 // Pure, except that the given `sign` signs grants. One door in: step(input, now, out). One door out: Output, values in
-// the order of duty. A restart constructs the core from what was saved. Decisions given before are forgotten then: the
-// same question gets a new decision and a new audit row.
+// the order of duty. A restart constructs the core from what was saved. Decisions given before are forgotten then, and
+// a grant that has used up half its life is not given again: the same question gets a new decision and a new audit row.
 #pragma once
 
 #include <deque>
@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -70,7 +71,8 @@ struct Saved {
 struct QuestionsArrived {
   std::vector<Question> questions;
 };
-// An item of such a message that could not be read, but whose key could. The question is denied.
+// An item of such a message that could not be read, but whose key could. The question is denied, whatever was
+// answered under its key before.
 struct QuestionUnreadable {
   AttemptKey key;
   DeviceId device;
@@ -119,7 +121,8 @@ struct AnnounceRevocation {
   CertificateAnswer answer;
   bool operator==(const AnnounceRevocation&) const = default;
 };
-// Close that key: the device's state shows that the registry knows, or the device was removed.
+// Close that key: the device's state shows that the registry knows, the certificate is good again, or the device was
+// removed.
 struct CloseRevocation {
   DeviceId device;
   std::string fingerprint;
@@ -165,6 +168,11 @@ class SecurityPolicy {
   struct Known {
     CheckedCertificate checked;
     Time audited_at{};
+    std::set<std::string> announced{};  // fingerprints whose revocation is open; after a restart: may be open
+  };
+  struct Remembered {
+    Decision decision;
+    Time decided_at{};
   };
 
   void apply(const QuestionsArrived& input, Time now, Output& out);
@@ -184,11 +192,11 @@ class SecurityPolicy {
     AuditRow row;
   };
   // nullopt: the question was answered from memory, or the scheduler has to ask it again
-  [[nodiscard]] std::optional<Judged> judge(const Question& question, Output& out);
+  [[nodiscard]] std::optional<Judged> judge(const Question& question, Time now, Output& out);
   // Why the device may run nothing now; empty: it may.
   [[nodiscard]] std::string objection(const DeviceId& device) const;
   void decide(const Question& question, Decision decision, AuditRow row, Time now, Output& out);
-  void remember(std::string key, const Decision& decision);
+  void remember(std::string key, const Decision& decision, Time now);
   [[nodiscard]] CertificateAnswer check(const CertificateCheck& asked, Time now) const;
   void recheck(Time now, Output& out);
   void audit(AuditRow row, Output& out);
@@ -202,7 +210,7 @@ class SecurityPolicy {
   Flood flood_;
 
   std::unordered_map<DeviceId, DeviceState> devices_;
-  std::unordered_map<std::string, Decision> remembered_;
+  std::unordered_map<std::string, Remembered> remembered_;
   std::deque<std::string> remembered_order_;
   std::map<DeviceId, Known> certificates_;
   std::optional<DeviceId> recheck_after_;  // rechecking goes on behind this device; none: it rests
