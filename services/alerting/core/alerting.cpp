@@ -55,7 +55,12 @@ Alerting::Alerting(Limits limits, Saved saved) : limits_(limits) {
   }
   limits_.rule_max = std::max<std::size_t>(1, std::min(limits_.rule_max, limits_.alerts_max / 8));
   for (const auto& [id, alert] : alerts_) {
-    if (alert.firing && alert.subject != many) ++firing_[alert.rule];
+    if (!alert.firing) continue;
+    if (alert.subject != many) {
+      ++firing_[alert.rule];
+    } else {
+      many_[alert.rule].notified = alert.value;
+    }
   }
   for (auto& one : saved.notifications) {
     next_number_ = std::max(next_number_, one.number + 1);
@@ -156,6 +161,7 @@ void Alerting::fire(const std::string& rule, const std::string& subject, double 
   if (firing(rule) >= limits_.rule_max || (found == alerts_.end() && !make_room())) {
     return overflow(rule, subject, now, out);
   }
+  leave_many(rule, subject, now, out);
   ++firing_[rule];
   auto& alert = alerts_[id];
   alert = Alert{id, rule, subject, true, value, reason, now, now};
@@ -199,12 +205,16 @@ void Alerting::tell_many(const std::string& rule, Time now, Output& out) {
   change(alert, told, now, out);
 }
 
+void Alerting::leave_many(const std::string& rule, const std::string& subject, Time now, Output& out) {
+  const auto more = many_.find(rule);
+  if (more == many_.end() || more->second.subjects.erase(subject) == 0) return;
+  more->second.changed = true;
+  if (more->second.subjects.empty() && more->second.untold == 0) tell_many(rule, now, out);
+}
+
 void Alerting::resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now,
                        Output& out) {
-  if (const auto more = many_.find(rule); more != many_.end() && more->second.subjects.erase(subject) > 0) {
-    more->second.changed = true;
-    if (more->second.subjects.empty() && more->second.untold == 0) tell_many(rule, now, out);
-  }
+  leave_many(rule, subject, now, out);
   const auto found = alerts_.find(alert_id(rule, subject));
   if (found == alerts_.end() || !found->second.firing) return;
   auto& alert = found->second;
@@ -231,7 +241,10 @@ void Alerting::remove(const std::string& id) {
   alerts_.erase(id);
 }
 
-void Alerting::apply(const LinkBack&, Time, Output&) { say_all_ = true; }
+void Alerting::apply(const LinkBack&, Time now, Output&) {
+  say_all_ = true;
+  linked_at_ = now;
+}
 
 // Each alert's last row and last state of the batch.
 void Alerting::apply(const BatchEnded&, Time, Output& out) {
@@ -281,10 +294,10 @@ void Alerting::sweep(Time now, Output& out) {
   }
   // After a restart the states name the subjects beyond the room again. An alert rule._many for which none was named
   // ends.
-  if (!forget) return;
+  if (!forget || !linked_at_ || now - *linked_at_ < limits_.many_keep) return;
   for (const auto& rule : rules) {
     const auto found = alerts_.find(alert_id(rule.name, many));
-    if (found == alerts_.end() || !found->second.firing || now - found->second.changed < limits_.many_keep) continue;
+    if (found == alerts_.end() || !found->second.firing) continue;
     if (!many_.contains(rule.name) || many_[rule.name].subjects.empty()) tell_many(rule.name, now, out);
   }
 }

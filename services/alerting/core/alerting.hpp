@@ -49,7 +49,8 @@ struct Limits {
   Duration retry_first = seconds{1};               // backoff; doubles up to retry_last
   Duration retry_last = seconds{600};
   Duration give_up_after = std::chrono::hours{6};  // since the alert changed
-  Duration many_keep = seconds{600};  // of rule._many after a restart, until the states have named the subjects again
+  // Of rule._many after a restart, from LinkBack on, until the states have named the subjects again.
+  Duration many_keep = seconds{600};
   Duration sweep_every = seconds{1};  // between looks at what is old
   bool notify = true;                 // there is a webhook
 };
@@ -211,6 +212,7 @@ class Alerting {
   void remove(const std::string& id);
   void change(Alert& alert, bool told, Time now, Output& out);
   void overflow(const std::string& rule, const std::string& subject, Time now, Output& out);
+  void leave_many(const std::string& rule, const std::string& subject, Time now, Output& out);
   void tell_many(const std::string& rule, Time now, Output& out);
   [[nodiscard]] std::size_t firing(const std::string& rule) const;
   void sweep(Time now, Output& out);
@@ -230,6 +232,7 @@ class Alerting {
   std::map<std::string, Many> many_;  // by rule
   std::set<std::string> changed_;     // ids of alerts that changed in this batch
   bool say_all_ = false;              // the broker came back in this batch
+  std::optional<Time> linked_at_;     // when it did so last
   Time swept_at_{};
   Time forgot_at_{};
 

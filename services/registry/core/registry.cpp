@@ -5,6 +5,20 @@
 #include "crypto/certificate.hpp"
 
 namespace fieldwork::registry {
+namespace {
+
+// A smaller session is believed only of a device that is not ready.
+bool earlier(const Enrolment& enrolment, const Device& device) {
+  return enrolment.session < device.session && device.state == DeviceState::ready;
+}
+
+Rejection active(const Device& device) {
+  return {device.id,
+          "enrol",
+          {Code::conflict, "session " + std::to_string(device.session) + " of this device is active", "/session"}};
+}
+
+}  // namespace
 
 Registry::Registry(Limits limits, std::vector<Record> saved, Time now) : limits_(limits) {
   for (auto& record : saved) {
@@ -49,10 +63,7 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
     entry.sign_of_life = entry.faded_at = now;
     change(entry, DeviceState::enrolling, "", "its certificate is being checked", now, out);
   }
-  if (enrolment.session < device.session && device.state == DeviceState::ready) {
-    return reject(
-        {Code::conflict, "session " + std::to_string(device.session) + " of this device is active", "/session"});
-  }
+  if (earlier(enrolment, device)) return out.rejections.push_back(active(device));
   const auto& fingerprint = certificate->fingerprint();
   if (certificate->common_name() != input.device.value) {
     entry.pending = Pending{enrolment, fingerprint};
@@ -95,6 +106,8 @@ void Registry::enrol(Entry& entry, Time now, Output& out) {
   auto& device = entry.record.device;
   const Pending pending = std::move(*entry.pending);
   entry.pending.reset();
+  // Also where the later session was heard, or came back, while the certificate was checked.
+  if (earlier(pending.enrolment, device)) return out.rejections.push_back(active(device));
   device.session = entry.record.enrolled_session = pending.enrolment.session;
   device.fingerprint = pending.fingerprint;
   device.capacity = pending.enrolment.capacity;

@@ -3,23 +3,10 @@
 
 #include "alerting/core/alerting.hpp"
 #include "alerting/shell/rows.hpp"
-#include "support/core_batch.hpp"
+#include "support/alerting_core.hpp"
 
 namespace fieldwork::alerting {
 namespace {
-
-constexpr Time t0{seconds{1'000'000}};
-Time at(int s) { return t0 + seconds{s}; }
-const DeviceId edge{"edge-1"};
-const JobId job{"j1"};
-
-Limits quiet() {
-  Limits limits;
-  limits.notify = false;
-  return limits;
-}
-
-Output step(Alerting& alerting, const Input& input, Time now) { return support::step_batch(alerting, input, now); }
 
 TEST(Alerting, FiresAndResolves) {
   struct Step {
@@ -156,23 +143,6 @@ TEST(Alerting, ResolvedAlertsMakeRoom) {
   }
   EXPECT_EQ(alerting.size(), 2u);
 }
-
-DeviceSeen lost(const char* id) { return {DeviceId{id}, DeviceState::lost, 0, ""}; }
-JobSeen failed(const char* id, int s = 0) { return {JobId{id}, JobState::failed, "", at(s)}; }
-std::vector<std::string> sent(const Output& from) {
-  std::vector<std::string> out;
-  for (const auto& one : from.sends) out.push_back(one.alert.id);
-  return out;
-}
-using Ids = std::vector<std::string>;
-std::vector<std::int64_t> removed(const Output& from) {
-  std::vector<std::int64_t> out;
-  for (const auto& one : from.notifications) {
-    if (one.remove) out.push_back(one.notification.number);
-  }
-  return out;
-}
-using Numbers = std::vector<std::int64_t>;
 
 TEST(Notifications, GoOneAtATimeDevicesFirstAndTheNewestOnly) {
   Alerting alerting(Limits{}, {});

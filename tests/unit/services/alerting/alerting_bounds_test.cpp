@@ -1,0 +1,149 @@
+// links: alerting_shell GTest::gtest_main
+// Bounds: what has no room of its own is counted, nothing is counted twice, and a restart changes neither.
+#include <gtest/gtest.h>
+
+#include "alerting/core/alerting.hpp"
+#include "support/alerting_core.hpp"
+
+namespace fieldwork::alerting {
+namespace {
+
+Limits room_for(std::size_t subjects, bool notify = false) {
+  Limits limits;
+  limits.rule_max = subjects;
+  limits.notify = notify;
+  return limits;
+}
+
+double value_of(const Alerting& alerting, const std::string& id) {
+  const auto* alert = alerting.find(id);
+  return alert == nullptr || !alert->firing ? 0 : alert->value;
+}
+
+TEST(Bounds, ARuleHasAnEighthOfAllRoomAtMost) {
+  auto limits = room_for(1000);
+  limits.alerts_max = 16;
+  Alerting alerting(limits, {});
+  for (const char* id : {"a", "b", "c"}) (void)step(alerting, lost(id), at(0));
+  for (const char* id : {"a", "b"}) (void)step(alerting, failed(id), at(0));
+  EXPECT_EQ(state_of(alerting, "device_lost.b"), "firing");
+  EXPECT_EQ(state_of(alerting, "device_lost.c"), "");
+  EXPECT_EQ(value_of(alerting, "device_lost._many"), 1);
+  EXPECT_EQ(state_of(alerting, "job_failed.b"), "firing") << "another rule has room of its own";
+  EXPECT_EQ(state_of(alerting, "job_failed._many"), "");
+}
+
+TEST(Bounds, RoomIsMadeByTheOldestThatIsResolved) {
+  auto limits = room_for(8);
+  limits.alerts_max = 4;  // so one that fires for each rule
+  Alerting alerting(limits, {});
+  (void)step(alerting, lost("x"), at(0));
+  int now = 1;
+  for (const char* id : {"b", "a", "c"}) {
+    (void)step(alerting, failed(id), at(now++));
+    (void)step(alerting, JobSeen{JobId{id}, JobState::succeeded, "", t0}, at(now++));
+  }
+  const auto out = step(alerting, failed("d"), at(now));
+  const std::vector<AlertRecord> changed{{"job_failed.b", {}}, {"job_failed.d", *alerting.find("job_failed.d")}};
+  EXPECT_EQ(out.alerts, changed) << "its row goes";
+  EXPECT_EQ(out.states, changed) << "and its state";
+  EXPECT_EQ(state_of(alerting, "device_lost.x"), "firing") << "older, but it fires";
+  EXPECT_EQ(alerting.size(), 4U);
+}
+
+TEST(Bounds, ARestartWithLessRoomKeepsWhatFires) {
+  Stored stored;
+  Alerting before(room_for(3), {});
+  for (const char* id : {"a", "b", "c"}) (void)step(before, lost(id), at(0), stored);
+  Alerting after(room_for(1), stored.saved());
+  for (const char* id : {"a", "b", "c", "d"}) (void)step(after, lost(id), at(1));
+  for (const char* id : {"a", "b", "c"}) EXPECT_EQ(state_of(after, std::string("device_lost.") + id), "firing");
+  EXPECT_EQ(value_of(after, "device_lost._many"), 1) << "the one that is new";
+  for (const char* id : {"a", "b", "c"}) (void)step(after, ready(id), at(2));
+  (void)step(after, lost("e"), at(3));
+  EXPECT_EQ(state_of(after, "device_lost.e"), "firing") << "there is room again";
+}
+
+TEST(Bounds, WhoGetsAnAlertOfItsOwnIsNotCountedAmongTheManyAnyMore) {
+  Alerting alerting(room_for(1), {});
+  for (const char* id : {"a", "b", "c"}) (void)step(alerting, lost(id), at(0));
+  (void)step(alerting, TimePassed{}, at(1));
+  EXPECT_EQ(value_of(alerting, "device_lost._many"), 2);
+  (void)step(alerting, ready("a"), at(2));
+  (void)step(alerting, lost("b"), at(3));
+  (void)step(alerting, TimePassed{}, at(4));
+  EXPECT_EQ(state_of(alerting, "device_lost.b"), "firing");
+  EXPECT_EQ(value_of(alerting, "device_lost._many"), 1) << "c alone";
+  (void)step(alerting, ready("b"), at(5));
+  const auto out = step(alerting, lost("c"), at(6));
+  EXPECT_EQ(state_of(alerting, "device_lost.c"), "firing");
+  EXPECT_EQ(state_of(alerting, "device_lost._many"), "resolved") << "at once";
+  EXPECT_EQ(out.states.size(), 2U);
+}
+
+TEST(Bounds, TheManyAreToldAtOnceAndThenEachTimeTheyHaveDoubled) {
+  Alerting alerting(room_for(1, true), {});
+  (void)step(alerting, failed("j0"), at(0));
+  std::vector<double> told;
+  for (int i = 1; i <= 20; ++i) {
+    auto out = step(alerting, failed(("j" + std::to_string(i)).c_str()), at(i));
+    alerting.step(TimePassed{}, at(i), out);
+    for (const auto& one : out.notifications) {
+      if (!one.remove) told.push_back(one.notification.alert.value);
+    }
+    EXPECT_EQ(value_of(alerting, "job_failed._many"), i) << "shown each time";
+  }
+  EXPECT_EQ(told, (std::vector<double>{1, 2, 4, 8, 16}));
+  EXPECT_EQ(alerting.waiting(), 2U) << "the newest of them only";
+}
+
+TEST(Bounds, BeyondThoseKnownByNameTheManyAreCounted) {
+  auto limits = room_for(1);
+  limits.many_max = 2;
+  Alerting alerting(limits, {});
+  for (const char* id : {"a", "b", "c", "d", "e"}) (void)step(alerting, failed(id), at(0));
+  (void)step(alerting, TimePassed{}, at(1));
+  EXPECT_EQ(alerting.find("job_failed._many")->reason, "4 more jobs failed");
+  (void)step(alerting, TimePassed{}, at(24 * 3600));
+  EXPECT_EQ(state_of(alerting, "job_failed._many"), "resolved") << "those without a name, too";
+  EXPECT_EQ(state_of(alerting, "job_failed.a"), "resolved");
+}
+
+// Three lost devices, room for one; an hour later alerting is restarted.
+Stored an_hour_ago() {
+  Stored stored;
+  Alerting alerting(room_for(1, true), {});
+  for (const char* id : {"a", "b", "c"}) (void)step(alerting, lost(id), at(0), stored);
+  (void)step(alerting, TimePassed{}, at(1), stored);
+  for (std::int64_t number = 1; alerting.waiting() > 0; ++number)
+    (void)step(alerting, NotificationDelivered{number}, at(2), stored);
+  EXPECT_EQ(stored.alerts.at("device_lost._many").value, 2);
+  EXPECT_TRUE(stored.notifications.empty());
+  return stored;
+}
+
+TEST(Bounds, TheManySurviveARestartUntilTheStatesHaveNamedThem) {
+  Alerting alerting(room_for(1, true), an_hour_ago().saved());
+  EXPECT_EQ(step(alerting, TimePassed{}, at(3600)), Output{}) << "nothing was named yet";
+  EXPECT_EQ(step(alerting, LinkBack{}, at(3700)).states.size(), 2U);
+  EXPECT_EQ(step(alerting, TimePassed{}, at(3700)), Output{});
+  for (const char* id : {"a", "b", "c"}) EXPECT_EQ(step(alerting, lost(id), at(3701)), Output{}) << id;
+  const auto out = step(alerting, TimePassed{}, at(3702));
+  EXPECT_EQ(value_of(alerting, "device_lost._many"), 2);
+  EXPECT_TRUE(out.notifications.empty()) << "nobody is told again what was told before";
+  (void)step(alerting, TimePassed{}, at(7300));
+  EXPECT_EQ(value_of(alerting, "device_lost._many"), 2) << "as long as they are lost";
+}
+
+TEST(Bounds, TheManyOfBeforeARestartEndWhereNoneOfThemIsNamed) {
+  Alerting alerting(room_for(1, true), an_hour_ago().saved());
+  (void)step(alerting, LinkBack{}, at(3600));
+  for (const char* id : {"a", "b", "c"}) (void)step(alerting, ready(id), at(3600));
+  (void)step(alerting, TimePassed{}, at(3600 + 599));
+  EXPECT_EQ(state_of(alerting, "device_lost._many"), "firing");
+  (void)step(alerting, TimePassed{}, at(3600 + 660));
+  EXPECT_EQ(state_of(alerting, "device_lost._many"), "resolved");
+}
+
+}  // namespace
+}  // namespace fieldwork::alerting
