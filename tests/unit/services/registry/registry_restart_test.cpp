@@ -26,7 +26,7 @@ TEST(Restart, AnAnswerToAQuestionOfBeforeOnlyClosesIt) {
   const auto rows = step(before, EnrolmentArrived{edge, enrolment(1, pem)}, at(0)).devices;
   ASSERT_EQ(rows.size(), 1U);
   Registry after(Limits{}, {stored(rows[0])}, at(5));
-  EXPECT_EQ(step(after, checked(pem), at(6)), (Output{.outbox = {ForgetQuestion{edge, fingerprint_of(pem)}}}));
+  EXPECT_EQ(step(after, checked(pem), at(6)), (Output{.outbox = {CloseQuestion{edge, fingerprint_of(pem)}}}));
   EXPECT_EQ(step(after, checked(pem, CertificateState::invalid, "no"), at(6)).answers.size(), 0U);
   EXPECT_EQ(state_of(after), DeviceState::enrolling);
   const auto again = step(after, EnrolmentArrived{edge, enrolment(1, pem)}, at(7));
@@ -116,7 +116,7 @@ class Storm {
     if (!out.devices.empty()) saved_ = out.devices.back();
     for (const auto& one : out.outbox) {
       if (const auto* asked = std::get_if<AskCertificate>(&one)) questions_.insert(asked->fingerprint);
-      if (const auto* closed = std::get_if<ForgetQuestion>(&one)) questions_.erase(closed->fingerprint);
+      if (const auto* closed = std::get_if<CloseQuestion>(&one)) questions_.erase(closed->fingerprint);
     }
     for (const auto& one : out.answers) {
       if (!one.enrolled) continue;

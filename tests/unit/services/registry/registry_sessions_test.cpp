@@ -28,15 +28,15 @@ TEST(Sessions, OfTwoCertificatesTheOneShownLastCounts) {
   Registry registry(Limits{}, {}, t0);
   (void)step(registry, EnrolmentArrived{edge, enrolment(1, first)}, at(0));
   const auto turned = step(registry, EnrolmentArrived{edge, enrolment(1, second)}, at(1));
-  EXPECT_EQ(turned, (Output{.outbox = {ForgetQuestion{edge, fingerprint_of(first)},
+  EXPECT_EQ(turned, (Output{.outbox = {CloseQuestion{edge, fingerprint_of(first)},
                                        AskCertificate{edge, fingerprint_of(second), second}}}));
-  const Output closed{.outbox = {ForgetQuestion{edge, fingerprint_of(first)}}};
+  const Output closed{.outbox = {CloseQuestion{edge, fingerprint_of(first)}}};
   EXPECT_EQ(step(registry, checked(first), at(2)), closed) << "nobody shows that one any more";
   EXPECT_EQ(step(registry, checked(first, CertificateState::invalid, "no"), at(2)), closed) << "nor is it refused";
   EXPECT_EQ(state_of(registry), DeviceState::enrolling);
   EXPECT_EQ(events(step(registry, checked(second), at(3))), "ready");
   EXPECT_EQ(registry.find(edge)->device.fingerprint, fingerprint_of(second));
-  EXPECT_EQ(step(registry, checked(second), at(4)), (Output{.outbox = {ForgetQuestion{edge, fingerprint_of(second)}}}))
+  EXPECT_EQ(step(registry, checked(second), at(4)), (Output{.outbox = {CloseQuestion{edge, fingerprint_of(second)}}}))
       << "an answer repeated";
 }
 
