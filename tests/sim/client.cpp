@@ -21,8 +21,9 @@ void require_well_formed(bool good, const std::string& detail) {
 
 }  // namespace
 
-Client::Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes, bool& push_again)
-    : supplies_(supplies), bounds_(bounds), wishes_(wishes), push_again_(push_again) {
+Client::Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes, bool& push_again,
+               Downloads downloads)
+    : supplies_(supplies), bounds_(bounds), wishes_(wishes), push_again_(push_again), downloads_(std::move(downloads)) {
   push_again_ = true;
 }
 
@@ -42,27 +43,20 @@ void Client::tick(Time now, runtime::Output& out) {
   if (push_again_) push_all(now, out);
   step(exchange::deliver::Input(TimePassed{}), now, out);
   send(now, out);
+  downloads_.tick(now, out);
+  submit(now, out);
   for (const auto& wish : wishes_) {
-    if (now < wish.submit_at || now < ask_again_[wish.request]) continue;
-    if (wish.job.empty()) {
-      codec::Json item{{"request", wish.request}, {"job", codec::encode(wish.spec)}};
-      item["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-      ask("scheduler", "submit", codec::dump({{"v", 1}, {"items", codec::Json::array({std::move(item)})}}),
-          wish.request, out);
-    } else if (wish.cancel_at && now >= *wish.cancel_at && !wish.cancelled) {
-      ask("scheduler", "cancel", codec::dump({{"v", 1}, {"job", wish.job}}), wish.request, out);
-    } else {
+    if (wish.job.empty() || wish.cancelled || !wish.cancel_at || now < *wish.cancel_at || !asks_now(wish, now))
       continue;
-    }
-    auto& wait = patience_[wish.request];
-    wait = std::clamp(wait * 2, patience, patience_max);
-    ask_again_[wish.request] = now + wait;
+    ask("scheduler", "cancel", codec::dump({{"v", 1}, {"job", wish.job}}), wish.request, out);
   }
 }
 
 void Client::message(const bus::Message& message, Time now, runtime::Output& out) {
-  const auto answer = codec::Json::parse(message.payload);
   const auto topic = topics_.parse(message.topic);
+  if (topic->channel == "frame") return downloads_.frame(message.payload, now, out);
+  if (topic->channel == "fetch") return downloads_.offered(message.payload, now, out);
+  const auto answer = codec::Json::parse(message.payload);
   if (topic->channel == "received") {
     const auto received = codec::decode_received(message.payload);
     require_well_formed(received.ok(), message.payload);
@@ -74,7 +68,8 @@ void Client::message(const bus::Message& message, Time now, runtime::Output& out
                          .ranges = answer.at("ranges").get<ByteRanges>()};
     return acknowledged(first, true, now, out);
   }
-  if (topic->channel != "offer") return submitted(message, answer);
+  if (topic->channel == "submit") return submitted(answer);
+  if (topic->channel == "cancel") return cancelled(message.correlation, answer);
   offered(message.correlation, answer, now, out);
 }
 
@@ -179,24 +174,56 @@ void Client::acknowledged(const Received& received, bool first, Time now, runtim
 
 // --- jobs -----------------------------------------------------------------------------------------------------------
 
-void Client::submitted(const bus::Message& message, const codec::Json& answer) {
-  for (auto& wish : wishes_) {
-    if (wish.request != message.correlation) continue;
-    patience_.erase(wish.request);
-    if (message.topic == topics_.reply("cli", "cancel")) {
-      if (!answer.contains("error")) wish.cancelled = true;
+// Whether it is time to ask for this wish; then it is not for a while.
+bool Client::asks_now(const Wish& wish, Time now) {
+  auto& again = ask_again_[wish.request];
+  if (now < wish.submit_at || now < again) return false;
+  auto& wait = patience_[wish.request];
+  wait = std::clamp(wait * 2, patience, patience_max);
+  again = now + wait;
+  return true;
+}
+
+void Client::submit(Time now, runtime::Output& out) {
+  auto bulk = codec::Json::array();
+  const auto say = [&](codec::Json items, const std::string& request) {
+    ask("scheduler", "submit", codec::dump({{"v", 1}, {"items", std::move(items)}}), request, out);
+  };
+  for (const auto& wish : wishes_) {
+    if (!wish.job.empty() || !asks_now(wish, now)) continue;
+    codec::Json item{{"request", wish.request}, {"job", codec::encode(wish.spec)}};
+    item["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    if (wish.in_bulk) {
+      bulk.push_back(std::move(item));
+    } else {
+      say(codec::Json::array({std::move(item)}), wish.request);
+    }
+  }
+  if (!bulk.empty()) say(std::move(bulk), "bulk");
+}
+
+void Client::submitted(const codec::Json& answer) {
+  require_well_formed(!answer.contains("error"), answer.dump());
+  for (const auto& item : answer.at("items")) {
+    const auto wish = std::find_if(wishes_.begin(), wishes_.end(),
+                                   [&](const auto& one) { return one.request == item.at("request"); });
+    require_well_formed(wish != wishes_.end(), item.dump());
+    patience_.erase(wish->request);
+    if (!item.contains("job")) {  // no such package or no device with these labels yet: the client asks again
+      require_well_formed(item.at("error").at("code") == "unknown", item.dump());
       continue;
     }
-    require_well_formed(!answer.contains("error"), answer.dump());
-    for (const auto& item : answer.at("items")) {
-      if (!item.contains("job")) {  // no such package or no device with these labels yet: the client asks again
-        require_well_formed(item.at("error").at("code") == "unknown", item.dump());
-        continue;
-      }
-      const auto job = item.at("job").get<std::string>();
-      if (!wish.job.empty() && wish.job != job) throw Violation("one request is one job", wish.job + " and " + job);
-      wish.job = job;
-    }
+    const auto job = item.at("job").get<std::string>();
+    if (!wish->job.empty() && wish->job != job) throw Violation("one request is one job", wish->job + " and " + job);
+    wish->job = job;
+  }
+}
+
+void Client::cancelled(const std::string& request, const codec::Json& answer) {
+  for (auto& wish : wishes_) {
+    if (wish.request != request) continue;
+    patience_.erase(request);
+    wish.cancelled = wish.cancelled || !answer.contains("error");
   }
 }
 

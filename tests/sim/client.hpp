@@ -1,5 +1,5 @@
-// An operator: pushes packages, submits and cancels jobs, and repeats each request until it is answered. The wishes
-// outlive the client.
+// An operator: pushes packages, submits and cancels jobs, fetches contents, and repeats each request until it is
+// answered. The wishes outlive the client.
 #pragma once
 
 #include <deque>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codec/json.hpp"
+#include "downloads.hpp"
 #include "exchange/deliver.hpp"
 #include "exchange/outbound.hpp"
 #include "model/job.hpp"
@@ -25,9 +26,11 @@ struct Wish {
   JobSpec spec;
   Time submit_at{};
   std::optional<Time> cancel_at;
-  std::string job;         // the id in the answer; empty: not yet answered
-  bool cancelled = false;  // the cancellation was answered
-  bool kills = false;      // its program takes its device down
+  std::string job;                     // the id in the answer; empty: not yet answered
+  bool cancelled = false;              // the cancellation was answered
+  bool kills = false;                  // its program takes its device down
+  bool in_bulk = false;                // submitted in one message with all others that are
+  JobState end = JobState::succeeded;  // how the job must end, unless it kills or is cancelled
 };
 
 struct TransferBounds {
@@ -38,7 +41,8 @@ struct TransferBounds {
 class Client : public runtime::Service {
  public:
   // `push_again`: the packages may be forgotten, so they must be pushed again; false again once that has begun.
-  Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes, bool& push_again);
+  Client(const Supplies& supplies, TransferBounds bounds, std::vector<Wish>& wishes, bool& push_again,
+         Downloads downloads);
   [[nodiscard]] std::string name() const override { return "cli"; }
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
   Result<void> load(store::Store& /*store*/, Time /*now*/) override { return {}; }
@@ -75,12 +79,16 @@ class Client : public runtime::Service {
   void send(Time now, runtime::Output& out);
   void offered(const std::string& digest, const codec::Json& answer, Time now, runtime::Output& out);
   void acknowledged(const Received& received, bool first, Time now, runtime::Output& out);
-  void submitted(const bus::Message& message, const codec::Json& answer);
+  void submit(Time now, runtime::Output& out);
+  void submitted(const codec::Json& answer);
+  void cancelled(const std::string& request, const codec::Json& answer);
+  [[nodiscard]] bool asks_now(const Wish& wish, Time now);
 
   const Supplies& supplies_;
   TransferBounds bounds_;
   std::vector<Wish>& wishes_;
   bool& push_again_;
+  Downloads downloads_;
   Topics topics_{root};
   exchange::deliver::Deliveries deliveries_{{.announce_first = seconds(3), .announce_last = seconds(20)}};
   std::map<std::string, Push> pushes_;        // by digest

@@ -1,10 +1,12 @@
 #include "fleet.hpp"
 
 #include <algorithm>
+#include <fstream>
 
 #include "alerting/shell/service.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
+#include "model/limits.hpp"
 #include "registry/shell/service.hpp"
 #include "scheduler/shell/service.hpp"
 #include "security-policy/shell/rows.hpp"
@@ -19,6 +21,8 @@ constexpr Duration service_tick = milliseconds(100);
 constexpr Duration agent_tick = milliseconds(200);
 constexpr std::size_t finished_max = 4;
 constexpr std::int64_t package_bytes_max = 1 << 20;
+constexpr std::size_t output_noise_bytes = 5'000;
+constexpr std::size_t stdout_bytes = 40'000;
 
 TransferId fresh_transfer(Random& random) {
   std::string bytes(16, '\0');
@@ -30,44 +34,89 @@ TransferId fresh_transfer(Random& random) {
 
 // --- hands ----------------------------------------------------------------------------------------------------------
 
-SimHands::SimHands(World& world, Fleet& fleet, Party& party, agent::Packages packages)
-    : world_(world), fleet_(fleet), party_(party), packages_(std::move(packages)) {}
+SimHands::SimHands(World& world, Fleet& fleet, Party& party, agent::Packages packages, agent::Outputs outputs,
+                   std::filesystem::path kept)
+    : world_(world),
+      fleet_(fleet),
+      party_(party),
+      packages_(std::move(packages)),
+      outputs_(std::move(outputs)),
+      kept_(std::move(kept)) {}
 
-void SimHands::end_later(Duration wait, agent::RunEnded ended) {
-  world_.after(wait, [this, party = &party_, life = party_.life(), ended = std::move(ended)] {
+void SimHands::connected(Time now) {
+  packages_.connected(now);
+  outputs_.connected(now);
+}
+
+std::vector<bus::Message> SimHands::due(Time now) {
+  auto out = packages_.due(now);
+  for (auto& message : outputs_.due(now)) out.push_back(std::move(message));
+  return out;
+}
+
+Result<void> SimHands::output(std::string_view channel, std::string_view payload, Time now) {
+  if (channel == "want") return outputs_.want(payload, now);
+  if (channel == "output") return outputs_.stored(payload, now);
+  return outputs_.received(payload, now);
+}
+
+// `outputs`: what the program leaves when it ends.
+void SimHands::end_later(Duration wait, agent::RunEnded ended, const std::vector<std::string>& outputs) {
+  world_.after(wait, [this, party = &party_, life = party_.life(), ended = std::move(ended), outputs]() mutable {
     if (party->life() != life || running_.erase(ended.key) == 0) return;  // the program died with its agent
     if (ended.result) fleet_.checks().ended(ended.key);
-    party->post([party, ended](Time now, runtime::Output& /*out*/) {
+    for (const auto& path : outputs) ended.result->files.push_back(keep(path, ended.key));
+    party->post([this, party, ended](Time now, runtime::Output& /*out*/) {
+      const auto files = ended.result ? ended.result->files : std::vector<OutputFile>();
+      for (const auto& file : files) outputs_.add(kept_ / file.digest.substr(7), ended.key, now);
       dynamic_cast<agent::AgentService&>(*party->service()).step(ended, now);
     });
   });
 }
 
+// A file that is too large for the report; compressed, it is a few frames.
+OutputFile SimHands::keep(const std::string& path, const AttemptKey& key) const {
+  const auto made = kept_ / "made";
+  std::string content;
+  while (content.size() <= limits::content_bytes_max) content += noise(output_noise_bytes);
+  std::ofstream(made, std::ios::binary) << content;
+  const auto digest = crypto::digest_of(content);
+  if (!agent::keep_output(made, kept_ / digest.substr(7), key)) throw std::runtime_error("no room for an output");
+  return {path, static_cast<std::int64_t>(content.size()), digest, std::nullopt};
+}
+
 void SimHands::run(const Assign& assign) {
   if (!party_.acts()) return;
+  running_.insert(assign.key);
+  if (const auto refusal = fleet_.refusals.find(party_.name()); refusal != fleet_.refusals.end())
+    return end_later(milliseconds(10), {assign.key, std::nullopt, refusal->second, true});
   fleet_.runs(party_, assign, assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
   world_.note(party_.name() + " runs " + text(assign.key));
-  running_.insert(assign.key);
-  if (Fleet::kills(assign)) {
-    fleet_.checks().killed_its_device(assign.key.job);
-    return world_.after(world_.random().between(milliseconds(1), seconds(1)),
-                        [this, party = &party_, life = party_.life()] {
-                          if (party->life() != life) return;
-                          party->kill();
-                          const auto away = world_.random().chance(0.3) ? seconds(400) : seconds(20);
-                          world_.after(away, [party] {
-                            if (!party->up()) party->start();
-                          });
-                        });
-  }
+  if (Fleet::kills(assign)) return kill_device_soon(assign.key);
   auto wait = world_.random().between(milliseconds(20), seconds(6));
   if (world_.random().chance(0.05)) wait = seconds(40);  // longer than a lease
   if (Fleet::is_long(assign)) wait = seconds(90);
-  end_later(wait, {assign.key, RunResult{}, ""});
+  RunResult result;
+  if (Fleet::is_wordy(assign)) result.stdout_text.assign(stdout_bytes, '.');
+  end_later(wait, {assign.key, std::move(result), ""}, assign.outputs);
+}
+
+void SimHands::kill_device_soon(const AttemptKey& key) {
+  fleet_.checks().killed_its_device(key.job);
+  world_.after(world_.random().between(milliseconds(1), seconds(1)), [this, party = &party_, life = party_.life()] {
+    if (party->life() != life) return;
+    party->kill();
+    const auto away = world_.random().chance(0.3) ? seconds(400) : seconds(20);
+    world_.after(away, [party] {
+      if (!party->up()) party->start();
+    });
+  });
 }
 
 void SimHands::kill(const AttemptKey& key) {
-  if (party_.acts() && running_.contains(key)) end_later(milliseconds(10), {key, std::nullopt, "killed"});
+  if (!party_.acts() || !running_.contains(key)) return;
+  world_.note(party_.name() + " stops " + text(key));
+  end_later(milliseconds(10), {key, std::nullopt, "killed"});
 }
 
 // --- the fleet ------------------------------------------------------------------------------------------------------
@@ -86,10 +135,18 @@ Fleet::Fleet(World& world, const Supplies& supplies, int devices)
   add_alerting();
   for (int i = 1; i <= devices; ++i)
     add_device("d" + std::to_string(i), "d" + std::to_string(i), {{"zone", i == 1 ? "b" : "a"}});
-  world
-      .add("cli", service_tick,
-           [this](Party&) { return std::make_unique<Client>(supplies_, bounds_, wishes, push_again_); })
-      .uses_database = false;
+  add_operator();
+}
+
+void Fleet::add_operator() {
+  const auto directory = disks_ / "cli";
+  transfer_checks_.add_receiver(
+      "cli", {directory, [directory](const std::string& digest) { return directory / digest.substr(7); }});
+  auto& client = world_.add("cli", service_tick, [this, directory](Party&) {
+    return std::make_unique<Client>(supplies_, bounds_, wishes, push_again_,
+                                    Downloads(supplies_.identity("operator"), directory, fetches));
+  });
+  client.uses_database = false;
 }
 
 void Fleet::watch() {
@@ -120,7 +177,8 @@ void Fleet::add_security_policy() {
     namespace policy = security_policy;
     policy::Rulebook rulebook;
     rulebook.rules = policy::load_rules(FIELDWORK_POLICIES_DIR).value();
-    policy::AuthorityFiles files(supplies_.device_ca_file(), std::nullopt);
+    rulebook.rules.insert(rulebook.rules.end(), rules.begin(), rules.end());
+    policy::AuthorityFiles files(supplies_.device_ca_file(), supplies_.device_crl_file());
     auto authority = files.load().value();
     return std::make_unique<policy::SecurityPolicyService>(root, policy::Limits{}, std::move(rulebook),
                                                            supplies_.grant_key(), std::move(files), authority);
@@ -158,9 +216,10 @@ void Fleet::add_alerting() {
 
 Party& Fleet::add_device(const std::string& name, const std::string& id, Labels labels) {
   const auto directory = disks_ / name;
+  const auto outputs = disks_ / (name + ".outputs");
   transfer_checks_.add_receiver(
       name, {directory, [directory](const std::string& digest) { return directory / (digest.substr(7) + ".tar"); }});
-  auto& device = world_.add(name, agent_tick, [this, name, id, labels, directory](Party& self) {
+  auto& device = world_.add(name, agent_tick, [this, name, id, labels, directory, outputs](Party& self) {
     const auto& identity = supplies_.identity(id);
     agent::AgentConfig config;
     config.root = root;
@@ -175,9 +234,10 @@ Party& Fleet::add_device(const std::string& name, const std::string& id, Labels 
     const auto session = *agent::AgentService::next_session(self.disk());
     self.birth = agent::AgentService::presence(Topics(root), id, true, session);
     self.will = agent::AgentService::presence(Topics(root), id, false, session);
+    const Topics topics(root);
     hands_[name] = std::make_unique<SimHands>(
-        world_, *this, self,
-        agent::Packages(directory, identity, supplies_.releases(), Topics(root), package_bytes_max));
+        world_, *this, self, agent::Packages(directory, identity, supplies_.releases(), topics, package_bytes_max),
+        agent::Outputs(outputs, identity, supplies_.services(), topics), outputs);
     return std::make_unique<agent::AgentService>(std::move(config), *hands_[name]);
   });
   device.is_device = true;
@@ -245,6 +305,8 @@ std::string Fleet::open() const {
     if (party.get() == twin_) continue;
     if (!party->idle()) out += " " + name + "(busy)";
     if (party->outbox_size() > 0) out += " " + name + "(outbox: " + std::to_string(party->outbox_size()) + ")";
+    if (name == "cli" && std::any_of(fetches.begin(), fetches.end(), [](const Fetch& one) { return !one.done; }))
+      out += " " + name + "(fetches)";
     if (const auto* client = dynamic_cast<const Client*>(party->service()); client != nullptr && !client->pushed())
       out += " " + name + "(pushes)";
     if (const auto* transfer = dynamic_cast<const transfer::TransferService*>(party->service())) {
@@ -257,6 +319,7 @@ std::string Fleet::open() const {
     if (party->is_device) out += alerts_.open_of_device(checks_, party->identity);
     const auto* device = dynamic_cast<const agent::AgentService*>(party->service());
     if (device == nullptr) continue;
+    if (hands_.at(name)->waiting() > 0) out += " " + name + "(outputs)";
     if (device->core().unacknowledged() > 0) out += " " + name + "(reports)";
     if (!device->core().live().empty()) out += " " + name + "(runs " + text(device->core().live().front()) + ")";
   }

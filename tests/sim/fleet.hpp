@@ -4,10 +4,12 @@
 
 #include <set>
 
+#include "agent/shell/outputs.hpp"
 #include "agent/shell/service.hpp"
 #include "alerts.hpp"
 #include "checks.hpp"
 #include "client.hpp"
+#include "policy/policy.hpp"
 #include "supplies.hpp"
 #include "transfer_checks.hpp"
 #include "world.hpp"
@@ -16,26 +18,35 @@ namespace fieldwork::sim {
 
 class Fleet;
 
-// The device's real packages, and programs that take a random time, at the end of which they have succeeded.
+// The device's real packages and outputs, and programs that take a random time, at the end of which they have succeeded
+// and left what the job names as outputs.
 class SimHands : public agent::Hands {
  public:
-  SimHands(World& world, Fleet& fleet, Party& party, agent::Packages packages);
+  // `kept`: where outputs wait.
+  SimHands(World& world, Fleet& fleet, Party& party, agent::Packages packages, agent::Outputs outputs,
+           std::filesystem::path kept);
   void run(const Assign& assign) override;
   void kill(const AttemptKey& key) override;
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }
   Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }
-  void connected(Time now) override { packages_.connected(now); }
-  std::vector<bus::Message> due(Time now) override { return packages_.due(now); }
+  Result<void> output(std::string_view channel, std::string_view payload, Time now) override;
+  void connected(Time now) override;
+  std::vector<bus::Message> due(Time now) override;
   std::vector<agent::PackageNews> news() override { return packages_.news(); }
+  [[nodiscard]] std::size_t waiting() const { return outputs_.size(); }  // outputs, to be delivered
 
  private:
-  void end_later(Duration wait, agent::RunEnded ended);
+  void kill_device_soon(const AttemptKey& key);
+  void end_later(Duration wait, agent::RunEnded ended, const std::vector<std::string>& outputs = {});
+  [[nodiscard]] OutputFile keep(const std::string& path, const AttemptKey& key) const;
   World& world_;
   Fleet& fleet_;
   Party& party_;
   agent::Packages packages_;
+  agent::Outputs outputs_;
+  std::filesystem::path kept_;
   std::set<AttemptKey> running_;
 };
 
@@ -44,6 +55,9 @@ class Fleet {
   Fleet(World& world, const Supplies& supplies, int devices);
 
   std::vector<Wish> wishes;
+  std::vector<Fetch> fetches;                   // what the operator wants from the transfer service
+  std::vector<policy::Rule> rules;              // beside those of deploy/policies; set before the start
+  std::map<std::string, std::string> refusals;  // by device: why it can start no program
   [[nodiscard]] const Supplies& supplies() const { return supplies_; }
   [[nodiscard]] Checks& checks() { return checks_; }
   // All wishes are fulfilled, and no party has open work.
@@ -54,6 +68,8 @@ class Fleet {
   void runs(const Party& party, const Assign& assign, const std::filesystem::path& archive);
   // This job's program takes its device down.
   [[nodiscard]] static bool kills(const Assign& assign) { return assign.command.front() == "./kill"; }
+  // The job's program writes more than one message holds.
+  [[nodiscard]] static bool is_wordy(const Assign& assign) { return assign.command.front() == "./print"; }
   // The job's program runs for 90 s.
   [[nodiscard]] static bool is_long(const Assign& assign) { return assign.command.front() == "./watch"; }
 
@@ -67,6 +83,7 @@ class Fleet {
   void went_back(const Party& party, Checks::Disk copy);
 
  private:
+  void add_operator();
   void add_scheduler();
   void add_security_policy();
   void add_transfer();

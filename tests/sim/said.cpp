@@ -20,6 +20,9 @@ void blank(nlohmann::json& value) {
     for (auto& [field, inside] : value.items()) {
       if (is_volatile(field)) {
         inside = "…";
+      } else if (field == "base64") {
+        const auto bytes = inside.get_ref<const std::string&>().size();
+        inside = "… (" + std::to_string(bytes) + " characters)";
       } else {
         blank(inside);
       }

@@ -31,6 +31,13 @@ constexpr const char* dates = " -days 36500 ";
 
 }  // namespace
 
+std::string noise(std::size_t bytes) {
+  std::mt19937_64 chance(bytes);
+  std::string out(bytes, '\0');
+  for (auto& byte : out) byte = static_cast<char>(chance());
+  return out;
+}
+
 TempDir::TempDir() {
   const auto base = fs::is_directory("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path();
   std::string name = (base / "fieldwork-sim-XXXXXX").string();
@@ -45,9 +52,10 @@ TempDir::~TempDir() {
 
 Supplies::Supplies(int devices, const std::vector<std::pair<std::string, std::size_t>>& packages) {
   authority("device-ca");
+  list_revoked();
   authority("service-ca");
   for (int i = 1; i <= devices; ++i) issue("device-ca", "d" + std::to_string(i));
-  issue("service-ca", "transfer");
+  for (const char* name : {"transfer", "operator"}) issue("service-ca", name);
   device_ca_ = std::make_unique<crypto::CertificateAuthority>(
       crypto::CertificateAuthority::load(dir_ / "device-ca.crt").value());
   service_ca_ = std::make_unique<crypto::CertificateAuthority>(
@@ -64,6 +72,24 @@ void Supplies::authority(const std::string& name) const {
                        ".key -out " + name + ".crt -addext basicConstraints=critical,CA:TRUE");
 }
 
+// As scripts/pki does.
+constexpr const char* openssl_ca = "openssl ca -config crl.conf -keyfile device-ca.key -cert device-ca.crt ";
+
+void Supplies::list_revoked() const {
+  if (!fs::exists(dir_ / "crl.conf")) {
+    shell(dir_ / "", "touch index.txt && echo 01 >crlnumber");
+    std::ofstream(dir_ / "crl.conf")
+        << "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\n"
+           "default_crl_days=36500\ncrl_extensions=x\n[x]\nauthorityKeyIdentifier=keyid:always\n";
+  }
+  shell(dir_ / "", std::string(openssl_ca) + "-gencrl -out new.crl && mv new.crl device-ca.crl");
+}
+
+void Supplies::revoke(const std::string& device) const {
+  shell(dir_ / "", std::string(openssl_ca) + "-revoke " + device + ".crt");
+  list_revoked();
+}
+
 void Supplies::issue(const std::string& authority, const std::string& name) {
   shell(dir_ / "", std::string("openssl req") + new_key + "-subj /CN=" + name + " -keyout " + name + ".key -out " +
                        name + ".csr && openssl x509 -req" + dates + "-in " + name + ".csr -CA " + authority +
@@ -77,10 +103,7 @@ void Supplies::issue(const std::string& authority, const std::string& name) {
 void Supplies::release(const std::string& name, std::size_t bytes) {
   const auto tree = dir_ / name;
   fs::create_directories(tree / "model");
-  std::mt19937_64 noise(bytes);
-  std::string content(bytes, '\0');
-  for (auto& byte : content) byte = static_cast<char>(noise());
-  std::ofstream(tree / "model" / "weights", std::ios::binary) << content;
+  std::ofstream(tree / "model" / "weights", std::ios::binary) << noise(bytes);
   std::ofstream(tree / "detect") << "#!/bin/sh\n";
   const auto archive = dir_ / (name + ".tar");
   const auto digest = content::pack(tree, archive).value();

@@ -29,6 +29,9 @@ class TempDir {
   std::filesystem::path path_;
 };
 
+// So many bytes that nothing makes shorter; the same bytes for the same number.
+[[nodiscard]] std::string noise(std::size_t bytes);
+
 struct Released {
   Package package;
   exchange::Encoded encoded;  // the encoded archive of the package
@@ -39,11 +42,14 @@ class Supplies {
   // `packages`: the name of each, and how many bytes of noise it holds.
   Supplies(int devices, const std::vector<std::pair<std::string, std::size_t>>& packages);
 
-  // `name`: d1, d2, …, or transfer.
+  // `name`: d1, d2, …, transfer, or operator.
   [[nodiscard]] const agent::Identity& identity(const std::string& name) const { return identities_.at(name); }
   [[nodiscard]] const crypto::CertificateAuthority& devices() const { return *device_ca_; }
   [[nodiscard]] const crypto::CertificateAuthority& services() const { return *service_ca_; }
   [[nodiscard]] std::filesystem::path device_ca_file() const { return dir_ / "device-ca.crt"; }
+  [[nodiscard]] std::filesystem::path device_crl_file() const { return dir_ / "device-ca.crl"; }
+  // The device authority revokes this device's certificate: it is in the list from now on.
+  void revoke(const std::string& device) const;
   // A new copy for each service: services cannot share a key.
   [[nodiscard]] crypto::PrivateKey grant_key() const;
   [[nodiscard]] const crypto::TrustStore& grants() const { return grants_; }
@@ -52,6 +58,7 @@ class Supplies {
 
  private:
   void authority(const std::string& name) const;
+  void list_revoked() const;
   void issue(const std::string& authority, const std::string& name);
   void release(const std::string& name, std::size_t bytes);
 

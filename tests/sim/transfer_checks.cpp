@@ -6,6 +6,7 @@
 
 #include "codec/transfer.hpp"
 #include "content/archive.hpp"
+#include "content/sender.hpp"
 #include "crypto/digest.hpp"
 
 namespace fieldwork::sim {
@@ -124,9 +125,12 @@ void TransferChecks::says(const Party& party, const bus::Message& message) {
     const bool has = is_on_the_shelf(party.name(), want->digest);
     return require(!has, goes_on, party.name() + " wants " + want->digest + ", which it has");
   }
-  if (device ? topic->channel != "offer" : topic->kind != Topic::Kind::service || topic->channel != "start") return;
+  const bool to_client = topic->kind == Topic::Kind::reply && topic->channel == "fetch";
+  const bool from_client = topic->kind == Topic::Kind::service && topic->channel == "start";
+  if (!to_client && !from_client && (!device || topic->channel != "offer")) return;
+  const bool from_service = to_client || topic->direction == "down";
   const auto offer = codec::decode_offer(message.payload);
-  if (offer) offers(party, *offer, device ? std::string(topic->name) : "transfer");
+  if (offer) offers(party, *offer, from_service ? std::string(topic->name) : "transfer");
 }
 
 void TransferChecks::offers(const Party& party, const Offer& offer, const std::string& to) {
@@ -154,7 +158,8 @@ void TransferChecks::sends(const Party& party, const crypto::FrameHeader& frame)
   for (const auto& piece : in_flight) bytes += piece.at.length;
   const auto late = late_until_.find(party.name());
   if (late != late_until_.end() && world_.now() < late->second) return;
-  require(bytes <= window_bytes_, window, place + "): " + std::to_string(bytes) + " bytes are on their way");
+  const auto most = party.is_device ? content::SenderConfig{}.window_bytes : window_bytes_;
+  require(bytes <= most, window, place + "): " + std::to_string(bytes) + " bytes are on their way");
 }
 
 void TransferChecks::answers(const Party& party, const Received& received) {

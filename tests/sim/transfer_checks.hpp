@@ -25,7 +25,7 @@ class TransferChecks {
     std::function<Path(const std::string& digest)> content;
   };
 
-  // `window_bytes`: of every sender.
+  // `window_bytes`: of every sender but devices, which send outputs with the window that is built in.
   TransferChecks(World& world, const Checks& checks, std::uint64_t window_bytes);
   void add_receiver(const std::string& party, Shelf shelf);
 

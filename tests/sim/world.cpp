@@ -167,6 +167,7 @@ void World::deliver_retained(Party& to) {
 }
 
 void World::deliver(Party& to, const bus::Message& message, Duration sending) {
+  if (loses && loses(to, message)) return note(to.name_ + " does not get " + message.topic);
   int copies = 1;
   if (random_.chance(faults().lose)) {
     ++counts["lost"];

@@ -193,6 +193,8 @@ class World {
   std::function<void(Party& from, const std::vector<store::Change>& changes)> on_commit;
   std::function<void(Party& party)> on_stall;
   std::function<void(const std::string& line)> trace;
+  // Messages that are lost on their way to a party, beside those that faults lose.
+  std::function<bool(const Party& to, const bus::Message& message)> loses;
 
   std::map<std::string, std::uint64_t> counts;  // how often each kind of thing happened
 
