@@ -162,7 +162,8 @@ void MqttBus::start() {
 
 void MqttBus::stop() {
   if (!impl_->thread.joinable()) return;
-  if (impl_->config.will && connected() && impl_->may_speak()) (void)publish(*impl_->config.will);
+  const auto& last = impl_->config.goodbye ? impl_->config.goodbye : impl_->config.will;
+  if (last && connected() && impl_->may_speak()) (void)publish(*last);
   using Clock = Impl::Clock;
   const auto deadline = Clock::now() + std::chrono::seconds(1);
   while (connected() && impl_->may_speak() && !idle() && Clock::now() < deadline)

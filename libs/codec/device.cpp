@@ -1,94 +1,57 @@
 #include "codec/device.hpp"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "codec/items.hpp"
 #include "codec/job.hpp"
+#include "device_parts.hpp"
 #include "model/limits.hpp"
 
 namespace fieldwork::codec {
 namespace {
-
-Json encode(const Capacity& capacity) {
-  return {{"cpu_millis", capacity.cpu_millis},
-          {"memory_bytes", capacity.memory_bytes},
-          {"disk_bytes", capacity.disk_bytes}};
-}
-
-Capacity read_capacity(Reader& parent, const Json& value) {
-  Reader reader(parent, "capacity", value);
-  Capacity out;
-  out.cpu_millis = reader.integer("cpu_millis", 1, 1'024'000);
-  out.memory_bytes = reader.integer("memory_bytes", 1, limits::size_bytes_max);
-  out.disk_bytes = reader.integer("disk_bytes", 0, limits::size_bytes_max);
-  reader.finish();
-  return out;
-}
-
-Json encode(const Resources& resources) {
-  return {{"cpu_load", resources.cpu_load},
-          {"memory_available_bytes", resources.memory_available_bytes},
-          {"disk_available_bytes", resources.disk_available_bytes},
-          {"uptime_s", resources.uptime_s}};
-}
-
-Resources read_resources(Reader& parent, const Json& value) {
-  Reader reader(parent, "resources", value);
-  Resources out;
-  out.cpu_load = reader.number("cpu_load", 0, 1e6);
-  out.memory_available_bytes = reader.integer("memory_available_bytes", 0, limits::size_bytes_max);
-  out.disk_available_bytes = reader.integer("disk_available_bytes", 0, limits::size_bytes_max);
-  out.uptime_s = reader.integer("uptime_s", 0, integer_max);
-  reader.finish();
-  return out;
-}
-
-Json encode(const Link& link) {
-  return {{"round_trip_ms", link.round_trip_ms},
-          {"reconnects", link.reconnects},
-          {"clock_offset_ms", link.clock_offset_ms}};
-}
-
-Link read_link(Reader& parent, const Json& value) {
-  Reader reader(parent, "link", value);
-  Link out;
-  out.round_trip_ms = reader.number("round_trip_ms", 0, 1e9);
-  out.reconnects = reader.integer("reconnects", 0, integer_max);
-  out.clock_offset_ms = reader.integer_or("clock_offset_ms", 0, -integer_max, integer_max);
-  reader.finish();
-  return out;
-}
-
-std::int64_t read_session(Reader& reader) { return reader.integer("session", 1, integer_max); }
-
+constexpr std::array<std::string_view, 4> presence_states{"online", "offline", "goodbye", "sleeping"};
 }  // namespace
 
-std::string encode(const Presence& presence) {
-  Json out{{"v", 1}, {"state", presence.online ? "online" : "offline"}, {"session", presence.session}};
-  if (presence.boot > 0) out["boot"] = presence.boot;
+std::string encode(const PresenceSaid& said) {
+  Json out{{"v", 1}, {"state", presence_states[static_cast<std::size_t>(said.state)]}, {"session", said.session}};
+  if (said.boot > 0) out["boot"] = said.boot;
+  if (said.state == PresenceSaid::State::sleeping) out["sleep_s"] = said.sleep_s;
   return dump(out);
 }
 
-Result<Presence> decode_presence(std::string_view text) {
+Result<PresenceSaid> decode_presence(std::string_view text) {
   auto value = parse(text, 4096);
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  const auto state = reader.text("state", 16);
-  if (reader.ok() && state != "online" && state != "offline") reader.fail("state", "must be online or offline");
-  Presence presence{state == "online", read_session(reader), reader.integer_or("boot", 0, 0, integer_max)};
+  PresenceSaid out;
+  const auto state = std::find(presence_states.begin(), presence_states.end(), reader.text("state", 16));
+  if (reader.ok() && state == presence_states.end())
+    reader.fail("state", "must be online, offline, goodbye or sleeping");
+  if (reader.ok()) out.state = static_cast<PresenceSaid::State>(state - presence_states.begin());
+  out.session = read_session(reader);
+  out.boot = reader.integer_or("boot", 0, 0, integer_max);
+  if (out.state == PresenceSaid::State::sleeping) {
+    out.sleep_s = reader.integer("sleep_s", 1, limits::sleep_s_max);
+  } else if (reader.any_maybe("sleep_s") != nullptr) {
+    reader.fail("sleep_s", "stands beside sleeping only");
+  }
   if (!reader.finish()) return reader.error();
-  return presence;
+  return out;
 }
 
 std::string encode(const Enrolment& enrolment) {
-  return dump(Json{{"v", 1},
-                   {"session", enrolment.session},
-                   {"certificate", enrolment.certificate},
-                   {"capacity", encode(enrolment.capacity)},
-                   {"labels", enrolment.labels},
-                   {"agent", enrolment.agent}});
+  Json out{{"v", 1},
+           {"session", enrolment.session},
+           {"certificate", enrolment.certificate},
+           {"labels", enrolment.about.labels}};
+  if (!enrolment.boot_id.empty()) out["boot_id"] = enrolment.boot_id;
+  if (enrolment.configured > 0) out["configured"] = enrolment.configured;
+  write_about(out, enrolment.about);
+  return dump(out);
 }
 
 Result<Enrolment> decode_enrolment(std::string_view text) {
@@ -99,9 +62,10 @@ Result<Enrolment> decode_enrolment(std::string_view text) {
   Enrolment out;
   out.session = read_session(reader);
   out.certificate = reader.text("certificate", 16384);
-  if (const Json* capacity = reader.object("capacity")) out.capacity = read_capacity(reader, *capacity);
-  out.labels = reader.map_or_empty("labels", 32, 256);
-  out.agent = reader.text("agent", 64);
+  out.about = read_about(reader);
+  out.about.labels = reader.map_or_empty("labels", 32, 256);
+  out.boot_id = reader.text_or("boot_id", "", 64);
+  out.configured = reader.integer_or("configured", 0, 0, integer_max);
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -176,51 +140,6 @@ Result<Enrolled> decode_enrolled(std::string_view text) {
   out.reason = reader.text_or("reason", "", 1024);
   out.heartbeat_s = static_cast<int>(reader.integer("heartbeat_s", 1, 3600));
   out.now_ms = reader.integer_or("now_ms", 0, 0, integer_max);
-  if (!reader.finish()) return reader.error();
-  return out;
-}
-
-Json encode(const Device& device) {
-  Json out{{"v", 1},
-           {"device", device.id.value},
-           {"state", name(device.state)},
-           {"reason", clamp_text(device.reason, limits::reason_bytes_max)},
-           {"health", device.health},
-           {"capacity", encode(device.capacity)},
-           {"labels", device.labels},
-           {"resources", encode(device.resources)},
-           {"link", encode(device.link)},
-           {"session", device.session},
-           {"fingerprint", device.fingerprint},
-           {"changed_ms", device.changed_ms}};
-  if (device.duplicated_since_ms > 0) out["duplicated_since_ms"] = device.duplicated_since_ms;
-  return out;
-}
-
-Result<Device> decode_device(const Json& value) {
-  Reader reader(value);
-  reader.version();
-  reader.allow_unknown();
-  Device out;
-  out.id = DeviceId(reader.id("device"));
-  const auto state = device_state(reader.text("state", 16));
-  if (!state) reader.fail("state", "is not a device state");
-  out.state = state.value_or(DeviceState::enrolling);
-  out.reason = reader.text_or("reason", "", 1024);
-  out.health = reader.number("health", 0, 1);
-  if (const Json* capacity = reader.object("capacity")) {
-    Reader fields(reader, "capacity", *capacity);
-    out.capacity =
-        Capacity{fields.integer("cpu_millis", 0, 1'024'000), fields.integer("memory_bytes", 0, limits::size_bytes_max),
-                 fields.integer("disk_bytes", 0, limits::size_bytes_max)};
-  }
-  out.labels = reader.map_or_empty("labels", 32, 256);
-  if (const Json* resources = reader.object("resources")) out.resources = read_resources(reader, *resources);
-  if (const Json* link = reader.object("link")) out.link = read_link(reader, *link);
-  out.session = reader.integer("session", 0, integer_max);
-  out.fingerprint = reader.text("fingerprint", 64);
-  out.changed_ms = reader.integer("changed_ms", 0, integer_max);
-  out.duplicated_since_ms = reader.integer_or("duplicated_since_ms", 0, 0, integer_max);
   if (!reader.finish()) return reader.error();
   return out;
 }

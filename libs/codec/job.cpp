@@ -24,7 +24,7 @@ Requirements read_requirements(Reader& parent, const Json& value) {
   Requirements out;
   out.cpu_millis = reader.integer_or("cpu_millis", 0, 0, 1'024'000);
   out.memory_bytes = reader.integer_or("memory_bytes", 0, 0, limits::size_bytes_max);
-  out.disk_bytes = reader.integer_or("disk_bytes", 0, 0, limits::size_bytes_max);
+  out.storage_bytes = reader.integer_or("storage_bytes", 0, 0, limits::size_bytes_max);
   out.labels = read_labels(reader, "labels");
   reader.finish();
   return out;
@@ -131,7 +131,8 @@ Json encode(const JobSpec& job) {
   if (!job.env.empty()) out["env"] = job.env;
   if (job.requirements != Requirements{}) {
     const auto& need = job.requirements;
-    Json fields{{"cpu_millis", need.cpu_millis}, {"memory_bytes", need.memory_bytes}, {"disk_bytes", need.disk_bytes}};
+    Json fields{
+        {"cpu_millis", need.cpu_millis}, {"memory_bytes", need.memory_bytes}, {"storage_bytes", need.storage_bytes}};
     if (!need.labels.empty()) fields["labels"] = need.labels;
     out["requirements"] = std::move(fields);
   }

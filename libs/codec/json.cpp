@@ -144,11 +144,11 @@ Reader::Reader(const Json& value) : value_(&value), root_(this) {
   if (!value.is_object()) fail("", "must be an object");
 }
 Reader::Reader(Reader& parent, const char* field, const Json& value)
-    : value_(&value), root_(parent.root_), parent_(&parent), field_(field) {
+    : value_(&value), root_(parent.root_), parent_(&parent), field_(field), open_(parent.open_) {
   if (!value.is_object()) fail("", "must be an object");
 }
 Reader::Reader(Reader& parent, const char* field, std::size_t index, const Json& value)
-    : value_(&value), root_(parent.root_), parent_(&parent), field_(field), index_(index) {
+    : value_(&value), root_(parent.root_), parent_(&parent), field_(field), index_(index), open_(parent.open_) {
   if (!value.is_object()) fail("", "must be an object");
 }
 
@@ -197,8 +197,8 @@ std::string Reader::text_or(const char* field, std::string fallback, std::size_t
 }
 
 std::string Reader::id(const char* field) {
-  auto text = this->text(field, 64);
-  if (ok() && !is_id(text)) fail(field, "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit");
+  auto text = this->text(field, 128);
+  if (ok() && !is_id(text)) fail(field, "must be 1 to 128 of A-Z a-z 0-9 . : _ - and begin with a letter or digit");
   return text;
 }
 
@@ -242,8 +242,9 @@ double Reader::number(const char* field, double min, double max) {
   return number;
 }
 
-double Reader::number_or(const char* field, double fallback, double min, double max) {
-  return find(field) == nullptr ? fallback : number(field, min, max);
+std::optional<double> Reader::number_maybe(const char* field, double min, double max) {
+  if (find(field) == nullptr) return std::nullopt;
+  return number(field, min, max);
 }
 
 bool Reader::boolean_or(const char* field, bool fallback) {

@@ -154,7 +154,6 @@ Result<AuditEnd> decode_audit_end(const Json& value) {
   out.checkpoint = reader.text("checkpoint", 65536);
   if (const Json* inner = reader.object_maybe("broken")) {
     Reader broken(reader, "broken", *inner);
-    broken.allow_unknown();
     out.broken = AuditBreak{broken.integer("sequence", 1, integer_max), broken.integer("at_ms", 0, integer_max),
                             broken.text("reason", limits::reason_bytes_max)};
     broken.finish();

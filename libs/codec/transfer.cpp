@@ -229,7 +229,6 @@ Result<Package> decode_package(const Json& value) {
     if (names->empty()) reader.fail("names", "must not be empty");
     for (std::size_t i = 0; i < names->size(); ++i) {
       Reader one(reader, "names", i, (*names)[i]);
-      one.allow_unknown();
       out.names.push_back({one.text("name", 128), one.text("version", 128)});
       one.finish();
     }

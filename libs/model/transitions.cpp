@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "model/device.hpp"
 #include "model/job.hpp"
 
 namespace fieldwork {
@@ -39,6 +40,25 @@ constexpr std::array<std::string_view, 13> executions{
     "xxxxx.xxxxxxx",  // unreachable
     ".............", ".............", ".............", ".............", ".............", ".............", ".............",
 };
+constexpr std::array<std::string_view, 6> lifecycles{
+    // enrolling active draining inactive refused retired
+    ".x.xxx",  // enrolling
+    "..xxxx",  // active
+    ".x.xxx",  // draining
+    ".x..xx",  // inactive
+    ".xxx.x",  // refused: its certificate is good after all; it is again what was wanted of it
+    "......",  // retired: until its record is removed
+};
+
+constexpr std::array<std::string_view, 6> presences{
+    // starting online sleeping disconnected suspect lost
+    ".xxxxx",  // starting
+    "x.xxxx",  // online
+    "xx.xxx",  // sleeping: suspect when it is not back in time
+    "xx....",  // disconnected: silence is what it announced
+    "xxxx.x",  // suspect
+    "xxxx..",  // lost
+};
 // clang-format on
 
 template <std::size_t size, class State>
@@ -51,5 +71,7 @@ bool follows(const std::array<std::string_view, size>& table, State from, State 
 bool may_follow(JobState from, JobState to) { return follows(jobs, from, to); }
 bool may_follow(AttemptState from, AttemptState to) { return follows(attempts, from, to); }
 bool may_follow(ExecutionState from, ExecutionState to) { return follows(executions, from, to); }
+bool may_follow(Lifecycle from, Lifecycle to) { return follows(lifecycles, from, to); }
+bool may_follow(Presence from, Presence to) { return follows(presences, from, to); }
 
 }  // namespace fieldwork

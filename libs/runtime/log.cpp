@@ -36,6 +36,11 @@ bool setup(std::string_view service, std::string_view format, std::string_view l
   return true;
 }
 
+void set_level(std::string_view level) {
+  const auto threshold = spdlog::level::from_str(level == "error" ? "err" : std::string(level));
+  if (threshold != spdlog::level::off) spdlog::default_logger_raw()->set_level(threshold);
+}
+
 bool enabled(Level level) { return spdlog::default_logger_raw()->should_log(to_spdlog(level)); }
 
 void write(Level level, std::string_view message, Fields fields) {

@@ -1,4 +1,5 @@
-// Every kind of message the codec reads: a full example of each, and the rule of each of its fields.
+// Every kind of message the codec reads: a full example of each, and the rule of each of its fields. Here what they
+// share, and the messages about jobs; all_kinds() is in codec_kinds_more.hpp.
 #pragma once
 
 #include <functional>
@@ -79,6 +80,9 @@ inline Fields listed(const Fields& item) {
   return versioned(below("/items/0", item, {{"/items", items()}, {"/items/0", object()}}));
 }
 
+// As encode() writes it: the fields in the order of their names.
+inline std::string in_order(const std::string& text) { return dump(Json::parse(text)); }
+
 inline std::string one_item(const std::string& item) { return R"({"items":[)" + item + R"(],"v":1})"; }
 
 inline constexpr std::int64_t bytes_2_50 = std::int64_t{1} << 50;
@@ -103,100 +107,6 @@ inline Fields limits_fields() {
 }
 
 inline const std::string limits_example = R"("limits":{"output_bytes":100,"time_s":60})";
-
-// --- devices ------------------------------------------------------------------------------------------------------
-
-inline Fields resources_fields() {
-  return {{"/resources", object()},
-          {"/resources/cpu_load", number(0, 1e6)},
-          {"/resources/memory_available_bytes", whole(0, bytes_2_50)},
-          {"/resources/disk_available_bytes", whole(0, bytes_2_50)},
-          {"/resources/uptime_s", whole(0, integer_max)},
-          {"/link", object()},
-          {"/link/round_trip_ms", number(0, 1e9)},
-          {"/link/reconnects", whole(0, integer_max)},
-          {"/link/clock_offset_ms", maybe(whole(-integer_max, integer_max))}};
-}
-
-inline const std::string resources_example =
-    R"("link":{"clock_offset_ms":-5,"reconnects":2,"round_trip_ms":1.5},)"
-    R"("resources":{"cpu_load":0.25,"disk_available_bytes":3,"memory_available_bytes":4,"uptime_s":5})";
-
-// A device that was never enrolled has no capacity yet.
-inline Fields capacity_fields(std::int64_t least) {
-  return {{"/capacity", object()},
-          {"/capacity/cpu_millis", whole(least, 1'024'000)},
-          {"/capacity/memory_bytes", whole(least, bytes_2_50)},
-          {"/capacity/disk_bytes", whole(0, bytes_2_50)}};
-}
-
-inline const std::string capacity_example = R"("capacity":{"cpu_millis":4000,"disk_bytes":0,"memory_bytes":1})";
-
-inline std::vector<Kind> device_kinds() {
-  const Rule session = whole(1, integer_max);
-  const auto reason = maybe(text(1024));
-  return {
-      {"presence", 4096, through(decode_presence), R"({"boot":9,"session":7,"state":"online","v":1})",
-       versioned({{"/boot", whole_or_none(integer_max)},
-                  {"/session", session},
-                  {"/state", word({"online", "offline"}, "must be online or offline")}})},
-      {"enrolment", 65536, through(decode_enrolment),
-       R"({"agent":"0.1.0",)" + capacity_example + R"(,"certificate":"PEM","labels":{"zone":"a"},"session":7,"v":1})",
-       versioned(both(
-           capacity_fields(1),
-           {{"/agent", text(64)}, {"/certificate", text(16384)}, {"/labels", map(32, 256)}, {"/session", session}}))},
-      {"heartbeat", 262144,
-       [](std::string_view text) -> Result<std::string> {
-         const auto value = decode_heartbeat(text);
-         if (!value) return value.error();
-         if (!value->bad_attempts.empty()) return value->bad_attempts.front();
-         return encode(*value);
-       },
-       R"({"attempts":[{)" + key_example + R"(}],"beat":4,"ended":[],)" + resources_example + R"(,"session":7,"v":1})",
-       versioned(below("/attempts/0", key_fields(),
-                       both(resources_fields(), {{"/attempts", array(512)},
-                                                 {"/attempts/0", object()},
-                                                 {"/ended", maybe(array(128))},
-                                                 {"/beat", maybe(whole(0, integer_max))},
-                                                 {"/session", session}})))},
-      {"enrolled", 4096, through(decode_enrolled),
-       R"({"heartbeat_s":5,"now_ms":9,"reason":"r","session":7,"state":"enrolled","v":1})",
-       versioned({{"/heartbeat_s", whole(1, 3600)},
-                  {"/now_ms", whole_or_none(integer_max)},
-                  {"/reason", reason},
-                  {"/session", session},
-                  {"/state", word({"enrolled", "refused"}, "must be enrolled or refused")}})},
-      {"state of a device",
-       much,
-       through(decode_device),
-       "{" + capacity_example +
-           R"(,"changed_ms":9,"device":"edge-1","duplicated_since_ms":9,"fingerprint":"ab","health":0.5,)" +
-           R"("labels":{},)" + resources_example.substr(0, resources_example.find(",\"resources")) +
-           R"(,"reason":"",)" + resources_example.substr(resources_example.find("\"resources")) +
-           R"(,"session":0,"state":"ready","v":1})",
-       versioned(
-           both(both(capacity_fields(0), resources_fields()),
-                {{"/changed_ms", whole(0, integer_max)},
-                 {"/device", id()},
-                 {"/duplicated_since_ms", whole_or_none(integer_max)},
-                 {"/fingerprint", text(64)},
-                 {"/health", number(0, 1)},
-                 {"/labels", map(32, 256)},
-                 {"/reason", reason},
-                 {"/session", whole(0, integer_max)},
-                 {"/state", word({"enrolling", "ready", "suspect", "lost", "refused"}, "is not a device state")}})),
-       {"", "/capacity"}},
-      {"log line", 65536, through(decode_log),
-       R"({"dropped":1,)" + key_example + R"(,"stream":"stdout","text":"t","traceparent":")" + some_trace() +
-           R"(","v":1})",
-       versioned(both(key_fields(), {{"/dropped", whole(0, integer_max)},
-                                     {"/stream", word({"stdout", "stderr"}, "must be stdout or stderr", 8)},
-                                     {"/text", text(32768)},
-                                     {"/traceparent", traceparent()}}))},
-      {"rejected", 8192, through(decode_rejected), R"({"channel":"report","path":"/a","reason":"r","v":1})",
-       versioned({{"/channel", text(32)}, {"/path", maybe(text(1024))}, {"/reason", text(1024)}})},
-  };
-}
 
 // --- jobs and attempts --------------------------------------------------------------------------------------------
 
@@ -229,7 +139,7 @@ inline Fields job_fields() {
                        {"/priority", maybe(whole(0, 9))},
                        {"/requirements", maybe(object())},
                        {"/requirements/cpu_millis", maybe(whole(0, 1'024'000))},
-                       {"/requirements/disk_bytes", maybe(whole(0, bytes_2_50))},
+                       {"/requirements/storage_bytes", maybe(whole(0, bytes_2_50))},
                        {"/requirements/labels", map(32, 256)},
                        {"/requirements/memory_bytes", maybe(whole(0, bytes_2_50))},
                        {"/retry", maybe(object())},
@@ -381,8 +291,8 @@ inline std::vector<Kind> job_kinds() {
                                 R"(,"name":"n","offline":{"lost_after_s":31536000,"on_reboot":"restart",)" +
                                 R"("replace":true,"stop_after_s":1},"outputs":["r"],"package":")" + some_digest() +
                                 R"(","priority":0,)";
-  const std::string job_end = R"("requirements":{"cpu_millis":1,"disk_bytes":2,"labels":{"zone":"a"},)"
-                              R"("memory_bytes":3},"retry":{"attempts_max":2,"backoff_s":0,"lost_max":4})";
+  const std::string job_end = R"("requirements":{"cpu_millis":1,"labels":{"zone":"a"},"memory_bytes":3,)"
+                              R"("storage_bytes":2},"retry":{"attempts_max":2,"backoff_s":0,"lost_max":4})";
   const std::string timeouts = R"(,"timeouts":{"fetching_s":5,"queued_s":6}})";
   Rule tag = whole(0, 0xFFFFFFFF);
   auto report_fields = listed(both(attempt_fields(), {{"/tag", tag}}));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codec_kinds.hpp"
+#include "codec_kinds_devices.hpp"
 
 namespace fieldwork::codec::rules {
 

@@ -23,13 +23,14 @@ using DeviceId = Id<struct DeviceTag>;
 using JobId = Id<struct JobTag>;
 using TransferId = Id<struct TransferTag>;  // 32 hex digits
 
-// True for `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`: what may stand as one level of a topic.
+// True for `^[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}$`: what may stand as one level of a topic. MAC addresses, host names and
+// the names of things at AWS IoT are ids.
 [[nodiscard]] constexpr bool is_id(std::string_view text) {
-  if (text.empty() || text.size() > 64) return false;
+  if (text.empty() || text.size() > 128) return false;
   const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   if (!alnum(text.front())) return false;
   for (const char c : text) {
-    if (!alnum(c) && c != '.' && c != '_' && c != '-') return false;
+    if (!alnum(c) && c != '.' && c != ':' && c != '_' && c != '-') return false;
   }
   return true;
 }

@@ -35,7 +35,8 @@ struct MqttConfig {
   // broker may give its own limit in CONNACK: the smaller of the two counts.
   std::size_t packet_bytes_max = 2U << 20;
   std::vector<std::pair<std::string, int>> subscriptions;  // filter, QoS
-  std::optional<Message> will;                             // also published on a planned stop
+  std::optional<Message> will;                             // published by the broker when the connection breaks
+  std::optional<Message> goodbye;                          // published on a planned stop; none: the will
   std::optional<Message> birth;                            // published first on every connect
 };
 

@@ -6,8 +6,8 @@
 
 namespace fieldwork::codec {
 
-[[nodiscard]] std::string encode(const Presence& presence);
-[[nodiscard]] Result<Presence> decode_presence(std::string_view text);
+[[nodiscard]] std::string encode(const PresenceSaid& said);
+[[nodiscard]] Result<PresenceSaid> decode_presence(std::string_view text);
 
 [[nodiscard]] std::string encode(const Enrolment& enrolment);
 [[nodiscard]] Result<Enrolment> decode_enrolment(std::string_view text);
@@ -28,6 +28,27 @@ struct Enrolled {
 };
 [[nodiscard]] std::string encode(const Enrolled& enrolled);
 [[nodiscard]] Result<Enrolled> decode_enrolled(std::string_view text);
+
+// device/{device}/down/configure: an item, as a row keeps it too; and the newest of a message's items.
+[[nodiscard]] std::string configuration_text(const Configuration& configuration);
+[[nodiscard]] Result<Configuration> decode_configuration_text(std::string_view text);
+[[nodiscard]] Result<Configuration> decode_configuration(std::string_view text);
+
+// device/{device}/up/configured
+struct Configured {
+  std::int64_t version = 0;
+  std::string reason;  // why a part of it cannot be followed; empty: all is
+};
+[[nodiscard]] std::string encode(const Configured& configured);
+[[nodiscard]] Result<Configured> decode_configured(std::string_view text);
+
+// service/registry/configure/{from}: what is not named stays as it is.
+struct ConfigureRequest {
+  DeviceId device;
+  Configuration set;
+  std::vector<std::string> unset;  // names of settings, or `labels/NAME`
+};
+[[nodiscard]] Result<ConfigureRequest> decode_configure_request(std::string_view text);
 
 // state/device/{device}
 [[nodiscard]] Json encode(const Device& device);

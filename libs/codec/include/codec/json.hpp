@@ -48,7 +48,7 @@ class Reader {
   std::int64_t integer_or(const char* field, std::int64_t fallback, std::int64_t min, std::int64_t max);
   std::optional<std::int64_t> integer_maybe(const char* field, std::int64_t min, std::int64_t max);
   double number(const char* field, double min, double max);
-  double number_or(const char* field, double fallback, double min, double max);
+  std::optional<double> number_maybe(const char* field, double min, double max);
   bool boolean_or(const char* field, bool fallback);
   std::vector<std::string> texts_or_empty(const char* field, std::size_t count_max, std::size_t length_max);
   std::map<std::string, std::string> map_or_empty(const char* field, std::size_t count_max, std::size_t length_max);
@@ -65,8 +65,8 @@ class Reader {
   Reader(Reader& parent, const char* field, const Json& value);
   Reader(Reader& parent, const char* field, std::size_t index, const Json& value);
 
-  void version();  // "v" must be 1
-  void allow_unknown() { open_ = true; }
+  void version();                         // "v" must be 1
+  void allow_unknown() { open_ = true; }  // here, and in the children that are made afterwards
   void fail(std::string_view field, std::string reason, Code code = Code::invalid);
   // True: no mistake. An unknown field is a mistake unless allow_unknown() was called, and is reported before a missing
   // one. So every field that may be present must have been read before the call. Call it on children too.

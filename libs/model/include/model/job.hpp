@@ -17,7 +17,7 @@ using Labels = std::map<std::string, std::string>;
 struct Requirements {
   std::int64_t cpu_millis = 0;  // thousandths of one core
   std::int64_t memory_bytes = 0;
-  std::int64_t disk_bytes = 0;
+  std::int64_t storage_bytes = 0;
   Labels labels;  // each must be on the device with this value
   bool operator==(const Requirements&) const = default;
 };

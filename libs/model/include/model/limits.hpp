@@ -50,6 +50,10 @@ inline constexpr std::size_t content_names_max = 100;  // package names of one c
 inline constexpr std::size_t trace_rules_max = 8;  // rules in the trace of a decision
 inline constexpr std::size_t trace_bytes_max = 512;
 
+// --- devices ---
+inline constexpr std::int64_t sleep_s_max = 31'536'000;  // for how long a device may say that it will sleep
+inline constexpr std::size_t names_max = 64;  // capabilities, rungs of the sandbox, groups: of one device, each
+
 // --- heartbeats ---
 inline constexpr int attempts_per_device_max = 512;  // attempts at once; one heartbeat lists all of them
 inline constexpr int ended_per_heartbeat_max = 128;  // the newest ended attempts

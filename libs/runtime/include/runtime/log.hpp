@@ -14,6 +14,8 @@ using Fields = std::initializer_list<std::pair<std::string_view, std::string>>;
 
 // format: text or json; level: debug, info, warn, error. False when either is not known.
 bool setup(std::string_view service, std::string_view format, std::string_view level);
+// While the program runs: debug, info, warn or error; any other text changes nothing.
+void set_level(std::string_view level);
 [[nodiscard]] bool enabled(Level level);
 void write(Level level, std::string_view message, Fields fields = {});
 

@@ -442,8 +442,14 @@ TEST(ReasonTest, IsCutByWhoEncodesIt) {
     ASSERT_TRUE(rejected.ok()) << describe(rejected.error());
     Device device;
     device.id = DeviceId("d");
+    device.about.capacity = {1, 1, 0};
     device.reason = reason;
-    EXPECT_TRUE(decode_device(encode(device)).ok());
+    const auto device_read = decode_device(encode(device));
+    ASSERT_TRUE(device_read.ok()) << describe(device_read.error());
+    EXPECT_EQ(device_read->reason, read);
+    const auto configured = decode_configured(encode(Configured{7, reason}));
+    ASSERT_TRUE(configured.ok()) << describe(configured.error());
+    EXPECT_EQ(configured->reason, read);
     EXPECT_TRUE(decode_not_offered(encode(NotOffered{rules::some_digest(), reason})).has_value());
   }
   const std::string two_bytes = std::string(1020, 'x') + "\xc3\xbc\xc3\xbc\xc3\xbc";
@@ -451,6 +457,75 @@ TEST(ReasonTest, IsCutByWhoEncodesIt) {
   report.key = key;
   report.reason = two_bytes;
   EXPECT_EQ(decode_attempt_report(encode(report))->reason, std::string(1020, 'x') + "...") << "between two characters";
+}
+
+// --- devices ------------------------------------------------------------------------------------------------------
+
+TEST(PresenceTest, OnlyASleepingDeviceSaysForHowLong) {
+  const auto read = [](const std::string& state, const std::string& more) {
+    const auto said = decode_presence(R"({"v":1,"session":1,"state":")" + state + "\"" + more + "}");
+    return said ? "read: " + std::to_string(said->sleep_s) : describe(said.error());
+  };
+  for (const char* state : {"online", "offline", "goodbye"}) {
+    EXPECT_EQ(read(state, ""), "read: 0");
+    EXPECT_EQ(read(state, R"(,"sleep_s":5)"), "/sleep_s: stands beside sleeping only");
+  }
+  EXPECT_EQ(read("sleeping", R"(,"sleep_s":5)"), "read: 5");
+  EXPECT_EQ(read("sleeping", ""), "/sleep_s: is missing");
+}
+
+TEST(EnrolmentTest, CapabilitiesAreASet) {
+  Enrolment enrolment{.session = 1, .certificate = "PEM"};
+  enrolment.about.capacity = {1, 1, 0};
+  enrolment.about.capabilities = {"gpu", "camera", "gpu"};
+  enrolment.about.sandbox = {"user", "files"};
+  const auto read = decode_enrolment(encode(enrolment));
+  ASSERT_TRUE(read.ok()) << describe(read.error());
+  EXPECT_EQ(read->about.capabilities, (std::vector<std::string>{"camera", "gpu"}));
+  EXPECT_EQ(read->about.sandbox, enrolment.about.sandbox) << "these have an order";
+}
+
+TEST(ConfigurationTest, TheNewestItemCountsAndABadOneSpoilsTheMessage) {
+  const auto item = [](int version, const char* lifecycle) {
+    return R"({"version":)" + std::to_string(version) + R"(,"lifecycle":")" + lifecycle + "\"}";
+  };
+  const auto list = [](const std::string& items) { return R"({"v":1,"items":[)" + items + "]}"; };
+  const auto read = decode_configuration(list(item(4, "active") + "," + item(6, "draining") + "," + item(5, "active")));
+  ASSERT_TRUE(read.ok()) << describe(read.error());
+  EXPECT_EQ(*read, (Configuration{.version = 6, .lifecycle = Lifecycle::draining}));
+  EXPECT_EQ(decode_configuration(list(item(0, "inactive")))->lifecycle, Lifecycle::inactive);
+  const auto wrong = decode_configuration(list(item(4, "active") + "," + item(3, "retired")));
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error(), (Error{Code::invalid, "must be active, draining or inactive", "/items/1/lifecycle"}));
+}
+
+TEST(ConfigureRequestTest, WhatIsNotNamedIsAbsent) {
+  const auto none = decode_configure_request(R"({"v":1,"device":"d"})");
+  ASSERT_TRUE(none.ok()) << describe(none.error());
+  EXPECT_EQ(none->set, Configuration{});
+  EXPECT_TRUE(none->unset.empty());
+  const auto some =
+      decode_configure_request(R"({"v":1,"device":"d","set":{"attempts_max":0},"unset":["labels/zone","log_level"]})");
+  ASSERT_TRUE(some.ok()) << describe(some.error());
+  EXPECT_EQ(some->device, DeviceId("d"));
+  EXPECT_EQ(some->set, Configuration{.attempts_max = 0});
+  EXPECT_EQ(some->unset, (std::vector<std::string>{"labels/zone", "log_level"}));
+}
+
+TEST(DeviceTest, IsMeasuredWhereBothPartsOfAHeartbeatAreThere) {
+  Device device;
+  device.id = DeviceId("d");
+  device.about.capacity = {1, 1, 0};
+  EXPECT_FALSE(decode_device(encode(device))->measured);
+  device.measured = true;
+  device.attempts = 3;
+  auto value = encode(device);
+  EXPECT_EQ(*decode_device(value), device);
+  value.erase("link");
+  const auto read = decode_device(value);
+  ASSERT_TRUE(read.ok()) << describe(read.error());
+  EXPECT_FALSE(read->measured);
+  EXPECT_EQ(read->attempts, 0);
 }
 
 // --- policy -------------------------------------------------------------------------------------------------------

@@ -91,12 +91,14 @@ const std::map<std::string, Decoder>& decoders() {
   static const std::map<std::string, Decoder> all{
       {"device.down.ack", of_text(decode_ack)},
       {"device.down.command", of_items(decode_commands)},
+      {"device.down.configure", of_text(decode_configuration)},
       {"device.down.enrolled", of_text(decode_enrolled)},
       {"device.down.offer",
        [](const std::string& text) { return decode_not_offered(text) ? std::nullopt : error_of(decode_offer(text)); }},
       {"device.down.output", of_text(decode_output_stored)},
       {"device.down.rejected", of_text(decode_rejected)},
       {"device.down.want", of_text(decode_want)},
+      {"device.up.configured", of_text(decode_configured)},
       {"device.up.enrol", of_text(decode_enrolment)},
       {"device.up.heartbeat", heartbeat_error},
       {"device.up.log", of_text(decode_log)},
@@ -107,6 +109,7 @@ const std::map<std::string, Decoder>& decoders() {
       {"device.up.want", of_text(decode_want)},
       {"job", of_json(decode_job)},
       {"service.registry.certificate", of_items(decode_certificate_answers)},
+      {"service.registry.configure", of_text(decode_configure_request)},
       {"service.scheduler.authorised", of_items(decode_decisions)},
       {"service.security-policy.authorise", of_items(decode_questions)},
       {"service.security-policy.certificate", of_items(decode_certificate_checks)},
@@ -177,6 +180,11 @@ TEST(ContractTest, SchemasNameTheStatesOfTheModel) {
   const auto listed = [&](const char* name) { return definitions.at(name).at("enum").get<std::vector<std::string>>(); };
   EXPECT_EQ(listed("job_state"), words(job_state_names()));
   EXPECT_EQ(listed("execution_state"), words(execution_state_names()));
+  EXPECT_EQ(listed("lifecycle"), words(lifecycle_names()));
+  EXPECT_EQ(listed("presence"), words(presence_names()));
+  auto wanted = words(lifecycle_names());
+  std::erase_if(wanted, [](const auto& one) { return !trusted(*lifecycle(one)); });
+  EXPECT_EQ(listed("wanted_lifecycle"), wanted);
   // Of an attempt, what a device may say: whether it is assigned or unreachable is the scheduler's to know.
   auto said = words(attempt_state_names());
   std::erase(said, "assigned");
@@ -193,8 +201,8 @@ AttemptReport report_of_the_end() {
 }
 
 ResultPart largest_part() {
-  return {
-      .of = "file:" + std::string(256, 'p'), .offset = 32'768, .bytes = std::string(limits::part_bytes_max, '\xff')};
+  const std::string of = "file:" + std::string(256, 'p');
+  return {.of = of, .offset = 32'768, .bytes = std::string(limits::part_bytes_max, '\xff')};
 }
 
 Assign assignment() {
@@ -205,6 +213,104 @@ Assign assignment() {
           .grant = "a.b.c"};
 }
 
+Description whole_description() {
+  return {.capacity = {1'024'000, limits::size_bytes_max, limits::size_bytes_max},
+          .cores = 1024,
+          .architecture = std::string(32, 'a'),
+          .os = std::string(64, 'o'),
+          .agent = std::string(64, '1'),
+          .site = std::string(128, 's'),
+          .capabilities = {"camera", std::string(64, 'g')},
+          .sandbox = {"user", "files"},
+          .uplink = {limits::integer_max, true},
+          .labels = {{"zone", "a"}}};
+}
+
+Resources whole_resources() {
+  return {.cpu_load = 0.5,
+          .memory_available_bytes = 1,
+          .storage_available_bytes = 2,
+          .uptime_s = limits::integer_max,
+          .cpu_percent = 100,
+          .received_bit_per_s = 0,
+          .sent_bit_per_s = limits::integer_max,
+          .temperature_c = -273.15,
+          .battery_percent = 0};
+}
+
+Link whole_link() {
+  return {.round_trip_ms = 0.25,
+          .reconnects = 3,
+          .clock_offset_ms = -1,
+          .goodput_bit_per_s = limits::integer_max,
+          .loss = 1};
+}
+
+Configuration whole_configuration() {
+  return {.version = limits::integer_max,
+          .lifecycle = Lifecycle::inactive,
+          .heartbeat_s = 86'400,
+          .sample_s = 1,
+          .attempts_max = 0,
+          .cache_bytes = limits::size_bytes_max,
+          .log_level = "warn",
+          .labels = {{std::string(128, 'n'), std::string(256, 'v')}}};
+}
+
+Device whole_device() {
+  return {.id = DeviceId(std::string(128, 'd')),
+          .lifecycle = Lifecycle::draining,
+          .presence = Presence::sleeping,
+          .reason = std::string(5'000, 'r'),
+          .health = 0.25,
+          .about = whole_description(),
+          .labels = {{"zone", "a"}},
+          .groups = {"canary"},
+          .measured = true,
+          .resources = whole_resources(),
+          .link = whole_link(),
+          .attempts = limits::attempts_per_device_max,
+          .session = 7,
+          .fingerprint = std::string(64, 'f'),
+          .configuration = whole_configuration(),
+          .configured = 3,
+          .registered_ms = 1,
+          .changed_ms = 2,
+          .back_ms = 3,
+          .duplicated_since_ms = 4,
+          .claimed_ms = 5};
+}
+
+Device least_device() {
+  Device out;
+  out.id = DeviceId("d");
+  out.about.capacity = {1, 1, 0};
+  return out;
+}
+
+// What devices say, what they are told, and what is said of them.
+std::vector<std::pair<std::string, std::string>> written_about_devices() {
+  const auto configure = [](const Configuration& one) {
+    return R"({"v":1,"items":[)" + configuration_text(one) + "]}";
+  };
+  using State = PresenceSaid::State;
+  return {
+      {"device.up.presence", encode(PresenceSaid{State::online, 1, 2, 0})},
+      {"device.up.presence", encode(PresenceSaid{State::offline, 1, 0, 3})},
+      {"device.up.presence", encode(PresenceSaid{State::goodbye, 1, 2, 3})},
+      {"device.up.presence", encode(PresenceSaid{State::sleeping, 1, 2, 31'536'000})},
+      {"device.up.enrol", encode(Enrolment{1, "PEM", whole_description(), std::string(64, 'b'), 3})},
+      {"device.up.enrol", encode(Enrolment{1, "PEM", {.capacity = {1, 1, 0}, .agent = "0"}, "", 0})},
+      {"device.up.heartbeat", encode(Heartbeat{.session = 1, .resources = whole_resources(), .link = whole_link()})},
+      {"device.up.configured", encode(Configured{7, std::string(5'000, 'r')})},
+      {"device.up.configured", encode(Configured{})},
+      {"device.down.configure", configure(whole_configuration())},
+      {"device.down.configure", configure({})},
+      {"state.device", dump(encode(whole_device()))},
+      {"state.device", dump(encode(least_device()))},
+  };
+}
+
 // Not only what is read: what is written has the form of the schemas, at its bounds too, and is read again.
 TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
   const auto end = report_of_the_end();
@@ -213,33 +319,46 @@ TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
   part.part = largest_part();
   const auto assign = assignment();
   const auto items = [](std::vector<Json> all) { return Json{{"v", 1}, {"items", std::move(all)}}.dump(); };
-  const std::vector<std::pair<std::string, std::string>> written{
-      {"device.up.report",
-       encode(Report{.epoch = 1, .first = 1, .seq = 2, .after = 7, .items = {{7, part, {}}, {8, end, {}}}})},
-      {"device.down.ack", encode(StreamAck{.epoch = 1, .seq = 2, .tag = 0xFFFFFFFF, .begin = 2, .beat = 3})},
-      {"device.down.command", items({encode(Command(assign)), encode(Command(Cancel{.key = assign.key})),
-                                     encode(Command(Inquire{.key = assign.key})),
-                                     encode(Command(Stale{.key = assign.key, .state = "quarantined"}))})},
-      {"device.down.enrolled", encode(Enrolled{.session = 1, .reason = std::string(5'000, 'r'), .now_ms = 1})},
-      {"device.up.heartbeat",
-       encode(Heartbeat{.session = 1, .beat = 9, .link = {.clock_offset_ms = -1}, .attempts = {assign.key}})},
-      {"service.security-policy.authorise", items({encode(Question{.key = assign.key,
-                                                                   .submitter = "ops",
-                                                                   .command = assign.command,
-                                                                   .env = {{"K", "V"}},
-                                                                   .outputs = {"out/*.csv"},
-                                                                   .contract = assign.contract})})},
-      {"service.scheduler.authorised",
-       items({encode(Decision{.key = assign.key, .about_device = true, .reason = std::string(5'000, 'r')})})},
-      {"job", encode(JobSpec{.command = {"/bin/true"},
-                             .offline = {.lost_after_s = 300, .stop_after_s = 1, .replace = true},
-                             .timeouts = {.queued_s = 1, .fetching_s = 1}})
-                  .dump()},
-  };
+  auto written = written_about_devices();
+  written.insert(
+      written.end(),
+      {
+          {"device.up.report",
+           encode(Report{.epoch = 1, .first = 1, .seq = 2, .after = 7, .items = {{7, part, {}}, {8, end, {}}}})},
+          {"device.down.ack", encode(StreamAck{.epoch = 1, .seq = 2, .tag = 0xFFFFFFFF, .begin = 2, .beat = 3})},
+          {"device.down.command", items({encode(Command(assign)), encode(Command(Cancel{.key = assign.key})),
+                                         encode(Command(Inquire{.key = assign.key})),
+                                         encode(Command(Stale{.key = assign.key, .state = "quarantined"}))})},
+          {"device.down.enrolled", encode(Enrolled{.session = 1, .reason = std::string(5'000, 'r'), .now_ms = 1})},
+          {"device.up.heartbeat",
+           encode(Heartbeat{.session = 1, .beat = 9, .link = {.clock_offset_ms = -1}, .attempts = {assign.key}})},
+          {"service.security-policy.authorise", items({encode(Question{.key = assign.key,
+                                                                       .submitter = "ops",
+                                                                       .command = assign.command,
+                                                                       .env = {{"K", "V"}},
+                                                                       .outputs = {"out/*.csv"},
+                                                                       .contract = assign.contract})})},
+          {"service.scheduler.authorised",
+           items({encode(Decision{.key = assign.key, .about_device = true, .reason = std::string(5'000, 'r')})})},
+          {"job", encode(JobSpec{.command = {"/bin/true"},
+                                 .offline = {.lost_after_s = 300, .stop_after_s = 1, .replace = true},
+                                 .timeouts = {.queued_s = 1, .fetching_s = 1}})
+                      .dump()},
+      });
   for (const auto& [name, text] : written) {
     EXPECT_TRUE(checker(name)(Json::parse(text))) << name << ": " << text.substr(0, 500);
     const auto error = decoders().at(name)(text);
     EXPECT_FALSE(error) << name << ": " << (error ? describe(*error) : "");
+  }
+}
+
+TEST(ContractTest, ADeviceIsReadAsItIsWritten) {
+  for (auto device : {whole_device(), least_device()}) {
+    const auto read = decode_device(Json::parse(dump(encode(device))));
+    ASSERT_TRUE(read.ok()) << describe(read.error());
+    device.reason = read->reason;  // it was cut
+    device.about.labels.clear();   // its state has the labels that count
+    EXPECT_TRUE(*read == device) << dump(encode(*read));
   }
 }
 

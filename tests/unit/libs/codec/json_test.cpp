@@ -112,7 +112,7 @@ TEST(ReaderTest, TheFirstMistakeIsKeptAndTheRestGivesFallbacks) {
   EXPECT_EQ(reader.integer_or("none", 5, 3, 9), 5);
   EXPECT_EQ(reader.integer_maybe("none", 3, 9), std::nullopt);
   EXPECT_EQ(reader.number("b", 1, 2), 1);
-  EXPECT_EQ(reader.number_or("none", 7, 1, 2), 7);
+  EXPECT_EQ(reader.number_maybe("none", 1, 2), std::nullopt);
   EXPECT_FALSE(reader.boolean_or("g", false));
   EXPECT_EQ(reader.object("c"), nullptr);
   EXPECT_EQ(reader.array("d", 1), nullptr);

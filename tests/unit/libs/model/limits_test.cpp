@@ -25,7 +25,7 @@ using codec::Json;
 
 const std::string widest_character = "\x01";  // six bytes as JSON
 const std::string digest = "sha256:" + std::string(64, 'a');
-const std::string id(64, 'i');
+const std::string id(128, 'i');
 const std::string traceparent = "00-" + std::string(32, 'a') + "-" + std::string(16, 'b') + "-01";
 const AttemptKey key{JobId(id), limits::executions_max - 1, limits::fence_max};
 
@@ -47,13 +47,50 @@ JobSpec largest_job() {
 
 Contract whole_contract() { return {31'536'000, 31'535'999, true, true}; }
 
+Labels largest_labels(std::size_t count, const std::string& prefix = "") {
+  Labels out;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto name = prefix + std::to_string(i);
+    out[name + std::string(128 - name.size(), 'n')] = std::string(256, 'v');
+  }
+  return out;
+}
+
+Description largest_description() {
+  Description out{.capacity = {1'024'000, limits::size_bytes_max, limits::size_bytes_max},
+                  .cores = 1024,
+                  .architecture = std::string(32, 'a'),
+                  .os = std::string(64, 'o'),
+                  .agent = std::string(64, 'v'),
+                  .site = std::string(128, 's'),
+                  .uplink = {limits::integer_max, true},
+                  .labels = largest_labels(32)};
+  for (std::size_t i = 100; i < 100 + limits::names_max; ++i)
+    out.capabilities.push_back(std::to_string(i) + std::string(61, 'c'));
+  out.sandbox = out.capabilities;
+  return out;
+}
+
+// Labels of the characters that grow most: requests to configure bring them bit by bit.
+Configuration largest_configuration() {
+  Configuration out{.version = limits::integer_max,
+                    .lifecycle = Lifecycle::inactive,
+                    .heartbeat_s = 86'400,
+                    .sample_s = 86'400,
+                    .attempts_max = limits::attempts_per_device_max,
+                    .cache_bytes = limits::size_bytes_max,
+                    .log_level = "debug"};
+  for (int i = 10; i < 42; ++i) out.labels[std::to_string(i) + wide(126)] = wide(256);
+  return out;
+}
+
 struct Message {
   const char* name;
   std::string text;
   bool decoded;
 };
 
-std::vector<Message> largest_messages() {
+std::vector<Message> largest_messages_about_jobs() {
   const auto job = largest_job();
   std::vector<Message> out;
   {
@@ -105,6 +142,11 @@ std::vector<Message> largest_messages() {
       out.push_back({"decision", std::move(text), read.ok() && read->bad.empty()});
     }
   }
+  return out;
+}
+
+std::vector<Message> largest_messages_about_devices() {
+  std::vector<Message> out;
   {
     Heartbeat heartbeat{.session = limits::fence_max};
     heartbeat.attempts.assign(limits::attempts_per_device_max, key);
@@ -113,17 +155,49 @@ std::vector<Message> largest_messages() {
     const auto read = codec::decode_heartbeat(text);
     out.push_back({"heartbeat", std::move(text), read.ok() && read->attempts.size() == heartbeat.attempts.size()});
   }
+  {
+    const Enrolment enrolment{.session = limits::integer_max,
+                              .certificate = std::string(16'384, 'p'),
+                              .about = largest_description(),
+                              .boot_id = std::string(64, 'b'),
+                              .configured = limits::integer_max};
+    auto text = codec::encode(enrolment);
+    const auto read = codec::decode_enrolment(text);
+    out.push_back({"enrolment", std::move(text), read.ok() && read->about == enrolment.about});
+  }
+  {
+    const auto configuration = largest_configuration();
+    const auto item = codec::configuration_text(configuration);
+    const auto kept = codec::decode_configuration_text(item);
+    for (auto& text : pack_items({item})) {
+      const auto read = codec::decode_configuration(text);
+      const bool same = read.ok() && *read == configuration && kept.ok() && *kept == configuration;
+      out.push_back({"configuration", std::move(text), same});
+    }
+  }
+  {
+    Device device{.id = DeviceId(id), .reason = wide(limits::reason_bytes_max), .about = largest_description()};
+    device.labels = largest_labels(64);
+    device.configuration = largest_configuration();
+    auto text = codec::dump(codec::encode(device));
+    const auto value = codec::parse(text);
+    const auto read = codec::decode_device(*value);
+    out.push_back({"device", std::move(text), read.ok() && read->labels == device.labels});
+  }
   return out;
 }
 
 TEST(Limits, TheLargestOfEachMessagePassesItsConsumerAndTheBus) {
+  auto messages = largest_messages_about_jobs();
+  for (auto& message : largest_messages_about_devices()) messages.push_back(std::move(message));
   std::set<std::string> seen;
-  for (const auto& message : largest_messages()) {
+  for (const auto& message : messages) {
     EXPECT_LE(message.text.size(), limits::packet_bytes_max) << message.name;
     EXPECT_TRUE(message.decoded) << message.name;
     seen.insert(message.name);
   }
-  EXPECT_EQ(seen, (std::set<std::string>{"question", "assignment", "decision", "heartbeat"}));
+  EXPECT_EQ(seen, (std::set<std::string>{"question", "assignment", "decision", "heartbeat", "enrolment",
+                                         "configuration", "device"}));
 }
 
 // Whatever a program writes, also what takes six bytes each as JSON.
@@ -284,6 +358,8 @@ TEST(StateNames, OfTheSchemasAreTheModels) {
   };
   EXPECT_EQ(of("job_state"), names(job_state_names()));
   EXPECT_EQ(of("execution_state"), names(execution_state_names()));
+  EXPECT_EQ(of("lifecycle"), names(lifecycle_names()));
+  EXPECT_EQ(of("presence"), names(presence_names()));
   // What a device may say: it neither assigns nor knows that it cannot be reached.
   auto said = names(attempt_state_names());
   std::erase(said, "assigned");
@@ -296,6 +372,8 @@ TEST(StateNames, AreReadBack) {
   for (const auto name_of : job_state_names()) EXPECT_EQ(name(*job_state(name_of)), name_of);
   for (const auto name_of : attempt_state_names()) EXPECT_EQ(name(*attempt_state(name_of)), name_of);
   for (const auto name_of : execution_state_names()) EXPECT_EQ(name(*execution_state(name_of)), name_of);
+  for (const auto name_of : lifecycle_names()) EXPECT_EQ(name(*lifecycle(name_of)), name_of);
+  for (const auto name_of : presence_names()) EXPECT_EQ(name(*presence(name_of)), name_of);
   const auto states = attempt_state_names();
   for (const auto from : states) {
     for (const auto to : states) {

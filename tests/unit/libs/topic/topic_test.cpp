@@ -38,9 +38,10 @@ TEST(Topic, SaysAndReadsTheSame) {
 // What a stranger may write where a topic is expected.
 std::vector<std::string> odd(const std::string& front, const std::string& back) {
   std::vector<std::string> out;
-  for (const std::string& level : {std::string("+"), std::string("#"), std::string(), std::string("a b"),
-                                   std::string("\xc3\xa4"), std::string("a\0b", 3), std::string("$SYS"),
-                                   std::string("-x"), std::string(65, 'x'), std::string(100'000, 'x')}) {
+  for (const std::string& level :
+       {std::string("+"), std::string("#"), std::string(), std::string("a b"), std::string("\xc3\xa4"),
+        std::string("a\0b", 3), std::string("$SYS"), std::string("-x"), std::string(":x"), std::string(129, 'x'),
+        std::string(100'000, 'x')}) {
     out.push_back(front + level + back);
   }
   return out;
@@ -53,7 +54,8 @@ TEST(Topic, TakesIdsOnly) {
                                     {"fieldwork/v1/service/scheduler/submit/", ""},
                                     {"fieldwork/v1/state/job/", ""},
                                     {"fieldwork/v1/reply/", "/answer"}}) {
-    EXPECT_TRUE(topics.parse(front + "x" + back));
+    for (const auto& id : {std::string("x"), std::string("a4:cf:12:00:00:01"), std::string(128, 'x')})
+      EXPECT_TRUE(topics.parse(front + id + back)) << id;
     for (const auto& topic : odd(front, back)) EXPECT_FALSE(topics.parse(topic)) << topic.substr(0, 80);
   }
 }
@@ -96,10 +98,10 @@ TEST(Topic, AnswersGoToTheAskersOwnClients) {
     }
   }
   EXPECT_FALSE(topics.reply_to({.name = "edge-1"}, "fieldwork/v1/reply/cli-ann-00ff/answer", "")) << "of no operator";
-  for (const auto& name : {std::string("ann-b"), std::string(43, 'n')}) {
+  for (const auto& name : {std::string("ann-b"), std::string(107, 'n')}) {
     EXPECT_EQ(client_owner(client_id(name, "0123456789abcdef")), name);
   }
-  EXPECT_EQ(client_id(std::string(44, 'n'), "0123456789abcdef"), "cli-0123456789abcdef");
+  EXPECT_EQ(client_id(std::string(108, 'n'), "0123456789abcdef"), "cli-0123456789abcdef");
 }
 
 TEST(Topic, KindsAreFewWhateverTheIdsAre) {
