@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
          limits.suspect_after = seconds{config.integer("registry.suspect_after_s", 15, 1, 86'400)};
          limits.lost_after = seconds{config.integer("registry.lost_after_s", 45, 2, 604'800)};
          limits.devices_max = static_cast<std::size_t>(config.integer("registry.devices_max", 100'000, 1, 10'000'000));
+         limits.activate_new = config.boolean("registry.activate_new", true);
          if (limits.suspect_after <= limits.heartbeat || limits.lost_after <= limits.suspect_after) {
            return Error{Code::invalid, "must be ordered: heartbeat_s < suspect_after_s < lost_after_s",
                         config.origin("registry.suspect_after_s")};

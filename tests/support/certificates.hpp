@@ -8,24 +8,33 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <tuple>
 
 #include "crypto/certificate.hpp"
 
 namespace fieldwork {
 
-// A self-signed P-256 certificate for this name; made once per name and number.
-inline std::string make_certificate(const std::string& name, int number = 0) {
-  static std::map<std::pair<std::string, int>, std::string> made;
-  auto& pem = made[{name, number}];
+// A self-signed P-256 certificate for this name; made once per name, number and renewal. Renewals of a number have one
+// key.
+inline std::string make_certificate(const std::string& name, int number = 0, int renewal = 0) {
+  static std::map<std::pair<std::string, int>, std::string> keys;
+  static std::map<std::tuple<std::string, int, int>, std::string> made;
+  auto& pem = made[{name, number, renewal}];
   if (!pem.empty()) return pem;
   std::string dir = (std::filesystem::temp_directory_path() / "registry-test-XXXXXX").string();
   if (mkdtemp(dir.data()) == nullptr) return "";
+  auto& key = keys[{name, number}];
+  if (!key.empty()) std::ofstream(dir + "/key") << key;
+  const std::string with = key.empty() ? "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " : "-new -key ";
   const std::string command =
-      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=" + name + " -keyout " +
-      dir + "/key -out " + dir + "/crt 2>/dev/null";
+      "openssl req -x509 " + with + dir + "/key -days 30 -subj /CN=" + name + " -out " + dir + "/crt 2>/dev/null";
   EXPECT_EQ(std::system(command.c_str()), 0);
-  std::ifstream in(dir + "/crt");
-  pem.assign(std::istreambuf_iterator<char>(in), {});
+  const auto read = [&](const char* file) {
+    std::ifstream in(dir + file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  key = read("/key");
+  pem = read("/crt");
   std::filesystem::remove_all(dir);
   return pem;
 }

@@ -4,26 +4,60 @@
 #include <string>
 #include <vector>
 
+#include "crypto/bytes.hpp"
+#include "crypto/digest.hpp"
 #include "registry/core/registry.hpp"
+#include "registry/shell/rows.hpp"
 #include "support/certificates.hpp"
 #include "support/core_batch.hpp"
 #include "support/registry_inputs.hpp"
 
 namespace fieldwork::registry {
 
-inline Heartbeat heartbeat(std::int64_t session, double load = 0.2) {
-  return {session, 1, {load, 900'000'000, 9'000'000'000, 100}, {5.0, 0, 0}, {}};
+// Where a device stands on both axes when a test begins.
+struct Axes {
+  Lifecycle lifecycle = Lifecycle::active;
+  Presence presence = Presence::online;
+};
+inline constexpr Axes enrolling{Lifecycle::enrolling, Presence::starting};
+inline constexpr Axes online{Lifecycle::active, Presence::online};
+inline constexpr Axes starting{Lifecycle::active, Presence::starting};
+inline constexpr Axes suspect{Lifecycle::active, Presence::suspect};
+inline constexpr Axes lost{Lifecycle::active, Presence::lost};
+inline constexpr Axes refused{Lifecycle::refused, Presence::online};
+
+// Each test gives one session's heartbeats growing numbers, unless it is about the numbers.
+inline Heartbeat heartbeat(std::int64_t session, double load = 0.2, std::int64_t beat = 1) {
+  return {.session = session,
+          .beat = beat,
+          .resources = {load, 900'000'000, 9'000'000'000, 100},
+          .link = {5.0, 0, 0},
+          .attempts = {}};
 }
 
-inline Record record(DeviceState state, std::int64_t session = 3) {
+inline std::string key_of(const std::string& pem) {
+  return crypto::to_hex(crypto::sha256(crypto::Certificate::from_pem(pem)->public_key().to_pem()));
+}
+
+inline Record record(Axes axes, std::int64_t session = 3) {
   Record out;
   out.device.id = edge;
-  out.device.state = state;
-  out.device.capacity = capacity;
+  out.device.lifecycle = axes.lifecycle;
+  out.device.presence = axes.presence;
+  if (trusted(axes.lifecycle)) out.device.configuration.lifecycle = axes.lifecycle;
+  out.device.about.capacity = capacity;
   out.device.session = session;
   out.device.fingerprint = fingerprint_of(make_certificate("edge-1"));
+  out.key = key_of(make_certificate("edge-1"));
   out.enrolled_session = session;
   return out;
+}
+
+// As the shell writes and reads it.
+inline Record stored(const Record& one) {
+  auto read = from_row(to_row(one).to_json());
+  EXPECT_TRUE(read.ok()) << describe(read.error());
+  return *read;
 }
 
 // What security-policy says of this certificate of edge-1.
@@ -48,10 +82,17 @@ inline std::string events(const Output& out) {
 }
 
 // A registry with one device, the broker there.
-inline Registry with(DeviceState state, std::int64_t session = 3) {
-  Registry registry(Limits{}, {record(state, session)}, t0);
+inline Registry with(const Record& record) {
+  Registry registry(Limits{}, {record}, t0);
   (void)step(registry, LinkBack{}, t0);
   return registry;
+}
+inline Registry with(Axes axes, std::int64_t session = 3) { return with(record(axes, session)); }
+
+// Enrols, and security-policy calls the certificate good: what the registry does then.
+inline Output enrol(Registry& registry, const Enrolment& with, Time now) {
+  (void)step(registry, EnrolmentArrived{edge, with}, now);
+  return step(registry, checked(with.certificate), now);
 }
 
 // The events of batches in which nothing came.
@@ -64,6 +105,9 @@ inline std::string pass(Registry& registry, double from, double to) {
   return events(out);
 }
 
-inline DeviceState state_of(const Registry& registry) { return registry.find(edge)->device.state; }
+inline std::string state_of(const Device& device) {
+  return std::string(name(device.lifecycle)) + " " + std::string(name(device.presence));
+}
+inline std::string state_of(const Registry& registry) { return state_of(registry.find(edge)->device); }
 
 }  // namespace fieldwork::registry

@@ -24,15 +24,17 @@ double faded(double count, Duration since) {
 }
 
 double health(const Device& device, const Signs& signs) {
-  if (device.state == DeviceState::lost || device.state == DeviceState::refused) return 0;
+  if (device.presence == Presence::lost || device.lifecycle == Lifecycle::refused ||
+      device.lifecycle == Lifecycle::retired)
+    return 0;
   double out = std::max(0.5, 1 - 0.1 * signs.reconnects) * std::max(0.5, 1 - 0.05 * signs.missed);
   if (signs.measured) {
-    const double cores = std::max(0.1, static_cast<double>(device.capacity.cpu_millis) / 1000);
-    out *= room(device.resources.memory_available_bytes, device.capacity.memory_bytes, 0.10);
-    out *= room(device.resources.disk_available_bytes, device.capacity.disk_bytes, 0.05);
+    const double cores = std::max(0.1, static_cast<double>(device.about.capacity.cpu_millis) / 1000);
+    out *= room(device.resources.memory_available_bytes, device.about.capacity.memory_bytes, 0.10);
+    out *= room(device.resources.storage_available_bytes, device.about.capacity.storage_bytes, 0.05);
     out *= ramp(device.resources.cpu_load / cores, 1.5, 1, 4, 0.5);
   }
-  return device.state == DeviceState::suspect ? std::min(out, 0.5) : out;
+  return device.presence == Presence::suspect ? std::min(out, 0.5) : out;
 }
 
 }  // namespace fieldwork::registry

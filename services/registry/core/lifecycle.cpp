@@ -1,140 +1,182 @@
-// Signs of life, and silence.
-#include <algorithm>
-#include <cmath>
+// What operators want of a device, and when it follows.
+#include <array>
+#include <utility>
 
 #include "registry/core/registry.hpp"
 
 namespace fieldwork::registry {
 namespace {
 
-bool live(DeviceState state) {
-  return state == DeviceState::ready || state == DeviceState::suspect || state == DeviceState::lost;
+constexpr std::array<const char*, 6> verbs{"activate", "drain", "deactivate", "retire", "remove", "configure"};
+
+std::string state_of(const Device& device) {
+  return "the device is " + std::string(name(device.lifecycle)) + " and " + std::string(name(device.presence));
 }
 
-std::string silence(Duration since) {
-  return "silent for " + std::to_string(std::chrono::duration_cast<seconds>(since).count()) + " s";
+// Why the verb is not legal in this state; empty: it is.
+std::string forbids(Verb verb, const Device& device) {
+  const bool trusts = trusted(device.lifecycle);
+  const bool away = device.presence == Presence::lost || device.presence == Presence::disconnected;
+  switch (verb) {
+    case Verb::activate:
+    case Verb::deactivate: return trusts ? "" : "only an enrolled device can be";
+    case Verb::drain: return trusts && device.lifecycle != Lifecycle::inactive ? "" : "only an active device can be";
+    case Verb::retire:
+    case Verb::remove:
+      return !trusts || device.lifecycle == Lifecycle::inactive || away ? "" : "drain or deactivate it first";
+    case Verb::configure: return device.lifecycle != Lifecycle::retired ? "" : "nothing is wanted of it any more";
+  }
+  return "";
 }
-
-constexpr const char* duplicated =
-    "another device uses this identity, and each throws the other out: issue one of them its own (scripts/pki "
-    "--devices)";
 
 }  // namespace
 
-void Registry::apply(const PresenceArrived& input, Time now, Output& out) {
-  const auto found = devices_.find(input.device);
-  if (found == devices_.end()) return;  // the device will enrol
-  auto& entry = found->second;
-  auto& device = entry.record.device;
-  const auto& presence = input.presence;
-  if (presence.online && !input.retained) {
-    entry.starts.connected({presence.session, presence.boot}, now);
-    if (watch_identity(entry, now, out))
-      out.rejections.push_back({device.id, "presence", {Code::conflict, duplicated}});
-  }
-  if (!live(device.state) || presence.session < device.session) return;
-  if (!presence.online) {
-    if (presence.session == device.session && device.state == DeviceState::ready) {
-      change(entry, DeviceState::suspect, "suspect", "its connection ended", now, out);
-    }
-    return;
-  }
-  const bool restarted = presence.session > device.session;
-  device.session = presence.session;
-  if (!input.retained) {
-    entry.sign_of_life = now;
-    if (device.state != DeviceState::ready) return revive(entry, now, out);
-  }
-  if (restarted) {
-    save(entry, now);
-    publish(entry, now);
-  }
-}
-
-void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
+void Registry::apply(const Requested& input, Time now, Output& out) {
   const auto found = devices_.find(input.device);
   if (found == devices_.end()) {
-    out.rejections.push_back({input.device, "heartbeat", {Code::unknown, "this device is not enrolled"}});
+    out.requests.push_back({input.reply, Error{Code::unknown, "no such device", "/device"}});
     return;
   }
   auto& entry = found->second;
-  auto& device = entry.record.device;
-  if (!live(device.state) || input.heartbeat.session < device.session) return;
-  const bool restarted = input.heartbeat.session > device.session;
-  const bool first = !entry.signs.measured;  // placement waits for the first measurements
-  device.session = input.heartbeat.session;
-  measure(entry, input.heartbeat, now);
-  if (device.state != DeviceState::ready) return revive(entry, now, out);
-  if (first || restarted || now - entry.saved_at >= limits_.save_every) save(entry, now);
-  device.health = health(device, entry.signs);
-  const bool moved = std::abs(device.health - entry.published_health) >= 0.05;
-  if (first || restarted || moved || now - entry.published_at >= limits_.publish_every) publish(entry, now);
-}
-
-void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
-  auto& device = entry.record.device;
-  auto& signs = entry.signs;
-  const auto since = now - entry.faded_at;
-  signs.reconnects = faded(signs.reconnects, since);
-  signs.missed = faded(signs.missed, since);
-  entry.faded_at = now;
-  if (signs.measured && heartbeat.link.reconnects > device.link.reconnects) {
-    signs.reconnects += static_cast<double>(heartbeat.link.reconnects - device.link.reconnects);
+  const Device& device = entry.record.device;
+  if (const auto why = forbids(input.verb, device); !why.empty()) {
+    const auto reason =
+        std::string("cannot ") + verbs[static_cast<std::size_t>(input.verb)] + ": " + state_of(device) + "; " + why;
+    out.requests.push_back({input.reply, Error{Code::conflict, reason, "/device"}});
+    return;
   }
-  const auto beats =
-      static_cast<double>((now - entry.sign_of_life).count()) / static_cast<double>(limits_.heartbeat.count());
-  signs.missed += std::max(0.0, std::round(beats) - 1);
-  signs.measured = true;
-  device.resources = heartbeat.resources;
-  device.link = heartbeat.link;
-  entry.sign_of_life = now;
+  switch (input.verb) {
+    case Verb::activate: want(entry, Lifecycle::active, input.by, now, out); break;
+    case Verb::drain: want(entry, Lifecycle::draining, input.by, now, out); break;
+    case Verb::deactivate: want(entry, Lifecycle::inactive, input.by, now, out); break;
+    case Verb::retire: retire(entry, input.by, now, out); break;
+    case Verb::configure:
+      if (configure(entry, input, now, out)) break;
+      out.requests.push_back({input.reply, Error{Code::invalid,
+                                                 "a configuration has at most " + std::to_string(limits_.labels_max) +
+                                                     " labels: unset some",
+                                                 "/set/labels"}});
+      return;
+    case Verb::remove: out.requests.push_back({input.reply, device}); return remove(entry, input.by, out);
+  }
+  out.requests.push_back({input.reply, device});
 }
 
-void Registry::revive(Entry& entry, Time now, Output& out) { change(entry, DeviceState::ready, "back", "", now, out); }
-
-void Registry::apply(const LinkLost&, Time, Output&) { link_ = false; }
-
-void Registry::apply(const LinkBack&, Time now, Output&) {
-  link_ = true;
-  give_grace(now);
-  for (auto& [id, entry] : devices_) publish(entry, now);
-}
-
-// Messages of the time that was missed may still wait in the queue.
-void Registry::apply(const Stalled&, Time now, Output&) { give_grace(now); }
-
-void Registry::give_grace(Time now) {
-  for (auto& [id, entry] : devices_) entry.sign_of_life = std::max(entry.sign_of_life, now);
-}
-
-void Registry::apply(const TimePassed&, Time now, Output& out) {
-  if (!link_ || now - judged_at_ < limits_.judge_every) return;
-  judged_at_ = now;
-  for (auto& [id, entry] : devices_) judge(entry, now, out);
-}
-
-// Begins or ends duplicated_since_ms, with an event each. Returns whether two devices use the identity now.
-bool Registry::watch_identity(Entry& entry, Time now, Output& out) {
+// The device hears it, and its lifecycle changes when it follows. What takes work away from it counts at once: nothing
+// more is placed there.
+void Registry::want(Entry& entry, Lifecycle lifecycle, const std::string& by, Time now, Output& out) {
   auto& device = entry.record.device;
-  const bool shared = entry.starts.shared(now);
-  if (shared == (device.duplicated_since_ms > 0)) return shared;
-  device.duplicated_since_ms = shared ? to_ms(now) : 0;
+  if (device.configuration.lifecycle == lifecycle) return;
+  device.configuration.lifecycle = lifecycle;
+  ++device.configuration.version;
+  entry.drained = false;
+  if (lifecycle != Lifecycle::active && device.lifecycle == Lifecycle::active)
+    become(entry, Lifecycle::draining, lifecycle == Lifecycle::draining ? "" : "it is being deactivated", by, now, out);
+  else
+    out.events.push_back({device.id, "wanted", std::string(name(lifecycle)), by});
+  touch(entry, now);
+  follow(entry, now, out);
+}
+
+// False: nothing was done, there would be too many labels.
+bool Registry::configure(Entry& entry, const Requested& input, Time now, Output& out) {
+  auto& device = entry.record.device;
+  auto next = device.configuration;
+  const auto& set = input.settings.set;
+  if (set.heartbeat_s) next.heartbeat_s = set.heartbeat_s;
+  if (set.sample_s) next.sample_s = set.sample_s;
+  if (set.attempts_max) next.attempts_max = set.attempts_max;
+  if (set.cache_bytes) next.cache_bytes = set.cache_bytes;
+  if (set.log_level) next.log_level = set.log_level;
+  for (const auto& [label, value] : set.labels) next.labels[label] = value;
+  for (const auto& field : input.settings.unset) {
+    if (field == "heartbeat_s") next.heartbeat_s.reset();
+    if (field == "sample_s") next.sample_s.reset();
+    if (field == "attempts_max") next.attempts_max.reset();
+    if (field == "cache_bytes") next.cache_bytes.reset();
+    if (field == "log_level") next.log_level.reset();
+    if (field.starts_with("labels/")) next.labels.erase(field.substr(7));
+  }
+  if (next.labels.size() > limits_.labels_max) return false;
+  if (next == device.configuration) return true;
+  ++next.version;
+  device.configuration = std::move(next);
+  out.events.push_back({device.id, "wanted", "version " + std::to_string(device.configuration.version), input.by});
+  device.labels = device.about.labels;
+  for (const auto& [label, value] : device.configuration.labels) device.labels[label] = value;
+  index_.put(device);
+  touch(entry, now);
+  follow(entry, now, out);
+  return true;
+}
+
+// Tells the device what is wanted, unless it follows that already.
+void Registry::follow(Entry& entry, Time, Output& out) {
+  const auto& device = entry.record.device;
+  if (device.configuration.version != device.configured) {
+    out.outbox.emplace_back(SendConfiguration{device.id, device.configuration});
+  } else {
+    out.outbox.emplace_back(CloseConfiguration{device.id});
+  }
+}
+
+void Registry::apply(const ConfiguredArrived& input, Time now, Output& out) {
+  const auto found = devices_.find(input.device);
+  if (found == devices_.end()) return;
+  auto& entry = found->second;
+  auto& device = entry.record.device;
+  auto& wanted = device.configuration;
+  if (!trusted(device.lifecycle) || input.version == device.configured) return;
+  if (input.version < wanted.version) return;  // an answer to an earlier one
+  device.configured = input.version;
+  if (input.version > wanted.version) {  // this service's database went back
+    wanted.version = input.version + 1;
+    touch(entry, now);
+    return follow(entry, now, out);
+  }
+  touch(entry, now);
+  follow(entry, now, out);
+  if (input.reason.empty())
+    out.events.push_back({device.id, "configured", "version " + std::to_string(input.version), ""});
+  else
+    out.events.push_back({device.id, "misconfigured", input.reason, ""});
+  if (device.lifecycle != wanted.lifecycle) become(entry, wanted.lifecycle, "", "", now, out);
+}
+
+// Once per drain: the device follows it, and a heartbeat since then lists no attempt. An earlier heartbeat may not know
+// of an attempt that it took meanwhile.
+void Registry::say_drained(Entry& entry, Time now, Output& out) {
+  static constexpr const char* drained = "drained: nothing runs there";
+  auto& device = entry.record.device;
+  const bool empty = device.lifecycle == Lifecycle::draining && device.configured == device.configuration.version &&
+                     device.presence == Presence::online && device.attempts == 0;
+  if (!empty) return;
+  const bool again = std::exchange(entry.drained, true);
+  if (device.reason == drained) return;
+  device.reason = drained;  // also after a silence, which had a reason of its own
   device.changed_ms = to_ms(now);
-  publish(entry, now);
-  out.events.push_back({device.id, shared ? "duplicated" : "single", shared ? duplicated : ""});
-  return shared;
+  touch(entry, now);
+  if (!again) out.events.push_back({device.id, "drained", "", ""});
 }
 
-void Registry::judge(Entry& entry, Time now, Output& out) {
-  watch_identity(entry, now, out);
-  const auto state = entry.record.device.state;
-  if (state != DeviceState::ready && state != DeviceState::suspect) return;
-  const auto since = now - entry.sign_of_life;
-  if (since >= limits_.lost_after) {
-    change(entry, DeviceState::lost, "lost", silence(since), now, out);
-  } else if (since >= limits_.suspect_after && state == DeviceState::ready) {
-    change(entry, DeviceState::suspect, "suspect", silence(since), now, out);
-  }
+void Registry::retire(Entry& entry, const std::string& by, Time now, Output& out) {
+  if (entry.record.device.lifecycle == Lifecycle::retired) return;
+  if (entry.pending) out.outbox.emplace_back(CloseQuestion{entry.record.device.id, entry.pending->fingerprint});
+  entry.pending.reset();
+  out.outbox.emplace_back(CloseConfiguration{entry.record.device.id});
+  become(entry, Lifecycle::retired, "", by, now, out);
+}
+
+void Registry::remove(Entry& entry, const std::string& by, Output& out) {
+  const DeviceId id = entry.record.device.id;
+  if (entry.pending) out.outbox.emplace_back(CloseQuestion{id, entry.pending->fingerprint});
+  out.outbox.emplace_back(CloseConfiguration{id});
+  out.removed.push_back(id);
+  out.events.push_back({id, "removed", "", by});
+  index_.erase(id);
+  unsaved_.erase(id);
+  unsaid_.erase(id);
+  devices_.erase(id);
 }
 
 }  // namespace fieldwork::registry

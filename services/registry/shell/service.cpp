@@ -15,6 +15,8 @@ std::string question_key(const DeviceId& device, const std::string& fingerprint)
   return "cert:" + device.value + ":" + fingerprint;
 }
 
+std::string configure_key(const DeviceId& device) { return "configure:" + device.value; }
+
 }  // namespace
 
 Result<void> RegistryService::load(store::Store& store, Time now) {
@@ -27,20 +29,33 @@ Result<void> RegistryService::load(store::Store& store, Time now) {
 
 void RegistryService::apply(const Output& done, Time now, runtime::Output& out) {
   for (const auto& record : done.devices) out.upsert("device", record.device.id.value, to_row(record));
-  if (!done.devices.empty()) metrics::gauge("fieldwork_devices", static_cast<double>(core_->size()));
+  for (const auto& device : done.removed) {
+    out.remove("device", device.value, {{"device", device.value}});
+    say_retained(topics_.state("device", device.value), "", out);
+  }
+  if (!done.devices.empty() || !done.removed.empty())
+    metrics::gauge("fieldwork_devices", static_cast<double>(core_->size()));
   for (const auto& change : done.outbox) ask(change, out);
   const auto heartbeat_s = static_cast<int>(std::chrono::duration_cast<seconds>(limits_.heartbeat).count());
   for (const auto& one : done.answers) {
     const codec::Enrolled enrolled{one.session, one.enrolled, one.reason, heartbeat_s, to_ms(now)};
     out.messages.push_back({.topic = topics_.down(one.device.value, "enrolled"), .payload = codec::encode(enrolled)});
   }
+  for (const auto& one : done.requests) {
+    const auto* device = std::get_if<Device>(&one.answer);
+    auto answer =
+        replies_.answer(one.reply, device != nullptr ? codec::Json{{"v", 1}, {"device", codec::encode(*device)}}
+                                                     : codec::encode_error(std::get<Error>(one.answer)));
+    if (answer) out.messages.push_back(std::move(*answer));
+  }
   for (const auto& one : done.rejections) {
     rejections_.note(one.channel, one.device.value, one.error, now);
     say_rejected(one.device.value, one.channel, one.error, out);
   }
   for (const auto& one : done.events) {
-    log::info("device " + one.event, {{"device", one.device.value}, {"reason", one.reason}});
-    const codec::Json event{{"v", 1}, {"device", one.device.value}, {"event", one.event}, {"reason", one.reason}};
+    log::info("device " + one.event, {{"device", one.device.value}, {"reason", one.reason}, {"by", one.by}});
+    codec::Json event{{"v", 1}, {"device", one.device.value}, {"event", one.event}, {"reason", one.reason}};
+    if (!one.by.empty()) event["by"] = one.by;
     out.messages.push_back({.topic = topics_.event("device", one.device.value), .payload = codec::dump(event)});
   }
   for (const auto& device : done.states) {
@@ -53,9 +68,13 @@ void RegistryService::ask(const OutboxChange& change, runtime::Output& out) cons
     const codec::Json item{{"device", question->device.value}, {"certificate", question->certificate}};
     out.put({question_key(question->device, question->fingerprint),
              topics_.service("security-policy", "certificate", "registry"), codec::dump(item)});
+  } else if (const auto* closed = std::get_if<CloseQuestion>(&change)) {
+    out.close(question_key(closed->device, closed->fingerprint));
+  } else if (const auto* wanted = std::get_if<SendConfiguration>(&change)) {
+    out.put({configure_key(wanted->device), topics_.down(wanted->device.value, "configure"),
+             codec::configuration_text(wanted->configuration)});
   } else {
-    const auto& close = std::get<CloseQuestion>(change);
-    out.close(question_key(close.device, close.fingerprint));
+    out.close(configure_key(std::get<CloseConfiguration>(change).device));
   }
 }
 

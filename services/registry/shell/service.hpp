@@ -2,6 +2,7 @@
 #pragma once
 
 #include "registry/core/registry.hpp"
+#include "runtime/replies.hpp"
 #include "runtime/shell.hpp"
 
 namespace fieldwork::registry {
@@ -18,11 +19,16 @@ class RegistryService : public runtime::Shell<Registry> {
  private:
   void from_device(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
+  void want(const Topic& topic, const bus::Message& message, Verb verb, Time now, runtime::Output& out);
+  Result<Requested> requested(const Topic& topic, const bus::Message& message, Verb verb) const;
   Result<std::string> answer(std::string_view operation, std::string_view payload) const;
+  Result<std::string> page(codec::Reader& reader) const;
+  Result<std::string> statistics(codec::Reader& reader) const;
   void apply(const Output& done, Time now, runtime::Output& out) override;
   void ask(const OutboxChange& change, runtime::Output& out) const;
 
   Limits limits_;
+  runtime::Replies replies_;
 };
 
 }  // namespace fieldwork::registry

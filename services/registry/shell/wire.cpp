@@ -1,16 +1,44 @@
 // MQTT messages to inputs, and the requests that only read.
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
 #include "codec/policy.hpp"
+#include "fleet/stats.hpp"
 #include "registry/shell/service.hpp"
 
 namespace fieldwork::registry {
+namespace {
+
+// In the order of Verb.
+constexpr std::array<std::string_view, 6> verb_names{"activate", "drain",  "deactivate",
+                                                     "retire",   "remove", "configure"};
+
+// Empty: there is none. A bad one is the reader's mistake, which names the column.
+std::optional<fleet::Expression> read_expression(codec::Reader& reader, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  auto expression = fleet::Expression::parse(text);
+  if (expression) return *expression;
+  reader.fail("expression", describe(expression.error()));
+  return std::nullopt;
+}
+
+std::optional<fleet::Attribute> read_attribute(codec::Reader& reader, const char* field) {
+  const auto text = reader.text_or(field, "", 256);
+  if (text.empty()) return std::nullopt;
+  auto attribute = fleet::attribute(text);
+  if (attribute) return *attribute;
+  reader.fail(field, attribute.error().reason);
+  return std::nullopt;
+}
+
+}  // namespace
 
 std::vector<std::pair<std::string, int>> RegistryService::subscriptions() const {
   return {{topics_.up("+", "presence"), 1},
           {topics_.up("+", "enrol"), 1},
           {topics_.up("+", "heartbeat"), 0},
+          {topics_.up("+", "configured"), 1},
           {topics_.service("registry", "+", "+"), 1}};
 }
 
@@ -36,6 +64,10 @@ void RegistryService::from_device(const Topic& topic, const bus::Message& messag
     auto presence = codec::decode_presence(message.payload);
     if (!presence) return reject(topic, message, presence.error(), now, out);
     step(PresenceArrived{device, *presence, message.retain}, now);
+  } else if (topic.channel == "configured") {
+    auto configured = codec::decode_configured(message.payload);
+    if (!configured) return reject(topic, message, configured.error(), now, out);
+    step(ConfiguredArrived{device, configured->version, std::move(configured->reason)}, now);
   } else if (topic.channel == "enrol") {
     auto enrolment = codec::decode_enrolment(message.payload);
     if (!enrolment) return reject(topic, message, enrolment.error(), now, out);
@@ -55,30 +87,73 @@ void RegistryService::request(const Topic& topic, const bus::Message& message, T
     for (auto& one : answers->good) step(CertificateChecked{std::move(one)}, now);
     return;
   }
+  for (std::size_t i = 0; i < verb_names.size(); ++i) {
+    if (topic.channel == verb_names[i]) return want(topic, message, static_cast<Verb>(i), now, out);
+  }
   auto text = answer(topic.channel, message.payload);
   if (!text) return reject(topic, message, text.error(), now, out);
   respond(message, std::move(*text), out);
 }
 
+void RegistryService::want(const Topic& topic, const bus::Message& message, Verb verb, Time now, runtime::Output& out) {
+  auto wanted = requested(topic, message, verb);
+  if (!wanted) return reject(topic, message, wanted.error(), now, out);
+  if (topics_.reply_to(topic, message.response_topic, message.correlation)) wanted->reply = replies_.open(message);
+  step(std::move(*wanted), now);
+}
+
+Result<Requested> RegistryService::requested(const Topic& topic, const bus::Message& message, Verb verb) const {
+  Requested out{.verb = verb, .by = std::string(topic.from)};
+  if (verb == Verb::configure) {
+    auto asked = codec::decode_configure_request(message.payload);
+    if (!asked) return asked.error();
+    out.device = std::move(asked->device);
+    out.settings = {std::move(asked->set), std::move(asked->unset)};
+    return out;
+  }
+  auto value = codec::parse(message.payload, 4096);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  out.device = DeviceId(reader.id("device"));
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
 Result<std::string> RegistryService::answer(std::string_view operation, std::string_view payload) const {
-  if (operation != "show" && operation != "list") return Error{Code::unknown, "the registry has no such operation"};
+  if (operation != "show" && operation != "list" && operation != "stats")
+    return Error{Code::unknown, "the registry has no such operation"};
   auto value = codec::parse(payload);
   if (!value) return value.error();
   codec::Reader reader(*value);
   reader.version();
-  const DeviceId device{operation == "show" ? reader.id("device") : std::string()};
-  const DeviceId after{operation == "list" ? reader.text_or("after", "", 128) : std::string()};
-  const auto limit = operation == "list" ? reader.integer_or("limit", 512, 1, limits::items_max) : 0;
+  if (operation == "list") return page(reader);
+  if (operation == "stats") return statistics(reader);
+  const DeviceId device(reader.id("device"));
+  const auto why = reader.text_or("expression", "", fleet::expression_bytes_max);
+  const auto expression = read_expression(reader, why);
   if (!reader.finish()) return reader.error();
-  if (operation == "show") {
-    const auto* record = core_->find(device);
-    if (record == nullptr) return Error{Code::unknown, "no such device", "/device"};
-    return codec::dump({{"v", 1}, {"device", codec::encode(record->device)}});
+  const auto* record = core_->find(device);
+  if (record == nullptr) return Error{Code::unknown, "no such device", "/device"};
+  codec::Json out{{"v", 1}, {"device", codec::encode(record->device)}};
+  if (!expression) return codec::dump(out);
+  out["misses"] = codec::Json::array();
+  for (const auto& one : fleet::misses(*expression, record->device)) {
+    out["misses"].push_back(
+        {{"column", one.column}, {"term", one.term}, {"actual", one.actual}, {"reason", one.reason}});
   }
+  return codec::dump(out);
+}
+
+Result<std::string> RegistryService::page(codec::Reader& reader) const {
+  const DeviceId after(reader.text_or("after", "", 128));
+  const auto limit = reader.integer_or("limit", limits::items_max, 1, limits::items_max);
+  const auto expression = read_expression(reader, reader.text_or("expression", "", fleet::expression_bytes_max));
+  if (!reader.finish()) return reader.error();
   codec::Json items = codec::Json::array();
   std::size_t bytes = 0;
   std::string next;
-  for (const auto* one : core_->list(after)) {
+  for (const auto* one : core_->list(expression, after, static_cast<std::size_t>(limit) + 1)) {
     if (items.size() == static_cast<std::size_t>(limit) || bytes > limits::page_bytes_max) {
       next = items.back().at("device");
       break;
@@ -89,6 +164,27 @@ Result<std::string> RegistryService::answer(std::string_view operation, std::str
   codec::Json answer{{"v", 1}, {"items", std::move(items)}};
   if (!next.empty()) answer["next"] = next;
   return codec::dump(answer);
+}
+
+Result<std::string> RegistryService::statistics(codec::Reader& reader) const {
+  const auto expression = read_expression(reader, reader.text_or("expression", "", fleet::expression_bytes_max));
+  const auto by = read_attribute(reader, "by"), of = read_attribute(reader, "of");
+  if (!reader.finish()) return reader.error();
+  const auto groups = fleet::stats(core_->list(expression, {}, SIZE_MAX), by, of);
+  if (!groups) return Error{groups.error().code, groups.error().reason, "/of"};
+  codec::Json items = codec::Json::array();
+  for (const auto& one : *groups) {
+    codec::Json item{{"value", one.value}, {"devices", one.devices}};
+    const auto& d = one.distribution;
+    if (of) {
+      item["count"] = d.count;
+      if (d.count > 0) {
+        item.update({{"min", d.min}, {"p50", d.p50}, {"p90", d.p90}, {"p99", d.p99}, {"max", d.max}, {"mean", d.mean}});
+      }
+    }
+    items.push_back(std::move(item));
+  }
+  return codec::dump({{"v", 1}, {"items", std::move(items)}});
 }
 
 }  // namespace fieldwork::registry

@@ -67,7 +67,8 @@ TEST(Starts, AreBoundedAndForgetWhatIsQuiet) {
 Registry with_device() {
   Record record;
   record.device.id = edge;
-  record.device.state = DeviceState::ready;
+  record.device.lifecycle = Lifecycle::active;
+  record.device.presence = Presence::online;
   record.device.session = 7;
   Registry registry(Limits{}, {record}, t0);
   Output out;
@@ -78,7 +79,7 @@ Registry with_device() {
 
 Output online(Registry& registry, int s, std::int64_t session, std::int64_t boot, bool retained = false) {
   Output out;
-  registry.step(PresenceArrived{edge, {true, session, boot}, retained}, at(s), out);
+  registry.step(PresenceArrived{edge, {PresenceSaid::State::online, session, boot}, retained}, at(s), out);
   registry.step(BatchEnded{}, at(s), out);
   return out;
 }
@@ -103,6 +104,8 @@ TEST(Identity, OfTwoDevicesIsSaidUntilItIsQuiet) {
   ASSERT_EQ(noticed.rejections.size(), 1U) << "who connects now hears why it will be thrown out";
   EXPECT_EQ(noticed.rejections[0].channel, "presence");
   EXPECT_NE(noticed.rejections[0].error.reason.find("scripts/pki"), std::string::npos) << "and what to do";
+  const auto expression = *fleet::Expression::parse("duplicated == true");
+  EXPECT_EQ(registry.list(expression, {}, SIZE_MAX).size(), 1U) << "and found";
   const auto other = online(registry, 5, 7, 2);
   EXPECT_EQ(events(other), "") << "once";
   EXPECT_EQ(other.rejections.size(), 1U) << "each of them";
@@ -113,6 +116,7 @@ TEST(Identity, OfTwoDevicesIsSaidUntilItIsQuiet) {
   EXPECT_EQ(events(out).find("single"), events(out).size() - 6) << events(out);
   ASSERT_FALSE(out.states.empty());
   EXPECT_EQ(out.states.back().duplicated_since_ms, 0);
+  EXPECT_TRUE(registry.list(expression, {}, SIZE_MAX).empty());
 }
 
 TEST(Identity, IsWatchedAlsoWhereAnOldSessionIsNotBelieved) {
@@ -131,6 +135,7 @@ TEST(Identity, IsNoMatterOfWhatTheBrokerKept) {
 TEST(Identity, StandsInTheStateAndNotInTheRow) {
   Record record;
   record.device.id = edge;
+  record.device.about.capacity = {4000, 1, 1};
   record.device.duplicated_since_ms = 9;
   EXPECT_EQ(codec::encode(record.device).at("duplicated_since_ms"), 9);
   EXPECT_EQ(codec::decode_device(codec::encode(record.device))->duplicated_since_ms, 9);

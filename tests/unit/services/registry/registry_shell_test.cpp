@@ -63,12 +63,13 @@ TEST(RegistryShell, TalksFromEnrolmentToState) {
   stack.say("service/registry/certificate/security-policy", pack_items(items).at(0), 5);
   EXPECT_EQ(stack.engine.outbox_size(), 0u);
   EXPECT_EQ(stack.heard("device/edge-1/down/enrolled")["state"], "enrolled");
-  EXPECT_EQ(stack.heard("event/device/edge-1")["event"], "ready");
-  EXPECT_EQ(stack.heard("state/device/edge-1")["state"], "ready");
+  EXPECT_EQ(stack.heard("event/device/edge-1")["event"], "active");
+  EXPECT_EQ(stack.heard("state/device/edge-1")["lifecycle"], "active");
+  EXPECT_EQ(stack.heard("state/device/edge-1")["presence"], "starting");
   EXPECT_TRUE(stack.bus.find("state/device/edge-1")->retain);
 
   stack.say("service/registry/show/ann", R"({"v":1,"device":"edge-1"})", 6, "fieldwork/v1/reply/ann/x");
-  EXPECT_EQ(stack.heard("reply/ann/x")["device"]["state"], "ready");
+  EXPECT_EQ(stack.heard("reply/ann/x")["device"]["lifecycle"], "active");
   EXPECT_EQ(stack.bus.said.back().correlation, "c1");
   stack.say("service/registry/list/ann", R"({"v":1})", 6, "fieldwork/v1/reply/ann/y");
   EXPECT_EQ(stack.heard("reply/ann/y")["items"].size(), 1u);

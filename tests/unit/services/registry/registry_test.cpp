@@ -13,7 +13,7 @@ TEST(Registry, EnrolsWhatSecurityPolicyCallsValid) {
   Registry registry(Limits{}, {}, t0);
   auto out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(0));
   ASSERT_EQ(all<AskCertificate>(out), (std::vector{AskCertificate{edge, fingerprint_of(pem), pem}}));
-  EXPECT_EQ(state_of(registry), DeviceState::enrolling);
+  EXPECT_EQ(state_of(registry), "enrolling starting");
   EXPECT_TRUE(out.answers.empty());
 
   out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(1));  // a repeat asks nobody again
@@ -22,8 +22,8 @@ TEST(Registry, EnrolsWhatSecurityPolicyCallsValid) {
   out = step(registry, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
   EXPECT_EQ(all<CloseQuestion>(out).size(), 1u);
   EXPECT_EQ(out.answers, (std::vector{EnrolmentAnswer{edge, 1, true, ""}}));
-  EXPECT_EQ(events(out), "ready");
-  EXPECT_EQ(state_of(registry), DeviceState::ready);
+  EXPECT_EQ(events(out), "active");
+  EXPECT_EQ(state_of(registry), "active starting");
   EXPECT_EQ(registry.find(edge)->device.labels.at("zone"), "a");
 
   out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(3));  // decided: answered at once
@@ -31,7 +31,9 @@ TEST(Registry, EnrolsWhatSecurityPolicyCallsValid) {
 
   out = step(registry, EnrolmentArrived{edge, enrolment(2, pem)}, at(4));  // a new session is checked again
   EXPECT_EQ(all<AskCertificate>(out).size(), 1u);
-  EXPECT_EQ(state_of(registry), DeviceState::ready);
+  EXPECT_EQ(state_of(registry), "active starting");
+  EXPECT_EQ(events(step(registry, HeartbeatArrived{edge, heartbeat(1)}, at(5))), "online");
+  EXPECT_EQ(state_of(registry), "active online");
 }
 
 TEST(Registry, RefusesCertificates) {
@@ -51,17 +53,17 @@ TEST(Registry, RefusesCertificates) {
     ASSERT_EQ(out.answers.size(), 1u) << c.name;
     EXPECT_FALSE(out.answers[0].enrolled) << c.name;
     EXPECT_EQ(events(out), "refused") << c.name;
-    EXPECT_EQ(state_of(registry), DeviceState::refused) << c.name;
+    EXPECT_EQ(state_of(registry), "refused starting") << c.name;
     EXPECT_EQ(registry.find(edge)->device.health, 0) << c.name;
     out = step(registry, HeartbeatArrived{edge, heartbeat(1)}, at(2));
-    EXPECT_EQ(state_of(registry), DeviceState::refused) << c.name;
+    EXPECT_EQ(state_of(registry), "refused starting") << c.name;
     out = step(registry, EnrolmentArrived{edge, enrolment(1, c.pem)}, at(3));
     EXPECT_EQ(events(out), "") << c.name;
     EXPECT_EQ(out.answers.size(), c.answer ? 0u : 1u) << c.name;
     if (!c.answer) continue;
     EXPECT_EQ(all<AskCertificate>(out).size(), 1u) << c.name << ": what was wrong may be over";
     (void)step(registry, CertificateChecked{{edge, fingerprint_of(c.pem), CertificateState::valid, ""}}, at(4));
-    EXPECT_EQ(state_of(registry), DeviceState::ready) << c.name;
+    EXPECT_EQ(state_of(registry), "active starting") << c.name;
   }
 }
 
@@ -74,12 +76,12 @@ TEST(Registry, RejectsWhatIsNoCertificate) {
 }
 
 TEST(Registry, KeepsAGoodCertificateWhenAnotherIsBad) {
-  auto registry = with(DeviceState::ready);
-  const auto fresh = make_certificate("edge-1", 1);
+  auto registry = with(online);
+  const auto fresh = make_certificate("edge-1", 0, 1);
   (void)step(registry, EnrolmentArrived{edge, enrolment(4, fresh)}, at(1));
   auto out = step(registry, CertificateChecked{{edge, fingerprint_of(fresh), CertificateState::invalid, "no"}}, at(2));
   EXPECT_EQ(out.answers, (std::vector{EnrolmentAnswer{edge, 4, false, "no"}}));
-  EXPECT_EQ(registry.find(edge)->device, with(DeviceState::ready).find(edge)->device);
+  EXPECT_EQ(registry.find(edge)->device, with(online).find(edge)->device);
 
   (void)step(registry, EnrolmentArrived{edge, enrolment(4, fresh)}, at(3));
   out = step(registry, CertificateChecked{{edge, fingerprint_of(fresh), CertificateState::valid, ""}}, at(4));
@@ -88,12 +90,12 @@ TEST(Registry, KeepsAGoodCertificateWhenAnotherIsBad) {
 }
 
 TEST(Registry, RefusesWhenTheBoundCertificateIsRevokedLater) {
-  auto registry = with(DeviceState::ready);
+  auto registry = with(online);
   const auto bound = registry.find(edge)->device.fingerprint;
   auto out = step(registry, CertificateChecked{{edge, std::string(64, 'a'), CertificateState::revoked, "r"}}, at(1));
-  EXPECT_EQ(state_of(registry), DeviceState::ready);
+  EXPECT_EQ(state_of(registry), "active online");
   out = step(registry, CertificateChecked{{edge, bound, CertificateState::revoked, "revoked"}}, at(1));
-  EXPECT_EQ(state_of(registry), DeviceState::refused);
+  EXPECT_EQ(state_of(registry), "refused online");
   EXPECT_EQ(out.answers.size(), 1u);
   EXPECT_EQ(events(step(registry, CertificateChecked{{edge, bound, CertificateState::revoked, "revoked"}}, at(2))), "");
 }
@@ -101,37 +103,51 @@ TEST(Registry, RefusesWhenTheBoundCertificateIsRevokedLater) {
 TEST(Registry, FollowsPresence) {
   struct Case {
     const char* name;
-    DeviceState state;
-    Presence presence;
-    bool retained;
-    DeviceState then;
+    Axes axes;
+    PresenceArrived presence;
+    const char* then;
     const char* events;
   };
   const Case cases[] = {
-      {"will of this session", DeviceState::ready, {false, 3}, false, DeviceState::suspect, "suspect"},
-      {"old will after a new session", DeviceState::ready, {false, 2}, false, DeviceState::ready, ""},
-      {"will of a session never seen", DeviceState::ready, {false, 4}, false, DeviceState::ready, ""},
-      {"retained will", DeviceState::ready, {false, 3}, true, DeviceState::suspect, "suspect"},
-      {"online brings back", DeviceState::suspect, {true, 3}, false, DeviceState::ready, "back"},
-      {"lost comes back", DeviceState::lost, {true, 4}, false, DeviceState::ready, "back"},
-      {"retained online proves nothing", DeviceState::lost, {true, 3}, true, DeviceState::lost, ""},
-      {"old online", DeviceState::suspect, {true, 2}, false, DeviceState::suspect, ""},
-      {"refused stays", DeviceState::refused, {true, 4}, false, DeviceState::refused, ""},
-      {"enrolling stays", DeviceState::enrolling, {true, 3}, false, DeviceState::enrolling, ""},
+      {"will of this session", online, will(3), "active suspect", "suspect"},
+      {"old will after a new session", online, will(2), "active online", ""},
+      {"will of a session never seen", online, will(4), "active online", ""},
+      {"retained will", online, will(3, true), "active suspect", "suspect"},
+      {"will before the first heartbeat", starting, will(3), "active suspect", "suspect"},
+      {"a new session", online, connects(4), "active starting", ""},
+      {"the same session reconnects", online, connects(3), "active online", ""},
+      {"suspect connects", suspect, connects(3), "active starting", ""},
+      {"lost connects", lost, connects(4), "active starting", ""},
+      {"retained online proves nothing", lost, connects(3, true), "active lost", ""},
+      {"old online", suspect, connects(2), "active suspect", ""},
+      {"refused stays", refused, connects(4), "refused online", ""},
+      {"enrolling stays", enrolling, connects(3), "enrolling starting", ""},
   };
   for (const auto& c : cases) {
-    auto registry = with(c.state);
-    const auto out = step(registry, PresenceArrived{edge, c.presence, c.retained}, at(1));
+    auto registry = with(c.axes);
+    const auto out = step(registry, c.presence, at(1));
     EXPECT_EQ(state_of(registry), c.then) << c.name;
     EXPECT_EQ(events(out), c.events) << c.name;
   }
 }
 
+// That it was online in this session is known.
+TEST(Registry, BringsBackWhoReconnects) {
+  for (const auto& gone : {will(3), goodbye(3), sleeps(3, 60)}) {
+    auto registry = with(online);
+    (void)step(registry, HeartbeatArrived{edge, heartbeat(3)}, at(1));
+    (void)step(registry, gone, at(2));
+    EXPECT_NE(state_of(registry), "active online");
+    EXPECT_EQ(events(step(registry, connects(3), at(3))), "back");
+    EXPECT_EQ(state_of(registry), "active online");
+  }
+}
+
 TEST(Registry, IgnoresAnOldWillAfterARestartOfTheAgent) {
-  auto registry = with(DeviceState::ready);
-  (void)step(registry, PresenceArrived{edge, {true, 4}, false}, at(1));
-  EXPECT_EQ(step(registry, PresenceArrived{edge, {false, 3}, false}, at(2)), Output{});
-  EXPECT_EQ(state_of(registry), DeviceState::ready);
+  auto registry = with(online);
+  (void)step(registry, connects(4), at(1));
+  EXPECT_EQ(step(registry, will(3), at(2)), Output{});
+  EXPECT_EQ(state_of(registry), "active starting");
   // The new session must still show its certificate.
   const auto out = step(registry, EnrolmentArrived{edge, enrolment(4, make_certificate("edge-1"))}, at(3));
   EXPECT_EQ(all<AskCertificate>(out).size(), 1u);
@@ -140,29 +156,29 @@ TEST(Registry, IgnoresAnOldWillAfterARestartOfTheAgent) {
 // Its copy was there for a while, with a session of its own, and is gone.
 TEST(Registry, ChecksAnEarlierSessionAgainAfterANewerOneWasHeard) {
   const auto pem = make_certificate("edge-1");
-  auto registry = with(DeviceState::ready, 1);
-  (void)step(registry, PresenceArrived{edge, {true, 2}, false}, at(1));
+  auto registry = with(online, 1);
+  (void)step(registry, connects(2), at(1));
   (void)pass(registry, 1.5, 60);
-  EXPECT_EQ(state_of(registry), DeviceState::lost);
+  EXPECT_EQ(state_of(registry), "active lost");
   const auto out = step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(61));
   EXPECT_EQ(all<AskCertificate>(out).size(), 1u) << "an answer from memory would leave it deaf to session 1";
   (void)step(registry, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(62));
-  EXPECT_EQ(state_of(registry), DeviceState::ready);
+  EXPECT_EQ(state_of(registry), "active starting");
 }
 
-TEST(Registry, BelievesASmallerSessionOnlyOfADeviceThatIsNotReady) {
+TEST(Registry, BelievesASmallerSessionOnlyOfADeviceThatIsNotOnline) {
   const auto pem = make_certificate("edge-1");
-  auto ready = with(DeviceState::ready, 57);
-  EXPECT_EQ(step(ready, EnrolmentArrived{edge, enrolment(1, pem)}, at(1)).rejections.size(), 1u);
-  auto lost = with(DeviceState::lost, 57);
-  (void)step(lost, EnrolmentArrived{edge, enrolment(1, pem)}, at(1));
-  (void)step(lost, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
-  EXPECT_EQ(state_of(lost), DeviceState::ready);
-  EXPECT_EQ(lost.find(edge)->device.session, 1);
+  auto heard = with(online, 57);
+  EXPECT_EQ(step(heard, EnrolmentArrived{edge, enrolment(1, pem)}, at(1)).rejections.size(), 1u);
+  auto silent = with(lost, 57);
+  (void)step(silent, EnrolmentArrived{edge, enrolment(1, pem)}, at(1));
+  (void)step(silent, CertificateChecked{{edge, fingerprint_of(pem), CertificateState::valid, ""}}, at(2));
+  EXPECT_EQ(state_of(silent), "active starting");
+  EXPECT_EQ(silent.find(edge)->device.session, 1);
 }
 
 TEST(Registry, JudgesSilence) {
-  auto registry = with(DeviceState::ready);
+  auto registry = with(online);
   EXPECT_EQ(pass(registry, 0.5, 14.5), "");
   EXPECT_EQ(pass(registry, 15, 44.5), "suspect");
   EXPECT_EQ(pass(registry, 45, 100), "lost");
@@ -173,7 +189,7 @@ TEST(Registry, JudgesSilence) {
 }
 
 TEST(Registry, JudgesNobodyWhileTheBrokerIsAwayOrAfterAPauseOfItsOwn) {
-  auto registry = with(DeviceState::ready);
+  auto registry = with(online);
   (void)step(registry, LinkLost{}, at(1));
   EXPECT_EQ(pass(registry, 1, 300), "");
   const auto out = step(registry, LinkBack{}, at(300));
@@ -185,7 +201,7 @@ TEST(Registry, JudgesNobodyWhileTheBrokerIsAwayOrAfterAPauseOfItsOwn) {
 }
 
 TEST(Registry, GivesGraceAfterARestart) {
-  Registry before(Limits{}, {record(DeviceState::ready)}, t0);
+  Registry before(Limits{}, {record(online)}, t0);
   (void)step(before, HeartbeatArrived{edge, heartbeat(3)}, at(1));
   auto row = to_row(*before.find(edge)).to_json();
   auto read = from_row(row);
@@ -201,7 +217,7 @@ TEST(Registry, GivesGraceAfterARestart) {
 }
 
 TEST(Registry, WritesAndPublishesHeartbeatsSparingly) {
-  auto registry = with(DeviceState::ready);
+  auto registry = with(online);
   std::size_t saves = 0, states = 0;
   for (int s = 5; s <= 120; s += 5) {
     const auto out = step(registry, HeartbeatArrived{edge, heartbeat(3)}, at(s));
@@ -216,10 +232,11 @@ TEST(Registry, WritesAndPublishesHeartbeatsSparingly) {
 }
 
 TEST(Registry, SavesAndSaysADeviceOncePerBatch) {
-  auto registry = with(DeviceState::ready);
+  auto registry = with(online);
+  (void)step(registry, HeartbeatArrived{edge, heartbeat(3)}, at(0.5));
   Output out;
-  registry.step(PresenceArrived{edge, {false, 3}, false}, at(1), out);
-  registry.step(PresenceArrived{edge, {true, 4}, false}, at(1), out);
+  registry.step(will(3), at(1), out);
+  registry.step(connects(3), at(1), out);
   EXPECT_TRUE(out.devices.empty() && out.states.empty()) << "before the end of the batch";
   registry.step(BatchEnded{}, at(1), out);
   EXPECT_EQ(out.devices, std::vector{*registry.find(edge)}) << "as it is then";
@@ -233,7 +250,7 @@ TEST(Registry, SavesAndSaysADeviceOncePerBatch) {
 TEST(Registry, IsBounded) {
   Limits limits;
   limits.devices_max = 1;
-  Registry registry(limits, {record(DeviceState::ready)}, t0);
+  Registry registry(limits, {record(online)}, t0);
   const DeviceId two{"edge-2"};
   const auto out = step(registry, EnrolmentArrived{two, enrolment(1, make_certificate("edge-2"))}, at(1));
   ASSERT_EQ(out.rejections.size(), 1u);
@@ -243,28 +260,29 @@ TEST(Registry, IsBounded) {
 TEST(Health, SaysWhatTheFormulaSays) {
   struct Case {
     const char* name;
-    DeviceState state;
+    Axes axes;
     double memory, disk, load;  // parts of what there is; load in all
     Signs signs;
     double low, high;
   };
   const Case cases[] = {
-      {"fine", DeviceState::ready, 0.9, 0.9, 1.0, {true, 0, 0}, 1, 1},
-      {"not measured", DeviceState::ready, 0, 0, 99, {false, 0, 0}, 1, 1},
-      {"busy", DeviceState::ready, 0.5, 0.5, 6.0, {true, 0, 0}, 1, 1},
-      {"overloaded", DeviceState::ready, 0.5, 0.5, 40, {true, 0, 0}, 0.5, 0.5},
-      {"memory out", DeviceState::ready, 0, 0.5, 1, {true, 0, 0}, 0.4, 0.4},
-      {"memory at half of enough", DeviceState::ready, 0.05, 0.5, 1, {true, 0, 0}, 0.69, 0.71},
-      {"disk out", DeviceState::ready, 0.5, 0, 1, {true, 0, 0}, 0.4, 0.4},
-      {"a shaky link", DeviceState::ready, 0.5, 0.5, 1, {true, 4, 0}, 0.59, 0.61},
-      {"missed beats", DeviceState::ready, 0.5, 0.5, 1, {true, 0, 4}, 0.79, 0.81},
-      {"suspect", DeviceState::suspect, 0.9, 0.9, 1, {true, 0, 0}, 0.5, 0.5},
-      {"lost", DeviceState::lost, 0.9, 0.9, 1, {true, 0, 0}, 0, 0},
+      {"fine", online, 0.9, 0.9, 1.0, {true, 0, 0}, 1, 1},
+      {"not measured", online, 0, 0, 99, {false, 0, 0}, 1, 1},
+      {"busy", online, 0.5, 0.5, 6.0, {true, 0, 0}, 1, 1},
+      {"overloaded", online, 0.5, 0.5, 40, {true, 0, 0}, 0.5, 0.5},
+      {"memory out", online, 0, 0.5, 1, {true, 0, 0}, 0.4, 0.4},
+      {"memory at half of enough", online, 0.05, 0.5, 1, {true, 0, 0}, 0.69, 0.71},
+      {"disk out", online, 0.5, 0, 1, {true, 0, 0}, 0.4, 0.4},
+      {"a shaky link", online, 0.5, 0.5, 1, {true, 4, 0}, 0.59, 0.61},
+      {"missed beats", online, 0.5, 0.5, 1, {true, 0, 4}, 0.79, 0.81},
+      {"suspect", suspect, 0.9, 0.9, 1, {true, 0, 0}, 0.5, 0.5},
+      {"lost", lost, 0.9, 0.9, 1, {true, 0, 0}, 0, 0},
   };
   for (const auto& c : cases) {
     Device device;
-    device.state = c.state;
-    device.capacity = capacity;
+    device.lifecycle = c.axes.lifecycle;
+    device.presence = c.axes.presence;
+    device.about.capacity = capacity;
     device.resources = {c.load, static_cast<std::int64_t>(c.memory * 1e9), static_cast<std::int64_t>(c.disk * 1e10), 1};
     const double got = health(device, c.signs);
     EXPECT_GE(got, c.low - 1e-9) << c.name;

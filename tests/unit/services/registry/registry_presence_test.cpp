@@ -1,0 +1,182 @@
+// links: registry_shell GTest::gtest_main
+// What a device says of its own absence, and of its start.
+#include <gtest/gtest.h>
+
+#include "support/registry_core.hpp"
+
+namespace fieldwork::registry {
+namespace {
+
+const Device& device_of(const Registry& registry) { return registry.find(edge)->device; }
+
+Output beats(Registry& registry, double s, std::int64_t session = 3, std::int64_t number = 1) {
+  return step(registry, HeartbeatArrived{edge, heartbeat(session, 0.2, number)}, at(s));
+}
+
+Registry heard() {
+  auto registry = with(online);
+  (void)beats(registry, 0);
+  return registry;
+}
+
+TEST(Starting, EndsWithTheFirstHeartbeatOfTheSession) {
+  auto registry = with(online);
+  const auto out = step(registry, connects(4), at(1));
+  EXPECT_EQ(events(out), "");
+  EXPECT_EQ(state_of(registry), "active starting");
+  EXPECT_FALSE(gets_work(device_of(registry)));
+  ASSERT_EQ(out.states.size(), 1U);
+  EXPECT_EQ(events(beats(registry, 2, 3)), "") << "of the session before";
+  EXPECT_EQ(events(beats(registry, 3, 4)), "online");
+  EXPECT_TRUE(gets_work(device_of(registry)));
+  EXPECT_EQ(events(beats(registry, 4, 4, 2)), "");
+}
+
+TEST(Starting, IsJudgedToo) {
+  auto registry = with(starting);
+  EXPECT_EQ(pass(registry, 0.5, 14.5), "");
+  EXPECT_EQ(pass(registry, 15, 100), "suspect lost");
+}
+
+TEST(Starting, ASessionIsSavedAsSoonAsItIsHeard) {
+  for (const bool retained : {false, true}) {
+    auto registry = with(starting);
+    const auto out = step(registry, connects(4, retained), at(1));
+    ASSERT_EQ(out.devices.size(), 1U) << "no restart may believe session 3 again";
+    EXPECT_EQ(out.devices[0].device.session, 4);
+    ASSERT_EQ(out.states.size(), 1U);
+  }
+}
+
+TEST(Starting, IsNotTheLotOfWhoIsOnlineAlready) {
+  auto before = heard();
+  Registry after(Limits{}, {stored(*before.find(edge))}, at(5));
+  EXPECT_EQ(events(step(after, connects(3), at(6))), "");
+  EXPECT_EQ(state_of(after), "active online") << "it gets work meanwhile";
+  (void)step(after, connects(4), at(7));
+  EXPECT_EQ(state_of(after), "active starting");
+}
+
+struct StartCase {
+  const char* name;
+  std::string before, then;  // boot ids
+  std::int64_t session;
+  const char* event;
+};
+
+TEST(Boots, AreToldFromRestartsOfTheAgent) {
+  const StartCase cases[] = {{"the machine booted", "b1", "b2", 4, "rebooted"},
+                             {"the agent restarted", "b1", "b1", 4, "restarted"},
+                             {"not known before", "", "b2", 4, ""},
+                             {"not said", "b1", "", 4, ""},
+                             {"the same session, another certificate", "b1", "b1", 3, ""}};
+  for (const auto& one : cases) {
+    auto saved = record(online);
+    saved.boot_id = one.before;
+    auto registry = with(stored(saved));
+    auto start = enrolment(one.session, make_certificate("edge-1", 0, 1));
+    start.boot_id = one.then;
+    EXPECT_EQ(events(enrol(registry, start, at(1))), one.event) << one.name;
+    EXPECT_EQ(registry.find(edge)->boot_id, one.then) << one.name;
+  }
+  Registry registry(Limits{}, {}, t0);
+  auto first = enrolment(1, make_certificate("edge-1"));
+  first.boot_id = "b1";
+  EXPECT_EQ(events(enrol(registry, first, at(1))), "active") << "the first start is neither";
+}
+
+TEST(Sleeping, IsNotSilence) {
+  auto registry = heard();
+  const auto out = step(registry, sleeps(3, 120), at(10));
+  EXPECT_EQ(out.events, (std::vector{DeviceEvent{edge, "sleeping", "it will be back in 120 s", ""}}));
+  EXPECT_EQ(device_of(registry).back_ms, to_ms(at(130)));
+  EXPECT_FALSE(gets_work(device_of(registry)));
+  EXPECT_EQ(out.devices, std::vector{*registry.find(edge)});
+  EXPECT_EQ(step(registry, will(3), at(11)), Output{}) << "its connection may end";
+  EXPECT_EQ(pass(registry, 11, 144.5), "");
+  EXPECT_EQ(pass(registry, 145, 174.5), "suspect");
+  EXPECT_EQ(device_of(registry).back_ms, 0);
+  EXPECT_EQ(pass(registry, 175, 300), "lost");
+  EXPECT_EQ(events(beats(registry, 301)), "back");
+}
+
+TEST(Sleeping, EndsWhenItIsBack) {
+  for (const bool connected : {false, true}) {
+    auto registry = heard();
+    (void)step(registry, sleeps(3, 120), at(10));
+    const auto out = connected ? step(registry, connects(3), at(130)) : beats(registry, 130);
+    EXPECT_EQ(events(out), "back");
+    EXPECT_EQ(device_of(registry).back_ms, 0);
+    EXPECT_EQ(device_of(registry).reason, "");
+    EXPECT_EQ(pass(registry, 130.5, 144.5), "");
+    EXPECT_EQ(pass(registry, 145, 146), "suspect") << "counted from when it came";
+  }
+}
+
+TEST(Sleeping, CountsFromWhenItWasSaidFirst) {
+  auto registry = heard();
+  (void)step(registry, sleeps(3, 120), at(10));
+  for (const bool retained : {false, true})
+    EXPECT_EQ(step(registry, sleeps(3, 120, retained), at(60)), Output{}) << "said again";
+  EXPECT_EQ(step(registry, sleeps(2, 5), at(61)), Output{}) << "by an old session";
+  const auto earlier = step(registry, sleeps(3, 30), at(62));
+  EXPECT_EQ(device_of(registry).back_ms, to_ms(at(92)));
+  EXPECT_EQ(earlier.devices, std::vector{*registry.find(edge)});
+  EXPECT_EQ(earlier.states, std::vector{device_of(registry)});
+  EXPECT_EQ(pass(registry, 63, 106.5), "");
+  EXPECT_EQ(pass(registry, 107, 108), "suspect");
+}
+
+TEST(Sleeping, GoesOnAfterARestartOfTheRegistry) {
+  auto before = heard();
+  (void)step(before, sleeps(3, 120), at(10));
+  Registry after(Limits{}, {stored(*before.find(edge))}, at(50));
+  (void)step(after, LinkBack{}, at(50));
+  EXPECT_EQ(step(after, sleeps(3, 120, true), at(51)), Output{});
+  EXPECT_EQ(pass(after, 51, 144.5), "");
+  EXPECT_EQ(pass(after, 145, 146), "suspect");
+}
+
+// The broker keeps the presence, and does not say when it was said.
+TEST(Sleeping, IsNotBegunAgainByTheBrokersCopy) {
+  auto registry = heard();
+  (void)step(registry, sleeps(3, 20), at(1));
+  EXPECT_EQ(pass(registry, 1, 100), "suspect lost");
+  (void)step(registry, LinkLost{}, at(100));
+  (void)step(registry, LinkBack{}, at(101));
+  EXPECT_EQ(step(registry, sleeps(3, 20, true), at(102)), Output{});
+  EXPECT_EQ(state_of(registry), "active lost");
+  EXPECT_EQ(events(step(registry, sleeps(3, 20), at(103))), "sleeping") << "it says so now";
+  EXPECT_EQ(events(beats(registry, 104)), "back");
+  EXPECT_EQ(events(step(registry, sleeps(3, 20, true), at(105))), "sleeping") << "said while nobody listened";
+}
+
+TEST(Goodbye, IsNeverFollowedByLost) {
+  auto registry = heard();
+  const auto out = step(registry, goodbye(3), at(1));
+  EXPECT_EQ(events(out), "disconnected");
+  EXPECT_EQ(device_of(registry).reason, "it said goodbye");
+  EXPECT_FALSE(gets_work(device_of(registry)));
+  EXPECT_EQ(step(registry, will(3), at(2)), Output{});
+  EXPECT_EQ(step(registry, goodbye(3, true), at(3)), Output{});
+  EXPECT_EQ(step(registry, sleeps(3, 60), at(3)), Output{}) << "it would have to connect first";
+  EXPECT_EQ(pass(registry, 3, 7200), "");
+  Registry after(Limits{}, {stored(*registry.find(edge))}, at(7200));
+  (void)step(after, LinkBack{}, at(7200));
+  EXPECT_EQ(pass(after, 7200, 14'400), "");
+  EXPECT_EQ(state_of(after), "active disconnected");
+  EXPECT_EQ(events(enrol(after, enrolment(4, make_certificate("edge-1")), at(14'401))), "");
+  EXPECT_EQ(state_of(after), "active starting");
+  EXPECT_EQ(events(beats(after, 14'402, 4)), "online");
+}
+
+TEST(Goodbye, OfAnotherSessionIsIgnored) {
+  for (const std::int64_t session : {2, 4}) {
+    auto registry = heard();
+    EXPECT_EQ(step(registry, goodbye(session), at(1)), Output{}) << session;
+    EXPECT_EQ(step(registry, sleeps(session, 60), at(1)), Output{}) << session;
+  }
+}
+
+}  // namespace
+}  // namespace fieldwork::registry
