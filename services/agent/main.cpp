@@ -9,6 +9,7 @@
 #include "agent/shell/device_hands.hpp"
 #include "agent/shell/resources.hpp"
 #include "agent/shell/start.hpp"
+#include "base/boot_clock.hpp"
 #include "codec/device.hpp"
 #include "crypto/certificate.hpp"
 #include "runtime/log.hpp"
@@ -23,7 +24,7 @@ using namespace fieldwork;
 namespace {
 
 struct Settings {
-  std::string root, directory, grants, releases, transfer_ca, listen;
+  std::string root, directory, grants, releases, transfer_ca, listen, log_level;
   agent::AgentConfig agent;
   bus::MqttConfig mqtt;
   std::int64_t package_bytes_max = 0;
@@ -48,6 +49,28 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
+// What the device says of itself: the machine's own words, where the settings say nothing else.
+void read_about(runtime::Config& config, const Capacity& own, agent::AgentConfig& out) {
+  Capacity declared;
+  declared.cpu_millis = config.integer("device.cpu_millis", own.cpu_millis, 1, 1'024'000);
+  declared.memory_bytes = config.integer("device.memory_bytes", own.memory_bytes, 1, limits::size_bytes_max);
+  declared.storage_bytes = config.integer("device.storage_bytes", own.storage_bytes, 0, limits::size_bytes_max);
+  out.about = agent::read_description(declared);
+  out.about.agent = version();
+  out.about.site = config.text("device.site", "");
+  std::istringstream capabilities(config.text("device.capabilities", ""));
+  for (std::string one; std::getline(capabilities, one, ',');) {
+    std::erase(one, ' ');
+    if (!one.empty()) out.about.capabilities.push_back(one);
+  }
+  out.about.uplink.bit_per_s = config.integer("device.uplink_bit_per_s", 0, 0, limits::integer_max);
+  out.about.uplink.metered = config.boolean("device.metered", false);
+  out.about.labels = config.table("device.labels");
+  out.about.sandbox = {"rlimits"};
+  if (agent::pid_namespaces_work()) out.about.sandbox.emplace_back("pid_namespace");
+  out.boot_id = agent::read_boot_id();
+}
+
 Result<Settings> read_settings(runtime::Config& config) {
   Settings out;
   out.agent.root = out.root = config.text("root", "fieldwork/v1");
@@ -56,16 +79,14 @@ Result<Settings> read_settings(runtime::Config& config) {
   std::error_code ignored;
   std::filesystem::create_directories(out.directory, ignored);
   const auto own = agent::read_capacity(out.directory);
-  out.agent.capacity.cpu_millis = config.integer("device.cpu_millis", own.cpu_millis, 1, 1'024'000);
-  out.agent.capacity.memory_bytes = config.integer("device.memory_bytes", own.memory_bytes, 1, std::int64_t{1} << 50);
-  out.agent.capacity.disk_bytes = config.integer("device.disk_bytes", own.disk_bytes, 0, std::int64_t{1} << 50);
-  out.agent.labels = config.table("device.labels");
+  read_about(config, own, out.agent);
   out.package_bytes_max = config.integer("device.package_bytes_max", std::int64_t{4} << 30, 1, std::int64_t{1} << 50);
   out.packages_bytes_max = config.integer("device.packages_bytes_max", 0, 0, std::int64_t{1} << 50);
   out.grants = config.text("trust.grants");
   out.releases = config.text("trust.releases");
   out.transfer_ca = config.text("trust.transfer_ca");
   out.listen = config.text("http.listen", "");
+  out.log_level = config.text("log.level", "info");
   out.mqtt = runtime::read_mqtt(config, out.agent.device);
   out.mqtt.mqtt5 = false;
   if (auto finished = config.finish(); !finished) return finished.error();
@@ -103,12 +124,28 @@ std::int64_t random_boot() {
 
 // Sets presence (birth and last will) and what the service asks of its device and its link. `runner` is set before any
 // of these functions is called.
-void connect_to_world(Settings& settings, const Topics& topics, std::int64_t session, runtime::Runner*& runner) {
+void connect_to_world(Settings& settings, const Topics& topics, std::int64_t session, runtime::Runner*& runner,
+                      std::unique_ptr<agent::DeviceHands>& hands) {
   const auto boot = random_boot();
-  settings.mqtt.will = agent::AgentService::presence(topics, settings.agent.device, false, session, boot);
-  settings.mqtt.birth = agent::AgentService::presence(topics, settings.agent.device, true, session, boot);
-  settings.agent.resources = [directory = settings.directory, declared = settings.agent.capacity] {
-    return agent::read_resources(directory, declared);
+  const auto presence = [&](PresenceSaid::State state) {
+    return agent::AgentService::presence(topics, settings.agent.device, {state, session, boot});
+  };
+  settings.mqtt.will = presence(PresenceSaid::State::offline);
+  settings.mqtt.birth = presence(PresenceSaid::State::online);
+  settings.mqtt.goodbye = presence(PresenceSaid::State::goodbye);
+  const auto meter = std::make_shared<agent::Meter>(settings.directory, settings.agent.about.capacity);
+  settings.agent.resources = [meter] { return meter->read(Time{Duration{boot_us()}}); };
+  settings.agent.configure = [meter, &hands, log_level = settings.log_level,
+                              packages_bytes_max = settings.packages_bytes_max](const Configuration& wanted) {
+    log::set_level(wanted.log_level.value_or(log_level));
+    meter->sample_every(seconds{wanted.sample_s.value_or(1)});
+    hands->cache_bytes(wanted.cache_bytes.value_or(packages_bytes_max));
+  };
+  settings.agent.boot = boot;
+  settings.agent.sleeps = [directory = settings.directory, looked_us = std::int64_t{0}]() mutable -> std::int64_t {
+    if (boot_us() - looked_us < 500'000) return 0;
+    looked_us = boot_us();
+    return agent::announced_sleep_s(directory);
   };
   settings.agent.wall_ms = wall_ms;
   settings.agent.random = [source = std::make_shared<std::random_device>()] {
@@ -169,7 +206,7 @@ int run(Settings settings) {
                          topics, {.thread = true});
   hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
                                                settings.package_bytes_max, done, log);
-  connect_to_world(settings, topics, *session, runner);
+  connect_to_world(settings, topics, *session, runner, hands);
   agent::AgentService agent_service(settings.agent, *hands);
   runtime::Runner agent_runner(agent_service, **journal, settings.mqtt);
   runner = &agent_runner;
@@ -196,6 +233,12 @@ int repair(runtime::Config& config) {
   return std::cout.flush() ? 0 : 1;
 }
 
+int announce_sleep(runtime::Config& config, std::int64_t sleep_s) {
+  const std::filesystem::path directory = config.text("device.directory");
+  const auto done = agent::announce_sleep(directory, sleep_s);
+  return done ? 0 : fail(done.error());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -208,11 +251,19 @@ int main(int argc, char** argv) {
   app.add_option("--set", sets, "one setting, e.g. --set device.id=edge-1; stronger than file and environment");
   auto* repairs = app.add_subcommand("repair", "move a damaged journal aside and make a new one; a sound one stays");
   repairs->fallthrough();
+  std::int64_t sleep_s = 0;
+  auto* sleeps =
+      app.add_subcommand("sleep", "before the machine is suspended: tells the registry when it will be back");
+  sleeps->add_option("SECONDS", sleep_s, "for how long")
+      ->required()
+      ->check(CLI::Range(std::int64_t{1}, limits::sleep_s_max));
+  sleeps->fallthrough();
   app.add_flag("--check", check, "read the settings, say what is wrong with them and end");
   app.set_version_flag("--version", version());
   app.footer(
       "Examples:\n  fieldwork-agent --config /etc/fieldwork/agent.toml\n"
       "  fieldwork-agent repair --config /etc/fieldwork/agent.toml\n"
+      "  fieldwork-agent sleep 3600 --config /etc/fieldwork/agent.toml\n"
       "Exit codes: 0 ok, 1 failed, 2 usage, settings or directory in use, 3 cannot reach, 4 the journal is damaged");
   try {
     app.parse(argc, argv);
@@ -225,6 +276,7 @@ int main(int argc, char** argv) {
     return fail({Code::invalid, "log.format must be text or json, log.level debug, info, warn or error", "log"});
   }
   if (repairs->parsed()) return repair(*config);
+  if (sleeps->parsed()) return announce_sleep(*config, sleep_s);
   auto settings = read_settings(*config);
   if (!settings) return fail(settings.error());
   if (check) return 0;

@@ -5,12 +5,14 @@
 namespace fieldwork::agent {
 namespace {
 
+constexpr const char* deactivated = "this device was deactivated";
 constexpr const char* no_more_wanted = "another attempt has its place, or the scheduler does not know its job";
 
 // How an attempt settles that was killed here on purpose, whatever its program said in the end.
 std::optional<AttemptReport> ended_here(const Attempt& attempt) {
   if (attempt.cancelled) return AttemptReport{.state = AttemptState::cancelled, .reason = "cancelled on request"};
   if (attempt.stale) return AttemptReport{.state = AttemptState::lost, .reason = no_more_wanted};
+  if (attempt.deactivated) return AttemptReport{.state = AttemptState::lost, .reason = deactivated};
   if (!attempt.stopped) return std::nullopt;
   return AttemptReport{.state = AttemptState::lost,
                        .reason = "its contract stopped it: no contact for " +
@@ -29,6 +31,7 @@ Agent::Agent(Limits limits, DeviceId device, Saved saved, Time now)
       heartbeat_due_(now),
       // Other numbers than in other sessions: a late confirmation of an older session's heartbeat must confirm none of
       // these.
+      configuration_(std::move(saved.configuration)),
       beat_((session_ & 0xFFFFF) << 32),
       contact_(now) {
   std::vector<std::pair<std::int64_t, AttemptKey>> ended;
@@ -103,12 +106,6 @@ void Agent::resume(Attempt& attempt, Time now, Output& out) {
 
 // --- commands -------------------------------------------------------------------------------------------------------
 
-// The registry's time now; without it, the device's own clock, which may be years off, or jump.
-std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
-  if (!registry_clock_) return wall_ms;
-  return registry_clock_->first + std::chrono::duration_cast<milliseconds>(now - registry_clock_->second).count();
-}
-
 std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) const {
   if (!input.grant) return "grant: " + describe(input.grant.error());
   const auto& grant = *input.grant;
@@ -123,6 +120,10 @@ std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) c
     return "grant: has expired " + std::to_string((now_ms - grant.expires_ms) / 1000) +
            " s ago by the registry's clock";
   }
+  if (configuration_.lifecycle != Lifecycle::active)
+    return "this device is " + std::string(name(configuration_.lifecycle));
+  if (configuration_.attempts_max && live_.size() > static_cast<std::size_t>(*configuration_.attempts_max))
+    return "this device is to have at most " + std::to_string(*configuration_.attempts_max) + " attempts";
   if (live_.size() > limits_.live_max)
     return "this device has " + std::to_string(live_.size() - 1) + " attempts already";
   return std::nullopt;
@@ -184,6 +185,7 @@ void Agent::go_on_with(Attempt& earlier, Attempt& attempt, Time now, Output& out
   attempt.runs_as = program(earlier).fence;
   attempt.cancelled = earlier.cancelled;
   attempt.stopped = earlier.stopped;
+  attempt.deactivated = earlier.deactivated;
   earlier.stale = true;  // its program belongs to the new attempt now
   settle(earlier, {.state = AttemptState::cancelled, .reason = "it goes on as another attempt"}, now, out);
   report({.key = attempt.assign.key, .state = AttemptState::running});
@@ -289,6 +291,32 @@ void Agent::on(const StaleArrived& input, Time now, Output& out) {
   if (told) return;
   save(attempt, out);
   out.acts.emplace_back(Kill{program(attempt)});
+}
+
+// An earlier version arrives late, or twice: the answer names the one that is followed.
+void Agent::on(const ConfigurationArrived& input, Time now, Output& out) {
+  if (input.configuration.version > configuration_.version) {
+    configuration_ = input.configuration;
+    out.configuration = configuration_;
+    heartbeat_due_ = std::min(heartbeat_due_, now + at_rest());
+    if (configuration_.lifecycle == Lifecycle::inactive) stop_all(now, out);
+  }
+  out.configured = configuration_.version;
+}
+
+// The device takes no part any more: what it has is given back.
+void Agent::stop_all(Time now, Output& out) {
+  const auto live = live_;
+  for (const auto& key : live) {
+    auto& attempt = attempts_.at(key);
+    if (attempt.phase == Phase::fetching) {
+      settle(attempt, {.state = AttemptState::lost, .reason = deactivated}, now, out);
+    } else if (!attempt.deactivated && !attempt.stale && !attempt.cancelled) {
+      attempt.deactivated = true;
+      save(attempt, out);
+      out.acts.emplace_back(Kill{program(attempt)});
+    }
+  }
 }
 
 void Agent::on(const BadCommandArrived& input, Time now, Output& out) {

@@ -77,6 +77,10 @@ struct InquireArrived {
 struct StaleArrived {
   Stale stale;
 };
+// The registry says what operators want: device/{device}/down/configure, repeated until Output::configured answers.
+struct ConfigurationArrived {
+  Configuration configuration;
+};
 // An item of device/{device}/down/command could not be read, but names its attempt.
 struct BadCommandArrived {
   AttemptKey key;
@@ -117,8 +121,8 @@ struct BatchEnded {
   bool reports_idle = true;
 };
 using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived,
-                           InquireArrived, StaleArrived, BadCommandArrived, AckArrived, PackageReady, PackageRefused,
-                           RunEnded, TimePassed, BatchEnded>;
+                           InquireArrived, StaleArrived, ConfigurationArrived, BadCommandArrived, AckArrived,
+                           PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
 
 enum class Phase { fetching, running, settled };
 
@@ -128,6 +132,7 @@ struct Attempt {
   bool cancelled = false;                // being killed on request: reported as cancelled when its program ends
   bool stale = false;                    // being killed because it is not this device's any more: not reported
   bool stopped = false;                  // being killed by its contract: reported as lost when its program ends
+  bool deactivated = false;              // being killed because the device was deactivated: reported as lost, too
   int number = 1;                        // of the try, as the scheduler counts; 0: not known
   std::int64_t runs_as = 0;              // the fence that its program was started under; 0: its own
   std::int64_t order = 0;                // a sequence number, by arrival
@@ -193,9 +198,13 @@ struct Output {
   std::vector<SaveReport> reports;
   // Table `meta`: the rows `epoch`, `next_seq` and `acked_tag`, with the reports that moved them.
   std::optional<Position> position;
+  // Table `meta`: the row `configuration`; also applied to this device: log level, cache, sampling.
+  std::optional<Configuration> configuration;
   // --- published after the commit, once ---
-  // On device/{device}/up/enrol, with certificate, capacity and labels. True again each Limits::enrol_again until
-  // EnrolAnswered.
+  // On device/{device}/up/configured: the version that this device follows.
+  std::optional<std::int64_t> configured;
+  // On device/{device}/up/enrol, with certificate, description and the version of the configuration. True again each
+  // Limits::enrol_again until EnrolAnswered.
   bool enrol = false;
   // On device/{device}/up/heartbeat, QoS 0, with the device's resources and link.
   std::optional<SendHeartbeat> heartbeat;
@@ -215,6 +224,7 @@ struct Saved {
   std::int64_t session = 1;  // of this start; one more than that of the start before
   std::map<AttemptKey, Attempt> attempts;
   StreamState stream;
+  Configuration configuration;
 };
 
 class Agent {
@@ -233,6 +243,7 @@ class Agent {
   [[nodiscard]] std::vector<std::pair<AttemptKey, Time>> contract_ends() const;
   [[nodiscard]] bool enrolled() const { return enrolled_; }
   [[nodiscard]] std::int64_t session() const { return session_; }
+  [[nodiscard]] const Configuration& configuration() const { return configuration_; }
   [[nodiscard]] const StreamState& stream() const { return reports_.state(); }
   [[nodiscard]] std::size_t unacknowledged() const { return reports_.size(); }
 
@@ -245,6 +256,7 @@ class Agent {
   void on(const CancelArrived& input, Time now, Output& out);
   void on(const InquireArrived& input, Time now, Output& out);
   void on(const StaleArrived& input, Time now, Output& out);
+  void on(const ConfigurationArrived& input, Time now, Output& out);
   void on(const BadCommandArrived& input, Time now, Output& out);
   void on(const AckArrived& input, Time now, Output& out);
   void on(const PackageReady& input, Time now, Output& out);
@@ -253,6 +265,7 @@ class Agent {
   void on(const TimePassed& input, Time now, Output& out);
   void on(const BatchEnded& input, Time now, Output& out);
 
+  void stop_all(Time now, Output& out);
   std::optional<std::string> refuse(const AssignArrived& input, Time now) const;
   [[nodiscard]] std::int64_t trusted_ms(std::int64_t wall_ms, Time now) const;
   void resume(Attempt& attempt, Time now, Output& out);
@@ -274,6 +287,7 @@ class Agent {
   void tell_what_is_here(const StreamAnswer& answer, Time now, Output& out);
   void contact(std::int64_t beat, Time sent, Time now, Output& out);
   void hold(const AttemptKey& key, Time now);
+  [[nodiscard]] Duration at_rest() const;
   [[nodiscard]] Duration beat_interval(const Contract& contract) const;
   void save_stream(const Reports::Changes& changes, Output& out);
 
@@ -291,7 +305,8 @@ class Agent {
   bool enrolled_ = false;
   Time enrol_due_{};
   Time heartbeat_due_{};
-  Duration heartbeat_{seconds{5}};
+  Duration heartbeat_{seconds{5}};  // as the registry told; a configuration's comes before it
+  Configuration configuration_;
   std::int64_t beat_;
   std::deque<std::pair<std::int64_t, Time>> beats_;  // number and time of heartbeats that were sent and not confirmed
   Time contact_{};                                   // when the newest confirmed heartbeat was sent

@@ -21,9 +21,10 @@ void Agent::on(const Disconnected& /*input*/, Time /*now*/, Output& /*out*/) {
 
 void Agent::on(const EnrolAnswered& input, Time now, Output& out) {
   if (input.session != session_) return;
+  if (input.enrolled && !enrolled_) heartbeat_due_ = now;  // until a heartbeat arrives the device is `starting`
   enrolled_ = input.enrolled;
   heartbeat_ = seconds(input.heartbeat_s);
-  heartbeat_due_ = std::min(heartbeat_due_, now + heartbeat_);
+  heartbeat_due_ = std::min(heartbeat_due_, now + at_rest());
   if (!enrolled_) enrol_due_ = now + limits_.refused_again;
   if (input.now_ms == 0) return;
   registry_clock_ = {input.now_ms, now};
@@ -32,6 +33,12 @@ void Agent::on(const EnrolAnswered& input, Time now, Output& out) {
     out.notices.push_back({"this device's clock is " + std::to_string(clock_offset_ms_ / 1000) +
                            " s off the registry's; grants are judged by the registry's"});
   }
+}
+
+// The registry's time now; without it, the device's own clock, which may be years off, or jump.
+std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
+  if (!registry_clock_) return wall_ms;
+  return registry_clock_->first + std::chrono::duration_cast<milliseconds>(now - registry_clock_->second).count();
 }
 
 void Agent::on(const TimePassed& /*input*/, Time now, Output& out) {
@@ -48,13 +55,17 @@ void Agent::beat(Time now, Output& out) {
   out.heartbeat = SendHeartbeat{++beat_, live(), clock_offset_ms_};
   beats_.emplace_back(beat_, now);
   if (beats_.size() > limits_.beats_max) beats_.pop_front();
-  auto interval = heartbeat_;
+  auto interval = at_rest();
   for (const auto& key : live_) interval = std::min(interval, beat_interval(attempts_.at(key).assign.contract));
   heartbeat_due_ = now + interval;
 }
 
+Duration Agent::at_rest() const {
+  return configuration_.heartbeat_s ? seconds(*configuration_.heartbeat_s) : heartbeat_;
+}
+
 Duration Agent::beat_interval(const Contract& contract) const {
-  auto interval = heartbeat_;
+  auto interval = at_rest();
   for (const auto& bound : {contract.stop_after_s, contract.lost_after_s}) {
     if (bound) interval = std::min<Duration>(interval, std::max<Duration>(seconds(*bound) / 3, milliseconds(500)));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codec/json.hpp"
+#include "runtime/version.hpp"
 
 namespace fieldwork::agent {
 namespace {
@@ -23,12 +24,15 @@ FleetDevice::FleetDevice(AgentConfig config, const FleetGroup& group, FleetLoop&
       counts_(counts),
       random_(seed),
       at_once_(group.job_s_max == 0) {
-  config_.capacity = group.capacity;
-  config_.labels = group.labels;
+  config_.about.capacity = group.capacity;
+  config_.about.labels = group.labels;
+  config_.about.cores = group.capacity.cpu_millis / 1000;
+  config_.about.agent = version();
+  config_.about.site = group.site;
   config_.resources = [this] {
     return Resources{.cpu_load = group_.cpu_load,
                      .memory_available_bytes = group_.capacity.memory_bytes / 2,
-                     .disk_available_bytes = group_.capacity.disk_bytes / 2,
+                     .storage_available_bytes = group_.capacity.storage_bytes / 2,
                      .uptime_s = 1000};
   };
   config_.wall_ms = [this] { return to_ms(loop_.now()); };
@@ -69,8 +73,9 @@ void FleetDevice::start() {
   (void)engine_->load(loop_.now());
   const Topics topics(config_.root);
   const auto boot = static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(codec::integer_max)) + 1;
-  session_->set_presence(AgentService::presence(topics, config_.device, false, *session, boot),
-                         AgentService::presence(topics, config_.device, true, *session, boot));
+  using State = PresenceSaid::State;
+  session_->set_presence(AgentService::presence(topics, config_.device, {State::offline, *session, boot}),
+                         AgentService::presence(topics, config_.device, {State::online, *session, boot}));
   const auto first = Duration{static_cast<std::int64_t>(random_() % 1'000'000)};
   loop_.at(loop_.now() + first, [this, start = start_] {
     if (start == start_) tick();

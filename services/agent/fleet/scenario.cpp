@@ -85,9 +85,10 @@ Result<FleetGroup> read_group(const std::string& file, const toml::table& table)
   Keys keys(file, table);
   keys.text("devices", out.devices);
   keys.texts("labels", out.labels);
+  keys.text("site", out.site);
   keys.integer("cpu_millis", out.capacity.cpu_millis, 1, 1'024'000);
   keys.integer("memory_bytes", out.capacity.memory_bytes, 1, std::int64_t{1} << 50);
-  keys.integer("disk_bytes", out.capacity.disk_bytes, 0, std::int64_t{1} << 50);
+  keys.integer("storage_bytes", out.capacity.storage_bytes, 0, std::int64_t{1} << 50);
   keys.number("cpu_load", out.cpu_load, 0, 1);
   keys.integer("delay_ms", out.delay_ms, 0, 60'000);
   keys.number("cut_every_s", out.cut_every_s, 0, day_s);

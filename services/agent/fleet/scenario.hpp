@@ -13,7 +13,8 @@ namespace fieldwork::agent {
 struct FleetGroup {
   std::string devices = "*";  // a pattern of names, as for files: * and ?
   Labels labels;
-  Capacity capacity{.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30};
+  std::string site;
+  Capacity capacity{.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .storage_bytes = 1 << 30};
   double cpu_load = 0.1;       // share of all cores, 0 to 1
   int delay_ms = 0;            // of each message in each direction
   double cut_every_s = 0;      // mean time between breaks of the link; 0: none

@@ -19,6 +19,7 @@ class DeviceHands : public Hands {
   void run(const Assign& assign) override {
     workplace_.run(assign, assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
   }
+  void cache_bytes(std::int64_t bytes_max) { packages_.cache_bytes(bytes_max); }
   void kill(const AttemptKey& key) override { workplace_.kill(key); }
   void contract_ends(const AttemptKey& key, Duration left) override { workplace_.contract_ends(key, left); }
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }

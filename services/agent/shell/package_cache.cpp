@@ -125,16 +125,16 @@ bool PackageCache::evict_one(Time now) {
   return true;
 }
 
-Result<void> PackageCache::make_room(std::int64_t size_bytes, std::int64_t disk_bytes, Time now) {
+Result<void> PackageCache::make_room(std::int64_t size_bytes, std::int64_t storage_bytes, Time now) {
   auto disk = measure_(directory_);
   if (!disk) return Error{Code::unavailable, "disk: " + describe(disk.error())};
   const auto budget = bytes_max_ > 0 ? bytes_max_ : disk->total_bytes / 2;
   const auto reserved = reserved_of(*disk);
-  while (bytes_ + size_bytes > budget || disk->free_bytes < disk_bytes + reserved) {
+  while (bytes_ + size_bytes > budget || disk->free_bytes < storage_bytes + reserved) {
     const bool never = size_bytes > budget;
     if (never || !evict_one(now)) {
       return Error{Code::unavailable, "disk: the package has " + std::to_string(size_bytes) + " bytes and needs " +
-                                          std::to_string(disk_bytes) + " more of the disk, where " +
+                                          std::to_string(storage_bytes) + " more of the disk, where " +
                                           std::to_string(disk->free_bytes) + " are free and " +
                                           std::to_string(reserved) + " are kept for the journal; packages may have " +
                                           std::to_string(budget) + " bytes and have " + std::to_string(bytes_)};

@@ -29,6 +29,9 @@ class PackageCache {
   // is free than is reserved, also deletes half received packages, then whole ones, until enough is free. Never fails.
   static void prepare(const std::filesystem::path& directory, const MeasureDisk& measure = exchange::disk_of);
 
+  // A new budget; 0: half of the disk. What is too much goes with the next make_room().
+  void budget(std::int64_t bytes_max) { bytes_max_ = bytes_max; }
+
   [[nodiscard]] std::filesystem::path path(const std::string& digest) const;
   [[nodiscard]] bool has(const std::string& digest) const;
 
@@ -36,9 +39,9 @@ class PackageCache {
   void used(const std::string& digest, Time now);  // then needed until unneeded(), or for needed_for
   void unneeded(const std::string& digest);
 
-  // Makes room for a package of `size_bytes`, which takes `disk_bytes` more of the disk. Unavailable, with the numbers:
-  // evicting all packages that are not needed does not make enough.
-  [[nodiscard]] Result<void> make_room(std::int64_t size_bytes, std::int64_t disk_bytes, Time now);
+  // Makes room for a package of `size_bytes`, which takes `storage_bytes` more of the disk. Unavailable, with the
+  // numbers: evicting all packages that are not needed does not make enough.
+  [[nodiscard]] Result<void> make_room(std::int64_t size_bytes, std::int64_t storage_bytes, Time now);
 
  private:
   struct Entry {

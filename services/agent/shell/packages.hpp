@@ -57,6 +57,7 @@ class Packages {
   [[nodiscard]] std::filesystem::path archive(const std::string& digest);
   // The news of a package that is here already come at once. Any other package is asked for until it is here or
   // refused.
+  void cache_bytes(std::int64_t bytes_max) { cache_.budget(bytes_max); }
   void fetch(const std::string& digest, Time now);
   // No attempt needs the package any more: it is not asked for, and may be evicted.
   void unfetch(const std::string& digest);

@@ -38,6 +38,7 @@ store::Row attempt_row(const Attempt& attempt) {
     row.add("cancelled", attempt.cancelled);
     row.add("stale", attempt.stale);
     row.add("stopped", attempt.stopped);
+    row.add("deactivated", attempt.deactivated);
     row.add("runs_as", attempt.runs_as);
   }
   return row;
@@ -65,6 +66,7 @@ Result<Attempt> decode_attempt(const Json& row) {
   out.cancelled = row.at("cancelled");
   out.stale = row.at("stale");
   out.stopped = row.at("stopped");
+  out.deactivated = row.value("deactivated", false);
   out.runs_as = row.value("runs_as", std::int64_t{0});
   return out;
 }
@@ -97,11 +99,8 @@ std::vector<std::pair<std::string, int>> AgentService::subscriptions() const {
   return {{topics_.down(config_.device, "+"), 1}};
 }
 
-bus::Message AgentService::presence(const Topics& topics, const std::string& device, bool online, std::int64_t session,
-                                    std::int64_t boot) {
-  return {.topic = topics.up(device, "presence"),
-          .payload = codec::encode(Presence{online, session, boot}),
-          .retain = true};
+bus::Message AgentService::presence(const Topics& topics, const std::string& device, PresenceSaid said) {
+  return {.topic = topics.up(device, "presence"), .payload = codec::encode(said), .retain = true};
 }
 
 Result<std::int64_t> AgentService::next_session(store::Store& store) {
@@ -122,6 +121,11 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   }
   each("meta", *meta, [&](const Json& row) -> Result<void> {
     const auto key = row.at("key").get<std::string>();
+    if (key == "configuration") {
+      auto configuration = codec::decode_configuration_text(row.at("value").dump());
+      if (!configuration) return configuration.error();
+      saved.configuration = std::move(*configuration);
+    }
     if (key == "session") saved.session = row.at("value");
     if (key == "epoch") saved.stream.epoch = row.at("value");
     if (key == "next_seq") saved.stream.next_seq = row.at("value");
@@ -147,6 +151,7 @@ Result<void> AgentService::load(store::Store& store, Time now) {
     return {};
   });
   if (!waiting.empty()) saved.stream.next_seq = std::max(saved.stream.next_seq, waiting.rbegin()->first + 1);
+  config_.configure(saved.configuration);
   core_ = std::make_unique<Agent>(config_.limits, DeviceId(config_.device), std::move(saved), now);
   step(Started{}, now);  // before any message: no attempt that begins after it ran before this start
   return {};
@@ -170,6 +175,10 @@ Result<void> AgentService::hear(std::string_view channel, std::string_view paylo
     const auto ack = codec::decode_ack(payload);
     if (!ack) return ack.error();
     step(AckArrived{{ack->epoch, ack->seq, ack->tag, ack->begin}, ack->beat, config_.wall_ms(), ack->ask}, now);
+  } else if (channel == "configure") {
+    auto configuration = codec::decode_configuration(payload);
+    if (!configuration) return configuration.error();
+    step(ConfigurationArrived{std::move(*configuration)}, now);
   } else if (channel == "enrolled") {
     const auto enrolled = codec::decode_enrolled(payload);
     if (!enrolled) return enrolled.error();
@@ -223,7 +232,14 @@ void AgentService::connected(Time now, runtime::Output& /*out*/) {
 
 void AgentService::disconnected(Time now, runtime::Output& /*out*/) { step(Disconnected{}, now); }
 
-void AgentService::tick(Time now, runtime::Output& /*out*/) { step(TimePassed{}, now); }
+void AgentService::tick(Time now, runtime::Output& out) {
+  step(TimePassed{}, now);
+  if (const auto sleep_s = config_.sleeps(); sleep_s > 0) {
+    log::info("going to sleep", {{"s", std::to_string(sleep_s)}});
+    out.messages.push_back(
+        presence(topics_, config_.device, {PresenceSaid::State::sleeping, core_->session(), config_.boot, sleep_s}));
+  }
+}
 
 void AgentService::flush(Time now, runtime::Output& out) {
   const auto carry_out = [&] {
@@ -275,6 +291,11 @@ void AgentService::save(const Output& done, runtime::Output& out) const {
       out.remove("report", seq_text(one.seq), {});
     }
   }
+  if (done.configuration) {
+    out.upsert(
+        "meta", "configuration",
+        {{"key", "configuration"}, {"value", store::Value::json(codec::configuration_text(*done.configuration))}});
+  }
   if (!done.position) return;
   for (const auto& [key, value] : {std::pair("epoch", done.position->epoch),
                                    {"next_seq", done.position->next_seq},
@@ -302,8 +323,8 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
     return out.messages.back();
   };
   if (done.enrol) {
-    up("enrol", codec::encode(
-                    Enrolment{core_->session(), config_.certificate_pem, config_.capacity, config_.labels, version()}));
+    up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.about, config_.boot_id,
+                                        core_->configuration().version}));
   }
   if (done.heartbeat) {
     auto link = config_.link();
@@ -319,6 +340,7 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
     auto& said = up("report", codec::encode(report));
     if (said.payload.size() > report_control_bytes_max) said.lane = bus::Lane::bulk;
   }
+  if (done.configured) up("configured", codec::encode(codec::Configured{*done.configured, ""}));
   for (const auto& notice : done.notices) log::warn(notice.text);
   for (const auto& one : done.attempts) {
     if (!one.attempt || !one.attempt->outcome) continue;
@@ -329,6 +351,11 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
 }
 
 void AgentService::act(const Output& done, Time now, runtime::Output& out) {
+  if (done.configuration) {
+    log::info("configured", {{"version", std::to_string(done.configuration->version)},
+                             {"lifecycle", std::string(fieldwork::name(done.configuration->lifecycle))}});
+    config_.configure(*done.configuration);
+  }
   for (const auto& act : done.acts) {
     if (const auto* fetch = std::get_if<Fetch>(&act)) {
       hands_.fetch(fetch->digest, now);

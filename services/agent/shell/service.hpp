@@ -44,11 +44,16 @@ struct AgentConfig {
   std::string root = "fieldwork/v1";
   std::string device;
   std::string certificate_pem;
-  Capacity capacity;
-  Labels labels;
+  Description about;
+  std::string boot_id;  // of the machine's boot; empty: not known
   crypto::TrustStore grants;
   Limits limits;
   std::function<Resources()> resources = [] { return Resources{}; };
+  std::function<void(const Configuration&)> configure = [](const Configuration&) {};  // applies it; also at the start
+  // For how many seconds the device will sleep, once after that was announced; 0: it will not. `boot` as in its
+  // presence.
+  std::function<std::int64_t()> sleeps = [] { return 0; };
+  std::int64_t boot = 0;
   std::function<Link()> link = [] { return Link{}; };
   std::function<std::int64_t()> wall_ms = [] { return std::int64_t{0}; };
   std::function<std::uint64_t()> random = [] { return std::uint64_t{0}; };  // 64 fresh bits
@@ -72,8 +77,7 @@ class AgentService : public runtime::Service {
   void step(const Input& input, Time now);
 
   // Retained: published on every connect, and as the last will.
-  [[nodiscard]] static bus::Message presence(const Topics& topics, const std::string& device, bool online,
-                                             std::int64_t session, std::int64_t boot = 0);
+  [[nodiscard]] static bus::Message presence(const Topics& topics, const std::string& device, PresenceSaid said);
   // Counts the session of this start in the journal.
   [[nodiscard]] static Result<std::int64_t> next_session(store::Store& store);
   [[nodiscard]] const Agent& core() const { return *core_; }

@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -173,6 +174,31 @@ Result<std::string> repair_journal(const fs::path& directory) {
   return "the damaged journal is " + aside.string() +
          "; a new one was made. Reports that were not delivered are lost; " +
          "what ran is ended at the next start. Start the agent now";
+}
+
+namespace {
+constexpr const char* sleep_file = "sleep";
+}
+
+Result<void> announce_sleep(const std::filesystem::path& directory, std::int64_t sleep_s) {
+  const auto fresh = directory / "sleep.new";
+  std::ofstream file(fresh);
+  if (!(file << sleep_s << '\n') || !file.flush()) return Error{Code::unavailable, "cannot be written", fresh.string()};
+  file.close();
+  std::error_code failed;
+  std::filesystem::rename(fresh, directory / sleep_file, failed);
+  if (failed) return Error{Code::unavailable, failed.message(), (directory / sleep_file).string()};
+  return {};
+}
+
+std::int64_t announced_sleep_s(const std::filesystem::path& directory) {
+  const auto path = directory / sleep_file;
+  std::int64_t sleep_s = 0;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return 0;
+  std::ifstream(path) >> sleep_s;
+  std::filesystem::remove(path, ignored);
+  return std::clamp<std::int64_t>(sleep_s, 0, limits::sleep_s_max);
 }
 
 }  // namespace fieldwork::agent

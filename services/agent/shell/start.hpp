@@ -35,4 +35,9 @@ class DirectoryLock {
 // sentence for a person that says what was done. The caller holds the lock.
 [[nodiscard]] Result<std::string> repair_journal(const std::filesystem::path& directory);
 
+// A process beside the agent says that the device will sleep: announce_sleep() leaves a file in the agent's directory,
+// announced_sleep_s() takes it; 0: there is none. Unavailable: the file cannot be written.
+[[nodiscard]] Result<void> announce_sleep(const std::filesystem::path& directory, std::int64_t sleep_s);
+[[nodiscard]] std::int64_t announced_sleep_s(const std::filesystem::path& directory);
+
 }  // namespace fieldwork::agent

@@ -131,8 +131,17 @@ class Storm {
       case 12: return EnrolAnswered{.session = world_.core.session(), .enrolled = chance(90), .reason = ""};
       case 13:
       case 14: return some_answer();
-      default: return TimePassed{};
+      default: return chance(20) ? Input(some_configuration()) : TimePassed{};
     }
+  }
+
+  // The operator's newest, or an earlier one.
+  ConfigurationArrived some_configuration() {
+    if (chance(60)) ++version_;
+    const auto lifecycle = version_ % 3 == 1   ? Lifecycle::inactive
+                           : version_ % 6 == 2 ? Lifecycle::draining
+                                               : Lifecycle::active;
+    return {{.version = version_, .lifecycle = lifecycle}};
   }
 
   // Late, twice, or never.
@@ -185,6 +194,7 @@ class Storm {
   }
 
   void observe() {
+    configured_anew_ = world_.said.configuration.has_value();
     for (const auto& act : world_.said.acts) {
       if (const auto* run = std::get_if<agent::Run>(&act)) began(run->assign);
       if (const auto* fetch = std::get_if<Fetch>(&act)) fetches_.insert(fetch->digest);
@@ -202,6 +212,7 @@ class Storm {
     auto& sessions = ran_[assign.key];
     EXPECT_TRUE(sessions.empty() || assign.contract.restart_on_reboot) << assign.key.job.value << " ran twice";
     EXPECT_TRUE(sessions.insert(world_.core.session()).second) << assign.key.job.value << " ran twice in one start";
+    EXPECT_TRUE(configured_anew_ || world_.core.configuration().lifecycle != Lifecycle::inactive) << "inactive";
     EXPECT_FALSE(scheduler_.heard.contains(assign.key)) << assign.key.job.value << " ran after its end was told";
     processes_.insert(assign.key);
   }
@@ -209,11 +220,12 @@ class Storm {
   std::mt19937_64 random_;
   World world_;
   Scheduler scheduler_;
+  bool configured_anew_ = false;  // in this batch, perhaps after what began in it
   std::set<AttemptKey> processes_;
   std::set<std::string> fetches_;
   std::vector<Message> on_the_way_;
   std::vector<AckArrived> answers_;
-  std::int64_t beat_ = 0;
+  std::int64_t beat_ = 0, version_ = 0;
   std::map<AttemptKey, std::set<std::int64_t>> ran_;  // the sessions that ran it
 };
 

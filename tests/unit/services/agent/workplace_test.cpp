@@ -324,13 +324,13 @@ TEST_F(TreeTest, WhatIsKilledBeforeItRunsDoesNotBegin) {
 }
 
 TEST(ResourcesTest, ADevicesPartOfItsMachine) {
-  const Resources machine{.cpu_load = 4, .memory_available_bytes = 22LL << 30, .disk_available_bytes = 100LL << 30};
-  const Capacity declared{.cpu_millis = 1000, .memory_bytes = 512 << 20, .disk_bytes = 1LL << 30};
+  const Resources machine{.cpu_load = 4, .memory_available_bytes = 22LL << 30, .storage_available_bytes = 100LL << 30};
+  const Capacity declared{.cpu_millis = 1000, .memory_bytes = 512 << 20, .storage_bytes = 1LL << 30};
   const auto part = scale(machine, declared, 8);
   EXPECT_EQ(part.cpu_load, 0.5) << "half of its one core";
   EXPECT_EQ(part.memory_available_bytes, 512 << 20);
-  EXPECT_EQ(part.disk_available_bytes, 1LL << 30);
-  const auto whole = scale(machine, {.cpu_millis = 8000, .memory_bytes = 64LL << 30, .disk_bytes = 1LL << 40}, 8);
+  EXPECT_EQ(part.storage_available_bytes, 1LL << 30);
+  const auto whole = scale(machine, {.cpu_millis = 8000, .memory_bytes = 64LL << 30, .storage_bytes = 1LL << 40}, 8);
   EXPECT_EQ(whole.cpu_load, 4);
   EXPECT_EQ(whole.memory_available_bytes, 22LL << 30);
 }
