@@ -21,6 +21,7 @@ constexpr Rule rules[] = {
     {"device_lost", "fieldwork device ls", "fieldwork device show ", "more devices are lost", false},
     {"device_health", "fieldwork device ls", "fieldwork device show ", "more devices are unwell", false},
     {"device_duplicated", "fieldwork device ls", "fieldwork device show ", "more identities are used twice", false},
+    {"device_claimed", "fieldwork device ls", "fieldwork device show ", "more ids are claimed by another key", true},
     {"device_unplaceable", "fieldwork device ls", "fieldwork device show ", "more devices get no work", false},
     {"job_failed", "fieldwork job ls --state failed", "fieldwork job show ", "more jobs failed", true},
     {"job_quarantined", "fieldwork job ls --state quarantined", "fieldwork job explain ", "more jobs are quarantined",
@@ -82,15 +83,17 @@ void Alerting::step(const Input& input, Time now, Output& out) {
 
 void Alerting::apply(const DeviceSeen& input, Time now, Output& out) {
   const auto& subject = input.device.value;
-  if (input.state == DeviceState::lost) {
+  const bool wanted = trusted(input.lifecycle);
+  if (wanted && input.presence == Presence::lost) {
     fire("device_lost", subject, 1, input.reason.empty() ? "the device is lost" : input.reason, now, out);
   } else {
-    resolve("device_lost", subject, "the device is " + std::string(name(input.state)), now, out);
+    resolve("device_lost", subject,
+            "the device is " + std::string(wanted ? name(input.presence) : name(input.lifecycle)), now, out);
   }
-  if (input.state == DeviceState::ready && input.health < limits_.health_below) {
+  const bool online = wanted && input.presence == Presence::online;
+  if (online && input.health < limits_.health_below) {
     fire("device_health", subject, input.health, "health is low", now, out);
-  } else if (input.state == DeviceState::refused ||
-             (input.state == DeviceState::ready && input.health >= limits_.health_below + limits_.health_margin)) {
+  } else if (barred(input.lifecycle) || (online && input.health >= limits_.health_below + limits_.health_margin)) {
     resolve("device_health", subject, "health is good or no longer asked for", now, out);
   }
   if (input.duplicated) {
@@ -98,12 +101,19 @@ void Alerting::apply(const DeviceSeen& input, Time now, Output& out) {
   } else {
     resolve("device_duplicated", subject, "one device uses this identity", now, out);
   }
+  if (input.claimed != Time{} && now - input.claimed < limits_.claimed_for) {
+    fire("device_claimed", subject, 1,
+         "a device with another key asks for this id: remove the device if it was replaced", now, out);
+  } else {
+    resolve("device_claimed", subject, "nobody else asks for this id any more", now, out);
+  }
 }
 
 void Alerting::apply(const DeviceGone& input, Time now, Output& out) {
   resolve("device_lost", input.device.value, "the device is gone", now, out);
   resolve("device_health", input.device.value, "the device is gone", now, out);
   resolve("device_duplicated", input.device.value, "the device is gone", now, out);
+  resolve("device_claimed", input.device.value, "the device is gone", now, out);
   resolve("device_unplaceable", input.device.value, "the device is gone", now, out);
 }
 

@@ -4,9 +4,10 @@
 //
 // clang-format off
 //   rule                fires while                        value       resolves when
-//   device_lost         the device is lost                 1           the device is anything else, or gone
-//   device_health       ready, health < threshold          the health  ready, health >= threshold + margin; refused; gone
+//   device_lost         the device is lost                 1           its presence is any other, or it is gone
+//   device_health       online, health < threshold         the health  online, health >= threshold + margin; refused; gone
 //   device_duplicated   two devices use its identity       1           one device uses it again, or it is gone
+//   device_claimed      another key asked for its id        1           an hour after the last time, or it is gone
 //   device_unplaceable  the scheduler gives it no work     1           it is placeable again, or gone
 //   job_failed          the job failed                     1           a later state says otherwise, or after forget_after
 //   job_quarantined     devices were lost under the job    1           a later state says otherwise, or after forget_after
@@ -45,6 +46,7 @@ struct Limits {
   std::size_t many_max = 100'000;                  // subjects of one rule beyond rule_max that are known by name
   std::size_t notifications_max = 10'000;          // waiting
   Duration resolved_keep = seconds{3600};          // of a resolved alert
+  Duration claimed_for = std::chrono::hours{1};    // device_claimed fires after the last time
   Duration forget_after = std::chrono::hours{24};  // an older failure does not fire; one that fires resolves
   Duration retry_first = seconds{1};               // backoff; doubles up to retry_last
   Duration retry_last = seconds{600};
@@ -84,10 +86,12 @@ struct Saved {
 // The registry published a device's state: state/device/{device}, retained.
 struct DeviceSeen {
   DeviceId device;
-  DeviceState state = DeviceState::ready;
+  Lifecycle lifecycle = Lifecycle::active;
+  Presence presence = Presence::online;
   double health = 1;
   std::string reason;
   bool duplicated = false;
+  Time claimed{};  // when a device with another key last asked for its id; Time{}: never
 };
 // The registry cleared state/device/{device}: the device was removed.
 struct DeviceGone {

@@ -70,7 +70,9 @@ Result<void> AlertingService::state(const Topic& topic, const bus::Message& mess
     auto device = codec::decode_device(*value);
     if (!device) return device.error();
     if (device->id.value != topic.name) return Error{Code::denied, "is not the topic's device", "/device"};
-    step(DeviceSeen{device->id, device->state, device->health, device->reason, device->duplicated_since_ms > 0}, now);
+    step(DeviceSeen{device->id, device->lifecycle, device->presence, device->health, device->reason,
+                    device->duplicated_since_ms > 0, device->claimed_ms > 0 ? from_ms(device->claimed_ms) : Time{}},
+         now);
     return {};
   }
   if (topic.channel == "placement") return placement(topic, *value, now);

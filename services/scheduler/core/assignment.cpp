@@ -31,7 +31,7 @@ std::shared_ptr<const Placement> only_chosen(const Placement& all) {
 // Whether a device that does not meet this requirement will not meet it by waiting.
 bool is_for_good(const std::string& requirement) {
   return requirement.starts_with("labels/") || requirement == "policy" || requirement == "refused" ||
-         requirement == "placeable";
+         requirement == "placeable" || requirement == "lifecycle";
 }
 
 }  // namespace
@@ -103,8 +103,9 @@ Scheduler::Claim Scheduler::claim_of(const Job& job, const Execution& execution,
   if (!number) return Claim::none;
   const auto why = unfit(want_of(job, execution, now), fleet_, *number, limits_);
   if (!why || why->requirement == "replicas") return Claim::fits;
-  const bool passes = why->requirement == "state" ? fleet_.view(*number).device.state == DeviceState::suspect
-                                                  : !is_for_good(why->requirement);
+  const auto heard = fleet_.view(*number).device.presence;
+  const bool passes = why->requirement == "presence" ? heard == Presence::suspect || heard == Presence::starting
+                                                     : !is_for_good(why->requirement);
   return passes ? Claim::waits : Claim::none;
 }
 
@@ -127,7 +128,7 @@ void Scheduler::ask(Job& job, Execution& execution, Time now, Output& out) {
 
 bool Scheduler::is_ready(const DeviceId& device) const {
   const auto* view = fleet_.find(device);
-  return view != nullptr && view->device.state == DeviceState::ready;
+  return view != nullptr && gets_work(view->device);
 }
 
 void Scheduler::on(const DecisionMade& input, Time now, Output& out) {
@@ -281,7 +282,7 @@ void Scheduler::hold_for_the_starving(Time now) {
   // A hold on a device that takes no work would never be used.
   std::erase_if(holds_, [&](const auto& one) {
     const auto& view = fleet_.view(one.first);
-    if (view.device.state == DeviceState::ready && view.unplaceable_until <= now) return false;
+    if (gets_work(view.device) && view.unplaceable_until <= now) return false;
     fleet_.set_hold(one.first, std::nullopt);
     return true;
   });
@@ -297,9 +298,9 @@ void Scheduler::hold_for_the_starving(Time now) {
     std::int64_t most = 0;
     for (const auto& [id, number] : fleet_.all()) {
       const auto& view = fleet_.view(number);
-      if (holds_.contains(number) || view.device.state != DeviceState::ready || !could_ever(want, view)) continue;
+      if (holds_.contains(number) || !gets_work(view.device) || !could_ever(want, view)) continue;
       if (job.taken.contains(id) || view.unplaceable_until > now) continue;
-      const auto room = view.device.capacity.cpu_millis - view.cpu_millis_used;
+      const auto room = view.device.about.capacity.cpu_millis - view.cpu_millis_used;
       if (best && (room < most || (room == most && fleet_.view(*best).device.id < id))) continue;
       best = number;
       most = room;

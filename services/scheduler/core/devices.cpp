@@ -12,19 +12,21 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
     queue_.wake(groups_of(*fleet_.find(id)), [](const Requirements&) { return true; });
   }
   ask_what_it_has(input.device, out);
-  if (input.device.state == DeviceState::refused) end_rounds_without(id);
+  const bool gone = barred(input.device.lifecycle);
+  if (gone) end_rounds_without(id);
   const auto there = on_device_.find(id);
   if (there == on_device_.end()) return;
   // The attempts of a refused device are given to other devices; those of a silent device wait for their contract.
-  if (input.device.state == DeviceState::refused)
-    return lose_all(id, "the device is refused: " + input.device.reason, now, out);
-  const bool silent = input.device.state == DeviceState::suspect || input.device.state == DeviceState::lost;
-  if (!silent) return;
+  if (gone) {
+    const auto is = "the device is " + std::string(name(input.device.lifecycle));
+    return lose_all(id, input.device.reason.empty() ? is : is + ": " + input.device.reason, now, out);
+  }
+  if (input.device.presence == Presence::online || input.device.presence == Presence::starting) return;
   for (const auto& key : there->second) {
     Job* job = nullptr;
     Execution* execution = find(key, job);
     if (execution == nullptr || execution->attempt->state == AttemptState::unreachable) continue;
-    execution->attempt->reason = "the device is " + std::string(name(input.device.state));
+    execution->attempt->reason = "the device is " + std::string(name(input.device.presence));
     set_attempt_state(*job, *execution, AttemptState::unreachable, now);
     refresh(*job, now, out);
   }
@@ -69,7 +71,7 @@ void Scheduler::on(const DeviceReturned& input, Time /*now*/, Output& out) {
 // before their executions are given to another device.
 void Scheduler::ask_what_it_has(const Device& device, Output& out) {
   if (!hearing_ || heard_.contains(device.id)) return;
-  if (device.state != DeviceState::ready) {
+  if (!trusted(device.lifecycle) || device.presence != Presence::online) {
     unheard_.erase(device.id);
     return;
   }

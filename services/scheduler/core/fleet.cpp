@@ -6,7 +6,7 @@
 namespace fieldwork::scheduler {
 namespace {
 
-std::int64_t free_cpu(const DeviceView& view) { return view.device.capacity.cpu_millis - view.cpu_millis_used; }
+std::int64_t free_cpu(const DeviceView& view) { return view.device.about.capacity.cpu_millis - view.cpu_millis_used; }
 
 }  // namespace
 
@@ -42,7 +42,7 @@ Fleet::Number Fleet::make(const DeviceId& device) {
 
 void Fleet::list(Number number) {
   auto& entry = entries_[number];
-  if (entry.view.device.state != DeviceState::ready) return;
+  if (!gets_work(entry.view.device)) return;
   entry.listed = true;
   const std::pair place{free_cpu(entry.view), number};
   by_room_.insert(place);
@@ -69,7 +69,7 @@ void Fleet::count(Number number, bool in) {
   auto& entry = entries_[number];
   if (entry.counted == in) return;
   entry.counted = in;
-  const auto& has = entry.view.device.capacity;
+  const auto& has = entry.view.device.about.capacity;
   const auto apply = [&](std::multiset<std::int64_t>& all, std::int64_t value) {
     if (in) {
       all.insert(value);
@@ -79,7 +79,7 @@ void Fleet::count(Number number, bool in) {
   };
   apply(cpu_, has.cpu_millis);
   apply(memory_, has.memory_bytes);
-  apply(disk_, has.disk_bytes);
+  apply(disk_, has.storage_bytes);
 }
 
 Capacity Fleet::largest() const {
@@ -90,8 +90,8 @@ Capacity Fleet::largest() const {
 bool Fleet::seen(const Device& device) {
   const auto number = make(device.id);
   auto& view = entries_[number].view;
-  const bool came = device.state == DeviceState::ready && view.device.state != DeviceState::ready;
-  const bool changed = view.device.capacity != device.capacity || view.device.labels != device.labels;
+  const bool came = gets_work(device) && !gets_work(view.device);
+  const bool changed = view.device.about.capacity != device.about.capacity || view.device.labels != device.labels;
   unlist(number);
   count(number, false);
   view.device = device;
@@ -108,7 +108,7 @@ void Fleet::gone(const DeviceId& device) {
   unlist(number);
   count(number, false);
   if (entries_[number].view.attempts > 0) {  // removed when the room that an open question reserves is given back
-    entries_[number].view.device.state = DeviceState::refused;
+    entries_[number].view.device.lifecycle = Lifecycle::retired;
     entries_[number].gone = true;
     return;
   }
@@ -124,7 +124,7 @@ void Fleet::reserve(const DeviceId& device, const Requirements& need, int sign) 
   update(device, [&](DeviceView& view) {
     view.cpu_millis_used += sign * need.cpu_millis;
     view.memory_bytes_used += sign * need.memory_bytes;
-    view.disk_bytes_used += sign * need.disk_bytes;
+    view.storage_bytes_used += sign * need.storage_bytes;
     view.attempts += sign;
   });
   if (const auto number = numbers_.at(device); entries_[number].gone && entries_[number].view.attempts == 0)

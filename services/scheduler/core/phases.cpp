@@ -162,11 +162,11 @@ void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState stat
   place_ = true;
   // Only lanes that the returned room could serve are tried again.
   if (const auto* view = fleet_.find(attempt.device)) {
-    const auto& has = view->device.capacity;
+    const auto& has = view->device.about.capacity;
     queue_.wake(groups_of(*view), [&](const Requirements& need) {
       return view->cpu_millis_used + need.cpu_millis <= has.cpu_millis &&
              view->memory_bytes_used + need.memory_bytes <= has.memory_bytes &&
-             view->disk_bytes_used + need.disk_bytes <= has.disk_bytes;
+             view->storage_bytes_used + need.storage_bytes <= has.storage_bytes;
     });
   }
 }

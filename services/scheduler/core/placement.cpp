@@ -13,10 +13,10 @@ struct Amount {
 
 std::array<Amount, 3> amounts(const JobSpec& job, const DeviceView& view) {
   const auto& need = job.requirements;
-  const auto& has = view.device.capacity;
+  const auto& has = view.device.about.capacity;
   return {{{"requirements/cpu_millis", need.cpu_millis, view.cpu_millis_used, has.cpu_millis},
            {"requirements/memory_bytes", need.memory_bytes, view.memory_bytes_used, has.memory_bytes},
-           {"requirements/disk_bytes", need.disk_bytes, view.disk_bytes_used, has.disk_bytes}}};
+           {"requirements/storage_bytes", need.storage_bytes, view.storage_bytes_used, has.storage_bytes}}};
 }
 
 bool ran_here(const DeviceView& view, const std::string& package) {
@@ -51,7 +51,8 @@ int distance(const Filtered& filtered) {
   if (filtered.requirement.starts_with("requirements/")) return 0;
   if (filtered.requirement == "attempts" || filtered.requirement == "held") return 1;
   if (filtered.requirement == "replicas") return 2;
-  if (filtered.requirement == "state" || filtered.requirement == "placeable") return 3;
+  if (filtered.requirement == "presence" || filtered.requirement == "lifecycle" || filtered.requirement == "placeable")
+    return 3;
   return 4;
 }
 
@@ -160,7 +161,7 @@ Want want_of(const Job& job, const Execution& execution, Time now) {
 }
 
 bool could_ever(const Want& want, const DeviceView& view) {
-  if (view.device.state == DeviceState::refused || want.excluded.contains(view.device.id)) return false;
+  if (barred(view.device.lifecycle) || want.excluded.contains(view.device.id)) return false;
   if (!want.target.empty() && want.target != view.device.id) return false;
   for (const bool targets : {false, true}) {
     const auto* labels = labels_of(want.spec, targets);
@@ -179,9 +180,10 @@ bool could_ever(const Want& want, const DeviceView& view) {
 std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Number number, const Limits& limits) {
   const auto& view = fleet.view(number);
   const auto& device = view.device;
-  if (device.state != DeviceState::ready) {
-    return Filtered{device.id, "state", "is " + std::string(name(device.state))};
-  }
+  if (device.lifecycle != Lifecycle::active)
+    return Filtered{device.id, "lifecycle", "is " + std::string(name(device.lifecycle))};
+  if (device.presence != Presence::online)
+    return Filtered{device.id, "presence", "is " + std::string(name(device.presence))};
   for (const bool targets : {false, true}) {
     const auto* labels = labels_of(want.spec, targets);
     if (labels == nullptr) continue;

@@ -109,7 +109,7 @@ Queue::Shape shape_of(const Job& job, const Execution& execution) {
   const auto& need = job.spec->requirements;
   Queue::Shape out{.need = need};
   out.text = std::to_string(need.cpu_millis) + ' ' + std::to_string(need.memory_bytes) + ' ' +
-             std::to_string(need.disk_bytes) + ' ' + job.spec->package + ' ' + execution.target.value + ' ';
+             std::to_string(need.storage_bytes) + ' ' + job.spec->package + ' ' + execution.target.value + ' ';
   // Executions of one job share lanes only with each other: replicas exclude each other's devices. An execution that
   // some devices refused, failed or lost stands alone: other executions still take those devices.
   const bool own_past = !execution.excluded.empty() || !execution.avoid.empty();

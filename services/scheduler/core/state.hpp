@@ -202,7 +202,7 @@ struct DeviceView {
   Device device;
   std::int64_t cpu_millis_used = 0;
   std::int64_t memory_bytes_used = 0;
-  std::int64_t disk_bytes_used = 0;
+  std::int64_t storage_bytes_used = 0;
   int attempts = 0;
   std::vector<std::string> packages;  // digests that ran there, the newest last, at most packages_per_device_max
   // Jobs that the device refused in a row. With refusals_max of them nothing is placed there until unplaceable_until.

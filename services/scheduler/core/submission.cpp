@@ -32,7 +32,7 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   const auto& need = spec.requirements;
   if (auto e = impossible(need.cpu_millis, largest.cpu_millis, "/requirements/cpu_millis")) return e;
   if (auto e = impossible(need.memory_bytes, largest.memory_bytes, "/requirements/memory_bytes")) return e;
-  return impossible(need.disk_bytes, largest.disk_bytes, "/requirements/disk_bytes");
+  return impossible(need.storage_bytes, largest.storage_bytes, "/requirements/storage_bytes");
 }
 
 void Scheduler::wait(const JobId& job, Reply reply, Output& out) {
@@ -84,7 +84,7 @@ void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
   if (job.spec->targets) {
     for (const auto& [id, number] : fleet_.all()) {
       const auto& device = fleet_.view(number).device;
-      bool match = device.state != DeviceState::refused;
+      bool match = !barred(device.lifecycle);
       for (const auto& [key, value] : *job.spec->targets) {
         const auto it = device.labels.find(key);
         match = match && it != device.labels.end() && it->second == value;

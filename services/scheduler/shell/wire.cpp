@@ -63,7 +63,7 @@ void SchedulerService::device_message(const Topic& topic, const bus::Message& me
          now);
   } else if (topic.channel == "presence") {
     auto presence = codec::decode_presence(message.payload);
-    if (presence && presence->online) step(DeviceReturned{device}, now);
+    if (presence && presence->state == PresenceSaid::State::online) step(DeviceReturned{device}, now);
   }
 }
 

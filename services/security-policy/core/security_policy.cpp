@@ -70,7 +70,7 @@ std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& ques
   if (!question.device.empty()) {
     const auto device = devices_.find(question.device);
     // The scheduler has seen the device ready. That state is on its way to this service, and the question is repeated.
-    if (device == devices_.end() || device->second == DeviceState::enrolling) return std::nullopt;
+    if (device == devices_.end() || device->second == Lifecycle::enrolling) return std::nullopt;
     objects = objection(question.device);
   }
   const auto it = remembered_.find(memory_key(question));
@@ -140,8 +140,8 @@ void SecurityPolicy::decide(const Question& question, Decision decision, AuditRo
 }
 
 std::string SecurityPolicy::objection(const DeviceId& device) const {
-  if (devices_.at(device) == DeviceState::refused) return "device " + device.value + " is refused";
-  return {};
+  const auto lifecycle = devices_.at(device);
+  return barred(lifecycle) ? "device " + device.value + " is " + std::string(name(lifecycle)) : "";
 }
 
 void SecurityPolicy::remember(std::string key, const Decision& decision, Time now) {

@@ -86,7 +86,7 @@ struct ChecksArrived {
 // The registry published a device's state: state/device/{device}, retained.
 struct DeviceSeen {
   DeviceId device;
-  DeviceState state = DeviceState::ready;
+  Lifecycle lifecycle = Lifecycle::active;
   std::string fingerprint;
 };
 // The registry cleared state/device/{device}: the device was removed.
@@ -209,7 +209,7 @@ class SecurityPolicy {
   AuditHead head_;
   Flood flood_;
 
-  std::unordered_map<DeviceId, DeviceState> devices_;
+  std::unordered_map<DeviceId, Lifecycle> devices_;
   std::unordered_map<std::string, Remembered> remembered_;
   std::deque<std::string> remembered_order_;
   std::map<DeviceId, Known> certificates_;

@@ -68,7 +68,7 @@ void SecurityPolicyService::device_state(const Topic& topic, const bus::Message&
   auto device = codec::decode_device(*value);
   if (!device) return reject(topic, message, device.error(), now, out);
   if (device->id != id) return reject(topic, message, {Code::denied, "is not the topic's device", "/device"}, now, out);
-  step(DeviceSeen{id, device->state, std::move(device->fingerprint)}, now);
+  step(DeviceSeen{id, device->lifecycle, std::move(device->fingerprint)}, now);
 }
 
 void SecurityPolicyService::audit_head(const Topic& topic, const bus::Message& message, Time now,

@@ -50,11 +50,12 @@ void Transfers::on(const PackageAnnounced& input, Time now, Output& out) {
 std::optional<Error> Transfers::bad_device(const Party& party, const std::string& fingerprint) const {
   if (party.kind == Party::Kind::client) return std::nullopt;
   const auto it = standings_.find(party.name);
-  if (it == standings_.end() || it->second.state == DeviceState::enrolling) {
+  if (it == standings_.end() || it->second.lifecycle == Lifecycle::enrolling) {
     return Error{Code::unavailable, "the registry does not know this device yet; ask again later"};
   }
-  if (it->second.state == DeviceState::refused) {
-    return Error{Code::denied, "the registry refuses this device: " + it->second.reason};
+  if (barred(it->second.lifecycle)) {
+    return Error{Code::denied,
+                 "the device is " + std::string(fieldwork::name(it->second.lifecycle)) + ": " + it->second.reason};
   }
   const auto& enrolled = it->second.fingerprint;
   if (!fingerprint.empty() && !enrolled.empty() && fingerprint != enrolled) {

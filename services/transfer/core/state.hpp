@@ -86,7 +86,7 @@ struct Receiving {
 
 // What the registry says of a device.
 struct Standing {
-  DeviceState state = DeviceState::enrolling;
+  Lifecycle lifecycle = Lifecycle::enrolling;
   std::string reason;
   std::string fingerprint;  // of the certificate that the device is enrolled with
 };

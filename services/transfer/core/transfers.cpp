@@ -43,12 +43,13 @@ void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
     return;
   }
   standings_[input.device] = *input.standing;
-  if (input.standing->state != DeviceState::refused) return;
+  if (!barred(input.standing->lifecycle)) return;
   const Party device{Party::Kind::device, input.device};
   if (const auto it = live_with_.find(device); it != live_with_.end()) {
     for (const auto& id : std::set<TransferId>(it->second)) {
-      settle(sendings_.at(id), SendingState::failed, "the device is refused: " + input.standing->reason, true, now,
-             out);
+      settle(sendings_.at(id), SendingState::failed,
+             "the device is " + std::string(fieldwork::name(input.standing->lifecycle)) + ": " + input.standing->reason,
+             true, now, out);
     }
   }
   std::vector<TransferId> receivings;
@@ -62,8 +63,7 @@ bool Transfers::serves(const Party& party) const {
   if (party.kind == Party::Kind::client) return true;
   const auto it = standings_.find(party.name);
   if (it == standings_.end()) return false;
-  const auto state = it->second.state;
-  return state == DeviceState::ready || state == DeviceState::suspect || state == DeviceState::lost;
+  return trusted(it->second.lifecycle);
 }
 
 void Transfers::on(const LinkLost&, Time, Output&) { link_ = false; }

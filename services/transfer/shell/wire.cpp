@@ -92,7 +92,7 @@ void TransferService::device_state(std::string_view device, const bus::Message& 
   const auto state = value ? codec::decode_device(*value) : Result<Device>(value.error());
   if (!state) return rejections_.note("state/device", std::string(device), state.error(), now);
   if (state->id.value != device) return;
-  step(DeviceHeard{state->id.value, Standing{state->state, state->reason, state->fingerprint}}, now);
+  step(DeviceHeard{state->id.value, Standing{state->lifecycle, state->reason, state->fingerprint}}, now);
 }
 
 void TransferService::from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out) {

@@ -11,7 +11,9 @@ namespace {
 const TransferId transfer{std::string(32, 'a')};
 const std::string failed_transfer = "transfer_failed." + transfer.value;
 
-DeviceSeen seen(DeviceState state, double health = 1) { return {edge, state, health, ""}; }
+DeviceSeen seen(Lifecycle lifecycle, Presence presence, double health = 1) {
+  return {edge, lifecycle, presence, health, ""};
+}
 JobSeen seen(JobState state) { return {job, state, "", t0}; }
 JobSeen quarantined(Time changed = t0) { return {job, JobState::failed, "", changed, true}; }
 
@@ -22,21 +24,21 @@ TEST(Rules, ResolveByWhatTheirTableSaysAndByNothingElse) {
     Input then;
     const char* state;
   };
-  const auto unwell = seen(DeviceState::ready, 0.5);
+  const auto unwell = seen(Lifecycle::active, Presence::online, 0.5);
   const PlacementSeen idle{edge, false, "clock"};
   const Case cases[] = {
-      {lost("edge-1"), "device_lost.edge-1", seen(DeviceState::enrolling), "resolved"},
-      {lost("edge-1"), "device_lost.edge-1", seen(DeviceState::suspect, 0.1), "resolved"},
-      {lost("edge-1"), "device_lost.edge-1", seen(DeviceState::refused, 0), "resolved"},
+      {lost("edge-1"), "device_lost.edge-1", seen(Lifecycle::enrolling, Presence::starting), "resolved"},
+      {lost("edge-1"), "device_lost.edge-1", seen(Lifecycle::active, Presence::suspect, 0.1), "resolved"},
+      {lost("edge-1"), "device_lost.edge-1", seen(Lifecycle::refused, Presence::online, 0), "resolved"},
       {lost("edge-1"), "device_lost.edge-1", DeviceGone{edge}, "resolved"},
       {lost("edge-1"), "device_lost.edge-1", ready("edge-2"), "firing"},
       {lost("edge-1"), "device_lost.edge-1", PlacementSeen{edge, true, ""}, "firing"},
-      {unwell, "device_health.edge-1", seen(DeviceState::refused, 0), "resolved"},
+      {unwell, "device_health.edge-1", seen(Lifecycle::refused, Presence::online, 0), "resolved"},
       {unwell, "device_health.edge-1", DeviceGone{edge}, "resolved"},
-      {unwell, "device_health.edge-1", seen(DeviceState::lost, 0), "firing"},
-      {unwell, "device_health.edge-1", seen(DeviceState::enrolling, 1), "firing"},
+      {unwell, "device_health.edge-1", seen(Lifecycle::active, Presence::lost, 0), "firing"},
+      {unwell, "device_health.edge-1", seen(Lifecycle::enrolling, Presence::starting, 1), "firing"},
       {idle, "device_unplaceable.edge-1", DeviceGone{edge}, "resolved"},
-      {idle, "device_unplaceable.edge-1", seen(DeviceState::ready), "firing"},
+      {idle, "device_unplaceable.edge-1", seen(Lifecycle::active, Presence::online), "firing"},
       {seen(JobState::failed), "job_failed.j1", seen(JobState::succeeded), "resolved"},
       {seen(JobState::failed), "job_failed.j1", seen(JobState::cancelled), "resolved"},
       {seen(JobState::failed), "job_failed.j1", quarantined(), "resolved"},
@@ -44,7 +46,8 @@ TEST(Rules, ResolveByWhatTheirTableSaysAndByNothingElse) {
       {quarantined(), "job_quarantined.j1", seen(JobState::failed), "resolved"},
       {TransferSeen{transfer, true, "", t0}, failed_transfer, TransferSeen{transfer, false, "", t0}, "resolved"},
       {AuditSeen{true, "row 9"}, "audit_broken.head", AuditSeen{false, ""}, "resolved"},
-      {seen(DeviceState::suspect, 0.1), "device_health.edge-1", seen(DeviceState::lost, 0.1), ""},
+      {seen(Lifecycle::active, Presence::suspect, 0.1), "device_health.edge-1",
+       seen(Lifecycle::active, Presence::lost, 0.1), ""},
   };
   int index = 0;
   for (const auto& one : cases) {
@@ -60,8 +63,8 @@ TEST(Rules, ResolveByWhatTheirTableSaysAndByNothingElse) {
 TEST(Rules, SayAStateOnceHoweverOftenItIsSeenAndAfterARestart) {
   const std::pair<const char*, Input> inputs[] = {
       {"device_lost.edge-1", lost("edge-1")},
-      {"device_health.edge-2", DeviceSeen{DeviceId{"edge-2"}, DeviceState::ready, 0.3, ""}},
-      {"device_duplicated.edge-3", DeviceSeen{DeviceId{"edge-3"}, DeviceState::ready, 1, "", true}},
+      {"device_health.edge-2", DeviceSeen{DeviceId{"edge-2"}, Lifecycle::active, Presence::online, 0.3, ""}},
+      {"device_duplicated.edge-3", DeviceSeen{DeviceId{"edge-3"}, Lifecycle::active, Presence::online, 1, "", true}},
       {"device_unplaceable.edge-1", PlacementSeen{edge, false, "clock"}},
       {"job_failed.j1", seen(JobState::failed)},
       {"job_quarantined.j2", JobSeen{JobId{"j2"}, JobState::failed, "", t0, true}},
@@ -127,7 +130,7 @@ TEST(Rules, AnAlertThatFiresAgainBeginsAnewAndIsKept) {
   const auto resolved = *alerting.find("device_lost.edge-1");
   EXPECT_EQ(resolved.since, at(0)) << "of the firing that ended";
   EXPECT_EQ(resolved.changed, at(100));
-  (void)step(alerting, DeviceSeen{edge, DeviceState::lost, 0, "silent for 45 s"}, at(200));
+  (void)step(alerting, DeviceSeen{edge, Lifecycle::active, Presence::lost, 0, "silent for 45 s"}, at(200));
   const Alert again{"device_lost.edge-1", "device_lost", "edge-1", true, 1, "silent for 45 s", at(200), at(200)};
   EXPECT_EQ(*alerting.find("device_lost.edge-1"), again);
   EXPECT_EQ(step(alerting, TimePassed{}, at(100 + 3600)), Output{}) << "it is not the one that was resolved";

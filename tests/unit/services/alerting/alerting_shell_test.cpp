@@ -60,7 +60,9 @@ struct Stack {
 std::string duplicated_device() {
   Device device;
   device.id = edge;
-  device.state = DeviceState::ready;
+  device.about = {.capacity = {1000, 1, 0}, .agent = "0.1.0"};
+  device.lifecycle = Lifecycle::active;
+  device.presence = Presence::online;
   device.duplicated_since_ms = 5;
   return codec::dump(codec::encode(device));
 }
@@ -68,7 +70,9 @@ std::string duplicated_device() {
 std::string lost_device() {
   Device device;
   device.id = edge;
-  device.state = DeviceState::lost;
+  device.about = {.capacity = {1000, 1, 0}, .agent = "0.1.0"};
+  device.lifecycle = Lifecycle::active;
+  device.presence = Presence::lost;
   device.reason = "silent for 45 s";
   return codec::dump(codec::encode(device));
 }

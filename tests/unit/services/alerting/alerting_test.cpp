@@ -17,22 +17,27 @@ TEST(Alerting, FiresAndResolves) {
   };
   const TransferId transfer{std::string(32, 'a')};
   const Step steps[] = {
-      {DeviceSeen{edge, DeviceState::ready, 0.9, ""}, "device_lost.edge-1", "", 0},
-      {DeviceSeen{edge, DeviceState::lost, 0, "silent"}, "device_lost.edge-1", "firing", 1},
-      {DeviceSeen{edge, DeviceState::lost, 0, "silent"}, "device_lost.edge-1", "firing", 0},
-      {DeviceSeen{edge, DeviceState::ready, 1, ""}, "device_lost.edge-1", "resolved", 1},
-      {DeviceSeen{edge, DeviceState::ready, 0.70, ""}, "device_health.edge-1", "", 0},
-      {DeviceSeen{edge, DeviceState::ready, 0.69, ""}, "device_health.edge-1", "firing", 1},
-      {DeviceSeen{edge, DeviceState::ready, 0.68, ""}, "device_health.edge-1", "firing", 0},
-      {DeviceSeen{edge, DeviceState::ready, 0.5, ""}, "device_health.edge-1", "firing", 1},  // the value moved
-      {DeviceSeen{edge, DeviceState::suspect, 0.9, ""}, "device_health.edge-1", "firing", 0},
-      {DeviceSeen{edge, DeviceState::ready, 0.74, ""}, "device_health.edge-1", "firing", 0},
-      {DeviceSeen{edge, DeviceState::ready, 0.75, ""}, "device_health.edge-1", "resolved", 1},
-      {DeviceSeen{edge, DeviceState::ready, 1, "", true}, "device_duplicated.edge-1", "firing", 1},
-      {DeviceSeen{edge, DeviceState::suspect, 1, "", true}, "device_duplicated.edge-1", "firing", 0},
-      {DeviceSeen{edge, DeviceState::ready, 1, ""}, "device_duplicated.edge-1", "resolved", 1},
-      {DeviceSeen{edge, DeviceState::ready, 1, "", true}, "device_duplicated.edge-1", "firing", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 0.9, ""}, "device_lost.edge-1", "", 0},
+      {DeviceSeen{edge, Lifecycle::active, Presence::lost, 0, "silent"}, "device_lost.edge-1", "firing", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::lost, 0, "silent"}, "device_lost.edge-1", "firing", 0},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 1, ""}, "device_lost.edge-1", "resolved", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 0.70, ""}, "device_health.edge-1", "", 0},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 0.69, ""}, "device_health.edge-1", "firing", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 0.68, ""}, "device_health.edge-1", "firing", 0},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 0.5, ""}, "device_health.edge-1", "firing",
+       1},  // the value moved
+      {DeviceSeen{edge, Lifecycle::active, Presence::suspect, 0.9, ""}, "device_health.edge-1", "firing", 0},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 0.74, ""}, "device_health.edge-1", "firing", 0},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 0.75, ""}, "device_health.edge-1", "resolved", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 1, "", true}, "device_duplicated.edge-1", "firing", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::suspect, 1, "", true}, "device_duplicated.edge-1", "firing", 0},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 1, ""}, "device_duplicated.edge-1", "resolved", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 1, "", true}, "device_duplicated.edge-1", "firing", 1},
       {DeviceGone{edge}, "device_duplicated.edge-1", "resolved", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 1, "", false, at(-3590)}, "device_claimed.edge-1",
+       "firing", 1},
+      {DeviceSeen{edge, Lifecycle::active, Presence::online, 1, "", false, at(-3600)}, "device_claimed.edge-1",
+       "resolved", 1},
       {JobSeen{job, JobState::running, "", at(0)}, "job_failed.j1", "", 0},
       {JobSeen{job, JobState::failed, "exit code 1", at(0)}, "job_failed.j1", "firing", 1},
       {JobSeen{job, JobState::queued, "", at(0)}, "job_failed.j1", "resolved", 1},
@@ -72,8 +77,8 @@ TEST(Alerting, RemovesWhatIsLongResolvedAndForgetsFailures) {
 TEST(Alerting, SavesAndSaysAnAlertOncePerBatch) {
   Alerting alerting(quiet(), {});
   Output out;
-  for (const auto state : {DeviceState::lost, DeviceState::ready, DeviceState::lost})
-    alerting.step(DeviceSeen{edge, state, 1, ""}, at(0), out);
+  for (const auto state : {Presence::lost, Presence::online, Presence::lost})
+    alerting.step(DeviceSeen{edge, Lifecycle::active, state, 1, ""}, at(0), out);
   EXPECT_EQ(out, Output{}) << "before the end of the batch";
   alerting.step(BatchEnded{}, at(0), out);
   const std::vector<AlertRecord> last{{"device_lost.edge-1", *alerting.find("device_lost.edge-1")}};
@@ -106,7 +111,7 @@ TEST(Alerting, AFloodOfOneKindHidesNoOther) {
     said += step(alerting, JobSeen{JobId{"j" + std::to_string(i)}, JobState::failed, "", t0}, at(0)).states.size();
   }
   EXPECT_EQ(said, 1'000U + 1) << "each within the room, and that there are more";
-  EXPECT_EQ(step(alerting, DeviceSeen{edge, DeviceState::lost, 0, ""}, at(0)).states.size(), 1u);
+  EXPECT_EQ(step(alerting, DeviceSeen{edge, Lifecycle::active, Presence::lost, 0, ""}, at(0)).states.size(), 1u);
   auto out = step(alerting, TimePassed{}, at(2)).states;
   ASSERT_EQ(out.size(), 1u);
   EXPECT_EQ(out[0].alert->id, "job_failed._many");
@@ -126,9 +131,10 @@ TEST(Alerting, ManyLostDevicesAreCountedUntilTheyAreBack) {
   limits.rule_max = 1;
   Alerting alerting(limits, {});
   for (const char* id : {"a", "b", "c"})
-    (void)step(alerting, DeviceSeen{DeviceId{id}, DeviceState::lost, 0, ""}, at(0));
+    (void)step(alerting, DeviceSeen{DeviceId{id}, Lifecycle::active, Presence::lost, 0, ""}, at(0));
   EXPECT_TRUE(alerting.find("device_lost._many")->firing);
-  for (const char* id : {"b", "c"}) (void)step(alerting, DeviceSeen{DeviceId{id}, DeviceState::ready, 1, ""}, at(1));
+  for (const char* id : {"b", "c"})
+    (void)step(alerting, DeviceSeen{DeviceId{id}, Lifecycle::active, Presence::online, 1, ""}, at(1));
   EXPECT_FALSE(alerting.find("device_lost._many")->firing);
   EXPECT_TRUE(alerting.find("device_lost.a")->firing);
 }
@@ -149,7 +155,7 @@ TEST(Notifications, GoOneAtATimeDevicesFirstAndTheNewestOnly) {
   EXPECT_EQ(sent(step(alerting, failed("a"), at(0))), Ids{"job_failed.a"});
   EXPECT_EQ(sent(step(alerting, failed("b"), at(0))), Ids{});
   EXPECT_EQ(sent(step(alerting, lost("x"), at(0))), Ids{});
-  const auto back = step(alerting, DeviceSeen{DeviceId{"x"}, DeviceState::ready, 1, ""}, at(0));
+  const auto back = step(alerting, DeviceSeen{DeviceId{"x"}, Lifecycle::active, Presence::online, 1, ""}, at(0));
   EXPECT_EQ(removed(back), Numbers{3}) << "no longer news";
   EXPECT_EQ(step(alerting, NotificationDelivered{7}, at(0)), Output{});
   const auto next = step(alerting, NotificationDelivered{1}, at(0));

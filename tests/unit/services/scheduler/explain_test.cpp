@@ -34,9 +34,10 @@ struct Stack {
     for (int i = 0; i < devices; ++i) {
       Device device;
       device.id = DeviceId("device-" + std::to_string(i) + std::string(50, 'x'));
-      device.state = DeviceState::ready;
+      device.lifecycle = Lifecycle::active;
+      device.presence = Presence::online;
       device.session = 1;
-      device.capacity = {.cpu_millis = 1000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30};
+      device.about.capacity = {.cpu_millis = 1000, .memory_bytes = 1 << 30, .storage_bytes = 1 << 30};
       batch.emplace_back(bus::Message{.topic = root + "state/device/" + device.id.value,
                                       .payload = codec::dump(codec::encode(device)),
                                       .retain = true});

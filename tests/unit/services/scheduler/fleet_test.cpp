@@ -20,12 +20,15 @@ class RandomFleet {
     for (int i = 0; i < count; ++i) {
       auto device = ready("d" + std::to_string(i), {{"zone", "z" + std::to_string(draw(5))}}, 1000 * (1 + draw(8)));
       if (draw(20) == 0) device.labels["gpu"] = "1";
-      if (draw(10) == 0) device.state = static_cast<DeviceState>(draw(5));
+      if (draw(10) == 0) {
+        device.lifecycle = draw(4) == 0 ? static_cast<Lifecycle>(draw(6)) : Lifecycle::active;
+        device.presence = static_cast<Presence>(draw(6));
+      }
       device.health = draw(5) == 0 ? draw(100) / 100.0 : 1.0;
       device.link.round_trip_ms = draw(3) == 0 ? draw(400) : draw(20);
       fleet.seen(device);
-      const auto cpu =
-          tight ? device.capacity.cpu_millis - draw(600) : draw(static_cast<int>(device.capacity.cpu_millis));
+      const auto cpu = tight ? device.about.capacity.cpu_millis - draw(600)
+                             : draw(static_cast<int>(device.about.capacity.cpu_millis));
       fleet.reserve(device.id, {.cpu_millis = cpu, .memory_bytes = draw(1024) * mib}, 1);
       if (draw(4) == 0) fleet.ran(device.id, "sha256:p" + std::to_string(draw(3)));
     }
@@ -94,7 +97,8 @@ TEST(FleetTest, IndexesFollowEveryChange) {
       switch (draw(5)) {
         case 0: {
           auto device = ready(id.value, {{"zone", "z" + std::to_string(draw(2))}}, 1000 * (1 + draw(4)));
-          device.state = draw(3) == 0 ? DeviceState::suspect : DeviceState::ready;
+          device.lifecycle = Lifecycle::active;
+          device.presence = draw(3) == 0 ? Presence::suspect : Presence::online;
           fleet.seen(device);
           break;
         }
@@ -116,13 +120,13 @@ TEST(FleetTest, IndexesFollowEveryChange) {
       std::int64_t most = 0;
       for (const auto& [name, number] : fleet.all()) {
         const auto& one = fleet.view(number);
-        most = std::max(most, one.device.capacity.cpu_millis);
+        most = std::max(most, one.device.about.capacity.cpu_millis);
         ASSERT_EQ(one.attempts, reserved[name]) << seed << " " << i;
-        if (one.device.state != DeviceState::ready) continue;
+        if (!gets_work(one.device)) continue;
         ++listed;
         const auto zone = one.device.labels.empty() ? "" : one.device.labels.at("zone");
         ++per_zone[zone];
-        const std::pair place{one.device.capacity.cpu_millis - one.cpu_millis_used, number};
+        const std::pair place{one.device.about.capacity.cpu_millis - one.cpu_millis_used, number};
         ASSERT_TRUE(fleet.by_room({})->contains(place)) << seed << " " << i;
         ASSERT_TRUE(fleet.by_room({{"zone", zone}})->contains(place)) << seed << " " << i;
         ASSERT_TRUE(fleet.by_attempts().contains({one.attempts, number})) << seed << " " << i;

@@ -10,9 +10,11 @@ namespace fieldwork::scheduler {
 namespace {
 
 DeviceView view(const std::string& id) {
-  return {
-      .device = {
-          .id = DeviceId(id), .state = DeviceState::ready, .capacity = {4000, 4000, 4000}, .labels = {{"zone", "x"}}}};
+  return {.device = {.id = DeviceId(id),
+                     .lifecycle = Lifecycle::active,
+                     .presence = Presence::online,
+                     .about = {.capacity = {4000, 4000, 4000}},
+                     .labels = {{"zone", "x"}}}};
 }
 
 const Time now = from_ms(1'000'000);
@@ -58,20 +60,20 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
   const FilterCase cases[] = {
       {.name = "fits", .job = {.requirements = {4000, 4000, 4000, {{"zone", "x"}}}}},
       {.name = "enrolling",
-       .change = [](auto& v) { v.device.state = DeviceState::enrolling; },
-       .requirement = "state",
+       .change = [](auto& v) { v.device.lifecycle = Lifecycle::enrolling; },
+       .requirement = "lifecycle",
        .reason = "is enrolling"},
       {.name = "suspect",
-       .change = [](auto& v) { v.device.state = DeviceState::suspect; },
-       .requirement = "state",
+       .change = [](auto& v) { v.device.presence = Presence::suspect; },
+       .requirement = "presence",
        .reason = "is suspect"},
       {.name = "lost",
-       .change = [](auto& v) { v.device.state = DeviceState::lost; },
-       .requirement = "state",
+       .change = [](auto& v) { v.device.presence = Presence::lost; },
+       .requirement = "presence",
        .reason = "is lost"},
       {.name = "refused",
-       .change = [](auto& v) { v.device.state = DeviceState::refused; },
-       .requirement = "state",
+       .change = [](auto& v) { v.device.lifecycle = Lifecycle::refused; },
+       .requirement = "lifecycle",
        .reason = "is refused"},
       {.name = "label missing",
        .job = {.requirements = {.labels = {{"arm", "1"}}}},
@@ -95,9 +97,9 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
        .requirement = "requirements/memory_bytes",
        .reason = "has 4000 free of 4000, wanted 4001"},
       {.name = "disk",
-       .job = {.requirements = {.disk_bytes = 1}},
-       .change = [](auto& v) { v.disk_bytes_used = 4000; },
-       .requirement = "requirements/disk_bytes",
+       .job = {.requirements = {.storage_bytes = 1}},
+       .change = [](auto& v) { v.storage_bytes_used = 4000; },
+       .requirement = "requirements/storage_bytes",
        .reason = "has 0 free of 4000, wanted 1"},
       {.name = "attempts",
        .change = [](auto& v) { v.attempts = 256; },
@@ -228,7 +230,7 @@ TEST(Placement, BestFirst) {
   const JobSpec some{.requirements = {.cpu_millis = 500}};
   const OrderCase cases[] = {
       {.name = "fullest first", .job = some, .better = [](auto& v) { v.cpu_millis_used = 2000; }},
-      {.name = "smallest that fits", .job = some, .better = [](auto& v) { v.device.capacity.cpu_millis = 500; }},
+      {.name = "smallest that fits", .job = some, .better = [](auto& v) { v.device.about.capacity.cpu_millis = 500; }},
       {.name = "package there", .job = {.package = "sha256:p"}, .better = [](auto& v) { v.packages = {"sha256:p"}; }},
   };
   for (const auto& c : cases) {
@@ -258,7 +260,7 @@ TEST(Placement, ExplainsAtMostSoMany) {
   std::vector<DeviceView> views;
   for (int i = 0; i < 40; ++i) {
     views.push_back(view("d" + std::to_string(i)));
-    if (i % 2 == 0) views.back().device.state = DeviceState::lost;
+    if (i % 2 == 0) views.back().device.presence = Presence::lost;
     views.back().device.health = i == 39 ? 1.0 : 0.5;
   }
   const auto placement = place_on({}, views, {.explained_max = 4});
@@ -275,17 +277,17 @@ TEST(Placement, ExplainCountsEveryReasonAndNamesTheNearest) {
     views.push_back(view("d" + std::to_string(100 + i)));
     if (i < 30) views.back().device.labels = {{"zone", "y"}};
     if (i == 39) views.back().cpu_millis_used = 4000;
-    if (i >= 30 && i < 39) views.back().device.state = DeviceState::lost;
+    if (i >= 30 && i < 39) views.back().device.presence = Presence::lost;
   }
   const JobSpec job{.requirements = {.cpu_millis = 1, .labels = {{"zone", "x"}}}};
   const Wanted wanted{.spec = job};
   const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.self, now};
   const auto why = explain(want, fleet_of(views), {.explained_max = 4});
   EXPECT_EQ(why.reasons,
-            (std::map<std::string, std::size_t>{{"labels/zone", 30}, {"state", 9}, {"requirements/cpu_millis", 1}}));
+            (std::map<std::string, std::size_t>{{"labels/zone", 30}, {"presence", 9}, {"requirements/cpu_millis", 1}}));
   ASSERT_EQ(why.filtered.size(), 4U);
   EXPECT_EQ(why.filtered[0].device, DeviceId("d139")) << "who lacks but a little room comes first";
-  EXPECT_EQ(why.filtered[1].requirement, "state");
+  EXPECT_EQ(why.filtered[1].requirement, "presence");
   EXPECT_EQ(why.filtered_total, 40U);
 }
 

@@ -316,11 +316,11 @@ TEST(Inquiry, NotAboutWhatTheDeviceMayNeverHaveGot) {
 
 // --- what the registry says ---------------------------------------------------------------------------------------
 
-TEST(DeviceState, SilentMakesItsWorkUnreachable) {
-  for (const auto state : {DeviceState::suspect, DeviceState::lost}) {
+TEST(Presence, SilentMakesItsWorkUnreachable) {
+  for (const auto state : {Presence::suspect, Presence::lost, Presence::disconnected, Presence::sleeping}) {
     World world({ready("a")});
     world.run("j");
-    world.step(DeviceSeen{in_state(ready("a"), state)});
+    world.step(DeviceSeen{in_presence(ready("a"), state)});
     EXPECT_EQ(world.execution("j").state, ExecutionState::unreachable) << name(state);
     EXPECT_EQ(world.attempt("j").reason, "the device is " + std::string(name(state)));
     world.submit("k");
@@ -330,7 +330,7 @@ TEST(DeviceState, SilentMakesItsWorkUnreachable) {
   }
 }
 
-TEST(DeviceState, RefusedOrRemovedLosesItsWorkAtOnce) {
+TEST(Presence, RefusedOrRemovedLosesItsWorkAtOnce) {
   for (const bool removed : {false, true}) {
     World world({ready("a")});
     world.run("j", {.retry = {.backoff_s = 0}});
@@ -338,7 +338,7 @@ TEST(DeviceState, RefusedOrRemovedLosesItsWorkAtOnce) {
     if (removed) {
       world.step(DeviceGone{dev("a")});
     } else {
-      world.step(DeviceSeen{in_state(ready("a"), DeviceState::refused)});
+      world.step(DeviceSeen{in_lifecycle(ready("a"), Lifecycle::refused)});
     }
     EXPECT_EQ(world.attempt("j").state, AttemptState::lost);
     world.pass(seconds(0));
@@ -352,11 +352,11 @@ TEST(DeviceState, RefusedOrRemovedLosesItsWorkAtOnce) {
 }
 
 // The answer comes after the device was given up: it must not get the work.
-TEST(DeviceState, LostWhileAskedAboutIsNotAssigned) {
+TEST(Presence, LostWhileAskedAboutIsNotAssigned) {
   World world({ready("a")});
   world.submit("j");
   const auto question = world.question();
-  world.step(DeviceSeen{in_state(ready("a"), DeviceState::lost)});
+  world.step(DeviceSeen{in_presence(ready("a"), Presence::lost)});
   world.step(World::allow(question));
   EXPECT_TRUE(world.commands<Assign>().empty());
   world.step(DeviceSeen{ready("b")});
@@ -364,17 +364,17 @@ TEST(DeviceState, LostWhileAskedAboutIsNotAssigned) {
 }
 
 // Nobody answers: the question is put about another one.
-TEST(DeviceState, LostWhileAskedAboutIsNotAskedAboutAgain) {
+TEST(Presence, LostWhileAskedAboutIsNotAskedAboutAgain) {
   World world({ready("a")});
   world.submit("j");
-  world.step(DeviceSeen{in_state(ready("a"), DeviceState::lost)});
+  world.step(DeviceSeen{in_presence(ready("a"), Presence::lost)});
   world.step(DeviceSeen{ready("b")});
   world.pass(seconds(3));
   EXPECT_EQ(world.question().device, dev("b"));
   EXPECT_EQ(world.view("a").attempts, 0);
 }
 
-TEST(DeviceState, RemovedWhileAskedAboutIsForgottenWithTheAnswer) {
+TEST(Presence, RemovedWhileAskedAboutIsForgottenWithTheAnswer) {
   World world({ready("a")});
   world.submit("j");
   const auto question = world.question();
@@ -387,7 +387,7 @@ TEST(DeviceState, RemovedWhileAskedAboutIsForgottenWithTheAnswer) {
   EXPECT_EQ(world.allow_all().size(), 1U);
 }
 
-TEST(DeviceState, ReturnedHastensItsCommands) {
+TEST(Presence, ReturnedHastensItsCommands) {
   World world({ready("a")});
   world.step(DeviceReturned{dev("a")});
   ASSERT_EQ(world.said.outbox.size(), 1U);

@@ -220,7 +220,7 @@ TEST(Refusal, ByAllThatAreLeftIsARoundToo) {
 // Who is away, or busy, may still take it: the round is not over.
 TEST(Refusal, WaitsForADeviceThatCouldTakeItLater) {
   World world({ready("a")});
-  world.step(DeviceSeen{in_state(ready("b"), DeviceState::suspect)});
+  world.step(DeviceSeen{in_presence(ready("b"), Presence::suspect)});
   world.run("j", {.retry = {.attempts_max = 1}});
   world.report("a", key("j"), AttemptState::refused, "disk is full");
   EXPECT_EQ(world.execution("j").state, ExecutionState::queued);
@@ -232,14 +232,14 @@ TEST(Refusal, WaitsForADeviceThatCouldTakeItLater) {
 TEST(Refusal, ARoundEndsWhenTheLastOneThatCouldTakeItIsNoMore) {
   for (const bool removed : {true, false}) {
     World world({ready("a")});
-    world.step(DeviceSeen{in_state(ready("b"), DeviceState::suspect)});
+    world.step(DeviceSeen{in_presence(ready("b"), Presence::suspect)});
     world.run("j", {.retry = {.attempts_max = 1}});
     world.report("a", key("j"), AttemptState::refused, "disk is full");
     ASSERT_EQ(world.execution("j").state, ExecutionState::queued);
     if (removed) {
       world.step(DeviceGone{dev("b")});
     } else {
-      world.step(DeviceSeen{in_state(ready("b"), DeviceState::refused)});
+      world.step(DeviceSeen{in_lifecycle(ready("b"), Lifecycle::refused)});
     }
     EXPECT_EQ(world.state("j"), JobState::failed) << (removed ? "removed" : "refused");
   }

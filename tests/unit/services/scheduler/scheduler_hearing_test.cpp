@@ -61,7 +61,7 @@ TEST(Hearing, WaitsForThoseAloneThatAreReady) {
   world.step(LinkBack{});
   world.step(DeviceSeen{ready("a")});
   world.step(DeviceSeen{ready("b")});
-  world.step(DeviceSeen{in_state(ready("b"), DeviceState::suspect)});
+  world.step(DeviceSeen{in_presence(ready("b"), Presence::suspect)});
   world.step(told(world, "a"));
   world.pass(world.limits.hear_least);
   EXPECT_EQ(world.said.questions.size(), 1U);
@@ -163,7 +163,7 @@ TEST(Hearing, WhatADeviceHasIsItsOwnBesideAnotherReplica) {
   world.submit("j1", spec);
   const auto first = world.question();
   ASSERT_EQ(first.key.execution, 0);
-  world.step(DeviceSeen{in_state(ready(first.device.value == "a" ? "b" : "a"), DeviceState::suspect)});
+  world.step(DeviceSeen{in_presence(ready(first.device.value == "a" ? "b" : "a"), Presence::suspect)});
   world.step(World::allow(first));
   const AttemptKey forgotten{first.key.job, 1, limits::fence_max / 2};
   world.step(told(world, first.device.value, {}, {forgotten}));

@@ -152,7 +152,10 @@ class Storm {
     const auto& id = one_of(devices_);
     if (draw(8) == 0) return feed(DeviceGone{dev(id)});
     auto one = device(id);
-    if (draw(2) == 0) one.state = static_cast<DeviceState>(draw(5));
+    if (draw(2) == 0) {
+      one.lifecycle = draw(4) == 0 ? static_cast<Lifecycle>(draw(6)) : Lifecycle::active;
+      one.presence = static_cast<Presence>(draw(6));
+    }
     feed(DeviceSeen{one});
   }
 

@@ -135,7 +135,7 @@ TEST(Audit, GoesOnAfterARestart) {
   Saved saved;
   for (int life = 0; life < 3; ++life) {
     auto core = make_core({}, saved);
-    (void)step(core, DeviceSeen{edge, DeviceState::ready, ""}, at(0));
+    (void)step(core, DeviceSeen{edge, Lifecycle::active, ""}, at(0));
     for (const auto& one : ask(core, question("operator", "ls")).audit) rows.push_back(one);
     saved.head = core.head();
   }

@@ -28,14 +28,14 @@ TEST(Denial, SaysWhomItIsAbout) {
                        seconds{100}};
   struct Case {
     const char *program, *device;
-    DeviceState state;
+    Lifecycle state;
     bool allow, about_device;
   };
   const Case cases[] = {
-      {"ls", "edge-1", DeviceState::ready, true, false},    {"ls", "edge-1", DeviceState::refused, false, true},
-      {"ls", "other", DeviceState::ready, false, true},     {"ls", "edge-plant", DeviceState::ready, false, true},
-      {"sh", "edge-1", DeviceState::ready, false, false},   {"sh", "other", DeviceState::ready, false, false},
-      {"sh", "edge-1", DeviceState::refused, false, false}, {"sh", "", DeviceState::ready, false, false},
+      {"ls", "edge-1", Lifecycle::active, true, false},   {"ls", "edge-1", Lifecycle::refused, false, true},
+      {"ls", "other", Lifecycle::active, false, true},    {"ls", "edge-plant", Lifecycle::active, false, true},
+      {"sh", "edge-1", Lifecycle::active, false, false},  {"sh", "other", Lifecycle::active, false, false},
+      {"sh", "edge-1", Lifecycle::refused, false, false}, {"sh", "", Lifecycle::active, false, false},
   };
   for (const auto& c : cases) {
     SecurityPolicy core(

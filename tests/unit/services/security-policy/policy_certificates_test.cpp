@@ -44,11 +44,11 @@ TEST(Revocations, AreOpenUntilTheDevicesStateShowsThatTheRegistryKnows) {
     bool closes;
   };
   const Case cases[] = {
-      {"as before", DeviceSeen{edge, DeviceState::ready, print_of("edge-1")}, false},
-      {"out of contact, as before", DeviceSeen{edge, DeviceState::lost, print_of("edge-1")}, false},
-      {"refused", DeviceSeen{edge, DeviceState::refused, print_of("edge-1")}, true},
-      {"bound to another", DeviceSeen{edge, DeviceState::ready, print_of("edge-1-new")}, true},
-      {"another device", DeviceSeen{edge2, DeviceState::refused, print_of("edge-2")}, false},
+      {"as before", DeviceSeen{edge, Lifecycle::active, print_of("edge-1")}, false},
+      {"out of contact, as before", DeviceSeen{edge, Lifecycle::active, print_of("edge-1")}, false},
+      {"refused", DeviceSeen{edge, Lifecycle::refused, print_of("edge-1")}, true},
+      {"bound to another", DeviceSeen{edge, Lifecycle::active, print_of("edge-1-new")}, true},
+      {"another device", DeviceSeen{edge2, Lifecycle::refused, print_of("edge-2")}, false},
       {"removed", DeviceGone{edge}, true},
       {"another removed", DeviceGone{edge2}, false},
   };
@@ -89,9 +89,9 @@ TEST(Revocations, StayOpenWhateverElseTheDeviceShows) {
       (void)life.step(list("revoked.crl"), 4);
       EXPECT_EQ(state_of(life.step(check(edge, shown), 5)) == CertificateState::valid, good);
       if (restarts_at == 6) life.restart(6);
-      (void)life.step(DeviceSeen{edge, DeviceState::ready, print_of("edge-1")}, 7);
+      (void)life.step(DeviceSeen{edge, Lifecycle::active, print_of("edge-1")}, 7);
       EXPECT_EQ(life.table.open, Open{print_of("edge-1")}) << shown << restarts_at;
-      (void)life.step(DeviceSeen{edge, DeviceState::refused, print_of("edge-1")}, 8);
+      (void)life.step(DeviceSeen{edge, Lifecycle::refused, print_of("edge-1")}, 8);
       EXPECT_EQ(life.table.open, Open{}) << shown << restarts_at;
     }
   }
@@ -101,13 +101,13 @@ TEST(Revocations, StayOpenWhateverElseTheDeviceShows) {
 TEST(Revocations, AreOpenAgainWhenTheStateShowsThatTheRegistryDoesNotKnow) {
   Life life;
   life.revoke();
-  (void)life.step(DeviceSeen{edge, DeviceState::ready, print_of("edge-1-new")}, 4);
+  (void)life.step(DeviceSeen{edge, Lifecycle::active, print_of("edge-1-new")}, 4);
   EXPECT_EQ(life.table.open, Open{});
-  const auto again = life.step(DeviceSeen{edge, DeviceState::ready, print_of("edge-1")}, 5);
+  const auto again = life.step(DeviceSeen{edge, Lifecycle::active, print_of("edge-1")}, 5);
   ASSERT_EQ(all<AnnounceRevocation>(again).size(), 1u);
   EXPECT_EQ(all<AnnounceRevocation>(again)[0].answer.state, CertificateState::revoked);
-  EXPECT_TRUE(life.step(DeviceSeen{edge, DeviceState::ready, print_of("edge-1")}, 6).outbox.empty()) << "once";
-  (void)life.step(DeviceSeen{edge, DeviceState::refused, print_of("edge-1")}, 7);
+  EXPECT_TRUE(life.step(DeviceSeen{edge, Lifecycle::active, print_of("edge-1")}, 6).outbox.empty()) << "once";
+  (void)life.step(DeviceSeen{edge, Lifecycle::refused, print_of("edge-1")}, 7);
   EXPECT_EQ(life.table.open, Open{});
 }
 

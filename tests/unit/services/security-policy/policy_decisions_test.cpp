@@ -8,7 +8,7 @@
 namespace fieldwork::security_policy {
 namespace {
 
-DeviceSeen seen(const char* device, DeviceState state = DeviceState::ready) { return {DeviceId{device}, state, ""}; }
+DeviceSeen seen(const char* device, Lifecycle state = Lifecycle::active) { return {DeviceId{device}, state, ""}; }
 
 // A core with a device that is ready.
 SecurityPolicy with_edge(Limits limits = {}) {
@@ -145,7 +145,7 @@ TEST(Decisions, ALateRepeatGetsAGrantThatIsStillGood) {
 
 TEST(Decisions, ADeviceThatCameBackChangesNoDenial) {
   auto core = make_core();
-  (void)step(core, seen("edge-1", DeviceState::refused), at(0));
+  (void)step(core, seen("edge-1", Lifecycle::refused), at(0));
   const auto denied = ask(core, question("operator", "ls"), 1);
   EXPECT_TRUE(denied.decisions.at(0).about_device);
   (void)step(core, seen("edge-1"), at(2));
@@ -158,7 +158,7 @@ TEST(Decisions, MemoryDoesNotSpeakForADeviceThatIsAway) {
   const auto first = ask(core, question("operator", "ls"), 1);
   (void)step(core, DeviceGone{edge}, at(2));
   EXPECT_EQ(ask(core, question("operator", "ls"), 3), Output{}) << "removed";
-  (void)step(core, seen("edge-1", DeviceState::enrolling), at(4));
+  (void)step(core, seen("edge-1", Lifecycle::enrolling), at(4));
   EXPECT_EQ(ask(core, question("operator", "ls"), 5), Output{}) << "not yet enrolled again";
   (void)step(core, seen("edge-1"), at(6));
   EXPECT_EQ(ask(core, question("operator", "ls"), 7).decisions, first.decisions);
@@ -170,7 +170,7 @@ TEST(Decisions, MadeAgainTakeNoSecondPlaceInTheMemory) {
   limits.remembered_max = 2;
   auto core = with_edge(limits);
   (void)ask(core, question("operator", "ls"), 1);
-  (void)step(core, seen("edge-1", DeviceState::refused), at(2));
+  (void)step(core, seen("edge-1", Lifecycle::refused), at(2));
   EXPECT_EQ(ask(core, question("operator", "ls"), 3).audit.size(), 1u);
   (void)ask(core, question("operator", "ls", "", 2), 4);
   EXPECT_TRUE(ask(core, question("operator", "ls"), 5).audit.empty()) << "two are remembered";
@@ -183,7 +183,7 @@ TEST(Decisions, DevicesBeyondTheBoundAreNotKnown) {
   auto core = with_edge(limits);
   (void)step(core, seen("edge-2"), at(1));
   EXPECT_EQ(ask(core, question("operator", "ls", "edge-2"), 2), Output{});
-  (void)step(core, seen("edge-1", DeviceState::refused), at(3));
+  (void)step(core, seen("edge-1", Lifecycle::refused), at(3));
   EXPECT_FALSE(ask(core, question("operator", "ls"), 4).decisions.at(0).allow) << "what is known is kept up to date";
   (void)step(core, DeviceGone{edge}, at(5));
   (void)step(core, seen("edge-2"), at(6));
@@ -196,7 +196,7 @@ TEST(Decisions, WhatCannotBeReadIsDeniedAlthoughItsKeyWasAllowed) {
     auto core = with_edge();
     const auto asked = question("operator", "ls");
     EXPECT_TRUE(ask(core, asked, 1).decisions.at(0).allow);
-    if (refused) (void)step(core, seen("edge-1", DeviceState::refused), at(2));
+    if (refused) (void)step(core, seen("edge-1", Lifecycle::refused), at(2));
     const auto out = step(core, QuestionUnreadable{asked.key, edge, "/command: is missing"}, at(3));
     ASSERT_EQ(out.decisions.size(), 1u);
     EXPECT_FALSE(out.decisions[0].allow);

@@ -34,12 +34,12 @@ TEST(Restart, DecidesTheSameQuestionAnewAndAuditsItAgain) {
 
 TEST(Restart, KnowsNoDeviceUntilItsStateArrives) {
   auto core = make_core();
-  (void)step(core, DeviceSeen{edge, DeviceState::ready, ""}, at(0));
+  (void)step(core, DeviceSeen{edge, Lifecycle::active, ""}, at(0));
   Table table;
   (void)table.keep(ask(core, question("operator", "ls"), 1));
   auto again = restarted(table, 2);
   EXPECT_EQ(ask(again, question("operator", "ls"), 3).decisions.size(), 0u) << "it may be refused by now";
-  (void)step(again, DeviceSeen{edge, DeviceState::refused, ""}, at(4));
+  (void)step(again, DeviceSeen{edge, Lifecycle::refused, ""}, at(4));
   EXPECT_FALSE(ask(again, question("operator", "ls"), 5).decisions.at(0).allow);
 }
 
@@ -163,7 +163,7 @@ class Storm {
       case 0: return QuestionUnreadable{{JobId{"j1"}, 0, 1 + pick(9)}, device(), "bad"};
       case 1: {
         const auto one = device();
-        states_[one] = std::array{DeviceState::ready, DeviceState::refused, DeviceState::enrolling}.at(
+        states_[one] = std::array{Lifecycle::active, Lifecycle::refused, Lifecycle::enrolling}.at(
             static_cast<std::size_t>(pick(3)));
         return DeviceSeen{one, states_[one], ""};
       }
@@ -192,7 +192,7 @@ class Storm {
     for (const auto& one : out.decisions) {
       if (!one.allow) continue;
       EXPECT_TRUE(granted_.contains(crypto::digest_of(one.grant))) << "every grant is in the audit";
-      EXPECT_EQ(states_.at(one.device), DeviceState::ready);
+      EXPECT_EQ(states_.at(one.device), Lifecycle::active);
     }
   }
 
@@ -200,7 +200,7 @@ class Storm {
   Table table_;
   SecurityPolicy core_ = make_core();
   double now_ = 0;
-  std::map<DeviceId, DeviceState> states_;  // as this process was told
+  std::map<DeviceId, Lifecycle> states_;  // as this process was told
   std::vector<AuditHead> published_;
   std::set<std::string> granted_;
 };

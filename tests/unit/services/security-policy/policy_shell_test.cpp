@@ -86,7 +86,8 @@ TEST(SecurityPolicyShell, AnswersABatchInOneMessageWithGrants) {
   Stack stack(store);
   Device device;
   device.id = edge;
-  device.state = DeviceState::ready;
+  device.about = {.capacity = {1000, 1, 0}, .agent = "0.1.0"};
+  device.lifecycle = Lifecycle::active;
   stack.say("state/device/edge-1", codec::dump(codec::encode(device)), 1);
   std::vector<Question> asked{question("operator", "ls"), question("ann", "ls", "edge-1", 2)};
   asked[0].env = {{"K", "V"}};

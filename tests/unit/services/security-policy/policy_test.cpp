@@ -151,20 +151,20 @@ TEST(Rules, TheDefaultOnesAreGood) {
 TEST(SecurityPolicy, DecidesAndGrants) {
   struct Case {
     const char* name;
-    std::optional<DeviceState> seen;
+    std::optional<Lifecycle> seen;
     Question asked;
     bool allow;
     std::string reason;
     std::string grant;
   };
   const Case cases[] = {
-      {"allow", DeviceState::ready, question("operator", "ls"), true, "allowed by rule operators",
+      {"allow", Lifecycle::active, question("operator", "ls"), true, "allowed by rule operators",
        "grant edge-1 100000"},
-      {"suspect", DeviceState::suspect, question("operator", "ls"), true, "allowed by rule operators",
+      {"suspect", Lifecycle::active, question("operator", "ls"), true, "allowed by rule operators",
        "grant edge-1 100000"},
       {"not placed", std::nullopt, question("operator", "ls", ""), true, "allowed by rule operators", ""},
-      {"deny", DeviceState::ready, question("ann", "ls"), false, "no rule allows ann to run ls on edge-1", ""},
-      {"refused", DeviceState::refused, question("operator", "ls"), false, "device edge-1 is refused", ""},
+      {"deny", Lifecycle::active, question("ann", "ls"), false, "no rule allows ann to run ls on edge-1", ""},
+      {"refused", Lifecycle::refused, question("operator", "ls"), false, "device edge-1 is refused", ""},
   };
   for (const auto& c : cases) {
     auto core = make_core();
@@ -187,11 +187,11 @@ TEST(SecurityPolicy, WaitsForDevicesThatAreOnTheirWay) {
   auto core = make_core();
   EXPECT_EQ(ask(core, question("operator", "ls")), Output{});  // none seen at all
   (void)step(core, LinkBack{}, at(10));
-  (void)step(core, DeviceSeen{DeviceId{"edge-2"}, DeviceState::ready, ""}, at(10));
+  (void)step(core, DeviceSeen{DeviceId{"edge-2"}, Lifecycle::active, ""}, at(10));
   EXPECT_EQ(ask(core, question("operator", "ls"), 11), Output{});  // others are still arriving
-  (void)step(core, DeviceSeen{edge, DeviceState::enrolling, ""}, at(12));
+  (void)step(core, DeviceSeen{edge, Lifecycle::enrolling, ""}, at(12));
   EXPECT_EQ(ask(core, question("operator", "ls"), 60), Output{});  // who asks has seen more than we have
-  (void)step(core, DeviceSeen{edge, DeviceState::ready, ""}, at(60));
+  (void)step(core, DeviceSeen{edge, Lifecycle::active, ""}, at(60));
   EXPECT_EQ(ask(core, question("operator", "ls"), 60).decisions.size(), 1u);
 }
 
@@ -199,7 +199,7 @@ TEST(SecurityPolicy, AnswersRepeatsFromMemory) {
   Limits limits;
   limits.remembered_max = 2;
   auto core = make_core(limits);
-  (void)step(core, DeviceSeen{edge, DeviceState::ready, ""}, at(0));
+  (void)step(core, DeviceSeen{edge, Lifecycle::active, ""}, at(0));
   const auto first = ask(core, question("operator", "ls"));
   const auto again = ask(core, question("operator", "ls"), 50);
   EXPECT_EQ(again.decisions, first.decisions);
@@ -208,7 +208,7 @@ TEST(SecurityPolicy, AnswersRepeatsFromMemory) {
   EXPECT_EQ(ask(core, question("operator", "ls", "edge-1", 3)).audit.size(), 1u);
   EXPECT_EQ(ask(core, question("operator", "ls", "edge-1", 1)).audit.size(), 1u);  // forgotten
   // Refused since: what was allowed is decided anew.
-  (void)step(core, DeviceSeen{edge, DeviceState::refused, ""}, at(60));
+  (void)step(core, DeviceSeen{edge, Lifecycle::refused, ""}, at(60));
   const auto after = ask(core, question("operator", "ls", "edge-1", 3), 61);
   EXPECT_FALSE(after.decisions[0].allow);
   EXPECT_TRUE(ask(core, question("operator", "ls", "edge-1", 3), 62).audit.empty());
@@ -293,8 +293,8 @@ TEST(Certificates, AreCheckedAgainWhenTheListChanges) {
   EXPECT_EQ(out.audit.size(), 1u);
   EXPECT_EQ(step(after, TimePassed{}, at(6)), Output{});
   const auto fingerprint = said[0].answer.fingerprint;
-  EXPECT_EQ(step(after, DeviceSeen{edge, DeviceState::ready, fingerprint}, at(7)), Output{});
-  EXPECT_EQ(all<CloseRevocation>(step(after, DeviceSeen{edge, DeviceState::refused, fingerprint}, at(8))).size(), 1u);
+  EXPECT_EQ(step(after, DeviceSeen{edge, Lifecycle::active, fingerprint}, at(7)), Output{});
+  EXPECT_EQ(all<CloseRevocation>(step(after, DeviceSeen{edge, Lifecycle::refused, fingerprint}, at(8))).size(), 1u);
 }
 
 }  // namespace

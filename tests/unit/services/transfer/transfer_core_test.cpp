@@ -38,13 +38,13 @@ TEST(Core, ANewCertificateIsANewTransfer) {
 TEST(Core, WhatEndsBeforeItsOfferWasMadeNeverWas) {
   Core t({}, packages_of({digest_a}));
   const std::pair<const char*, Input> ends[] = {
-      {"refused", DeviceHeard{"d1", Standing{DeviceState::refused, "why", ""}}},
+      {"refused", DeviceHeard{"d1", Standing{Lifecycle::refused, "why", ""}}},
       {"another certificate", Wanted{d1, digest_a, pki().certificate("d2"), id_of(99)}},
       {"failed", OfferFailed{id_of(1), "no random numbers", d1}},
   };
   for (const auto& [what, end] : ends) {
     SCOPED_TRACE(what);
-    t.stands("d1", DeviceState::ready);
+    t.stands("d1", Lifecycle::active);
     Output done;
     t.core->step(Wanted{d1, digest_a, pki().certificate("d1"), id_of(1)}, t.now, done);
     t.core->step(BatchEnded{}, t.now, done);

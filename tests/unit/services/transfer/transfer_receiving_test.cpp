@@ -102,7 +102,7 @@ TEST(Receiving, WhatIsBeingVerifiedIsTakenFromNobody) {
   EXPECT_EQ(only<Reject>(anew).error.code, Code::conflict);
   t.now += hours(25);  // a slow disk
   EXPECT_EQ(count<CloseReceiving>(t.step(TimePassed{})), 0U);
-  EXPECT_EQ(count<CloseReceiving>(t.stands("d1", DeviceState::refused)), 0U);
+  EXPECT_EQ(count<CloseReceiving>(t.stands("d1", Lifecycle::refused)), 0U);
   const auto arrived = t.step(ContentArrived{id_of(1), "identity", 10});
   EXPECT_EQ(only<SaveContent>(arrived).digest, digest_a);
   EXPECT_EQ(only<AckEnded>(arrived).error, "");

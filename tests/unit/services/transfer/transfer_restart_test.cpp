@@ -119,7 +119,7 @@ TEST(Restart, WhatEndedInAnyWayDoesNotComeBack) {
        true},
       {"refused",
        [](TransferId) {
-         return DeviceHeard{"d1", Standing{DeviceState::refused, "why", ""}};
+         return DeviceHeard{"d1", Standing{Lifecycle::refused, "why", ""}};
        },
        true},
       {"other certificate",

@@ -136,10 +136,10 @@ TEST(Sending, WhoIsNotServedIsOfferedNothingUntilItIsAgain) {
     Core t({}, packages_of({digest_a}));
     parked(t);
     if (removed) t.step(DeviceHeard{"d1", std::nullopt});
-    if (!removed) t.stands("d1", DeviceState::enrolling);
+    if (!removed) t.stands("d1", Lifecycle::enrolling);
     t.now += minutes(5);
     EXPECT_EQ(count<SendOffer>(t.step(TimePassed{})), 0U);
-    t.stands("d1", DeviceState::ready);
+    t.stands("d1", Lifecycle::active);
     only<SendOffer>(t.step(TimePassed{}));
   }
 }

@@ -199,12 +199,12 @@ TEST(Slots, AnAbsenceOfOursIsNobodysSilence) {
 
 TEST(Devices, AreServedAsTheRegistrySays) {
   struct Case {
-    DeviceState state;
+    Lifecycle state;
     bool served;
   };
   for (const auto& one :
-       {Case{DeviceState::ready, true}, Case{DeviceState::suspect, true}, Case{DeviceState::lost, true},
-        Case{DeviceState::enrolling, false}, Case{DeviceState::refused, false}}) {
+       {Case{Lifecycle::active, true}, Case{Lifecycle::draining, true}, Case{Lifecycle::inactive, true},
+        Case{Lifecycle::enrolling, false}, Case{Lifecycle::refused, false}}) {
     SCOPED_TRACE(name(one.state));
     Core t({}, packages_of({digest_a}));
     t.stands("d1", one.state);
@@ -214,9 +214,9 @@ TEST(Devices, AreServedAsTheRegistrySays) {
   }
   Core t({}, packages_of({digest_a}));
   EXPECT_EQ(only<Reject>(t.want("d3", digest_a)).error.code, Code::unavailable);  // not known
-  t.stands("d1", DeviceState::ready, "another certificate");
+  t.stands("d1", Lifecycle::active, "another certificate");
   EXPECT_EQ(only<Reject>(t.want("d1", digest_a)).error.path, "/certificate");
-  t.stands("d1", DeviceState::ready, pki().certificate("d1").fingerprint());
+  t.stands("d1", Lifecycle::active, pki().certificate("d1").fingerprint());
   only<SendOffer>(t.want("d1", digest_a));
 }
 
@@ -225,11 +225,11 @@ TEST(Devices, OneThatIsRefusedGetsNoMore) {
   const auto id = only<OpenSending>(t.want("d1", digest_a)).sending.id;
   t.step(OutputAnnounced{d1, digest_b, 1});
   only<OpenReceiving>(t.step(Offered{d1, {.transfer = id_of(9), .digest = digest_b, .size_bytes = 1}}));
-  const auto effects = t.stands("d1", DeviceState::refused);
+  const auto effects = t.stands("d1", Lifecycle::refused);
   EXPECT_EQ(only<CloseSending>(effects).id, id);
   EXPECT_EQ(only<CloseReceiving>(effects).id, id_of(9));
   EXPECT_EQ(t.core->sending(id)->reason, "the device is refused: why");
-  EXPECT_EQ(only<SayNotOffered>(t.want("d1", digest_a)).reason, "the registry refuses this device: why");
+  EXPECT_EQ(only<SayNotOffered>(t.want("d1", digest_a)).reason, "the device is refused: why");
   only<Reject>(t.step(Offered{d1, {.transfer = id_of(9), .digest = digest_b, .size_bytes = 1}}));
 }
 

@@ -345,7 +345,7 @@ TEST_F(World, ADeviceThatIsRefusedGetsNotOneFrameMore) {
   push(bytes);
   hear(topics.up("d1", "want"), want_of(crypto::digest_of(bytes), "d1"));
   EXPECT_FALSE(take(topics.down("d1", "frame")).empty());
-  stands("d1", DeviceState::refused);
+  stands("d1", Lifecycle::refused);
   take(topics.down("d1", "frame"));
   hear(topics.up("d1", "want"), want_of(crypto::digest_of(bytes), "d1"));
   EXPECT_TRUE(codec::decode_not_offered(take(topics.down("d1", "offer")).back()));
