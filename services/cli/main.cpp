@@ -25,6 +25,10 @@ struct Chosen {
   ListArguments list;
   PushArguments push;
   ResultArguments result;
+  DeviceListArguments devices;
+  VerbArguments verb;
+  SetArguments set;
+  StatsArguments stats;
   std::string id;
   std::function<int()> command;
 };
@@ -116,11 +120,52 @@ void add_job(CLI::App& app, Chosen& chosen) {
   one("cancel", "stop it", "fieldwork job cancel JOB", job_cancel);
 }
 
+void add_verbs(CLI::App& device, Chosen& chosen) {
+  const auto verb = [&](const char* name, const char* what, const char* more, bool waits) {
+    auto* sub = command(device, name, what, more);
+    sub->add_option("DEVICE", chosen.verb.device, "the device's id")->required();
+    if (waits) sub->add_flag("--wait", chosen.verb.wait, "until it is so; --timeout bounds it");
+    sub->callback([&chosen, name] {
+      chosen.verb.verb = name;
+      chosen.command = [&chosen] { return device_verb(chosen.options, chosen.verb); };
+    });
+  };
+  verb("activate", "let it have work", "fieldwork device activate edge-1 --wait", true);
+  verb("drain", "let it finish what it has, give it no more",
+       "fieldwork device drain edge-1 --wait\n\nWith --wait: until nothing runs there.", true);
+  verb("deactivate", "end what runs there, give it no more",
+       "fieldwork device deactivate edge-1\n\nWhat it ends is given to other devices, as after a loss. To let it "
+       "finish: drain.",
+       true);
+  verb("retire", "for good: it cannot enrol any more",
+       "fieldwork device retire edge-1\n\nOnly a device that is inactive, refused, lost or disconnected.", false);
+  verb("remove", "forget it",
+       "fieldwork device remove edge-1\n\nOnly a device that is inactive, refused, retired, lost or disconnected. If "
+       "it connects again, it enrols\nanew, with any key that the device authority has certified.",
+       false);
+}
+
 void add_device(CLI::App& app, Chosen& chosen) {
-  auto* device = command(app, "device", "look at devices", "fieldwork device ls");
+  auto* device = command(app, "device", "look at devices, manage them", "fieldwork device ls");
   device->require_subcommand(1);
-  auto* list = command(*device, "ls", "all devices", "fieldwork device ls --json");
-  list->callback([&chosen] { chosen.command = [&chosen] { return device_list(chosen.options); }; });
+  auto* list = command(*device, "ls", "all devices, or those that match an expression",
+                       "fieldwork device ls -f 'site == berlin and health < 0.7'\n"
+                       "  fieldwork device ls -f 'presence == online' --why edge-7\n\n"
+                       "Expressions: docs/expressions.md. Exit code with --why: 0 it matches, 1 it does not.");
+  auto* expression =
+      list->add_option("-f,--filter", chosen.devices.expression, "only those that match this expression");
+  list->add_option("--why", chosen.devices.why, "say why this device does not match")->needs(expression);
+  list->callback([&chosen] { chosen.command = [&chosen] { return device_list(chosen.options, chosen.devices); }; });
+  auto* set =
+      command(*device, "set", "settings and labels that operators give it",
+              "fieldwork device set edge-1 label.zone=b heartbeat_s=10\n"
+              "  fieldwork device set edge-1 label.zone=          # as the device says itself again\n\n"
+              "Settings: heartbeat_s, sample_s (seconds), attempts_max (jobs at once), cache_bytes (of packages),\n"
+              "log_level (debug, info, warn, error), label.NAME.");
+  set->add_option("DEVICE", chosen.set.device, "the device's id")->required();
+  set->add_option("NAME=VALUE", chosen.set.changes, "what is to change; NAME= takes a setting back")->required();
+  set->callback([&chosen] { chosen.command = [&chosen] { return device_set(chosen.options, chosen.set); }; });
+  add_verbs(*device, chosen);
   auto* show = command(*device, "show", "one device with its resources and link", "fieldwork device show edge-1");
   show->add_option("DEVICE", chosen.id, "the device's id")->required();
   show->callback([&chosen] { chosen.command = [&chosen] { return device_show(chosen.options, chosen.id); }; });
@@ -132,6 +177,18 @@ void add_device(CLI::App& app, Chosen& chosen) {
       "database or journal: both sides find that out by themselves.");
   reset->add_option("DEVICE", chosen.id, "the device's id")->required();
   reset->callback([&chosen] { chosen.command = [&chosen] { return device_reset(chosen.options, chosen.id); }; });
+}
+
+void add_fleet(CLI::App& app, Chosen& chosen) {
+  auto* fleet = command(app, "fleet", "all devices together", "fieldwork fleet stats by site");
+  fleet->require_subcommand(1);
+  auto* stats = command(*fleet, "stats", "count devices, and how a number is distributed",
+                        "fieldwork fleet stats by presence\n"
+                        "  fieldwork fleet stats health by label.site -f 'lifecycle == active'\n\n"
+                        "Attributes: docs/expressions.md.");
+  stats->add_option("WORDS", chosen.stats.words, "[NUMBER] [by ATTRIBUTE]");
+  stats->add_option("-f,--filter", chosen.stats.expression, "only devices that match this expression");
+  stats->callback([&chosen] { chosen.command = [&chosen] { return fleet_stats(chosen.options, chosen.stats); }; });
 }
 
 void add_package(CLI::App& app, Chosen& chosen) {
@@ -185,6 +242,7 @@ int main_of(int argc, char** argv) {
   add_run(app, chosen);
   add_job(app, chosen);
   add_device(app, chosen);
+  add_fleet(app, chosen);
   add_package(app, chosen);
   auto* check = command(
       app, "doctor", "check settings, certificate, broker, services and devices, one by one",

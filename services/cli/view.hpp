@@ -20,6 +20,11 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string job_text(const codec::Json& job, std::int64_t now_ms);
 [[nodiscard]] std::string explain_text(const codec::Json& answer);
 [[nodiscard]] std::string device_table(const codec::Json& devices, std::int64_t now_ms);
+[[nodiscard]] std::string misses_table(const codec::Json& misses);
+// What a verb (activate, drain …) has brought about, as the registry answered.
+[[nodiscard]] std::string verb_text(const std::string& verb, const codec::Json& device);
+[[nodiscard]] std::string configured_text(const codec::Json& device);
+[[nodiscard]] std::string stats_table(const codec::Json& groups, const std::string& by, const std::string& of);
 [[nodiscard]] std::string device_text(const codec::Json& device, std::int64_t now_ms);
 [[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // one row per name
 [[nodiscard]] std::string package_text(const codec::Json& package, std::int64_t now_ms);

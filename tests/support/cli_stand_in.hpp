@@ -97,8 +97,15 @@ class StandIn {
       if (registry_asked_++ == 0) return {};
       // One device per page.
       if (body.contains("after"))
-        return {{"items", {{{"v", 1}, {"device", "d-2"}, {"state", "ready"}, {"duplicated_since_ms", 5}}}}};
-      return {{"next", "d-1"}, {"items", {{{"v", 1}, {"device", "d-1"}, {"state", "ready"}, {"health", 0.9}}}}};
+        return {{"items",
+                 {{{"v", 1},
+                   {"device", "d-2"},
+                   {"lifecycle", "active"},
+                   {"presence", "online"},
+                   {"duplicated_since_ms", 5}}}}};
+      return {
+          {"next", "d-1"},
+          {"items", {{{"v", 1}, {"device", "d-1"}, {"lifecycle", "active"}, {"presence", "online"}, {"health", 0.9}}}}};
     }
     if (what == "registry/show") return codec::encode_error({Code::unknown, "there is no such device", "/device"});
     if (what == "scheduler/submit") {

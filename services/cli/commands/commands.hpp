@@ -35,8 +35,28 @@ struct ResultArguments {
 int job_result(const Options& options, const ResultArguments& arguments);
 int job_cancel(const Options& options, const std::string& job);
 
-int device_list(const Options& options);
+struct DeviceListArguments {
+  std::string expression;
+  std::string why;  // a device: says why it does not match
+};
+int device_list(const Options& options, const DeviceListArguments& arguments);
 int device_show(const Options& options, const std::string& device);
+struct VerbArguments {
+  std::string verb;  // activate, drain, deactivate, retire or remove
+  std::string device;
+  bool wait = false;  // until the device follows; of drain: until nothing runs there
+};
+int device_verb(const Options& options, const VerbArguments& arguments);
+struct SetArguments {
+  std::string device;
+  std::vector<std::string> changes;  // NAME=VALUE, label.NAME=VALUE; NAME= takes it back
+};
+int device_set(const Options& options, const SetArguments& arguments);
+struct StatsArguments {
+  std::string expression;
+  std::vector<std::string> words;  // [NUMBER] [by ATTRIBUTE]
+};
+int fleet_stats(const Options& options, const StatsArguments& arguments);
 int device_reset(const Options& options, const std::string& device);
 
 struct PushArguments {

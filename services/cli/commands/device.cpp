@@ -2,27 +2,135 @@
 
 #include "commands/commands.hpp"
 #include "output.hpp"
+#include "set_words.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
 
-int device_list(const Options& options) {
-  auto session = open_session(options, {});
-  if (!session) return end(session.failure());
+namespace {
+
+Outcome<codec::Json> all_devices(Session& session, const std::string& expression) {
   auto devices = codec::Json::array();
   std::string after;
   do {
     codec::Json body = codec::Json::object();
     if (!after.empty()) body["after"] = after;
-    auto answer = (*session)->request("registry", "list", std::move(body));
-    if (!answer) return end(answer.failure());
+    if (!expression.empty()) body["expression"] = expression;
+    auto answer = session.request("registry", "list", std::move(body));
+    if (!answer) return answer.failure();
     for (const auto& one : list_of(*answer, "items")) devices.push_back(one);
     after = text_of(*answer, "next");
   } while (!after.empty());
+  return devices;
+}
+
+int why_not(const Options& options, const DeviceListArguments& arguments) {
+  auto answer = ask(options, "registry", "show", {{"device", arguments.why}, {"expression", arguments.expression}});
+  if (!answer) return end(answer.failure());
+  const auto& misses = list_of(*answer, "misses");
   if (options.json) {
-    print_json(devices);
+    print_json(misses);
+  } else if (misses.empty()) {
+    print(printable(arguments.why) + " matches\n");
   } else {
-    print(device_table(devices, now_ms()));
+    print(printable(arguments.why) + " does not match:\n" + misses_table(misses));
+  }
+  return misses.empty() ? 0 : code(Exit::failed);
+}
+
+// Whether the device is as the verb wants it.
+bool followed(const std::string& verb, const codec::Json& device) {
+  const auto lifecycle = text_of(device, "lifecycle");
+  if (verb == "activate") return lifecycle == "active";
+  if (verb == "deactivate") return lifecycle == "inactive";
+  if (verb == "drain") return lifecycle == "draining" && text_of(device, "reason").starts_with("drained");
+  return true;
+}
+
+int wait_followed(Session& session, const Options& options, const VerbArguments& arguments, codec::Json device) {
+  const auto until = options.timeout_s ? Session::Clock::now() + options.timeout() : Session::Clock::time_point::max();
+  while (!followed(arguments.verb, device)) {
+    if (session.interrupted()) return code(Exit::interrupted);
+    if (Session::Clock::now() >= until) {
+      return end({Exit::timed_out, "device " + printable(arguments.device) + " is " + text_of(device, "lifecycle") +
+                                       " and " + text_of(device, "presence") + " still; it goes on without you"});
+    }
+    (void)session.next(Session::Clock::now() + std::chrono::milliseconds(500));
+    auto answer = session.request("registry", "show", {{"device", arguments.device}});
+    if (!answer) return end(answer.failure());
+    device = member(*answer, "device");
+  }
+  if (options.json) {
+    print_json(device);
+  } else {
+    print(verb_text(arguments.verb, device));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int device_list(const Options& options, const DeviceListArguments& arguments) {
+  if (!arguments.why.empty()) return why_not(options, arguments);
+  auto session = open_session(options, {});
+  if (!session) return end(session.failure());
+  auto devices = all_devices(**session, arguments.expression);
+  if (!devices) return end(devices.failure());
+  if (options.json) {
+    print_json(*devices);
+  } else {
+    print(device_table(*devices, now_ms()));
+  }
+  return 0;
+}
+
+int device_verb(const Options& options, const VerbArguments& arguments) {
+  auto session = open_session(options, {});
+  if (!session) return end(session.failure());
+  auto answer = (*session)->request("registry", arguments.verb, {{"device", arguments.device}});
+  if (!answer) return end(answer.failure());
+  const auto& device = member(*answer, "device");
+  if (arguments.wait) return wait_followed(**session, options, arguments, device);
+  if (options.json) {
+    print_json(device);
+  } else {
+    print(verb_text(arguments.verb, device));
+  }
+  return 0;
+}
+
+int device_set(const Options& options, const SetArguments& arguments) {
+  auto body = set_request(arguments.device, arguments.changes);
+  if (!body) return end(body.failure());
+  auto answer = ask(options, "registry", "configure", std::move(*body));
+  if (!answer) return end(answer.failure());
+  const auto& device = member(*answer, "device");
+  if (options.json) {
+    print_json(device);
+  } else {
+    print(configured_text(device));
+  }
+  return 0;
+}
+
+int fleet_stats(const Options& options, const StatsArguments& arguments) {
+  codec::Json body = codec::Json::object();
+  auto words = arguments.words;
+  if (words.size() >= 2 && words[words.size() - 2] == "by") {
+    body["by"] = words.back();
+    words.resize(words.size() - 2);
+  }
+  if (words.size() > 1)
+    return end({Exit::usage, "write: fieldwork fleet stats [NUMBER] [by ATTRIBUTE], for example: health by site"});
+  if (!words.empty()) body["of"] = words.front();
+  if (!arguments.expression.empty()) body["expression"] = arguments.expression;
+  const auto by = text_of(body, "by"), of = text_of(body, "of");
+  auto answer = ask(options, "registry", "stats", std::move(body));
+  if (!answer) return end(answer.failure());
+  if (options.json) {
+    print_json(list_of(*answer, "items"));
+  } else {
+    print(stats_table(list_of(*answer, "items"), by, of));
   }
   return 0;
 }

@@ -137,10 +137,11 @@ void check_devices(const Json& devices, Checks& checks) {
   std::size_t ready = 0;
   std::vector<std::string> away;
   for (const auto& device : devices) {
-    if (const auto state = text_of(device, "state"); state == "ready") {
+    const auto lifecycle = text_of(device, "lifecycle"), presence = text_of(device, "presence");
+    if (lifecycle == "active" && presence == "online") {
       ++ready;
     } else {
-      away.push_back(text_of(device, "device") + " is " + state);
+      away.push_back(text_of(device, "device") + " is " + (lifecycle == "active" ? presence : lifecycle));
     }
   }
   auto count = std::to_string(ready) + " of " + std::to_string(devices.size()) + " online";

@@ -198,7 +198,7 @@ int run(const Options& options, const RunArguments& arguments) {
   auto spec = read_job(arguments);
   if (!spec) return end(spec.failure());
   if (!arguments.request.empty() && !is_id(arguments.request)) {
-    return end({Exit::usage, "--request: must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"});
+    return end({Exit::usage, "--request: must be 1 to 128 of A-Z a-z 0-9 . : _ - and begin with a letter or digit"});
   }
   const bool wait = arguments.wait || arguments.logs || !arguments.output_dir.empty();
   std::vector<std::string> filters;

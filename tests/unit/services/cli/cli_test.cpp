@@ -246,7 +246,7 @@ class CliCommands : public testing::Test {
 };
 
 TEST_F(CliCommands, RequestsAreRepeatedAndAnswersShown) {
-  EXPECT_EQ(device_list(options), 0);
+  EXPECT_EQ(device_list(options, {}), 0);
   EXPECT_EQ(out().substr(0, 6), "DEVICE");
   EXPECT_NE(out().find("\nd-1 "), std::string::npos);
 }
@@ -275,7 +275,7 @@ TEST_F(CliCommands, NoAnswerTimesOut) {
 
 TEST_F(CliCommands, NoBrokerNamesUrlOriginAndNextStep) {
   options.sets = {"broker.url=tcp://127.0.0.1:1"};
-  EXPECT_EQ(device_list(options), 3);
+  EXPECT_EQ(device_list(options, {}), 3);
   EXPECT_EQ(
       said(),
       "fieldwork: cannot reach the broker at tcp://127.0.0.1:1 (broker.url from --set broker.url): Connection refused. "
@@ -284,7 +284,7 @@ TEST_F(CliCommands, NoBrokerNamesUrlOriginAndNextStep) {
 
 TEST_F(CliCommands, BadSettingsAreUsage) {
   options.sets = {"broker.nonsense=1"};
-  EXPECT_EQ(device_list(options), 2);
+  EXPECT_EQ(device_list(options, {}), 2);
   EXPECT_EQ(said(), "fieldwork: broker.nonsense (--set broker.nonsense): is not a setting of this program\n");
 }
 
@@ -390,7 +390,7 @@ TEST_F(CliCommands, AnUnansweredSubmissionSaysHowToRepeatIt) {
 
 TEST_F(CliCommands, AMistypedVariableIsNamed) {
   setenv("FIELDWORK_BROKER_URLL", "x", 1);
-  EXPECT_EQ(device_list(options), 0);
+  EXPECT_EQ(device_list(options, {}), 0);
   unsetenv("FIELDWORK_BROKER_URLL");
   EXPECT_NE(said().find("warning: environment FIELDWORK_BROKER_URLL is not a setting of this program; did you mean "
                         "FIELDWORK_BROKER_URL?"),

@@ -12,9 +12,9 @@ namespace {
 using codec::Json;
 
 TEST(CliView, ADeviceThatSharesItsIdentitySaysSo) {
-  const Json device{{"device", "d-1"}, {"state", "ready"}, {"duplicated_since_ms", 1'000}};
+  const Json device{{"device", "d-1"}, {"presence", "online"}, {"duplicated_since_ms", 1'000}};
   EXPECT_NE(device_text(device, 61'000).find("used by two devices for 1m 0s"), std::string::npos);
-  EXPECT_EQ(device_text({{"device", "d-1"}, {"state", "ready"}}, 61'000).find("identity"), std::string::npos);
+  EXPECT_EQ(device_text({{"device", "d-1"}, {"presence", "online"}}, 61'000).find("identity"), std::string::npos);
 }
 
 TEST(CliView, Jobs) {

@@ -1,0 +1,53 @@
+#include "set_words.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/suggest.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+constexpr std::array<std::string_view, 5> names{"heartbeat_s", "sample_s", "attempts_max", "cache_bytes", "log_level"};
+
+Failure no_setting(const std::string& name) {
+  std::string reason = "'" + name + "' is no setting of a device";
+  if (const auto near = closest(name, names); !near.empty())
+    return {Exit::usage, reason + "; did you mean " + near + "?"};
+  return {Exit::usage,
+          reason + ": there are heartbeat_s, sample_s, attempts_max, cache_bytes, log_level and label.NAME"};
+}
+
+}  // namespace
+
+Outcome<codec::Json> set_request(const std::string& device, const std::vector<std::string>& changes) {
+  codec::Json set = codec::Json::object(), unset = codec::Json::array();
+  for (const auto& change : changes) {
+    const auto equals = change.find('=');
+    if (equals == change.npos) return Failure{Exit::usage, "'" + change + "' is not NAME=VALUE"};
+    const auto name = change.substr(0, equals), value = change.substr(equals + 1);
+    const bool label = name.starts_with("label.") && name.size() > 6;
+    if (!label && std::find(names.begin(), names.end(), name) == names.end()) return no_setting(name);
+    if (value.empty()) {
+      unset.push_back(label ? "labels/" + name.substr(6) : name);
+    } else if (label) {
+      set["labels"][name.substr(6)] = value;
+    } else if (name == "log_level") {
+      set[name] = value;
+    } else {
+      std::int64_t number = 0;
+      const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
+      if (read.ec != std::errc{} || read.ptr != value.data() + value.size())
+        return Failure{Exit::usage, name + " must be a whole number, is '" + value + "'"};
+      set[name] = number;
+    }
+  }
+  codec::Json out{{"device", device}};
+  if (!set.empty()) out["set"] = std::move(set);
+  if (!unset.empty()) out["unset"] = std::move(unset);
+  return out;
+}
+
+}  // namespace fieldwork::cli

@@ -1,0 +1,105 @@
+// links: cli_lib GTest::gtest_main
+// What `fieldwork device set` asks for, and what is shown of a device and of the fleet.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "set_words.hpp"
+#include "view.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+using codec::Json;
+
+TEST(DeviceSet, WordsBecomeTheRequest) {
+  auto request = set_request("edge-1", {"label.zone=b", "heartbeat_s=10", "log_level=debug",
+                                        "label.old=", "cache_bytes=", "label.a=b=c", "attempts_max=0"});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(*request, (Json{{"device", "edge-1"},
+                            {"set",
+                             {{"labels", {{"zone", "b"}, {"a", "b=c"}}},
+                              {"heartbeat_s", 10},
+                              {"log_level", "debug"},
+                              {"attempts_max", 0}}},
+                            {"unset", {"labels/old", "cache_bytes"}}}));
+}
+
+TEST(DeviceSet, WhatIsWrongIsNamed) {
+  struct Case {
+    const char* word;
+    const char* reason;
+  };
+  for (const auto& one : {
+           Case{"zone", "'zone' is not NAME=VALUE"},
+           Case{"heartbeat=3", "'heartbeat' is no setting of a device; did you mean heartbeat_s?"},
+           Case{"label.=3",
+                "'label.' is no setting of a device: there are heartbeat_s, sample_s, attempts_max, cache_bytes, "
+                "log_level and label.NAME"},
+           Case{"heartbeat_s=ten", "heartbeat_s must be a whole number, is 'ten'"},
+           Case{"heartbeat_s=10s", "heartbeat_s must be a whole number, is '10s'"},
+       }) {
+    const auto request = set_request("edge-1", {one.word});
+    ASSERT_FALSE(request) << one.word;
+    EXPECT_EQ(request.failure().reason, one.reason);
+    EXPECT_EQ(request.failure().exit, Exit::usage);
+  }
+}
+
+TEST(DeviceView, AVerbSaysWhatIsSoAndWhatWillBe) {
+  const auto device = [](const char* lifecycle, const char* wanted, int attempts = 0) {
+    return Json{{"device", "d-1"},
+                {"lifecycle", lifecycle},
+                {"presence", "online"},
+                {"attempts", attempts},
+                {"configuration", {{"version", 2}, {"lifecycle", wanted}}},
+                {"configured", 1}};
+  };
+  EXPECT_EQ(verb_text("activate", device("inactive", "active")),
+            "device d-1 is inactive and online; it will be active when it has answered\n");
+  EXPECT_EQ(verb_text("activate", device("active", "active")), "device d-1 is active and online\n");
+  EXPECT_EQ(verb_text("drain", device("draining", "draining", 3)),
+            "device d-1 is draining and online; 3 attempts run there still\n");
+  EXPECT_EQ(verb_text("drain", device("draining", "draining")),
+            "device d-1 is draining and online; nothing runs there\n");
+  EXPECT_EQ(configured_text(device("active", "active")),
+            "device d-1: version 2; it follows version 1 until it answers\n");
+}
+
+TEST(DeviceView, WhatIsWantedAndWhoClaimsItIsShown) {
+  const Json device{
+      {"device", "d-1"},
+      {"lifecycle", "active"},
+      {"presence", "sleeping"},
+      {"back_ms", 61'000},
+      {"claimed_ms", 1'000},
+      {"capabilities", {"camera", "gpu"}},
+      {"configuration", {{"version", 3}, {"lifecycle", "active"}, {"heartbeat_s", 10}, {"labels", {{"a", "b"}}}}},
+      {"configured", 2}};
+  const auto text = device_text(device, 61'000);
+  for (const char* part : {"version 3 (it follows 2 until it answers), heartbeat_s 10, lifecycle active", "camera, gpu",
+                           "sleeping", "by a device with another key, 1m 0s ago", "fieldwork device remove d-1"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
+}
+
+TEST(FleetView, CountsAndPercentiles) {
+  const Json groups{{{"value", "b"},
+                     {"devices", 2},
+                     {"count", 1},
+                     {"min", 0.5},
+                     {"p50", 0.5},
+                     {"p90", 0.5},
+                     {"p99", 0.5},
+                     {"max", 0.5},
+                     {"mean", 0.5}},
+                    {{"value", ""}, {"devices", 1}, {"count", 0}}};
+  EXPECT_EQ(stats_table(groups, "site", ""), "site  DEVICES\nb     2\n-     1\n");
+  EXPECT_EQ(stats_table(groups, "site", "health"),
+            "site  DEVICES  MEASURED  MIN   P50   P90   P99   MAX   MEAN\n"
+            "b     2        1         0.50  0.50  0.50  0.50  0.50  0.50\n"
+            "-     1        0         -     -     -     -     -     -\n");
+  EXPECT_EQ(stats_table(Json::array({{{"value", ""}, {"devices", 3}}}), "", ""), "FLEET  DEVICES\nall    3\n");
+}
+
+}  // namespace
+}  // namespace fieldwork::cli
