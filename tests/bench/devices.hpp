@@ -32,8 +32,8 @@ class Device {
  public:
   Device(agent::AgentConfig config, bus::MqttConfig mqtt, const std::string& directory) {
     const Topics topics(config.root);
-    mqtt.will = agent::AgentService::presence(topics, config.device, false, 1);
-    mqtt.birth = agent::AgentService::presence(topics, config.device, true, 1);
+    mqtt.will = agent::AgentService::presence(topics, config.device, {PresenceSaid::State::offline, 1});
+    mqtt.birth = agent::AgentService::presence(topics, config.device, {PresenceSaid::State::online, 1});
     mqtt.mqtt5 = false;
     hands_ = std::make_unique<SpawnHands>(directory, [this](agent::Outcome outcome) {
       runner_->post([this, outcome = std::move(outcome)](Time now, runtime::Output&) {

@@ -305,7 +305,8 @@ void measure_processes(const bench::Stack& stack, int jobs, json& result) {
     agent::AgentConfig config{
         .device = id,
         .certificate_pem = read_text(stack.path("pki/devices/" + id + ".crt")),
-        .capacity = {.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30},
+        .about = {.capacity = {.cpu_millis = 1'000'000, .memory_bytes = 1 << 30, .storage_bytes = 1 << 30},
+                  .agent = "bench"},
         .grants = *grants,
         .resources =
             [] {

@@ -215,8 +215,9 @@ scheduler::Fleet fleet(int count) {
     const DeviceId id("edge-" + std::to_string(i));
     Device device;
     device.id = id;
-    device.state = i % 10 == 0 ? DeviceState::suspect : DeviceState::ready;
-    device.capacity = {4000, 4 << 20, 4 << 20};
+    device.lifecycle = Lifecycle::active;
+    device.presence = i % 10 == 0 ? Presence::suspect : Presence::online;
+    device.about.capacity = {4000, 4 << 20, 4 << 20};
     device.labels = {{"zone", i % 2 == 0 ? "a" : "b"}, {"arch", "arm64"}};
     out.seen(device);
     Requirements taken;

@@ -34,8 +34,9 @@ class Bed {
     for (int i = 0; i < devices; ++i) {
       Device device;
       device.id = DeviceId("edge-" + std::to_string(i));
-      device.state = i % 10 == 0 ? DeviceState::suspect : DeviceState::ready;
-      device.capacity = {4000 + i % 7 * 100, 4 * gib, 4 * gib};
+      device.lifecycle = Lifecycle::active;
+      device.presence = i % 10 == 0 ? Presence::suspect : Presence::online;
+      device.about.capacity = {4000 + i % 7 * 100, 4 * gib, 4 * gib};
       device.labels = {{"zone", i % 2 == 0 ? "a" : "b"}};
       step(DeviceSeen{device});
     }

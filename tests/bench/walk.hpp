@@ -10,7 +10,7 @@ namespace fieldwork::bench {
   const scheduler::DeviceView* best = nullptr;
   for (scheduler::Fleet::Number i = 0; i < devices.size(); ++i) {
     const auto& view = devices.view(i);
-    if (view.device.capacity.cpu_millis - view.cpu_millis_used < 1000) continue;
+    if (view.device.about.capacity.cpu_millis - view.cpu_millis_used < 1000) continue;
     if (best == nullptr || view.cpu_millis_used > best->cpu_millis_used) best = &view;
   }
   return best;

@@ -14,7 +14,7 @@ agent_http=$((services + 40000 > 65000 ? services - 10000 : services + 20000))
 sed -i "1i [http]\nlisten = \"127.0.0.1:$agent_http\"\n" "$dir/etc/edge-1.toml"
 sed -i '/^root = /d' "$dir/etc/edge-1.toml"
 stack start "$dir" edge-1
-await "edge-1" device_is edge-1 ready
+await "edge-1" device_is edge-1 "active online"
 
 # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ lasting() {
   psql -XAtq "$database" -c "select schemaname || '.' || tablename from pg_tables where schemaname not in ('pg_catalog','information_schema') order by 1" |
     while read -r table; do
       case $table in
-        *.device) psql -XAtq "$database" -c "select device, state from $table order by 1" ;;
+        *.device) psql -XAtq "$database" -c "select device, lifecycle, presence from $table order by 1" ;;
         *.term | *.audit | *.schema_migration*) ;;
         alerting.alert) psql -XAtq "$database" -c "select * from $table as t where rule <> 'device_health' order by t::text" ;;
         *) psql -XAtq "$database" -c "select * from $table as t order by t::text" ;;
@@ -93,7 +93,7 @@ lasting() {
   local args
   mapfile -t args < <(as operator)
   { timeout 20 mosquitto_sub "${args[@]}" -i cli-lasting -t "$root/state/#" --retained-only -W 2 -F '%t %p' 2>/dev/null || true; } |
-    jq -R -c 'capture("(?<t>[^ ]*) (?<p>.*)") | [.t, (.p | fromjson | if .capacity then {device, state} else . end)]' |
+    jq -R -c 'capture("(?<t>[^ ]*) (?<p>.*)") | [.t, (.p | fromjson | if .capacity then {device, lifecycle, presence} else . end)]' |
     grep -v 'state/service\|state/audit\|state/alert/device_health' | sort
 }
 
@@ -117,10 +117,10 @@ check "$(grep -q 'scheduler.job' "$dir/before" && grep -q 'state/job/' "$dir/bef
 down=device/mallory/down/rejected reply=reply/cli-tell/answer
 for kind in malformed empty bytes deep large array type version field; do
   tell mallory device/mallory/up/report "$kind" scheduler report $down
-  for channel in enrol heartbeat presence; do tell mallory device/mallory/up/$channel "$kind" registry $channel $down; done
+  for channel in enrol heartbeat presence configured; do tell mallory device/mallory/up/$channel "$kind" registry $channel $down; done
   for channel in want received output offer; do tell mallory device/mallory/up/$channel "$kind" transfer $channel $down; done
   for operation in submit cancel show explain list; do tell operator service/scheduler/$operation/operator "$kind" scheduler $operation $reply; done
-  for operation in show list; do tell operator service/registry/$operation/operator "$kind" registry $operation $reply; done
+  for operation in show list stats activate drain deactivate retire remove configure; do tell operator service/registry/$operation/operator "$kind" registry $operation $reply; done
   for operation in offer start fetch received show list; do tell operator service/transfer/$operation/operator "$kind" transfer $operation $reply; done
 done
 for kind in malformed bytes large; do
@@ -138,13 +138,13 @@ for kind in malformed large version; do
   tell transfer state/package/none "$kind" scheduler package
   tell scheduler state/job/j-none "$kind" alerting job
   for channel in command ack; do tell scheduler device/edge-1/down/$channel "$kind" edge-1 $channel; done
-  for channel in enrolled rejected; do tell registry device/edge-1/down/$channel "$kind" edge-1 $channel; done
+  for channel in enrolled configure rejected; do tell registry device/edge-1/down/$channel "$kind" edge-1 $channel; done
   for channel in offer frame want output received; do tell transfer device/edge-1/down/$channel "$kind" edge-1 $channel; done
 done
 
 # Foreign identities: another device's certificate, another device's name in the payload, and a name that only services may use.
 certificate=$(jq -Rs . <"$pki/devices/edge-1.crt")
-echo "{\"v\":1,\"session\":1,\"certificate\":$certificate,\"capacity\":{\"cpu_millis\":4000,\"memory_bytes\":1048576,\"disk_bytes\":1048576},\"labels\":{},\"agent\":\"0\"}" >"$dir/bad/stolen"
+echo "{\"v\":1,\"session\":1,\"certificate\":$certificate,\"capacity\":{\"cpu_millis\":4000,\"memory_bytes\":1048576,\"storage_bytes\":1048576},\"labels\":{},\"agent\":\"0\"}" >"$dir/bad/stolen"
 echo "{\"v\":1,\"digest\":\"$good\",\"certificate\":$certificate}" >"$dir/bad/stolen-want"
 reason[stolen]="" reason[stolen-want]="" reason[renamed]=""
 tell mallory device/mallory/up/want stolen-want transfer want $down

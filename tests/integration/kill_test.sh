@@ -12,7 +12,7 @@ cli_s=120 await_s=30
 . "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
 
 stack up "$dir" --bin "$bin" --fast-disk --ttl 1200 --devices "edge-1:cpu=4000,mem=4096,zone=a edge-2:cpu=2000,mem=1024,zone=b"
-both_ready() { [ "$(cli device ls --json | jq '[.[] | select(.state == "ready")] | length')" -eq 2 ]; }
+both_ready() { [ "$(cli device ls --json | jq '[.[] | select(.lifecycle == "active" and .presence == "online")] | length')" -eq 2 ]; }
 await "the devices" both_ready
 
 # trial VICTIM: one job whose package is new, so that each part has work. The devices are enrolled already; transfer, grant and run

@@ -8,7 +8,7 @@ cli_s=200 await_s=90
 . "$(dirname "${BASH_SOURCE[0]}")/../support/stack.sh"
 
 stack up "$dir" --bin "$bin" --fast-disk --ttl 600 --devices "edge-1:cpu=1000,mem=1024"
-await "edge-1" device_is edge-1 ready
+await "edge-1" device_is edge-1 "active online"
 
 # pack NAME: makes a package whose program writes its input twice, and one small file
 pack() {

@@ -14,7 +14,7 @@ frozen=()
 trap 'kill -CONT "${frozen[@]}" 2>/dev/null || true; for one in "${instances[@]}"; do kill -CONT "$one" 2>/dev/null || true; kill "$one" 2>/dev/null || true; done; stack down "$dir"; rm -rf "$dir"' EXIT
 
 stack up "$dir" --bin "$bin" --fast-disk --ttl 600 --devices "edge-1:cpu=4000,mem=4096"
-await "edge-1" device_is edge-1 ready
+await "edge-1" device_is edge-1 "active online"
 stack kill "$dir" scheduler TERM
 
 # libpqxx 6.4 leaks the result of a session that the server has ended. Leaks are not checked, because they would change the exit codes

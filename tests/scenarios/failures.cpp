@@ -11,7 +11,7 @@ std::string failover() {
   talk.wish("./watch").spec.offline.lost_after_s = 10;
   talk.fleet.checks().allow_losses();
   talk.when("/up/report", "running", [&talk] { talk.cut_link(talk.working(), seconds(50)); });
-  return talk.run({R"("state":"lost")", "state/alert/device_lost", R"("type":"stale")"});
+  return talk.run({R"("presence":"lost")", "state/alert/device_lost", R"("type":"stale")"});
 }
 
 // The link of the device is cut while the job runs: the job goes on, and its end is reported when the link is back.

@@ -77,7 +77,7 @@ std::string Alerts::open(const Checks& checks, const std::vector<Wish>& wishes) 
 std::string Alerts::open_of_device(const Checks& checks, const std::string& device) {
   const auto& devices = checks.rows("registry", "device");
   const auto it = devices.find(device);
-  return it == devices.end() ? "" : mismatch(checks, "device_lost", device, it->second.at("state") == "lost");
+  return it == devices.end() ? "" : mismatch(checks, "device_lost", device, it->second.at("presence") == "lost");
 }
 
 void Alerts::at_the_end() const {

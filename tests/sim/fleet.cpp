@@ -225,16 +225,17 @@ Party& Fleet::add_device(const std::string& name, const std::string& id, Labels 
     config.root = root;
     config.device = id;
     config.certificate_pem = identity.certificate_pem;
-    config.capacity = {.cpu_millis = 2000, .memory_bytes = 1 << 30, .disk_bytes = 1 << 30};
-    config.labels = labels;
+    config.about.capacity = {.cpu_millis = 2000, .memory_bytes = 1 << 30, .storage_bytes = 1 << 30};
+    config.about.labels = labels;
+    config.about.agent = "0.1.0";
     config.grants = supplies_.grants();
     config.resources = [] { return Resources{0.1, 1 << 30, 1 << 30, 1}; };
     config.wall_ms = [this, name] { return to_ms(world_.now() + clocks_[name]); };
     config.random = [this] { return world_.random().below(~std::uint64_t{0}); };
     const auto session = *agent::AgentService::next_session(self.disk());
-    self.birth = agent::AgentService::presence(Topics(root), id, true, session);
-    self.will = agent::AgentService::presence(Topics(root), id, false, session);
     const Topics topics(root);
+    self.birth = agent::AgentService::presence(topics, id, {PresenceSaid::State::online, session});
+    self.will = agent::AgentService::presence(topics, id, {PresenceSaid::State::offline, session});
     hands_[name] = std::make_unique<SimHands>(
         world_, *this, self, agent::Packages(directory, identity, supplies_.releases(), topics, package_bytes_max),
         agent::Outputs(outputs, identity, supplies_.services(), topics), outputs);

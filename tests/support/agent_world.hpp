@@ -40,8 +40,8 @@ inline RunEnded killed(const AttemptKey& k) {
 // Whether the shell stores the same row for both attempts.
 inline bool same_row(const Attempt& a, const Attempt& b) {
   return a.assign == b.assign && a.phase == b.phase && a.cancelled == b.cancelled && a.stale == b.stale &&
-         a.stopped == b.stopped && a.number == b.number && a.runs_as == b.runs_as && a.order == b.order &&
-         a.outcome == b.outcome;
+         a.stopped == b.stopped && a.deactivated == b.deactivated && a.number == b.number && a.runs_as == b.runs_as &&
+         a.order == b.order && a.outcome == b.outcome;
 }
 
 struct World {
@@ -107,6 +107,7 @@ struct World {
       journal.stream.next_seq = said.position->next_seq;
       journal.stream.acked_tag = said.position->acked_tag;
     }
+    if (said.configuration) journal.configuration = *said.configuration;
     expect_journal_is_state();
   }
 
@@ -117,6 +118,7 @@ struct World {
       EXPECT_TRUE(same_row(*attempt, row)) << k.job.value << k.fence;
     }
     for (const auto& k : core.live()) EXPECT_TRUE(journal.attempts.contains(k)) << k.job.value << k.fence;
+    EXPECT_EQ(core.configuration(), journal.configuration);
     const auto& stream = core.stream();
     EXPECT_EQ(stream.epoch, journal.stream.epoch);
     EXPECT_EQ(stream.next_seq, journal.stream.next_seq);
@@ -139,8 +141,8 @@ struct World {
   }
   // The last batch saved, said and did nothing.
   [[nodiscard]] bool quiet() const {
-    return said.attempts.empty() && said.reports.empty() && !said.position && !said.enrol && !said.heartbeat &&
-           said.messages.empty() && said.notices.empty() && said.acts.empty();
+    return said.attempts.empty() && said.reports.empty() && !said.position && !said.configuration && !said.configured &&
+           !said.enrol && !said.heartbeat && said.messages.empty() && said.notices.empty() && said.acts.empty();
   }
   // The reports that the batch made, as "j1 running".
   [[nodiscard]] Words reported() const {

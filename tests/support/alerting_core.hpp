@@ -24,8 +24,8 @@ inline Limits quiet() {
   return limits;
 }
 
-inline DeviceSeen lost(const char* id) { return {DeviceId{id}, DeviceState::lost, 0, ""}; }
-inline DeviceSeen ready(const char* id) { return {DeviceId{id}, DeviceState::ready, 1, ""}; }
+inline DeviceSeen lost(const char* id) { return {DeviceId{id}, Lifecycle::active, Presence::lost, 0, ""}; }
+inline DeviceSeen ready(const char* id) { return {DeviceId{id}, Lifecycle::active, Presence::online, 1, ""}; }
 inline JobSeen failed(const char* id, int s = 0) { return {JobId{id}, JobState::failed, "", at(s)}; }
 
 inline Output step(Alerting& alerting, const Input& input, Time now) {

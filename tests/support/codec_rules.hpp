@@ -62,10 +62,10 @@ inline Rule word(const std::vector<std::string>& words, const std::string& reaso
 }
 
 inline Rule id() {
-  Rule out = text(64);
-  out.good = {"0", "A.b_c-9", letters(64)};
-  for (const char* wrong : {"", "-a", ".a", "a/b", "a+", "a b", "\xc3\xbc"}) {
-    out.bad.push_back({wrong, "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"});
+  Rule out = text(128);
+  out.good = {"0", "A.b_c-9:x", letters(128)};
+  for (const char* wrong : {"", "-a", ".a", ":a", "a/b", "a+", "a b", "\xc3\xbc"}) {
+    out.bad.push_back({wrong, "must be 1 to 128 of A-Z a-z 0-9 . : _ - and begin with a letter or digit"});
   }
   return out;
 }

@@ -19,13 +19,18 @@ inline DeviceId dev(const std::string& id) { return DeviceId(id); }
 
 inline Device ready(const std::string& id, Labels labels = {}, std::int64_t cpu_millis = 4000) {
   return {.id = dev(id),
-          .state = DeviceState::ready,
-          .capacity = {.cpu_millis = cpu_millis, .memory_bytes = 1024 * mib, .disk_bytes = 1024 * mib},
+          .lifecycle = Lifecycle::active,
+          .presence = Presence::online,
+          .about = {.capacity = {.cpu_millis = cpu_millis, .memory_bytes = 1024 * mib, .storage_bytes = 1024 * mib}},
           .labels = std::move(labels)};
 }
 
-inline Device in_state(Device device, DeviceState state) {
-  device.state = state;
+inline Device in_presence(Device device, Presence presence) {
+  device.presence = presence;
+  return device;
+}
+inline Device in_lifecycle(Device device, Lifecycle lifecycle) {
+  device.lifecycle = lifecycle;
   return device;
 }
 

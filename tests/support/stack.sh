@@ -34,7 +34,7 @@ await() {
   done
 }
 
-device_is() { [ "$(cli device show "$1" --json 2>/dev/null | jq -r .state)" = "$2" ]; }
+device_is() { [ "$(cli device show "$1" --json 2>/dev/null | jq -r ".lifecycle + \" \" + .presence")" = "$2" ]; }
 
 # verdict: prints the test's last line and returns its exit code.
 verdict() {

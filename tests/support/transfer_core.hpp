@@ -151,7 +151,7 @@ struct Core {
     stand_ready();
   }
   void stand_ready() {
-    for (const char* device : {"d1", "d2"}) stands(device, DeviceState::ready);
+    for (const char* device : {"d1", "d2"}) stands(device, Lifecycle::active);
   }
   // A batch of this one input.
   Effects step(const Input& input) {
@@ -168,7 +168,7 @@ struct Core {
     }
     return effects;
   }
-  Effects stands(const std::string& device, DeviceState state, const std::string& fingerprint = "") {
+  Effects stands(const std::string& device, Lifecycle state, const std::string& fingerprint = "") {
     return step(DeviceHeard{device, Standing{state, "why", fingerprint}});
   }
   Effects want(const Asker& from, const std::string& digest) {

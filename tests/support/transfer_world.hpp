@@ -70,12 +70,15 @@ class World : public ::testing::Test, public bus::Bus {
     engine = std::make_unique<runtime::Engine>(*service, store, *this);
     ASSERT_TRUE(engine->load(now).ok());
     run({runtime::Connected{}});
-    for (const char* device : {"d1", "d2"}) stands(device, DeviceState::ready);
+    for (const char* device : {"d1", "d2"}) stands(device, Lifecycle::active);
   }
 
   // The registry publishes this state of the device.
-  void stands(const std::string& device, DeviceState state) {
-    Device said_of{.id = DeviceId(device), .state = state, .fingerprint = pki().certificate(device).fingerprint()};
+  void stands(const std::string& device, Lifecycle state) {
+    Device said_of{.id = DeviceId(device),
+                   .lifecycle = state,
+                   .about = {.capacity = {1000, 1, 0}, .agent = "0.1.0"},
+                   .fingerprint = pki().certificate(device).fingerprint()};
     said_of.changed_ms = to_ms(now);
     hear(topics.state("device", device), codec::dump(codec::encode(said_of)));
   }

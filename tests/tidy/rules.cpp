@@ -26,7 +26,7 @@ bool is_test(const Source& source) { return source.path.starts_with("tests/"); }
 bool is_core(const Source& source) {
   const auto& path = source.path;
   return (path.starts_with("services/") && path.find("/core/") != std::string::npos) ||
-         path.starts_with("libs/policy/") || path.starts_with("libs/model/");
+         path.starts_with("libs/policy/") || path.starts_with("libs/fleet/") || path.starts_with("libs/model/");
 }
 
 std::string without_comment(const std::string& line) { return line.substr(0, line.find("//")); }
