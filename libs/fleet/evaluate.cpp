@@ -28,14 +28,6 @@ bool any_text(const Term& term, const Device& device) {
   });
 }
 
-bool any_number(const Term& term, const Device& device) {
-  const double value = number(term.attribute, device);
-  if (std::isnan(value)) return false;
-  if (term.op == Operator::has) return true;
-  return std::any_of(term.numbers.begin(), term.numbers.end(),
-                     [&](double wanted) { return compare(term.op, value - wanted); });
-}
-
 bool matches(const Node& node, const Device& device) {
   const auto child = [&](const Node& one) { return matches(one, device); };
   switch (node.type) {
@@ -63,8 +55,16 @@ void explain(const Node& node, const Device& device, bool wanted, std::vector<Mi
 
 }  // namespace
 
+bool matches(const Term& term, double value) {
+  if (std::isnan(value)) return false;
+  if (term.op == Operator::has) return true;
+  return std::any_of(term.numbers.begin(), term.numbers.end(),
+                     [&](double wanted) { return compare(term.op, value - wanted); });
+}
+
 bool matches(const Term& term, const Device& device) {
-  const bool holds = has_texts(term.attribute.of().type) ? any_text(term, device) : any_number(term, device);
+  const bool holds =
+      has_texts(term.attribute.of().type) ? any_text(term, device) : matches(term, number(term.attribute, device));
   return holds != term.negated;
 }
 

@@ -1,17 +1,18 @@
 #include "fleet/index.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <iterator>
+#include <limits>
 
 namespace fieldwork::fleet {
 namespace {
-
-constexpr std::size_t few = 1024;  // candidates that are looked at rather than made fewer
 
 // Of all values of an attribute's key: what the keys of its lists begin with.
 std::string lists_of(const Attribute& attribute) {
   return std::string(1, static_cast<char>(attribute.kind + 1)) + attribute.key + '\0';
 }
+
+bool is_column(const Node& node) { return node.type == Node::Type::term && !has_texts(node.term.attribute.of().type); }
 
 void sort_unique(std::vector<std::uint32_t>& numbers) {
   std::sort(numbers.begin(), numbers.end());
@@ -123,19 +124,32 @@ std::optional<std::vector<Index::Number>> Index::candidates(const Node& node) co
   return std::nullopt;
 }
 
-// The shortest of its children's lists. The lists of texts are there already; a column is scanned only if they are
-// long.
+// What all of its children's lists hold, the shortest first; then those for which the columns say what is wanted. Where
+// no child has a list, a column makes one.
 std::optional<std::vector<Index::Number>> Index::of_all(const Node& node) const {
+  std::vector<std::vector<Number>> lists;
+  for (const auto& child : node.children) {
+    if (is_column(child)) continue;
+    if (auto one = candidates(child)) lists.push_back(std::move(*one));
+  }
+  std::sort(lists.begin(), lists.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
   std::optional<std::vector<Number>> best;
-  const auto is_column = [](const Node& child) {
-    return child.type == Node::Type::term && !has_texts(child.term.attribute.of().type);
-  };
-  for (const bool columns : {false, true}) {
-    for (const auto& child : node.children) {
-      if (best && best->size() <= few) return best;
-      if (is_column(child) != columns) continue;
-      auto one = candidates(child);
-      if (one && (!best || one->size() < best->size())) best = std::move(one);
+  for (auto& list : lists) {
+    if (!best) {
+      best = std::move(list);
+      continue;
+    }
+    std::vector<Number> both;
+    std::set_intersection(best->begin(), best->end(), list.begin(), list.end(), std::back_inserter(both));
+    best = std::move(both);
+  }
+  for (const auto& child : node.children) {
+    if (!is_column(child)) continue;
+    if (!best) {
+      best = candidates(child);
+    } else {
+      const auto& column = columns_[child.term.attribute.kind];
+      std::erase_if(*best, [&](Number number) { return matches(child.term, column[number]) == child.term.negated; });
     }
   }
   return best;
@@ -187,29 +201,11 @@ std::optional<std::vector<Index::Number>> Index::of_numbers(const Term& term) co
   std::vector<Number> out;
   if (columns_.empty()) return out;
   const auto& column = columns_[term.attribute.kind];
-  const auto scan = [&](auto holds) {
-    for (Number number = 0; number < column.size(); ++number) {
-      if (!holds(column[number])) continue;
-      if (out.size() == many()) return false;
-      out.push_back(number);
-    }
-    return true;
-  };
-  // NaN compares false with everything.
-  const double wanted = term.numbers.empty() ? 0 : term.numbers.front();
-  bool fits = false;
-  switch (term.op) {
-    case Operator::has: fits = scan([](double value) { return !std::isnan(value); }); break;
-    case Operator::less: fits = scan([&](double value) { return value < wanted; }); break;
-    case Operator::less_or_equal: fits = scan([&](double value) { return value <= wanted; }); break;
-    case Operator::greater: fits = scan([&](double value) { return value > wanted; }); break;
-    case Operator::greater_or_equal: fits = scan([&](double value) { return value >= wanted; }); break;
-    default:
-      fits = scan([&](double value) {
-        return std::find(term.numbers.begin(), term.numbers.end(), value) != term.numbers.end();
-      });
+  for (Number number = 0; number < column.size(); ++number) {
+    if (!matches(term, column[number])) continue;
+    if (out.size() == many()) return std::nullopt;
+    out.push_back(number);
   }
-  if (!fits) return std::nullopt;
   return out;
 }
 

@@ -1,5 +1,6 @@
 // The agent's program: one process per device.
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <iostream>
@@ -142,10 +143,17 @@ void connect_to_world(Settings& settings, const Topics& topics, std::int64_t ses
     hands->cache_bytes(wanted.cache_bytes.value_or(packages_bytes_max));
   };
   settings.agent.boot = boot;
-  settings.agent.sleeps = [directory = settings.directory, looked_us = std::int64_t{0}]() mutable -> std::int64_t {
-    if (boot_us() - looked_us < 500'000) return 0;
+  settings.agent.sleeps = [directory = settings.directory, &runner, announced = false,
+                           looked_us = std::int64_t{0}]() mutable -> std::int64_t {
+    if (announced && runner->bus().connected() && runner->bus().idle()) {
+      agent::forget_announced_sleep(directory);
+      announced = false;
+    }
+    if (announced || !runner->bus().connected() || boot_us() - looked_us < 200'000) return 0;
     looked_us = boot_us();
-    return agent::announced_sleep_s(directory);
+    const auto sleep_s = agent::announced_sleep_s(directory);
+    announced = sleep_s > 0;
+    return sleep_s;
   };
   settings.agent.wall_ms = wall_ms;
   settings.agent.random = [source = std::make_shared<std::random_device>()] {
@@ -164,6 +172,20 @@ void connect_to_world(Settings& settings, const Topics& topics, std::int64_t ses
                          {"ends_jobs_by", agent::pid_namespaces_work() ? "pid namespace" : "subreaper"}});
 }
 
+// Empty: nothing is to be served.
+std::unique_ptr<metrics::HttpServer> serve(const std::string& listen, const runtime::Runner& runner) {
+  if (listen.empty()) return nullptr;
+  return std::make_unique<metrics::HttpServer>(
+      listen, [&runner] { return runner.healthy(); }, [&runner] { return runner.ready(); });
+}
+
+// Before the journal is opened: these directories may be what fills the disk. Returns that of the packages.
+std::filesystem::path clear_directories(const std::filesystem::path& directory) {
+  agent::Workplace::clear(directory / "work");
+  agent::PackageCache::prepare(directory / "packages");
+  return directory / "packages";
+}
+
 int run(Settings settings) {
   auto identity = read_identity(settings);
   if (!identity) return fail(identity.error());
@@ -173,10 +195,7 @@ int run(Settings settings) {
   if (!transfer_ca) return fail({Code::invalid, describe(transfer_ca.error()), "trust.transfer_ca"});
   const auto lock = agent::DirectoryLock::acquire(settings.directory);
   if (!lock) return fail(lock.error());
-  // Before the journal is opened: these directories may be what fills the disk.
-  agent::Workplace::clear(std::filesystem::path(settings.directory) / "work");
-  const auto package_directory = std::filesystem::path(settings.directory) / "packages";
-  agent::PackageCache::prepare(package_directory);
+  const auto package_directory = clear_directories(settings.directory);
   auto journal = agent::open_journal(settings.directory);
   if (!journal) return fail_with_journal(journal.error());
   const auto session = agent::AgentService::next_session(**journal);
@@ -184,6 +203,13 @@ int run(Settings settings) {
 
   const Topics topics(settings.root);
   // Set below. The runner is made after the parts that use it, and destroyed after `hands`.
+  // The signal is held before any thread is started: a thread that does not block it would end the process.
+  std::atomic<runtime::Runner*> active = nullptr;
+  std::atomic<bool> stopping = false;
+  runtime::StopSignal signal([&] {
+    stopping = true;
+    if (auto* one = active.load()) one->stop();
+  });
   runtime::Runner* runner = nullptr;
   agent::AgentService* service = nullptr;
   std::unique_ptr<agent::DeviceHands> hands;
@@ -211,13 +237,10 @@ int run(Settings settings) {
   runtime::Runner agent_runner(agent_service, **journal, settings.mqtt);
   runner = &agent_runner;
   service = &agent_service;
-  runtime::StopSignal signal([&] { agent_runner.stop(); });
-  std::unique_ptr<metrics::HttpServer> http;
-  if (!settings.listen.empty()) {
-    http = std::make_unique<metrics::HttpServer>(
-        settings.listen, [&] { return agent_runner.healthy(); }, [&] { return agent_runner.ready(); });
-    if (!http->ok()) return fail({Code::invalid, "cannot listen there", "http.listen"});
-  }
+  active = runner;
+  if (stopping) agent_runner.stop();
+  const auto http = serve(settings.listen, agent_runner);
+  if (http && !http->ok()) return fail({Code::invalid, "cannot listen there", "http.listen"});
   const int code = agent_runner.run();
   hands.reset();  // kills the running programs while the runner can still take how they ended
   return code;
@@ -235,7 +258,7 @@ int repair(runtime::Config& config) {
 
 int announce_sleep(runtime::Config& config, std::int64_t sleep_s) {
   const std::filesystem::path directory = config.text("device.directory");
-  const auto done = agent::announce_sleep(directory, sleep_s);
+  const auto done = agent::announce_sleep(directory, sleep_s, std::chrono::seconds(10));
   return done ? 0 : fail(done.error());
 }
 

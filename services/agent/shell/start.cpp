@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <utility>
 
 #include "codec/json.hpp"
@@ -180,7 +181,8 @@ namespace {
 constexpr const char* sleep_file = "sleep";
 }
 
-Result<void> announce_sleep(const std::filesystem::path& directory, std::int64_t sleep_s) {
+Result<void> announce_sleep(const std::filesystem::path& directory, std::int64_t sleep_s,
+                            std::chrono::milliseconds patience) {
   const auto fresh = directory / "sleep.new";
   std::ofstream file(fresh);
   if (!(file << sleep_s << '\n') || !file.flush()) return Error{Code::unavailable, "cannot be written", fresh.string()};
@@ -188,17 +190,26 @@ Result<void> announce_sleep(const std::filesystem::path& directory, std::int64_t
   std::error_code failed;
   std::filesystem::rename(fresh, directory / sleep_file, failed);
   if (failed) return Error{Code::unavailable, failed.message(), (directory / sleep_file).string()};
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (std::filesystem::exists(directory / sleep_file, failed)) {
+    if (std::chrono::steady_clock::now() > until) {
+      forget_announced_sleep(directory);
+      return Error{Code::unavailable, "no agent with a link to its broker runs in this directory", directory.string()};
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
   return {};
 }
 
 std::int64_t announced_sleep_s(const std::filesystem::path& directory) {
-  const auto path = directory / sleep_file;
   std::int64_t sleep_s = 0;
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return 0;
-  std::ifstream(path) >> sleep_s;
-  std::filesystem::remove(path, ignored);
+  std::ifstream(directory / sleep_file) >> sleep_s;
   return std::clamp<std::int64_t>(sleep_s, 0, limits::sleep_s_max);
+}
+
+void forget_announced_sleep(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  std::filesystem::remove(directory / sleep_file, ignored);
 }
 
 }  // namespace fieldwork::agent

@@ -2,6 +2,7 @@
 // be read.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -35,9 +36,13 @@ class DirectoryLock {
 // sentence for a person that says what was done. The caller holds the lock.
 [[nodiscard]] Result<std::string> repair_journal(const std::filesystem::path& directory);
 
-// A process beside the agent says that the device will sleep: announce_sleep() leaves a file in the agent's directory,
-// announced_sleep_s() takes it; 0: there is none. Unavailable: the file cannot be written.
-[[nodiscard]] Result<void> announce_sleep(const std::filesystem::path& directory, std::int64_t sleep_s);
+// A process beside the agent says that the device will sleep: announce_sleep() leaves a file in the agent's directory
+// and waits until the agent has deleted it, which it does when the broker has the news. Unavailable: the file cannot be
+// written, or nobody takes it within `patience`.
+[[nodiscard]] Result<void> announce_sleep(const std::filesystem::path& directory, std::int64_t sleep_s,
+                                          std::chrono::milliseconds patience);
+// What stands in that file; 0: there is none.
 [[nodiscard]] std::int64_t announced_sleep_s(const std::filesystem::path& directory);
+void forget_announced_sleep(const std::filesystem::path& directory);
 
 }  // namespace fieldwork::agent

@@ -55,6 +55,8 @@ class Expression {
 };
 
 [[nodiscard]] bool matches(const Term& term, const Device& device);
+// Of a term that is not about a text, leaving `negated` aside; `value` is number() of its attribute, NaN: absent.
+[[nodiscard]] bool matches(const Term& term, double value);
 [[nodiscard]] bool matches(const Expression& expression, const Device& device);
 
 // Why a device does not match: a term that would have to be otherwise. Of `and` those that are false, of `or` all.
