@@ -10,11 +10,12 @@
 namespace fieldwork::cli {
 namespace {
 
-constexpr std::array<std::string_view, 5> names{"heartbeat_s", "sample_s", "attempts_max", "cache_bytes", "log_level"};
+constexpr std::array<std::string_view, 5> setting_names{"heartbeat_s", "sample_s", "attempts_max", "cache_bytes",
+                                                        "log_level"};
 
 Failure no_setting(const std::string& name) {
   std::string reason = "'" + name + "' is no setting of a device";
-  if (const auto near = closest(name, names); !near.empty())
+  if (const auto near = closest(name, setting_names); !near.empty())
     return {Exit::usage, reason + "; did you mean " + near + "?"};
   return {Exit::usage,
           reason + ": there are heartbeat_s, sample_s, attempts_max, cache_bytes, log_level and label.NAME"};
@@ -29,9 +30,10 @@ Outcome<codec::Json> set_request(const std::string& device, const std::vector<st
     if (equals == change.npos) return Failure{Exit::usage, "'" + change + "' is not NAME=VALUE"};
     const auto name = change.substr(0, equals), value = change.substr(equals + 1);
     const bool label = name.starts_with("label.") && name.size() > 6;
-    if (!label && std::find(names.begin(), names.end(), name) == names.end()) return no_setting(name);
+    if (!label && std::find(setting_names.begin(), setting_names.end(), name) == setting_names.end())
+      return no_setting(name);
     if (value.empty()) {
-      unset.push_back(label ? "labels/" + name.substr(6) : name);
+      unset.push_back(label ? std::string("labels/").append(name, 6) : name);
     } else if (label) {
       set["labels"][name.substr(6)] = value;
     } else if (name == "log_level") {
