@@ -101,7 +101,8 @@ Result<Configured> decode_configured(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  Configured out{reader.integer("version", 0, integer_max), reader.text_or("reason", "", limits::reason_bytes_max)};
+  Configured out{reader.integer("version", 0, limits::version_max),
+                 reader.text_or("reason", "", limits::reason_bytes_max)};
   if (!reader.finish()) return reader.error();
   return out;
 }

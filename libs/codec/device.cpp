@@ -65,7 +65,7 @@ Result<Enrolment> decode_enrolment(std::string_view text) {
   out.about = read_about(reader);
   out.about.labels = reader.map_or_empty("labels", 32, 256);
   out.boot_id = reader.text_or("boot_id", "", 64);
-  out.configured = reader.integer_or("configured", 0, 0, integer_max);
+  out.configured = reader.integer_or("configured", 0, 0, limits::version_max);
   if (!reader.finish()) return reader.error();
   return out;
 }

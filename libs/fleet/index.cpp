@@ -93,6 +93,7 @@ void Index::unlink(Number number) {
 
 std::vector<const Device*> Index::find(const Expression& expression, const DeviceId& after, std::size_t limit) const {
   std::vector<const Device*> out;
+  if (entries_.empty()) return out;
   const auto look = [&](Number number) {
     const auto* device = entries_[number].device;
     if (device != nullptr && device->id > after && matches(expression, *device)) out.push_back(device);

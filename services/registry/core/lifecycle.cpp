@@ -1,4 +1,5 @@
 // What operators want of a device, and when it follows.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -100,6 +101,8 @@ bool Registry::configure(Entry& entry, const Requested& input, Time now, Output&
   if (next.labels.size() > limits_.labels_max) return false;
   if (next == device.configuration) return true;
   ++next.version;
+  // The interval that it keeps until it follows may be longer than what is asked of it now.
+  if (next.heartbeat_s != device.configuration.heartbeat_s) entry.sign_of_life = std::max(entry.sign_of_life, now);
   device.configuration = std::move(next);
   out.events.push_back({device.id, "wanted", "version " + std::to_string(device.configuration.version), input.by});
   device.labels = device.about.labels;

@@ -28,11 +28,12 @@ Result<void> RegistryService::load(store::Store& store, Time now) {
 }
 
 void RegistryService::apply(const Output& done, Time now, runtime::Output& out) {
-  for (const auto& record : done.devices) out.upsert("device", record.device.id.value, to_row(record));
   for (const auto& device : done.removed) {
     out.remove("device", device.value, {{"device", device.value}});
     say_retained(topics_.state("device", device.value), "", out);
   }
+  // After the removals: a device may enrol anew in the batch in which it was removed.
+  for (const auto& record : done.devices) out.upsert("device", record.device.id.value, to_row(record));
   if (!done.devices.empty() || !done.removed.empty())
     metrics::gauge("fieldwork_devices", static_cast<double>(core_->size()));
   for (const auto& change : done.outbox) ask(change, out);

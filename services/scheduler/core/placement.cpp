@@ -206,7 +206,9 @@ std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Numbe
                           std::to_string(amount.capacity) + ", wanted " + std::to_string(amount.need)};
     }
   }
-  if (view.attempts >= limits.attempts_per_device_max) {
+  const auto most = std::min(limits.attempts_per_device_max,
+                             device.configuration.attempts_max.value_or(limits.attempts_per_device_max));
+  if (view.attempts >= most) {
     return Filtered{device.id, "attempts", "runs " + std::to_string(view.attempts) + " already"};
   }
   if (const auto& hold = fleet.hold(number); hold && *hold != want.self) {

@@ -197,9 +197,12 @@ void Scheduler::refused(Job& job, Execution& execution, const std::string& reaso
   const auto device = execution.attempt->device;
   execution.attempt->reason = reason;
   settle_attempt(job, execution, AttemptState::refused, now, out);
-  execution.excluded[device] = {false, reason};
   execution.reason = reason;
-  if (device_fault) device_refused(device, job.id, reason, now, out);
+  // A device that was drained or deactivated while the assignment was on its way is not to blame, and may come back.
+  const auto* view = fleet_.find(device);
+  const bool put_aside = device_fault && view != nullptr && view->device.lifecycle != Lifecycle::active;
+  if (!put_aside) execution.excluded[device] = {false, reason};
+  if (device_fault && !put_aside) device_refused(device, job.id, reason, now, out);
   enqueue(job, execution, now);
   refresh(job, now, out);
 }

@@ -112,13 +112,13 @@ void SecurityPolicy::apply(const DeviceSeen& input, Time, Output& out) {
   const auto it = certificates_.find(input.device);
   if (it == certificates_.end()) return;
   std::erase_if(it->second.announced, [&](const std::string& fingerprint) {
-    const bool knows = input.lifecycle == Lifecycle::refused || input.fingerprint != fingerprint;
+    const bool knows = barred(input.lifecycle) || input.fingerprint != fingerprint;
     if (knows) out.outbox.emplace_back(CloseRevocation{input.device, fingerprint});
     return knows;
   });
   // A state from before the device was bound to this certificate may have closed its revocation.
   const auto& answer = it->second.checked.answer;
-  const bool unheard = input.lifecycle != Lifecycle::refused && input.fingerprint == answer.fingerprint;
+  const bool unheard = !barred(input.lifecycle) && input.fingerprint == answer.fingerprint;
   if (answer.state != CertificateState::valid && unheard && it->second.announced.insert(answer.fingerprint).second) {
     out.outbox.emplace_back(AnnounceRevocation{answer});
   }

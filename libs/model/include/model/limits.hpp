@@ -51,6 +51,8 @@ inline constexpr std::size_t trace_rules_max = 8;  // rules in the trace of a de
 inline constexpr std::size_t trace_bytes_max = 512;
 
 // --- devices ---
+inline constexpr std::int64_t version_max =
+    integer_max / 2;                                     // of a configuration, as a device says: there is room to go on
 inline constexpr std::int64_t sleep_s_max = 31'536'000;  // for how long a device may say that it will sleep
 inline constexpr std::size_t names_max = 64;  // capabilities, rungs of the sandbox, groups: of one device, each
 

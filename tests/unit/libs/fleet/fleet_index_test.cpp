@@ -176,7 +176,7 @@ TEST(FleetIndex, FindsExactlyWhatWasMeant) {
 
 TEST(FleetIndex, AnEmptyFleetHasNothing) {
   const Index index;
-  for (const char* text : {"health > 0", "site == a", "not site == a"}) {
+  for (const char* text : {"health > 0", "site == a", "not site == a", "site == a and presence == online"}) {
     EXPECT_TRUE(index.find(*Expression::parse(text)).empty()) << text;
   }
 }

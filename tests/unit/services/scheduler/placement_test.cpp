@@ -96,6 +96,14 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
        .job = {.requirements = {.memory_bytes = 4001}},
        .requirement = "requirements/memory_bytes",
        .reason = "has 4000 free of 4000, wanted 4001"},
+      {.name = "as many as operators let it have",
+       .change =
+           [](auto& v) {
+             v.device.configuration.attempts_max = 2;
+             v.attempts = 2;
+           },
+       .requirement = "attempts",
+       .reason = "runs 2 already"},
       {.name = "disk",
        .job = {.requirements = {.storage_bytes = 1}},
        .change = [](auto& v) { v.storage_bytes_used = 4000; },

@@ -245,6 +245,20 @@ TEST(Refusal, ARoundEndsWhenTheLastOneThatCouldTakeItIsNoMore) {
   }
 }
 
+// The operator drained the device while the assignments were on their way.
+TEST(Refusal, OfADeviceThatIsPutAsideBlamesNobody) {
+  World world({ready("a")});
+  for (const std::string id : {"j1", "j2", "j3"}) world.run(id, {.retry = {.attempts_max = 1}});
+  world.step(DeviceSeen{in_lifecycle(ready("a"), Lifecycle::draining)});
+  for (const std::string id : {"j1", "j2", "j3"}) {
+    world.report("a", key(id), AttemptState::refused, "this device is draining");
+    EXPECT_TRUE(world.said.placeable.empty()) << id;
+    EXPECT_EQ(world.state(id), JobState::queued) << id;
+  }
+  world.step(DeviceSeen{ready("a")});
+  EXPECT_EQ(world.said.questions.size(), 3U) << "it is asked again for all of them";
+}
+
 TEST(Refusal, OfDifferentJobsMakesTheDeviceUnplaceable) {
   World world({ready("a")});
   for (const std::string id : {"j1", "j2", "j3"}) {
