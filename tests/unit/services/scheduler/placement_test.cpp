@@ -97,11 +97,7 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
        .requirement = "requirements/memory_bytes",
        .reason = "has 4000 free of 4000, wanted 4001"},
       {.name = "as many as operators let it have",
-       .change =
-           [](auto& v) {
-             v.device.configuration.attempts_max = 2;
-             v.attempts = 2;
-           },
+       .change = [](auto& v) { v.attempts = v.device.configuration.attempts_max.emplace(2); },
        .requirement = "attempts",
        .reason = "runs 2 already"},
       {.name = "disk",
