@@ -70,11 +70,22 @@ void Transfers::add_name(Content& content, const Package& package, Time now, Out
   unsaid_packages_.insert(own.digest);
 }
 
+Content* Transfers::at_hand(const std::string& digest) {
+  const auto it = contents_.find(digest);
+  return it == contents_.end() || lost_.contains(digest) ? nullptr : &it->second;
+}
+
 // The caller saves the content, or gives it a name, which saves it too.
 Content& Transfers::store(const Receiving& receiving, const ContentArrived& arrived, Time now) {
   const auto& digest = receiving.package.digest;
   brought_[receiving.id] = digest;
-  if (const auto it = contents_.find(digest); it != contents_.end()) return it->second;  // another transfer was faster
+  if (const auto it = contents_.find(digest); it != contents_.end()) {
+    if (lost_.erase(digest) == 0) return it->second;  // another transfer was faster
+    it->second.encoding = arrived.encoding;
+    it->second.encoded_bytes = arrived.encoded_bytes;
+    unsaved_contents_.insert(digest);
+    return it->second;
+  }
   Content content{.kind = ContentKind::output,
                   .package = {.digest = digest, .size_bytes = receiving.package.size_bytes},
                   .encoding = arrived.encoding,
@@ -142,6 +153,7 @@ void Transfers::prune(Time now, Output& out) {
     count_usage(content, -1);
     std::erase_if(brought_, [&](const auto& one) { return one.second == digest; });
     contents_.erase(digest);
+    lost_.erase(digest);
     unsaved_contents_.insert(digest);
     out.work.emplace_back(RemoveContent{digest});
     --budget;

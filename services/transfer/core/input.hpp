@@ -89,6 +89,11 @@ struct SendingBroke {
   TransferId id;
   std::string reason;
 };
+// load() or OpenSending found that the file of a stored content is not there, or has another size: somebody deleted it,
+// or the database was restored twice and the file was swept in between. Whoever pushes the content brings it back.
+struct ContentLost {
+  std::string digest;
+};
 // A client announced a package: service/transfer/offer/{from}.
 struct PackageAnnounced {
   Asker from;
@@ -141,9 +146,9 @@ struct StrayFrame {
 // party has its full time again, and whoever waits keeps its turn; after LinkBack offers and states are published
 // again. TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
 using Input =
-    std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, PackageAnnounced,
-                 OutputAnnounced, Offered, ReceivingHeard, AllReceived, ContentArrived, ContentRefused, FrameNotKept,
-                 StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+    std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, ContentLost,
+                 PackageAnnounced, OutputAnnounced, Offered, ReceivingHeard, AllReceived, ContentArrived,
+                 ContentRefused, FrameNotKept, StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 // What is stored: a restarted core begins with it.
 struct Saved {

@@ -11,8 +11,8 @@ void Transfers::on(const PackageAnnounced& input, Time now, Output& out) {
     out.answers.emplace_back(Reject{input.from, std::move(*bad)});
     return;
   }
-  if (const auto it = contents_.find(package.digest); it != contents_.end()) {
-    add_name(it->second, package, now, out);
+  if (auto* stored = at_hand(package.digest); stored != nullptr) {
+    add_name(*stored, package, now, out);
     out.answers.emplace_back(AnswerStored{input.from, package.digest});
     return;
   }
@@ -71,7 +71,7 @@ void Transfers::on(const OutputAnnounced& input, Time now, Output& out) {
     out.answers.emplace_back(Reject{input.from, std::move(*bad)});
     return;
   }
-  if (contents_.contains(input.digest)) {
+  if (at_hand(input.digest) != nullptr) {
     announced_.erase(target);
     out.answers.emplace_back(AnswerStored{input.from, input.digest});
     return;
@@ -97,7 +97,7 @@ void Transfers::on(const Offered& input, Time now, Output& out) {
     out.answers.emplace_back(Reject{input.from, std::move(*bad)});
     return;
   }
-  if (const auto stored = contents_.find(offer.digest); stored != contents_.end()) {
+  if (auto* stored = at_hand(offer.digest); stored != nullptr) {
     Receiving ended{.id = offer.transfer,
                     .from = input.from.party,
                     .reply = input.from.client,
@@ -110,7 +110,7 @@ void Transfers::on(const Offered& input, Time now, Output& out) {
       if (it->second.kind == ContentKind::package) {
         const auto bad = bad_name(it->second.package);
         if (bad) error = bad->reason;
-        if (!bad) add_name(stored->second, it->second.package, now, out);
+        if (!bad) add_name(*stored, it->second.package, now, out);
       }
       forget_receiving(offer.transfer, out);
     }

@@ -12,6 +12,8 @@ namespace {
 constexpr Duration still_at_it = seconds(3);
 constexpr Duration offer_again = seconds(5);  // after this silence the offer goes along with repeated frames
 
+constexpr const char* is_lost = "the stored file is lost; send it again (a package: fieldwork package push)";
+
 }  // namespace
 
 void Transfers::on(const Wanted& input, Time now, Output& out) {
@@ -30,6 +32,10 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
   if (content == nullptr || (device && content->kind == ContentKind::output)) {
     const auto why = device ? "no such content is stored" : why_not_stored(input.digest);
     out.answers.emplace_back(SayNotOffered{input.from, input.digest, why});
+    return;
+  }
+  if (lost_.contains(input.digest)) {
+    out.answers.emplace_back(Reject{input.from, {Code::unavailable, is_lost}});
     return;
   }
   const Target target{to, input.from.client, input.digest};
@@ -170,6 +176,14 @@ void Transfers::on(const SendingBroke& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() || it->second.state != SendingState::sending) return;
   settle(it->second, SendingState::failed, input.reason, true, now, out);
+}
+
+void Transfers::on(const ContentLost& input, Time now, Output& out) {
+  if (!contents_.contains(input.digest) || !lost_.insert(input.digest).second) return;
+  for (const auto& id : std::set<TransferId>(live_)) {
+    auto& sending = sendings_.at(id);
+    if (sending.digest == input.digest) settle(sending, SendingState::failed, is_lost, true, now, out);
+  }
 }
 
 // `say`: publish the end. Of a sending that another one follows at once, only the row tells the end.

@@ -95,6 +95,7 @@ class Transfers {
   void on(const Answered& input, Time now, Output& out);
   void on(const Progressed& input, Time now, Output& out);
   void on(const SendingBroke& input, Time now, Output& out);
+  void on(const ContentLost& input, Time now, Output& out);
   void on(const PackageAnnounced& input, Time now, Output& out);
   void on(const OutputAnnounced& input, Time now, Output& out);
   void on(const Offered& input, Time now, Output& out);
@@ -152,6 +153,8 @@ class Transfers {
 
   // contents.cpp
   void load_contents(Saved& saved);
+  // The content, if its file is there too.
+  Content* at_hand(const std::string& digest);
   Content& store(const Receiving& receiving, const ContentArrived& arrived, Time now);
   // Why the content cannot have that name: the name is another content's, or the content has too many.
   [[nodiscard]] std::optional<Error> bad_name(const Package& package) const;
@@ -165,6 +168,7 @@ class Transfers {
 
   Limits limits_;
   std::map<std::string, Content> contents_;  // by digest
+  std::set<std::string> lost_;               // of these the file is lost
   std::map<PackageName, Name> names_;
   std::set<Place> packages_, nameless_;        // each content is in one of the two
   std::map<TransferId, std::string> brought_;  // transfer -> digest

@@ -42,6 +42,12 @@ fs::path ContentStore::encoded(const std::string& digest, const std::string& enc
   return plain(digest).string() + (encoding == "zstd" ? ".zst" : "");
 }
 
+bool ContentStore::holds(const Content& content) const {
+  std::error_code error;
+  const auto bytes = fs::file_size(encoded(content.package.digest, content.encoding), error);
+  return !error && bytes == static_cast<std::uintmax_t>(content.encoded_bytes);
+}
+
 void ContentStore::sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers) const {
   remove_unknown(directory_ / "content", 64, [&](const std::string& hex) { return digests.contains("sha256:" + hex); });
   remove_unknown(incoming(), 32, [&](const std::string& hex) { return transfers.contains(TransferId(hex)); });

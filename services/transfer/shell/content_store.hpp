@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "exchange/inbound.hpp"
 #include "exchange/outbound.hpp"
+#include "transfer/core/state.hpp"
 
 namespace fieldwork::transfer {
 
@@ -22,6 +23,8 @@ class ContentStore {
   [[nodiscard]] std::filesystem::path encoded(const std::string& digest, const std::string& encoding) const;
   [[nodiscard]] std::filesystem::path incoming() const { return directory_ / "incoming"; }
 
+  // Whether the file that is sent is there, of that size.
+  [[nodiscard]] bool holds(const Content& content) const;
   // Deletes files of contents and transfers that are not among the given ones; leaves files with other names alone.
   void sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers) const;
   void discard(const TransferId& transfer) const;

@@ -53,10 +53,19 @@ void TransferService::check_files(Time now) {
     digests.insert(receiving.package.digest);  // the content may be in its place without a row
   }
   settings_.store.sweep(digests, incoming);
+  for (const auto& [digest, content] : core_->contents()) {
+    if (!settings_.store.holds(content)) lose(digest);
+  }
   runtime::Output nothing;
   for (const auto& [id, receiving] : core_->receivings()) {
     if (!receiving.offer.transfer.empty()) act(OpenReceiving{receiving}, now, nothing);
   }
+}
+
+// In the next batch, as the outcomes of work.
+void TransferService::lose(const std::string& digest) {
+  log::error("a stored file is lost; push it again", {{"digest", digest}});
+  later(ContentLost{digest});
 }
 
 void TransferService::tick(Time now, runtime::Output& out) {

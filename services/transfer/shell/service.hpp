@@ -99,6 +99,7 @@ class TransferService : public runtime::Shell<Transfers> {
   [[nodiscard]] Input finished(const TransferId& id, std::shared_ptr<exchange::Inbound> inbound,
                                const Result<exchange::Encoded>& encoded);
   void later(Input input);
+  void lose(const std::string& digest);
 
   // service.cpp
   void check_files(Time now);

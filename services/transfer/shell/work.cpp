@@ -34,6 +34,8 @@ void TransferService::act(const OpenSending& work, Time now, runtime::Output&) {
     return;
   }
   log::error("stored content cannot be sent", {{"transfer", sending.id.value}, {"reason", describe(opened.error())}});
+  const auto* content = core_->content(sending.digest);
+  if (content != nullptr && !settings_.store.holds(*content)) return lose(sending.digest);
   later(SendingBroke{sending.id, "the stored content cannot be read"});
 }
 

@@ -52,6 +52,26 @@ TEST(Restart, AnAbsenceBeyondAllPatienceIsNobodysSilenceEither) {
   EXPECT_EQ(t.core->sending(device)->reason, "device silent");
 }
 
+// The database was restored twice, and the file was swept in between.
+TEST(Restart, AContentWhoseFileIsLostIsTakenFromWhoeverHasIt) {
+  Core t({}, packages_of({digest_a, digest_b}));
+  const auto sending = only<SendOffer>(t.want("d1", digest_a)).sending.id;
+  const auto other = only<SendOffer>(t.want("d1", digest_b)).sending.id;
+  t.restart();
+  EXPECT_EQ(only<SayEnded>(t.step(ContentLost{digest_a})).id, sending);
+  EXPECT_TRUE(t.step(ContentLost{digest_a}).empty());
+  EXPECT_EQ(t.core->sending(other)->state, SendingState::sending);
+  for (int i = 0; i < 5; ++i)  // it waits; these are no attempts
+    EXPECT_EQ(only<Reject>(t.want("d1", digest_a)).error.code, Code::unavailable);
+  const auto id = only<AnswerUpload>(t.announce(alice, {.digest = digest_a, .name = "n", .version = "1"})).id;
+  only<OpenReceiving>(t.step(Offered{alice, {.transfer = id, .digest = digest_a}}));
+  t.step(AllReceived{id});
+  only<SaveContent>(t.step(ContentArrived{id, "zstd", 7}));
+  EXPECT_EQ(t.core->content(digest_a)->encoded_bytes, 7);
+  EXPECT_EQ(t.core->content(digest_a)->package.names.size(), 1U);
+  EXPECT_EQ(t.core->sending(only<SendOffer>(t.want("d1", digest_a)).sending.id)->attempt, 2);
+}
+
 TEST(Restart, FailedAttemptsAreStillCounted) {
   Core t({}, packages_of({digest_a}));
   for (int attempt = 1; attempt <= 4; ++attempt, t.now += minutes(1)) {

@@ -87,6 +87,25 @@ TEST_F(World, FindsContentThatItHadNoTimeToSave) {
   EXPECT_EQ(codec::decode_received(take(topics.reply("cli-alice", "received")).back())->state, ReceivedState::complete);
 }
 
+TEST_F(World, ALostFileIsBackWhenItsPackageIsPushedAgain) {
+  const auto bytes = make_bytes(100'000, 16);
+  const auto digest = crypto::digest_of(bytes);
+  for (const char* suffix : {"", ".zst"}) {
+    push(bytes);
+    const auto file = dir / "store/content" / (digest.substr(7) + suffix);
+    ASSERT_TRUE(fs::remove(file)) << file;
+    if (suffix[0] == 0) fs::remove(file.string() + ".zst");
+    restart();
+    hear(topics.up("d1", "want"), want_of(digest, "d1"));
+    EXPECT_TRUE(take(topics.down("d1", "offer")).empty());
+    push(bytes);
+    pass(seconds(10));
+    hear(topics.up("d1", "want"), want_of(digest, "d1"));
+    EXPECT_EQ(take(topics.down("d1", "offer")).size(), 1U);
+    EXPECT_EQ(read(dir / "store/content" / digest.substr(7)), bytes);
+  }
+}
+
 TEST_F(World, OffersAgainToAReceiverThatSaysNothing) {
   const auto bytes = make_bytes(30'000, 10);
   push(bytes);
