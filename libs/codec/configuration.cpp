@@ -11,8 +11,6 @@
 namespace fieldwork::codec {
 namespace {
 
-constexpr std::array<std::string_view, 5> setting_names{"heartbeat_s", "sample_s", "attempts_max", "cache_bytes",
-                                                        "log_level"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warn", "error"};
 
 std::optional<int> seconds_maybe(Reader& reader, const char* field) {
@@ -43,7 +41,7 @@ Configuration read_settings(Reader& reader) {
     if (reader.ok() && std::find(log_levels.begin(), log_levels.end(), *out.log_level) == log_levels.end())
       reader.fail("log_level", "must be debug, info, warn or error");
   }
-  out.labels = reader.map_or_empty("labels", 32, 256);
+  out.labels = reader.map_or_empty("labels", limits::labels_max, 256);
   return out;
 }
 
@@ -101,7 +99,7 @@ Result<Configured> decode_configured(std::string_view text) {
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
-  Configured out{reader.integer("version", 0, limits::version_max),
+  Configured out{reader.integer("version", 0, limits::integer_max),
                  reader.text_or("reason", "", limits::reason_bytes_max)};
   if (!reader.finish()) return reader.error();
   return out;

@@ -63,9 +63,9 @@ Result<Enrolment> decode_enrolment(std::string_view text) {
   out.session = read_session(reader);
   out.certificate = reader.text("certificate", 16384);
   out.about = read_about(reader);
-  out.about.labels = reader.map_or_empty("labels", 32, 256);
+  out.about.labels = reader.map_or_empty("labels", limits::labels_max, 256);
   out.boot_id = reader.text_or("boot_id", "", 64);
-  out.configured = reader.integer_or("configured", 0, 0, limits::version_max);
+  out.configured = reader.integer_or("configured", 0, 0, limits::integer_max);
   if (!reader.finish()) return reader.error();
   return out;
 }

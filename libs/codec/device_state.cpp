@@ -49,7 +49,7 @@ Result<Device> decode_device(const Json& value) {
   out.reason = reader.text_or("reason", "", limits::reason_bytes_max);
   out.health = reader.number("health", 0, 1);
   out.about = read_about(reader);
-  out.labels = reader.map_or_empty("labels", 64, 256);
+  out.labels = reader.map_or_empty("labels", 2 * limits::labels_max, 256);
   out.groups = reader.texts_or_empty("groups", limits::names_max, 64);
   const Json* resources = reader.object_maybe("resources");
   const Json* link = reader.object_maybe("link");

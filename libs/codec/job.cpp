@@ -17,7 +17,7 @@ bool is_traceparent(std::string_view text) {
          crypto::is_hex(text.substr(36, 16), 16) && crypto::is_hex(text.substr(53, 2), 2);
 }
 
-Labels read_labels(Reader& reader, const char* field) { return reader.map_or_empty(field, 32, 256); }
+Labels read_labels(Reader& reader, const char* field) { return reader.map_or_empty(field, limits::labels_max, 256); }
 
 Requirements read_requirements(Reader& parent, const Json& value) {
   Reader reader(parent, "requirements", value);

@@ -1,24 +1,25 @@
 #include "set_words.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/suggest.hpp"
+#include "codec/device.hpp"
 
 namespace fieldwork::cli {
 namespace {
 
-constexpr std::array<std::string_view, 5> setting_names{"heartbeat_s", "sample_s", "attempts_max", "cache_bytes",
-                                                        "log_level"};
+using codec::setting_names;
 
 Failure no_setting(const std::string& name) {
   std::string reason = "'" + name + "' is no setting of a device";
   if (const auto near = closest(name, setting_names); !near.empty())
     return {Exit::usage, reason + "; did you mean " + near + "?"};
-  return {Exit::usage,
-          reason + ": there are heartbeat_s, sample_s, attempts_max, cache_bytes, log_level and label.NAME"};
+  reason += ": there are ";
+  for (const auto one : setting_names)
+    reason.append(one).append(one == setting_names.back() ? " and label.NAME" : ", ");
+  return {Exit::usage, std::move(reason)};
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ Outcome<codec::Json> set_request(const std::string& device, const std::vector<st
       std::int64_t number = 0;
       const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
       if (read.ec != std::errc{} || read.ptr != value.data() + value.size())
-        return Failure{Exit::usage, name + " must be a whole number, is '" + value + "'"};
+        return Failure{Exit::usage,
+                       std::string(name).append(" must be a whole number, is '").append(value).append("'")};
       set[name] = number;
     }
   }

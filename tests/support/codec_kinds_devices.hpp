@@ -178,7 +178,7 @@ inline std::vector<Kind> said_by_devices_kinds() {
                 R"(,"boot_id":"b","certificate":"PEM","configured":6,"labels":{"zone":"a"},"session":7,"v":1})"),
        versioned(both(about_fields(), {{"/boot_id", maybe(text(64))},
                                        {"/certificate", text(16384)},
-                                       {"/configured", whole_or_none(limits::version_max)},
+                                       {"/configured", whole_or_none(integer_max)},
                                        {"/labels", map(32, 256)},
                                        {"/session", session}}))},
       {"heartbeat", 262144, heartbeat_again,
@@ -190,7 +190,7 @@ inline std::vector<Kind> said_by_devices_kinds() {
                                                  {"/beat", maybe(whole(0, integer_max))},
                                                  {"/session", session}})))},
       {"configured", 8192, through(decode_configured), R"({"reason":"r","v":1,"version":7})",
-       versioned({{"/reason", maybe(text(1024))}, {"/version", whole(0, limits::version_max)}})},
+       versioned({{"/reason", maybe(text(1024))}, {"/version", whole(0, integer_max)}})},
       {"log line", 65536, through(decode_log),
        R"({"dropped":1,)" + key_example + R"(,"stream":"stdout","text":"t","traceparent":")" + some_trace() +
            R"(","v":1})",

@@ -24,11 +24,6 @@ Rejection active(const Device& device) {
           {Code::conflict, "session " + std::to_string(device.session) + " of this device is active", "/session"}};
 }
 
-Labels merged(Labels labels, const Labels& over) {
-  for (const auto& [name, value] : over) labels[name] = value;
-  return labels;
-}
-
 }  // namespace
 
 void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
@@ -38,7 +33,7 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
   if (!certificate) return reject({Code::invalid, certificate.error().reason, "/certificate"});
   if (!devices_.contains(input.device) && devices_.size() >= limits_.devices_max)
     return reject({Code::unavailable, "the registry is full"});
-  auto& entry = added(input, now, out);
+  auto& entry = added(input, now);
   const auto& device = entry.record.device;
   const auto key = crypto::to_hex(crypto::sha256(certificate->public_key().to_pem()));
   if (claims(entry, enrolment, key, now, out)) return;
@@ -58,12 +53,12 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
     entry.pending->enrolment = enrolment;  // the question is in the outbox already
     return;
   }
-  if (entry.pending) out.outbox.emplace_back(CloseQuestion{input.device, entry.pending->fingerprint});
+  close_question(entry, out);
   entry.pending = Pending{enrolment, fingerprint, key};
   out.outbox.emplace_back(AskCertificate{input.device, fingerprint, enrolment.certificate});
 }
 
-Registry::Entry& Registry::added(const EnrolmentArrived& input, Time now, Output&) {
+Registry::Entry& Registry::added(const EnrolmentArrived& input, Time now) {
   const auto [found, is_new] = devices_.try_emplace(input.device);
   auto& entry = found->second;
   if (!is_new) return entry;
@@ -71,12 +66,11 @@ Registry::Entry& Registry::added(const EnrolmentArrived& input, Time now, Output
   device.id = input.device;
   device.session = input.enrolment.session;
   device.about = input.enrolment.about;
-  device.labels = device.about.labels;
   device.reason = "its certificate is being checked";
   device.registered_ms = device.changed_ms = to_ms(now);
   device.configuration.lifecycle = limits_.activate_new ? Lifecycle::active : Lifecycle::inactive;
   entry.sign_of_life = entry.faded_at = now;
-  index_.put(device);
+  relabel(entry);
   touch(entry, now);
   return entry;
 }
@@ -121,7 +115,7 @@ void Registry::enrol(Entry& entry, Time now, Output& out) {
   if (earlier(pending.enrolment, device)) return out.rejections.push_back(active(device));
   entry.record.key = pending.key;
   device.fingerprint = pending.fingerprint;
-  begin_session(entry, pending.enrolment, now, out);
+  begin_session(entry, pending.enrolment, out);
   entry.sign_of_life = now;
   const auto& wanted = device.configuration;
   // It may say only here that it follows: what it said before was lost.
@@ -138,7 +132,7 @@ void Registry::enrol(Entry& entry, Time now, Output& out) {
 
 // What the device says of itself in this session. A new session after a boot is another thing than after a crash of the
 // agent, for whoever looks for the cause.
-void Registry::begin_session(Entry& entry, const Enrolment& enrolment, Time now, Output& out) {
+void Registry::begin_session(Entry& entry, const Enrolment& enrolment, Output& out) {
   auto& device = entry.record.device;
   const bool known = entry.record.enrolled_session > 0 && enrolment.session != entry.record.enrolled_session;
   if (known && !entry.record.boot_id.empty() && !enrolment.boot_id.empty()) {
@@ -150,13 +144,18 @@ void Registry::begin_session(Entry& entry, const Enrolment& enrolment, Time now,
   if (device.session != enrolment.session) entry.beat = 0;
   device.session = entry.record.enrolled_session = enrolment.session;
   device.about = enrolment.about;
-  device.labels = merged(device.about.labels, device.configuration.labels);
-  index_.put(device);
+  relabel(entry);
   // The device may have lost what it followed, or this service what it wanted: its database went back.
   auto& wanted = device.configuration;
-  device.configured = enrolment.configured;
+  device.configured = believed(enrolment.configured, wanted) ? enrolment.configured : 0;
   if (device.configured > wanted.version) wanted.version = device.configured + 1;
-  follow(entry, now, out);
+  follow(entry, out);
+}
+
+void Registry::close_question(Entry& entry, Output& out) {
+  if (!entry.pending) return;
+  out.outbox.emplace_back(CloseQuestion{entry.record.device.id, entry.pending->fingerprint});
+  entry.pending.reset();
 }
 
 // A device that is enrolled with another, good certificate keeps that certificate.

@@ -3,12 +3,13 @@
 #include <array>
 #include <utility>
 
+#include "model/limits.hpp"
 #include "registry/core/registry.hpp"
 
 namespace fieldwork::registry {
 namespace {
 
-constexpr std::array<const char*, 6> verbs{"activate", "drain", "deactivate", "retire", "remove", "configure"};
+constexpr std::array<std::string_view, 6> verbs{"activate", "drain", "deactivate", "retire", "remove", "configure"};
 
 std::string state_of(const Device& device) {
   return "the device is " + std::string(name(device.lifecycle)) + " and " + std::string(name(device.presence));
@@ -32,6 +33,13 @@ std::string forbids(Verb verb, const Device& device) {
 
 }  // namespace
 
+std::string_view name(Verb verb) { return verbs[static_cast<std::size_t>(verb)]; }
+
+std::optional<Verb> verb(std::string_view text) {
+  const auto* found = std::find(verbs.begin(), verbs.end(), text);
+  return found == verbs.end() ? std::nullopt : std::optional(static_cast<Verb>(found - verbs.begin()));
+}
+
 void Registry::apply(const Requested& input, Time now, Output& out) {
   const auto found = devices_.find(input.device);
   if (found == devices_.end()) {
@@ -41,8 +49,7 @@ void Registry::apply(const Requested& input, Time now, Output& out) {
   auto& entry = found->second;
   const Device& device = entry.record.device;
   if (const auto why = forbids(input.verb, device); !why.empty()) {
-    const auto reason =
-        std::string("cannot ") + verbs[static_cast<std::size_t>(input.verb)] + ": " + state_of(device) + "; " + why;
+    const auto reason = "cannot " + std::string(name(input.verb)) + ": " + state_of(device) + "; " + why;
     out.requests.push_back({input.reply, Error{Code::conflict, reason, "/device"}});
     return;
   }
@@ -54,7 +61,7 @@ void Registry::apply(const Requested& input, Time now, Output& out) {
     case Verb::configure:
       if (configure(entry, input, now, out)) break;
       out.requests.push_back({input.reply, Error{Code::invalid,
-                                                 "a configuration has at most " + std::to_string(limits_.labels_max) +
+                                                 "a configuration has at most " + std::to_string(limits::labels_max) +
                                                      " labels: unset some",
                                                  "/set/labels"}});
       return;
@@ -76,51 +83,53 @@ void Registry::want(Entry& entry, Lifecycle lifecycle, const std::string& by, Ti
   else
     out.events.push_back({device.id, "wanted", std::string(name(lifecycle)), by});
   touch(entry, now);
-  follow(entry, now, out);
+  follow(entry, out);
 }
 
 // False: nothing was done, there would be too many labels.
 bool Registry::configure(Entry& entry, const Requested& input, Time now, Output& out) {
   auto& device = entry.record.device;
   auto next = device.configuration;
-  const auto& set = input.settings.set;
-  if (set.heartbeat_s) next.heartbeat_s = set.heartbeat_s;
-  if (set.sample_s) next.sample_s = set.sample_s;
-  if (set.attempts_max) next.attempts_max = set.attempts_max;
-  if (set.cache_bytes) next.cache_bytes = set.cache_bytes;
-  if (set.log_level) next.log_level = set.log_level;
+  const auto& [set, unset] = input.settings;
+  const auto change = [&unset = unset](const char* setting, auto& mine, const auto& wanted) {
+    if (wanted) mine = wanted;
+    if (std::find(unset.begin(), unset.end(), setting) != unset.end()) mine.reset();
+  };
+  change("heartbeat_s", next.heartbeat_s, set.heartbeat_s);
+  change("sample_s", next.sample_s, set.sample_s);
+  change("attempts_max", next.attempts_max, set.attempts_max);
+  change("cache_bytes", next.cache_bytes, set.cache_bytes);
+  change("log_level", next.log_level, set.log_level);
   for (const auto& [label, value] : set.labels) next.labels[label] = value;
-  for (const auto& field : input.settings.unset) {
-    if (field == "heartbeat_s") next.heartbeat_s.reset();
-    if (field == "sample_s") next.sample_s.reset();
-    if (field == "attempts_max") next.attempts_max.reset();
-    if (field == "cache_bytes") next.cache_bytes.reset();
-    if (field == "log_level") next.log_level.reset();
+  for (const auto& field : unset) {
     if (field.starts_with("labels/")) next.labels.erase(field.substr(7));
   }
-  if (next.labels.size() > limits_.labels_max) return false;
+  if (next.labels.size() > limits::labels_max) return false;
   if (next == device.configuration) return true;
   ++next.version;
   // The interval that it keeps until it follows may be longer than what is asked of it now.
   if (next.heartbeat_s != device.configuration.heartbeat_s) entry.sign_of_life = std::max(entry.sign_of_life, now);
   device.configuration = std::move(next);
   out.events.push_back({device.id, "wanted", "version " + std::to_string(device.configuration.version), input.by});
-  device.labels = device.about.labels;
-  for (const auto& [label, value] : device.configuration.labels) device.labels[label] = value;
-  index_.put(device);
+  relabel(entry);
   touch(entry, now);
-  follow(entry, now, out);
+  follow(entry, out);
   return true;
 }
 
 // Tells the device what is wanted, unless it follows that already.
-void Registry::follow(Entry& entry, Time, Output& out) {
+void Registry::follow(Entry& entry, Output& out) {
   const auto& device = entry.record.device;
   if (device.configuration.version != device.configured) {
     out.outbox.emplace_back(SendConfiguration{device.id, device.configuration});
   } else {
     out.outbox.emplace_back(CloseConfiguration{device.id});
   }
+}
+
+// A version that no registry can have sent is not gone beyond: the next could not be read.
+bool Registry::believed(std::int64_t configured, const Configuration& wanted) {
+  return configured <= std::max(wanted.version, limits::version_max);
 }
 
 void Registry::apply(const ConfiguredArrived& input, Time now, Output& out) {
@@ -131,14 +140,15 @@ void Registry::apply(const ConfiguredArrived& input, Time now, Output& out) {
   auto& wanted = device.configuration;
   if (!trusted(device.lifecycle) || input.version == device.configured) return;
   if (input.version < wanted.version) return;  // an answer to an earlier one
+  if (!believed(input.version, wanted)) return;
   device.configured = input.version;
   if (input.version > wanted.version) {  // this service's database went back
     wanted.version = input.version + 1;
     touch(entry, now);
-    return follow(entry, now, out);
+    return follow(entry, out);
   }
   touch(entry, now);
-  follow(entry, now, out);
+  follow(entry, out);
   if (input.reason.empty())
     out.events.push_back({device.id, "configured", "version " + std::to_string(input.version), ""});
   else
@@ -164,15 +174,14 @@ void Registry::say_drained(Entry& entry, Time now, Output& out) {
 
 void Registry::retire(Entry& entry, const std::string& by, Time now, Output& out) {
   if (entry.record.device.lifecycle == Lifecycle::retired) return;
-  if (entry.pending) out.outbox.emplace_back(CloseQuestion{entry.record.device.id, entry.pending->fingerprint});
-  entry.pending.reset();
+  close_question(entry, out);
   out.outbox.emplace_back(CloseConfiguration{entry.record.device.id});
   become(entry, Lifecycle::retired, "", by, now, out);
 }
 
 void Registry::remove(Entry& entry, const std::string& by, Output& out) {
   const DeviceId id = entry.record.device.id;
-  if (entry.pending) out.outbox.emplace_back(CloseQuestion{id, entry.pending->fingerprint});
+  close_question(entry, out);
   out.outbox.emplace_back(CloseConfiguration{id});
   out.removed.push_back(id);
   out.events.push_back({id, "removed", "", by});

@@ -85,11 +85,10 @@ void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
   measure(entry, input.heartbeat, now);
   hear(entry, Presence::online, "", now, out);
   say_drained(entry, now, out);
+  rate(entry);
   if (first || now - entry.saved_at >= limits_.save_every) save(entry, now);
-  device.health = health(device, entry.signs);
   const bool moved = std::abs(device.health - entry.published_health) >= 0.05;
   if (first || moved || now - entry.published_at >= limits_.publish_every) publish(entry, now);
-  index_.measured(device);
 }
 
 void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
@@ -146,6 +145,7 @@ bool Registry::watch_identity(Entry& entry, Time now, Output& out) {
   if (shared == (device.duplicated_since_ms > 0)) return shared;
   device.duplicated_since_ms = shared ? to_ms(now) : 0;
   device.changed_ms = to_ms(now);
+  rate(entry);
   publish(entry, now);
   out.events.push_back({device.id, shared ? "duplicated" : "single", shared ? duplicated : "", ""});
   return shared;

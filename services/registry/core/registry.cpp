@@ -46,23 +46,33 @@ void Registry::become(Entry& entry, Lifecycle lifecycle, const std::string& reas
   out.events.push_back({device.id, std::string(name(lifecycle)), reason, by});
 }
 
+void Registry::relabel(Entry& entry) {
+  auto& device = entry.record.device;
+  device.labels = device.about.labels;
+  for (const auto& [label, value] : device.configuration.labels) device.labels[label] = value;
+  index_.put(device);
+}
+
+void Registry::rate(Entry& entry) {
+  auto& device = entry.record.device;
+  device.health = health(device, entry.signs);
+  index_.measured(device);
+}
+
 void Registry::touch(Entry& entry, Time now) {
+  rate(entry);
   save(entry, now);
   publish(entry, now);
 }
 
 void Registry::save(Entry& entry, Time now) {
-  entry.record.device.health = health(entry.record.device, entry.signs);
   entry.saved_at = now;
-  index_.measured(entry.record.device);
   unsaved_.insert(entry.record.device.id);
 }
 
 void Registry::publish(Entry& entry, Time now) {
-  entry.record.device.health = health(entry.record.device, entry.signs);
   entry.published_at = now;
   entry.published_health = entry.record.device.health;
-  index_.measured(entry.record.device);
   unsaid_.insert(entry.record.device.id);
 }
 
@@ -71,7 +81,10 @@ void Registry::apply(const LinkLost&, Time, Output&) { link_ = false; }
 void Registry::apply(const LinkBack&, Time now, Output&) {
   link_ = true;
   give_grace(now);
-  for (auto& [id, entry] : devices_) publish(entry, now);
+  for (auto& [id, entry] : devices_) {
+    rate(entry);
+    publish(entry, now);
+  }
 }
 
 // Messages of the time that was missed may still wait in the queue.

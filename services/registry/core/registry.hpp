@@ -45,7 +45,6 @@ struct Limits {
   Duration suspect_after = seconds{15};  // without a sign of life
   Duration lost_after = seconds{45};     // without a sign of life
   std::size_t devices_max = 100'000;
-  std::size_t labels_max = 32;               // of a configuration; more are not read, by the device or from the row
   bool activate_new = true;                  // a new device is active as soon as its certificate is good
   Duration save_every = seconds{60};         // rows, while only measurements change
   Duration publish_every = seconds{30};      // states, while only measurements change, and little
@@ -92,6 +91,8 @@ struct CertificateChecked {
 // An operator wants something of a device: service/registry/{verb}/{from}. It is done once however often it arrives:
 // what is so already is answered as done. An illegal one is refused with the state that forbids it.
 enum class Verb { activate, drain, deactivate, retire, remove, configure };
+[[nodiscard]] std::string_view name(Verb verb);
+[[nodiscard]] std::optional<Verb> verb(std::string_view text);
 struct Settings {                  // of configure: what is not named stays
   Configuration set;               // its version and lifecycle are ignored; only fields that are there
   std::vector<std::string> unset;  // names of fields, or `labels/NAME`
@@ -250,11 +251,12 @@ class Registry {
   void apply(const BatchEnded& input, Time now, Output& out);
 
   // enrolment.cpp
-  Entry& added(const EnrolmentArrived& input, Time now, Output& out);
+  Entry& added(const EnrolmentArrived& input, Time now);
   bool claims(Entry& entry, const Enrolment& enrolment, const std::string& key, Time now, Output& out);
   void enrol(Entry& entry, Time now, Output& out);
-  void begin_session(Entry& entry, const Enrolment& enrolment, Time now, Output& out);
+  void begin_session(Entry& entry, const Enrolment& enrolment, Output& out);
   void refuse(Entry& entry, const std::string& fingerprint, const std::string& reason, Time now, Output& out);
+  void close_question(Entry& entry, Output& out);  // of its pending enrolment, if there is one
 
   // presence.cpp
   void hear(Entry& entry, Presence presence, const std::string& reason, Time now, Output& out);
@@ -272,12 +274,15 @@ class Registry {
   bool configure(Entry& entry, const Requested& input, Time now, Output& out);
   void retire(Entry& entry, const std::string& by, Time now, Output& out);
   void remove(Entry& entry, const std::string& by, Output& out);
-  void follow(Entry& entry, Time now, Output& out);
+  void follow(Entry& entry, Output& out);
+  static bool believed(std::int64_t configured, const Configuration& wanted);
   void say_drained(Entry& entry, Time now, Output& out);
 
   void become(Entry& entry, Lifecycle lifecycle, const std::string& reason, const std::string& by, Time now,
               Output& out);
-  void touch(Entry& entry, Time now);  // saved and published at the end of the batch
+  void relabel(Entry& entry);          // its own labels and those of its configuration, which win; also in the index
+  void rate(Entry& entry);             // its health as it is now; also in the index, with its numbers and words
+  void touch(Entry& entry, Time now);  // rated; saved and published at the end of the batch
   void save(Entry& entry, Time now);
   void publish(Entry& entry, Time now);
 

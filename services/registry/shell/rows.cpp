@@ -34,7 +34,7 @@ Result<Record> from_row(std::string_view text) {
   out.enrolled_session = reader.integer("enrolled_session", 0, INT64_MAX);
   out.key = reader.text("key", 64);
   out.boot_id = reader.text("boot_id", 64);
-  const auto labels = reader.map_or_empty("said_labels", 32, 256);
+  const auto labels = reader.map_or_empty("said_labels", limits::labels_max, 256);
   if (!reader.finish()) return reader.error();
   auto device = codec::decode_device(*state);
   if (!device) return device.error();

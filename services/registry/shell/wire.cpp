@@ -1,5 +1,4 @@
 // MQTT messages to inputs, and the requests that only read.
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
@@ -9,10 +8,6 @@
 
 namespace fieldwork::registry {
 namespace {
-
-// In the order of Verb.
-constexpr std::array<std::string_view, 6> verb_names{"activate", "drain",  "deactivate",
-                                                     "retire",   "remove", "configure"};
 
 // Empty: there is none. A bad one is the reader's mistake, which names the column.
 std::optional<fleet::Expression> read_expression(codec::Reader& reader, const std::string& text) {
@@ -87,9 +82,7 @@ void RegistryService::request(const Topic& topic, const bus::Message& message, T
     for (auto& one : answers->good) step(CertificateChecked{std::move(one)}, now);
     return;
   }
-  for (std::size_t i = 0; i < verb_names.size(); ++i) {
-    if (topic.channel == verb_names[i]) return want(topic, message, static_cast<Verb>(i), now, out);
-  }
+  if (const auto wanted = verb(topic.channel)) return want(topic, message, *wanted, now, out);
   auto text = answer(topic.channel, message.payload);
   if (!text) return reject(topic, message, text.error(), now, out);
   respond(message, std::move(*text), out);

@@ -1,6 +1,8 @@
 // What devices publish about themselves, and what the registry publishes about them <-> JSON.
 #pragma once
 
+#include <array>
+
 #include "codec/json.hpp"
 #include "model/device.hpp"
 
@@ -41,6 +43,10 @@ struct Configured {
 };
 [[nodiscard]] std::string encode(const Configured& configured);
 [[nodiscard]] Result<Configured> decode_configured(std::string_view text);
+
+// The settings of a configuration, beside its labels.
+inline constexpr std::array<std::string_view, 5> setting_names{"heartbeat_s", "sample_s", "attempts_max", "cache_bytes",
+                                                               "log_level"};
 
 // service/registry/configure/{from}: what is not named stays as it is.
 struct ConfigureRequest {

@@ -51,9 +51,10 @@ inline constexpr std::size_t trace_rules_max = 8;  // rules in the trace of a de
 inline constexpr std::size_t trace_bytes_max = 512;
 
 // --- devices ---
-inline constexpr std::int64_t version_max =
-    integer_max / 2;                                     // of a configuration, as a device says: there is room to go on
+// Of a configuration: what a device says beyond it is not believed, so that the next version can always be read.
+inline constexpr std::int64_t version_max = integer_max / 2;
 inline constexpr std::int64_t sleep_s_max = 31'536'000;  // for how long a device may say that it will sleep
+inline constexpr std::size_t labels_max = 32;            // of a device's own, of its configuration, of a job: each
 inline constexpr std::size_t names_max = 64;  // capabilities, rungs of the sandbox, groups: of one device, each
 
 // --- heartbeats ---

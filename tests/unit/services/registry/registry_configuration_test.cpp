@@ -2,6 +2,7 @@
 // What is wanted of a device: one document with a version, sent until the device follows it.
 #include <gtest/gtest.h>
 
+#include "model/limits.hpp"
 #include "support/registry_core.hpp"
 
 namespace fieldwork::registry {
@@ -189,6 +190,21 @@ TEST(Versions, WhereTheDatabaseWentBackTheRegistryGoesAhead) {
     EXPECT_EQ(step(*registry, configured(9), at(2)), Output{}) << "a repeat";
     EXPECT_EQ(events(step(*registry, configured(10), at(3))), "configured");
   }
+}
+
+TEST(Versions, OneThatNoRegistryCanHaveSentIsNotGoneBeyond) {
+  for (const auto said : {limits::version_max + 1, limits::integer_max}) {
+    auto registry = following(3);
+    EXPECT_EQ(step(registry, configured(said), at(1)), Output{});
+    auto newer = enrolment(4, make_certificate("edge-1"));
+    newer.configured = said;
+    (void)enrol(registry, newer, at(2));
+    EXPECT_EQ(device_of(registry).configured, 0);
+    EXPECT_EQ(device_of(registry).configuration.version, 3);
+  }
+  auto registry = following(3);
+  EXPECT_EQ(versions(step(registry, configured(limits::version_max), at(1))), std::vector{limits::version_max + 1});
+  EXPECT_EQ(events(step(registry, configured(limits::version_max + 1), at(2))), "configured") << "it was sent";
 }
 
 TEST(Versions, AnEnrolmentWithTheOneThatIsWantedClosesTheOutbox) {
