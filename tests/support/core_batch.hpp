@@ -1,6 +1,9 @@
 // Steps a core with an Output of values, without a shell.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -25,6 +28,18 @@ std::vector<T> all_of(const Output& out) {
     if (const auto* one = std::get_if<T>(&change)) some.push_back(*one);
   }
   return some;
+}
+
+// For each seed a Storm, whose turn() does something by chance and whose calm() compares what is left; up to the first
+// failure.
+template <class Storm>
+void storms(unsigned seeds, int turns) {
+  for (unsigned seed = 1; seed <= seeds && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Storm storm(seed);
+    for (int i = 0; i < turns && !::testing::Test::HasFailure(); ++i) storm.turn();
+    storm.calm();
+  }
 }
 
 }  // namespace fieldwork::support

@@ -2,20 +2,11 @@
 // The table of docs/expressions.md is made from the kinds of attributes: `attributes_test --rewrite`.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "fleet/attribute.hpp"
+#include "support/made_text.hpp"
 
 namespace fieldwork::fleet {
 namespace {
-
-bool rewrite = false;
-
-std::string read(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string table() {
   std::string out = "| attribute | type | is |\n|---|---|---|\n";
@@ -32,22 +23,10 @@ std::string table() {
 }
 
 TEST(Attributes, AreThoseOfTheDocument) {
-  const std::string path = std::string(FIELDWORK_SOURCE_DIR) + "/docs/expressions.md";
-  const std::string begin = "<!-- attributes: made by attributes_test --rewrite -->\n",
-                    end = "<!-- end of attributes -->\n";
-  const auto text = read(path);
-  const auto from = text.find(begin), to = text.find(end);
-  ASSERT_TRUE(from != std::string::npos && to != std::string::npos && from < to);
-  const auto made = text.substr(0, from + begin.size()) + table() + text.substr(to);
-  if (rewrite) std::ofstream(path) << made;
-  EXPECT_EQ(read(path), made) << path << ": attributes_test --rewrite makes it";
+  support::part_is_made(FIELDWORK_SOURCE_DIR "/docs/expressions.md", "attributes", table(), "attributes_test");
 }
 
 }  // namespace
 }  // namespace fieldwork::fleet
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  fieldwork::fleet::rewrite = argc > 1 && std::string(argv[1]) == "--rewrite";
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return fieldwork::support::run_all(argc, argv); }

@@ -2,41 +2,26 @@
 // The broker's lists of rights and the table of docs/topics.md are made from the channels: `channels_test --rewrite`.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <set>
 
+#include "support/made_text.hpp"
 #include "topic/channels.hpp"
 #include "topic/topic.hpp"
 
 namespace fieldwork {
 namespace {
 
-bool rewrite = false;
+using support::read_file;
+
 const std::string source = FIELDWORK_SOURCE_DIR;
-
-std::string read(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void is(const std::string& path, const std::string& made) {
-  if (rewrite) std::ofstream(path) << made;
-  EXPECT_EQ(read(path), made) << path << ": channels_test --rewrite makes it";
-}
 
 TEST(Channels, TheBrokersRightsAreMadeFromThem) {
   for (const char* door : {"devices", "services", "operators", "dashboards"})
-    is(source + "/deploy/mosquitto/" + door + ".acl.in", door_rights(door));
+    support::is_made(source + "/deploy/mosquitto/" + door + ".acl.in", door_rights(door), "channels_test");
 }
 
 TEST(Channels, TheTableOfTopicsIsMadeFromThem) {
-  const auto path = source + "/docs/topics.md";
-  const std::string begin = "<!-- channels: made by channels_test --rewrite -->\n", end = "<!-- end of channels -->\n";
-  const auto text = read(path);
-  const auto from = text.find(begin), to = text.find(end);
-  ASSERT_TRUE(from != std::string::npos && to != std::string::npos && from < to);
-  is(path, text.substr(0, from + begin.size()) + channels_table() + text.substr(to));
+  support::part_is_made(source + "/docs/topics.md", "channels", channels_table(), "channels_test");
 }
 
 // Each is a topic that Topics makes and reads, and is there once.
@@ -64,13 +49,13 @@ TEST(Channels, AreTopicsOfOurs) {
 TEST(Services, AreTheSameForScriptsContainersAndCode) {
   std::string listed;
   for (const auto service : service_names) listed.append(listed.empty() ? "" : " ").append(service);
-  EXPECT_NE(read(source + "/scripts/lib/services").find("all_services=\"" + listed + "\"\n"), std::string::npos);
-  const auto compose = read(source + "/docker-compose.yml");
-  const auto image = read(source + "/deploy/Dockerfile");
+  EXPECT_NE(read_file(source + "/scripts/lib/services").find("all_services=\"" + listed + "\"\n"), std::string::npos);
+  const auto compose = read_file(source + "/docker-compose.yml");
+  const auto image = read_file(source + "/deploy/Dockerfile");
   EXPECT_NE(image.find(" " + listed + " "), std::string::npos) << "deploy/Dockerfile";
   for (const auto service : service_names) {
     EXPECT_NE(compose.find("\n  " + std::string(service) + ":\n"), std::string::npos) << service;
-    EXPECT_FALSE(read(source + "/services/" + std::string(service) + "/main.cpp").empty()) << service;
+    EXPECT_FALSE(read_file(source + "/services/" + std::string(service) + "/main.cpp").empty()) << service;
   }
 }
 
@@ -89,8 +74,4 @@ TEST(Channels, ADeviceHasItsOwnTreeAlone) {
 }  // namespace
 }  // namespace fieldwork
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  fieldwork::rewrite = argc > 1 && std::string_view(argv[1]) == "--rewrite";
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return fieldwork::support::run_all(argc, argv); }

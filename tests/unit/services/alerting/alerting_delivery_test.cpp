@@ -234,14 +234,7 @@ class Storm {
   std::map<std::string, Alert> told_;
 };
 
-TEST(Delivery, InTheEndEverybodyWasToldWhatIs) {
-  for (unsigned seed = 1; seed <= 20 && !::testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    Storm storm(seed);
-    for (int i = 0; i < 300 && !::testing::Test::HasFailure(); ++i) storm.turn();
-    storm.calm();
-  }
-}
+TEST(Delivery, InTheEndEverybodyWasToldWhatIs) { support::storms<Storm>(20, 300); }
 
 }  // namespace
 }  // namespace fieldwork::alerting

@@ -151,14 +151,7 @@ class Storm {
   std::int64_t enrolled_ = 0;  // as the device was told
 };
 
-TEST(Restart, AtAnyMomentLosesNothingThatWasSaid) {
-  for (unsigned seed = 1; seed <= 20 && !::testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    Storm storm(seed);
-    for (int i = 0; i < 300 && !::testing::Test::HasFailure(); ++i) storm.turn();
-    storm.calm();
-  }
-}
+TEST(Restart, AtAnyMomentLosesNothingThatWasSaid) { support::storms<Storm>(20, 300); }
 
 }  // namespace
 }  // namespace fieldwork::registry
