@@ -19,6 +19,10 @@ Lanes::Lanes(LaneLimits limits)
 Result<void> Lanes::put(Message message) {
   auto& to = room(message.lane);
   const auto bytes = packet_bytes(message);
+  if (message.lane == Lane::newest) {
+    to.queue.clear();
+    to.waiting_bytes = 0;
+  }
   if (to.queue.size() >= limits_.waiting_max || to.waiting_bytes + bytes > limits_.waiting_bytes_max) {
     return Error{Code::unavailable, "too much waits for the broker already"};
   }
@@ -30,6 +34,7 @@ Result<void> Lanes::put(Message message) {
 Lanes::Room* Lanes::pick() {
   if (in_flight_ >= window_ || free_.empty()) return nullptr;
   if (!control_.queue.empty()) return &control_;
+  if (!newest_.queue.empty() && newest_.in_flight_bytes == 0) return &newest_;
   if (bulk_.queue.empty()) return nullptr;
   if (bulk_.in_flight_bytes == 0) return &bulk_;
   // One publish of the window stays free for control.
@@ -42,7 +47,7 @@ std::optional<Lanes::Sending> Lanes::next(Clock::time_point now) {
   if (from == nullptr) return std::nullopt;
   Message message = std::move(from->queue.front());
   from->queue.pop_front();
-  if (message.lane == Lane::bulk) message.qos = std::max(message.qos, 1);
+  if (message.lane != Lane::control) message.qos = std::max(message.qos, 1);
   const auto bytes = packet_bytes(message);
   const auto number = free_.back();
   free_.pop_back();
@@ -100,6 +105,7 @@ void Lanes::lost() {
   free_.clear();
   for (std::size_t i = slots_.size(); i > 0; --i) free_.push_back(i - 1);
   control_.in_flight_bytes = bulk_.in_flight_bytes = 0;
+  newest_ = {};
   // The next connection may take another path through the network.
   bulk_window_ = std::min(bulk_window_, limits_.bulk_window_bytes_first);
   rate_ = 0;
@@ -110,7 +116,7 @@ void Lanes::lost() {
 void Lanes::limit_window(std::size_t allowed) { window_ = std::clamp<std::size_t>(allowed, 1, slots_.size()); }
 
 std::size_t Lanes::backlog(Lane lane) const {
-  const auto& one = lane == Lane::control ? control_ : bulk_;
+  const auto& one = lane == Lane::control ? control_ : lane == Lane::bulk ? bulk_ : newest_;
   return one.waiting_bytes + one.in_flight_bytes;
 }
 

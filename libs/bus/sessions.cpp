@@ -62,6 +62,7 @@ struct Session::Impl {
   void watch();
   void ended(const std::string& reason);
   void opened();
+  Result<void> publish(const Message& message);
   template <class Call>
   int call(Call body) {
     auto* const outer = std::exchange(talking, this);
@@ -84,6 +85,8 @@ struct Session::Impl {
   std::size_t unanswered = 0;                    // subscriptions without SUBACK
   std::unordered_map<int, std::size_t> waiting;  // payload bytes by message id, of publishes without PUBACK
   std::size_t waiting_bytes = 0;
+  int newest = 0;                         // message id of the one of Lane::newest in flight; 0: none
+  std::optional<Message> waiting_newest;  // replaced by the next
   Clock::time_point connecting_since{};
 };
 
@@ -155,6 +158,10 @@ void on_publish(mosquitto* /*client*/, void* object, int id) {
   if (it == self.waiting.end()) return;
   self.waiting_bytes -= it->second;
   self.waiting.erase(it);
+  if (id != self.newest) return;
+  self.newest = 0;
+  // A failure ends the connection; the next heartbeat replaces this one.
+  if (const auto next = std::exchange(self.waiting_newest, std::nullopt)) (void)self.publish(*next);
 }
 
 void on_message(mosquitto* /*client*/, void* object, const mosquitto_message* m) {
@@ -170,6 +177,23 @@ void on_message(mosquitto* /*client*/, void* object, const mosquitto_message* m)
 
 }  // namespace
 
+Result<void> Session::Impl::publish(const Message& message) {
+  int id = 0;
+  const auto bytes = message.payload.size();
+  const int qos = message.lane == Lane::newest ? 1 : message.qos;
+  const int code = call([&](mosquitto* one) {
+    return mosquitto_publish(one, &id, message.topic.c_str(), static_cast<int>(bytes), message.payload.data(), qos,
+                             message.retain);
+  });
+  if (code != MOSQ_ERR_SUCCESS) return Error{Code::unavailable, mosquitto_strerror(code)};
+  if (qos > 0) {
+    waiting[id] = bytes;
+    waiting_bytes += bytes;
+  }
+  if (message.lane == Lane::newest) newest = id;
+  return {};
+}
+
 void Session::Impl::opened() {
   up = true;
   if (events.connected) events.connected();
@@ -181,6 +205,8 @@ void Session::Impl::leave() {
   client.reset();
   waiting.clear();
   waiting_bytes = 0;
+  newest = 0;
+  waiting_newest.reset();
   up = false;
   broken = false;
 }
@@ -253,19 +279,13 @@ bool Session::connected() const { return impl_->up; }
 Result<void> Session::publish(Message message) {
   if (auto good = check(message); !good) return good;
   if (!impl_->client) return Error{Code::unavailable, "there is no connection"};
-  int id = 0;
-  const auto bytes = message.payload.size();
-  const int code = impl_->call([&](mosquitto* client) {
-    return mosquitto_publish(client, &id, message.topic.c_str(), static_cast<int>(bytes), message.payload.data(),
-                             message.qos, message.retain);
-  });
-  if (code != MOSQ_ERR_SUCCESS) return Error{Code::unavailable, mosquitto_strerror(code)};
-  if (message.qos > 0) {
-    impl_->waiting[id] = bytes;
-    impl_->waiting_bytes += bytes;
+  if (message.lane == Lane::newest && impl_->newest != 0) {
+    impl_->waiting_newest = std::move(message);
+    return {};
   }
-  impl_->watch();
-  return {};
+  auto done = impl_->publish(message);
+  if (done) impl_->watch();
+  return done;
 }
 
 std::size_t Session::backlog(Lane lane) const { return lane == Lane::control ? impl_->waiting_bytes : 0; }

@@ -47,6 +47,7 @@ Configuration read_settings(Reader& reader) {
 
 Json encode_configuration(const Configuration& configuration) {
   Json out{{"version", configuration.version}, {"lifecycle", name(configuration.lifecycle)}};
+  if (configuration.prune > 0) out["prune"] = configuration.prune;
   write_settings(out, configuration);
   return out;
 }
@@ -54,6 +55,7 @@ Json encode_configuration(const Configuration& configuration) {
 Configuration read_configuration(Reader& reader) {
   auto out = read_settings(reader);
   out.version = reader.integer("version", 0, integer_max);
+  out.prune = reader.integer_or("prune", 0, 0, integer_max);
   const auto wanted = lifecycle(reader.text("lifecycle", 16));
   if (reader.ok() && (!wanted || !trusted(*wanted))) reader.fail("lifecycle", "must be active, draining or inactive");
   out.lifecycle = wanted.value_or(Lifecycle::active);

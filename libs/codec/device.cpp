@@ -86,6 +86,7 @@ std::string encode(const Heartbeat& heartbeat) {
            {"resources", encode(heartbeat.resources)},
            {"link", encode(heartbeat.link)},
            {"attempts", list(heartbeat.attempts)}};
+  write_outcomes(out, heartbeat.outcomes);
   if (heartbeat.ended) out["ended"] = list(*heartbeat.ended);
   return dump(out);
 }
@@ -100,6 +101,7 @@ Result<HeartbeatRead> decode_heartbeat(std::string_view text) {
   out.beat = reader.integer_or("beat", 0, 0, integer_max);
   if (const Json* resources = reader.object("resources")) out.resources = read_resources(reader, *resources);
   if (const Json* link = reader.object("link")) out.link = read_link(reader, *link);
+  out.outcomes = read_outcomes(reader);
   const Json* attempts = reader.array("attempts", limits::attempts_per_device_max);
   const Json* ended = reader.array_maybe("ended", limits::ended_per_heartbeat_max);
   if (!reader.finish()) return reader.error();
@@ -138,7 +140,7 @@ Result<Enrolled> decode_enrolled(std::string_view text) {
   if (reader.ok() && state != "enrolled" && state != "refused") reader.fail("state", "must be enrolled or refused");
   out.enrolled = state == "enrolled";
   out.reason = reader.text_or("reason", "", 1024);
-  out.heartbeat_s = static_cast<int>(reader.integer("heartbeat_s", 1, 3600));
+  out.heartbeat_s = static_cast<int>(reader.integer("heartbeat_s", 1, limits::heartbeat_s_max));
   out.now_ms = reader.integer_or("now_ms", 0, 0, integer_max);
   if (!reader.finish()) return reader.error();
   return out;

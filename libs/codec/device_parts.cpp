@@ -48,6 +48,7 @@ Json encode(const Resources& resources) {
   write_maybe(out, "sent_bit_per_s", resources.sent_bit_per_s);
   write_maybe(out, "temperature_c", resources.temperature_c);
   write_maybe(out, "battery_percent", resources.battery_percent);
+  write_maybe(out, "prunable_bytes", resources.prunable_bytes);
   return out;
 }
 
@@ -63,6 +64,7 @@ Resources read_resources(Reader& parent, const Json& value) {
   out.sent_bit_per_s = reader.integer_maybe("sent_bit_per_s", 0, integer_max);
   out.temperature_c = reader.number_maybe("temperature_c", -273.15, 10'000);
   out.battery_percent = reader.number_maybe("battery_percent", 0, 100);
+  out.prunable_bytes = reader.integer_maybe("prunable_bytes", 0, limits::size_bytes_max);
   reader.finish();
   return out;
 }
@@ -85,6 +87,20 @@ Link read_link(Reader& parent, const Json& value) {
   out.goodput_bit_per_s = reader.integer_maybe("goodput_bit_per_s", 0, integer_max);
   out.loss = reader.number_maybe("loss", 0, 1);
   reader.finish();
+  return out;
+}
+
+void write_outcomes(Json& out, const Outcomes& outcomes) {
+  if (outcomes != Outcomes{}) out["outcomes"] = {{"succeeded", outcomes.succeeded}, {"failed", outcomes.failed}};
+}
+
+Outcomes read_outcomes(Reader& reader) {
+  Outcomes out;
+  if (const Json* object = reader.object_maybe("outcomes")) {
+    Reader inner(reader, "outcomes", *object);
+    out = {inner.integer("succeeded", 0, integer_max), inner.integer("failed", 0, integer_max)};
+    inner.finish();
+  }
   return out;
 }
 

@@ -13,6 +13,10 @@ namespace fieldwork::codec {
 [[nodiscard]] Json encode(const Link& link);
 [[nodiscard]] Link read_link(Reader& parent, const Json& value);
 
+// Absent: none ended.
+void write_outcomes(Json& out, const Outcomes& outcomes);
+[[nodiscard]] Outcomes read_outcomes(Reader& reader);
+
 // The fields of `about` stand beside others in `out`; without labels.
 void write_about(Json& out, const Description& about);
 [[nodiscard]] Description read_about(Reader& reader);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -27,7 +28,9 @@ Json encode(const Device& device) {
     out["resources"] = encode(device.resources);
     out["link"] = encode(device.link);
     out["attempts"] = device.attempts;
+    write_outcomes(out, device.outcomes);
   }
+  if (!device.pressure.empty()) out["pressure"] = device.pressure;
   if (device.back_ms > 0) out["back_ms"] = device.back_ms;
   if (device.duplicated_since_ms > 0) out["duplicated_since_ms"] = device.duplicated_since_ms;
   if (device.claimed_ms > 0) out["claimed_ms"] = device.claimed_ms;
@@ -58,6 +61,12 @@ Result<Device> decode_device(const Json& value) {
     out.resources = read_resources(reader, *resources);
     out.link = read_link(reader, *link);
     out.attempts = reader.integer_or("attempts", 0, 0, limits::attempts_per_device_max);
+    out.outcomes = read_outcomes(reader);
+  }
+  out.pressure = reader.texts_or_empty("pressure", limits::resources_max, 16);
+  for (const auto& one : out.pressure) {
+    if (std::find(resource_names.begin(), resource_names.end(), one) == resource_names.end())
+      reader.fail("pressure", "must hold cpu, memory, storage or network");
   }
   if (const Json* object = reader.object("configuration")) {
     Reader configuration(reader, "configuration", *object);

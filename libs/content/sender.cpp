@@ -12,18 +12,18 @@ Sender::Sender(const SenderConfig& config, Ranges acknowledged) : config_(config
   merge(acknowledged);
 }
 
-std::vector<Piece> Sender::due(Time now) {
+std::vector<Piece> Sender::due(Time now, std::size_t pieces_max) {
   now_ = std::max(now_, now);
   find_lost();
   forget_answered_losses();
   std::vector<Piece> out;
-  while (!lost_.empty() && fits(lost_.front())) {
+  while (out.size() < pieces_max && !lost_.empty() && fits(lost_.front())) {
     const Piece piece = lost_.front();
     lost_.pop_front();
     send(piece, true, out);
   }
   if (!lost_.empty()) return out;
-  for (auto piece = next_new(); piece && fits(*piece); piece = next_new()) {
+  for (auto piece = next_new(); out.size() < pieces_max && piece && fits(*piece); piece = next_new()) {
     cursor_ = piece->offset + piece->length;
     send(*piece, false, out);
   }

@@ -66,8 +66,10 @@ struct Outbound::Impl {
   Time prod_at;
   Duration prod_wait = prod_first;
   Time held_until{};
-  std::uint64_t sent_before = 0;  // encoded bytes sent by replaced senders and by prods
-  bool replace = false;           // the ranges of the next answer replace those that were acknowledged
+  std::int64_t bit_per_s_max = 0;  // 0: no limit
+  Time paced_until{};              // when what was sent is within the limit
+  std::uint64_t sent_before = 0;   // encoded bytes sent by replaced senders and by prods
+  bool replace = false;            // the ranges of the next answer replace those that were acknowledged
   bool finished = false;
   bool failed = false;
   std::string reason;
@@ -77,6 +79,21 @@ struct Outbound::Impl {
     sender = content::Sender(config, std::move(acked));
     prod_at = now;
     prod_wait = prod_first;
+  }
+
+  // Within the limit one piece at a time: each takes as long as the link would need for it at that rate.
+  std::vector<content::Piece> due(Time now) {
+    if (bit_per_s_max == 0) return sender.due(now.time_since_epoch());
+    std::vector<content::Piece> pieces;
+    while (paced_until <= now) {
+      const auto one = sender.due(now.time_since_epoch(), 1);
+      if (one.empty()) break;
+      pieces.push_back(one.front());
+      const auto lasts = 8e6 * static_cast<double>(one.front().length) / static_cast<double>(bit_per_s_max);
+      // What could not be sent while nobody asked is made up for, within a tenth of a second.
+      paced_until = std::max(paced_until, now - milliseconds(100)) + Duration(static_cast<std::int64_t>(lasts));
+    }
+    return pieces;
   }
 
   std::optional<content::Piece> prod(Time now) {
@@ -118,7 +135,7 @@ std::vector<std::string> Outbound::due(Time now) {
   auto& out = *impl_;
   std::vector<std::string> frames;
   if (out.finished || out.failed || now < out.held_until) return frames;
-  auto pieces = out.sender.due(now.time_since_epoch());
+  auto pieces = out.due(now);
   if (const auto prod = out.prod(now)) pieces.push_back(*prod);
   for (const auto& piece : pieces) {
     const auto bytes = out.file.read_at(piece.offset, piece.length);
@@ -138,7 +155,12 @@ std::optional<Time> Outbound::next_due() const {
   if (out.sender.finished()) return std::max(out.prod_at, out.held_until);
   const auto due = out.sender.next_due();
   if (!due) return std::nullopt;
-  return std::max(Time{*due}, out.held_until);
+  return std::max({Time{*due}, out.held_until, out.paced_until});
+}
+
+void Outbound::pace(std::int64_t bit_per_s_max) {
+  impl_->bit_per_s_max = bit_per_s_max;
+  if (bit_per_s_max == 0) impl_->paced_until = {};
 }
 
 bool is_held(const Received& answer) { return answer.state == ReceivedState::receiving && !answer.reason.empty(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <set>
 
 namespace fieldwork::fleet {
 namespace {
@@ -30,8 +31,6 @@ void Index::put(const Device& device) {
     } else {
       free_.pop_back();
     }
-  } else {
-    unlink(found->second);
   }
   entries_[found->second].device = &device;
   link(found->second);
@@ -52,8 +51,8 @@ void Index::measured(const Device& device) {
 void Index::erase(const DeviceId& device) {
   const auto found = numbers_.find(device);
   if (found == numbers_.end()) return;
-  unlink(found->second);
   entries_[found->second].device = nullptr;
+  link(found->second);
   for (auto& column : columns_) {
     if (!column.empty()) column[found->second] = std::numeric_limits<double>::quiet_NaN();
   }
@@ -61,34 +60,34 @@ void Index::erase(const DeviceId& device) {
   numbers_.erase(found);
 }
 
+// Brings its lists up to date; a device that is gone has none. Lists are long: only those that it left or joined
+// change.
 void Index::link(Number number) {
   auto& entry = entries_[number];
-  const auto add = [&](const Attribute& attribute) {
-    for (const auto& text : texts(attribute, *entry.device)) {
-      const auto list = lists_.try_emplace(lists_of(attribute) + text).first;
-      const auto at = std::lower_bound(list->second.begin(), list->second.end(), number);
-      if (at != list->second.end() && *at == number) continue;
-      list->second.insert(at, number);
-      entry.lists.push_back(list);
-    }
+  std::set<std::string> wanted;
+  const auto want = [&](const Attribute& attribute) {
+    for (const auto& text : texts(attribute, *entry.device)) wanted.insert(lists_of(attribute) + text);
   };
-  for (std::size_t kind = 0; kind < kinds().size(); ++kind) {
+  for (std::size_t kind = 0; entry.device != nullptr && kind < kinds().size(); ++kind) {
     if (!has_texts(kinds()[kind].type)) continue;
     if (!kinds()[kind].keyed) {
-      add({kind, ""});
+      want({kind, ""});
       continue;
     }
-    for (const auto& [key, value] : entry.device->labels) add({kind, key});
+    for (const auto& [key, value] : entry.device->labels) want({kind, key});
   }
-}
-
-void Index::unlink(Number number) {
-  for (const auto list : entries_[number].lists) {
+  std::erase_if(entry.lists, [&](const auto list) {
+    if (wanted.erase(list->first) > 0) return false;
     auto& numbers = list->second;
     numbers.erase(std::lower_bound(numbers.begin(), numbers.end(), number));
     if (numbers.empty()) lists_.erase(list);
+    return true;
+  });
+  for (const auto& key : wanted) {
+    const auto list = lists_.try_emplace(key).first;
+    list->second.insert(std::lower_bound(list->second.begin(), list->second.end(), number), number);
+    entry.lists.push_back(list);
   }
-  entries_[number].lists.clear();
 }
 
 std::vector<const Device*> Index::find(const Expression& expression, const DeviceId& after, std::size_t limit) const {

@@ -96,6 +96,10 @@ Result<Settings> read_settings(runtime::Config& config) {
   if (!grants) return Error{Code::invalid, describe(grants.error()), config.origin("trust.grants")};
   out.agent.grants = std::move(*grants);
   out.agent.certificate_pem = read_text(out.mqtt.certificate);
+  // What the registry would refuse is refused here, by the same reader.
+  const Enrolment said{1, out.agent.certificate_pem, out.agent.about, out.agent.boot_id, 0};
+  if (const auto read = codec::decode_enrolment(codec::encode(said)); !read && read.error().path != "/certificate")
+    return Error{Code::invalid, read.error().reason, "device" + read.error().path};
   return out;
 }
 
@@ -135,7 +139,12 @@ void connect_to_world(Settings& settings, const Topics& topics, std::int64_t ses
   settings.mqtt.birth = presence(PresenceSaid::State::online);
   settings.mqtt.goodbye = presence(PresenceSaid::State::goodbye);
   const auto meter = std::make_shared<agent::Meter>(settings.directory, settings.agent.about.capacity);
-  settings.agent.resources = [meter] { return meter->read(Time{Duration{boot_us()}}); };
+  settings.agent.resources = [meter, &hands] {
+    const Time now{Duration{boot_us()}};
+    auto out = meter->read(now);
+    out.prunable_bytes = hands->prunable_bytes(now);
+    return out;
+  };
   settings.agent.configure = [meter, &hands, log_level = settings.log_level,
                               packages_bytes_max = settings.packages_bytes_max](const Configuration& wanted) {
     log::set_level(wanted.log_level.value_or(log_level));
@@ -143,16 +152,21 @@ void connect_to_world(Settings& settings, const Topics& topics, std::int64_t ses
     hands->cache_bytes(wanted.cache_bytes.value_or(packages_bytes_max));
   };
   settings.agent.boot = boot;
-  settings.agent.sleeps = [directory = settings.directory, &runner, announced = false,
+  settings.agent.sleeps = [directory = settings.directory, &runner, announced = false, connects = std::uint64_t{0},
                            looked_us = std::int64_t{0}]() mutable -> std::int64_t {
-    if (announced && runner->bus().connected() && runner->bus().idle()) {
+    const auto& bus = runner->bus();
+    if (!bus.connected()) return 0;
+    // What was under way when a connection ended is lost: it is announced again.
+    announced = announced && connects == runner->bus_stats().connects;
+    if (announced && bus.idle()) {
       agent::forget_announced_sleep(directory);
       announced = false;
     }
-    if (announced || !runner->bus().connected() || boot_us() - looked_us < 200'000) return 0;
+    if (announced || boot_us() - looked_us < 200'000) return 0;
     looked_us = boot_us();
     const auto sleep_s = agent::announced_sleep_s(directory);
     announced = sleep_s > 0;
+    connects = runner->bus_stats().connects;
     return sleep_s;
   };
   settings.agent.wall_ms = wall_ms;
@@ -183,6 +197,7 @@ std::unique_ptr<metrics::HttpServer> serve(const std::string& listen, const runt
 std::filesystem::path clear_directories(const std::filesystem::path& directory) {
   agent::Workplace::clear(directory / "work");
   agent::PackageCache::prepare(directory / "packages");
+  agent::forget_announced_sleep(directory);  // of before this start
   return directory / "packages";
 }
 

@@ -293,17 +293,6 @@ void Agent::on(const StaleArrived& input, Time now, Output& out) {
   out.acts.emplace_back(Kill{program(attempt)});
 }
 
-// An earlier version arrives late, or twice: the answer names the one that is followed.
-void Agent::on(const ConfigurationArrived& input, Time now, Output& out) {
-  if (input.configuration.version > configuration_.version) {
-    configuration_ = input.configuration;
-    out.configuration = configuration_;
-    heartbeat_due_ = std::min(heartbeat_due_, now + at_rest());
-    if (configuration_.lifecycle == Lifecycle::inactive) stop_all(now, out);
-  }
-  out.configured = configuration_.version;
-}
-
 // The device takes no part any more: what it has is given back.
 void Agent::stop_all(Time now, Output& out) {
   const auto live = live_;
@@ -358,6 +347,8 @@ void Agent::settle(Attempt& attempt, AttemptReport last, Time now, Output& out) 
   attempt.assign = std::move(bare);
   attempt.phase = Phase::settled;
   attempt.since = now;
+  if (last.state == AttemptState::succeeded) ++outcomes_.succeeded;
+  if (last.state == AttemptState::failed) ++outcomes_.failed;
   last.key = key;
   last.traceparent = attempt.assign.traceparent;
   attempt.outcome = in_short(last);

@@ -39,7 +39,9 @@ struct Limits {
   Duration refused_again{seconds{60}};  // when an enrolment was refused
   std::size_t settled_max = 5'000;      // settled attempts that are remembered
   std::size_t live_max = limits::attempts_per_device_max;
-  std::size_t beats_max = 64;  // newest heartbeats that may still be confirmed
+  Duration quiet_before_sleep{seconds{30}};
+  Duration working_beat{seconds{20}};  // at most between heartbeats while it has attempts, in a fleet of any size
+  std::size_t beats_max = 64;          // newest heartbeats that may still be confirmed
 };
 
 // --- inputs: each comment names who says the fact, and what turns it into the input (shell/service.cpp, main.cpp) ---
@@ -81,6 +83,8 @@ struct StaleArrived {
 struct ConfigurationArrived {
   Configuration configuration;
 };
+// This device said that its machine will be suspended: no heartbeat takes that back before it is (quiet_before_sleep).
+struct SleepAnnounced {};
 // An item of device/{device}/down/command could not be read, but names its attempt.
 struct BadCommandArrived {
   AttemptKey key;
@@ -121,8 +125,8 @@ struct BatchEnded {
   bool reports_idle = true;
 };
 using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived,
-                           InquireArrived, StaleArrived, ConfigurationArrived, BadCommandArrived, AckArrived,
-                           PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
+                           InquireArrived, StaleArrived, ConfigurationArrived, SleepAnnounced, BadCommandArrived,
+                           AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
 
 enum class Phase { fetching, running, settled };
 
@@ -162,6 +166,7 @@ struct SendHeartbeat {
   std::int64_t beat = 0;             // its number: an acknowledgement confirms it by this
   std::vector<AttemptKey> attempts;  // the live ones
   std::int64_t clock_offset_ms = 0;  // the device's clock less the registry's
+  Outcomes outcomes;                 // of executions, since the agent's start
   // Only after AckArrived with `ask`: the newest attempts that ended, at most 128; empty when the scheduler's position
   // shows that it has forgotten nothing.
   std::optional<std::vector<AttemptKey>> ended{};
@@ -182,7 +187,9 @@ struct Fetch {
 struct Unfetch {
   std::string digest;
 };
-using Act = std::variant<Fetch, Unfetch, Run, Kill>;  // carried out in this order; when, says Output::acts
+// Delete the cached packages that nothing needs. Done again after a restart that came too early: it does no harm.
+struct Prune {};
+using Act = std::variant<Fetch, Unfetch, Run, Kill, Prune>;  // carried out in this order; when, says Output::acts
 // Write a warning to the log.
 struct Notice {
   std::string text;
@@ -206,7 +213,7 @@ struct Output {
   // On device/{device}/up/enrol, with certificate, description and the version of the configuration. True again each
   // Limits::enrol_again until EnrolAnswered.
   bool enrol = false;
-  // On device/{device}/up/heartbeat, QoS 0, with the device's resources and link.
+  // On device/{device}/up/heartbeat, in the lane of newest, with the device's resources and link.
   std::optional<SendHeartbeat> heartbeat;
   // On device/{device}/up/report; a message above 8 KiB takes the bulk lane of the bus. The core asks for a repeat
   // until AckArrived acknowledges the reports.
@@ -214,8 +221,8 @@ struct Output {
   // Logged as warnings.
   std::vector<Notice> notices;
   // --- done, in this order ---
-  // Kill, Fetch and Unfetch at once, before the commit: a full disk must not keep a program running. Run after the
-  // commit: no program runs that is not in the journal.
+  // Kill, Fetch, Unfetch and Prune at once, before the commit: a full disk must not keep a program running. Run after
+  // the commit: no program runs that is not in the journal.
   std::vector<Act> acts;
 };
 
@@ -257,6 +264,7 @@ class Agent {
   void on(const InquireArrived& input, Time now, Output& out);
   void on(const StaleArrived& input, Time now, Output& out);
   void on(const ConfigurationArrived& input, Time now, Output& out);
+  void on(const SleepAnnounced& input, Time now, Output& out);
   void on(const BadCommandArrived& input, Time now, Output& out);
   void on(const AckArrived& input, Time now, Output& out);
   void on(const PackageReady& input, Time now, Output& out);
@@ -307,6 +315,8 @@ class Agent {
   Time heartbeat_due_{};
   Duration heartbeat_{seconds{5}};  // as the registry told; a configuration's comes before it
   Configuration configuration_;
+  Outcomes outcomes_;
+  std::uint64_t random_ = 0;  // of the batch before
   std::int64_t beat_;
   std::deque<std::pair<std::int64_t, Time>> beats_;  // number and time of heartbeats that were sent and not confirmed
   Time contact_{};                                   // when the newest confirmed heartbeat was sent

@@ -35,6 +35,18 @@ void Agent::on(const EnrolAnswered& input, Time now, Output& out) {
   }
 }
 
+// An earlier version arrives late, or twice: the answer names the one that is followed.
+void Agent::on(const ConfigurationArrived& input, Time now, Output& out) {
+  if (input.configuration.version > configuration_.version) {
+    if (input.configuration.prune != configuration_.prune) out.acts.emplace_back(Prune{});
+    configuration_ = input.configuration;
+    out.configuration = configuration_;
+    heartbeat_due_ = std::min(heartbeat_due_, now + at_rest());
+    if (configuration_.lifecycle == Lifecycle::inactive) stop_all(now, out);
+  }
+  out.configured = configuration_.version;
+}
+
 // The registry's time now; without it, the device's own clock, which may be years off, or jump.
 std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
   if (!registry_clock_) return wall_ms;
@@ -51,13 +63,19 @@ void Agent::on(const TimePassed& /*input*/, Time now, Output& out) {
   if (now >= heartbeat_due_) beat(now, out);
 }
 
+// A new connection, or new work, ends it: the machine was not suspended, or is awake again.
+void Agent::on(const SleepAnnounced& /*input*/, Time now, Output& /*out*/) {
+  heartbeat_due_ = std::max(heartbeat_due_, now + limits_.quiet_before_sleep);
+}
+
 void Agent::beat(Time now, Output& out) {
-  out.heartbeat = SendHeartbeat{++beat_, live(), clock_offset_ms_};
+  out.heartbeat = SendHeartbeat{++beat_, live(), clock_offset_ms_, outcomes_};
   beats_.emplace_back(beat_, now);
   if (beats_.size() > limits_.beats_max) beats_.pop_front();
-  auto interval = at_rest();
+  auto interval = live_.empty() ? at_rest() : std::min(at_rest(), limits_.working_beat);
   for (const auto& key : live_) interval = std::min(interval, beat_interval(attempts_.at(key).assign.contract));
-  heartbeat_due_ = now + interval;
+  // Up to a tenth earlier: devices that connected together, when the broker came back, do not beat together for ever.
+  heartbeat_due_ = now + interval - interval / 10 * static_cast<std::int64_t>(random_ % 1024) / 1024;
 }
 
 Duration Agent::at_rest() const {
@@ -179,6 +197,7 @@ void Agent::save_stream(const Reports::Changes& changes, Output& out) {
 }
 
 void Agent::on(const BatchEnded& input, Time now, Output& out) {
+  random_ = input.random;
   Reports::Changes changes;
   reports_.number(input.random, changes);
   save_stream(changes, out);

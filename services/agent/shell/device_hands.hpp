@@ -1,6 +1,9 @@
 // Carries out the core's acts on a real device: gets packages, runs programs.
 #pragma once
 
+#include <algorithm>
+#include <map>
+
 #include "agent/shell/outputs.hpp"
 #include "agent/shell/packages.hpp"
 #include "agent/shell/service.hpp"
@@ -17,6 +20,7 @@ class DeviceHands : public Hands {
         workplace_(directory / "work", directory / "outputs", package_bytes_max, std::move(done), std::move(log)) {}
 
   void run(const Assign& assign) override {
+    if (!assign.package.empty()) unpacked_[assign.key] = assign.package;
     workplace_.run(assign, assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
   }
   void cache_bytes(std::int64_t bytes_max) { packages_.cache_bytes(bytes_max); }
@@ -24,6 +28,8 @@ class DeviceHands : public Hands {
   void contract_ends(const AttemptKey& key, Duration left) override { workplace_.contract_ends(key, left); }
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
+  void prune(Time now) override { packages_.prune(now); }
+  [[nodiscard]] std::int64_t prunable_bytes(Time now) const { return packages_.prunable_bytes(now); }
   Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }
   Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }
   Result<void> output(std::string_view channel, std::string_view payload, Time now) override {
@@ -40,9 +46,14 @@ class DeviceHands : public Hands {
     for (auto& message : outputs_.due(now)) out.push_back(std::move(message));
     return out;
   }
-  // Takes the large outputs of an attempt that has ended. On the engine's thread.
+  // Takes the large outputs of an attempt that has ended; its package is needed a little longer, for the next attempt.
+  // On the engine's thread.
   void deliver(const Outcome& outcome, Time now) {
     for (const auto& kept : outcome.large) outputs_.add(kept, outcome.key, now);
+    const auto ended = unpacked_.extract(outcome.key);
+    const bool others = ended && std::any_of(unpacked_.begin(), unpacked_.end(),
+                                             [&](const auto& one) { return one.second == ended.mapped(); });
+    if (ended && !others) packages_.ran(ended.mapped(), now);
   }
   std::vector<PackageNews> news() override { return packages_.news(); }
 
@@ -50,6 +61,7 @@ class DeviceHands : public Hands {
   Packages packages_;
   Outputs outputs_;
   Workplace workplace_;
+  std::map<AttemptKey, std::string> unpacked_;  // packages of the programs that run
 };
 
 }  // namespace fieldwork::agent

@@ -105,6 +105,11 @@ void PackageCache::unneeded(const std::string& digest) {
   if (const auto it = entries_.find(digest); it != entries_.end()) it->second.needed_until = {};
 }
 
+void PackageCache::ran(const std::string& digest, Time now) {
+  if (const auto it = entries_.find(digest); it != entries_.end())
+    it->second.needed_until = std::min(it->second.needed_until, now + rests_for);
+}
+
 std::map<std::string, PackageCache::Entry>::iterator PackageCache::oldest(Time now) {
   auto out = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
@@ -123,6 +128,16 @@ bool PackageCache::evict_one(Time now) {
   bytes_ -= it->second.size_bytes;
   entries_.erase(it);
   return true;
+}
+
+void PackageCache::prune(Time now) {
+  while (evict_one(now)) continue;
+}
+
+std::int64_t PackageCache::prunable_bytes(Time now) const {
+  std::int64_t out = 0;
+  for (const auto& [digest, entry] : entries_) out += now < entry.needed_until ? 0 : entry.size_bytes;
+  return out;
 }
 
 Result<void> PackageCache::make_room(std::int64_t size_bytes, std::int64_t storage_bytes, Time now) {

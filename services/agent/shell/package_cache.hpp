@@ -20,6 +20,8 @@ class PackageCache {
   static constexpr std::int64_t reserved_bytes_max = 64 << 20;      // of the disk; a tenth of the disk if that is less
   static constexpr Duration needed_for = std::chrono::minutes(10);  // after its last use, unless unneeded() is called
 
+  static constexpr Duration rests_for = std::chrono::seconds(10);  // after a run of it has ended
+
   using MeasureDisk = std::function<Result<exchange::Disk>(const std::filesystem::path&)>;
 
   // `bytes_max`: the budget; 0: half of the disk. A directory that cannot be read counts as empty, without an error.
@@ -38,6 +40,11 @@ class PackageCache {
   void added(const std::string& digest, Time now);
   void used(const std::string& digest, Time now);  // then needed until unneeded(), or for needed_for
   void unneeded(const std::string& digest);
+  void ran(const std::string& digest, Time now);  // then needed for rests_for
+
+  // Deletes all packages that are not needed; and how many bytes those have.
+  void prune(Time now);
+  [[nodiscard]] std::int64_t prunable_bytes(Time now) const;
 
   // Makes room for a package of `size_bytes`, which takes `storage_bytes` more of the disk. Unavailable, with the
   // numbers: evicting all packages that are not needed does not make enough.

@@ -233,12 +233,14 @@ void AgentService::connected(Time now, runtime::Output& /*out*/) {
 void AgentService::disconnected(Time now, runtime::Output& /*out*/) { step(Disconnected{}, now); }
 
 void AgentService::tick(Time now, runtime::Output& out) {
-  step(TimePassed{}, now);
+  // Before the heartbeat that may be due now.
   if (const auto sleep_s = config_.sleeps(); sleep_s > 0) {
     log::info("going to sleep", {{"s", std::to_string(sleep_s)}});
+    step(SleepAnnounced{}, now);
     out.messages.push_back(
         presence(topics_, config_.device, {PresenceSaid::State::sleeping, core_->session(), config_.boot, sleep_s}));
   }
+  step(TimePassed{}, now);
 }
 
 void AgentService::flush(Time now, runtime::Output& out) {
@@ -318,8 +320,8 @@ void tell(const std::string& what, const AttemptKey& key, const char* field, con
 }  // namespace
 
 void AgentService::say(const Output& done, runtime::Output& out) const {
-  const auto up = [&](const char* channel, std::string payload, int qos = 1) -> bus::Message& {
-    out.messages.push_back({.topic = topics_.up(config_.device, channel), .payload = std::move(payload), .qos = qos});
+  const auto up = [&](const char* channel, std::string payload) -> bus::Message& {
+    out.messages.push_back({.topic = topics_.up(config_.device, channel), .payload = std::move(payload)});
     return out.messages.back();
   };
   if (done.enrol) {
@@ -329,10 +331,9 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
   if (done.heartbeat) {
     auto link = config_.link();
     link.clock_offset_ms = done.heartbeat->clock_offset_ms;
-    up("heartbeat",
-       codec::encode(Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link,
-                               done.heartbeat->attempts, done.heartbeat->ended}),
-       0);
+    up("heartbeat", codec::encode(Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link,
+                                            done.heartbeat->attempts, done.heartbeat->ended, done.heartbeat->outcomes}))
+        .lane = bus::Lane::newest;
   }
   for (const auto& message : done.messages) {
     codec::Report report{message.epoch, message.first, message.seq, message.after, {}};
@@ -367,6 +368,8 @@ void AgentService::act(const Output& done, Time now, runtime::Output& out) {
         hands_.run(run->assign);
       else
         out.acts.push_back([this, assign = run->assign] { hands_.run(assign); });
+    } else if (std::holds_alternative<Prune>(act)) {
+      hands_.prune(now);
     } else {
       hands_.kill(std::get<Kill>(act).key);  // before the commit: a full disk must not keep a program running
     }

@@ -14,7 +14,8 @@
 
 namespace fieldwork::agent {
 
-// Carries out the core's Run, Kill, Fetch and Unfetch: on a device for real, in simulations without running anything.
+// Carries out the core's Run, Kill, Fetch, Unfetch and Prune: on a device for real, in simulations without running
+// anything.
 class Hands {
  public:
   virtual ~Hands() = default;
@@ -25,6 +26,7 @@ class Hands {
   virtual void contract_ends(const AttemptKey& /*key*/, Duration /*left*/) {}
   virtual void fetch(const std::string& digest, Time now) = 0;
   virtual void unfetch(const std::string& /*digest*/) {}  // no attempt needs the package any more
+  virtual void prune(Time /*now*/) {}                     // deletes the packages that nothing needs
   // offer, frame and output fail only with what is wrong with the message.
   virtual Result<void> offer(std::string_view /*payload*/, Time /*now*/) { return {}; }
   virtual Result<void> frame(std::string_view /*payload*/, Time /*now*/) { return {}; }

@@ -47,6 +47,7 @@ class [[nodiscard]] Result {
   [[nodiscard]] const Error& error() const { return std::get<1>(state_); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
+  T operator*() && { return std::move(*this).value(); }  // a value: a range-for over it lives as long as the loop
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

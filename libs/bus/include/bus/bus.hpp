@@ -9,14 +9,17 @@
 
 namespace fieldwork::bus {
 
-// The two queues of publishes of a process. A waiting control message leaves before any waiting bulk message. Bulk
+// The queues of publishes of a process. A waiting control message leaves before any waiting bulk message. Bulk
 // bytes in flight are limited, so that a control message waits behind them for a moment only, also on a slow link.
 // Messages of one lane keep their order; between the lanes there is none.
-//   control  small or urgent messages: presence, heartbeats, commands, acknowledgements, states;
+//   control  small or urgent messages: presence, commands, acknowledgements, states;
 //            and frames, whose sender paces itself by acknowledgements of its own
 //   bulk     large messages that may take their time: reports above 8 KiB. Always sent with QoS 1: the
 //            broker's acknowledgement sets the pace. A message should be 64 KiB or less: MQTT cannot interrupt it
-enum class Lane { control, bulk };
+//   newest   heartbeats: after control, before bulk, with QoS 1. One is in flight, and the newest one waits: it
+//   replaces
+//            the one that waited. What waits when the connection ends is dropped
+enum class Lane { control, bulk, newest };
 
 struct Message {
   std::string topic;

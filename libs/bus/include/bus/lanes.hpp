@@ -1,5 +1,5 @@
-// The publishes that wait for the broker and those in flight: two lanes, control before bulk, and a window for the bulk
-// in flight. Pure: no clock, no lock, no broker; MqttBus drives it.
+// The publishes that wait for the broker and those in flight: in lanes (bus.hpp), and a window for the bulk in flight.
+// Pure: no clock, no lock, no broker; MqttBus drives it.
 //
 // The bulk window limits the bulk bytes that are not yet acknowledged. It is the delivery rate times (the shortest
 // round trip + 0.5 s), between bulk_window_bytes_min and _max. A publish gives a sample of the rate: the bulk bytes
@@ -58,7 +58,9 @@ class Lanes {
   void limit_window(std::size_t allowed);
 
   [[nodiscard]] std::size_t backlog(Lane lane) const;
-  [[nodiscard]] bool idle() const { return in_flight_ == 0 && control_.queue.empty() && bulk_.queue.empty(); }
+  [[nodiscard]] bool idle() const {
+    return in_flight_ == 0 && control_.queue.empty() && bulk_.queue.empty() && newest_.queue.empty();
+  }
   [[nodiscard]] std::size_t bulk_window() const { return bulk_window_; }
 
  private:
@@ -75,12 +77,12 @@ class Lanes {
     bool alone = false;                  // nothing of its lane waited behind this publish
   };
 
-  Room& room(Lane lane) { return lane == Lane::control ? control_ : bulk_; }
+  Room& room(Lane lane) { return lane == Lane::control ? control_ : lane == Lane::bulk ? bulk_ : newest_; }
   Room* pick();
   void measure(const Slot& slot, Clock::time_point now);
 
   LaneLimits limits_;
-  Room control_, bulk_;
+  Room control_, bulk_, newest_;
   std::vector<Slot> slots_;
   std::vector<std::size_t> free_;
   std::uint64_t generation_ = 1;

@@ -5,6 +5,7 @@
 
 #include "codec/json.hpp"
 #include "model/device.hpp"
+#include "model/health.hpp"
 
 namespace fieldwork::codec {
 
@@ -59,6 +60,9 @@ struct ConfigureRequest {
 // state/device/{device}
 [[nodiscard]] Json encode(const Device& device);
 [[nodiscard]] Result<Device> decode_device(const Json& value);
+
+// state/health/{device}
+[[nodiscard]] Json encode(const HealthReport& report);
 
 // device/{device}/up/log
 struct LogLine {

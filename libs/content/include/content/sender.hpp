@@ -58,8 +58,8 @@ class Sender {
 
   explicit Sender(const SenderConfig& config, Ranges acknowledged = {});
 
-  /// The pieces to send now, in order: lost ones first. They count as sent.
-  [[nodiscard]] std::vector<Piece> due(Time now);
+  /// The pieces to send now, in order: lost ones first; at most so many. They count as sent.
+  [[nodiscard]] std::vector<Piece> due(Time now, std::size_t pieces_max = SIZE_MAX);
 
   /// The receiver holds these bytes (all that it holds, or a part). What lies outside of the content is ignored.
   void acknowledged(const Ranges& ranges, Time now);

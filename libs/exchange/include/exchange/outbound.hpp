@@ -73,6 +73,9 @@ class Outbound {
   /// where it names less than before.
   void asked_again(Time now);
 
+  /// Sends at most at this rate from now on; 0: as fast as the link takes it.
+  void pace(std::int64_t bit_per_s_max);
+
   [[nodiscard]] bool finished() const;  // the receiver has the verified content
   [[nodiscard]] bool failed() const;    // the receiver gave the transfer up, or our file cannot be read
   [[nodiscard]] const std::string& reason() const;

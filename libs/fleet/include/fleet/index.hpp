@@ -41,7 +41,6 @@ class Index {
   };
 
   void link(Number number);
-  void unlink(Number number);
   // A list that holds every device for which `node` is true; none: it would hold too many.
   [[nodiscard]] std::optional<std::vector<Number>> candidates(const Node& node) const;
   [[nodiscard]] std::optional<std::vector<Number>> of_all(const Node& node) const;

@@ -30,6 +30,7 @@ struct Resources {
   std::optional<std::int64_t> sent_bit_per_s{};
   std::optional<double> temperature_c{};
   std::optional<double> battery_percent{};
+  std::optional<std::int64_t> prunable_bytes{};  // of cached packages that nothing needs: `device prune` frees them
   bool operator==(const Resources&) const = default;
 };
 
@@ -40,6 +41,13 @@ struct Link {
   std::optional<std::int64_t> goodput_bit_per_s{};  // of the newest transfer
   std::optional<double> loss{};                     // of its frames, 0 to 1
   bool operator==(const Link&) const = default;
+};
+
+// How many executions ended on a device since its agent started.
+struct Outcomes {
+  std::int64_t succeeded = 0;
+  std::int64_t failed = 0;
+  bool operator==(const Outcomes&) const = default;
 };
 
 // The connection that a device pays for.
@@ -103,7 +111,8 @@ struct Configuration {
   std::optional<int> attempts_max{};          // at once
   std::optional<std::int64_t> cache_bytes{};  // of packages that it keeps
   std::optional<std::string> log_level{};
-  Labels labels{};  // beside those that the device says, and before them
+  std::int64_t prune = 0;  // how often it was asked to delete the cached packages that nothing needs
+  Labels labels{};         // beside those that the device says, and before them
   bool operator==(const Configuration&) const = default;
 };
 
@@ -119,7 +128,9 @@ struct Device {
   bool measured = false;            // a heartbeat has brought resources, link and attempts
   Resources resources;
   Link link;
-  std::int64_t attempts = 0;  // live ones, as its newest heartbeat lists them
+  std::int64_t attempts = 0;          // live ones, as its newest heartbeat lists them
+  Outcomes outcomes;                  // as its newest heartbeat says
+  std::vector<std::string> pressure;  // resources whose use is over its threshold: cpu, memory, storage, network
   std::int64_t session = 0;
   std::string fingerprint;               // hex SHA-256 of the certificate
   Configuration configuration;           // what is wanted of it
@@ -170,6 +181,7 @@ struct Heartbeat {
   std::vector<AttemptKey> attempts;
   // Ended attempts that the scheduler may have forgotten; sent only to a scheduler that has just started and asks.
   std::optional<std::vector<AttemptKey>> ended{};
+  Outcomes outcomes{};
 };
 
 }  // namespace fieldwork

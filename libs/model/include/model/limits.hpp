@@ -55,9 +55,14 @@ inline constexpr std::size_t trace_bytes_max = 512;
 inline constexpr std::int64_t version_max = integer_max / 2;
 inline constexpr std::int64_t sleep_s_max = 31'536'000;  // for how long a device may say that it will sleep
 inline constexpr std::size_t labels_max = 32;            // of a device's own, of its configuration, of a job: each
-inline constexpr std::size_t names_max = 64;  // capabilities, rungs of the sandbox, groups: of one device, each
+inline constexpr std::size_t group_name_bytes_max = 64;
+inline constexpr std::size_t groups_max = 64;        // of the fleet
+inline constexpr std::size_t group_items_max = 512;  // devices that one request adds to a group, or drops from it
+inline constexpr std::size_t resources_max = 4;      // cpu, memory, storage, network
+inline constexpr std::size_t names_max = 64;         // capabilities, rungs of the sandbox, groups: of one device, each
 
 // --- heartbeats ---
+inline constexpr int heartbeat_s_max = 3600;         // as the registry tells a device
 inline constexpr int attempts_per_device_max = 512;  // attempts at once; one heartbeat lists all of them
 inline constexpr int ended_per_heartbeat_max = 128;  // the newest ended attempts
 inline constexpr std::size_t heartbeat_bytes_max = 256U << 10;

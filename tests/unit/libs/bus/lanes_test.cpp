@@ -94,6 +94,32 @@ TEST(Lanes, ControlGoesFirstAndOrderIsKeptWithinALane) {
   EXPECT_EQ(order, (std::vector<std::string>{"c0", "c1", "c2", "b0", "b1", "b2"}));
 }
 
+TEST(Lanes, OfHeartbeatsOneIsInFlightAndTheNewestWaits) {
+  Lanes lanes({.window = 100});
+  const auto beat = [&](const char* payload) {
+    EXPECT_TRUE(lanes.put({.topic = "h", .payload = payload, .qos = 0, .lane = Lane::newest}).ok());
+  };
+  EXPECT_TRUE(lanes.put(bulk(10)).ok());
+  beat("1");
+  beat("2");
+  EXPECT_TRUE(lanes.put(control()).ok());
+  EXPECT_EQ(lanes.next(at(0))->message.topic, "c");
+  const auto first = lanes.next(at(0));
+  EXPECT_EQ(first->message.payload, "2");
+  EXPECT_EQ(first->message.qos, 1);
+  EXPECT_EQ(lanes.next(at(0))->message.lane, Lane::bulk);
+  beat("3");
+  beat("44");
+  EXPECT_FALSE(lanes.next(at(1))) << "the one before has not arrived";
+  EXPECT_EQ(lanes.backlog(Lane::newest), 2 * packet_bytes(first->message) + 1) << "one in flight, one that waits";
+  EXPECT_TRUE(lanes.done(first->ticket, true, at(2)));
+  EXPECT_EQ(lanes.next(at(2))->message.payload, "44");
+  beat("5");
+  lanes.lost();
+  EXPECT_FALSE(lanes.next(at(3))) << "what was is no news after a break";
+  EXPECT_EQ(lanes.backlog(Lane::newest), 0U);
+}
+
 TEST(Lanes, BulkLeavesOneOfTheWindowToControl) {
   Lanes lanes({.window = 100});
   lanes.limit_window(3);

@@ -9,6 +9,7 @@
 #include "exchange/inbound.hpp"
 #include "exchange/outbound.hpp"
 #include "exchange/worker.hpp"
+#include "support/ends.hpp"
 #include "support/frames.hpp"
 #include "support/pki.hpp"
 
@@ -16,34 +17,6 @@ namespace fieldwork::exchange {
 namespace {
 
 using namespace support;
-
-struct Ends {
-  TempDir dir;
-  std::string bytes;
-  Offer offer;
-  std::string key = crypto::generate_content_key();
-  exchange::Encoded encoded;
-
-  explicit Ends(std::string content, const std::string& receiver = "d1", std::int64_t frame_bytes = 4096)
-      : bytes(std::move(content)) {
-    write(dir / "plain", bytes);
-    encoded = exchange::encode_beside(dir / "plain").value();
-    offer =
-        exchange::make_offer(id_of(7), crypto::digest_of(bytes), static_cast<std::int64_t>(bytes.size()),
-                             encoded.encoding, encoded.encoded_bytes, frame_bytes, key, pki().certificate(receiver), "")
-            .value();
-  }
-  [[nodiscard]] exchange::Outbound outbound(content::Ranges acked, Time now) const {
-    return exchange::Outbound::open(offer, key, encoded.path, std::move(acked), {.window_bytes = 64 << 10}, now)
-        .value();
-  }
-  [[nodiscard]] Result<exchange::Inbound> inbound(const std::string& receiver = "d1") const {
-    return exchange::Inbound::open(offer, pki().key(receiver), pki().certificate(receiver).fingerprint(), dir / "in",
-                                   1 << 30);
-  }
-  // Every frame, once.
-  [[nodiscard]] std::vector<std::string> frames() const { return frames_of(offer, key, encoded.path); }
-};
 
 TEST(Exchange, BringsTheBytesThroughAStorm) {
   for (unsigned seed = 1; seed <= 25; ++seed) {
@@ -95,6 +68,34 @@ TEST(Exchange, BringsTheBytesThroughAStorm) {
     EXPECT_EQ(read(ends.dir / "final"), ends.bytes);
     EXPECT_EQ(files_in(ends.dir / "in"), 0U);
   }
+}
+
+TEST(Exchange, KeepsToTheRateThatItIsGiven) {
+  const Ends ends(make_bytes(400'000, 5));
+  Time now = wall();
+  std::uint64_t sent = 0;
+  auto sender = ends.outbound({}, now);
+  auto receiver = ends.inbound().value();
+  const auto run = [&](Duration span) {
+    const auto before = sender.sent_bytes();
+    for (const auto end = now + span; now < end && !receiver.complete(); now += milliseconds(10)) {
+      for (auto& frame : sender.due(now)) ASSERT_TRUE(receiver.frame(frame, now).ok());
+      if (const auto next = sender.next_due()) {
+        EXPECT_GT(*next, now - milliseconds(1));
+      }
+      if (const auto answer = receiver.ack_due(now)) sender.received(*answer, now);
+    }
+    sent = sender.sent_bytes() - before;
+  };
+  sender.pace(160'000);  // 20,000 bytes per second
+  run(seconds(4));
+  EXPECT_NEAR(static_cast<double>(sent), 80'000, 3 * 4096);
+  sender.pace(80'000);
+  run(seconds(4));
+  EXPECT_NEAR(static_cast<double>(sent), 40'000, 3 * 4096);
+  sender.pace(0);
+  run(seconds(4));
+  EXPECT_TRUE(receiver.complete()) << "as fast as the link takes it";
 }
 
 TEST(Exchange, GoesOnFromWhatWasCheckpointed) {

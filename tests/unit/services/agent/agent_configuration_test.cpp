@@ -43,6 +43,23 @@ TEST(Configuration, OnlyANewerVersionIsFollowed) {
   EXPECT_TRUE(world.quiet()) << "it is said once";
 }
 
+TEST(Configuration, PrunesOncePerRequest) {
+  World world;
+  world.step({ConfigurationArrived{{.version = 1, .prune = 2}}});
+  EXPECT_EQ(world.all<Prune>().size(), 1U);
+  EXPECT_EQ(world.said.configured, 1);
+  for (const Configuration& again :
+       {Configuration{.version = 1, .prune = 2}, {.version = 2, .sample_s = 3, .prune = 2}}) {
+    world.step({ConfigurationArrived{again}});
+    EXPECT_TRUE(world.all<Prune>().empty()) << again.version;
+  }
+  world.restart();
+  world.step({ConfigurationArrived{{.version = 3, .prune = 2}}});
+  EXPECT_TRUE(world.all<Prune>().empty());
+  world.step({ConfigurationArrived{{.version = 4, .prune = 3}}});
+  EXPECT_EQ(world.all<Prune>().size(), 1U);
+}
+
 TEST(Configuration, IsKeptByARestart) {
   World world;
   world.step({wanted(4, Lifecycle::draining)});

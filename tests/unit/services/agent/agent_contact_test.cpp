@@ -31,6 +31,21 @@ TEST(Link, EnrolsUntilAnswered) {
   EXPECT_TRUE(world.said.enrol) << "anew on each connection";
 }
 
+TEST(Link, NoHeartbeatTakesBackThatItWillSleep) {
+  World world;
+  world.step({Connected{}});
+  world.step({EnrolAnswered{.session = 3, .enrolled = true, .heartbeat_s = 5}, TimePassed{}});
+  world.now += seconds(5);
+  world.step({SleepAnnounced{}, TimePassed{}});
+  EXPECT_FALSE(world.said.heartbeat);
+  world.pass(seconds(29));
+  EXPECT_FALSE(world.said.heartbeat);
+  world.pass(seconds(1));
+  EXPECT_TRUE(world.said.heartbeat) << "it was not suspended after all";
+  world.step({SleepAnnounced{}, Connected{}, TimePassed{}});
+  EXPECT_TRUE(world.said.heartbeat) << "it was, and is back";
+}
+
 // A scheduler that has just begun asks; one that forgot hears what ended as well, the newest first.
 TEST(Link, SaysAtOnceWhatIsHereToASchedulerThatAsks) {
   const auto ask = [](std::int64_t epoch, std::int64_t seq) {

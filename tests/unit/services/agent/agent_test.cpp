@@ -132,6 +132,20 @@ TEST(Commands, HowARunEnds) {
   }
 }
 
+TEST(Commands, HeartbeatsCountHowRunsEnded) {
+  World world;
+  world.step({Connected{}});
+  world.step({EnrolAnswered{.session = world.core.session(), .enrolled = true, .heartbeat_s = 5}, TimePassed{}});
+  EXPECT_EQ(world.said.heartbeat->outcomes, Outcomes{});
+  for (const auto& [job, code] : {std::pair{"j", 0}, {"k", 3}, {"l", 0}}) {
+    world.step({assignment(key(job))});
+    world.step({ended(key(job), code)});
+    world.step({ended(key(job), code)});
+  }
+  world.pass(seconds(10));
+  EXPECT_EQ(world.said.heartbeat->outcomes, (Outcomes{2, 1}));
+}
+
 struct GrantCase {
   const char* name;
   std::function<void(AssignArrived&)> change;

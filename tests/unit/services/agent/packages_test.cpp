@@ -203,6 +203,26 @@ TEST_F(Device, StartsWhateverItFinds) {
   EXPECT_EQ(said("want").size(), 1U);
 }
 
+TEST_F(Device, PrunesWhatNothingNeeds) {
+  const auto directory = dir / "cache";
+  fs::create_directories(directory);
+  const auto digest = [](char digit) { return "sha256:" + std::string(64, digit); };
+  for (const char digit : {'a', 'b', 'c'}) write(directory / (std::string(64, digit) + ".tar"), std::string(100, 'x'));
+  PackageCache cache(directory, 0);
+  cache.used(digest('a'), now);
+  cache.used(digest('b'), now);
+  cache.unneeded(digest('b'));
+  EXPECT_EQ(cache.prunable_bytes(now), 200);
+  cache.prune(now);
+  EXPECT_TRUE(cache.has(digest('a'))) << "an attempt may need it";
+  EXPECT_FALSE(cache.has(digest('b')) || cache.has(digest('c')));
+  EXPECT_EQ(cache.prunable_bytes(now), 0);
+  EXPECT_EQ(cache.prunable_bytes(now + PackageCache::needed_for - milliseconds(1)), 0);
+  EXPECT_EQ(cache.prunable_bytes(now + PackageCache::needed_for), 100);
+  cache.ran(digest('a'), now);
+  EXPECT_EQ(cache.prunable_bytes(now + PackageCache::rests_for), 100) << "its run has ended";
+}
+
 TEST_F(Device, AFullDiskIsClearedBeforeTheStart) {
   const auto directory = dir / "full";
   fs::create_directories(directory);
