@@ -46,7 +46,7 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
   // The certificate of a refused device is checked again: what was wrong (a clock, an old list) may be over.
   if (enrolment.session == entry.record.enrolled_session && enrolment.session == device.session &&
       fingerprint == device.fingerprint && trusted(device.lifecycle)) {
-    out.answers.push_back({input.device, enrolment.session, true, ""});
+    tell_interval(entry, now, out);
     return;
   }
   if (entry.pending && entry.pending->fingerprint == fingerprint) {
@@ -70,6 +70,8 @@ Registry::Entry& Registry::added(const EnrolmentArrived& input, Time now) {
   device.registered_ms = device.changed_ms = to_ms(now);
   device.configuration.lifecycle = limits_.activate_new ? Lifecycle::active : Lifecycle::inactive;
   entry.sign_of_life = entry.faded_at = now;
+  entry.told = interval();
+  unreported_.insert(device.id);
   relabel(entry);
   touch(entry, now);
   return entry;
@@ -81,7 +83,7 @@ bool Registry::claims(Entry& entry, const Enrolment& enrolment, const std::strin
   const bool other = !entry.record.key.empty() && entry.record.key != key && device.lifecycle != Lifecycle::refused;
   if (!other && device.lifecycle != Lifecycle::retired) return false;
   const auto* reason = other ? already_registered : retired;
-  out.answers.push_back({device.id, enrolment.session, false, reason});
+  out.answers.push_back(answer(device.id, enrolment.session, false, reason));
   if (!other) return true;
   const bool again = device.claimed_ms > 0 && now - from_ms(device.claimed_ms) < seconds{60};  // one event per burst
   device.claimed_ms = to_ms(now);
@@ -127,7 +129,7 @@ void Registry::enrol(Entry& entry, Time now, Output& out) {
   }
   if (device.presence == Presence::lost || device.presence == Presence::disconnected)
     hear(entry, Presence::starting, "", now, out);
-  out.answers.push_back({device.id, device.session, true, ""});
+  tell_interval(entry, now, out);
 }
 
 // What the device says of itself in this session. A new session after a boot is another thing than after a crash of the
@@ -141,8 +143,8 @@ void Registry::begin_session(Entry& entry, const Enrolment& enrolment, Output& o
                           booted ? "the machine booted" : "its agent started anew; the machine ran on", ""});
   }
   entry.record.boot_id = enrolment.boot_id;
-  if (device.session != enrolment.session) entry.beat = 0;
-  device.session = entry.record.enrolled_session = enrolment.session;
+  count_anew(entry, enrolment.session);
+  entry.record.enrolled_session = enrolment.session;
   device.about = enrolment.about;
   relabel(entry);
   // The device may have lost what it followed, or this service what it wanted: its database went back.
@@ -172,7 +174,7 @@ void Registry::refuse(Entry& entry, const std::string& fingerprint, const std::s
     device.fingerprint = fingerprint;
     if (!again) become(entry, Lifecycle::refused, reason, "", now, out);
   }
-  out.answers.push_back({device.id, session, false, reason});
+  out.answers.push_back(answer(device.id, session, false, reason));
 }
 
 }  // namespace fieldwork::registry

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fleet/attribute.hpp"
+#include "registry/core/advice.hpp"
+
 namespace fieldwork::registry {
 namespace {
 
@@ -17,24 +20,95 @@ double room(std::int64_t available, std::int64_t capacity, double enough) {
   return ramp(static_cast<double>(available) / static_cast<double>(capacity), 0, 0.4, enough, 1);
 }
 
-}  // namespace
-
-double faded(double count, Duration since) {
-  return count * std::exp(-std::chrono::duration<double>(since).count() / 600.0);
+// Percent, as expressions see it; NaN: not measured.
+double use(const Device& device, Resource resource) {
+  static const std::array<fleet::Attribute, resource_names.size()> attributes = [] {
+    std::array<fleet::Attribute, resource_names.size()> out;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = *fleet::attribute(std::string(resource_names[i]) + ".use");
+    return out;
+  }();
+  return fleet::number(attributes[static_cast<std::size_t>(resource)], device);
 }
 
-double health(const Device& device, const Signs& signs) {
-  if (device.presence == Presence::lost || device.lifecycle == Lifecycle::refused ||
-      device.lifecycle == Lifecycle::retired)
-    return 0;
-  double out = std::max(0.5, 1 - 0.1 * signs.reconnects) * std::max(0.5, 1 - 0.05 * signs.missed);
-  if (signs.measured) {
-    const double cores = std::max(0.1, static_cast<double>(device.about.capacity.cpu_millis) / 1000);
-    out *= room(device.resources.memory_available_bytes, device.about.capacity.memory_bytes, 0.10);
-    out *= room(device.resources.storage_available_bytes, device.about.capacity.storage_bytes, 0.05);
-    out *= ramp(device.resources.cpu_load / cores, 1.5, 1, 4, 0.5);
+double& of(Values& values, Component component) { return values[static_cast<std::size_t>(component)]; }
+
+bool gone(const Device& device) { return device.presence == Presence::lost || barred(device.lifecycle); }
+
+}  // namespace
+
+double faded(double count, Duration since, Duration to_one_eth) {
+  return count * std::exp(-std::chrono::duration<double>(since) / std::chrono::duration<double>(to_one_eth));
+}
+
+void fade(Signs& signs, Duration since) {
+  for (double* count : {&signs.reconnects, &signs.missed, &signs.flaps}) *count = faded(*count, since);
+  for (double* count : {&signs.succeeded, &signs.failed}) *count = faded(*count, since, std::chrono::hours(6));
+}
+
+Values components(const Device& device, const Signs& signs) {
+  auto out = equal_weights;
+  of(out, Component::beats) = std::max(0.5, 1 - 0.05 * signs.missed);
+  of(out, Component::executions) = 1 - 0.5 * signs.failed / (signs.failed + signs.succeeded + 2);
+  of(out, Component::link) = std::max(0.5, 1 - 0.1 * signs.reconnects);
+  of(out, Component::flaps) = std::max(0.5, 1 - 0.1 * signs.flaps);
+  if (!signs.measured) return out;
+  const auto& capacity = device.about.capacity;
+  const double cores = std::max(0.1, static_cast<double>(capacity.cpu_millis) / 1000);
+  of(out, Component::cpu) = ramp(device.resources.cpu_load / cores, 1.5, 1, 4, 0.5);
+  of(out, Component::memory) = room(device.resources.memory_available_bytes, capacity.memory_bytes, 0.10);
+  of(out, Component::storage) = room(device.resources.storage_available_bytes, capacity.storage_bytes, 0.05);
+  if (const double network = use(device, Resource::network); !std::isnan(network))
+    of(out, Component::network) = ramp(network, 80, 1, 100, 0.6);
+  if (device.link.loss) of(out, Component::link) *= ramp(*device.link.loss, 0.05, 1, 0.5, 0.5);
+  return out;
+}
+
+double health(const Device& device, const Signs& signs, const Values& weights) {
+  if (gone(device)) return 0;
+  const auto values = components(device, signs);
+  double out = 1;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    // A power is only taken where it is needed: heartbeats come often.
+    if (values[i] < 1) out *= weights[i] == 1 ? values[i] : std::pow(values[i], weights[i]);
   }
   return device.presence == Presence::suspect ? std::min(out, 0.5) : out;
+}
+
+std::vector<std::string> pressure(const Device& device, const Thresholds& thresholds) {
+  std::vector<std::string> out;
+  if (!device.measured) return out;
+  for (std::size_t i = 0; i < resource_names.size(); ++i) {
+    const auto before = std::find(device.pressure.begin(), device.pressure.end(), resource_names[i]);
+    const double margin = before == device.pressure.end() ? 0 : thresholds.hysteresis;
+    if (use(device, static_cast<Resource>(i)) > thresholds.percent[i] - margin) out.emplace_back(resource_names[i]);
+  }
+  return out;
+}
+
+HealthReport report(const Device& device, const Signs& signs, const Values& weights) {
+  HealthReport out;
+  out.device = device.id;
+  out.score = health(device, signs, weights);
+  out.lifecycle = device.lifecycle;
+  out.presence = device.presence;
+  out.reason = device.reason;
+  out.missed = signs.missed;
+  out.pressure = device.pressure;
+  out.attempts = device.attempts;
+  out.outcomes = device.outcomes;
+  for (std::size_t i = 0; i < resource_names.size(); ++i) {
+    const double percent = device.measured ? use(device, static_cast<Resource>(i)) : NAN;
+    if (!std::isnan(percent)) out.use_percent[i] = percent;
+    out.available[i] = 1 - out.use_percent[i].value_or(0) / 100;
+  }
+  const bool heard = !gone(device) && device.presence != Presence::disconnected;
+  out.availability = heard ? *std::min_element(out.available.begin(), out.available.end()) : 0;
+  const auto values = components(device, signs);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    out.components.push_back(
+        {component_names[i], values[i], weights[i], reason(static_cast<Component>(i), device, signs)});
+  out.recommendations = recommendations(device, signs, weights);
+  return out;
 }
 
 }  // namespace fieldwork::registry

@@ -9,7 +9,8 @@
 namespace fieldwork::registry {
 namespace {
 
-constexpr std::array<std::string_view, 6> verbs{"activate", "drain", "deactivate", "retire", "remove", "configure"};
+constexpr std::array<std::string_view, 7> verbs{"activate", "drain",     "deactivate", "retire",
+                                                "remove",   "configure", "prune"};
 
 std::string state_of(const Device& device) {
   return "the device is " + std::string(name(device.lifecycle)) + " and " + std::string(name(device.presence));
@@ -21,6 +22,7 @@ std::string forbids(Verb verb, const Device& device) {
   const bool away = device.presence == Presence::lost || device.presence == Presence::disconnected;
   switch (verb) {
     case Verb::activate:
+    case Verb::prune:
     case Verb::deactivate: return trusts ? "" : "only an enrolled device can be";
     case Verb::drain: return trusts && device.lifecycle != Lifecycle::inactive ? "" : "only an active device can be";
     case Verb::retire:
@@ -65,6 +67,7 @@ void Registry::apply(const Requested& input, Time now, Output& out) {
                                                      " labels: unset some",
                                                  "/set/labels"}});
       return;
+    case Verb::prune: prune(entry, input.by, now, out); break;
     case Verb::remove: out.requests.push_back({input.reply, device}); return remove(entry, input.by, out);
   }
   out.requests.push_back({input.reply, device});
@@ -115,6 +118,17 @@ bool Registry::configure(Entry& entry, const Requested& input, Time now, Output&
   touch(entry, now);
   follow(entry, out);
   return true;
+}
+
+// A device that was asked already, and does not follow yet, is not asked again.
+void Registry::prune(Entry& entry, const std::string& by, Time now, Output& out) {
+  auto& device = entry.record.device;
+  if (device.configured < entry.prune_version) return;
+  ++device.configuration.prune;
+  entry.prune_version = ++device.configuration.version;
+  out.events.push_back({device.id, "wanted", "prune", by});
+  touch(entry, now);
+  follow(entry, out);
 }
 
 // Tells the device what is wanted, unless it follows that already.
@@ -188,6 +202,8 @@ void Registry::remove(Entry& entry, const std::string& by, Output& out) {
   index_.erase(id);
   unsaved_.erase(id);
   unsaid_.erase(id);
+  unreported_.erase(id);
+  unsummarised_ = true;
   devices_.erase(id);
 }
 

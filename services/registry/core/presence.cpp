@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "registry/core/advice.hpp"
 #include "registry/core/registry.hpp"
 
 namespace fieldwork::registry {
@@ -36,11 +37,10 @@ void Registry::apply(const PresenceArrived& input, Time now, Output& out) {
     return;
   }
   const bool restarted = said.session > device.session;
-  if (restarted) entry.beat = 0;
-  device.session = said.session;
+  count_anew(entry, said.session);
   if (restarted) touch(entry, now);
   if (input.retained) return;
-  entry.sign_of_life = now;
+  entry.sign_of_life = entry.heard_at = now;
   // After a restart of this service no heartbeat has come, but the saved presence says that one of this session had.
   const bool beats = entry.beat > 0 || (!restarted && device.presence == Presence::online);
   hear(entry, beats ? Presence::online : Presence::starting, "", now, out);
@@ -80,23 +80,24 @@ void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
   if (!trusted(device.lifecycle) || input.heartbeat.session < device.session) return;
   const bool restarted = input.heartbeat.session > device.session;
   const bool first = !device.measured || restarted || device.presence != Presence::online;
-  if (restarted) entry.beat = 0;
-  device.session = input.heartbeat.session;
+  count_anew(entry, input.heartbeat.session);
   measure(entry, input.heartbeat, now);
   hear(entry, Presence::online, "", now, out);
+  press(entry, now, out);
   say_drained(entry, now, out);
-  rate(entry);
-  if (first || now - entry.saved_at >= limits_.save_every) save(entry, now);
-  const bool moved = std::abs(device.health - entry.published_health) >= 0.05;
-  if (first || moved || now - entry.published_at >= limits_.publish_every) publish(entry, now);
+  const bool regrouped = rate(entry);
+  if (first || regrouped || now - entry.saved_at >= limits_.save_every) save(entry, now);
+  if (first || now - entry.reported_at >= limits_.report_every) unreported_.insert(device.id);
+  const bool moved = std::abs(device.health - entry.published_health) >= moved_by;
+  if (first || regrouped || moved || now - entry.published_at >= limits_.publish_every) publish(entry, now);
 }
 
 void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
   auto& device = entry.record.device;
+  entry.sign_of_life = entry.heard_at = now;
+  if (heartbeat.beat > 0 && heartbeat.beat < entry.beat) return;  // a later one has said more
   auto& signs = entry.signs;
-  const auto since = now - entry.faded_at;
-  signs.reconnects = faded(signs.reconnects, since);
-  signs.missed = faded(signs.missed, since);
+  fade(signs, now - entry.faded_at);
   entry.faded_at = now;
   if (signs.measured && heartbeat.link.reconnects > device.link.reconnects) {
     signs.reconnects += static_cast<double>(heartbeat.link.reconnects - device.link.reconnects);
@@ -110,7 +111,49 @@ void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
   device.resources = heartbeat.resources;
   device.link = heartbeat.link;
   device.attempts = static_cast<std::int64_t>(heartbeat.attempts.size());
-  entry.sign_of_life = now;
+  // A lower count is another agent's, with a copy of the journal.
+  const auto count = [](std::int64_t said, std::int64_t& known, double& recent) {
+    recent += static_cast<double>(std::max<std::int64_t>(said - known, 0));
+    known = std::max(said, known);
+  };
+  count(heartbeat.outcomes.succeeded, device.outcomes.succeeded, signs.succeeded);
+  count(heartbeat.outcomes.failed, device.outcomes.failed, signs.failed);
+}
+
+// What is under pressure now: others act on the device's state, so each change is published at once. A device whose
+// storage fills up is asked to delete cached packages.
+void Registry::press(Entry& entry, Time now, Output& out) {
+  auto& device = entry.record.device;
+  const auto over = pressure(device, limits_.thresholds);
+  const auto has = [](const std::vector<std::string>& some, std::string_view one) {
+    return std::find(some.begin(), some.end(), one) != some.end();
+  };
+  std::vector<std::string> next;
+  for (std::size_t i = 0; i < resource_names.size(); ++i) {
+    const auto name = resource_names[i];
+    const auto resource = static_cast<Resource>(i);
+    const bool was = has(device.pressure, name), high = has(over, name);
+    auto &low_since = entry.low_since[i], &high_since = entry.high_since[i];
+    low_since = high ? std::nullopt : std::optional(low_since.value_or(now));
+    high_since = high ? std::optional(high_since.value_or(now)) : std::nullopt;
+    const bool jumps = resource == Resource::cpu || resource == Resource::network;
+    const bool begins = high && !was && now - *high_since >= (jumps ? limits_.pressed_after : Duration::zero());
+    const bool ends = was && !high && now - *low_since >= limits_.relieved_after;
+    if ((was && !ends) || begins) next.emplace_back(name);
+    if (begins) out.events.push_back({device.id, "optimization", relief(device, resource).text, ""});
+    if (ends) out.events.push_back({device.id, "relieved", std::string(name), ""});
+  }
+  if (next != device.pressure) {
+    device.pressure = std::move(next);
+    index_.put(device);
+    touch(entry, now);
+    unreported_.insert(device.id);
+  }
+  if (has(device.pressure, "storage") && device.resources.prunable_bytes.value_or(0) > 0 &&
+      (entry.pruned_at == Time{} || now - entry.pruned_at >= limits_.prune_every)) {
+    entry.pruned_at = now;
+    prune(entry, "", now, out);
+  }
 }
 
 // The device's presence, with an event where it changes. The first time online after a start is `online`; after a
@@ -126,9 +169,25 @@ void Registry::hear(Entry& entry, Presence presence, const std::string& reason, 
   device.changed_ms = to_ms(now);
   if (presence != Presence::sleeping) device.back_ms = 0;
   touch(entry, now);
+  unreported_.insert(device.id);
   const bool back = presence == Presence::online && before != Presence::starting;
+  const bool was_silent = before == Presence::suspect || before == Presence::lost;
+  if (was_silent && (presence == Presence::online || presence == Presence::starting)) {
+    fade(entry.signs, now - entry.faded_at);
+    entry.faded_at = now;
+    ++entry.signs.flaps;
+  }
   if (presence != Presence::starting)
     out.events.push_back({device.id, back ? "back" : std::string(name(presence)), reason, ""});
+}
+
+// A start of the agent counts its heartbeats and executions from 1.
+void Registry::count_anew(Entry& entry, std::int64_t session) {
+  auto& device = entry.record.device;
+  if (device.session == session) return;
+  device.session = session;
+  device.outcomes = {};
+  entry.beat = 0;
 }
 
 void Registry::give_grace(Time now) {
@@ -151,12 +210,55 @@ bool Registry::watch_identity(Entry& entry, Time now, Output& out) {
   return shared;
 }
 
-Duration Registry::suspect_after(const Device& device) const {
-  return std::max<Duration>(limits_.suspect_after, 3 * seconds{device.configuration.heartbeat_s.value_or(0)});
+// Three quarters of the rate, so that a fleet that grows stays below it until its devices are told anew.
+Duration Registry::interval() const {
+  const auto per_s = std::max(0.75 * limits_.beats_per_s_max, 0.1);
+  const auto s = std::llround(std::ceil(static_cast<double>(devices_.size()) / per_s));
+  return std::clamp<Duration>(seconds{s}, limits_.heartbeat, std::max<Duration>(limits_.heartbeat, heartbeat_max));
 }
 
-Duration Registry::lost_after(const Device& device) const {
-  return std::max<Duration>(limits_.lost_after, 9 * seconds{device.configuration.heartbeat_s.value_or(0)});
+EnrolmentAnswer Registry::answer(const DeviceId& device, std::int64_t session, bool enrolled,
+                                 const std::string& reason) const {
+  return {device, session, enrolled, reason, static_cast<int>(std::chrono::duration_cast<seconds>(interval()).count())};
+}
+
+// A device may beat as it was told before, until it hears this: its silence counts from now.
+void Registry::tell_interval(Entry& entry, Time now, Output& out) {
+  const auto& device = entry.record.device;
+  if (interval() < entry.told) entry.sign_of_life = std::max(entry.sign_of_life, now);
+  entry.told = interval();
+  out.answers.push_back(answer(device.id, device.session, true, ""));
+}
+
+// The limits are for the interval of a small fleet. A device that does not yet follow a configuration may still beat as
+// it was told.
+Duration Registry::stretched(const Entry& entry, Duration limit, int beats) const {
+  const auto& device = entry.record.device;
+  const Duration own = seconds{device.configuration.heartbeat_s.value_or(0)};
+  const bool follows = own > Duration::zero() && device.configured == device.configuration.version;
+  const auto told = entry.told == Duration::zero() ? interval() : entry.told;
+  const auto every = follows ? own : std::max(told, own);
+  const auto ratio = static_cast<double>(every.count()) /
+                     static_cast<double>(std::max<Duration>(limits_.heartbeat, seconds{1}).count());
+  const auto longer = Duration{std::llround(static_cast<double>(limit.count()) * std::max(ratio, 1.0))};
+  return std::max<Duration>(longer, beats * own);
+}
+
+// A device whose interval is a quarter off what the fleet's size asks for is told anew, a few at a time. Only one that
+// is enrolled in its session: `enrolled` promises that.
+void Registry::retell(Time now, Output& out) {
+  const auto wanted = interval();
+  std::size_t left = retold_max;
+  for (auto& [id, entry] : devices_) {
+    if (left == 0) return;
+    if (4 * entry.told <= 5 * wanted && 5 * entry.told >= 4 * wanted) continue;
+    const auto& device = entry.record.device;
+    const bool enrolled =
+        trusted(device.lifecycle) && entry.record.enrolled_session == device.session && !entry.pending;
+    if (!enrolled || device.presence != Presence::online) continue;
+    tell_interval(entry, now, out);
+    --left;
+  }
 }
 
 void Registry::judge(Entry& entry, Time now, Output& out) {
@@ -165,9 +267,9 @@ void Registry::judge(Entry& entry, Time now, Output& out) {
   if (!trusted(device.lifecycle) || device.presence == Presence::lost || device.presence == Presence::disconnected)
     return;
   const auto since = now - entry.sign_of_life;
-  if (since >= lost_after(device)) {
+  if (since >= stretched(entry, limits_.lost_after, 9)) {
     hear(entry, Presence::lost, silence(since), now, out);
-  } else if (since >= suspect_after(device)) {
+  } else if (since >= stretched(entry, limits_.suspect_after, 3)) {
     hear(entry, Presence::suspect, silence(since), now, out);
   }
 }

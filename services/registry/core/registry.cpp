@@ -1,20 +1,27 @@
 #include "registry/core/registry.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "base/check.hpp"
 
 namespace fieldwork::registry {
 
-Registry::Registry(Limits limits, std::vector<Record> saved, Time now) : limits_(limits) {
+Registry::Registry(Limits limits, std::vector<Record> saved, Time now, std::vector<Group> groups) : limits_(limits) {
+  for (auto& group : groups) groups_.emplace(group.name, std::move(group));
   for (auto& record : saved) {
     auto& entry = devices_[record.device.id];
     entry.record = std::move(record);
+    std::erase_if(entry.record.device.groups, [&](const auto& one) { return !groups_.contains(one); });
     entry.signs.measured = entry.record.device.measured;
     entry.sign_of_life = entry.faded_at = entry.saved_at = now;
     if (entry.record.device.back_ms > 0) entry.sign_of_life = std::max(now, from_ms(entry.record.device.back_ms));
     index_.put(entry.record.device);
   }
+  // In a small fleet nobody was told another interval. In a larger one it is told once more: settings may have changed.
+  if (interval() > limits_.heartbeat) return;
+  for (auto& [id, entry] : devices_) entry.told = interval();
 }
 
 const Record* Registry::find(const DeviceId& device) const {
@@ -43,6 +50,7 @@ void Registry::become(Entry& entry, Lifecycle lifecycle, const std::string& reas
   device.reason = reason;
   device.changed_ms = to_ms(now);
   touch(entry, now);
+  unreported_.insert(device.id);
   out.events.push_back({device.id, std::string(name(lifecycle)), reason, by});
 }
 
@@ -53,10 +61,25 @@ void Registry::relabel(Entry& entry) {
   index_.put(device);
 }
 
-void Registry::rate(Entry& entry) {
+bool Registry::rate(Entry& entry) {
   auto& device = entry.record.device;
-  device.health = health(device, entry.signs);
+  device.health = health(device, entry.signs, limits_.weights);
   index_.measured(device);
+  if (entry.reported_health >= 0 && std::abs(device.health - entry.reported_health) >= moved_by)
+    unreported_.insert(device.id);
+  return regroup(entry);
+}
+
+std::optional<HealthReport> Registry::report(const DeviceId& device, Time now) const {
+  const auto it = devices_.find(device);
+  if (it == devices_.end()) return std::nullopt;
+  const auto& entry = it->second;
+  auto out = registry::report(entry.record.device, entry.signs, limits_.weights);
+  out.at_ms = to_ms(now);
+  out.heard_ms = entry.heard_at == Time{} ? 0 : to_ms(entry.heard_at);
+  out.heartbeat_s = entry.record.device.configuration.heartbeat_s.value_or(
+      static_cast<int>(std::chrono::duration_cast<seconds>(entry.told).count()));
+  return out;
 }
 
 void Registry::touch(Entry& entry, Time now) {
@@ -74,6 +97,7 @@ void Registry::publish(Entry& entry, Time now) {
   entry.published_at = now;
   entry.published_health = entry.record.device.health;
   unsaid_.insert(entry.record.device.id);
+  unsummarised_ = true;
 }
 
 void Registry::apply(const LinkLost&, Time, Output&) { link_ = false; }
@@ -85,6 +109,20 @@ void Registry::apply(const LinkBack&, Time now, Output&) {
     rate(entry);
     publish(entry, now);
   }
+  resaid_ = DeviceId();
+  unsummarised_ = true;
+}
+
+// At a pace: all at once they are as large as the fleet's states, which are on their way.
+void Registry::say_reports_again() {
+  if (!resaid_) return;
+  std::size_t left = resaid_max;
+  for (auto it = devices_.upper_bound(*resaid_); it != devices_.end(); ++it) {
+    if (left-- == 0) return;
+    unreported_.insert(it->first);
+    resaid_ = it->first;
+  }
+  resaid_.reset();
 }
 
 // Messages of the time that was missed may still wait in the queue.
@@ -94,14 +132,27 @@ void Registry::apply(const TimePassed&, Time now, Output& out) {
   if (!link_ || now - judged_at_ < limits_.judge_every) return;
   judged_at_ = now;
   for (auto& [id, entry] : devices_) judge(entry, now, out);
+  retell(now, out);
+  say_reports_again();
+  const auto every = limits_.summary_every + seconds{devices_.size() / 10'000};
+  if (!unsummarised_ || now - summarised_at_ < every) return;
+  unsummarised_ = false;
+  summarised_at_ = now;
+  out.summary = true;
 }
 
 // Each device's last row and last state of the batch.
-void Registry::apply(const BatchEnded&, Time, Output& out) {
+void Registry::apply(const BatchEnded&, Time now, Output& out) {
   for (const auto& id : unsaved_) out.devices.push_back(devices_.at(id).record);
   for (const auto& id : unsaid_) out.states.push_back(devices_.at(id).record.device);
   unsaved_.clear();
   unsaid_.clear();
+  for (const auto& id : std::exchange(unreported_, {})) {
+    auto& entry = devices_.at(id);
+    out.reports.push_back(id);
+    entry.reported_at = now;
+    entry.reported_health = entry.record.device.health;
+  }
 }
 
 }  // namespace fieldwork::registry

@@ -23,6 +23,7 @@
 // begins this and one ends it, and each start that connects meanwhile is told.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,6 +35,7 @@
 #include "base/result.hpp"
 #include "fleet/index.hpp"
 #include "model/device.hpp"
+#include "model/limits.hpp"
 #include "model/policy.hpp"
 #include "registry/core/health.hpp"
 #include "registry/core/starts.hpp"
@@ -41,14 +43,22 @@
 namespace fieldwork::registry {
 
 struct Limits {
-  Duration heartbeat = seconds{5};       // between heartbeats, as devices are told
-  Duration suspect_after = seconds{15};  // without a sign of life
-  Duration lost_after = seconds{45};     // without a sign of life
+  Duration heartbeat = seconds{5};       // between heartbeats, as devices of a small fleet are told
+  Duration suspect_after = seconds{15};  // without a sign of life, while they are told that
+  Duration lost_after = seconds{45};     // without a sign of life, while they are told that
+  int beats_per_s_max = 200;             // of all devices: a large fleet is told longer intervals
   std::size_t devices_max = 100'000;
-  bool activate_new = true;                  // a new device is active as soon as its certificate is good
-  Duration save_every = seconds{60};         // rows, while only measurements change
-  Duration publish_every = seconds{30};      // states, while only measurements change, and little
-  Duration judge_every = milliseconds{500};  // how often silence is looked at
+  bool activate_new = true;                         // a new device is active as soon as its certificate is good
+  Duration save_every = seconds{60};                // rows, while only measurements change
+  Duration publish_every = seconds{30};             // states, while only measurements change, and little
+  Duration judge_every = milliseconds{500};         // how often silence is looked at
+  Duration pressed_after = seconds{30};             // cpu and network above the threshold: both jump
+  Duration relieved_after = seconds{60};            // below the hysteresis: what relieves must not end its own cause
+  Duration report_every = std::chrono::minutes{5};  // health reports, while the score moves little
+  Duration summary_every = seconds{5};              // of the fleet, and a second more for each 10,000 devices
+  Duration prune_every = std::chrono::minutes{10};  // requests to a device whose storage stays under pressure
+  Values weights = equal_weights;
+  Thresholds thresholds;
 };
 
 // What is saved of a device.
@@ -90,7 +100,7 @@ struct CertificateChecked {
 };
 // An operator wants something of a device: service/registry/{verb}/{from}. It is done once however often it arrives:
 // what is so already is answered as done. An illegal one is refused with the state that forbids it.
-enum class Verb { activate, drain, deactivate, retire, remove, configure };
+enum class Verb { activate, drain, deactivate, retire, remove, configure, prune };
 [[nodiscard]] std::string_view name(Verb verb);
 [[nodiscard]] std::optional<Verb> verb(std::string_view text);
 struct Settings {                  // of configure: what is not named stays
@@ -104,11 +114,20 @@ struct Requested {
   std::string by;
   Settings settings;
 };
+// An operator defines, changes, removes or only asks for a group: service/registry/group/{from}.
+struct GroupRequested {
+  std::uint64_t reply = 0;
+  std::string group;
+  std::string by;
+  std::optional<fleet::Expression> expression;  // makes it dynamic
+  std::vector<DeviceId> add, drop;              // make it static
+  bool remove = false;
+};
 // LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). While the
 // link is away, or this process stands still, no device is judged by its silence; afterwards each has the full time
 // again.
 using Input = std::variant<EnrolmentArrived, PresenceArrived, HeartbeatArrived, ConfiguredArrived, CertificateChecked,
-                           Requested, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+                           Requested, GroupRequested, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 // --- output ---
 // Ask security-policy to check a certificate: an item of service/security-policy/certificate/registry under the key
@@ -140,12 +159,14 @@ struct CloseConfiguration {
 using OutboxChange =
     std::variant<AskCertificate, CloseQuestion, SendConfiguration, CloseConfiguration>;  // applied in order
 
-// The answer to an enrolment. The device repeats the enrolment until an answer arrives, so this is not repeated.
+// The answer to an enrolment; also unasked, when the fleet grew or shrank and its devices are to beat less or more
+// often. The device repeats the enrolment until an answer arrives, so this is not repeated.
 struct EnrolmentAnswer {
   DeviceId device;
   std::int64_t session = 0;
   bool enrolled = false;
   std::string reason;
+  int heartbeat_s = 5;  // between its heartbeats
   bool operator==(const EnrolmentAnswer&) const = default;
 };
 // The answer to Requested: the device as it is then (of remove: as it was), or why nothing was done.
@@ -153,6 +174,24 @@ struct RequestAnswer {
   std::uint64_t reply = 0;
   std::variant<Device, Error> answer;
   bool operator==(const RequestAnswer&) const = default;
+};
+// A group of devices. Its members are those whose state names it.
+struct Group {
+  std::string name;
+  std::optional<fleet::Expression> expression;  // none: static
+  std::int64_t changed_ms = 0;
+  bool operator==(const Group&) const = default;
+};
+struct GroupShown {
+  Group group;  // as it is then; of one that was removed: as it was
+  std::int64_t devices = 0;
+  bool operator==(const GroupShown&) const = default;
+};
+// The answer to GroupRequested.
+struct GroupAnswer {
+  std::uint64_t reply = 0;
+  std::variant<GroupShown, Error> answer;
+  bool operator==(const GroupAnswer&) const = default;
 };
 // Why a message of a device was not applied.
 struct Rejection {
@@ -167,7 +206,7 @@ struct DeviceEvent {
   // Of presence: online, back, sleeping, disconnected, suspect, lost, rebooted, restarted. Of lifecycle: active,
   // draining, drained, inactive, refused, retired, removed. Of identity: duplicated, single, already_registered.
   // wanted: an operator asks for this lifecycle or changed its configuration. configured: it follows; misconfigured:
-  // but for a part.
+  // but for a part. Of pressure: optimization (a resource is over its threshold: the remedy), relieved.
   std::string event;
   std::string reason;
   std::string by;  // the operator whose request it is; else empty
@@ -180,6 +219,9 @@ struct Output {
   std::vector<Record> devices;
   // Table `device`: remove. The retained state is cleared: everyone hears that the device is gone.
   std::vector<DeviceId> removed;
+  // Table `device_group`: upsert; remove. A name is in one of the two, as its last change in the batch was.
+  std::vector<Group> groups;
+  std::vector<std::string> removed_groups;
   // --- the outbox, applied in this order ---
   std::vector<OutboxChange> outbox;
   // --- answers: published once, after the commit ---
@@ -188,6 +230,7 @@ struct Output {
   std::vector<EnrolmentAnswer> answers;
   // To the client of `reply`.
   std::vector<RequestAnswer> requests;
+  std::vector<GroupAnswer> group_answers;
   // On device/{device}/down/rejected; also counted, and logged once per burst.
   std::vector<Rejection> rejections;
   // --- facts: published once, after the commit ---
@@ -195,6 +238,10 @@ struct Output {
   std::vector<DeviceEvent> events;
   // On state/device/{device}, retained. All devices after LinkBack.
   std::vector<Device> states;
+  // On state/health/{device}, retained, as report() says. All devices after LinkBack.
+  std::vector<DeviceId> reports;
+  // On state/fleet/summary, retained: devices have changed, and the newest is summary_every old; also after LinkBack.
+  bool summary = false;
   bool operator==(const Output&) const = default;
 };
 
@@ -204,8 +251,9 @@ class Registry {
   using Output = registry::Output;
 
   // Silence of the saved devices counts from `now`.
-  Registry(Limits limits, std::vector<Record> saved, Time now);
-  Registry(Registry&&) = default;  // the index points into devices_, which a copy would not have
+  Registry(Limits limits, std::vector<Record> saved, Time now, std::vector<Group> groups = {});
+  Registry(Registry&&) = default;
+  Registry& operator=(Registry&&) = default;  // the index points into devices_, which a copy would not have
 
   void step(const Input& input, Time now, Output& out);
 
@@ -214,6 +262,10 @@ class Registry {
   [[nodiscard]] std::vector<const Device*> list(const std::optional<fleet::Expression>& where, const DeviceId& after,
                                                 std::size_t limit) const;
   [[nodiscard]] std::size_t size() const { return devices_.size(); }
+  // All of them, by name.
+  [[nodiscard]] std::vector<GroupShown> groups() const;
+  // As it is now; none: there is no such device.
+  [[nodiscard]] std::optional<HealthReport> report(const DeviceId& device, Time now) const;
 
  private:
   // An enrolment whose certificate is being checked. Not saved: the device repeats the enrolment.
@@ -231,11 +283,19 @@ class Registry {
     bool excused = false;    // the next gap in the numbers is this service's, which did not listen
     bool overslept = false;  // it is not back from the sleep that the broker's copy of its presence still says
     bool drained = false;    // said of this drain
+    Duration told{};         // between its heartbeats; zero: not known, a process before this one told it
+    Time heard_at{};         // when it was heard last; zero: not by this process
     Time sign_of_life{};     // the newest; of a sleeping device when it said that it will be back
     Time faded_at{};         // when `signs` last lost weight
     Time saved_at{};
     Time published_at{};
     double published_health = -1;
+    Time reported_at{};
+    double reported_health = -1;
+    std::array<std::optional<Time>, resource_names.size()> high_since;  // above the threshold
+    std::array<std::optional<Time>, resource_names.size()> low_since;   // below the hysteresis, while under pressure
+    Time pruned_at{};                                                   // when this service asked for it by itself
+    std::int64_t prune_version = 0;                                     // of the configuration that asks for it
   };
 
   void apply(const EnrolmentArrived& input, Time now, Output& out);
@@ -244,6 +304,7 @@ class Registry {
   void apply(const ConfiguredArrived& input, Time now, Output& out);
   void apply(const CertificateChecked& input, Time now, Output& out);
   void apply(const Requested& input, Time now, Output& out);
+  void apply(const GroupRequested& input, Time now, Output& out);
   void apply(const LinkLost& input, Time now, Output& out);
   void apply(const LinkBack& input, Time now, Output& out);
   void apply(const Stalled& input, Time now, Output& out);
@@ -262,38 +323,68 @@ class Registry {
   void hear(Entry& entry, Presence presence, const std::string& reason, Time now, Output& out);
   void say_offline(Entry& entry, const PresenceArrived& input, Time now, Output& out);
   void measure(Entry& entry, const Heartbeat& heartbeat, Time now);
+  void press(Entry& entry, Time now, Output& out);
   void judge(Entry& entry, Time now, Output& out);
   bool watch_identity(Entry& entry, Time now, Output& out);
   void give_grace(Time now);
-  // How long a device may be silent: what the limits say, or three (nine) of its own intervals where that is longer.
-  [[nodiscard]] Duration suspect_after(const Device& device) const;
-  [[nodiscard]] Duration lost_after(const Device& device) const;
+  // Between heartbeats in a fleet of this size, in whole seconds.
+  [[nodiscard]] Duration interval() const;
+  [[nodiscard]] EnrolmentAnswer answer(const DeviceId& device, std::int64_t session, bool enrolled,
+                                       const std::string& reason) const;
+  void tell_interval(Entry& entry, Time now, Output& out);
+  void retell(Time now, Output& out);
+  // How long a device may be silent: `limit`, stretched as its interval is; at least so many beats of its
+  // configuration.
+  [[nodiscard]] Duration stretched(const Entry& entry, Duration limit, int beats) const;
+  static void count_anew(Entry& entry, std::int64_t session);
 
   // lifecycle.cpp
   void want(Entry& entry, Lifecycle lifecycle, const std::string& by, Time now, Output& out);
   bool configure(Entry& entry, const Requested& input, Time now, Output& out);
+  void prune(Entry& entry, const std::string& by, Time now, Output& out);
   void retire(Entry& entry, const std::string& by, Time now, Output& out);
   void remove(Entry& entry, const std::string& by, Output& out);
   void follow(Entry& entry, Output& out);
   static bool believed(std::int64_t configured, const Configuration& wanted);
   void say_drained(Entry& entry, Time now, Output& out);
 
+  // groups.cpp
+  void change_group(const GroupRequested& input, Time now, Output& out);
+  void remove_group(const std::string& name, Time now, Output& out);
+  bool set_member(Entry& entry, const std::string& group, bool is_in, Time now);
+  static bool mark_member(Device& device, const std::string& group, bool is_in);
+  bool regroup(Entry& entry);
+  void say_reports_again();
+  [[nodiscard]] std::int64_t count(const std::string& group) const;
+
   void become(Entry& entry, Lifecycle lifecycle, const std::string& reason, const std::string& by, Time now,
               Output& out);
-  void relabel(Entry& entry);          // its own labels and those of its configuration, which win; also in the index
-  void rate(Entry& entry);             // its health as it is now; also in the index, with its numbers and words
+  void relabel(Entry& entry);  // its own labels and those of its configuration, which win; also in the index
+  // Its health and its dynamic groups as they are now; also in the index, with its numbers and words. True: it is in
+  // other groups than before.
+  bool rate(Entry& entry);
   void touch(Entry& entry, Time now);  // rated; saved and published at the end of the batch
   void save(Entry& entry, Time now);
   void publish(Entry& entry, Time now);
 
+  static constexpr double moved_by = 0.05;  // a score that is worth telling
+  static constexpr Duration heartbeat_max = seconds{limits::heartbeat_s_max};
+  static constexpr std::size_t resaid_max = 500;  // reports that are said again in one judge_every
+  static constexpr std::size_t retold_max = 200;  // devices that hear of another interval in one judge_every
+
   Limits limits_;
   std::map<DeviceId, Entry> devices_;
   fleet::Index index_;  // of the devices in devices_
+  std::map<std::string, Group> groups_;
+  bool unsummarised_ = false;
+  Time summarised_at_{};
   bool link_ = false;
   Time judged_at_{};
 
-  std::set<DeviceId> unsaved_;  // of this batch, both
+  std::set<DeviceId> unsaved_;  // of this batch, all three
   std::set<DeviceId> unsaid_;
+  std::set<DeviceId> unreported_;
+  std::optional<DeviceId> resaid_;  // the last one whose report was said again after LinkBack; none: all are
 };
 
 static_assert(Core<Registry>);

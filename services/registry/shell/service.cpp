@@ -4,6 +4,7 @@
 
 #include "codec/device.hpp"
 #include "codec/policy.hpp"
+#include "registry/shell/groups.hpp"
 #include "registry/shell/rows.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
@@ -22,7 +23,10 @@ std::string configure_key(const DeviceId& device) { return "configure:" + device
 Result<void> RegistryService::load(store::Store& store, Time now) {
   auto saved = rows(store, {.table = "device", .where = {}, .order_by = "", .descending = false, .limit = 0}, from_row);
   if (!saved) return saved.error();
-  core_.emplace(limits_, std::move(*saved), now);
+  auto groups = rows(store, {.table = "device_group", .where = {}, .order_by = "", .descending = false, .limit = 0},
+                     group_from_row);
+  if (!groups) return groups.error();
+  core_.emplace(limits_, std::move(*saved), now, std::move(*groups));
   log::info("loaded", {{"devices", std::to_string(core_->size())}});
   return {};
 }
@@ -31,15 +35,17 @@ void RegistryService::apply(const Output& done, Time now, runtime::Output& out) 
   for (const auto& device : done.removed) {
     out.remove("device", device.value, {{"device", device.value}});
     say_retained(topics_.state("device", device.value), "", out);
+    say_retained(topics_.state("health", device.value), "", out);
   }
   // After the removals: a device may enrol anew in the batch in which it was removed.
   for (const auto& record : done.devices) out.upsert("device", record.device.id.value, to_row(record));
+  for (const auto& group : done.groups) out.upsert("device_group", group.name, to_row(group));
+  for (const auto& name : done.removed_groups) out.remove("device_group", name, {{"name", name}});
   if (!done.devices.empty() || !done.removed.empty())
     metrics::gauge("fieldwork_devices", static_cast<double>(core_->size()));
   for (const auto& change : done.outbox) ask(change, out);
-  const auto heartbeat_s = static_cast<int>(std::chrono::duration_cast<seconds>(limits_.heartbeat).count());
   for (const auto& one : done.answers) {
-    const codec::Enrolled enrolled{one.session, one.enrolled, one.reason, heartbeat_s, to_ms(now)};
+    const codec::Enrolled enrolled{one.session, one.enrolled, one.reason, one.heartbeat_s, to_ms(now)};
     out.messages.push_back({.topic = topics_.down(one.device.value, "enrolled"), .payload = codec::encode(enrolled)});
   }
   for (const auto& one : done.requests) {
@@ -47,6 +53,12 @@ void RegistryService::apply(const Output& done, Time now, runtime::Output& out) 
     auto answer =
         replies_.answer(one.reply, device != nullptr ? codec::Json{{"v", 1}, {"device", codec::encode(*device)}}
                                                      : codec::encode_error(std::get<Error>(one.answer)));
+    if (answer) out.messages.push_back(std::move(*answer));
+  }
+  for (const auto& one : done.group_answers) {
+    const auto* shown = std::get_if<GroupShown>(&one.answer);
+    auto answer = replies_.answer(one.reply, shown != nullptr ? codec::Json{{"v", 1}, {"group", encode(*shown)}}
+                                                              : codec::encode_error(std::get<Error>(one.answer)));
     if (answer) out.messages.push_back(std::move(*answer));
   }
   for (const auto& one : done.rejections) {
@@ -61,6 +73,11 @@ void RegistryService::apply(const Output& done, Time now, runtime::Output& out) 
   }
   for (const auto& device : done.states) {
     say_retained(topics_.state("device", device.id.value), codec::dump(codec::encode(device)), out);
+  }
+  if (done.summary) say_retained(topics_.state("fleet", "summary"), summary(now), out);
+  for (const auto& id : done.reports) {
+    if (const auto report = core_->report(id, now))
+      say_retained(topics_.state("health", id.value), codec::dump(codec::encode(*report)), out);
   }
 }
 

@@ -21,8 +21,12 @@ class RegistryService : public runtime::Shell<Registry> {
   void request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void want(const Topic& topic, const bus::Message& message, Verb verb, Time now, runtime::Output& out);
   Result<Requested> requested(const Topic& topic, const bus::Message& message, Verb verb) const;
-  Result<std::string> answer(std::string_view operation, std::string_view payload) const;
+  Result<std::string> answer(std::string_view operation, std::string_view payload, Time now) const;
   Result<std::string> page(codec::Reader& reader) const;
+  Result<std::string> health(codec::Reader& reader, const DeviceId& device, Time now) const;
+  Result<std::string> groups(codec::Reader& reader) const;
+  void group(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
+  [[nodiscard]] std::string summary(Time now) const;
   Result<std::string> statistics(codec::Reader& reader) const;
   void apply(const Output& done, Time now, runtime::Output& out) override;
   void ask(const OutboxChange& change, runtime::Output& out) const;

@@ -83,7 +83,8 @@ void RegistryService::request(const Topic& topic, const bus::Message& message, T
     return;
   }
   if (const auto wanted = verb(topic.channel)) return want(topic, message, *wanted, now, out);
-  auto text = answer(topic.channel, message.payload);
+  if (topic.channel == "group") return group(topic, message, now, out);
+  auto text = answer(topic.channel, message.payload, now);
   if (!text) return reject(topic, message, text.error(), now, out);
   respond(message, std::move(*text), out);
 }
@@ -113,8 +114,9 @@ Result<Requested> RegistryService::requested(const Topic& topic, const bus::Mess
   return out;
 }
 
-Result<std::string> RegistryService::answer(std::string_view operation, std::string_view payload) const {
-  if (operation != "show" && operation != "list" && operation != "stats")
+Result<std::string> RegistryService::answer(std::string_view operation, std::string_view payload, Time now) const {
+  if (operation != "show" && operation != "list" && operation != "stats" && operation != "health" &&
+      operation != "groups")
     return Error{Code::unknown, "the registry has no such operation"};
   auto value = codec::parse(payload);
   if (!value) return value.error();
@@ -122,7 +124,9 @@ Result<std::string> RegistryService::answer(std::string_view operation, std::str
   reader.version();
   if (operation == "list") return page(reader);
   if (operation == "stats") return statistics(reader);
+  if (operation == "groups") return groups(reader);
   const DeviceId device(reader.id("device"));
+  if (operation == "health") return health(reader, device, now);
   const auto why = reader.text_or("expression", "", fleet::expression_bytes_max);
   const auto expression = read_expression(reader, why);
   if (!reader.finish()) return reader.error();
@@ -136,6 +140,13 @@ Result<std::string> RegistryService::answer(std::string_view operation, std::str
         {{"column", one.column}, {"term", one.term}, {"actual", one.actual}, {"reason", one.reason}});
   }
   return codec::dump(out);
+}
+
+Result<std::string> RegistryService::health(codec::Reader& reader, const DeviceId& device, Time now) const {
+  if (!reader.finish()) return reader.error();
+  const auto report = core_->report(device, now);
+  if (!report) return Error{Code::unknown, "no such device", "/device"};
+  return codec::dump({{"v", 1}, {"report", codec::encode(*report)}});
 }
 
 Result<std::string> RegistryService::page(codec::Reader& reader) const {

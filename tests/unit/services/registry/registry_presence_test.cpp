@@ -178,5 +178,87 @@ TEST(Goodbye, OfAnotherSessionIsIgnored) {
   }
 }
 
+Registry large_fleet(int devices) {
+  Limits limits;
+  limits.beats_per_s_max = 10;
+  std::vector<Record> saved;
+  for (int i = 0; i < devices; ++i) {
+    saved.push_back(record(online));
+    saved.back().device.id = DeviceId("d" + std::to_string(i));
+  }
+  Registry registry(limits, saved, t0);
+  (void)step(registry, LinkBack{}, at(0));
+  return registry;
+}
+
+// 1,000 devices at three quarters of 10 beats per second: each beats every 134 s, 26.8 times the 5 s of a small fleet.
+TEST(Interval, FollowsTheSizeOfTheFleet) {
+  auto registry = large_fleet(999);
+  EXPECT_EQ(pass(registry, 0.5, 401.5), "") << "stretched as the interval is, also where it was not told yet";
+  EXPECT_EQ(pass(registry, 402, 402.5).find("suspect"), 0U);
+  const auto told = enrol(registry, enrolment(4, make_certificate("edge-1")), at(403)).answers;
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].heartbeat_s, 134);
+  const auto no = step(registry, EnrolmentArrived{DeviceId("bad"), enrolment(1, make_certificate("edge-1"))}, at(404));
+  EXPECT_EQ(no.answers.at(0).heartbeat_s, 134) << "also to who is refused";
+}
+
+TEST(Interval, IsToldAnewToAFewAtATimeWhenTheFleetHasGrown) {
+  auto registry = large_fleet(300);
+  const auto told = [&](double s) { return step(registry, TimePassed{}, at(s)).answers; };
+  EXPECT_EQ(told(1).size() + told(2).size() + told(3).size(), 300U) << "once after a start of the registry";
+  for (int i = 0; i < 100; ++i)
+    (void)step(registry, EnrolmentArrived{DeviceId("n" + std::to_string(i)), enrolment(1, make_certificate("edge-1"))},
+               at(3));
+  const auto first = told(4), second = told(5);
+  EXPECT_EQ(first.size(), 200U);
+  EXPECT_EQ(second.size(), 100U) << "those that are not enrolled hear it when they are";
+  EXPECT_EQ(second[0].heartbeat_s, 54);
+  EXPECT_TRUE(second[0].enrolled);
+  EXPECT_EQ(second[0].session, 3);
+  EXPECT_TRUE(told(6).empty());
+}
+
+// `enrolled` promises that the certificate of this session was checked.
+TEST(Interval, IsToldOnlyToWhoIsEnrolledInItsSession) {
+  for (const auto lifecycle : {Lifecycle::refused, Lifecycle::retired, Lifecycle::active}) {
+    auto saved = record(Axes{lifecycle, Presence::online});
+    if (lifecycle == Lifecycle::active) saved.device.session = saved.enrolled_session + 1;
+    std::vector<Record> all{saved};
+    for (int i = 0; i < 99; ++i) {
+      all.push_back(record(lost));
+      all.back().device.id = DeviceId("d" + std::to_string(i));
+    }
+    Limits limits;
+    limits.beats_per_s_max = 1;
+    Registry registry(limits, all, t0);
+    (void)step(registry, LinkBack{}, at(0));
+    EXPECT_TRUE(step(registry, TimePassed{}, at(1)).answers.empty()) << name(lifecycle);
+  }
+}
+
+TEST(Interval, OfADeviceThatHasItsOwnIsThat) {
+  auto saved = record(online);
+  saved.device.configuration = {.version = 1, .heartbeat_s = 1};
+  saved.device.configured = 1;
+  std::vector<Record> all{saved};
+  for (int i = 0; i < 999; ++i) {
+    all.push_back(record(lost));
+    all.back().device.id = DeviceId("d" + std::to_string(i));
+  }
+  Registry registry(Limits{.beats_per_s_max = 10}, all, t0);
+  (void)step(registry, LinkBack{}, at(0));
+  EXPECT_EQ(pass(registry, 0.5, 14.5), "");
+  EXPECT_EQ(pass(registry, 15, 45), "suspect lost");
+}
+
+TEST(Interval, OfLongSettingsStretchesNothing) {
+  Limits limits{
+      .heartbeat = seconds{3600}, .suspect_after = std::chrono::hours{3}, .lost_after = std::chrono::hours{9}};
+  Registry registry(limits, {record(online)}, t0);
+  (void)step(registry, LinkBack{}, at(0));
+  EXPECT_EQ(pass(registry, 1, 100), "");
+}
+
 }  // namespace
 }  // namespace fieldwork::registry

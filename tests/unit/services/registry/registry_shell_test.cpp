@@ -93,6 +93,42 @@ TEST(RegistryShell, WhatADeviceRetainedIsNoSignOfLife) {
   EXPECT_EQ(stack.service.core().size(), 0U);
 }
 
+TEST(RegistryShell, SumsUpTheFleetAndItsGroups) {
+  store::MemoryStore store;
+  Stack stack(store);
+  for (const char* id : {"d1", "d2"}) {
+    auto one = enrolment(1, make_certificate(id));
+    one.about.site = "berlin";
+    stack.say(std::string("device/") + id + "/up/enrol", codec::encode(one), 1);
+  }
+  stack.say("service/registry/group/ann", R"({"v":1,"group":"b","expression":"site ^= ber"})", 2,
+            "fieldwork/v1/reply/ann/x");
+  EXPECT_EQ(stack.heard("reply/ann/x")["group"]["devices"], 2);
+  stack.say("service/registry/group/ann", R"({"v":1,"group":"c","add":["d1"]})", 3, "fieldwork/v1/reply/ann/x");
+  EXPECT_EQ(stack.heard("state/device/d1")["groups"], (nlohmann::json{"b", "c"}));
+  EXPECT_TRUE(stack.engine.run({}, at(9)).ok());
+  auto summary = stack.heard("state/fleet/summary");
+  EXPECT_TRUE(stack.bus.find("state/fleet/summary")->retain);
+  summary.erase("at_ms");
+  EXPECT_EQ(summary, (nlohmann::json{{"v", 1},
+                                     {"devices", 2},
+                                     {"lifecycle", {{"enrolling", 2}}},
+                                     {"presence", {{"starting", 2}}},
+                                     {"site", {{"berlin", 2}}},
+                                     {"group", {{"b", 2}, {"c", 1}}},
+                                     {"pressure", nlohmann::json::object()},
+                                     {"health", {{"min", 1}, {"p50", 1}, {"mean", 1}}},
+                                     {"attempts", 0}}));
+  Stack again(store, at(10));
+  again.say("service/registry/groups/ann", R"({"v":1})", 11, "fieldwork/v1/reply/ann/y");
+  const auto groups = again.heard("reply/ann/y")["items"];
+  ASSERT_EQ(groups.size(), 2U);
+  EXPECT_EQ(groups[0]["expression"], "site ^= ber");
+  EXPECT_EQ(groups[1]["devices"], 1);
+  again.say("service/registry/health/ann", R"({"v":1,"device":"d1"})", 12, "fieldwork/v1/reply/ann/z");
+  EXPECT_EQ(again.heard("reply/ann/z")["report"]["components"].size(), component_names.size());
+}
+
 TEST(RegistryShell, ListsPageByPage) {
   store::MemoryStore store;
   Stack stack(store);
