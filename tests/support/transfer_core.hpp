@@ -62,11 +62,11 @@ struct SaveName {
 struct PublishPackage {
   std::string digest;
 };
-using Effect =
-    std::variant<MakeOffer, OpenSending, AskedAgain, CloseSending, OpenReceiving, FinishReceiving, CloseReceiving,
-                 RemoveContent, SendOffer, SayNotOffered, Reject, AnswerUpload, AnswerStored, RefuseOutput, AskOutput,
-                 AnswerFinishing, AckHeld, AckEnded, SaveSending, DropSending, PublishSending, ClearSending, SayEnded,
-                 SaveReceiving, DropReceiving, SaveContent, DropContent, SaveName, PublishPackage>;
+using Effect = std::variant<MakeOffer, OpenSending, AskedAgain, PaceSending, CloseSending, OpenReceiving,
+                            FinishReceiving, CloseReceiving, RemoveContent, SendOffer, SayNotOffered, Reject,
+                            AnswerUpload, AnswerStored, RefuseOutput, AskOutput, AnswerFinishing, AckHeld, AckEnded,
+                            SaveSending, DropSending, PublishSending, ClearSending, SayEnded, SaveReceiving,
+                            DropReceiving, SaveContent, DropContent, SaveName, PublishPackage>;
 using Effects = std::vector<Effect>;
 
 inline Effects flat(const Output& done) {

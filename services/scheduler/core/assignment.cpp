@@ -102,7 +102,8 @@ Scheduler::Claim Scheduler::claim_of(const Job& job, const Execution& execution,
   const auto number = fleet_.number_of(execution.claimed);
   if (!number) return Claim::none;
   const auto why = unfit(want_of(job, execution, now), fleet_, *number, limits_);
-  if (!why || why->requirement == "replicas") return Claim::fits;
+  // Its own attempt may be what presses it.
+  if (!why || why->requirement == "replicas" || why->requirement == "pressure") return Claim::fits;
   const auto heard = fleet_.view(*number).device.presence;
   const bool passes = why->requirement == "presence" ? heard == Presence::suspect || heard == Presence::starting
                                                      : !is_for_good(why->requirement);
@@ -282,7 +283,7 @@ void Scheduler::hold_for_the_starving(Time now) {
   // A hold on a device that takes no work would never be used.
   std::erase_if(holds_, [&](const auto& one) {
     const auto& view = fleet_.view(one.first);
-    if (gets_work(view.device) && view.unplaceable_until <= now) return false;
+    if (gets_work(view.device) && view.unplaceable_until <= now && view.device.pressure.empty()) return false;
     fleet_.set_hold(one.first, std::nullopt);
     return true;
   });
@@ -299,7 +300,7 @@ void Scheduler::hold_for_the_starving(Time now) {
     for (const auto& [id, number] : fleet_.all()) {
       const auto& view = fleet_.view(number);
       if (holds_.contains(number) || !gets_work(view.device) || !could_ever(want, view)) continue;
-      if (job.taken.contains(id) || view.unplaceable_until > now) continue;
+      if (job.taken.contains(id) || view.unplaceable_until > now || !view.device.pressure.empty()) continue;
       const auto room = view.device.about.capacity.cpu_millis - view.cpu_millis_used;
       if (best && (room < most || (room == most && fleet_.view(*best).device.id < id))) continue;
       best = number;

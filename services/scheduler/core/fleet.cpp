@@ -92,13 +92,17 @@ bool Fleet::seen(const Device& device) {
   auto& view = entries_[number].view;
   const bool came = gets_work(device) && !gets_work(view.device);
   const bool changed = view.device.about.capacity != device.about.capacity || view.device.labels != device.labels;
+  const auto& now = device.pressure;
+  const bool relieved = std::any_of(view.device.pressure.begin(), view.device.pressure.end(), [&](const auto& one) {
+    return std::find(now.begin(), now.end(), one) == now.end();
+  });
   unlist(number);
   count(number, false);
   view.device = device;
   entries_[number].gone = false;
   count(number, true);
   list(number);
-  return came || changed;
+  return came || changed || relieved;
 }
 
 void Fleet::gone(const DeviceId& device) {

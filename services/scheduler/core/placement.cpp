@@ -23,6 +23,15 @@ bool ran_here(const DeviceView& view, const std::string& package) {
   return std::find(view.packages.begin(), view.packages.end(), package) != view.packages.end();
 }
 
+// The resource under pressure that keeps this work away; empty: none. A busy network keeps away what has to be fetched.
+std::string pressed(const Want& want, const DeviceView& view) {
+  for (const auto& resource : view.device.pressure) {
+    const bool fetches = !want.spec.package.empty() && !ran_here(view, want.spec.package);
+    if (resource != "network" || fetches) return resource;
+  }
+  return "";
+}
+
 Candidate rate(const Want& want, const DeviceView& view, const Limits& limits) {
   Candidate out{.device = view.device.id};
   int asked = 0;
@@ -49,7 +58,8 @@ bool better(const Candidate& a, const Candidate& b) {
 // How far a device is from fitting: devices that lack only some room come first, devices of another kind last.
 int distance(const Filtered& filtered) {
   if (filtered.requirement.starts_with("requirements/")) return 0;
-  if (filtered.requirement == "attempts" || filtered.requirement == "held") return 1;
+  if (filtered.requirement == "attempts" || filtered.requirement == "pressure" || filtered.requirement == "held")
+    return 1;
   if (filtered.requirement == "replicas") return 2;
   if (filtered.requirement == "presence" || filtered.requirement == "lifecycle" || filtered.requirement == "placeable")
     return 3;
@@ -211,6 +221,8 @@ std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Numbe
   if (view.attempts >= most) {
     return Filtered{device.id, "attempts", "runs " + std::to_string(view.attempts) + " already"};
   }
+  if (const auto resource = pressed(want, view); !resource.empty())
+    return Filtered{device.id, "pressure", "its use of " + resource + " is over the threshold"};
   if (const auto& hold = fleet.hold(number); hold && *hold != want.self) {
     return Filtered{device.id, "held", "is kept free for " + hold->job.value + ", which waits longer"};
   }

@@ -37,6 +37,11 @@ struct OpenSending {
 struct AskedAgain {
   TransferId id;
 };
+// Send frames of this open sending at most at that rate; 0: as fast as the link takes them.
+struct PaceSending {
+  TransferId id;
+  std::int64_t bit_per_s_max = 0;
+};
 // The sending has settled, or lost its slot: send no more frames of it. Not open: nothing happens.
 struct CloseSending {
   TransferId id;
@@ -62,7 +67,7 @@ struct CloseReceiving {
 struct RemoveContent {
   std::string digest;
 };
-using Work = std::variant<MakeOffer, OpenSending, AskedAgain, CloseSending, OpenReceiving, FinishReceiving,
+using Work = std::variant<MakeOffer, OpenSending, AskedAgain, PaceSending, CloseSending, OpenReceiving, FinishReceiving,
                           CloseReceiving, RemoveContent>;
 
 // --- answers. A device is answered on device/{device}/down/{channel}, a client on its response topic, or, without an

@@ -208,7 +208,7 @@ void Transfers::settle(Sending& sending, SendingState state, std::string reason,
 
 void Transfers::end_live(const TransferId& id, Output& out) {
   const auto& to = sendings_.at(id).to;
-  give_back(sendings_.at(id));
+  give_back(sendings_.at(id), out);
   live_.erase(id);
   auto& with = live_with_.at(to);
   with.erase(id);

@@ -73,15 +73,15 @@ void Transfers::fill_slot(Sending& sending, Time now, Output& out) {
   ++slots_;
   ++slots_with_[sending.to];
   out.work.emplace_back(OpenSending{sending});
+  pace(sending.to, false, out);
   if (sending.reason.empty()) return;
   sending.reason.clear();
   publish(sending, now);
 }
 
 void Transfers::park(Sending& sending, Time now, Output& out) {
-  give_back(sending);
+  give_back(sending, out);
   auto& track = tracks_.at(sending.id);
-  track.slot = false;
   track.offer_wait = limits_.slot_silence;
   track.offer_at = now + track.offer_wait;
   sending.reason = "the receiver is silent";
@@ -90,10 +90,28 @@ void Transfers::park(Sending& sending, Time now, Output& out) {
   publish(sending, now);
 }
 
-void Transfers::give_back(const Sending& sending) {
-  if (!tracks_.at(sending.id).slot) return;
+void Transfers::give_back(const Sending& sending, Output& out) {
+  auto& track = tracks_.at(sending.id);
+  if (!track.slot) return;
+  track.slot = false;
   --slots_;
-  if (--slots_with_.at(sending.to) == 0) slots_with_.erase(sending.to);
+  if (--slots_with_.at(sending.to) == 0) {
+    slots_with_.erase(sending.to);
+  } else {
+    pace(sending.to, false, out);
+  }
+}
+
+void Transfers::pace(const Party& to, bool always, Output& out) {
+  const auto open = slots_with_.find(to);
+  const auto standing = standings_.find(to.name);
+  if (open == slots_with_.end() || to.kind != Party::Kind::device || standing == standings_.end()) return;
+  const auto all = standing->second.bit_per_s_max;
+  if (all == 0 && !always) return;
+  const auto each = all == 0 ? 0 : std::max<std::int64_t>(all / static_cast<std::int64_t>(open->second), 1);
+  for (const auto& id : live_with_.at(to)) {
+    if (tracks_.at(id).slot) out.work.emplace_back(PaceSending{id, each});
+  }
 }
 
 // Makes room for one more row. A receiver whose sending is forgotten asks again, if it still wants the content.

@@ -88,7 +88,8 @@ struct Receiving {
 struct Standing {
   Lifecycle lifecycle = Lifecycle::enrolling;
   std::string reason;
-  std::string fingerprint;  // of the certificate that the device is enrolled with
+  std::string fingerprint;         // of the certificate that the device is enrolled with
+  std::int64_t bit_per_s_max = 0;  // for all sendings to it together, while its network is under pressure; 0: no limit
 };
 
 }  // namespace fieldwork::transfer

@@ -42,7 +42,10 @@ void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
     standings_.erase(input.device);
     return;
   }
-  standings_[input.device] = *input.standing;
+  auto& standing = standings_[input.device];
+  const bool repaced = standing.bit_per_s_max != input.standing->bit_per_s_max;
+  standing = *input.standing;
+  if (repaced) pace({Party::Kind::device, input.device}, true, out);
   if (!barred(input.standing->lifecycle)) return;
   const Party device{Party::Kind::device, input.device};
   if (const auto it = live_with_.find(device); it != live_with_.end()) {

@@ -137,7 +137,9 @@ class Transfers {
   std::optional<TransferId> next_of(const Party& party, Time now);
   void fill_slot(Sending& sending, Time now, Output& out);
   void park(Sending& sending, Time now, Output& out);
-  void give_back(const Sending& sending);
+  void give_back(const Sending& sending, Output& out);
+  // Divides the receiver's rate among its open sendings, where it has a limit; `always`: where it had one, too.
+  void pace(const Party& to, bool always, Output& out);
   bool make_room(const Party& to, Output& out);
 
   // receiving.cpp

@@ -91,6 +91,7 @@ class TransferService : public runtime::Shell<Transfers> {
   void act(const MakeOffer& work, Time now, runtime::Output& out);
   void act(const OpenSending& work, Time now, runtime::Output& out);
   void act(const AskedAgain& work, Time now, runtime::Output& out);
+  void act(const PaceSending& work, Time now, runtime::Output& out);
   void act(const CloseSending& work, Time now, runtime::Output& out);
   void act(const OpenReceiving& work, Time now, runtime::Output& out);
   void act(const FinishReceiving& work, Time now, runtime::Output& out);

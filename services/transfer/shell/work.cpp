@@ -43,6 +43,10 @@ void TransferService::act(const AskedAgain& work, Time now, runtime::Output&) {
   if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.asked_again(now);
 }
 
+void TransferService::act(const PaceSending& work, Time, runtime::Output&) {
+  if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.pace(work.bit_per_s_max);
+}
+
 void TransferService::act(const CloseSending& work, Time, runtime::Output&) { outbounds_.erase(work.id); }
 
 void TransferService::act(const OpenReceiving& work, Time now, runtime::Output& out) {

@@ -134,6 +134,47 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
   }
 }
 
+TEST(Placement, PressureKeepsWorkAway) {
+  using Names = std::vector<std::string>;
+  struct Case {
+    Names pressure;
+    std::string package;
+    Names packages;  // that the device has had
+    std::string reason;
+  };
+  const Case cases[] = {
+      {{"cpu"}, "", {}, "its use of cpu is over the threshold"},
+      {{"memory", "network"}, "", {}, "its use of memory is over the threshold"},
+      {{"storage"}, "p", {"p"}, "its use of storage is over the threshold"},
+      {{"network"}, "p", {"q"}, "its use of network is over the threshold"},
+      {{"network"}, "p", {"p"}, ""},
+      {{"network"}, "", {}, ""},
+      {{}, "p", {}, ""},
+  };
+  for (const auto& one : cases) {
+    auto device = view("a");
+    device.device.pressure = one.pressure;
+    device.packages = one.packages;
+    const auto placement = place_on({.package = one.package}, {device});
+    EXPECT_EQ(placement.chosen.has_value(), one.reason.empty()) << one.reason;
+    if (one.reason.empty()) continue;
+    EXPECT_EQ(placement.filtered.at(0).requirement, "pressure");
+    EXPECT_EQ(placement.filtered.at(0).reason, one.reason);
+  }
+}
+
+// The scheduler tries again what waits when this says so.
+TEST(Placement, ADeviceThatIsRelievedMayFit) {
+  Fleet fleet;
+  auto device = view("a").device;
+  EXPECT_TRUE(fleet.seen(device));
+  device.pressure = {"cpu", "memory"};
+  EXPECT_FALSE(fleet.seen(device));
+  device.pressure = {"memory"};
+  EXPECT_TRUE(fleet.seen(device));
+  EXPECT_FALSE(fleet.seen(device));
+}
+
 TEST(Placement, TakenByAnotherReplica) {
   const auto placement = Wanted{.taken = {{DeviceId("a"), 1}}}.on({view("a"), view("b")});
   EXPECT_EQ(placement.chosen, DeviceId("b"));

@@ -307,5 +307,33 @@ TEST(Retention, AfterTheBrokerCameBackAllIsSaidAtAPace) {
   EXPECT_EQ(said.size(), 1000U);
 }
 
+// The network of d1 is under pressure: what is sent to it shares one rate.
+TEST(Pace, IsSharedByTheOpenSendingsToADevice) {
+  Core t({}, packages_of({digest_a, digest_b}));
+  const auto paced = [](const Effects& effects) {
+    std::map<TransferId, std::int64_t> out;
+    for (const auto& effect : effects) {
+      if (const auto* one = std::get_if<PaceSending>(&effect)) out[one->id] = one->bit_per_s_max;
+    }
+    return out;
+  };
+  const auto standing = [&](std::int64_t bit_per_s_max) {
+    return t.step(DeviceHeard{"d1", Standing{Lifecycle::active, "", "", bit_per_s_max}});
+  };
+  using Rates = std::map<TransferId, std::int64_t>;
+  const auto first = t.want("d1", digest_a);
+  EXPECT_EQ(paced(first), Rates{}) << "nobody asked for a limit";
+  const auto a = only<SendOffer>(first).sending.id;
+  const auto other = only<SendOffer>(t.want("d2", digest_a)).sending.id;
+  EXPECT_EQ(paced(standing(1000)), (Rates{{a, 1000}}));
+  EXPECT_EQ(paced(standing(1000)), Rates{}) << "as before";
+  const auto second = t.want("d1", digest_b);
+  const auto b = only<SendOffer>(second).sending.id;
+  EXPECT_EQ(paced(second), (Rates{{a, 500}, {b, 500}}));
+  EXPECT_EQ(paced(t.step(Answered{d1, b, ReceivedState::complete, ""})), (Rates{{a, 1000}}));
+  EXPECT_EQ(paced(standing(0)), (Rates{{a, 0}}));
+  EXPECT_EQ(paced(t.step(Answered{d2, other, ReceivedState::complete, ""})), Rates{});
+}
+
 }  // namespace
 }  // namespace fieldwork::transfer
