@@ -29,6 +29,7 @@ struct Chosen {
   VerbArguments verb;
   SetArguments set;
   StatsArguments stats;
+  GroupArguments group;
   std::string id;
   std::function<int()> command;
 };
@@ -137,6 +138,10 @@ void add_verbs(CLI::App& device, Chosen& chosen) {
        "fieldwork device deactivate edge-1\n\nWhat it ends is given to other devices, as after a loss. To let it "
        "finish: drain.",
        true);
+  verb("prune", "let it delete the cached packages that nothing needs",
+       "fieldwork device prune edge-1 --wait\n\nWhat a job needs again is fetched again. Asked by itself where storage "
+       "is under pressure.",
+       true);
   verb("retire", "for good: it cannot enrol any more",
        "fieldwork device retire edge-1\n\nOnly a device that is inactive, refused, lost or disconnected.", false);
   verb("remove", "forget it",
@@ -169,6 +174,12 @@ void add_device(CLI::App& app, Chosen& chosen) {
   auto* show = command(*device, "show", "one device with its resources and link", "fieldwork device show edge-1");
   show->add_option("DEVICE", chosen.id, "the device's id")->required();
   show->callback([&chosen] { chosen.command = [&chosen] { return device_show(chosen.options, chosen.id); }; });
+  auto* health =
+      command(*device, "health", "how it is, why, and what to do about it",
+              "fieldwork device health edge-1\n\nThe components that its score is the product of, the use of "
+              "its resources, and\ncommands that help. docs/health.md explains each.");
+  health->add_option("DEVICE", chosen.id, "the device's id")->required();
+  health->callback([&chosen] { chosen.command = [&chosen] { return device_health(chosen.options, chosen.id); }; });
   auto* reset = command(
       *device, "reset", "forget where its report stream stands",
       "fieldwork device reset edge-1\n\n"
@@ -189,6 +200,34 @@ void add_fleet(CLI::App& app, Chosen& chosen) {
   stats->add_option("WORDS", chosen.stats.words, "[NUMBER] [by ATTRIBUTE]");
   stats->add_option("-f,--filter", chosen.stats.expression, "only devices that match this expression");
   stats->callback([&chosen] { chosen.command = [&chosen] { return fleet_stats(chosen.options, chosen.stats); }; });
+}
+
+void add_group(CLI::App& app, Chosen& chosen) {
+  auto* group = command(app, "group", "groups of devices", "fieldwork group ls");
+  group->require_subcommand(1);
+  auto* list = command(*group, "ls", "all groups", "fieldwork group ls");
+  list->callback([&chosen] { chosen.command = [&chosen] { return group_list(chosen.options); }; });
+  const auto one = [&](const char* name, const char* what, const char* example, bool remove = false) {
+    auto* sub = command(*group, name, what, example);
+    sub->add_option("GROUP", chosen.group.group, "the group's name")->required();
+    sub->callback([&chosen, remove] {
+      chosen.group.remove = remove;
+      chosen.command = [&chosen] { return group_change(chosen.options, chosen.group); };
+    });
+    return sub;
+  };
+  one("show", "one group", "fieldwork group show canary\n  fieldwork device ls -f 'group == canary'    # its devices");
+  one("define", "the devices that match an expression, now and later",
+      "fieldwork group define berlin -f 'site == berlin and lifecycle == active'\n\nExpressions: docs/expressions.md.")
+      ->add_option("-f,--filter", chosen.group.expression, "which devices are in it")
+      ->required();
+  one("add", "put devices into a group; it is made where it does not exist", "fieldwork group add canary edge-1 edge-2")
+      ->add_option("DEVICE", chosen.group.add, "ids of devices")
+      ->required();
+  one("drop", "let devices leave a group", "fieldwork group drop canary edge-1")
+      ->add_option("DEVICE", chosen.group.drop, "ids of devices")
+      ->required();
+  one("remove", "forget a group; its devices stay", "fieldwork group remove canary", true);
 }
 
 void add_package(CLI::App& app, Chosen& chosen) {
@@ -243,6 +282,7 @@ int main_of(int argc, char** argv) {
   add_job(app, chosen);
   add_device(app, chosen);
   add_fleet(app, chosen);
+  add_group(app, chosen);
   add_package(app, chosen);
   auto* check = command(
       app, "doctor", "check settings, certificate, broker, services and devices, one by one",

@@ -15,6 +15,7 @@ namespace fieldwork::cli {
 // Control characters become '?': a text from a peer must not steer the terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 
+[[nodiscard]] std::string decimal(double value, int digits);          // behind the point: 0.82
 [[nodiscard]] std::string human_bytes(std::int64_t bytes);            // 1.5 MiB
 [[nodiscard]] std::string human_duration(std::chrono::seconds span);  // 3m 20s
 [[nodiscard]] std::string human_age(std::int64_t then_ms, std::int64_t now_ms);

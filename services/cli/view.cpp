@@ -16,12 +16,6 @@ using codec::Json;
 
 std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
 
-std::string decimal(double value, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
-}
-
 std::string labels_text(const Json& labels) {
   std::string out;
   if (!labels.is_object()) return "-";
@@ -222,6 +216,7 @@ std::string misses_table(const Json& misses) {
 std::string verb_text(const std::string& verb, const Json& device) {
   const auto id = printable(text_of(device, "device"));
   if (verb == "remove") return "device " + id + " is removed; if it connects again, it enrols anew\n";
+  if (verb == "prune") return "device " + id + " is asked to delete the cached packages that nothing needs\n";
   if (verb == "retire") return "device " + id + " is retired: it cannot enrol any more\n";
   const auto lifecycle = text_of(device, "lifecycle");
   auto out = "device " + id + " is " + printable(lifecycle) + " and " + printable(text_of(device, "presence"));
@@ -239,6 +234,16 @@ std::string configured_text(const Json& device) {
   auto out = "device " + printable(text_of(device, "device")) + ": version " + std::to_string(version);
   if (follows == version) return out + ", which it follows already\n";
   return out + "; it follows version " + std::to_string(follows) + " until it answers\n";
+}
+
+std::string group_table(const Json& groups, std::int64_t now) {
+  Table table({"GROUP", "DEVICES", "KIND", "CHANGED", "EXPRESSION"});
+  for (const auto& one : groups) {
+    const auto expression = text_of(one, "expression");
+    table.add({text_of(one, "group"), std::to_string(integer_of(one, "devices")),
+               expression.empty() ? "static" : "dynamic", human_age(integer_of(one, "changed_ms"), now), expression});
+  }
+  return table.text();
 }
 
 std::string stats_table(const Json& groups, const std::string& by, const std::string& of) {
@@ -310,6 +315,11 @@ std::string device_text(const Json& device, std::int64_t now) {
     fields.add("do", "issue one of them its own: scripts/pki DIR --devices NEW-ID, then device.id there");
   }
   fields.add("health", decimal(number_of(device, "health"), 2));
+  std::string pressure;
+  for (const auto& one : list_of(device, "pressure"))
+    pressure += (pressure.empty() ? "" : ", ") + (one.is_string() ? one.get<std::string>() : "-");
+  if (!pressure.empty())
+    fields.add("pressure", pressure + ": see fieldwork device health " + text_of(device, "device"));
   fields.add("cores",
              cores(integer_of(capacity, "cpu_millis")) + ", load " + decimal(number_of(resources, "cpu_load"), 2));
   fields.add("memory", human_bytes(integer_of(resources, "memory_available_bytes")) + " free of " +

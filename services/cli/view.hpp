@@ -25,7 +25,9 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string verb_text(const std::string& verb, const codec::Json& device);
 [[nodiscard]] std::string configured_text(const codec::Json& device);
 [[nodiscard]] std::string stats_table(const codec::Json& groups, const std::string& by, const std::string& of);
+[[nodiscard]] std::string group_table(const codec::Json& groups, std::int64_t now_ms);
 [[nodiscard]] std::string device_text(const codec::Json& device, std::int64_t now_ms);
+[[nodiscard]] std::string health_text(const codec::Json& report, std::int64_t now_ms);
 [[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // one row per name
 [[nodiscard]] std::string package_text(const codec::Json& package, std::int64_t now_ms);
 

@@ -40,9 +40,10 @@ struct DeviceListArguments {
   std::string why;  // a device: says why it does not match
 };
 int device_list(const Options& options, const DeviceListArguments& arguments);
+int device_health(const Options& options, const std::string& device);
 int device_show(const Options& options, const std::string& device);
 struct VerbArguments {
-  std::string verb;  // activate, drain, deactivate, retire or remove
+  std::string verb;  // activate, drain, deactivate, retire, remove or prune
   std::string device;
   bool wait = false;  // until the device follows; of drain: until nothing runs there
 };
@@ -57,6 +58,15 @@ struct StatsArguments {
   std::vector<std::string> words;  // [NUMBER] [by ATTRIBUTE]
 };
 int fleet_stats(const Options& options, const StatsArguments& arguments);
+struct GroupArguments {
+  std::string group;
+  std::string expression;
+  std::vector<std::string> add, drop;  // devices
+  bool remove = false;
+};
+int group_list(const Options& options);
+// Shows the group, after it was changed where the arguments say how.
+int group_change(const Options& options, const GroupArguments& arguments);
 int device_reset(const Options& options, const std::string& device);
 
 struct PushArguments {

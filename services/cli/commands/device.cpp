@@ -41,6 +41,8 @@ int why_not(const Options& options, const DeviceListArguments& arguments) {
 // Whether the device is as the verb wants it.
 bool followed(const std::string& verb, const codec::Json& device) {
   const auto lifecycle = text_of(device, "lifecycle");
+  if (verb == "prune")
+    return integer_of(member(device, "configuration"), "version") == integer_of(device, "configured");
   if (verb == "activate") return lifecycle == "active";
   if (verb == "deactivate") return lifecycle == "inactive";
   if (verb == "drain") return lifecycle == "draining" && text_of(device, "reason").starts_with("drained");
@@ -131,6 +133,18 @@ int fleet_stats(const Options& options, const StatsArguments& arguments) {
     print_json(list_of(*answer, "items"));
   } else {
     print(stats_table(list_of(*answer, "items"), by, of));
+  }
+  return 0;
+}
+
+int device_health(const Options& options, const std::string& device) {
+  auto answer = ask(options, "registry", "health", {{"device", device}});
+  if (!answer) return end(answer.failure());
+  const auto& report = member(*answer, "report");
+  if (options.json) {
+    print_json(report);
+  } else {
+    print(health_text(report, now_ms()));
   }
   return 0;
 }

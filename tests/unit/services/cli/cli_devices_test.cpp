@@ -101,5 +101,47 @@ TEST(FleetView, CountsAndPercentiles) {
   EXPECT_EQ(stats_table(Json::array({{{"value", ""}, {"devices", 3}}}), "", ""), "FLEET  DEVICES\nall    3\n");
 }
 
+TEST(DeviceView, HealthIsAReportWithWhatToDo) {
+  const Json report{{"device", "d-1"},
+                    {"score", 0.724},
+                    {"lifecycle", "active"},
+                    {"presence", "suspect"},
+                    {"reason", "silent for 16 s"},
+                    {"heartbeat", {{"every_s", 5}, {"heard_ms", 1'000'000}, {"missed", 0}}},
+                    {"jobs", {{"running", 2}, {"succeeded", 40}, {"failed", 3}}},
+                    {"pressure", {"storage"}},
+                    {"use_percent", {{"storage", 93.1}}},
+                    {"availability", {{"storage", 0.069}, {"cpu", 1}, {"score", 0.069}}},
+                    {"components", {{{"component", "beats"}, {"value", 0.9}, {"weight", 2}, {"reason", "2 missed"}}}},
+                    {"recommendations",
+                     {{{"about", "storage"}, {"text", "storage 93 %"}, {"command", "fieldwork device prune d-1"}},
+                      {{"about", "link"}, {"text", "check\x1b it"}}}}};
+  EXPECT_EQ(health_text(report, 1'016'000),
+            "device d-1: health 0.72, active and suspect (silent for 16 s)\n"
+            "heartbeat: every 5 s, heard 16s ago\n"
+            "jobs: 2 running; since its agent started 40 succeeded and 3 failed\n\n"
+            "RESOURCE  USED  AVAILABLE  PRESSURE\n"
+            "cpu       -     1.00\n"
+            "memory    -     0.00\n"
+            "storage   93 %  0.07       yes\n"
+            "network   -     0.00\n"
+            "all             0.07\n\n"
+            "COMPONENT  VALUE  WEIGHT  REASON\n"
+            "beats      0.90   2.00    2 missed\n\n"
+            "to do:\n"
+            "  storage 93 %\n"
+            "    fieldwork device prune d-1\n"
+            "  check? it\n");
+}
+
+TEST(GroupView, SaysWhatMakesTheGroup) {
+  const Json groups{{{"group", "berlin"}, {"devices", 12}, {"changed_ms", 1000}, {"expression", "site == berlin"}},
+                    {{"group", "canary"}, {"devices", 1}, {"changed_ms", 1000}}};
+  EXPECT_EQ(group_table(groups, 61'000),
+            "GROUP   DEVICES  KIND     CHANGED  EXPRESSION\n"
+            "berlin  12       dynamic  1m 0s    site == berlin\n"
+            "canary  1        static   1m 0s\n");
+}
+
 }  // namespace
 }  // namespace fieldwork::cli

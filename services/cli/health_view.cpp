@@ -1,0 +1,58 @@
+// The health report of a device as text for people.
+#include <nlohmann/json.hpp>
+
+#include "output.hpp"
+#include "view.hpp"
+
+namespace fieldwork::cli {
+namespace {
+
+using codec::Json;
+
+std::string percent(const Json& of, const char* resource) {
+  return member(of, resource).is_number() ? decimal(number_of(of, resource), 0) + " %" : "-";
+}
+
+std::string about_text(const Json& report, std::int64_t now) {
+  const auto &heartbeat = member(report, "heartbeat"), &jobs = member(report, "jobs");
+  std::string out = "device " + printable(text_of(report, "device")) + ": health " +
+                    decimal(number_of(report, "score"), 2) + ", " + printable(text_of(report, "lifecycle")) + " and " +
+                    printable(text_of(report, "presence"));
+  if (const auto reason = text_of(report, "reason"); !reason.empty()) out += " (" + printable(reason) + ")";
+  out += "\nheartbeat: every " + std::to_string(integer_of(heartbeat, "every_s")) + " s";
+  if (const auto heard = integer_of(heartbeat, "heard_ms"); heard > 0)
+    out += ", heard " + human_age(heard, now) + " ago";
+  out += "\njobs: " + std::to_string(integer_of(jobs, "running")) + " running; since its agent started " +
+         std::to_string(integer_of(jobs, "succeeded")) + " succeeded and " +
+         std::to_string(integer_of(jobs, "failed")) + " failed\n\n";
+  return out;
+}
+
+}  // namespace
+
+std::string health_text(const Json& report, std::int64_t now) {
+  auto out = about_text(report, now);
+  Table resources({"RESOURCE", "USED", "AVAILABLE", "PRESSURE"});
+  const auto &use = member(report, "use_percent"), &available = member(report, "availability");
+  for (const char* name : {"cpu", "memory", "storage", "network"}) {
+    bool pressed = false;
+    for (const auto& one : list_of(report, "pressure")) pressed = pressed || one == name;
+    resources.add({name, percent(use, name), decimal(number_of(available, name), 2), pressed ? "yes" : ""});
+  }
+  resources.add({"all", "", decimal(number_of(available, "score"), 2), ""});
+  out += resources.text() + "\n";
+  Table components({"COMPONENT", "VALUE", "WEIGHT", "REASON"});
+  for (const auto& one : list_of(report, "components"))
+    components.add({text_of(one, "component"), decimal(number_of(one, "value"), 2),
+                    decimal(number_of(one, "weight"), 2), text_of(one, "reason")});
+  out += components.text();
+  const auto& recommendations = list_of(report, "recommendations");
+  if (!recommendations.empty()) out += "\nto do:\n";
+  for (const auto& one : recommendations) {
+    out += "  " + printable(text_of(one, "text")) + "\n";
+    if (const auto command = text_of(one, "command"); !command.empty()) out += "    " + printable(command) + "\n";
+  }
+  return out;
+}
+
+}  // namespace fieldwork::cli
