@@ -94,7 +94,7 @@ lasting() {
   mapfile -t args < <(as operator)
   { timeout 20 mosquitto_sub "${args[@]}" -i cli-lasting -t "$root/state/#" --retained-only -W 2 -F '%t %p' 2>/dev/null || true; } |
     jq -R -c 'capture("(?<t>[^ ]*) (?<p>.*)") | [.t, (.p | fromjson | if .capacity then {device, lifecycle, presence} else . end)]' |
-    grep -v 'state/service\|state/audit\|state/alert/device_health' | sort
+    grep -v 'state/health\|state/fleet\|state/service\|state/audit\|state/alert/device_health' | sort
 }
 
 # A settled job first, so that there is a state that bad input could harm.

@@ -24,6 +24,23 @@ code=0
 cli device ls -f 'label.zone == b' --why edge-1 >"$dir/out" 2>&1 || code=$?
 check "$([ $code -eq 1 ] && grep -q 'label.zone is a, wanted label.zone == b' "$dir/out" && echo yes)" "why not: exit code $code, $(cat "$dir/out")"
 
+# --- groups, and the fleet in one message ---
+cli group define in-b -f 'label.zone == b' >/dev/null
+cli group add canary edge-1 aa:bb:cc:dd:ee:01 >/dev/null
+cli group drop canary edge-1 >/dev/null
+is "$(cli group ls --json | jq -c '[.[] | [.group, .devices, .expression]]')" '[["canary",1,null],["in-b",1,"label.zone == b"]]' "groups"
+is "$(found 'group == canary and group == in-b')" "aa:bb:cc:dd:ee:01" "by group"
+code=0
+cli group add in-b edge-1 >"$dir/out" 2>&1 || code=$?
+check "$([ $code -eq 1 ] && grep -q 'follow from its expression' "$dir/out" && echo yes)" "a member of a dynamic group: exit code $code, $(cat "$dir/out")"
+mapfile -t door < <(door "$(port operators)" "$dir/pki/operators/operator")
+summarised() {
+  local summary
+  summary=$(mosquitto_sub "${door[@]}" -i operator -t fieldwork/v1/state/fleet/summary -C 1 -W 5 2>/dev/null) || return 1
+  [ "$(jq -c '[.devices, .presence.online, .group.canary]' <<<"$summary")" = '[2,2,1]' ]
+}
+await "the fleet's summary" summarised
+
 # --- settings ---
 cli device set edge-1 label.zone=c heartbeat_s=1 log_level=debug >/dev/null
 follows() { cli device show "$1" --json | jq -e '.configured == .configuration.version' >/dev/null; }

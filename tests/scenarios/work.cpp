@@ -90,11 +90,31 @@ std::string refused() {
   return talk.run({"device/d1/down/command", R"("state":"refused")", "d2 runs", R"("state":"succeeded")"});
 }
 
+// An operator drains the device while a job runs there: it follows, finishes the job and says that it is empty; then
+// the operator lets it delete its cached packages and have work again.
+std::string drained() {
+  Talk talk(1);
+  talk.wish("./watch");
+  const auto ask = [&talk](const char* verb) {
+    talk.world.publish(talk.fleet.party("cli"), {.topic = Topics("fieldwork/v1").service("registry", verb, "operator"),
+                                                 .payload = R"({"v":1,"device":"d1"})"});
+  };
+  talk.when("/up/report", "running", [&] { ask("drain"); });
+  talk.when("event/device/d1", "drained", [&] {
+    ask("prune");
+    ask("activate");
+  });
+  return talk.run({"/registry/drain/operator", "device/d1/down/configure", "device/d1/up/configured",
+                   R"("state":"succeeded")", R"("event":"drained")", "/registry/activate/operator", R"("prune":1)",
+                   R"("event":"configured")", R"("event":"active")"},
+                  {R"("attempt":2)"});
+}
+
 }  // namespace
 
 std::vector<Scenario> scenarios_of_work() {
-  return {{"main_job", main_job}, {"cancel", cancel}, {"targets", targets}, {"denied", denied},  {"expired", expired},
-          {"bulk", bulk},         {"parts", parts},   {"output", output},   {"refused", refused}};
+  return {{"main_job", main_job}, {"cancel", cancel}, {"targets", targets}, {"denied", denied},   {"expired", expired},
+          {"bulk", bulk},         {"parts", parts},   {"output", output},   {"refused", refused}, {"drained", drained}};
 }
 
 }  // namespace fieldwork::sim

@@ -229,7 +229,10 @@ Party& Fleet::add_device(const std::string& name, const std::string& id, Labels 
     config.about.labels = labels;
     config.about.agent = "0.1.0";
     config.grants = supplies_.grants();
-    config.resources = [] { return Resources{0.1, 1 << 30, 1 << 30, 1}; };
+    config.resources = [this, name] {
+      const bool pressed = world_.now() < pressed_until_[name];
+      return Resources{0.1, pressed ? 1 << 25 : 1 << 30, 1 << 30, 1};
+    };
     config.wall_ms = [this, name] { return to_ms(world_.now() + clocks_[name]); };
     config.random = [this] { return world_.random().below(~std::uint64_t{0}); };
     const auto session = *agent::AgentService::next_session(self.disk());

@@ -79,6 +79,7 @@ class Fleet {
   Party& add_twin(Party& device);
   [[nodiscard]] Party* twin() { return twin_; }
   void set_clock(const std::string& device, Duration ahead) { clocks_[device] = ahead; }
+  void press(const std::string& device, Duration lasts) { pressed_until_[device] = world_.now() + lasts; }
   // The disk of `party` is now an older copy. The operator asks again for what a scheduler that forgot had promised.
   void went_back(const Party& party, Checks::Disk copy);
 
@@ -101,6 +102,7 @@ class Fleet {
   TransferChecks transfer_checks_;
   std::map<std::string, std::unique_ptr<SimHands>> hands_;  // by party
   std::map<std::string, Duration> clocks_;                  // by device: how far its clock is ahead of the world's
+  std::map<std::string, Time> pressed_until_;               // by device
   Alerts alerts_;
   bool push_again_ = false;  // the operator must push all packages again
   Party* twin_ = nullptr;

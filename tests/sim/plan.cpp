@@ -41,6 +41,7 @@ Upset upset_of(Random& random) {
   if (kind == 4) out.journal_new_every = now_and_then();
   if (kind == 5) out.twin = true;
   if (random.chance(0.15)) out.away_every = now_and_then();
+  if (random.chance(0.15)) out.press_every = now_and_then();
   out.of_all = random.chance(0.5);
   if (random.chance(0.3)) out.clock_jump_every = random.between(seconds(5), seconds(40));
   return out;
@@ -109,7 +110,7 @@ Plan plan_of(std::uint64_t seed, Time start, const std::vector<Released>& packag
 std::string text(const Plan& plan) {
   std::string out = std::to_string(plan.devices) + " devices, " + std::to_string(plan.wishes.size()) + " jobs";
   const auto say = [&](bool really, const std::string& what) { out += really ? ", " + what : ""; };
-  const auto& [store_back, store_new, of_all, journal_back, journal_new, clock_jump, away, twin] = plan.upset;
+  const auto& [store_back, store_new, of_all, journal_back, journal_new, clock_jump, away, press, twin] = plan.upset;
   const auto outage = std::chrono::duration_cast<seconds>(plan.faults.outage_lasts).count();
   say(outage > 0,
       std::to_string(outage) + " s without " + (plan.faults.outage_of_store ? "its database" : "its broker"));
@@ -120,6 +121,7 @@ std::string text(const Plan& plan) {
   say(journal_new > Duration::zero(), "journals are new");
   say(clock_jump > Duration::zero(), "clocks jump");
   say(away > Duration::zero(), "devices away");
+  say(press > Duration::zero(), "devices under pressure");
   say(twin, "a copied device");
   say(plan.faults.full_every > Duration::zero(), "full disks");
   say(plan.faults.slow_links, "slow links");

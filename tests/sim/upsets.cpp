@@ -46,6 +46,10 @@ void Upsets::start() {
       if (!device.up()) device.start();
     });
   });
+  world_.plan(kind_.press_every, [this] {
+    ++world_.counts["devices under pressure"];
+    fleet_.press(any_device().name(), world_.random().between(seconds(10), seconds(120)));
+  });
   if (!kind_.twin) return;
   world_.after(world_.random().between(seconds(5), end_ / 2), [this] {
     auto& device = *fleet_.devices().back();

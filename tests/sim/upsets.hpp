@@ -15,6 +15,7 @@ struct Upset {
   Duration journal_new_every{0};   // or an empty one, begun by an earlier clock
   Duration clock_jump_every{0};    // the clock of a device jumps
   Duration away_every{0};          // a device has no power for a while, longer than it takes to be lost
+  Duration press_every{0};         // a device has hardly any memory left for a while
   bool twin = false;               // the last device's disk is copied and comes up elsewhere, for a while
 };
 
