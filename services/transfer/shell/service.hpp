@@ -58,6 +58,7 @@ class TransferService : public runtime::Shell<Transfers> {
   void from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out);
   void from_client(const Asker& from, const bus::Message& message, Time now, runtime::Output& out);
   Result<void> want(const Asker& from, std::string_view payload, Time now);
+  void note_received(const Sending& sending, const Received& received, Time now);
   Result<void> received(const Asker& from, std::string_view payload, Time now);
   Result<void> offer(const Asker& from, std::string_view payload, Time now);
   Result<void> frame(const Asker& from, std::string_view payload, Time now);

@@ -140,7 +140,10 @@ Result<void> TransferService::received(const Asker& from, std::string_view paylo
   if (!received) return received.error();
   const auto* sending = core_->sending(received->transfer);
   const auto it = outbounds_.find(received->transfer);
-  if (sending != nullptr && sending->to == from.party && it != outbounds_.end()) {
+  const bool ours = sending != nullptr && sending->to == from.party;
+  if (ours && it == outbounds_.end() && received->state == ReceivedState::receiving)
+    note_received(*sending, *received, now);
+  if (ours && it != outbounds_.end()) {
     auto& outbound = it->second;
     outbound.received(*received, now);
     step(Progressed{received->transfer, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
@@ -149,6 +152,16 @@ Result<void> TransferService::received(const Asker& from, std::string_view paylo
   }
   step(Answered{from, received->transfer, received->state, received->reason}, now);
   return {};
+}
+
+// Of a sending without a slot: what has arrived is not sent again when the sending gets one.
+void TransferService::note_received(const Sending& sending, const Received& received, Time now) {
+  const auto size = static_cast<std::uint64_t>(sending.offer.encoded_bytes);
+  auto acked = content::Ranges::parse(sending.acked, size);
+  const auto more = content::Ranges::parse(received.ranges, size);
+  if (!acked || !more) return;
+  for (const auto& [begin, end] : more->as_pairs()) (void)acked->add(begin, end);
+  step(Progressed{sending.id, acked->as_pairs(), static_cast<std::int64_t>(acked->covered_bytes()), 0}, now);
 }
 
 // device/{device}/up/offer and service/transfer/start/{from}.

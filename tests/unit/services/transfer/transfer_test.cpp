@@ -123,6 +123,20 @@ TEST_F(World, OffersAgainToAReceiverThatSaysNothing) {
   EXPECT_EQ(retained.at(topics.state("transfer", id.value)), "");
 }
 
+// Its sending lost the slot by silence; or the service has not heard yet that the registry knows the device.
+TEST_F(World, HearsWhatArrivedAlsoBeforeItSendsAgain) {
+  const auto bytes = make_bytes(30'000, 17);
+  push(bytes);
+  hear(topics.up("d1", "want"), want_of(crypto::digest_of(bytes), "d1"));
+  const auto id = codec::decode_offer(take(topics.down("d1", "offer")).at(0))->transfer;
+  for (int s = 0; s < 40 && service->core().has_slot(id); ++s) pass(seconds(1));
+  ASSERT_FALSE(service->core().has_slot(id));
+  hear(topics.up("d1", "received"), codec::encode(Received{.transfer = id, .ranges = {{0, 4096}, {8192, 12288}}}));
+  hear(topics.up("d1", "received"), codec::encode(Received{.transfer = id, .ranges = {{4096, 8192}}}));
+  EXPECT_EQ(service->core().sending(id)->acked, (ByteRanges{{0, 12288}}));
+  EXPECT_EQ(service->core().sending(id)->acked_bytes, 12288);
+}
+
 TEST_F(World, SaysSoWhenItHasNoSuchContent) {
   hear(topics.up("d1", "want"), want_of(digest_a, "d1"));
   const auto offers = take(topics.down("d1", "offer"));
