@@ -46,7 +46,7 @@ check "$(ends 2 stack kill "$dir")" "kill of nothing is an error"
 pid=$(cat "$dir/run/postgres.pid")
 check "$(ends 2 stack kill "$dir" postgres FOO)" "a signal that there is not is an error"
 check "$([ -e "/proc/$pid" ] && echo yes)" "and ends nothing"
-for wrong in '--ttl abc' '--devices edge-1:mem=1x' '--devices edge-1:zone' '--devices bad/id' --nosuch; do
+for wrong in '--ttl abc' '--devices edge-1:mem=1x' '--devices edge-1:=a' '--devices bad/id' --nosuch; do
   # shellcheck disable=SC2086  # two words
   check "$(ends 2 stack up "$place/wrong" $wrong)" "up $wrong is an error: $(cat "$place/out")"
 done
