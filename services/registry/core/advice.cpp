@@ -62,7 +62,6 @@ Recommendation advice(Component component, const Device& device, const Signs& si
 }  // namespace
 
 std::string reason(Component component, const Device& device, const Signs& signs) {
-  if (components(device, signs)[static_cast<std::size_t>(component)] >= 1) return "";
   switch (component) {
     case Component::beats: return counted(signs.missed, "heartbeat missed", "heartbeats missed");
     case Component::cpu: {
@@ -101,7 +100,8 @@ Recommendation relief(const Device& device, Resource resource) {
   return out;
 }
 
-std::vector<Recommendation> recommendations(const Device& device, const Signs& signs, const Values& weights) {
+std::vector<Recommendation> recommendations(const Device& device, const Signs& signs, const Values& values,
+                                            const Values& weights) {
   std::vector<Recommendation> out;
   if (device.presence == Presence::lost || device.presence == Presence::suspect)
     out.push_back({"presence",
@@ -112,7 +112,6 @@ std::vector<Recommendation> recommendations(const Device& device, const Signs& s
     if (found != resource_names.end())
       out.push_back(relief(device, static_cast<Resource>(found - resource_names.begin())));
   }
-  const auto values = components(device, signs);
   std::vector<std::pair<double, Component>> bad;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double counts = std::pow(values[i], weights[i]);

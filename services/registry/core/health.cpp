@@ -105,9 +105,9 @@ HealthReport report(const Device& device, const Signs& signs, const Values& weig
   out.availability = heard ? *std::min_element(out.available.begin(), out.available.end()) : 0;
   const auto values = components(device, signs);
   for (std::size_t i = 0; i < values.size(); ++i)
-    out.components.push_back(
-        {component_names[i], values[i], weights[i], reason(static_cast<Component>(i), device, signs)});
-  out.recommendations = recommendations(device, signs, weights);
+    out.components.push_back({component_names[i], values[i], weights[i],
+                              values[i] < 1 ? reason(static_cast<Component>(i), device, signs) : ""});
+  out.recommendations = recommendations(device, signs, values, weights);
   return out;
 }
 

@@ -61,6 +61,15 @@ codec::Json encode(const GroupShown& shown) {
   return out;
 }
 
+std::optional<fleet::Expression> read_expression(codec::Reader& reader) {
+  const auto text = reader.text_or("expression", "", fleet::expression_bytes_max);
+  if (text.empty()) return std::nullopt;
+  auto expression = fleet::Expression::parse(text);
+  if (expression) return *expression;
+  reader.fail("expression", describe(expression.error()));
+  return std::nullopt;
+}
+
 Result<GroupRequested> decode_group_request(std::string_view text) {
   auto value = codec::parse(text, limits::items_bytes_max);
   if (!value) return value.error();
@@ -70,14 +79,7 @@ Result<GroupRequested> decode_group_request(std::string_view text) {
   out.group = reader.id("group");
   if (out.group.size() > limits::group_name_bytes_max)
     reader.fail("group", "has more than " + std::to_string(limits::group_name_bytes_max) + " characters");
-  const auto expression = reader.text_or("expression", "", fleet::expression_bytes_max);
-  if (!expression.empty()) {
-    if (auto parsed = fleet::Expression::parse(expression)) {
-      out.expression = std::move(*parsed);
-    } else {
-      reader.fail("expression", describe(parsed.error()));
-    }
-  }
+  out.expression = read_expression(reader);
   out.add = read_devices(reader, "add");
   out.drop = read_devices(reader, "drop");
   out.remove = reader.boolean_or("remove", false);

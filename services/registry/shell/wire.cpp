@@ -4,19 +4,11 @@
 #include "codec/device.hpp"
 #include "codec/policy.hpp"
 #include "fleet/stats.hpp"
+#include "registry/shell/groups.hpp"
 #include "registry/shell/service.hpp"
 
 namespace fieldwork::registry {
 namespace {
-
-// Empty: there is none. A bad one is the reader's mistake, which names the column.
-std::optional<fleet::Expression> read_expression(codec::Reader& reader, const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  auto expression = fleet::Expression::parse(text);
-  if (expression) return *expression;
-  reader.fail("expression", describe(expression.error()));
-  return std::nullopt;
-}
 
 std::optional<fleet::Attribute> read_attribute(codec::Reader& reader, const char* field) {
   const auto text = reader.text_or(field, "", 256);
@@ -127,8 +119,7 @@ Result<std::string> RegistryService::answer(std::string_view operation, std::str
   if (operation == "groups") return groups(reader);
   const DeviceId device(reader.id("device"));
   if (operation == "health") return health(reader, device, now);
-  const auto why = reader.text_or("expression", "", fleet::expression_bytes_max);
-  const auto expression = read_expression(reader, why);
+  const auto expression = read_expression(reader);
   if (!reader.finish()) return reader.error();
   const auto* record = core_->find(device);
   if (record == nullptr) return Error{Code::unknown, "no such device", "/device"};
@@ -152,7 +143,7 @@ Result<std::string> RegistryService::health(codec::Reader& reader, const DeviceI
 Result<std::string> RegistryService::page(codec::Reader& reader) const {
   const DeviceId after(reader.text_or("after", "", 128));
   const auto limit = reader.integer_or("limit", limits::items_max, 1, limits::items_max);
-  const auto expression = read_expression(reader, reader.text_or("expression", "", fleet::expression_bytes_max));
+  const auto expression = read_expression(reader);
   if (!reader.finish()) return reader.error();
   codec::Json items = codec::Json::array();
   std::size_t bytes = 0;
@@ -171,7 +162,7 @@ Result<std::string> RegistryService::page(codec::Reader& reader) const {
 }
 
 Result<std::string> RegistryService::statistics(codec::Reader& reader) const {
-  const auto expression = read_expression(reader, reader.text_or("expression", "", fleet::expression_bytes_max));
+  const auto expression = read_expression(reader);
   const auto by = read_attribute(reader, "by"), of = read_attribute(reader, "of");
   if (!reader.finish()) return reader.error();
   const auto groups = fleet::stats(core_->list(expression, {}, SIZE_MAX), by, of);
