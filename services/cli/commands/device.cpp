@@ -38,6 +38,20 @@ int why_not(const Options& options, const DeviceListArguments& arguments) {
   return misses.empty() ? 0 : code(Exit::failed);
 }
 
+// Shows what the registry answers of a device.
+int show(const Options& options, const std::string& device, const char* operation, const char* field,
+         std::string (*text)(const codec::Json& value, std::int64_t now_ms)) {
+  auto answer = ask(options, "registry", operation, {{"device", device}});
+  if (!answer) return end(answer.failure());
+  const auto& found = member(*answer, field);
+  if (options.json) {
+    print_json(found);
+  } else {
+    print(text(found, now_ms()));
+  }
+  return 0;
+}
+
 // Whether the device is as the verb wants it.
 bool followed(const std::string& verb, const codec::Json& device) {
   const auto lifecycle = text_of(device, "lifecycle");
@@ -138,27 +152,11 @@ int fleet_stats(const Options& options, const StatsArguments& arguments) {
 }
 
 int device_health(const Options& options, const std::string& device) {
-  auto answer = ask(options, "registry", "health", {{"device", device}});
-  if (!answer) return end(answer.failure());
-  const auto& report = member(*answer, "report");
-  if (options.json) {
-    print_json(report);
-  } else {
-    print(health_text(report, now_ms()));
-  }
-  return 0;
+  return show(options, device, "health", "report", health_text);
 }
 
 int device_show(const Options& options, const std::string& device) {
-  auto answer = ask(options, "registry", "show", {{"device", device}});
-  if (!answer) return end(answer.failure());
-  const auto& found = member(*answer, "device");
-  if (options.json) {
-    print_json(found);
-  } else {
-    print(device_text(found, now_ms()));
-  }
-  return 0;
+  return show(options, device, "show", "device", device_text);
 }
 
 int device_reset(const Options& options, const std::string& device) {
