@@ -16,9 +16,9 @@ namespace fieldwork::bus {
 //            and frames, whose sender paces itself by acknowledgements of its own
 //   bulk     large messages that may take their time: reports above 8 KiB. Always sent with QoS 1: the
 //            broker's acknowledgement sets the pace. A message should be 64 KiB or less: MQTT cannot interrupt it
-//   newest   heartbeats: after control, before bulk, with QoS 1. One is in flight, and the newest one waits: it
-//   replaces
-//            the one that waited. What waits when the connection ends is dropped
+//   newest   heartbeats: after control, before bulk, with QoS 1. One is in flight, and the newest one waits:
+//            it replaces the one that waited.
+//            What waits when the connection ends is dropped
 enum class Lane { control, bulk, newest };
 
 struct Message {
