@@ -83,11 +83,10 @@ std::string reason(Component component, const Device& device, const Signs& signs
 }
 
 Recommendation relief(const Device& device, Resource resource) {
-  const auto name = resource_names[static_cast<std::size_t>(resource)];
-  Recommendation out{std::string(name), use_text(device, name), ""};
+  Recommendation out{std::string(name(resource)), use_text(device, name(resource)), ""};
   switch (resource) {
     case Resource::cpu:
-    case Resource::memory: return fewer_jobs(device, name);
+    case Resource::memory: return fewer_jobs(device, name(resource));
     case Resource::network: out.text += " of its uplink: transfers to it are slowed"; return out;
     case Resource::storage: break;
   }
@@ -107,19 +106,16 @@ std::vector<Recommendation> recommendations(const Device& device, const Signs& s
     out.push_back({"presence",
                    "it is " + std::string(name(device.presence)) + ", " + device.reason + ": check its power and link",
                    "fieldwork device show " + device.id.value});
-  for (const auto& one : device.pressure) {
-    const auto* found = std::find(resource_names.begin(), resource_names.end(), one);
-    if (found != resource_names.end())
-      out.push_back(relief(device, static_cast<Resource>(found - resource_names.begin())));
+  for (std::size_t i = 0; i < resource_names.size(); ++i) {
+    if (const auto resource = static_cast<Resource>(i); is_pressed(device.pressure, resource))
+      out.push_back(relief(device, resource));
   }
   std::vector<std::pair<double, Component>> bad;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double counts = std::pow(values[i], weights[i]);
     const auto component = static_cast<Component>(i);
     const auto resource = resource_of(component);
-    const bool said =
-        resource && std::find(device.pressure.begin(), device.pressure.end(),
-                              resource_names[static_cast<std::size_t>(*resource)]) != device.pressure.end();
+    const bool said = resource && is_pressed(device.pressure, *resource);
     if (counts < advise_below && !said) bad.emplace_back(counts, component);
   }
   std::sort(bad.begin(), bad.end());

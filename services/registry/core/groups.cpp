@@ -88,11 +88,10 @@ void Registry::remove_group(const std::string& name, Time now, Output& out) {
 }
 
 // Nothing is saved or said where it is so already.
-bool Registry::set_member(Entry& entry, const std::string& group, bool is_in, Time now) {
-  if (!mark_member(entry.record.device, group, is_in)) return false;
+void Registry::set_member(Entry& entry, const std::string& group, bool is_in, Time now) {
+  if (!mark_member(entry.record.device, group, is_in)) return;
   index_.put(entry.record.device);
   touch(entry, now);
-  return true;
 }
 
 bool Registry::mark_member(Device& device, const std::string& group, bool is_in) {

@@ -78,9 +78,9 @@ std::vector<std::string> pressure(const Device& device, const Thresholds& thresh
   std::vector<std::string> out;
   if (!device.measured) return out;
   for (std::size_t i = 0; i < resource_names.size(); ++i) {
-    const auto before = std::find(device.pressure.begin(), device.pressure.end(), resource_names[i]);
-    const double margin = before == device.pressure.end() ? 0 : thresholds.hysteresis;
-    if (use(device, static_cast<Resource>(i)) > thresholds.percent[i] - margin) out.emplace_back(resource_names[i]);
+    const auto resource = static_cast<Resource>(i);
+    const double margin = is_pressed(device.pressure, resource) ? thresholds.hysteresis : 0;
+    if (use(device, resource) > thresholds.percent[i] - margin) out.emplace_back(resource_names[i]);
   }
   return out;
 }

@@ -125,23 +125,19 @@ void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
 void Registry::press(Entry& entry, Time now, Output& out) {
   auto& device = entry.record.device;
   const auto over = pressure(device, limits_.thresholds);
-  const auto has = [](const std::vector<std::string>& some, std::string_view one) {
-    return std::find(some.begin(), some.end(), one) != some.end();
-  };
   std::vector<std::string> next;
   for (std::size_t i = 0; i < resource_names.size(); ++i) {
-    const auto name = resource_names[i];
     const auto resource = static_cast<Resource>(i);
-    const bool was = has(device.pressure, name), high = has(over, name);
+    const bool was = is_pressed(device.pressure, resource), high = is_pressed(over, resource);
     auto &low_since = entry.low_since[i], &high_since = entry.high_since[i];
     low_since = high ? std::nullopt : std::optional(low_since.value_or(now));
     high_since = high ? std::optional(high_since.value_or(now)) : std::nullopt;
     const bool jumps = resource == Resource::cpu || resource == Resource::network;
     const bool begins = high && !was && now - *high_since >= (jumps ? limits_.pressed_after : Duration::zero());
     const bool ends = was && !high && now - *low_since >= limits_.relieved_after;
-    if ((was && !ends) || begins) next.emplace_back(name);
+    if ((was && !ends) || begins) next.emplace_back(resource_names[i]);
     if (begins) out.events.push_back({device.id, "optimization", relief(device, resource).text, ""});
-    if (ends) out.events.push_back({device.id, "relieved", std::string(name), ""});
+    if (ends) out.events.push_back({device.id, "relieved", std::string(resource_names[i]), ""});
   }
   if (next != device.pressure) {
     device.pressure = std::move(next);
@@ -149,7 +145,7 @@ void Registry::press(Entry& entry, Time now, Output& out) {
     touch(entry, now);
     unreported_.insert(device.id);
   }
-  if (has(device.pressure, "storage") && device.resources.prunable_bytes.value_or(0) > 0 &&
+  if (is_pressed(device.pressure, Resource::storage) && device.resources.prunable_bytes.value_or(0) > 0 &&
       (entry.pruned_at == Time{} || now - entry.pruned_at >= limits_.prune_every)) {
     entry.pruned_at = now;
     prune(entry, "", now, out);

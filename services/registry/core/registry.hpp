@@ -351,7 +351,7 @@ class Registry {
   // groups.cpp
   void change_group(const GroupRequested& input, Time now, Output& out);
   void remove_group(const std::string& name, Time now, Output& out);
-  bool set_member(Entry& entry, const std::string& group, bool is_in, Time now);
+  void set_member(Entry& entry, const std::string& group, bool is_in, Time now);
   static bool mark_member(Device& device, const std::string& group, bool is_in);
   bool regroup(Entry& entry);
   void say_reports_again();

@@ -1,4 +1,5 @@
 #include "scheduler/core/placement.hpp"
+#include "model/health.hpp"
 #include "scheduler/limits.hpp"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ bool ran_here(const DeviceView& view, const std::string& package) {
 std::string pressed(const Want& want, const DeviceView& view) {
   for (const auto& resource : view.device.pressure) {
     const bool fetches = !want.spec.package.empty() && !ran_here(view, want.spec.package);
-    if (resource != "network" || fetches) return resource;
+    if (resource != name(Resource::network) || fetches) return resource;
   }
   return "";
 }

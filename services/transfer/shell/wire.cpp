@@ -1,5 +1,4 @@
 // MQTT messages to inputs, and the requests that only read.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
@@ -93,9 +92,7 @@ void TransferService::device_state(std::string_view device, const bus::Message& 
   const auto state = value ? codec::decode_device(*value) : Result<Device>(value.error());
   if (!state) return rejections_.note("state/device", std::string(device), state.error(), now);
   if (state->id.value != device) return;
-  const auto& pressure = state->pressure;
-  const bool busy = std::find(pressure.begin(), pressure.end(), "network") != pressure.end();
-  const auto most = busy ? state->about.uplink.bit_per_s * 6 / 10 : 0;
+  const auto most = is_pressed(state->pressure, Resource::network) ? state->about.uplink.bit_per_s * 6 / 10 : 0;
   step(DeviceHeard{state->id.value, Standing{state->lifecycle, state->reason, state->fingerprint, most}}, now);
 }
 

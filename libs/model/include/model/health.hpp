@@ -1,6 +1,7 @@
 // How a device is, and why: what the registry makes of its heartbeats (docs/health.md has the formulas).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,13 @@ namespace fieldwork {
 
 enum class Resource { cpu, memory, storage, network };
 inline constexpr std::array<std::string_view, 4> resource_names{"cpu", "memory", "storage", "network"};
+[[nodiscard]] constexpr std::string_view name(Resource resource) {
+  return resource_names[static_cast<std::size_t>(resource)];
+}
+// Whether the list (Device::pressure) names the resource.
+[[nodiscard]] inline bool is_pressed(const std::vector<std::string>& pressure, Resource resource) {
+  return std::find(pressure.begin(), pressure.end(), name(resource)) != pressure.end();
+}
 
 // A sign that the score is made of. The score is the product of value ^ weight.
 struct HealthComponent {

@@ -184,35 +184,21 @@ TEST(Report, TheScoreNeverRisesWhenASignWorsens) {
   }
 }
 
-Registry with_executions(std::int64_t succeeded, std::int64_t failed) {
-  auto registry = with(online);
-  auto one = heartbeat(3);
-  one.outcomes = {succeeded, failed};
-  (void)step(registry, HeartbeatArrived{edge, one}, at(1));
-  return registry;
-}
-
 TEST(Report, ExecutionsCountOnceEachAndFade) {
-  auto registry = with_executions(0, 6);
-  const auto value = [&](Time now) { return of(*registry.report(edge, now), Component::executions).value; };
-  EXPECT_NEAR(value(at(1)), 1 - 0.5 * 6 / 8, 1e-9);
-  auto again = heartbeat(3, 0.2, 2);
-  again.outcomes = {0, 6};
-  (void)step(registry, HeartbeatArrived{edge, again}, at(1));
-  EXPECT_NEAR(value(at(1)), 1 - 0.5 * 6 / 8, 1e-9) << "the same six";
-  auto late = heartbeat(3, 0.2, 1);
-  late.outcomes = {0, 5};
-  (void)step(registry, HeartbeatArrived{edge, late}, at(1));
-  EXPECT_NEAR(value(at(1)), 1 - 0.5 * 6 / 8, 1e-9) << "a late one says less";
-  auto anew = heartbeat(4, 0.2, 1);
-  anew.outcomes = {3, 1};
-  (void)step(registry, HeartbeatArrived{edge, anew}, at(1));
-  EXPECT_NEAR(value(at(1)), 1 - 0.5 * 7 / 12, 1e-9) << "an agent that started counts from nothing";
-  auto later = heartbeat(4, 0.2, 2);
-  later.outcomes = {3, 1};
-  (void)step(registry, HeartbeatArrived{edge, later}, at(1) + hours(6));
+  auto registry = with(online);
+  // The component after a heartbeat that says these outcomes.
+  const auto value = [&](std::int64_t session, std::int64_t beat, Outcomes outcomes, Time now) {
+    auto one = heartbeat(session, 0.2, beat);
+    one.outcomes = outcomes;
+    (void)step(registry, HeartbeatArrived{edge, one}, now);
+    return of(*registry.report(edge, now), Component::executions).value;
+  };
+  EXPECT_NEAR(value(3, 1, {0, 6}, at(1)), 1 - 0.5 * 6 / 8, 1e-9);
+  EXPECT_NEAR(value(3, 2, {0, 6}, at(1)), 1 - 0.5 * 6 / 8, 1e-9) << "the same six";
+  EXPECT_NEAR(value(3, 1, {0, 5}, at(1)), 1 - 0.5 * 6 / 8, 1e-9) << "a late one says less";
+  EXPECT_NEAR(value(4, 1, {3, 1}, at(1)), 1 - 0.5 * 7 / 12, 1e-9) << "an agent that started counts from nothing";
   const double e = std::exp(-1);
-  EXPECT_NEAR(value(at(1) + hours(6)), 1 - 0.5 * 7 * e / (10 * e + 2), 1e-9);
+  EXPECT_NEAR(value(4, 2, {3, 1}, at(1) + hours(6)), 1 - 0.5 * 7 * e / (10 * e + 2), 1e-9);
 }
 
 TEST(Report, IsPublishedWhenItSaysSomethingNew) {
