@@ -288,7 +288,11 @@ Result<void> Session::publish(Message message) {
   return done;
 }
 
-std::size_t Session::backlog(Lane lane) const { return lane == Lane::control ? impl_->waiting_bytes : 0; }
+std::size_t Session::backlog(Lane lane) const {
+  if (lane != Lane::newest) return lane == Lane::control ? impl_->waiting_bytes : 0;
+  const auto it = impl_->waiting.find(impl_->newest);
+  return it == impl_->waiting.end() ? 0 : it->second;
+}
 
 Sessions::Sessions(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Sessions::~Sessions() { mosquitto_lib_cleanup(); }

@@ -140,9 +140,8 @@ void connect_to_world(Settings& settings, const Topics& topics, std::int64_t ses
   settings.mqtt.goodbye = presence(PresenceSaid::State::goodbye);
   const auto meter = std::make_shared<agent::Meter>(settings.directory, settings.agent.about.capacity);
   settings.agent.resources = [meter, &hands] {
-    const Time now{Duration{boot_us()}};
-    auto out = meter->read(now);
-    out.prunable_bytes = hands->prunable_bytes(now);
+    auto out = meter->read(Time{Duration{boot_us()}});
+    out.prunable_bytes = hands->prunable_bytes();
     return out;
   };
   settings.agent.configure = [meter, &hands, log_level = settings.log_level,
@@ -176,6 +175,7 @@ void connect_to_world(Settings& settings, const Topics& topics, std::int64_t ses
   settings.agent.reports_idle = [&runner] {
     return runner->bus().backlog(bus::Lane::bulk) + runner->bus().backlog(bus::Lane::control) == 0;
   };
+  settings.agent.beat_idle = [&runner] { return runner->bus().backlog(bus::Lane::newest) == 0; };
   settings.agent.link = [&runner] {
     const auto stats = runner->bus_stats();
     return Link{stats.round_trip_ms, static_cast<std::int64_t>(stats.connects > 0 ? stats.connects - 1 : 0)};

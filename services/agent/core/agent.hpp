@@ -84,7 +84,9 @@ struct ConfigurationArrived {
   Configuration configuration;
 };
 // This device said that its machine will be suspended: no heartbeat takes that back before it is (quiet_before_sleep).
-struct SleepAnnounced {};
+struct SleepAnnounced {
+  std::int64_t sleep_s = 0;
+};
 // An item of device/{device}/down/command could not be read, but names its attempt.
 struct BadCommandArrived {
   AttemptKey key;
@@ -116,8 +118,11 @@ struct RunEnded {
   bool refused = false;             // the program could not be started here; another device may be able to
   bool by_contract = false;         // the keeper ended it when contract_ends() said, while the agent stood still
 };
-// The shell's tick, once per batch: what is due happens.
-struct TimePassed {};
+// The shell's tick, once per batch: what is due happens. `beat_idle`: the heartbeat before has arrived at the broker,
+// or was lost with its connection; until then the next one is not made, so that it says what is so when it leaves.
+struct TimePassed {
+  bool beat_idle = true;
+};
 // The shell's flush, the last input of a batch. `random`: 64 fresh bits, for the tags of reports. `reports_idle`: every
 // report that was published has left the device.
 struct BatchEnded {

@@ -53,26 +53,29 @@ std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
   return registry_clock_->first + std::chrono::duration_cast<milliseconds>(now - registry_clock_->second).count();
 }
 
-void Agent::on(const TimePassed& /*input*/, Time now, Output& out) {
+void Agent::on(const TimePassed& input, Time now, Output& out) {
   enforce(now, out);
   if (!connected_) return;
   if (!enrolled_ && now >= enrol_due_) {
     out.enrol = true;
     enrol_due_ = now + limits_.enrol_again;
   }
-  if (now >= heartbeat_due_) beat(now, out);
+  if (now >= heartbeat_due_ && input.beat_idle) beat(now, out);
 }
 
-// A new connection, or new work, ends it: the machine was not suspended, or is awake again.
-void Agent::on(const SleepAnnounced& /*input*/, Time now, Output& /*out*/) {
-  heartbeat_due_ = std::max(heartbeat_due_, now + limits_.quiet_before_sleep);
+// A new connection, or new work, ends it: the machine was not suspended, or is awake again. It is as quiet as its
+// contracts allow, and no longer than it wanted to sleep.
+void Agent::on(const SleepAnnounced& input, Time now, Output& /*out*/) {
+  auto quiet = std::min<Duration>(limits_.quiet_before_sleep, seconds{input.sleep_s});
+  for (const auto& key : live_) quiet = std::min(quiet, beat_interval(attempts_.at(key).assign.contract));
+  heartbeat_due_ = std::max(heartbeat_due_, now + quiet);
 }
 
 void Agent::beat(Time now, Output& out) {
   out.heartbeat = SendHeartbeat{++beat_, live(), clock_offset_ms_, outcomes_};
   beats_.emplace_back(beat_, now);
   if (beats_.size() > limits_.beats_max) beats_.pop_front();
-  auto interval = live_.empty() ? at_rest() : std::min(at_rest(), limits_.working_beat);
+  auto interval = at_rest();
   for (const auto& key : live_) interval = std::min(interval, beat_interval(attempts_.at(key).assign.contract));
   // Up to a tenth earlier: devices that connected together, when the broker came back, do not beat together for ever.
   heartbeat_due_ = now + interval - interval / 10 * static_cast<std::int64_t>(random_ % 1024) / 1024;
@@ -83,7 +86,7 @@ Duration Agent::at_rest() const {
 }
 
 Duration Agent::beat_interval(const Contract& contract) const {
-  auto interval = at_rest();
+  auto interval = std::min(at_rest(), limits_.working_beat);
   for (const auto& bound : {contract.stop_after_s, contract.lost_after_s}) {
     if (bound) interval = std::min<Duration>(interval, std::max<Duration>(seconds(*bound) / 3, milliseconds(500)));
   }

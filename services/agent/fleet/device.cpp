@@ -37,6 +37,7 @@ FleetDevice::FleetDevice(AgentConfig config, const FleetGroup& group, FleetLoop&
   };
   config_.wall_ms = [this] { return to_ms(loop_.now()); };
   config_.random = [this] { return random_(); };
+  config_.beat_idle = [this] { return session_->backlog(bus::Lane::newest) == 0; };
   config_.reports_idle = [this] { return session_->backlog(bus::Lane::control) == 0; };
 }
 

@@ -60,7 +60,7 @@ class Packages {
   void cache_bytes(std::int64_t bytes_max) { cache_.budget(bytes_max); }
   void ran(const std::string& digest, Time now) { cache_.ran(digest, now); }
   void prune(Time now) { cache_.prune(now); }
-  [[nodiscard]] std::int64_t prunable_bytes(Time now) const { return cache_.prunable_bytes(now); }
+  [[nodiscard]] std::int64_t prunable_bytes() const { return cache_.prunable_bytes(now_); }
   void fetch(const std::string& digest, Time now);
   // No attempt needs the package any more: it is not asked for, and may be evicted.
   void unfetch(const std::string& digest);

@@ -236,11 +236,11 @@ void AgentService::tick(Time now, runtime::Output& out) {
   // Before the heartbeat that may be due now.
   if (const auto sleep_s = config_.sleeps(); sleep_s > 0) {
     log::info("going to sleep", {{"s", std::to_string(sleep_s)}});
-    step(SleepAnnounced{}, now);
+    step(SleepAnnounced{sleep_s}, now);
     out.messages.push_back(
         presence(topics_, config_.device, {PresenceSaid::State::sleeping, core_->session(), config_.boot, sleep_s}));
   }
-  step(TimePassed{}, now);
+  step(TimePassed{config_.beat_idle()}, now);
 }
 
 void AgentService::flush(Time now, runtime::Output& out) {

@@ -60,6 +60,7 @@ struct AgentConfig {
   std::function<std::int64_t()> wall_ms = [] { return std::int64_t{0}; };
   std::function<std::uint64_t()> random = [] { return std::uint64_t{0}; };  // 64 fresh bits
   // Whether every report that was published has left the device.
+  std::function<bool()> beat_idle = [] { return true; };  // the heartbeat that was published has left, too
   std::function<bool()> reports_idle = [] { return true; };
 };
 

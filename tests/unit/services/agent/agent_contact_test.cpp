@@ -36,14 +36,58 @@ TEST(Link, NoHeartbeatTakesBackThatItWillSleep) {
   world.step({Connected{}});
   world.step({EnrolAnswered{.session = 3, .enrolled = true, .heartbeat_s = 5}, TimePassed{}});
   world.now += seconds(5);
-  world.step({SleepAnnounced{}, TimePassed{}});
+  world.step({SleepAnnounced{3600}, TimePassed{}});
   EXPECT_FALSE(world.said.heartbeat);
   world.pass(seconds(29));
   EXPECT_FALSE(world.said.heartbeat);
   world.pass(seconds(1));
   EXPECT_TRUE(world.said.heartbeat) << "it was not suspended after all";
-  world.step({SleepAnnounced{}, Connected{}, TimePassed{}});
+  world.step({SleepAnnounced{3600}, Connected{}, TimePassed{}});
   EXPECT_TRUE(world.said.heartbeat) << "it was, and is back";
+}
+
+TEST(Link, IsAsQuietBeforeASleepAsItsContractsAllow) {
+  const auto beats_after = [](std::int64_t sleep_s, const Contract& contract, bool works) {
+    World world;
+    world.step({Connected{}});
+    world.step({EnrolAnswered{.session = 3, .enrolled = true, .heartbeat_s = 5}, TimePassed{}});
+    if (works) world.step({assignment(key("j"), "", contract), TimePassed{}});
+    world.step({World::confirmed(world.said.heartbeat ? world.said.heartbeat->beat : 0), SleepAnnounced{sleep_s}});
+    int s = 0;
+    do {
+      world.pass(seconds(1));
+      ++s;
+    } while (!world.said.heartbeat && s < 60);
+    return s;
+  };
+  EXPECT_EQ(beats_after(3600, {}, false), 30);
+  EXPECT_EQ(beats_after(10, {}, false), 10) << "it is awake by then";
+  EXPECT_LE(beats_after(3600, {.lost_after_s = 30}, true), 10);
+}
+
+TEST(Link, ADeviceWithWorkBeatsOftenHoweverLargeTheFleet) {
+  World world;
+  world.step({Connected{}});
+  world.step({EnrolAnswered{.session = 3, .enrolled = true, .heartbeat_s = 600}, TimePassed{}});
+  world.step({assignment(key("j"))});
+  int s = 0;
+  do {
+    world.pass(seconds(1));
+    ++s;
+  } while (!world.said.heartbeat && s < 60);
+  EXPECT_LE(s, 20) << "the first that lists it, too";
+}
+
+TEST(Link, AHeartbeatIsMadeWhenTheOneBeforeHasArrived) {
+  World world;
+  world.step({Connected{}});
+  world.step({EnrolAnswered{.session = 3, .enrolled = true, .heartbeat_s = 5}, TimePassed{}});
+  const auto first = world.said.heartbeat->beat;
+  world.now += seconds(20);
+  world.step({TimePassed{.beat_idle = false}});
+  EXPECT_FALSE(world.said.heartbeat);
+  world.step({TimePassed{}});
+  EXPECT_EQ(world.said.heartbeat->beat, first + 1) << "no number is left out";
 }
 
 // A scheduler that has just begun asks; one that forgot hears what ended as well, the newest first.
