@@ -78,6 +78,7 @@ std::vector<std::string> pressure(const Device& device, const Thresholds& thresh
   std::vector<std::string> out;
   if (!device.measured) return out;
   for (std::size_t i = 0; i < resource_names.size(); ++i) {
+    if (thresholds.percent[i] >= 100) continue;  // switched off
     const auto resource = static_cast<Resource>(i);
     const double margin = is_pressed(device.pressure, resource) ? thresholds.hysteresis : 0;
     if (use(device, resource) > thresholds.percent[i] - margin) out.emplace_back(resource_names[i]);
@@ -101,7 +102,7 @@ HealthReport report(const Device& device, const Signs& signs, const Values& weig
     if (!std::isnan(percent)) out.use_percent[i] = percent;
     out.available[i] = 1 - out.use_percent[i].value_or(0) / 100;
   }
-  const bool heard = !gone(device) && device.presence != Presence::disconnected;
+  const bool heard = !gone(device) && (device.presence == Presence::online || device.presence == Presence::starting);
   out.availability = heard ? *std::min_element(out.available.begin(), out.available.end()) : 0;
   const auto values = components(device, signs);
   for (std::size_t i = 0; i < values.size(); ++i)

@@ -156,7 +156,8 @@ void Registry::apply(const ConfiguredArrived& input, Time now, Output& out) {
   if (input.version < wanted.version) return;  // an answer to an earlier one
   if (!believed(input.version, wanted)) return;
   device.configured = input.version;
-  if (input.version > wanted.version) {  // this service's database went back
+  entry.sign_of_life = std::max(entry.sign_of_life, now);  // it may be judged by a shorter interval from now on
+  if (input.version > wanted.version) {                    // this service's database went back
     wanted.version = input.version + 1;
     touch(entry, now);
     return follow(entry, out);

@@ -95,7 +95,10 @@ void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
 void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
   auto& device = entry.record.device;
   entry.sign_of_life = entry.heard_at = now;
-  if (heartbeat.beat > 0 && heartbeat.beat < entry.beat) return;  // a later one has said more
+  // A later one has said more; but a journal that went back numbers its heartbeats anew, in the same session.
+  const auto behind = entry.beat - heartbeat.beat;
+  if (heartbeat.beat > 0 && behind > 0 && behind <= late_max) return;
+  if (behind > late_max) entry.beat = 0;
   auto& signs = entry.signs;
   fade(signs, now - entry.faded_at);
   entry.faded_at = now;
@@ -171,6 +174,7 @@ void Registry::hear(Entry& entry, Presence presence, const std::string& reason, 
   if (was_silent && (presence == Presence::online || presence == Presence::starting)) {
     fade(entry.signs, now - entry.faded_at);
     entry.faded_at = now;
+    entry.high_since = {};
     ++entry.signs.flaps;
   }
   if (presence != Presence::starting)
@@ -184,6 +188,7 @@ void Registry::count_anew(Entry& entry, std::int64_t session) {
   device.session = session;
   device.outcomes = {};
   entry.beat = 0;
+  entry.high_since = {};
 }
 
 void Registry::give_grace(Time now) {
@@ -221,7 +226,7 @@ EnrolmentAnswer Registry::answer(const DeviceId& device, std::int64_t session, b
 // A device may beat as it was told before, until it hears this: its silence counts from now.
 void Registry::tell_interval(Entry& entry, Time now, Output& out) {
   const auto& device = entry.record.device;
-  if (interval() < entry.told) entry.sign_of_life = std::max(entry.sign_of_life, now);
+  if (entry.told == Duration::zero() || interval() < entry.told) entry.sign_of_life = std::max(entry.sign_of_life, now);
   entry.told = interval();
   out.answers.push_back(answer(device.id, device.session, true, ""));
 }
@@ -232,7 +237,7 @@ Duration Registry::stretched(const Entry& entry, Duration limit, int beats) cons
   const auto& device = entry.record.device;
   const Duration own = seconds{device.configuration.heartbeat_s.value_or(0)};
   const bool follows = own > Duration::zero() && device.configured == device.configuration.version;
-  const auto told = entry.told == Duration::zero() ? interval() : entry.told;
+  const auto told = entry.told == Duration::zero() ? std::max(interval(), untold_interval) : entry.told;
   const auto every = follows ? own : std::max(told, own);
   const auto ratio = static_cast<double>(every.count()) /
                      static_cast<double>(std::max<Duration>(limits_.heartbeat, seconds{1}).count());
@@ -251,7 +256,9 @@ void Registry::retell(Time now, Output& out) {
     const auto& device = entry.record.device;
     const bool enrolled =
         trusted(device.lifecycle) && entry.record.enrolled_session == device.session && !entry.pending;
-    if (!enrolled || device.presence != Presence::online) continue;
+    const bool connected = device.presence == Presence::online || device.presence == Presence::starting ||
+                           device.presence == Presence::suspect;
+    if (!enrolled || !connected) continue;
     tell_interval(entry, now, out);
     --left;
   }

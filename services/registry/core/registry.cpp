@@ -19,7 +19,7 @@ Registry::Registry(Limits limits, std::vector<Record> saved, Time now, std::vect
     if (entry.record.device.back_ms > 0) entry.sign_of_life = std::max(now, from_ms(entry.record.device.back_ms));
     index_.put(entry.record.device);
   }
-  // In a small fleet nobody was told another interval. In a larger one it is told once more: settings may have changed.
+  // In a small fleet nobody was told another interval. In a larger one it is told once more.
   if (interval() > limits_.heartbeat) return;
   for (auto& [id, entry] : devices_) entry.told = interval();
 }
@@ -78,7 +78,7 @@ std::optional<HealthReport> Registry::report(const DeviceId& device, Time now) c
   out.at_ms = to_ms(now);
   out.heard_ms = entry.heard_at == Time{} ? 0 : to_ms(entry.heard_at);
   out.heartbeat_s = entry.record.device.configuration.heartbeat_s.value_or(
-      static_cast<int>(std::chrono::duration_cast<seconds>(entry.told).count()));
+      static_cast<int>(std::chrono::duration_cast<seconds>(std::max(entry.told, interval())).count()));
   return out;
 }
 

@@ -367,8 +367,10 @@ class Registry {
   void save(Entry& entry, Time now);
   void publish(Entry& entry, Time now);
 
-  static constexpr double moved_by = 0.05;  // a score that is worth telling
+  static constexpr double moved_by = 0.05;                  // a score that is worth telling
+  static constexpr Duration untold_interval = seconds{60};  // of a device that a process before this one told something
   static constexpr Duration heartbeat_max = seconds{limits::heartbeat_s_max};
+  static constexpr std::int64_t late_max = 64;    // heartbeats that may be on their way at once
   static constexpr std::size_t resaid_max = 500;  // reports that are said again in one judge_every
   static constexpr std::size_t retold_max = 200;  // devices that hear of another interval in one judge_every
 

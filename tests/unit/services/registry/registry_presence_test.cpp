@@ -191,6 +191,16 @@ Registry large_fleet(int devices) {
   return registry;
 }
 
+// `first`, and so many that are lost.
+std::vector<Record> large(int others, const Record& first) {
+  std::vector<Record> all{first};
+  for (int i = 0; i < others; ++i) {
+    all.push_back(record(lost));
+    all.back().device.id = DeviceId("d" + std::to_string(i));
+  }
+  return all;
+}
+
 // 1,000 devices at three quarters of 10 beats per second: each beats every 134 s, 26.8 times the 5 s of a small fleet.
 TEST(Interval, FollowsTheSizeOfTheFleet) {
   auto registry = large_fleet(999);
@@ -219,19 +229,46 @@ TEST(Interval, IsToldAnewToAFewAtATimeWhenTheFleetHasGrown) {
   EXPECT_TRUE(told(6).empty());
 }
 
+// In a large fleet, what the process before told nobody knows.
+TEST(Interval, IsToldOnceAfterAStartOfTheRegistry) {
+  Registry registry(Limits{.beats_per_s_max = 1}, large(99, record(online)), t0);
+  (void)step(registry, LinkBack{}, at(0));
+  const auto told = step(registry, TimePassed{}, at(1)).answers;
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].heartbeat_s, 134);
+  EXPECT_TRUE(step(registry, TimePassed{}, at(2)).answers.empty());
+}
+
+TEST(Interval, OfAConfigurationCountsFromItsAnswer) {
+  auto saved = record(online);
+  Registry registry(Limits{.beats_per_s_max = 1}, large(99, saved), t0);
+  (void)step(registry, LinkBack{}, at(0));
+  (void)step(registry, TimePassed{}, at(0.5));
+  (void)step(registry, configure({.set = {.heartbeat_s = 5}, .unset = {}}), at(1));
+  (void)step(registry, configured(1), at(60));
+  EXPECT_EQ(pass(registry, 60, 74.5), "");
+  EXPECT_EQ(pass(registry, 75, 75.5), "suspect");
+}
+
+// A restored journal begins its numbers anew, in a session of the same number.
+TEST(Beats, OfAJournalThatWentBackAreBelieved) {
+  auto registry = with(online);
+  const auto load = [&](std::int64_t beat, double value) {
+    (void)step(registry, HeartbeatArrived{edge, heartbeat(3, value, beat)}, at(1));
+    return device_of(registry).resources.cpu_load;
+  };
+  EXPECT_EQ(load(1000, 1), 1);
+  EXPECT_EQ(load(990, 2), 1) << "it comes late";
+  EXPECT_EQ(load(7, 3), 3);
+  EXPECT_EQ(load(8, 4), 4);
+}
+
 // `enrolled` promises that the certificate of this session was checked.
 TEST(Interval, IsToldOnlyToWhoIsEnrolledInItsSession) {
   for (const auto lifecycle : {Lifecycle::refused, Lifecycle::retired, Lifecycle::active}) {
     auto saved = record(Axes{lifecycle, Presence::online});
     if (lifecycle == Lifecycle::active) saved.device.session = saved.enrolled_session + 1;
-    std::vector<Record> all{saved};
-    for (int i = 0; i < 99; ++i) {
-      all.push_back(record(lost));
-      all.back().device.id = DeviceId("d" + std::to_string(i));
-    }
-    Limits limits;
-    limits.beats_per_s_max = 1;
-    Registry registry(limits, all, t0);
+    Registry registry(Limits{.beats_per_s_max = 1}, large(99, saved), t0);
     (void)step(registry, LinkBack{}, at(0));
     EXPECT_TRUE(step(registry, TimePassed{}, at(1)).answers.empty()) << name(lifecycle);
   }
@@ -241,15 +278,10 @@ TEST(Interval, OfADeviceThatHasItsOwnIsThat) {
   auto saved = record(online);
   saved.device.configuration = {.version = 1, .heartbeat_s = 1};
   saved.device.configured = 1;
-  std::vector<Record> all{saved};
-  for (int i = 0; i < 999; ++i) {
-    all.push_back(record(lost));
-    all.back().device.id = DeviceId("d" + std::to_string(i));
-  }
-  Registry registry(Limits{.beats_per_s_max = 10}, all, t0);
+  Registry registry(Limits{.beats_per_s_max = 10}, large(999, saved), t0);
   (void)step(registry, LinkBack{}, at(0));
   EXPECT_EQ(pass(registry, 0.5, 14.5), "");
-  EXPECT_EQ(pass(registry, 15, 45), "suspect lost");
+  EXPECT_EQ(pass(registry, 15, 46), "suspect lost");
 }
 
 TEST(Interval, OfLongSettingsStretchesNothing) {

@@ -112,6 +112,24 @@ TEST(Pressure, OfWhatJumpsBeginsWhenItLasts) {
   EXPECT_EQ(events(pressed.use(99, 99, 99, 99, at(61))), "optimization") << "its half minute began anew";
 }
 
+TEST(Pressure, IsSwitchedOffBy100PercentAlsoWhereItIsOn) {
+  Pressed pressed;
+  (void)pressed.use(1, 1, 97, 1, at(1));
+  const auto row = stored(*pressed.registry.find(edge));
+  Limits limits{.relieved_after = {}};
+  limits.thresholds.percent[static_cast<std::size_t>(Resource::storage)] = 100;
+  pressed.registry = Registry(limits, {row}, at(2));
+  EXPECT_EQ(events(pressed.use(1, 1, 97, 1, at(3))), "relieved");
+}
+
+TEST(Pressure, OfWhatJumpsIsMeasuredAnewAfterASilence) {
+  Pressed pressed;
+  pressed.registry = Pressed::make(Limits{});
+  (void)pressed.use(99, 1, 1, 1, at(1));
+  EXPECT_EQ(pass(pressed.registry, 2, 100), "suspect lost");
+  EXPECT_EQ(events(pressed.use(99, 1, 1, 1, at(3600))), "back") << "one measurement";
+}
+
 TEST(Pressure, SurvivesARestart) {
   Pressed pressed;
   (void)pressed.use(1, 1, 91, 1, at(1));
