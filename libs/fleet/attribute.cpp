@@ -59,7 +59,9 @@ constexpr std::array table{
     Kind{"version.agent", Type::version, false, "version of its agent", TEXTS(one(d.about.agent))},
     Kind{"lifecycle", Type::word, false, "what it may do", {}, NUMBER(static_cast<double>(d.lifecycle)), lifecycle_names},
     Kind{"presence", Type::word, false, "whether it is heard", {}, NUMBER(static_cast<double>(d.presence)), presence_names},
+    Kind{"reason", Type::text, false, "why its lifecycle or presence is what it is, where something is wrong", TEXTS(one(d.reason))},
     Kind{"duplicated", Type::word, false, "whether another device uses its identity", {}, NUMBER(d.duplicated_since_ms > 0), flags},
+    Kind{"claimed", Type::milliseconds, false, "when a device with another key last asked for its id, as Unix time", {}, NUMBER(if_positive(d.claimed_ms))},
     Kind{"metered", Type::word, false, "whether its connection is paid for by volume", {}, NUMBER(d.about.uplink.metered), flags},
     Kind{"health", Type::number, false, "0 (given up) to 1", {}, NUMBER(d.health)},
     Kind{"cpu.cores", Type::number, false, "processor cores", {}, NUMBER(if_positive(d.about.cores))},
@@ -133,16 +135,15 @@ std::string_view name(Type type) {
   return names[static_cast<std::size_t>(type)];
 }
 
-std::span<const Kind> kinds() { return table; }
+Vocabulary kinds() { return table; }
 
-Result<Attribute> attribute(std::string_view text) {
+Result<Attribute> attribute(std::string_view text, Vocabulary vocabulary) {
   std::vector<std::string_view> names;
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    const auto& kind = table[i];
-    if (!kind.keyed && kind.name == text) return Attribute{i, ""};
+  for (const auto& kind : vocabulary) {
+    if (!kind.keyed && kind.name == text) return Attribute{&kind};
     if (kind.keyed && text.starts_with(kind.name) && text.substr(kind.name.size()).starts_with('.') &&
         text.size() > kind.name.size() + 1) {
-      return Attribute{i, std::string(text.substr(kind.name.size() + 1))};
+      return Attribute{&kind, std::string(text.substr(kind.name.size() + 1))};
     }
     names.push_back(kind.name);
   }
@@ -157,14 +158,24 @@ std::string to_text(const Attribute& attribute) {
   return kind.keyed ? std::string(kind.name) + "." + attribute.key : std::string(kind.name);
 }
 
-std::string value_text(const Attribute& attribute, const Device& device) {
+std::span<const std::string> NamedValues::texts(const Attribute& attribute) const {
+  const auto found = texts_.find(to_text(attribute));
+  return found == texts_.end() ? Texts{} : Texts(found->second);
+}
+
+double NamedValues::number(const Attribute& attribute) const {
+  const auto found = numbers_.find(to_text(attribute));
+  return found == numbers_.end() ? absent : found->second;
+}
+
+std::string value_text(const Attribute& attribute, const Values& values) {
   const auto& kind = attribute.of();
   if (!has_texts(kind.type)) {
-    const double value = number(attribute, device);
+    const double value = values.number(attribute);
     return std::isnan(value) ? "not measured" : number_text(kind, value);
   }
   std::string out;
-  for (const auto& text : texts(attribute, device)) out += (out.empty() ? "" : ", ") + text;
+  for (const auto& text : values.texts(attribute)) out += (out.empty() ? "" : ", ") + text;
   return out.empty() ? "not set" : out;
 }
 

@@ -16,10 +16,10 @@ bool compare(Operator op, double difference) {
   }
 }
 
-bool any_text(const Term& term, const Device& device) {
-  const auto values = texts(term.attribute, device);
+bool any_text(const Term& term, const Values& values) {
+  const auto texts = values.texts(term.attribute);
   const bool version = term.attribute.of().type == Type::version;
-  return std::any_of(values.begin(), values.end(), [&](const std::string& value) {
+  return std::any_of(texts.begin(), texts.end(), [&](const std::string& value) {
     if (term.op == Operator::has) return true;
     return std::any_of(term.texts.begin(), term.texts.end(), [&](const std::string& wanted) {
       if (term.op == Operator::begins) return value.starts_with(wanted);
@@ -28,29 +28,35 @@ bool any_text(const Term& term, const Device& device) {
   });
 }
 
-bool matches(const Node& node, const Device& device) {
-  const auto child = [&](const Node& one) { return matches(one, device); };
+bool matches(const Term& term, const Values& values) {
+  const bool holds = has_texts(term.attribute.of().type) ? any_text(term, values)
+                                                         : fleet::matches(term, values.number(term.attribute));
+  return holds != term.negated;
+}
+
+bool matches(const Node& node, const Values& values) {
+  const auto child = [&](const Node& one) { return matches(one, values); };
   switch (node.type) {
     case Node::Type::all: return std::all_of(node.children.begin(), node.children.end(), child);
     case Node::Type::any: return std::any_of(node.children.begin(), node.children.end(), child);
     case Node::Type::none: return !child(node.children.front());
-    case Node::Type::term: return fleet::matches(node.term, device);
+    case Node::Type::term: return matches(node.term, values);
   }
   return false;
 }
 
 // The terms because of which `node` is not `wanted`.
-void explain(const Node& node, const Device& device, bool wanted, std::vector<Miss>& out) {
-  if (matches(node, device) == wanted) return;
+void explain(const Node& node, const Values& values, bool wanted, std::vector<Miss>& out) {
+  if (matches(node, values) == wanted) return;
   if (node.type == Node::Type::term) {
     const auto& term = node.term;
-    const auto actual = value_text(term.attribute, device);
+    const auto actual = value_text(term.attribute, values);
     out.push_back({term.column, term.source, actual,
                    to_text(term.attribute) + " is " + actual + ", wanted " + (wanted ? "" : "not ") + term.source});
     return;
   }
-  if (node.type == Node::Type::none) return explain(node.children.front(), device, !wanted, out);
-  for (const auto& child : node.children) explain(child, device, wanted, out);
+  if (node.type == Node::Type::none) return explain(node.children.front(), values, !wanted, out);
+  for (const auto& child : node.children) explain(child, values, wanted, out);
 }
 
 }  // namespace
@@ -62,17 +68,11 @@ bool matches(const Term& term, double value) {
                      [&](double wanted) { return compare(term.op, value - wanted); });
 }
 
-bool matches(const Term& term, const Device& device) {
-  const bool holds =
-      has_texts(term.attribute.of().type) ? any_text(term, device) : matches(term, number(term.attribute, device));
-  return holds != term.negated;
-}
+bool matches(const Expression& expression, const Values& values) { return matches(expression.root(), values); }
 
-bool matches(const Expression& expression, const Device& device) { return matches(expression.root(), device); }
-
-std::vector<Miss> misses(const Expression& expression, const Device& device) {
+std::vector<Miss> misses(const Expression& expression, const Values& values) {
   std::vector<Miss> out;
-  explain(expression.root(), device, true, out);
+  explain(expression.root(), values, true, out);
   return out;
 }
 

@@ -8,9 +8,11 @@
 namespace fieldwork::fleet {
 namespace {
 
+std::size_t number_of(const Attribute& attribute) { return static_cast<std::size_t>(attribute.kind - kinds().data()); }
+
 // Of all values of an attribute's key: what the keys of its lists begin with.
 std::string lists_of(const Attribute& attribute) {
-  return std::string(1, static_cast<char>(attribute.kind + 1)) + attribute.key + '\0';
+  return std::string(1, static_cast<char>(number_of(attribute) + 1)) + attribute.key + '\0';
 }
 
 bool is_column(const Node& node) { return node.type == Node::Type::term && !has_texts(node.term.attribute.of().type); }
@@ -68,13 +70,14 @@ void Index::link(Number number) {
   const auto want = [&](const Attribute& attribute) {
     for (const auto& text : texts(attribute, *entry.device)) wanted.insert(lists_of(attribute) + text);
   };
-  for (std::size_t kind = 0; entry.device != nullptr && kind < kinds().size(); ++kind) {
-    if (!has_texts(kinds()[kind].type)) continue;
-    if (!kinds()[kind].keyed) {
-      want({kind, ""});
+  for (const auto& kind : kinds()) {
+    if (entry.device == nullptr) break;
+    if (!has_texts(kind.type)) continue;
+    if (!kind.keyed) {
+      want({&kind});
       continue;
     }
-    for (const auto& [key, value] : entry.device->labels) want({kind, key});
+    for (const auto& [key, value] : entry.device->labels) want({&kind, key});
   }
   std::erase_if(entry.lists, [&](const auto list) {
     if (wanted.erase(list->first) > 0) return false;
@@ -148,7 +151,7 @@ std::optional<std::vector<Index::Number>> Index::of_all(const Node& node) const 
     if (!best) {
       best = candidates(child);
     } else {
-      const auto& column = columns_[child.term.attribute.kind];
+      const auto& column = columns_[number_of(child.term.attribute)];
       std::erase_if(*best, [&](Number number) { return matches(child.term, column[number]) == child.term.negated; });
     }
   }
@@ -200,7 +203,7 @@ std::optional<std::vector<Index::Number>> Index::of_texts(const Term& term) cons
 std::optional<std::vector<Index::Number>> Index::of_numbers(const Term& term) const {
   std::vector<Number> out;
   if (columns_.empty()) return out;
-  const auto& column = columns_[term.attribute.kind];
+  const auto& column = columns_[number_of(term.attribute)];
   for (Number number = 0; number < column.size(); ++number) {
     if (!matches(term, column[number])) continue;
     if (out.size() == many()) return std::nullopt;

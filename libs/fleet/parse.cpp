@@ -130,7 +130,9 @@ class Lexer {
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text), lexer_(text) { advance(); }
+  Parser(std::string_view text, Vocabulary vocabulary) : text_(text), vocabulary_(vocabulary), lexer_(text) {
+    advance();
+  }
 
   Result<Node> parse() {
     auto node = any(0);
@@ -213,7 +215,7 @@ class Parser {
     static constexpr std::array words{"and", "or", "not", "in", "has"};
     if (token_.type != Token::Type::word || std::find(words.begin(), words.end(), token_.text) != words.end())
       return expected("an attribute");
-    auto found = attribute(token_.text);
+    auto found = attribute(token_.text, vocabulary_);
     if (!found) return fail(token_.begin, found.error().reason);
     term.attribute = std::move(*found);
     advance();
@@ -308,6 +310,7 @@ class Parser {
   }
 
   std::string_view text_;
+  Vocabulary vocabulary_;
   Lexer lexer_;
   Token token_;
   std::size_t ended_ = 0;  // offset behind the token before
@@ -317,12 +320,12 @@ class Parser {
 
 }  // namespace
 
-Result<Expression> Expression::parse(std::string_view text) {
+Result<Expression> Expression::parse(std::string_view text, Vocabulary vocabulary) {
   if (text.size() > expression_bytes_max)
     return Error{Code::invalid, "an expression has at most " + std::to_string(expression_bytes_max) + " bytes",
                  "column " + std::to_string(expression_bytes_max + 1)};
   if (!is_text(text)) return Error{Code::invalid, "is not UTF-8 text", "column 1"};
-  auto root = Parser(text).parse();
+  auto root = Parser(text, vocabulary).parse();
   if (!root) return root.error();
   Expression out;
   out.text_ = text;

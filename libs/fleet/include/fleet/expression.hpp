@@ -43,7 +43,7 @@ struct Node {
 class Expression {
  public:
   // Invalid: the error's path is `column N`, its reason says what was expected there.
-  [[nodiscard]] static Result<Expression> parse(std::string_view text);
+  [[nodiscard]] static Result<Expression> parse(std::string_view text, Vocabulary vocabulary = kinds());
 
   [[nodiscard]] const std::string& text() const { return text_; }  // as it was written
   [[nodiscard]] const Node& root() const { return *root_; }
@@ -54,10 +54,13 @@ class Expression {
   std::shared_ptr<const Node> root_;
 };
 
-[[nodiscard]] bool matches(const Term& term, const Device& device);
 // Of a term that is not about a text, leaving `negated` aside; `value` is number() of its attribute, NaN: absent.
 [[nodiscard]] bool matches(const Term& term, double value);
-[[nodiscard]] bool matches(const Expression& expression, const Device& device);
+// `values` are of the expression's vocabulary.
+[[nodiscard]] bool matches(const Expression& expression, const Values& values);
+[[nodiscard]] inline bool matches(const Expression& expression, const Device& device) {
+  return matches(expression, DeviceValues(device));
+}
 
 // Why a device does not match: a term that would have to be otherwise. Of `and` those that are false, of `or` all.
 struct Miss {
@@ -68,6 +71,9 @@ struct Miss {
   bool operator==(const Miss&) const = default;
 };
 // Empty exactly if the device matches.
-[[nodiscard]] std::vector<Miss> misses(const Expression& expression, const Device& device);
+[[nodiscard]] std::vector<Miss> misses(const Expression& expression, const Values& values);
+[[nodiscard]] inline std::vector<Miss> misses(const Expression& expression, const Device& device) {
+  return misses(expression, DeviceValues(device));
+}
 
 }  // namespace fieldwork::fleet

@@ -256,7 +256,7 @@ TEST(Attributes, AreNamedOnceAndReadBack) {
     const auto text = std::string(kinds()[i].name) + (kinds()[i].keyed ? ".key" : "");
     const auto read = attribute(text);
     ASSERT_TRUE(read) << text;
-    EXPECT_EQ(read->kind, i) << text;
+    EXPECT_EQ(read->kind, &kinds()[i]) << text;
     EXPECT_EQ(to_text(*read), text);
     EXPECT_EQ(kinds()[i].texts != nullptr, has_texts(kinds()[i].type)) << text;
     EXPECT_EQ(kinds()[i].number == nullptr, has_texts(kinds()[i].type)) << text;
