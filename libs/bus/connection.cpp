@@ -246,6 +246,15 @@ bool MqttBus::Impl::subscribe(std::string& reason) {
   return true;
 }
 
+// Whether the broker takes a filter it said when it was subscribed to first.
+void MqttBus::Impl::hear_again() {
+  try {
+    for (const auto& [filter, level] : config.subscriptions) client->subscribe(filter, level);
+  } catch (const std::exception&) {
+    // The connection is gone: the next one subscribes.
+  }
+}
+
 void MqttBus::Impl::connection_lost(const std::string& cause) { lost(cause.empty() ? "connection lost" : cause); }
 
 void MqttBus::Impl::lost(std::string cause) {

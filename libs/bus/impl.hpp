@@ -25,6 +25,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   void if_slow(Clock::time_point began);
   void break_off();
   void leave();
+  void hear_again();
   [[nodiscard]] bool may_speak() const { return !events.may_speak || events.may_speak(); }
   bool wait_for_leave_to_speak();
   void explain(std::string& reason);

@@ -185,6 +185,8 @@ Result<void> MqttBus::publish(Message message) { return impl_->publish(std::move
 
 void MqttBus::leave() { impl_->leave(); }
 
+void MqttBus::hear_again() { impl_->hear_again(); }
+
 void MqttBus::wake() {
   impl_->changed.notify_all();
   impl_->pump();

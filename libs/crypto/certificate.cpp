@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
+#include "file.hpp"
 #include "openssl.hpp"
 
 namespace fieldwork::crypto {
@@ -82,6 +84,32 @@ std::string Certificate::to_pem() const {
   const Bio bio(BIO_new(BIO_s_mem()));
   must(bio && PEM_write_bio_X509(bio.get(), x509_.get()) == 1, "a certificate cannot be written");
   return bio_text(bio.get());
+}
+
+Result<Validity> validity(const std::filesystem::path& pem_path) {
+  const auto text = read_file(pem_path, crl_bytes_max);
+  if (!text) return text.error();
+  const ErrorScope errors;
+  const Bio bio = bio_over(*text);
+  std::optional<Validity> out;
+  const auto keep = [&](const ASN1_TIME* from, const ASN1_TIME* to, bool is_crl) {
+    const auto begin = time_of(from), end = time_of(to);
+    if (begin && end && (!out || *end < out->not_after)) out = Validity{*begin, *end, is_crl};
+  };
+  for (;;) {
+    auto block = next_pem_block(bio.get());
+    if (!block) return Error{Code::invalid, block.error().reason, pem_path.string()};
+    if (block->name.empty()) break;
+    if (block->name == "CERTIFICATE") {
+      const X509Pointer one(parse_der(d2i_X509, X509_free, block->der));
+      if (one) keep(X509_get0_notBefore(one.get()), X509_get0_notAfter(one.get()), false);
+    } else if (block->name == "X509 CRL") {
+      const CrlPointer one(parse_der(d2i_X509_CRL, X509_CRL_free, block->der));
+      if (one) keep(X509_CRL_get0_lastUpdate(one.get()), X509_CRL_get0_nextUpdate(one.get()), true);
+    }
+  }
+  if (!out) return Error{Code::invalid, "holds no certificate and no revocation list with an end", pem_path.string()};
+  return *out;
 }
 
 }  // namespace fieldwork::crypto

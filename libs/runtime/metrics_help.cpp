@@ -11,6 +11,7 @@ struct Help {
 };
 
 constexpr std::array table{
+    Help{"fieldwork_alert_rules_stale", "1 while the changed file of alert rules is not usable."},
     Help{"fieldwork_audit_broken_total", "Times that rows of the audit were found lost or changed."},
     Help{"fieldwork_batch_seconds", "Time to decide, store and say one batch of inputs."},
     Help{"fieldwork_build_info", "1; which version runs."},
@@ -28,9 +29,8 @@ constexpr std::array table{
     Help{"fieldwork_jobs_live", "Jobs that are not over."},
     Help{"fieldwork_jobs_total", "Jobs that are over, by how they ended."},
     Help{"fieldwork_notices_total", "What the scheduler warned of in its log."},
-    Help{"fieldwork_notifications_dead_total", "Notifications given up."},
-    Help{"fieldwork_notifications_dropped_total", "Notifications dropped because too many waited."},
-    Help{"fieldwork_notifications_total", "Attempts to tell the webhook, by result."},
+    Help{"fieldwork_notifications_dead_total", "Alerts of which a target will not hear."},
+    Help{"fieldwork_notifications_total", "Messages to targets, by result."},
     Help{"fieldwork_outbox_commands", "Messages that are repeated until their receiver has stored them."},
     Help{"fieldwork_outputs_refused_total", "Outputs of jobs that transfer does not take."},
     Help{"fieldwork_prune_errors_total", "Rounds of retention that failed, by table."},

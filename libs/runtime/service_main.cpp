@@ -118,6 +118,14 @@ Settings read_settings(Config& config, const Program& program) {
   return out;
 }
 
+// /metrics, /healthz and /readyz; none where `listen` is empty.
+std::unique_ptr<metrics::HttpServer> open_door(const std::string& listen, const std::atomic<Runner*>& runner) {
+  if (listen.empty()) return nullptr;
+  return std::make_unique<metrics::HttpServer>(
+      listen, [&] { return runner.load() == nullptr || runner.load()->healthy(); },
+      [&] { return runner.load() != nullptr && runner.load()->ready(); });
+}
+
 }  // namespace
 
 int service_main(int argc, char** argv, const Program& program) {
@@ -140,7 +148,11 @@ int service_main(int argc, char** argv, const Program& program) {
     if (auto* active = runner.load()) active->post(std::move(task));
   };
   const auto reads = std::make_shared<Reads>(std::make_unique<store::PostgresReader>(database), to_runner);
-  const Post post{to_runner, reads};
+  const auto hear_again = [&] {
+    std::lock_guard lock(posting);
+    if (auto* active = runner.load()) active->bus().hear_again();
+  };
+  const Post post{to_runner, reads, hear_again};
   std::atomic<bool> stopping{false};
   StopSignal signal([&] {
     stopping = true;
@@ -151,13 +163,8 @@ int service_main(int argc, char** argv, const Program& program) {
   if (auto finished = config.finish(); !finished) return fail(finished.error());
   if (flags.check) return 0;
 
-  std::unique_ptr<metrics::HttpServer> http;
-  if (!listen.empty()) {
-    http = std::make_unique<metrics::HttpServer>(
-        listen, [&] { return runner.load() == nullptr || runner.load()->healthy(); },
-        [&] { return runner.load() != nullptr && runner.load()->ready(); });
-    if (!http->ok()) return fail({Code::invalid, "cannot listen there", config.origin("http.listen")});
-  }
+  auto http = open_door(listen, runner);
+  if (http && !http->ok()) return fail({Code::invalid, "cannot listen there", config.origin("http.listen")});
   auto applied = migrate_patiently(database, stopping);
   if (!applied) return fail(applied.error());
   log::info("database is up to date", {{"applied", std::to_string(*applied)}});

@@ -86,22 +86,29 @@ constexpr std::array all{
     Channel{"service/transfer/show/{from}", question, 1, false, "operator", "transfer"},
     Channel{"service/transfer/list/{from}", question, 1, false, "operator", "transfer"},
 
+    Channel{"service/alerting/list/{from}", question, 1, false, "operator", "alerting"},
+    Channel{"service/alerting/show/{from}", question, 1, false, "operator", "alerting"},
+    Channel{"service/alerting/ack/{from}", question, 1, false, "operator", "alerting"},
+    Channel{"service/alerting/silence/{from}", question, 1, false, "operator", "alerting"},
+    Channel{"service/alerting/silences/{from}", question, 1, false, "operator", "alerting"},
+    Channel{"service/alerting/rules/{from}", question, 1, false, "operator", "alerting"},
+
     Channel{"reply/{client}/{channel}", answer, 1, false, services, "operator"},
 
     Channel{"state/device/{device}", fact, 1, true, "registry", "scheduler transfer security-policy alerting"},
     Channel{"state/health/{device}", fact, 1, true, "registry", ""},
     Channel{"state/fleet/summary", fact, 1, true, "registry", ""},
     Channel{"state/job/{job}", fact, 1, true, "scheduler", "alerting"},
-    Channel{"state/execution/{job}.{n}", fact, 1, true, "scheduler", ""},
+    Channel{"state/execution/{job}.{n}", fact, 1, true, "scheduler", "alerting"},
     Channel{"state/placement/{device}", fact, 1, true, "scheduler", "alerting"},
     Channel{"state/package/{digest}", fact, 1, true, "transfer", "scheduler"},
     Channel{"state/transfer/{transfer}", fact, 1, true, "transfer", "alerting"},
     Channel{"state/alert/{alert}", fact, 1, true, "alerting", ""},
     Channel{"state/audit/head", fact, 1, true, "security-policy", "security-policy alerting"},
-    Channel{"state/service/{from}", fact, 1, true, services, ""},
+    Channel{"state/service/{from}", fact, 1, true, services, "alerting"},
 
     Channel{"event/job/changed", event, 1, false, "scheduler", "alerting"},
-    Channel{"event/device/{device}", event, 1, false, "registry", ""},
+    Channel{"event/device/{device}", event, 1, false, "registry", "alerting"},
     Channel{"event/transfer/{transfer}", event, 1, false, "transfer", ""},
 };
 
@@ -163,6 +170,7 @@ std::string lines_of_services() {
       if (holds(one.to, service)) out += "topic read " + filter_of(one.topic, "", "") + "\n";
       if (holds(one.from, service)) out += "topic write " + filter_of(one.topic, "{from}", service) + "\n";
     }
+    if (service == "alerting") out += "topic read $SYS/broker/#\n";  // the broker's own figures
   }
   return out;
 }

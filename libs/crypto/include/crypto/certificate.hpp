@@ -56,6 +56,14 @@ class Certificate {
   std::chrono::system_clock::time_point not_after_;
 };
 
+/// From when to when a file of certificates, or of revocation lists, is good: of several the one that ends first.
+struct Validity {
+  std::chrono::system_clock::time_point not_before, not_after;
+  bool is_crl = false;
+};
+/// Any key, believed or not. An Error names the file.
+[[nodiscard]] Result<Validity> validity(const std::filesystem::path& pem_path);
+
 /// The authorities that may issue certificates: every certificate of the CA file is a trust anchor, and nothing else is
 /// used to build a chain. Several threads may verify at once.
 class CertificateAuthority {

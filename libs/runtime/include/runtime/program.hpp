@@ -23,6 +23,7 @@ class Post {
  public:
   std::function<void(std::function<void(Time, Output&)>)> task;  // runs the function on the engine's thread
   std::shared_ptr<Reads> reads;                                  // asks the store beside the engine
+  std::function<void()> hear_again;                              // the broker says its retained messages again
 };
 
 struct Program {
