@@ -7,7 +7,8 @@
 namespace fieldwork::sim {
 namespace {
 
-constexpr const char* once = "a notification is repeated by a restart alone";
+constexpr const char* once = "a message is repeated by a restart alone";
+constexpr const char* phone = "phone";
 
 std::string mismatch(const Checks& checks, const std::string& rule, const std::string& subject, bool wanted) {
   const auto& alerts = checks.rows("alerting", "alert");
@@ -20,21 +21,20 @@ std::string mismatch(const Checks& checks, const std::string& rule, const std::s
 
 }  // namespace
 
-class Alerts::Phone : public alerting::Target {
+class Alerts::Phone : public alerting::Courier {
  public:
   Phone(World& world, Party& party, Alerts& alerts, Done done)
       : world_(world), party_(party), alerts_(alerts), done_(std::move(done)) {}
 
-  // When the answer comes, alerting may have been restarted or be down: a notification that was taken stays taken.
-  void send(std::int64_t number, std::string body) override {
+  // When the answer comes, alerting may have been restarted or be down: a message that was taken stays taken.
+  void send(const alerting::Send& send, Time) override {
     if (!party_.acts()) return;
     const auto wait = world_.random().between(milliseconds(10), seconds(3));
-    world_.after(wait, [&world = world_, &party = party_, &alerts = alerts_, done = done_, life = party_.life(), number,
-                        body = std::move(body)] {
+    world_.after(wait, [&world = world_, &party = party_, &alerts = alerts_, done = done_, life = party_.life(), send] {
       const bool taken = !world.faulty() || world.random().chance(0.7);
-      if (taken) alerts.heard(body);
+      if (taken) alerts.heard(send);
       ++world.counts[taken ? "told" : "told in vain"];
-      if (party.life() == life) done(number, taken ? Result<void>{} : Error{Code::unavailable, "does not answer"});
+      if (party.life() == life) done(send.number, taken ? Result<void>{} : Error{Code::unavailable, "does not answer"});
     });
   }
 
@@ -45,16 +45,26 @@ class Alerts::Phone : public alerting::Target {
   Done done_;
 };
 
-std::unique_ptr<alerting::Target> Alerts::target(World& world, Party& party, alerting::Target::Done done) {
+alerting::Target Alerts::target() {
+  alerting::Target out;
+  out.name = phone;
+  return out;
+}
+
+std::unique_ptr<alerting::Courier> Alerts::courier(World& world, Party& party, alerting::Courier::Done done) {
   ++lives_;
   return std::make_unique<Phone>(world, party, *this, std::move(done));
 }
 
-void Alerts::heard(const std::string& body) {
-  auto alert = codec::Json::parse(body);
-  auto& told = told_[alert.at("alert").get<std::string>()];
-  if (told == alert) ++repeats_;
-  told = std::move(alert);
+void Alerts::heard(const alerting::Send& send) {
+  bool repeats = false;
+  for (const auto& alert : send.alerts) {
+    const std::pair now{alert.state, alert.since};
+    const auto [told, first] = told_.try_emplace(alert.id, now);
+    repeats = repeats || (!first && told->second == now);
+    told->second = now;
+  }
+  repeats_ += repeats ? 1 : 0;
 }
 
 std::string Alerts::open(const Checks& checks, const std::vector<Wish>& wishes) const {
@@ -67,10 +77,12 @@ std::string Alerts::open(const Checks& checks, const std::vector<Wish>& wishes) 
       out += mismatch(checks, rule, wish.job, job->second.at("state") == state);
   }
   for (const auto& [id, alert] : checks.rows("alerting", "alert")) {
+    const bool fires = alert.at("state") == "firing";
+    const bool knows = alert.at("told").contains(phone) && alert.at("told").at(phone).at("at_ms") > 0;
     const auto told = told_.find(id);
-    if (told == told_.end() || told->second.at("state") != alert.at("state")) out += " alerting(owes " + id + ")";
+    const bool heard = told != told_.end() && told->second.first == alerting::Alert::State::firing;
+    if (alert.at("state") != "pending" && (fires != knows || fires != heard)) out += " alerting(owes " + id + ")";
   }
-  if (!checks.rows("alerting", "notification").empty()) out += " alerting(has notifications)";
   return out;
 }
 

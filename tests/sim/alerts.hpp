@@ -1,5 +1,5 @@
 // What people are told: compares alerting's rows with the states that they are about, and has a target that takes
-// notifications.
+// messages.
 #pragma once
 
 #include <map>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "alerting/shell/target.hpp"
+#include "alerting/shell/courier.hpp"
 #include "checks.hpp"
 #include "client.hpp"
 #include "world.hpp"
@@ -16,8 +16,10 @@ namespace fieldwork::sim {
 
 class Alerts {
  public:
-  // A target for notifications. It takes its time, and while the world is faulty it does not take all of them.
-  std::unique_ptr<alerting::Target> target(World& world, Party& party, alerting::Target::Done done);
+  // The target of the whole fleet.
+  [[nodiscard]] static alerting::Target target();
+  // Carries messages to it. It takes its time, and while the world is faulty it does not take all of them.
+  std::unique_ptr<alerting::Courier> courier(World& world, Party& party, alerting::Courier::Done done);
 
   // What is not as it must be in the end: an alert that fires and should not, or should and does not, or was not told.
   // Empty: all is well.
@@ -27,11 +29,11 @@ class Alerts {
 
  private:
   class Phone;
-  void heard(const std::string& body);
+  void heard(const alerting::Send& send);
 
-  std::map<std::string, codec::Json> told_;  // the newest notification, by alert
-  int repeats_ = 0;
-  int lives_ = 0;  // lives of alerting
+  std::map<std::string, std::pair<alerting::Alert::State, Time>> told_;  // the newest, with its `since`, by alert
+  int repeats_ = 0;                                                      // messages with something that was told before
+  int lives_ = 0;                                                        // lives of alerting
 };
 
 }  // namespace fieldwork::sim

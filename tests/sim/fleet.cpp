@@ -207,10 +207,14 @@ void Fleet::add_transfer() {
 
 void Fleet::add_alerting() {
   world_.add("alerting", service_tick, [this](Party& self) {
-    return std::make_unique<alerting::AlertingService>(
-        root, alerting::Limits{},
-        [this, &self](alerting::Target::Done done) { return alerts_.target(world_, self, std::move(done)); },
-        [&self](runtime::Task task) { self.post(std::move(task)); });
+    alerting::AlertingConfig config;
+    config.watch.targets = {Alerts::target()};
+    config.broker_figures = false;
+    config.courier = [this, &self](const alerting::Target&, alerting::Courier::Done done) {
+      return alerts_.courier(world_, self, std::move(done));
+    };
+    config.post = [&self](runtime::Task task) { self.post(std::move(task)); };
+    return std::make_unique<alerting::AlertingService>(root, std::move(config));
   });
 }
 

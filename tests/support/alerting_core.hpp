@@ -14,47 +14,73 @@
 namespace fieldwork::alerting {
 
 inline constexpr Time t0{seconds{1'000'000}};
-inline Time at(int s) { return t0 + seconds{s}; }
-inline const DeviceId edge{"edge-1"};
-inline const JobId job{"j1"};
+inline Time at(double s) { return t0 + milliseconds{static_cast<std::int64_t>(s * 1000)}; }
 
-inline Limits quiet() {
-  Limits limits;
-  limits.notify = false;
-  return limits;
+// The shipped rules, and what `more` says.
+inline RuleBook rules(const std::string& more = "") {
+  auto book = alerts::read_rules(more, "test.toml");
+  EXPECT_TRUE(book) << (book ? "" : describe(book.error()));
+  return book ? *book : RuleBook{};
+}
+// One target that is told at once, of everything, and never twice.
+inline RuleBook told(const std::string& more = "", const std::string& notify = "wait = \"0s\"\ninterval = \"0s\"\n") {
+  auto book =
+      rules("[notify]\n" + notify + "[[target]]\nname = \"ops\"\ntype = \"webhook\"\nurl = \"http://x\"\n" + more);
+  for (auto& target : book.targets) {
+    if (target.name == "ops") target.repeat = Duration{};
+  }
+  return book;
 }
 
-inline DeviceSeen lost(const char* id) { return {DeviceId{id}, Lifecycle::active, Presence::lost, 0, ""}; }
-inline DeviceSeen ready(const char* id) { return {DeviceId{id}, Lifecycle::active, Presence::online, 1, ""}; }
-inline JobSeen failed(const char* id, int s = 0) { return {JobId{id}, JobState::failed, "", at(s)}; }
+inline Seen device(const char* id, Lifecycle lifecycle, Presence presence, double health = 1, std::string reason = "",
+                   std::string site = "") {
+  Device out;
+  out.id = DeviceId(id);
+  out.lifecycle = lifecycle;
+  out.presence = presence;
+  out.health = health;
+  out.reason = std::move(reason);
+  out.about.site = std::move(site);
+  return {alerts::of(std::move(out))};
+}
+inline Seen lost(const char* id, std::string site = "") {
+  return device(id, Lifecycle::active, Presence::lost, 0, "", std::move(site));
+}
+inline Seen ready(const char* id, std::string site = "") {
+  return device(id, Lifecycle::active, Presence::online, 1, "", std::move(site));
+}
+inline Seen gone(const char* id) { return {alerts::gone(alerts::Over::device, id)}; }
+inline Seen job(const char* id, const char* state, Time since = t0, std::string reason = "") {
+  fleet::NamedValues values;
+  values.set("job", std::string(id));
+  EXPECT_TRUE(alerts::set_word(values, alerts::vocabulary(alerts::Over::job), "state", state)) << state;
+  values.set("submitter", std::string("ann"));
+  if (!reason.empty()) values.set("reason", std::move(reason));
+  return {alerts::of(alerts::Over::job, id, std::move(values), since)};
+}
+inline Seen failed(const char* id, double s = 0) { return job(id, "failed", at(s)); }
 
 inline Output step(Alerting& alerting, const Input& input, Time now) {
   return support::step_batch(alerting, input, now);
 }
-
-using Ids = std::vector<std::string>;
-inline Ids sent(const Output& from) {
-  Ids out;
-  for (const auto& one : from.sends) out.push_back(one.alert.id);
-  return out;
-}
-using Numbers = std::vector<std::int64_t>;
-inline Numbers removed(const Output& from) {
-  Numbers out;
-  for (const auto& one : from.notifications) {
-    if (one.remove) out.push_back(one.notification.number);
+// The ids that a message names, and how they are.
+inline std::vector<std::string> said(const Output& from) {
+  std::vector<std::string> out;
+  for (const auto& send : from.sends) {
+    for (const auto& one : send.alerts) out.push_back(one.id + " " + std::string(name(one.state)));
   }
   return out;
 }
+using Texts = std::vector<std::string>;
 inline std::string state_of(const Alerting& alerting, const std::string& id) {
   const auto* alert = alerting.find(id);
-  return alert == nullptr ? "" : alert->firing ? "firing" : "resolved";
+  return alert == nullptr ? "" : std::string(name(alert->state));
 }
 
 // The rows, as the shell writes and reads them.
 struct Stored {
   std::map<std::string, Alert> alerts;
-  std::map<std::int64_t, Notification> notifications;
+  std::map<std::string, Silence> silences;
 
   void add(const Output& out) {
     for (const auto& one : out.alerts) {
@@ -64,19 +90,18 @@ struct Stored {
       ASSERT_TRUE(read.ok()) << describe(read.error());
       alerts.emplace(one.id, *read);
     }
-    for (const auto& one : out.notifications) {
-      notifications.erase(one.notification.number);
+    for (const auto& one : out.silences) {
+      silences.erase(one.silence.id);
       if (one.remove) continue;
-      auto read = notification_from_row(to_row(one.notification).to_json());
+      auto read = silence_from_row(to_row(one.silence).to_json());
       ASSERT_TRUE(read.ok()) << describe(read.error());
-      notifications.emplace(one.notification.number, *read);
+      silences.emplace(one.silence.id, *read);
     }
   }
-  // The newest row first.
   [[nodiscard]] Saved saved() const {
     Saved out;
     for (auto it = alerts.rbegin(); it != alerts.rend(); ++it) out.alerts.push_back(it->second);
-    for (auto it = notifications.rbegin(); it != notifications.rend(); ++it) out.notifications.push_back(it->second);
+    for (const auto& [id, one] : silences) out.silences.push_back(one);
     return out;
   }
 };

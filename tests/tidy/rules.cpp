@@ -115,8 +115,9 @@ Findings strange_headers(const Source& source) {
       {"openssl/", {"libs/crypto/", "libs/bus/sessions.cpp"}},
       {"spdlog/", {"libs/runtime/"}},
       {"prometheus/", {"libs/runtime/"}},
-      {"toml++/", {"libs/runtime/", "services/agent/fleet/", "services/security-policy/"}},
-      {"httplib", {"libs/runtime/", "services/alerting/"}},
+      {"toml++/", {"libs/runtime/", "libs/alerts/", "services/agent/fleet/", "services/security-policy/"}},
+      {"httplib", {"libs/runtime/"}},
+      {"curl/", {"services/alerting/"}},
       {"CLI/", {"libs/runtime/", "services/agent/", "services/cli/"}},
   };
   Findings out;

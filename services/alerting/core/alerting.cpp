@@ -4,71 +4,47 @@
 #include <cmath>
 #include <utility>
 
+#include "base/id.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 
 namespace fieldwork::alerting {
 namespace {
 
-struct Rule {
-  const char* name;
-  const char* all;    // a command that shows all subjects
-  const char* one;    // a command that shows one, the subject following; empty: there is none
-  const char* words;  // of the alert of the many, after their number
-  bool fades;         // resolves after forget_after
-};
-constexpr Rule rules[] = {
-    {"device_lost", "fieldwork device ls", "fieldwork device show ", "more devices are lost", false},
-    {"device_health", "fieldwork device ls", "fieldwork device show ", "more devices are unwell", false},
-    {"device_duplicated", "fieldwork device ls", "fieldwork device show ", "more identities are used twice", false},
-    {"device_claimed", "fieldwork device ls", "fieldwork device show ", "more ids are claimed by another key", true},
-    {"device_unplaceable", "fieldwork device ls", "fieldwork device show ", "more devices get no work", false},
-    {"job_failed", "fieldwork job ls --state failed", "fieldwork job show ", "more jobs failed", true},
-    {"job_quarantined", "fieldwork job ls --state quarantined", "fieldwork job explain ", "more jobs are quarantined",
-     true},
-    {"transfer_failed", "fieldwork package ls", "", "more transfers failed", true},
-    {"audit_broken", "fieldwork doctor", "", "more audits are broken", false},
-};
+using alerts::Finding;
 
-const Rule& rule_of(const std::string& name) {
-  for (const auto& rule : rules) {
-    if (name == rule.name) return rule;
-  }
-  return rules[0];  // a saved alert of a rule that no longer exists
-}
+// What is too little to be worth a message.
+bool is_near(double a, double b) { return std::abs(a - b) < 0.05 * std::max(1.0, std::abs(a)); }
 
 }  // namespace
-
-std::string next_step(const Alert& alert) {
-  const auto& rule = rule_of(alert.rule);
-  return alert.subject == many || *rule.one == 0 ? rule.all : rule.one + alert.subject;
-}
 
 std::string alert_id(const std::string& rule, const std::string& subject) {
   auto id = rule + "." + subject;
   return is_id(id) ? id : rule + "." + crypto::to_hex(crypto::sha256(subject)).substr(0, 32);
 }
 
-Alerting::Alerting(Limits limits, Saved saved) : limits_(limits) {
+Alerting::Alerting(Limits limits, RuleBook book, Saved saved)
+    : limits_(limits), evaluator_(std::move(book), limits.many_max) {
+  limits_.rule_max = std::max<std::size_t>(1, std::min(limits_.rule_max, limits_.alerts_max / 8));
   for (auto& alert : saved.alerts) {
     const auto id = alert.id;
     alerts_.emplace(id, std::move(alert));
   }
-  limits_.rule_max = std::max<std::size_t>(1, std::min(limits_.rule_max, limits_.alerts_max / 8));
-  for (const auto& [id, alert] : alerts_) {
-    if (!alert.firing) continue;
-    if (alert.subject != many) {
-      ++firing_[alert.rule];
-    } else {
-      many_[alert.rule].notified = alert.value;
-    }
+  sources_.resize(this->book().inhibitions.size());
+  for (auto& silence : saved.silences) {
+    const auto id = silence.id;
+    silences_.emplace(id, std::move(silence));
   }
-  for (auto& one : saved.notifications) {
-    next_number_ = std::max(next_number_, one.number + 1);
-    auto& newest = newest_[one.alert.id];
-    newest = std::max(newest, one.number);
-    const auto number = one.number;
-    queue_[number] = Waiting{std::move(one), 0, Time{}};
+  for (const auto& [id, alert] : alerts_) {
+    if (alert.state == Alert::State::resolved) continue;
+    if (alert.subject == many) {
+      many_[alert.rule].told = alert.value;
+      continue;
+    }
+    ++active_[alert.rule];
+    const auto is = alert.firing() ? Finding::Is::firing : Finding::Is::pending;
+    evaluator_.resume(
+        {alert.rule, alert.subject, is, alert.value, alert.reason, alert.next, alert.labels, alert.since});
   }
 }
 
@@ -77,142 +53,144 @@ const Alert* Alerting::find(const std::string& id) const {
   return it == alerts_.end() ? nullptr : &it->second;
 }
 
+std::string_view Alerting::over_of(const Alert& alert) const {
+  const auto* rule = book().find(alert.rule);
+  return rule == nullptr ? std::string_view() : alerts::name(rule->over);
+}
+
+std::vector<const Alert*> Alerting::list(const std::optional<fleet::Expression>& expression, const std::string& after,
+                                         std::size_t limit) const {
+  std::vector<const Alert*> out;
+  for (auto it = alerts_.upper_bound(after); it != alerts_.end() && out.size() < limit; ++it) {
+    if (!expression || fleet::matches(*expression, AlertValues(it->second, over_of(it->second))))
+      out.push_back(&it->second);
+  }
+  return out;
+}
+
+std::size_t Alerting::active(const std::string& rule) const {
+  const auto found = active_.find(rule);
+  return found == active_.end() ? 0 : found->second;
+}
+
 void Alerting::step(const Input& input, Time now, Output& out) {
   std::visit([&](const auto& one) { apply(one, now, out); }, input);
 }
 
-void Alerting::apply(const DeviceSeen& input, Time now, Output& out) {
-  const auto& subject = input.device.value;
-  const bool wanted = trusted(input.lifecycle);
-  if (wanted && input.presence == Presence::lost) {
-    fire("device_lost", subject, 1, input.reason.empty() ? "the device is lost" : input.reason, now, out);
-  } else {
-    resolve("device_lost", subject,
-            "the device is " + std::string(wanted ? name(input.presence) : name(input.lifecycle)), now, out);
-  }
-  const bool online = wanted && input.presence == Presence::online;
-  if (online && input.health < limits_.health_below) {
-    fire("device_health", subject, input.health, "health is low", now, out);
-  } else if (barred(input.lifecycle) || (online && input.health >= limits_.health_below + limits_.health_margin)) {
-    resolve("device_health", subject, "health is good or no longer asked for", now, out);
-  }
-  if (input.duplicated) {
-    fire("device_duplicated", subject, 1, "two devices use this identity: issue one of them its own", now, out);
-  } else {
-    resolve("device_duplicated", subject, "one device uses this identity", now, out);
-  }
-  if (input.claimed != Time{} && now - input.claimed < limits_.claimed_for) {
-    fire("device_claimed", subject, 1,
-         "a device with another key asks for this id: remove the device if it was replaced", now, out);
-  } else {
-    resolve("device_claimed", subject, "nobody else asks for this id any more", now, out);
-  }
+void Alerting::apply(const Seen& input, Time now, Output& out) {
+  if (!reconciled_) named_.emplace(input.sample.over, input.sample.subject);
+  std::vector<Finding> findings;
+  evaluator_.see(input.sample, now, findings);
+  hear(findings, now, out);
 }
 
-void Alerting::apply(const DeviceGone& input, Time now, Output& out) {
-  resolve("device_lost", input.device.value, "the device is gone", now, out);
-  resolve("device_health", input.device.value, "the device is gone", now, out);
-  resolve("device_duplicated", input.device.value, "the device is gone", now, out);
-  resolve("device_claimed", input.device.value, "the device is gone", now, out);
-  resolve("device_unplaceable", input.device.value, "the device is gone", now, out);
+void Alerting::hear(const std::vector<Finding>& findings, Time now, Output& out) {
+  for (const auto& one : findings) hear(one, now, out);
 }
 
-void Alerting::apply(const PlacementSeen& input, Time now, Output& out) {
-  if (input.placeable) return resolve("device_unplaceable", input.device.value, "the device gets work", now, out);
-  fire("device_unplaceable", input.device.value, 1, input.reason.empty() ? "the device gets no work" : input.reason,
-       now, out);
-}
-
-void Alerting::apply(const JobSeen& input, Time now, Output& out) {
-  const auto& subject = input.job.value;
-  const bool failed = !input.quarantined && input.state == JobState::failed;
-  const auto is = "the job is " + (input.quarantined ? "quarantined" : std::string(name(input.state)));
-  if (!failed) resolve("job_failed", subject, is, now, out);
-  if (!input.quarantined) resolve("job_quarantined", subject, is, now, out);
-  if ((!failed && !input.quarantined) || now - input.changed >= limits_.forget_after) return;
-  const auto fallback = failed ? "the job failed" : "several devices were lost under it";
-  fire(failed ? "job_failed" : "job_quarantined", subject, 1, input.reason.empty() ? fallback : input.reason, now, out);
-}
-
-void Alerting::apply(const TransferSeen& input, Time now, Output& out) {
-  if (!input.failed) return resolve("transfer_failed", input.transfer.value, "the transfer goes on", now, out);
-  if (now - input.changed >= limits_.forget_after) return;
-  fire("transfer_failed", input.transfer.value, 1, input.reason.empty() ? "the transfer failed" : input.reason, now,
-       out);
-}
-
-void Alerting::apply(const AuditSeen& input, Time now, Output& out) {
-  if (!input.broken) return resolve("audit_broken", "head", "it is no news any more", now, out);
-  fire("audit_broken", "head", 1, input.reason, now, out);
-}
-
-void Alerting::change(Alert& alert, bool told, Time now, Output& out) {
+void Alerting::changed(Alert& alert, Time now) {
   alert.changed = now;
   changed_.insert(alert.id);
-  if (told) notify(alert, now, out);
+  mute_due_ = true;
 }
 
-std::size_t Alerting::firing(const std::string& rule) const {
-  const auto found = firing_.find(rule);
-  return found == firing_.end() ? 0 : found->second;
-}
-
-void Alerting::fire(const std::string& rule, const std::string& subject, double value, const std::string& reason,
-                    Time now, Output& out) {
-  const auto id = alert_id(rule, subject);
+void Alerting::hear(const Finding& finding, Time now, Output& out) {
+  const auto id = alert_id(finding.rule, finding.subject);
   const auto found = alerts_.find(id);
-  if (found != alerts_.end() && found->second.firing) {
-    auto& alert = found->second;
-    if (std::abs(alert.value - value) < 0.05) return;
-    alert.value = value;  // worth showing, but no notification
-    alert.reason = reason;
-    return change(alert, false, now, out);
+  auto* alert = found == alerts_.end() ? nullptr : &found->second;
+  const bool active = alert != nullptr && alert->state != Alert::State::resolved;
+  if (finding.is == Finding::Is::clear)
+    return resolve(finding.rule, finding.subject, "it is not so any more", now, out);
+  if (finding.is == Finding::Is::calm) {
+    if (active && !alert->firing()) resolve(finding.rule, finding.subject, "", now, out);
+    return;
   }
-  if (firing(rule) >= limits_.rule_max || (found == alerts_.end() && !make_room())) {
-    return overflow(rule, subject, now, out);
+  const bool pending = finding.is == Finding::Is::pending;
+  if (pending && alert != nullptr) return;  // its end is still news
+  if (!active && (this->active(finding.rule) >= limits_.rule_max || (alert == nullptr && !make_room()))) {
+    if (!pending) overflow(finding, now, out);
+    return;
   }
-  leave_many(rule, subject, now, out);
-  ++firing_[rule];
-  auto& alert = alerts_[id];
-  alert = Alert{id, rule, subject, true, value, reason, now, now};
-  change(alert, true, now, out);
+  if (active && alert->firing()) {
+    if (is_near(alert->value, finding.value)) return;
+    alert->value = finding.value;  // worth showing, but no message
+    alert->reason = finding.reason;
+    return changed(*alert, now);
+  }
+  leave_many(finding.rule, finding.subject, now, out);
+  if (!active) ++active_[finding.rule];
+  auto& one = alerts_[id];
+  if (one.id.empty()) one = Alert{.id = id, .rule = finding.rule, .subject = finding.subject};
+  if (!pending) return fire(one, finding, now, out);
+  one.state = Alert::State::pending;
+  one.reason = finding.reason;
+  one.next = finding.next;
+  one.labels = finding.labels;
+  one.value = finding.value;
+  one.since = finding.since;
+  if (const auto* rule = book().find(one.rule)) one.severity = rule->severity;
+  changed(one, now);
 }
 
-void Alerting::overflow(const std::string& rule, const std::string& subject, Time now, Output& out) {
-  auto& one = many_[rule];
-  if (one.subjects.contains(subject)) return;
+void Alerting::fire(Alert& alert, const Finding& finding, Time now, Output& out) {
+  if (const auto* rule = book().find(alert.rule)) alert.severity = rule->severity;
+  alert.state = Alert::State::firing;
+  alert.value = finding.value;
+  alert.reason = finding.reason;
+  alert.next = finding.next;
+  alert.labels = finding.labels;
+  alert.since = now;
+  if (alert.count++ == 0) alert.first = now;
+  alert.acked.reset();
+  alert.muted = muted_by(alert);
+  changed(alert, now);
+  out.begun.push_back(alert);
+}
+
+void Alerting::overflow(const Finding& finding, Time now, Output& out) {
+  auto& one = many_[finding.rule];
+  if (one.subjects.contains(finding.subject)) return;
   if (one.subjects.size() < limits_.many_max) {
-    one.subjects.emplace(subject, now);
+    one.subjects.emplace(finding.subject, now);
   } else {
     ++one.untold;
   }
   one.changed = true;
-  const auto found = alerts_.find(alert_id(rule, many));
-  if (found == alerts_.end() || !found->second.firing) tell_many(rule, now, out);
+  const auto* alert = find(alert_id(finding.rule, many));
+  if (alert == nullptr || !alert->firing()) tell_many(finding.rule, now, out);
 }
 
 // Tells at once when the alert begins or ends, otherwise with the sweep, so that a flood of subjects is no flood of
 // messages.
-void Alerting::tell_many(const std::string& rule, Time now, Output& out) {
-  auto& one = many_[rule];
+void Alerting::tell_many(const std::string& name, Time now, Output& out) {
+  auto& one = many_[name];
   one.changed = false;
-  const auto id = alert_id(rule, many);
+  const auto id = alert_id(name, many);
   const auto count = one.subjects.size() + one.untold;
-  const bool known = alerts_.contains(id);
   if (count == 0) {
-    if (!known || !alerts_[id].firing) return;
-    alerts_[id].firing = false;
-    alerts_[id].reason = "none of them any more";
-    one.notified = 0;
-    return change(alerts_[id], true, now, out);
+    one.told = 0;
+    return resolve(name, many, "none of them any more", now, out);
   }
+  const auto* rule = book().find(name);
+  if (rule == nullptr) return;
+  const Finding finding{name,
+                        many,
+                        Finding::Is::firing,
+                        static_cast<double>(count),
+                        std::to_string(count) + " " + rule->many,
+                        rule->all,
+                        rule->labels,
+                        now};
   auto& alert = alerts_[id];
-  if (!known || !alert.firing) alert = Alert{id, rule, many, true, 0, "", now, now};
-  alert.value = static_cast<double>(count);
-  alert.reason = std::to_string(count) + " " + rule_of(rule).words;
-  const bool told = alert.value >= one.notified * 2;
-  if (told) one.notified = alert.value;
-  change(alert, told, now, out);
+  if (alert.id.empty()) alert = Alert{.id = id, .rule = name, .subject = many, .state = Alert::State::resolved};
+  const bool more = finding.value >= 2 * one.told;
+  if (more) one.told = finding.value;
+  if (!alert.firing()) return fire(alert, finding, now, out);
+  alert.value = finding.value;
+  alert.reason = finding.reason;
+  // Twice as many are worth telling again.
+  for (auto& [target, told] : alert.told) told.at = more ? Time{} : told.at;
+  changed(alert, now);
 }
 
 void Alerting::leave_many(const std::string& rule, const std::string& subject, Time now, Output& out) {
@@ -226,20 +204,24 @@ void Alerting::resolve(const std::string& rule, const std::string& subject, cons
                        Output& out) {
   leave_many(rule, subject, now, out);
   const auto found = alerts_.find(alert_id(rule, subject));
-  if (found == alerts_.end() || !found->second.firing) return;
+  if (found == alerts_.end() || found->second.state == Alert::State::resolved) return;
   auto& alert = found->second;
-  alert.firing = false;
-  alert.reason = reason;
-  --firing_[rule];
-  change(alert, true, now, out);
+  if (subject != many) --active_[rule];
+  const bool fired = alert.firing();
+  if (!fired && alert.count == 0) return remove(std::string(found->first));
+  alert.state = Alert::State::resolved;
+  if (!reason.empty()) alert.reason = reason;
+  changed(alert, now);
+  if (fired) out.ended.push_back(alert);
 }
 
-// Removes the oldest resolved alert. Firing alerts stay. False: all are firing.
+// Removes the oldest resolved alert. Active alerts stay. False: all are active.
 bool Alerting::make_room() {
   if (alerts_.size() < limits_.alerts_max) return true;
   auto oldest = alerts_.end();
   for (auto it = alerts_.begin(); it != alerts_.end(); ++it) {
-    if (!it->second.firing && (oldest == alerts_.end() || it->second.changed < oldest->second.changed)) oldest = it;
+    if (it->second.state != Alert::State::resolved) continue;
+    if (oldest == alerts_.end() || it->second.changed < oldest->second.changed) oldest = it;
   }
   if (oldest == alerts_.end()) return false;
   remove(std::string(oldest->first));
@@ -251,9 +233,44 @@ void Alerting::remove(const std::string& id) {
   alerts_.erase(id);
 }
 
+void Alerting::apply(const RulesChanged& input, Time now, Output& out) {
+  std::vector<Finding> firing;
+  for (const auto& [id, alert] : alerts_) {
+    if (alert.state == Alert::State::resolved || alert.subject == many) continue;
+    const auto is = alert.firing() ? Finding::Is::firing : Finding::Is::pending;
+    firing.push_back({alert.rule, alert.subject, is, alert.value, alert.reason, alert.next, alert.labels, alert.since});
+  }
+  // Whoever carried a message to a target that changed is gone, and with it the answer.
+  for (const auto& before : book().targets) {
+    const auto& now_there = input.book.targets;
+    if (std::find(now_there.begin(), now_there.end(), before) == now_there.end()) targets_[before.name].sending.reset();
+  }
+  evaluator_ = alerts::Evaluator(input.book, limits_.many_max);
+  for (const auto& one : firing) evaluator_.resume(one);
+  end_strange(now, out);
+  mute();
+}
+
+// What fires by a rule that is no more, or is switched off, ends.
+void Alerting::end_strange(Time now, Output& out) {
+  std::vector<std::pair<std::string, std::string>> strange;
+  for (const auto& [id, alert] : alerts_) {
+    const auto* rule = book().find(alert.rule);
+    if (alert.state != Alert::State::resolved && (rule == nullptr || !rule->enabled))
+      strange.emplace_back(alert.rule, alert.subject);
+  }
+  for (const auto& [rule, subject] : strange) {
+    if (subject == many) many_.erase(rule);
+    resolve(rule, subject, "its rule is gone", now, out);
+  }
+}
+
 void Alerting::apply(const LinkBack&, Time now, Output&) {
   say_all_ = true;
   linked_at_ = now;
+  reconciled_ = false;
+  named_.clear();
+  evaluator_.deaf_until(now);
 }
 
 // Each alert's last row and last state of the batch.
@@ -273,43 +290,74 @@ void Alerting::apply(const BatchEnded&, Time, Output& out) {
 }
 
 void Alerting::apply(const TimePassed&, Time now, Output& out) {
-  if (now - swept_at_ >= limits_.sweep_every) {
-    swept_at_ = now;
-    sweep(now, out);
+  if (now - swept_at_ < limits_.sweep_every) return;
+  swept_at_ = now;
+  std::vector<Finding> findings;
+  evaluator_.pass(now, findings);
+  hear(findings, now, out);
+  sweep(now, out);
+  end_silences(now, out);
+  if (std::exchange(mute_due_, false)) mute();
+  tell(now, out);
+}
+
+// What went while nothing was heard is never said again: some time after the link is back, what was not named is gone.
+// A failure stays one (`forget`), and so does what is no retained state.
+void Alerting::reconcile(Time now, Output& out) {
+  if (reconciled_ || !linked_at_ || now - *linked_at_ < limits_.many_keep) return;
+  reconciled_ = true;
+  std::vector<alerts::Sample> gone;
+  for (const auto& [id, alert] : alerts_) {
+    const auto* rule = book().find(alert.rule);
+    if (alert.state == Alert::State::resolved || alert.subject == many || rule == nullptr || !rule->is_state())
+      continue;
+    using enum alerts::Over;
+    const bool retained = rule->over == device || rule->over == placement || rule->over == job ||
+                          rule->over == execution || rule->over == transfer || rule->over == service;
+    if (retained && !named_.contains({rule->over, alert.subject}))
+      gone.push_back(alerts::gone(rule->over, alert.subject));
   }
-  send_next(now, out);
+  named_.clear();
+  for (auto& one : gone) apply(Seen{std::move(one)}, now, out);
 }
 
 void Alerting::sweep(Time now, Output& out) {
+  reconcile(now, out);
+  end_strange(now, out);
   for (auto it = alerts_.begin(); it != alerts_.end();) {
-    const Alert alert = it->second;
+    const Alert& alert = it->second;
     ++it;
-    if (alert.subject == many && alert.firing) continue;
-    if (alert.firing && rule_of(alert.rule).fades && now - alert.since >= limits_.forget_after) {
+    if (alert.subject == many && alert.firing()) continue;
+    const auto* rule = book().find(alert.rule);
+    const bool fades = rule != nullptr && rule->forget > Duration{};
+    if (alert.firing() && fades && now - alert.since >= rule->forget) {
       resolve(alert.rule, alert.subject, "it is long ago", now, out);
-    } else if (!alert.firing && now - alert.changed >= limits_.resolved_keep) {
-      remove(alert.id);
+    } else if (alert.state == Alert::State::resolved && now - alert.changed >= limits_.resolved_keep &&
+               !is_awaited(alert, now)) {
+      remove(std::string(alert.id));
     }
   }
+  sweep_many(now, out);
+}
+
+void Alerting::sweep_many(Time now, Output& out) {
   const bool forget = now - forgot_at_ >= seconds{60};
   if (forget) forgot_at_ = now;
-  for (auto& [rule, one] : many_) {
-    if (forget && rule_of(rule).fades) {
-      if (std::erase_if(one.subjects, [&](const auto& s) { return now - s.second >= limits_.forget_after; }) > 0) {
+  std::vector<std::string> tell;
+  for (auto& [name, one] : many_) {
+    const auto* rule = book().find(name);
+    if (forget && rule != nullptr && rule->forget > Duration{}) {
+      if (std::erase_if(one.subjects, [&](const auto& s) { return now - s.second >= rule->forget; }) > 0) {
         one.changed = true;
         one.untold = 0;
       }
     }
-    if (one.changed) tell_many(rule, now, out);
+    // After a restart the states name the subjects beyond the room again. An alert rule._many for which none was named
+    // ends.
+    const bool unnamed = forget && linked_at_ && now - *linked_at_ >= limits_.many_keep && one.subjects.empty();
+    if (one.changed || unnamed) tell.push_back(name);
   }
-  // After a restart the states name the subjects beyond the room again. An alert rule._many for which none was named
-  // ends.
-  if (!forget || !linked_at_ || now - *linked_at_ < limits_.many_keep) return;
-  for (const auto& rule : rules) {
-    const auto found = alerts_.find(alert_id(rule.name, many));
-    if (found == alerts_.end() || !found->second.firing) continue;
-    if (!many_.contains(rule.name) || many_[rule.name].subjects.empty()) tell_many(rule.name, now, out);
-  }
+  for (const auto& name : tell) tell_many(name, now, out);
 }
 
 }  // namespace fieldwork::alerting

@@ -1,28 +1,21 @@
-// Alerting's core: what a person should know, from the states of devices, jobs, transfers and the audit. Pure. One door
-// in: step(input, now, out). One door out: Output, values in the order of duty. BatchEnded puts out each alert that
-// changed in the batch: once, as it is then. A restart constructs the core from what was saved.
+// Alerting's core: what a person should know, by rules (libs/alerts) over what the services publish. Pure. One door in:
+// step(input, now, out). One door out: Output, values in the order of duty. BatchEnded puts out each alert that changed
+// in the batch: once, as it is then. A restart constructs the core from what was saved.
 //
-// clang-format off
-//   rule                fires while                        value       resolves when
-//   device_lost         the device is lost                 1           its presence is any other, or it is gone
-//   device_health       online, health < threshold         the health  online, health >= threshold + margin; refused; gone
-//   device_duplicated   two devices use its identity       1           one device uses it again, or it is gone
-//   device_claimed      another key asked for its id        1           an hour after the last time, or it is gone
-//   device_unplaceable  the scheduler gives it no work     1           it is placeable again, or gone
-//   job_failed          the job failed                     1           a later state says otherwise, or after forget_after
-//   job_quarantined     devices were lost under the job    1           a later state says otherwise, or after forget_after
-//   transfer_failed     the transfer failed                1           a later state says otherwise, or after forget_after
-//   audit_broken        the audit has lost or changed rows 1           its head no longer says so
-// clang-format on
+// An alert is pending while its condition holds, but not yet for as long as its rule asks; it fires; it is resolved.
+// Its id is rule.subject. Each rule has room of its own for rule_max pending and firing alerts. Subjects beyond that
+// share one alert, rule._many, whose value is their number ("312 more jobs failed"), so that a flood of one kind does
+// not hide the others.
 //
-// Rules look at states, not at events: the same state may be seen any number of times. An alert's id is rule.subject.
-// Each rule has room of its own for rule_max firing alerts. Subjects beyond that share one alert, rule._many, whose
-// value is their number ("312 more jobs failed"), so that a flood of one kind does not hide the others.
+// Targets are told by level (0017): each alert says which targets know that it fires. Once a second, who should know
+// and does not is told, and who knew is told the end, in messages of at most message_max alerts of one group, one at a
+// time to each target. Whom nobody told of the beginning, nobody tells of the end. A message that a target does not
+// take waits out the target's backoff; after `give_up` the alert counts as told. One that it refuses for good is sent
+// again alert by alert, and a refused alert counts as told. After a restart at most one message to each target, the one
+// that was on its way, is sent twice.
 //
-// Notifications go to the webhook one at a time: those about devices first, otherwise the oldest first; of each alert
-// only the newest. A notification that is not taken waits out a backoff of its own while others go. A notification that
-// the target refuses for good, or does not take within give_up_after, is dropped and counted. After a restart at most
-// one notification, the one that was on its way, is sent twice.
+// core/alerting.cpp: the life of alerts; core/telling.cpp: targets; core/muting.cpp: silences, inhibitions,
+// acknowledgements.
 #pragma once
 
 #include <map>
@@ -32,112 +25,54 @@
 #include <variant>
 #include <vector>
 
+#include "alerting/core/alert.hpp"
+#include "alerts/evaluate.hpp"
 #include "base/core.hpp"
-#include "model/device.hpp"
-#include "model/job.hpp"
+#include "base/result.hpp"
 
 namespace fieldwork::alerting {
-
-struct Limits {
-  double health_below = 0.7;                       // device_health fires below it
-  double health_margin = 0.05;                     // above health_below, before device_health resolves
-  std::size_t alerts_max = 10'000;                 // of all rules together, resolved ones too
-  std::size_t rule_max = 1'000;                    // firing alerts of one rule; at most an eighth of alerts_max
-  std::size_t many_max = 100'000;                  // subjects of one rule beyond rule_max that are known by name
-  std::size_t notifications_max = 10'000;          // waiting
-  Duration resolved_keep = seconds{3600};          // of a resolved alert
-  Duration claimed_for = std::chrono::hours{1};    // device_claimed fires after the last time
-  Duration forget_after = std::chrono::hours{24};  // an older failure does not fire; one that fires resolves
-  Duration retry_first = seconds{1};               // backoff; doubles up to retry_last
-  Duration retry_last = seconds{600};
-  Duration give_up_after = std::chrono::hours{6};  // since the alert changed
-  // Of rule._many after a restart, from LinkBack on, until the states have named the subjects again.
-  Duration many_keep = seconds{600};
-  Duration sweep_every = seconds{1};  // between looks at what is old
-  bool notify = true;                 // there is a webhook
-};
-
-struct Alert {
-  std::string id;
-  std::string rule;
-  std::string subject;
-  bool firing = true;
-  double value = 1;
-  std::string reason;
-  Time since{};    // of the current firing; when resolved: of the one that ended
-  Time changed{};  // when state or value changed
-  bool operator==(const Alert&) const = default;
-};
-
-// An alert as it was when somebody was to be told.
-struct Notification {
-  std::int64_t number = 0;  // a sequence number, greater than that of every notification that waits
-  Alert alert;
-  bool operator==(const Notification&) const = default;
-};
 
 // What is stored: a restarted core begins with it.
 struct Saved {
   std::vector<Alert> alerts;
-  std::vector<Notification> notifications;  // in any order
+  std::vector<Silence> silences;
 };
 
-// --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp) ---
-// The registry published a device's state: state/device/{device}, retained.
-struct DeviceSeen {
-  DeviceId device;
-  Lifecycle lifecycle = Lifecycle::active;
-  Presence presence = Presence::online;
-  double health = 1;
-  std::string reason;
-  bool duplicated = false;
-  Time claimed{};  // when a device with another key last asked for its id; Time{}: never
+// --- inputs ---
+// A service or the broker said something, or alerting measured something itself (libs/alerts reads the messages).
+struct Seen {
+  alerts::Sample sample;
 };
-// The registry cleared state/device/{device}: the device was removed.
-struct DeviceGone {
-  DeviceId device;
+// The file with the rules changed, and is good. What is true is heard again after it.
+struct RulesChanged {
+  RuleBook book;
 };
-// The scheduler published a job's state: state/job/{job}, retained, or an item of event/job/changed.
-struct JobSeen {
-  JobId job;
-  JobState state = JobState::queued;
-  std::string reason;
-  Time changed{};            // of an event: when it arrived
-  bool quarantined = false;  // the state is `quarantined`: attempts were lost on several devices; `state` says nothing
+// An operator acknowledges an alert, or takes that back: service/alerting/ack.
+struct AckAsked {
+  std::uint64_t reply = 0;  // 0: nobody waits for an answer
+  std::string alert, by, comment;
+  bool undo = false;
 };
-// The transfer service published a transfer's state: state/transfer/{transfer}, retained.
-struct TransferSeen {
-  TransferId transfer;
-  bool failed = false;
-  std::string reason;
-  Time changed{};  // the state's own time of its last change
+// An operator wants a silence, or its end: service/alerting/silence. `silence.id` is fresh, or that of the one to end.
+struct SilenceAsked {
+  std::uint64_t reply = 0;
+  Silence silence;
+  bool end = false;
 };
-// The scheduler published whether a device gets work: state/placement/{device}, retained; cleared: it does.
-struct PlacementSeen {
-  DeviceId device;
-  bool placeable = true;
-  std::string reason;
-};
-// Security-policy published the audit's head: state/audit/head, retained. `broken`: the head says that rows were lost
-// or changed.
-struct AuditSeen {
-  bool broken = false;
-  std::string reason;
-};
-// The webhook took a notification of Output::sends. From the target's thread, through the runtime's queue.
-struct NotificationDelivered {
+// A target took the message of Output::sends. From the target's thread, through the runtime's queue.
+struct Delivered {
   std::int64_t number = 0;
 };
-// The webhook did not take a notification of Output::sends; the same way.
-struct NotificationFailed {
+// It did not; the same way.
+struct Undelivered {
   std::int64_t number = 0;
-  bool for_good = false;  // the target refuses this notification: sending it again would be in vain
+  bool for_good = false;  // the target refuses this message: sending it again would be in vain
   std::string reason;
 };
 // LinkBack, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After LinkBack every alert is
-// published again. TimePassed forgets old alerts and sends what is due. BatchEnded puts out what changed.
-using Input = std::variant<DeviceSeen, DeviceGone, JobSeen, TransferSeen, PlacementSeen, AuditSeen,
-                           NotificationDelivered, NotificationFailed, LinkBack, TimePassed, BatchEnded>;
+// published again. TimePassed judges what waits, forgets what is old and tells what is owed.
+using Input =
+    std::variant<Seen, RulesChanged, AckAsked, SilenceAsked, Delivered, Undelivered, LinkBack, TimePassed, BatchEnded>;
 
 // --- output ---
 struct AlertRecord {
@@ -145,43 +80,51 @@ struct AlertRecord {
   std::optional<Alert> alert;  // none: the alert is gone
   bool operator==(const AlertRecord&) const = default;
 };
-struct NotificationRecord {
-  Notification notification;
+struct SilenceRecord {
+  Silence silence;
   bool remove = false;
-  bool operator==(const NotificationRecord&) const = default;
+  bool operator==(const SilenceRecord&) const = default;
 };
-// A notification that nobody will get: the target refused it for good, or took nothing for too long.
+// A message to a target.
+struct Send {
+  std::int64_t number = 0;
+  std::string target;
+  std::string key;                           // of the group, within the target
+  std::map<std::string, std::string> group;  // what its alerts have in common: the labels of group_by
+  std::vector<Alert> alerts;                 // firing and resolved ones
+  std::size_t more = 0;                      // alerts of the group that follow in later messages
+  bool operator==(const Send&) const = default;
+};
+// An alert of which a target will not hear: it refused it for good, or took nothing for too long.
 struct DeadLetter {
-  Notification notification;
+  std::string target;
+  Alert alert;
   std::string reason;
   bool operator==(const DeadLetter&) const = default;
+};
+struct Answer {
+  std::uint64_t reply = 0;
+  std::variant<Alert, Silence, Error> answer;
+  bool operator==(const Answer&) const = default;
 };
 
 struct Output {
   // --- saved, in one transaction ---
-  // Table `alert`: upsert; without an alert, remove. An alert that fires or resolves is also logged.
-  std::vector<AlertRecord> alerts;
-  // Table `notification`: upsert, or remove. It stays until the webhook took it or it is given up.
-  std::vector<NotificationRecord> notifications;
-  // --- sent to the webhook, after the commit ---
-  // One at a time: NotificationDelivered or NotificationFailed must name its number before the next comes.
-  std::vector<Notification> sends;
+  std::vector<AlertRecord> alerts;      // table `alert`: upsert; without an alert, remove
+  std::vector<SilenceRecord> silences;  // table `silence`: upsert or remove
+  std::vector<DeadLetter> dead;         // table `dead_letter`: insert. Logged as an error, and counted
+  // --- sent to the targets, after the commit ---
+  // To each target one at a time: Delivered or Undelivered must name its number before the next comes.
+  std::vector<Send> sends;
   // --- facts: published once, after the commit ---
-  // On state/alert/{alert}, retained; without an alert, cleared. All alerts after LinkBack.
-  std::vector<AlertRecord> states;
-  // Logged as an error, and counted in fieldwork_notifications_dead_total; the row is removed above.
-  std::vector<DeadLetter> dead;
-  // Counted in fieldwork_notifications_dropped_total: notifications that a full queue dropped, the oldest first, and
-  // those about devices last.
-  std::size_t dropped = 0;
+  std::vector<Answer> answers;
+  std::vector<AlertRecord> states;  // state/alert/{alert}, retained; without an alert, cleared. All after LinkBack
+  std::vector<Alert> begun, ended;  // logged
   bool operator==(const Output&) const = default;
 };
 
 // The subject of the alert that stands for all subjects beyond a rule's room. No id begins with _.
 inline constexpr const char* many = "_many";
-
-// The command that shows more about the alert.
-[[nodiscard]] std::string next_step(const Alert& alert);
 [[nodiscard]] std::string alert_id(const std::string& rule, const std::string& subject);
 
 class Alerting {
@@ -189,68 +132,96 @@ class Alerting {
   using Input = alerting::Input;
   using Output = alerting::Output;
 
-  Alerting(Limits limits, Saved saved);
+  Alerting(Limits limits, RuleBook book, Saved saved);
 
   void step(const Input& input, Time now, Output& out);
   [[nodiscard]] const Alert* find(const std::string& id) const;
+  // By id, those behind `after`.
+  [[nodiscard]] std::vector<const Alert*> list(const std::optional<fleet::Expression>& expression,
+                                               const std::string& after, std::size_t limit) const;
+  [[nodiscard]] const std::map<std::string, Silence>& silences() const { return silences_; }
+  [[nodiscard]] const RuleBook& book() const { return evaluator_.book(); }
   [[nodiscard]] std::size_t size() const { return alerts_.size(); }
-  [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
+  [[nodiscard]] std::size_t active(const std::string& rule) const;  // pending and firing, without rule._many
+  // Of a target: alerts of which it should hear and has not; why it did not take the newest message (empty: it did).
+  [[nodiscard]] std::size_t owed(const std::string& target) const;
+  [[nodiscard]] std::string trouble(const std::string& target) const;
 
  private:
-  void apply(const DeviceSeen& input, Time now, Output& out);
-  void apply(const DeviceGone& input, Time now, Output& out);
-  void apply(const JobSeen& input, Time now, Output& out);
-  void apply(const TransferSeen& input, Time now, Output& out);
-  void apply(const PlacementSeen& input, Time now, Output& out);
-  void apply(const AuditSeen& input, Time now, Output& out);
-  void apply(const NotificationDelivered& input, Time now, Output& out);
-  void apply(const NotificationFailed& input, Time now, Output& out);
+  void apply(const Seen& input, Time now, Output& out);
+  void apply(const RulesChanged& input, Time now, Output& out);
+  void apply(const AckAsked& input, Time now, Output& out);
+  void apply(const SilenceAsked& input, Time now, Output& out);
+  void apply(const Delivered& input, Time now, Output& out);
+  void apply(const Undelivered& input, Time now, Output& out);
   void apply(const LinkBack& input, Time now, Output& out);
   void apply(const TimePassed& input, Time now, Output& out);
   void apply(const BatchEnded& input, Time now, Output& out);
 
-  void fire(const std::string& rule, const std::string& subject, double value, const std::string& reason, Time now,
-            Output& out);
+  void hear(const std::vector<alerts::Finding>& findings, Time now, Output& out);
+  void hear(const alerts::Finding& finding, Time now, Output& out);
+  void fire(Alert& alert, const alerts::Finding& finding, Time now, Output& out);
   void resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now, Output& out);
   bool make_room();
   void remove(const std::string& id);
-  void change(Alert& alert, bool told, Time now, Output& out);
-  void overflow(const std::string& rule, const std::string& subject, Time now, Output& out);
+  void overflow(const alerts::Finding& finding, Time now, Output& out);
   void leave_many(const std::string& rule, const std::string& subject, Time now, Output& out);
   void tell_many(const std::string& rule, Time now, Output& out);
-  [[nodiscard]] std::size_t firing(const std::string& rule) const;
+  void end_strange(Time now, Output& out);
   void sweep(Time now, Output& out);
-  void notify(const Alert& alert, Time now, Output& out);
-  void send_next(Time now, Output& out);
-  void forget(std::int64_t number, Output& out);
+  void reconcile(Time now, Output& out);
+  void sweep_many(Time now, Output& out);
+  void changed(Alert& alert, Time now);
+  [[nodiscard]] std::string_view over_of(const Alert& alert) const;
+
+  struct TargetState;
+  void tell(Time now, Output& out);
+  void tell(const Target& target, Time now, Output& out);
+  [[nodiscard]] bool owes(const Target& target, const Alert& alert, Time now) const;
+  [[nodiscard]] std::map<std::string, std::string> group_of(const Target& target, const Alert& alert) const;
+  void settle(const Send& send, bool taken, const std::string& reason, Time now, Output& out);
+  [[nodiscard]] bool is_awaited(const Alert& alert, Time now) const;
+
+  void mute();
+  [[nodiscard]] std::string muted_by(const Alert& alert) const;
+  void end_silences(Time now, Output& out);
 
   Limits limits_;
+  alerts::Evaluator evaluator_;
   std::map<std::string, Alert> alerts_;        // by id
-  std::map<std::string, std::size_t> firing_;  // firing alerts by rule, without rule._many
+  std::map<std::string, std::size_t> active_;  // pending and firing alerts by rule, without rule._many
   struct Many {
     std::map<std::string, Time> subjects;  // by subject, since when
     std::size_t untold = 0;                // subjects beyond many_max
     bool changed = false;                  // its alert does not say it yet
-    double notified = 0;                   // the alert's value at its last notification
+    double told = 0;                       // the alert's value when it was last worth telling
   };
-  std::map<std::string, Many> many_;  // by rule
-  std::set<std::string> changed_;     // ids of alerts that changed in this batch
-  bool say_all_ = false;              // the broker came back in this batch
-  std::optional<Time> linked_at_;     // when it did so last
+  std::map<std::string, Many> many_;         // by rule
+  std::map<std::string, Silence> silences_;  // by id
+  std::set<std::string> changed_;            // ids of alerts that changed in this batch
+  bool say_all_ = false;                     // the broker came back in this batch
+  bool mute_due_ = true;                     // what mutes what may have changed
+  // Of each inhibition, the values of its `equal` labels for which an alert `when` fires.
+  std::vector<std::set<std::vector<std::string>>> sources_;
+  std::optional<Time> linked_at_;  // when it did so last
+  bool reconciled_ = true;
+  std::set<std::pair<alerts::Over, std::string>> named_;  // things that were named since, until it is reconciled
   Time swept_at_{};
   Time forgot_at_{};
 
-  struct Waiting {
-    Notification notification;
-    int failures = 0;
-    Time due{};
+  struct TargetState {
+    std::optional<Send> sending;
+    std::map<std::string, Time> waiting;  // of a group, since when it has something to tell
+    std::map<std::string, Time> sent;     // of a group, when it was told last
+    std::set<std::string> alone;          // alerts of a message that was refused: each goes by itself
+    std::map<std::string, int> failed;    // of a group, how often since it was told last
+    int failures = 0;                     // in a row
+    Time send_at{};                       // not before this
+    std::string trouble;
+    std::size_t owed = 0;  // as of the last look
   };
-  std::map<std::int64_t, Waiting> queue_;       // by number
-  std::map<std::string, std::int64_t> newest_;  // by alert id, the number of its newest notification
+  std::map<std::string, TargetState> targets_;  // by name
   std::int64_t next_number_ = 1;
-  std::optional<std::int64_t> sending_;
-  int failures_ = 0;  // of the target, in a row
-  Time send_at_{};    // not before this: a target that does not answer is not asked for each notification that waits
 };
 
 static_assert(Core<Alerting>);

@@ -3,77 +3,149 @@
 #include <nlohmann/json.hpp>
 
 #include "alerting/shell/rows.hpp"
-#include "codec/json.hpp"
+#include "crypto/bytes.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 
 namespace fieldwork::alerting {
 
-AlertingService::AlertingService(std::string root, Limits limits, const MakeTarget& target, PostTask post)
-    : Shell(std::move(root)), limits_(limits), post_(std::move(post)) {
-  limits_.notify = target != nullptr;
-  if (target) target_ = target([this](std::int64_t number, const Result<void>& result) { sent(number, result); });
+AlertingService::AlertingService(std::string root, AlertingConfig config)
+    : Shell(std::move(root)), config_(std::move(config)), watch_(config_.watch), messages_(topics_) {}
+
+std::vector<std::pair<std::string, int>> AlertingService::subscriptions() const {
+  auto out = alerts::read_topics(topics_);
+  if (config_.broker_figures) {
+    for (auto& one : alerts::broker_topics()) out.push_back(std::move(one));
+  }
+  out.emplace_back(topics_.service("alerting", "+", "+"), 1);
+  return out;
+}
+
+std::vector<runtime::RetentionRule> AlertingService::retention() const {
+  return {{.prune = {.table = "dead_letter", .column = "at_ms", .where = {}, .before = "", .keep = 10'000},
+           .kept_for = std::chrono::hours{24 * 30}}};
 }
 
 Result<void> AlertingService::load(store::Store& store, Time) {
+  auto book = watch_.read();
+  if (!book) return book.error();
   auto alerts =
       rows(store, {.table = "alert", .where = {}, .order_by = "", .descending = false, .limit = 0}, alert_from_row);
   if (!alerts) return alerts.error();
-  auto waiting = rows(store, {.table = "notification", .where = {}, .order_by = "", .descending = false, .limit = 0},
-                      notification_from_row);
-  if (!waiting) return waiting.error();
-  core_.emplace(limits_, Saved{std::move(*alerts), std::move(*waiting)});
-  log::info("loaded", {{"alerts", std::to_string(core_->size())}, {"notifications", std::to_string(core_->waiting())}});
+  auto silences =
+      rows(store, {.table = "silence", .where = {}, .order_by = "", .descending = false, .limit = 0}, silence_from_row);
+  if (!silences) return silences.error();
+  core_.emplace(config_.limits, *book, Saved{std::move(*alerts), std::move(*silences)});
+  use(*book);
+  log::info("loaded", {{"alerts", std::to_string(core_->size())},
+                       {"rules", std::to_string(book->rules.size())},
+                       {"targets", std::to_string(book->targets.size())}});
   return {};
 }
 
-// Runs on the target's thread.
-void AlertingService::sent(std::int64_t number, const Result<void>& result) {
-  metrics::count("fieldwork_notifications_total", {{"result", result ? "taken" : "failed"}});
-  if (!result) log::warn("the webhook did not take a notification", {{"reason", describe(result.error())}});
-  const bool for_good = !result && result.error().code == Code::invalid;
-  const Input answer = result ? Input(NotificationDelivered{number})
-                              : Input(NotificationFailed{number, for_good, describe(result.error())});
-  post_([this, answer](Time now, runtime::Output&) { step(answer, now); });
-}
-
-void AlertingService::save(const Output& done, runtime::Output& out) {
-  for (const auto& one : done.alerts) {
-    if (!one.alert) {
-      out.remove("alert", one.id, {{"alert", one.id}});
+// Couriers of targets that did not change go on.
+void AlertingService::use(const RuleBook& book) {
+  std::map<std::string, std::unique_ptr<Courier>> couriers;
+  for (const auto& target : book.targets) {
+    const auto same = std::find(targets_.begin(), targets_.end(), target);
+    const auto before = couriers_.find(target.name);
+    if (same != targets_.end() && before != couriers_.end()) {
+      couriers[target.name] = std::move(before->second);
       continue;
     }
-    const auto& alert = *one.alert;
-    if (!alert.firing || alert.changed == alert.since) {
-      log::info(alert.firing ? "alert fires" : "alert is resolved", {{"alert", alert.id}, {"reason", alert.reason}});
-    }
-    out.upsert("alert", alert.id, to_row(alert));
+    couriers[target.name] = config_.courier(
+        target,
+        [this, name = target.name](std::int64_t number, const Result<void>& result) { carried(name, number, result); });
   }
-  for (const auto& one : done.notifications) {
-    const auto number = one.notification.number;
-    if (one.remove) {
-      out.remove("notification", std::to_string(number), {{"notification", number}});
+  targets_ = book.targets;
+  couriers_ = std::move(couriers);
+}
+
+void AlertingService::message(const bus::Message& message, Time now, runtime::Output& out) {
+  const auto topic = topics_.parse(message.topic);
+  if (topic && topic->kind == Topic::Kind::service) return request(*topic, message, now, out);
+  const auto take = [&](alerts::Sample sample) { step(Seen{std::move(sample)}, now); };
+  const auto bad = [&](const Error& error) {
+    if (topic) reject(*topic, message, error, now, out);
+  };
+  (void)messages_.read(message.topic, message.payload, now, take, bad);
+}
+
+void AlertingService::tick(Time now, runtime::Output& out) {
+  if (auto book = watch_.reread(now)) {
+    use(*book);
+    step(RulesChanged{std::move(*book)}, now);
+    out.acts.push_back(config_.hear_again);
+  }
+  for (auto& sample : watch_.look(now)) step(Seen{std::move(sample)}, now);
+  Shell::tick(now, out);
+}
+
+// Runs on the courier's thread.
+void AlertingService::carried(const std::string& target, std::int64_t number, const Result<void>& result) {
+  metrics::count("fieldwork_notifications_total", {{"target", target}, {"result", result ? "taken" : "failed"}});
+  const bool for_good = !result && result.error().code == Code::invalid;
+  const auto reason = result ? std::string() : describe(result.error());
+  if (!result) log::warn("a target did not take a message", {{"target", target}, {"reason", reason}});
+  const Input input = result ? Input(Delivered{number}) : Input(Undelivered{number, for_good, reason});
+  config_.post([this, input](Time now, runtime::Output&) { step(input, now); });
+}
+
+void AlertingService::save(const Output& done, Time now, runtime::Output& out) {
+  for (const auto& one : done.alerts) {
+    if (one.alert) {
+      out.upsert("alert", one.id, to_row(*one.alert));
     } else {
-      out.upsert("notification", std::to_string(number), to_row(one.notification));
+      out.remove("alert", one.id, {{"alert", one.id}});
     }
+  }
+  for (const auto& one : done.silences) {
+    const auto& id = one.silence.id;
+    log::info(one.remove ? "a silence ends" : "a silence begins",
+              {{"silence", id}, {"matcher", one.silence.matcher.text()}, {"by", one.silence.by}});
+    if (one.remove) {
+      out.remove("silence", id, {{"silence", id}});
+    } else {
+      out.upsert("silence", id, to_row(one.silence));
+    }
+  }
+  for (const auto& one : done.dead) {
+    metrics::count("fieldwork_notifications_dead_total", {{"target", one.target}});
+    log::error("a target will not hear of an alert",
+               {{"target", one.target}, {"alert", one.alert.id}, {"reason", one.reason}});
+    const auto id = crypto::to_hex(crypto::random_bytes(16));
+    out.insert("dead_letter", id, to_row(one, id, now));
   }
 }
 
-void AlertingService::apply(const Output& done, Time, runtime::Output& out) {
-  save(done, out);
+void AlertingService::apply(const Output& done, Time now, runtime::Output& out) {
+  for (const auto& one : done.begun)
+    log::info("alert fires",
+              {{"alert", one.id}, {"severity", std::string(alerts::name(one.severity))}, {"reason", one.reason}});
+  for (const auto& one : done.ended) log::info("alert is resolved", {{"alert", one.id}, {"reason", one.reason}});
+  save(done, now, out);
   for (const auto& one : done.sends) {
-    out.acts.push_back([this, number = one.number, body = to_body(one.alert)] {
-      if (target_) target_->send(number, body);
+    out.acts.push_back([this, one, now] {
+      const auto courier = couriers_.find(one.target);
+      if (courier != couriers_.end() && courier->second) courier->second->send(one, now);
     });
   }
+  for (const auto& one : done.answers) {
+    codec::Json item{{"v", 1}};
+    if (const auto* alert = std::get_if<Alert>(&one.answer)) item["alert"] = encode(*alert);
+    if (const auto* silence = std::get_if<Silence>(&one.answer)) item["silence"] = encode(*silence);
+    if (const auto* error = std::get_if<Error>(&one.answer)) item = codec::encode_error(*error);
+    if (auto answer = replies_.answer(one.reply, std::move(item))) out.messages.push_back(std::move(*answer));
+  }
   for (const auto& one : done.states) {
-    say_retained(topics_.state("alert", one.id), one.alert ? to_state(*one.alert) : "", out);
+    std::string state;
+    if (one.alert) {
+      auto value = encode(*one.alert);
+      value["v"] = 1;
+      state = codec::dump(value);
+    }
+    say_retained(topics_.state("alert", one.id), std::move(state), out);
   }
-  for (const auto& one : done.dead) {
-    metrics::count("fieldwork_notifications_dead_total");
-    log::error("a notification is given up", {{"alert", one.notification.alert.id}, {"reason", one.reason}});
-  }
-  if (done.dropped > 0) metrics::count("fieldwork_notifications_dropped_total", {}, static_cast<double>(done.dropped));
 }
 
 }  // namespace fieldwork::alerting

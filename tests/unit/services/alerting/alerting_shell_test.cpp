@@ -1,75 +1,98 @@
-// links: alerting_shell PkgConfig::HTTPLIB GTest::gtest_main
+// links: alerting_shell GTest::gtest_main
+// The shell: messages, requests and files in; rows, states, answers and messages to targets out.
 #include <gtest/gtest.h>
-#include <httplib.h>
 
-#include <condition_variable>
+#include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "alerting/shell/service.hpp"
-#include "alerting/shell/webhook.hpp"
 #include "codec/device.hpp"
 #include "runtime/engine.hpp"
 #include "store/memory.hpp"
 #include "support/said_bus.hpp"
+#include "support/temp_dir.hpp"
 
 namespace fieldwork::alerting {
 namespace {
 
+using nlohmann::json;
 constexpr Time t0{seconds{1'000'000}};
 Time at(int s) { return t0 + seconds{s}; }
-const DeviceId edge{"edge-1"};
 
-using Bus = support::SaidBus;
+// A courier that only notes what it was given.
+struct Notes {
+  std::vector<std::pair<std::string, Send>> sent;
+  std::map<std::string, Courier::Done> done;
+};
+class NotingCourier : public Courier {
+ public:
+  NotingCourier(Notes& notes, std::string target) : notes_(notes), target_(std::move(target)) {}
+  void send(const Send& send, Time) override { notes_.sent.emplace_back(target_, send); }
+
+ private:
+  Notes& notes_;
+  std::string target_;
+};
 
 struct Stack {
-  Bus bus;
-  std::mutex mutex;
-  std::condition_variable wake;
+  support::SaidBus bus;
+  Notes notes;
   std::vector<runtime::Input> posted;
+  int heard_again = 0;
   AlertingService service;
   runtime::Engine engine;
-  Stack(store::MemoryStore& store, const std::string& url)
-      : service("fieldwork/v1", Limits{}, target(url),
-                [this](runtime::Task task) {
-                  std::lock_guard lock(mutex);
-                  posted.push_back(std::move(task));
-                  wake.notify_all();
-                }),
-        engine(service, store, bus) {
+
+  explicit Stack(store::MemoryStore& store, WatchConfig watch = {})
+      : service("fieldwork/v1", config(std::move(watch))), engine(service, store, bus) {
     EXPECT_TRUE(engine.load(t0).ok());
     EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
   }
-  static AlertingService::MakeTarget target(const std::string& url) {
-    if (url.empty()) return {};
-    return [url](Target::Done done) { return std::make_unique<Webhook>(WebhookConfig{url, 2}, std::move(done)); };
+  AlertingConfig config(WatchConfig watch) {
+    AlertingConfig out;
+    out.watch = std::move(watch);
+    out.courier = [this](const Target& target, Courier::Done done) {
+      notes.done[target.name] = std::move(done);
+      return std::make_unique<NotingCourier>(notes, target.name);
+    };
+    out.post = [this](runtime::Task task) { posted.emplace_back(std::move(task)); };
+    out.hear_again = [this] { ++heard_again; };
+    return out;
   }
   void say(const std::string& topic, const std::string& payload, int s) {
     EXPECT_TRUE(engine.run({bus::Message{.topic = "fieldwork/v1/" + topic, .payload = payload}}, at(s)).ok());
   }
-  void run_posted(int s) {
-    std::unique_lock lock(mutex);
-    ASSERT_TRUE(wake.wait_for(lock, seconds{30}, [&] { return !posted.empty(); }));
-    auto batch = std::move(posted);
-    posted.clear();
-    lock.unlock();
+  json ask(const std::string& operation, json body, int s = 1) {
+    body["v"] = 1;
+    const auto before = bus.said.size();
+    EXPECT_TRUE(engine
+                    .run({bus::Message{.topic = "fieldwork/v1/service/alerting/" + operation + "/ann",
+                                       .payload = body.dump(),
+                                       .response_topic = "fieldwork/v1/reply/cli-ann-1/alerting",
+                                       .correlation = "c"}},
+                         at(s))
+                    .ok());
+    for (auto i = before; i < bus.said.size(); ++i) {
+      if (bus.said[i].topic == "fieldwork/v1/reply/cli-ann-1/alerting") return json::parse(bus.said[i].payload);
+    }
+    return nullptr;
+  }
+  void pass(int s) {
+    auto batch = std::exchange(posted, {});
     EXPECT_TRUE(engine.run(batch, at(s)).ok());
   }
 };
 
-std::string duplicated_device() {
-  Device device;
-  device.id = edge;
-  device.about = {.capacity = {1000, 1, 0}, .agent = "0.1.0"};
-  device.lifecycle = Lifecycle::active;
-  device.presence = Presence::online;
-  device.duplicated_since_ms = 5;
-  return codec::dump(codec::encode(device));
+WatchConfig one_target() {
+  Target target;
+  target.name = "ops";
+  WatchConfig out;
+  out.targets = {target};
+  return out;
 }
 
-std::string lost_device() {
+std::string lost_device(const char* id = "edge-1") {
   Device device;
-  device.id = edge;
+  device.id = DeviceId(id);
   device.about = {.capacity = {1000, 1, 0}, .agent = "0.1.0"};
   device.lifecycle = Lifecycle::active;
   device.presence = Presence::lost;
@@ -77,101 +100,141 @@ std::string lost_device() {
   return codec::dump(codec::encode(device));
 }
 
-TEST(AlertingShell, RepeatsToTheWebhookUntilItTakes) {
-  httplib::Server server;
-  std::vector<std::string> bodies;
-  server.Post("/hook", [&](const httplib::Request& request, httplib::Response& response) {
-    bodies.push_back(request.body);
-    response.status = bodies.size() == 1 ? 500 : 204;
-  });
-  const int port = server.bind_to_any_port("127.0.0.1");
-  std::thread thread([&] { server.listen_after_bind(); });
+TEST(AlertingShell, ALostDeviceIsSaidSavedAndTold) {
   store::MemoryStore store;
   {
-    Stack stack(store, "http://127.0.0.1:" + std::to_string(port) + "/hook");
+    Stack stack(store, one_target());
     stack.say("state/device/edge-1", lost_device(), 0);
-    EXPECT_EQ(stack.bus.said.back().topic, "fieldwork/v1/state/alert/device_lost.edge-1");
-    EXPECT_TRUE(stack.bus.said.back().retain);
-    stack.run_posted(0);  // 500
-    EXPECT_EQ(stack.service.core().waiting(), 1u);
-    EXPECT_TRUE(stack.engine.run({}, at(1)).ok());
-    stack.run_posted(1);  // 204
-    EXPECT_EQ(stack.service.core().waiting(), 0u);
+    const auto state = stack.bus.last("state/alert/device_lost.edge-1");
+    EXPECT_EQ(state["state"], "firing");
+    EXPECT_EQ(state["severity"], "critical");
+    EXPECT_EQ(state["reason"], "silent for 45 s");
+    EXPECT_EQ(state["next"], "fieldwork device show edge-1");
+    EXPECT_TRUE(stack.bus.find("state/alert/device_lost.edge-1")->retain);
+    for (int s = 1; s <= 7; ++s) stack.pass(s);
+    ASSERT_EQ(stack.notes.sent.size(), 1U);
+    EXPECT_EQ(stack.notes.sent[0].first, "ops");
+    stack.notes.done["ops"](stack.notes.sent[0].second.number, {});
+    stack.pass(8);
+    EXPECT_EQ(stack.bus.last("state/alert/device_lost.edge-1")["told"], json({"ops"}));
   }
-  server.stop();
-  thread.join();
-  ASSERT_EQ(bodies.size(), 2u);
-  EXPECT_EQ(bodies[0], bodies[1]);
-  const auto body = nlohmann::json::parse(bodies[0]);
-  EXPECT_EQ(body["state"], "firing");
-  EXPECT_EQ(body["reason"], "silent for 45 s");
-  EXPECT_EQ(body["next"], "fieldwork device show edge-1");
-  EXPECT_EQ(body.size(), 8u);
-  Stack again(store, "");  // the alert is said again, the notification is not there any more
-  EXPECT_EQ(again.service.core().waiting(), 0u);
-  ASSERT_EQ(again.bus.said.size(), 1u);
+  Stack again(store, one_target());
+  EXPECT_EQ(again.bus.last("state/alert/device_lost.edge-1")["told"], json({"ops"}));
+  for (int s = 10; s <= 30; ++s) again.pass(s);
+  EXPECT_TRUE(again.notes.sent.empty());
 }
 
-TEST(AlertingShell, TakesBulkJobsFromEvents) {
+TEST(AlertingShell, ADeadLetterIsKept) {
   store::MemoryStore store;
-  Stack stack(store, "");
-  stack.say("event/job/changed",
-            R"({"v":1,"items":[{"job":"a","state":"failed","reason":"x"},{"job":"b","state":"running","reason":""}]})",
-            1);
-  EXPECT_EQ(stack.service.core().size(), 1u);
-  stack.say("event/job/changed",
-            R"({"v":1,"items":[7,{"job":"-","state":"failed"},{"job":"c","state":"quarantined"}]})", 1);
-  EXPECT_TRUE(stack.service.core().find("job_quarantined.c")->firing) << "bad neighbours keep nobody from being heard";
-  stack.say("state/job/a", R"({"v":1,"job":"a","state":"succeeded","changed_ms":1,"new_field":1})", 2);
-  EXPECT_FALSE(stack.service.core().find("job_failed.a")->firing);
+  Stack stack(store, one_target());
+  stack.say("state/device/edge-1", lost_device(), 0);
+  for (int s = 1; s <= 7; ++s) stack.pass(s);
+  ASSERT_EQ(stack.notes.sent.size(), 1U);
+  stack.notes.done["ops"](stack.notes.sent[0].second.number, Error{Code::invalid, "answered 400"});
+  stack.pass(8);
+  const auto rows =
+      store.select({.table = "dead_letter", .where = {}, .order_by = "", .descending = false, .limit = 0});
+  ASSERT_EQ(rows->size(), 1U);
+  const auto row = json::parse(rows->front());
+  EXPECT_EQ(row["target"], "ops");
+  EXPECT_EQ(row["reason"], "answered 400");
+  EXPECT_EQ(row["alert"]["alert"], "device_lost.edge-1");
 }
 
-TEST(AlertingShell, SaysThatAnIdentityIsUsedTwice) {
+TEST(AlertingShell, AnswersItsOperators) {
   store::MemoryStore store;
-  Stack stack(store, "");
-  stack.say("state/device/edge-1", duplicated_device(), 1);
-  const auto* alert = stack.service.core().find("device_duplicated.edge-1");
-  ASSERT_NE(alert, nullptr);
-  EXPECT_TRUE(alert->firing);
-  EXPECT_EQ(next_step(*alert), "fieldwork device show edge-1");
+  Stack stack(store, one_target());
+  for (const char* id : {"edge-1", "edge-2"}) stack.say(std::string("state/device/") + id, lost_device(id), 0);
+  EXPECT_EQ(stack.ask("list", {{"expression", "subject == edge-2"}})["items"].size(), 1U);
+  const auto page = stack.ask("list", {{"limit", 1}});
+  EXPECT_EQ(page["next"], "device_lost.edge-1");
+  EXPECT_EQ(stack.ask("list", {{"after", page["next"]}})["items"][0]["alert"], "device_lost.edge-2");
+  EXPECT_EQ(stack.ask("show", {{"alert", "device_lost.edge-1"}})["alert"]["subject"], "edge-1");
+  const auto acked = stack.ask("ack", {{"alert", "device_lost.edge-1"}, {"comment", "on my way"}});
+  EXPECT_EQ(acked["alert"]["acked"]["by"], "ann");
+  EXPECT_EQ(stack.bus.last("state/alert/device_lost.edge-1")["acked"]["comment"], "on my way");
+  const auto silence = stack.ask("silence", {{"matcher", "rule == device_lost"}, {"for_s", 60}, {"comment", "works"}});
+  const std::string id = silence["silence"]["silence"];
+  EXPECT_EQ(stack.ask("silences", json::object())["items"].size(), 1U);
+  EXPECT_EQ(stack.bus.last("state/alert/device_lost.edge-2")["muted"], "silence " + id + ": works");
+  EXPECT_TRUE(stack.ask("silence", {{"silence", id}, {"end", true}}).contains("silence"));
+  EXPECT_TRUE(stack.ask("silences", json::object())["items"].empty());
+  const auto rules = stack.ask("rules", json::object());
+  EXPECT_EQ(rules["targets"][0]["target"], "ops");
+  EXPECT_EQ(rules["rules"][0]["rule"], "device_lost");
+  EXPECT_EQ(rules["rules"][0]["active"], 2);
 }
 
-TEST(AlertingShell, TakesPlacementStates) {
+TEST(AlertingShell, RefusesBadRequestsByField) {
   store::MemoryStore store;
-  Stack stack(store, "");
-  const std::string no = R"({"v":1,"device":"edge-1","placeable":false,"reason":"clock","since_ms":1,"changed_ms":1})";
-  const auto firing = [&] { return stack.service.core().find("device_unplaceable.edge-1")->firing; };
-  stack.say("state/placement/edge-1", no, 1);
-  EXPECT_TRUE(firing());
-  stack.say("state/placement/edge-1", "", 2);
-  EXPECT_FALSE(firing());
-  stack.say("state/placement/edge-1", no, 3);
-  stack.say("state/placement/edge-1", R"({"v":1,"device":"edge-1","placeable":true,"since_ms":1,"changed_ms":1})", 4);
-  EXPECT_FALSE(firing());
+  Stack stack(store);
+  const auto path = [&](const std::string& operation, const json& body) {
+    return stack.ask(operation, body)["error"].value("path", "-");
+  };
+  EXPECT_EQ(path("list", {{"expression", "rule = x"}}), "/expression");
+  EXPECT_EQ(path("list", {{"limit", 0}}), "/limit");
+  EXPECT_EQ(path("show", {{"alert", "none"}}), "/alert");
+  EXPECT_EQ(path("ack", {{"alert", "a b"}}), "/alert");
+  EXPECT_EQ(path("silence", {{"for_s", 5}}), "/matcher");
+  EXPECT_EQ(path("silence", {{"matcher", "rule == a"}, {"for_s", 0}}), "/for_s");
+  EXPECT_EQ(path("silence", {{"silence", "s-none"}, {"end", true}}), "/silence");
+  EXPECT_EQ(path("rules", {{"x", 1}}), "/x");
+  EXPECT_NE(stack.ask("nothing", json::object())["error"]["reason"], nullptr);
 }
 
-TEST(AlertingShell, TakesTheEndOfTheAudit) {
+TEST(AlertingShell, AChangedRulesFileIsTakenWholeOrNotAtAll) {
+  support::TempDir dir;
+  const auto file = dir.path() / "alerts.toml";
+  const auto write = [&](const std::string& text) { std::ofstream(file) << text; };
+  write("# none\n");
   store::MemoryStore store;
-  Stack stack(store, "");
-  const std::string end = R"({"v":1,"sequence":7,"at_ms":1,"checkpoint":"jws","hash":")" + std::string(64, 'a') + '"';
-  stack.say("state/audit/head", end + "}", 1);
-  EXPECT_EQ(stack.service.core().size(), 0u);
-  stack.say("state/audit/head", end + R"(,"broken":{"sequence":7,"at_ms":1,"reason":"row 9 is gone"}})", 2);
-  const auto* alert = stack.service.core().find("audit_broken.head");
-  ASSERT_NE(alert, nullptr);
-  EXPECT_EQ(alert->reason, "row 9 is gone");
-  EXPECT_EQ(next_step(*alert), "fieldwork doctor");
-  stack.say("state/audit/head", end + "}", 3);
-  EXPECT_FALSE(stack.service.core().find("audit_broken.head")->firing);
+  auto watch = one_target();
+  watch.rules = file;
+  Stack stack(store, watch);
+  write("[[rule]]\nname = \"mine\"\nover = \"device\"\nwhen = \"helth < 1\"\n");
+  for (const int s : {8, 10}) stack.pass(s);
+  EXPECT_EQ(stack.heard_again, 0);
+  const std::string problem = stack.ask("rules", json::object(), 11)["problem"];
+  EXPECT_NE(problem.find("alerts.toml:4 when"), std::string::npos) << problem;
+  EXPECT_NE(problem.find("health"), std::string::npos) << "what was meant";
+  write(
+      "[[rule]]\nname = \"mine\"\nover = \"device\"\nwhen = \"presence == lost\"\n[[target]]\nname = \"b\"\ntype = "
+      "\"ntfy\"\nurl = \"http://x\"\n");
+  stack.pass(18);
+  EXPECT_EQ(stack.heard_again, 0) << "it may still be written";
+  stack.pass(20);
+  EXPECT_EQ(stack.heard_again, 1) << "what is true is heard anew";
+  EXPECT_TRUE(stack.notes.done.contains("b"));
+  stack.say("state/device/edge-1", lost_device(), 21);
+  EXPECT_TRUE(stack.service.core().find("mine.edge-1")->firing());
+  std::filesystem::remove(file);
+  for (const int s : {28, 30}) stack.pass(s);
+  EXPECT_NE(stack.service.core().book().find("mine"), nullptr) << "a file that is gone changes nothing";
+  EXPECT_TRUE(stack.ask("rules", json::object(), 31).contains("problem"));
+}
+
+TEST(AlertingShell, LooksAtDisksAndCertificates) {
+  support::TempDir dir;
+  const auto file = dir.path() / "alerts.toml";
+  std::ofstream(file) << "[[rule]]\nname = \"any_disk\"\nover = \"disk\"\nwhen = \"use >= 0%\"\ntext = \"{path}\"\n";
+  store::MemoryStore store;
+  WatchConfig watch;
+  watch.rules = file;
+  watch.disks = {dir.path(), "/no/such/place"};
+  watch.certificates = {file};  // holds none: logged, and nothing else
+  Stack stack(store, watch);
+  stack.pass(1);
+  ASSERT_EQ(stack.service.core().active("any_disk"), 1U);
+  EXPECT_EQ(stack.service.core().active("certificate_expires"), 0U);
 }
 
 TEST(AlertingShell, BadInputChangesNothing) {
   store::MemoryStore store;
-  Stack stack(store, "");
+  Stack stack(store);
   const auto commits = store.commits();
   stack.say("state/device/edge-2", lost_device(), 1);  // another identity
-  for (const char* topic :
-       {"state/device/a", "state/job/a", "state/transfer/a", "state/audit/head", "event/job/changed"}) {
+  for (const char* topic : {"state/device/a", "state/job/a", "state/transfer/a", "state/audit/head",
+                            "event/job/changed", "event/device/a"}) {
     for (const std::string& bad :
          {std::string("{"), std::string("[]"), std::string(R"({"v":2,"job":"a","state":"failed","changed_ms":1})"),
           std::string(R"({"v":1,"job":"b","transfer":"b","state":"failed","changed_ms":1})"),
@@ -181,10 +244,7 @@ TEST(AlertingShell, BadInputChangesNothing) {
     }
   }
   EXPECT_EQ(store.commits(), commits);
-  EXPECT_EQ(stack.service.core().size(), 0u);
-  for (const char* url : {"ftp://x", "http://", "http:///x", "http://a b", "x"})
-    EXPECT_FALSE(check_webhook(url).ok()) << url;
-  for (const char* url : {"http://x", "https://x:1/y?z=1"}) EXPECT_TRUE(check_webhook(url).ok()) << url;
+  EXPECT_EQ(stack.service.core().size(), 0U);
 }
 
 }  // namespace
