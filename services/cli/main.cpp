@@ -30,6 +30,10 @@ struct Chosen {
   SetArguments set;
   StatsArguments stats;
   GroupArguments group;
+  AlertListArguments alerts;
+  AckArguments ack;
+  SilenceArguments silence;
+  RulesTestArguments rules;
   std::string id;
   std::function<int()> command;
 };
@@ -230,6 +234,61 @@ void add_group(CLI::App& app, Chosen& chosen) {
   one("remove", "forget a group; its devices stay", "fieldwork group remove canary", true);
 }
 
+void add_alert_rules(CLI::App& alert, Chosen& chosen) {
+  auto* rules = command(alert, "rules", "what makes alerts, and whom they are told", "fieldwork alert rules ls");
+  rules->require_subcommand(1);
+  auto* list = command(*rules, "ls", "the rules in force, and the targets", "fieldwork alert rules ls");
+  list->callback([&chosen] { chosen.command = [&chosen] { return alert_rules(chosen.options); }; });
+  auto* check =
+      command(*rules, "check", "whether a rules file is good (needs no broker)",
+              "fieldwork alert rules check alerts.toml\n\nExit code: 0 good, 2 not; the message names the line.");
+  check->add_option("FILE", chosen.id, "the rules (docs/alerts.md); - reads standard input")->required();
+  check->callback([&chosen] { chosen.command = [&chosen] { return alert_rules_check(chosen.options, chosen.id); }; });
+  auto* test = command(
+      *rules, "test", "play recorded messages through rules, in their own time (needs no broker)",
+      "mosquitto_sub … -t 'fieldwork/v1/state/#' -t 'fieldwork/v1/event/#' -F %j > day.jsonl\n"
+      "  fieldwork alert rules test day.jsonl --rules alerts.toml\n\n"
+      "Each line of EVENTS is {\"tst\":\"…\",\"topic\":\"…\",\"payload\":…}, as mosquitto_sub -F %j prints it, or has\n"
+      "at_ms, Unix milliseconds, in place of tst. A payload is JSON or a text.");
+  test->add_option("EVENTS", chosen.rules.events, "recorded messages; - reads standard input")->required();
+  test->add_option("--rules", chosen.rules.rules, "the rules file (default: the rules that come with Fieldwork)");
+  test->add_option("--root", chosen.rules.root, "what the topics begin with (fieldwork/v1)");
+  test->add_option("--after", chosen.rules.after_s, "seconds that pass behind the last line (3600)")
+      ->check(CLI::Range(0, 10'000'000));
+  test->callback([&chosen] { chosen.command = [&chosen] { return alert_rules_test(chosen.options, chosen.rules); }; });
+}
+
+void add_alert(CLI::App& app, Chosen& chosen) {
+  auto* alert = command(app, "alert", "what somebody should know", "fieldwork alert ls");
+  alert->require_subcommand(1);
+  auto* list = command(*alert, "ls", "the alerts that fire",
+                       "fieldwork alert ls\n  fieldwork alert ls -f 'severity == critical and label.site == berlin'\n\n"
+                       "Attributes: docs/alerts.md.");
+  list->add_option("-f,--filter", chosen.alerts.expression, "only those that match this expression");
+  list->add_flag("--all", chosen.alerts.all, "also pending and resolved ones");
+  list->callback([&chosen] { chosen.command = [&chosen] { return alert_list(chosen.options, chosen.alerts); }; });
+  auto* show = command(*alert, "show", "one alert", "fieldwork alert show device_lost.edge-1");
+  show->add_option("ALERT", chosen.id, "its id: rule, a point, subject")->required();
+  show->callback([&chosen] { chosen.command = [&chosen] { return alert_show(chosen.options, chosen.id); }; });
+  auto* ack = command(*alert, "ack", "say that you look after it: it is not told again, and not escalated",
+                      "fieldwork alert ack device_lost.edge-1 -m 'a technician is on the way'");
+  ack->add_option("ALERT", chosen.ack.alert, "its id")->required();
+  ack->add_option("-m,--comment", chosen.ack.comment, "what others should know");
+  ack->add_flag("--undo", chosen.ack.undo, "take it back");
+  ack->callback([&chosen] { chosen.command = [&chosen] { return alert_ack(chosen.options, chosen.ack); }; });
+  auto* silence =
+      command(*alert, "silence", "tell nobody of what matches, for a time; without arguments: the silences there are",
+              "fieldwork alert silence 'rule == device_lost and label.site == berlin' --for 2h -m 'power is off'\n"
+              "  fieldwork alert silence --end s-0123456789");
+  silence->add_option("MATCHER", chosen.silence.matcher, "an expression over alerts (docs/alerts.md)");
+  silence->add_option("--for", chosen.silence.lasts, "for how long: 30min, 2h, 7d (1h)");
+  silence->add_option("-m,--comment", chosen.silence.comment, "why");
+  silence->add_option("--end", chosen.silence.end, "end this silence");
+  silence->callback(
+      [&chosen] { chosen.command = [&chosen] { return alert_silence(chosen.options, chosen.silence); }; });
+  add_alert_rules(*alert, chosen);
+}
+
 void add_package(CLI::App& app, Chosen& chosen) {
   auto* package = command(app, "package", "release packages, look at them", "fieldwork package ls");
   package->require_subcommand(1);
@@ -283,6 +342,7 @@ int main_of(int argc, char** argv) {
   add_device(app, chosen);
   add_fleet(app, chosen);
   add_group(app, chosen);
+  add_alert(app, chosen);
   add_package(app, chosen);
   auto* check = command(
       app, "doctor", "check settings, certificate, broker, services and devices, one by one",

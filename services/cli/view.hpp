@@ -28,6 +28,10 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string group_table(const codec::Json& groups, std::int64_t now_ms);
 [[nodiscard]] std::string device_text(const codec::Json& device, std::int64_t now_ms);
 [[nodiscard]] std::string health_text(const codec::Json& report, std::int64_t now_ms);
+[[nodiscard]] std::string alert_table(const codec::Json& alerts, std::int64_t now_ms);
+[[nodiscard]] std::string alert_text(const codec::Json& alert, std::int64_t now_ms);
+[[nodiscard]] std::string silence_table(const codec::Json& silences, std::int64_t now_ms);
+[[nodiscard]] std::string rules_text(const codec::Json& answer);
 [[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // one row per name
 [[nodiscard]] std::string package_text(const codec::Json& package, std::int64_t now_ms);
 

@@ -67,6 +67,34 @@ struct GroupArguments {
 int group_list(const Options& options);
 // Shows the group, after it was changed where the arguments say how.
 int group_change(const Options& options, const GroupArguments& arguments);
+struct AlertListArguments {
+  std::string expression;
+  bool all = false;  // pending and resolved ones, too
+};
+int alert_list(const Options& options, const AlertListArguments& arguments);
+int alert_show(const Options& options, const std::string& alert);
+struct AckArguments {
+  std::string alert, comment;
+  bool undo = false;
+};
+int alert_ack(const Options& options, const AckArguments& arguments);
+struct SilenceArguments {
+  std::string matcher;  // empty, and `end` too: lists the silences
+  std::string lasts = "1h";
+  std::string comment;
+  std::string end;  // the silence that ends
+};
+int alert_silence(const Options& options, const SilenceArguments& arguments);
+int alert_rules(const Options& options);
+// The two need no broker.
+int alert_rules_check(const Options& options, const std::string& file);
+struct RulesTestArguments {
+  std::string rules;   // empty: those that come with the program
+  std::string events;  // lines {"at_ms", "topic", "payload"}
+  std::string root = "fieldwork/v1";
+  std::int64_t after_s = 3600;  // time that passes behind the last line
+};
+int alert_rules_test(const Options& options, const RulesTestArguments& arguments);
 int device_reset(const Options& options, const std::string& device);
 
 struct PushArguments {

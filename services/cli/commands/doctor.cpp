@@ -189,8 +189,7 @@ void check_alerts(const std::vector<Json>& alerts, Checks& checks) {
     checks.note("alert " + text_of(alerts[i], "rule"),
                 text_of(alerts[i], "subject") + ": " + text_of(alerts[i], "reason"), text_of(alerts[i], "next"));
   if (alerts.size() > alerts_named_max)
-    checks.note("alerts", std::to_string(alerts.size() - alerts_named_max) + " more fire",
-                "see the topics state/alert/+");
+    checks.note("alerts", std::to_string(alerts.size() - alerts_named_max) + " more fire", "fieldwork alert ls");
 }
 
 void check_audit(const std::optional<Json>& end, Checks& checks) {
