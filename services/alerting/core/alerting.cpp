@@ -42,6 +42,14 @@ Alerting::Alerting(Limits limits, RuleBook book, Saved saved)
       continue;
     }
     ++active_[alert.rule];
+  }
+  resume();
+}
+
+// The evaluator goes on with what is pending and fires.
+void Alerting::resume() {
+  for (const auto& [id, alert] : alerts_) {
+    if (alert.state == Alert::State::resolved || alert.subject == many) continue;
     const auto is = alert.firing() ? Finding::Is::firing : Finding::Is::pending;
     evaluator_.resume(
         {alert.rule, alert.subject, is, alert.value, alert.reason, alert.next, alert.labels, alert.since});
@@ -123,22 +131,22 @@ void Alerting::hear(const Finding& finding, Time now, Output& out) {
   if (one.id.empty()) one = Alert{.id = id, .rule = finding.rule, .subject = finding.subject};
   if (!pending) return fire(one, finding, now, out);
   one.state = Alert::State::pending;
-  one.reason = finding.reason;
-  one.next = finding.next;
-  one.labels = finding.labels;
-  one.value = finding.value;
   one.since = finding.since;
-  if (const auto* rule = book().find(one.rule)) one.severity = rule->severity;
+  describe(one, finding);
   changed(one, now);
 }
 
-void Alerting::fire(Alert& alert, const Finding& finding, Time now, Output& out) {
+void Alerting::describe(Alert& alert, const Finding& finding) const {
   if (const auto* rule = book().find(alert.rule)) alert.severity = rule->severity;
-  alert.state = Alert::State::firing;
   alert.value = finding.value;
   alert.reason = finding.reason;
   alert.next = finding.next;
   alert.labels = finding.labels;
+}
+
+void Alerting::fire(Alert& alert, const Finding& finding, Time now, Output& out) {
+  describe(alert, finding);
+  alert.state = Alert::State::firing;
   alert.since = now;
   if (alert.count++ == 0) alert.first = now;
   alert.acked.reset();
@@ -234,19 +242,13 @@ void Alerting::remove(const std::string& id) {
 }
 
 void Alerting::apply(const RulesChanged& input, Time now, Output& out) {
-  std::vector<Finding> firing;
-  for (const auto& [id, alert] : alerts_) {
-    if (alert.state == Alert::State::resolved || alert.subject == many) continue;
-    const auto is = alert.firing() ? Finding::Is::firing : Finding::Is::pending;
-    firing.push_back({alert.rule, alert.subject, is, alert.value, alert.reason, alert.next, alert.labels, alert.since});
-  }
   // Whoever carried a message to a target that changed is gone, and with it the answer.
   for (const auto& before : book().targets) {
     const auto& now_there = input.book.targets;
     if (std::find(now_there.begin(), now_there.end(), before) == now_there.end()) targets_[before.name].sending.reset();
   }
   evaluator_ = alerts::Evaluator(input.book, limits_.many_max);
-  for (const auto& one : firing) evaluator_.resume(one);
+  resume();
   end_strange(now, out);
   mute();
 }

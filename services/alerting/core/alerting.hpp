@@ -160,6 +160,8 @@ class Alerting {
 
   void hear(const std::vector<alerts::Finding>& findings, Time now, Output& out);
   void hear(const alerts::Finding& finding, Time now, Output& out);
+  void resume();
+  void describe(Alert& alert, const alerts::Finding& finding) const;
   void fire(Alert& alert, const alerts::Finding& finding, Time now, Output& out);
   void resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now, Output& out);
   bool make_room();
@@ -179,7 +181,7 @@ class Alerting {
   void tell(const Target& target, Time now, Output& out);
   [[nodiscard]] bool owes(const Target& target, const Alert& alert, Time now) const;
   [[nodiscard]] std::map<std::string, std::string> group_of(const Target& target, const Alert& alert) const;
-  void settle(const Send& send, bool taken, const std::string& reason, Time now, Output& out);
+  void settle(const Target& target, const Send& send, bool taken, const std::string& reason, Time now, Output& out);
   [[nodiscard]] bool is_awaited(const Alert& alert, Time now) const;
 
   void mute();

@@ -36,11 +36,11 @@ bool Alerting::owes(const Target& target, const Alert& alert, Time now) const {
   const bool knows = told != alert.told.end();
   if (alert.state == Alert::State::resolved) return knows;
   if (!alert.firing() || !alert.muted.empty()) return false;
-  if (knows && told->second.since == alert.since && told->second.at != Time{}) {
+  if (knows && told->second.since == alert.since) {  // of this firing
+    const auto at = told->second.at;
     const bool repeats = target.repeat > Duration{} && (!alert.acked || groups_itself(target));
-    return repeats && now - told->second.at >= target.repeat;
+    return at == Time{} || (repeats && now - at >= target.repeat);
   }
-  if (knows && told->second.since == alert.since) return true;
   if (target.after > Duration{} && (alert.acked || now - alert.since < target.after)) return false;
   return !target.when || fleet::matches(*target.when, AlertValues(alert, over_of(alert)));
 }
@@ -120,26 +120,24 @@ void Alerting::tell(const Target& target, Time now, Output& out) {
 }
 
 // What the message said is told, or given up.
-void Alerting::settle(const Send& send, bool taken, const std::string& reason, Time now, Output& out) {
+void Alerting::settle(const Target& target, const Send& send, bool taken, const std::string& reason, Time now,
+                      Output& out) {
   for (const auto& sent : send.alerts) {
-    targets_[send.target].alone.erase(sent.id);
-    if (!taken) out.dead.push_back({send.target, sent, reason});
+    targets_[target.name].alone.erase(sent.id);
+    if (!taken) out.dead.push_back({target.name, sent, reason});
     const auto found = alerts_.find(sent.id);
     if (found == alerts_.end()) continue;
     auto& alert = found->second;
     if (sent.state == Alert::State::resolved) {
-      const auto told = alert.told.find(send.target);
+      const auto told = alert.told.find(target.name);
       if (told != alert.told.end() && told->second.since == sent.since) alert.told.erase(told);
     } else {
-      auto& told = alert.told[send.target];
+      auto& told = alert.told[target.name];
       if (told.since != sent.since) continue;  // it has ended, or fires anew, since
       const bool repeated = told.at != Time{};
       told.at = now;
       // Each minute it is no news for row and state: after a restart it is repeated a little early.
-      const auto& targets = book().targets;
-      const auto target =
-          std::find_if(targets.begin(), targets.end(), [&](const Target& one) { return one.name == send.target; });
-      if (repeated && target != targets.end() && groups_itself(*target)) continue;
+      if (repeated && groups_itself(target)) continue;
     }
     changed_.insert(sent.id);
   }
@@ -155,7 +153,7 @@ void Alerting::apply(const Delivered& input, Time now, Output& out) {
     state.trouble.clear();
     state.send_at = now;
     if (send.more == 0) state.sent[send.key] = now;  // else what did not fit follows at once
-    settle(send, true, "", now, out);
+    settle(target, send, true, "", now, out);
     return tell(target, now, out);
   }
 }
@@ -170,15 +168,14 @@ void Alerting::apply(const Undelivered& input, Time now, Output& out) {
     ++state.failed[send.key];  // the others first
     if (input.for_good && send.alerts.size() > 1) {
       for (const auto& one : send.alerts) state.alone.insert(one.id);
-    } else if (input.for_good) {
-      settle(send, false, input.reason, now, out);
-    } else {
+      send.alerts.clear();
+    } else if (!input.for_good) {
       const auto waiting = state.waiting.find(send.key);
       const auto since = waiting == state.waiting.end() ? now : waiting->second;
       std::erase_if(send.alerts,
                     [&](const Alert& alert) { return now - std::max(alert.changed, since) < book().give_up; });
-      settle(send, false, input.reason, now, out);
     }
+    settle(target, send, false, input.reason, now, out);
     // A target that refuses does answer: the others need not wait.
     state.failures = input.for_good ? 0 : state.failures + 1;
     state.send_at = input.for_good ? now : now + backoff(limits_, state.failures);
