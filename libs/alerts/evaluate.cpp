@@ -11,9 +11,7 @@ namespace {
 constexpr Duration pass_every = seconds{1};
 
 std::string text_of(const fleet::Attribute& attribute, const fleet::Values& values) {
-  const bool known =
-      fleet::has_texts(attribute.of().type) ? !values.texts(attribute).empty() : !std::isnan(values.number(attribute));
-  return known ? fleet::value_text(attribute, values) : "";
+  return fleet::has_value(attribute, values) ? fleet::value_text(attribute, values) : "";
 }
 
 Finding cleared(const Rule& rule, std::string subject, Finding::Is is = Finding::Is::clear) {

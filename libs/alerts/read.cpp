@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 
 #include "alerts/limits.hpp"
@@ -32,6 +33,10 @@ void set_text(NamedValues& values, const char* name, std::string value) {
   if (!value.empty()) values.set(name, std::move(value));
 }
 
+void read_texts(Reader& reader, NamedValues& values, std::initializer_list<const char*> fields) {
+  for (const auto* field : fields) set_text(values, field, reader.text_or(field, "", reason_max));
+}
+
 void read_word(Reader& reader, NamedValues& values, Over over, const char* field) {
   const auto word = reader.text(field, 32);
   if (reader.ok() && !set_word(values, vocabulary(over), field, word)) reader.fail(field, "is no such state");
@@ -56,7 +61,7 @@ NamedValues read_execution(Reader& reader, const std::string& job) {
   NamedValues out;
   out.set("job", job);
   read_word(reader, out, Over::execution, "state");
-  for (const auto* field : {"name", "device", "reason"}) set_text(out, field, reader.text_or(field, "", reason_max));
+  read_texts(reader, out, {"name", "device", "reason"});
   for (const auto* field : {"attempt", "exit_code"}) {
     if (const auto number = reader.number_maybe(field, -1e9, 1e9)) out.set(field, *number);
   }
@@ -67,7 +72,7 @@ NamedValues read_transfer(Reader& reader, const std::string& id) {
   NamedValues out;
   out.set("transfer", id);
   read_word(reader, out, Over::transfer, "state");
-  for (const auto* field : {"device", "client", "reason"}) set_text(out, field, reader.text_or(field, "", reason_max));
+  read_texts(reader, out, {"device", "client", "reason"});
   const auto size = reader.number_maybe("encoded_bytes", 0, 1e15);
   const auto done = reader.number_maybe("acked_bytes", 0, 1e15);
   if (size) out.set("size", *size);
@@ -86,7 +91,7 @@ NamedValues read_placement(Reader& reader, const std::string& device) {
 NamedValues read_event(Reader& reader, const std::string& device) {
   NamedValues out;
   out.set("device", device);
-  for (const auto* field : {"event", "reason", "by"}) set_text(out, field, reader.text_or(field, "", reason_max));
+  read_texts(reader, out, {"event", "reason", "by"});
   return out;
 }
 

@@ -253,6 +253,12 @@ Result<RuleBook> read(std::string_view text, const std::string& file, RuleBook b
 }  // namespace
 
 std::string_view name(Severity severity) { return severities[static_cast<std::size_t>(severity)]; }
+std::vector<std::string_view> severity_names() { return {severities.begin(), severities.end()}; }
+std::optional<Severity> severity(std::string_view text) {
+  const auto found = std::find(severities.begin(), severities.end(), text);
+  if (found == severities.end()) return std::nullopt;
+  return static_cast<Severity>(found - severities.begin());
+}
 std::string_view name(Target::Type type) { return target_types[static_cast<std::size_t>(type)]; }
 
 const Rule* RuleBook::find(std::string_view name) const {

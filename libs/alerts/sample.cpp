@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "alerts/rules.hpp"
 #include "model/job.hpp"
 
 namespace fieldwork::alerts {
@@ -12,20 +13,8 @@ using fleet::Kind;
 using fleet::Type;
 
 std::vector<std::string_view> flags() { return {"false", "true"}; }
-// The job that lost several devices says so of itself (0009).
-std::vector<std::string_view> job_states() {
-  auto out = job_state_names();
-  out.emplace_back("quarantined");
-  return out;
-}
-std::vector<std::string_view> execution_states() {
-  auto out = execution_state_names();
-  if (std::find(out.begin(), out.end(), "quarantined") == out.end()) out.emplace_back("quarantined");
-  return out;
-}
 std::vector<std::string_view> transfer_states() { return {"sending", "complete", "failed"}; }
 std::vector<std::string_view> service_states() { return {"up", "down"}; }
-std::vector<std::string_view> severity_words() { return {"info", "warning", "critical"}; }
 std::vector<std::string_view> alert_states() { return {"pending", "firing", "resolved"}; }
 
 // clang-format off
@@ -38,7 +27,7 @@ constexpr std::array jobs{
     Kind{"job", Type::text, false, "its id"},
     Kind{"name", Type::text, false, "its name"},
     Kind{"submitter", Type::text, false, "who submitted it"},
-    Kind{"state", Type::word, false, "as in `state/job`", {}, {}, job_states},
+    Kind{"state", Type::word, false, "as in `state/job`", {}, {}, job_state_names},
     Kind{"reason", Type::text, false, "why it is in this state"},
     Kind{"width", Type::number, false, "number of its executions"},
 };
@@ -46,7 +35,7 @@ constexpr std::array executions{
     Kind{"job", Type::text, false, "its job's id"},
     Kind{"name", Type::text, false, "its job's name"},
     Kind{"device", Type::text, false, "where its newest attempt is"},
-    Kind{"state", Type::word, false, "as in `state/execution`", {}, {}, execution_states},
+    Kind{"state", Type::word, false, "as in `state/execution`", {}, {}, execution_state_names},
     Kind{"reason", Type::text, false, "why it is in this state"},
     Kind{"attempt", Type::number, false, "number of its newest attempt"},
     Kind{"exit_code", Type::number, false, "of its program"},
@@ -100,7 +89,7 @@ constexpr std::array alert_kinds{
     Kind{"rule", Type::text, false, "the name of its rule"},
     Kind{"subject", Type::text, false, "the id of the thing that it is about"},
     Kind{"over", Type::text, false, "what sort of thing that is"},
-    Kind{"severity", Type::word, false, "of its rule", {}, {}, severity_words},
+    Kind{"severity", Type::word, false, "of its rule", {}, {}, severity_names},
     Kind{"state", Type::word, false, "where in its life it is", {}, {}, alert_states},
     Kind{"label", Type::text, true, "its label of that name"},
     Kind{"value", Type::number, false, "as the rule says"},

@@ -1,14 +1,13 @@
 #include "table_reader.hpp"
 
 #include <charconv>
+#include <chrono>
 #include <limits>
 
+#include "base/duration.hpp"
 #include "base/suggest.hpp"
 
 namespace fieldwork::alerts {
-namespace {
-constexpr std::int64_t day_ms = 86'400'000;
-}  // namespace
 
 void TableReader::fail(const toml::node& at, std::string_view key, const std::string& reason) {
   if (error_) return;
@@ -78,8 +77,8 @@ Duration TableReader::duration(const char* key, Duration fallback, Duration min)
   const auto* node = get(key);
   if (node == nullptr) return fallback;
   if (const auto* words = node->as_string()) {
-    const auto out = read_duration(words->get());
-    if (out && *out >= min && *out <= milliseconds{366 * day_ms}) return *out;
+    const auto out = parse_duration(words->get());
+    if (out && *out >= min && *out <= std::chrono::hours{366 * 24}) return *out;
   }
   fail(*node, key, "must be a duration, for example \"90s\", \"5min\", \"12h\" or \"2d\"");
   return fallback;
@@ -135,20 +134,6 @@ void TableReader::finish(std::string_view what) {
     const auto near = closest(key.str(), all);
     fail(node, key.str(), "is no key of " + std::string(what) + (near.empty() ? "" : "; did you mean " + near + "?"));
   }
-}
-
-std::optional<Duration> TableReader::read_duration(std::string_view text) {
-  double number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc{}) return std::nullopt;
-  const std::string_view unit(read.ptr, static_cast<std::size_t>(text.data() + text.size() - read.ptr));
-  static constexpr std::array<std::pair<std::string_view, double>, 5> units{
-      {{"ms", 1}, {"s", 1000}, {"min", 60'000}, {"h", 3'600'000}, {"d", day_ms}}};
-  for (const auto& [name, ms] : units) {
-    if (unit == name && number >= 0 && number * ms <= 400.0 * day_ms)
-      return milliseconds{static_cast<std::int64_t>(number * ms)};
-  }
-  return std::nullopt;
 }
 
 }  // namespace fieldwork::alerts

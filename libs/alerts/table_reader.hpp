@@ -53,8 +53,6 @@ class TableReader {
   void finish(std::string_view what);
 
  private:
-  static std::optional<Duration> read_duration(std::string_view text);
-
   const std::string& file_;
   const toml::table& table_;
   std::optional<Error>& error_;

@@ -1,7 +1,5 @@
-#include <cmath>
-
-#include "alerts/rules.hpp"
 #include "base/text.hpp"
+#include "alerts/rules.hpp"
 
 namespace fieldwork::alerts {
 
@@ -42,10 +40,7 @@ std::string Text::of(const fleet::Values& values, const std::string& subject) co
     } else if (!part.attribute) {
       out += part.text;
     } else {
-      const auto& attribute = *part.attribute;
-      const bool absent = fleet::has_texts(attribute.of().type) ? values.texts(attribute).empty()
-                                                                : std::isnan(values.number(attribute));
-      out += absent ? part.text : fleet::value_text(attribute, values);
+      out += fleet::has_value(*part.attribute, values) ? fleet::value_text(*part.attribute, values) : part.text;
     }
   }
   return clamp_text(out, text_max);

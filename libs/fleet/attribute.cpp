@@ -168,6 +168,10 @@ double NamedValues::number(const Attribute& attribute) const {
   return found == numbers_.end() ? absent : found->second;
 }
 
+bool has_value(const Attribute& attribute, const Values& values) {
+  return has_texts(attribute.of().type) ? !values.texts(attribute).empty() : !std::isnan(values.number(attribute));
+}
+
 std::string value_text(const Attribute& attribute, const Values& values) {
   const auto& kind = attribute.of();
   if (!has_texts(kind.type)) {

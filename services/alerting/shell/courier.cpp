@@ -7,7 +7,6 @@
 #include <deque>
 #include <fstream>
 #include <mutex>
-#include <sstream>
 #include <thread>
 
 #include "alerting/limits.hpp"

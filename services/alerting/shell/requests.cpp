@@ -42,7 +42,6 @@ Result<void> AlertingService::acknowledge(const Topic& topic, const bus::Message
   asked.comment = reader.text_or("comment", "", comment_max);
   asked.undo = reader.boolean_or("undo", false);
   if (!reader.finish()) return reader.error();
-  if (const auto owner = client_owner(topic.from); !owner.empty()) asked.by = owner;
   if (topics_.reply_to(topic, message.response_topic, message.correlation)) asked.reply = replies_.open(message);
   step(std::move(asked), now);
   return {};
@@ -70,7 +69,6 @@ Result<void> AlertingService::silence(const Topic& topic, const bus::Message& me
   }
   if (!reader.finish()) return reader.error();
   one.by = topic.from;
-  if (const auto owner = client_owner(topic.from); !owner.empty()) one.by = owner;
   if (topics_.reply_to(topic, message.response_topic, message.correlation)) asked.reply = replies_.open(message);
   step(std::move(asked), now);
   return {};

@@ -1,6 +1,5 @@
 #include "alerting/shell/rows.hpp"
 
-#include <array>
 #include <nlohmann/json.hpp>
 
 namespace fieldwork::alerting {
@@ -22,15 +21,6 @@ Json acked_json(const Alert& alert) {
 }
 
 Time time_of(Reader& reader, const char* field) { return from_ms(reader.integer(field, INT64_MIN, INT64_MAX)); }
-
-Severity severity_of(Reader& reader) {
-  const auto text = reader.text("severity");
-  for (const auto one : {Severity::info, Severity::warning, Severity::critical}) {
-    if (text == alerts::name(one)) return one;
-  }
-  reader.fail("severity", "is no severity");
-  return Severity::warning;
-}
 
 void read_told(Reader& parent, const Json& value, Alert& alert) {
   Reader reader(parent, "told", value);
@@ -130,7 +120,9 @@ Result<Alert> alert_from_row(std::string_view row) {
   const auto state = alert_state(reader.text("state"));
   if (!state) reader.fail("state", "is no state of an alert");
   out.state = state.value_or(Alert::State::resolved);
-  out.severity = severity_of(reader);
+  const auto severity = alerts::severity(reader.text("severity"));
+  if (!severity) reader.fail("severity", "is no severity");
+  out.severity = severity.value_or(Severity::warning);
   out.value = reader.number("value", -1e300, 1e300);
   out.reason = reader.text_or("reason", "", 4096);
   out.next = reader.text_or("next", "", 4096);

@@ -17,6 +17,8 @@ namespace fieldwork::alerts {
 
 enum class Severity { info, warning, critical };
 [[nodiscard]] std::string_view name(Severity severity);
+[[nodiscard]] std::optional<Severity> severity(std::string_view text);
+[[nodiscard]] std::vector<std::string_view> severity_names();
 
 using Labels = std::map<std::string, std::string>;
 

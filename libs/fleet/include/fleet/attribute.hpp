@@ -93,6 +93,7 @@ class NamedValues final : public Values {
   std::map<std::string, double> numbers_;
 };
 
+[[nodiscard]] bool has_value(const Attribute& attribute, const Values& values);
 // For people: `berlin`, `0.82`, `512 MiB`; "not set" or "not measured" where it is absent.
 [[nodiscard]] std::string value_text(const Attribute& attribute, const Values& values);
 [[nodiscard]] inline std::string value_text(const Attribute& attribute, const Device& device) {
