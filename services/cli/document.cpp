@@ -36,14 +36,23 @@ std::string looks_like(const std::string& text) {
   return "";
 }
 
+namespace {
+std::string shown(const std::string& file) { return file == "-" ? "standard input" : file; }
+}  // namespace
+
+Outcome<std::string> read_text(const std::string& file, std::size_t bytes_max) {
+  auto text = read_file(file == "-" ? "/dev/stdin" : file, bytes_max);
+  if (!text) return Failure{Exit::usage, shown(file) + ": " + text.error().reason};
+  return std::move(*text);
+}
+
 Outcome<codec::Json> read_document(const std::string& file) {
-  const auto shown = file == "-" ? "standard input" : file;
-  const auto text = read_file(file == "-" ? "/dev/stdin" : file, codec::message_bytes_max);
-  if (!text) return Failure{Exit::usage, shown + ": " + text.error().reason};
+  auto text = read_text(file, codec::message_bytes_max);
+  if (!text) return text.failure();
   auto value = codec::parse(*text);
   if (value) return std::move(*value);
   const auto kind = looks_like(*text);
-  return Failure{Exit::usage, shown + ": " + describe(value.error()) +
+  return Failure{Exit::usage, shown(file) + ": " + describe(value.error()) +
                                   (kind.empty() ? "" : ". This looks like " + kind + ", and JSON is needed")};
 }
 

@@ -8,7 +8,10 @@
 
 namespace fieldwork::cli {
 
-// `file`: a path, or "-" for standard input; at most codec::message_bytes_max bytes. The Failure is Exit::usage and
+// `file`: a path, or "-" for standard input; at most `bytes_max` bytes. The Failure is Exit::usage and names the file.
+[[nodiscard]] Outcome<std::string> read_text(const std::string& file, std::size_t bytes_max);
+
+// `file`: as above; at most codec::message_bytes_max bytes. The Failure is Exit::usage and
 // names the file; where the text is not JSON, also line and column.
 [[nodiscard]] Outcome<codec::Json> read_document(const std::string& file);
 

@@ -1,6 +1,7 @@
 // Reads small files as a whole.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -18,9 +19,10 @@ namespace fieldwork::cli {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error{Code::invalid, std::string("cannot be read: ") + std::strerror(errno), path.string()};
-  std::string text(bytes_max + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
+  std::string text, piece(std::min<std::size_t>(bytes_max + 1, 1 << 16), '\0');
+  while (text.size() <= bytes_max &&
+         (in.read(piece.data(), static_cast<std::streamsize>(piece.size())), in.gcount() > 0))
+    text.append(piece, 0, static_cast<std::size_t>(in.gcount()));
   if (text.size() > bytes_max)
     return Error{Code::invalid, "is larger than " + std::to_string(bytes_max) + " bytes", path.string()};
   return text;

@@ -1,14 +1,15 @@
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
-#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "alerts/evaluate.hpp"
 #include "alerts/read.hpp"
+#include "base/duration.hpp"
 #include "commands/commands.hpp"
+#include "document.hpp"
 #include "limits.hpp"
 #include "output.hpp"
 #include "view.hpp"
@@ -18,50 +19,8 @@ namespace {
 
 using codec::Json;
 
-// The alerts that match, all pages.
-Outcome<Json> all_alerts(Session& session, const std::string& expression) {
-  auto out = Json::array();
-  std::string after;
-  do {
-    Json body = Json::object();
-    if (!after.empty()) body["after"] = after;
-    if (!expression.empty()) body["expression"] = expression;
-    auto answer = session.request("alerting", "list", std::move(body));
-    if (!answer) return answer.failure();
-    for (const auto& one : list_of(*answer, "items")) out.push_back(one);
-    after = text_of(*answer, "next");
-  } while (!after.empty());
-  return out;
-}
-
-// `90s`, `30min`, `2h`, `7d`.
-std::int64_t seconds_of(const std::string& text) {
-  std::size_t end = 0;
-  double number = 0;
-  try {
-    number = std::stod(text, &end);
-  } catch (const std::exception&) {
-    return 0;
-  }
-  const auto unit = text.substr(end);
-  static const std::map<std::string, double> units{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86'400}};
-  const auto found = units.find(unit);
-  return found == units.end() || number <= 0 || number > 1e6 ? 0 : static_cast<std::int64_t>(number * found->second);
-}
-
-Outcome<std::string> read_file(const std::string& path) {
-  std::ifstream file;
-  if (path != "-") file.open(path, std::ios::binary);
-  std::istream& in = path == "-" ? std::cin : file;
-  std::ostringstream out;
-  if (!in || !(out << in.rdbuf())) return Failure{Exit::usage, "cannot read " + printable(path)};
-  auto text = out.str();
-  if (text.size() > events_bytes_max) return Failure{Exit::usage, printable(path) + " is larger than 256 MiB"};
-  return text;
-}
-
 Outcome<alerts::RuleBook> read_rules(const std::string& path) {
-  auto text = read_file(path);
+  auto text = read_text(path, alerts::file_bytes_max);
   if (!text) return text.failure();
   auto book = alerts::read_rules(*text, path);
   if (!book) return Failure{Exit::usage, printable(describe(book.error()))};
@@ -147,16 +106,13 @@ class Rehearsal {
     for (const auto& one : found) {
       const auto key = std::pair(one.rule, one.subject);
       const auto before = state_.find(key);
-      const bool active = before != state_.end();
-      if (one.is == Is::calm && (!active || before->second == Is::firing)) continue;
-      if ((one.is == Is::clear || one.is == Is::calm) && !active) continue;
-      const bool ends = one.is == Is::clear || one.is == Is::calm;
-      if (!ends && active && (before->second == one.is || before->second == Is::firing)) continue;
-      if (ends) {
-        const bool fired = before->second == Is::firing;
+      const bool active = before != state_.end(), fired = active && before->second == Is::firing;
+      if (one.is == Is::clear || one.is == Is::calm) {
+        if (!active || (one.is == Is::calm && fired)) continue;
         state_.erase(before);
         if (!fired) continue;
       } else {
+        if (fired || (active && before->second == one.is)) continue;
         state_[key] = one.is;
       }
       Json item{{"at_ms", to_ms(now_)}, {"rule", one.rule}, {"subject", one.subject}, {"is", state_of(one.is)}};
@@ -181,7 +137,9 @@ int alert_list(const Options& options, const AlertListArguments& arguments) {
   if (!session) return end(session.failure());
   auto expression = arguments.expression;
   if (!arguments.all) expression = expression.empty() ? "state == firing" : "state == firing and (" + expression + ")";
-  auto alerts = all_alerts(**session, expression);
+  Json body = Json::object();
+  if (!expression.empty()) body["expression"] = expression;
+  auto alerts = all_items(**session, "alerting", std::move(body));
   if (!alerts) return end(alerts.failure());
   if (options.json) {
     print_json(*alerts);
@@ -194,28 +152,14 @@ int alert_list(const Options& options, const AlertListArguments& arguments) {
 }
 
 int alert_show(const Options& options, const std::string& alert) {
-  auto answer = ask(options, "alerting", "show", {{"alert", alert}});
-  if (!answer) return end(answer.failure());
-  if (options.json) {
-    print_json(member(*answer, "alert"));
-  } else {
-    print(alert_text(member(*answer, "alert"), now_ms()));
-  }
-  return 0;
+  return show(options, ask(options, "alerting", "show", {{"alert", alert}}), "alert", alert_text);
 }
 
 int alert_ack(const Options& options, const AckArguments& arguments) {
   Json body{{"alert", arguments.alert}};
   if (!arguments.comment.empty()) body["comment"] = arguments.comment;
   if (arguments.undo) body["undo"] = true;
-  auto answer = ask(options, "alerting", "ack", std::move(body));
-  if (!answer) return end(answer.failure());
-  if (options.json) {
-    print_json(member(*answer, "alert"));
-  } else {
-    print(alert_text(member(*answer, "alert"), now_ms()));
-  }
-  return 0;
+  return show(options, ask(options, "alerting", "ack", std::move(body)), "alert", alert_text);
 }
 
 int alert_silence(const Options& options, const SilenceArguments& arguments) {
@@ -224,7 +168,8 @@ int alert_silence(const Options& options, const SilenceArguments& arguments) {
   if (!arguments.end.empty()) {
     body = {{"silence", arguments.end}, {"end", true}};
   } else if (!lists) {
-    const auto s = seconds_of(arguments.lasts);
+    const auto lasts = parse_duration(arguments.lasts);
+    const auto s = lasts ? std::chrono::duration_cast<seconds>(*lasts).count() : 0;
     if (s == 0)
       return end({Exit::usage,
                   "--for must be a duration, for example 30min, 2h or 7d, is '" + printable(arguments.lasts) + "'"});
@@ -272,7 +217,7 @@ int alert_rules_check(const Options& options, const std::string& file) {
 int alert_rules_test(const Options& options, const RulesTestArguments& arguments) {
   auto book = arguments.rules.empty() ? Outcome<alerts::RuleBook>(alerts::shipped()) : read_rules(arguments.rules);
   if (!book) return end(book.failure());
-  auto events = read_file(arguments.events);
+  auto events = read_text(arguments.events, events_bytes_max);
   if (!events) return end(events.failure());
   Rehearsal rehearsal(*book, arguments.root);
   std::istringstream in(*events);

@@ -119,6 +119,12 @@ int print_result(Session& session, const Options& options, const std::string& di
 // Connects, asks one question and returns its answer.
 [[nodiscard]] Outcome<codec::Json> ask(const Options& options, const std::string& service, const std::string& operation,
                                        codec::Json body);
+// Everything that a service lists: all pages of the question `body`. What is added meanwhile may be missing; nothing is
+// listed twice.
+[[nodiscard]] Outcome<codec::Json> all_items(Session& session, const std::string& service, codec::Json body);
+// Prints a field of an answer, as JSON or by `text`. Returns the exit code.
+int show(const Options& options, Outcome<codec::Json> answer, const char* field,
+         std::string (*text)(const codec::Json& value, std::int64_t now_ms));
 // The package named by "sha256:…", its beginning, or NAME@VERSION.
 [[nodiscard]] Outcome<codec::Json> find_package(Session& session, const std::string& wanted);
 

@@ -10,18 +10,9 @@ namespace fieldwork::cli {
 namespace {
 
 Outcome<codec::Json> all_devices(Session& session, const std::string& expression) {
-  auto devices = codec::Json::array();
-  std::string after;
-  do {
-    codec::Json body = codec::Json::object();
-    if (!after.empty()) body["after"] = after;
-    if (!expression.empty()) body["expression"] = expression;
-    auto answer = session.request("registry", "list", std::move(body));
-    if (!answer) return answer.failure();
-    for (const auto& one : list_of(*answer, "items")) devices.push_back(one);
-    after = text_of(*answer, "next");
-  } while (!after.empty());
-  return devices;
+  codec::Json body = codec::Json::object();
+  if (!expression.empty()) body["expression"] = expression;
+  return all_items(session, "registry", std::move(body));
 }
 
 int why_not(const Options& options, const DeviceListArguments& arguments) {
@@ -36,20 +27,6 @@ int why_not(const Options& options, const DeviceListArguments& arguments) {
     print(printable(arguments.why) + " does not match:\n" + misses_table(misses));
   }
   return misses.empty() ? 0 : code(Exit::failed);
-}
-
-// Shows what the registry answers of a device.
-int show(const Options& options, const std::string& device, const char* operation, const char* field,
-         std::string (*text)(const codec::Json& value, std::int64_t now_ms)) {
-  auto answer = ask(options, "registry", operation, {{"device", device}});
-  if (!answer) return end(answer.failure());
-  const auto& found = member(*answer, field);
-  if (options.json) {
-    print_json(found);
-  } else {
-    print(text(found, now_ms()));
-  }
-  return 0;
 }
 
 // Whether the device is as the verb wants it.
@@ -152,11 +129,11 @@ int fleet_stats(const Options& options, const StatsArguments& arguments) {
 }
 
 int device_health(const Options& options, const std::string& device) {
-  return show(options, device, "health", "report", health_text);
+  return show(options, ask(options, "registry", "health", {{"device", device}}), "report", health_text);
 }
 
 int device_show(const Options& options, const std::string& device) {
-  return show(options, device, "show", "device", device_text);
+  return show(options, ask(options, "registry", "show", {{"device", device}}), "device", device_text);
 }
 
 int device_reset(const Options& options, const std::string& device) {

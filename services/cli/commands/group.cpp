@@ -7,14 +7,7 @@
 namespace fieldwork::cli {
 
 int group_list(const Options& options) {
-  auto answer = ask(options, "registry", "groups", codec::Json::object());
-  if (!answer) return end(answer.failure());
-  if (options.json) {
-    print_json(list_of(*answer, "items"));
-  } else {
-    print(group_table(list_of(*answer, "items"), now_ms()));
-  }
-  return 0;
+  return show(options, ask(options, "registry", "groups", codec::Json::object()), "items", group_table);
 }
 
 int group_change(const Options& options, const GroupArguments& arguments) {

@@ -10,19 +10,8 @@
 namespace fieldwork::cli {
 namespace {
 
-// Page by page. A package that is pushed meanwhile may be missing; no package is listed twice.
 Outcome<codec::Json> all_packages(Session& session) {
-  auto packages = codec::Json::array();
-  std::string after;
-  do {
-    codec::Json question{{"limit", packages_page_max}};
-    if (!after.empty()) question["after"] = after;
-    auto answer = session.request("transfer", "list", std::move(question));
-    if (!answer) return answer.failure();
-    for (const auto& package : list_of(*answer, "items")) packages.push_back(package);
-    after = text_of(*answer, "next");
-  } while (!after.empty());
-  return packages;
+  return all_items(session, "transfer", {{"limit", packages_page_max}});
 }
 
 Outcome<std::string> whole_digest(Session& session, const std::string& beginning) {
@@ -46,6 +35,30 @@ Outcome<codec::Json> ask(const Options& options, const std::string& service, con
   auto session = open_session(options);
   if (!session) return session.failure();
   return (*session)->request(service, operation, std::move(body));
+}
+
+Outcome<codec::Json> all_items(Session& session, const std::string& service, codec::Json body) {
+  auto items = codec::Json::array();
+  while (true) {
+    auto answer = session.request(service, "list", body);
+    if (!answer) return answer.failure();
+    for (const auto& one : list_of(*answer, "items")) items.push_back(one);
+    const auto after = text_of(*answer, "next");
+    if (after.empty()) return items;
+    body["after"] = after;
+  }
+}
+
+int show(const Options& options, Outcome<codec::Json> answer, const char* field,
+         std::string (*text)(const codec::Json& value, std::int64_t now_ms)) {
+  if (!answer) return end(answer.failure());
+  const auto& found = member(*answer, field);
+  if (options.json) {
+    print_json(found);
+  } else {
+    print(text(found, now_ms()));
+  }
+  return 0;
 }
 
 Outcome<codec::Json> find_package(Session& session, const std::string& wanted) {
