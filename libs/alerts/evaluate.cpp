@@ -285,6 +285,13 @@ void Evaluator::pass(Time now, std::vector<Finding>& out) {
   }
 }
 
+bool Evaluator::has_group(const std::string& rule, const std::string& group) const {
+  for (std::size_t i = 0; i < book_.rules.size(); ++i) {
+    if (book_.rules[i].name == rule) return memory_[i].groups.contains(group);
+  }
+  return false;
+}
+
 void Evaluator::deaf_until(Time now) {
   for (auto& memory : memory_) {
     for (auto& [subject, finding] : memory.watched) finding.since = now;

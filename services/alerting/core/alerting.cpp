@@ -115,12 +115,24 @@ void Alerting::hear(const Finding& finding, Time now, Output& out) {
   }
   const bool pending = finding.is == Finding::Is::pending;
   if (pending && alert != nullptr) return;  // its end is still news
-  if (!active && (this->active(finding.rule) >= limits_.rule_max || (alert == nullptr && !make_room()))) {
+  const auto more = many_.find(finding.rule);
+  if (!active && more != many_.end() && more->second.subjects.contains(finding.subject) &&
+      this->active(finding.rule) >= limits_.rule_max)
+    return;  // it is counted already
+  if (!active && (this->active(finding.rule) >= limits_.rule_max || (alert == nullptr && !make_room(out)))) {
     if (!pending) overflow(finding, now, out);
     return;
   }
   if (active && alert->firing()) {
-    if (is_near(alert->value, finding.value)) return;
+    const auto* rule = book().find(finding.rule);
+    const auto severity = rule == nullptr ? alert->severity : rule->severity;
+    auto labels = finding.labels;  // an event says less of a job than its state
+    labels.insert(alert->labels.begin(), alert->labels.end());
+    const bool same = severity == alert->severity && labels == alert->labels && finding.next == alert->next;
+    if (same && is_near(alert->value, finding.value)) return;
+    alert->severity = severity;
+    alert->labels = std::move(labels);
+    alert->next = finding.next;
     alert->value = finding.value;  // worth showing, but no message
     alert->reason = finding.reason;
     return changed(*alert, now);
@@ -223,17 +235,28 @@ void Alerting::resolve(const std::string& rule, const std::string& subject, cons
   if (fired) out.ended.push_back(alert);
 }
 
-// Removes the oldest resolved alert. Active alerts stay. False: all are active.
-bool Alerting::make_room() {
+// Removes the oldest resolved alert, one whose end a target must still hear last. Active alerts stay. False: all are
+// active.
+bool Alerting::make_room(Output& out) {
   if (alerts_.size() < limits_.alerts_max) return true;
+  const auto rank = [&](const Alert& alert) { return std::pair(is_told(alert), alert.changed); };
   auto oldest = alerts_.end();
   for (auto it = alerts_.begin(); it != alerts_.end(); ++it) {
     if (it->second.state != Alert::State::resolved) continue;
-    if (oldest == alerts_.end() || it->second.changed < oldest->second.changed) oldest = it;
+    if (oldest == alerts_.end() || rank(it->second) < rank(oldest->second)) oldest = it;
   }
   if (oldest == alerts_.end()) return false;
-  remove(std::string(oldest->first));
+  forget(std::string(oldest->first), "there are too many alerts", out);
   return true;
+}
+
+// Removes it; targets that must still hear that it is resolved will not.
+void Alerting::forget(const std::string& id, const std::string& reason, Output& out) {
+  const auto& alert = alerts_.at(id);
+  for (const auto& target : book().targets) {
+    if (alert.told.contains(target.name)) out.dead.push_back({target.name, alert, reason});
+  }
+  remove(id);
 }
 
 void Alerting::remove(const std::string& id) {
@@ -309,10 +332,13 @@ void Alerting::reconcile(Time now, Output& out) {
   if (reconciled_ || !linked_at_ || now - *linked_at_ < limits_.many_keep) return;
   reconciled_ = true;
   std::vector<alerts::Sample> gone;
+  std::vector<std::pair<std::string, std::string>> left;  // of rules with a share
   for (const auto& [id, alert] : alerts_) {
     const auto* rule = book().find(alert.rule);
-    if (alert.state == Alert::State::resolved || alert.subject == many || rule == nullptr || !rule->is_state())
-      continue;
+    if (alert.state == Alert::State::resolved || alert.subject == many || rule == nullptr) continue;
+    if (rule->share > 0 && !evaluator_.has_group(rule->name, alert.subject))
+      left.emplace_back(rule->name, alert.subject);
+    if (!rule->is_state()) continue;
     using enum alerts::Over;
     const bool retained = rule->over == device || rule->over == placement || rule->over == job ||
                           rule->over == execution || rule->over == transfer || rule->over == service;
@@ -321,6 +347,7 @@ void Alerting::reconcile(Time now, Output& out) {
   }
   named_.clear();
   for (auto& one : gone) apply(Seen{std::move(one)}, now, out);
+  for (const auto& [rule, group] : left) resolve(rule, group, "nobody is left", now, out);
 }
 
 void Alerting::sweep(Time now, Output& out) {
@@ -335,8 +362,8 @@ void Alerting::sweep(Time now, Output& out) {
     if (alert.firing() && fades && now - alert.since >= rule->forget) {
       resolve(alert.rule, alert.subject, "it is long ago", now, out);
     } else if (alert.state == Alert::State::resolved && now - alert.changed >= limits_.resolved_keep &&
-               !is_awaited(alert, now)) {
-      remove(std::string(alert.id));
+               (!is_told(alert) || now - alert.changed >= book().give_up)) {
+      forget(std::string(alert.id), "the target took nothing for too long", out);
     }
   }
   sweep_many(now, out);

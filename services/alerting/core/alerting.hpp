@@ -164,7 +164,8 @@ class Alerting {
   void describe(Alert& alert, const alerts::Finding& finding) const;
   void fire(Alert& alert, const alerts::Finding& finding, Time now, Output& out);
   void resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now, Output& out);
-  bool make_room();
+  bool make_room(Output& out);
+  void forget(const std::string& id, const std::string& reason, Output& out);
   void remove(const std::string& id);
   void overflow(const alerts::Finding& finding, Time now, Output& out);
   void leave_many(const std::string& rule, const std::string& subject, Time now, Output& out);
@@ -182,7 +183,7 @@ class Alerting {
   [[nodiscard]] bool owes(const Target& target, const Alert& alert, Time now) const;
   [[nodiscard]] std::map<std::string, std::string> group_of(const Target& target, const Alert& alert) const;
   void settle(const Target& target, const Send& send, bool taken, const std::string& reason, Time now, Output& out);
-  [[nodiscard]] bool is_awaited(const Alert& alert, Time now) const;
+  [[nodiscard]] bool is_told(const Alert& alert) const;
 
   void mute();
   [[nodiscard]] std::string muted_by(const Alert& alert) const;
@@ -213,14 +214,13 @@ class Alerting {
 
   struct TargetState {
     std::optional<Send> sending;
-    std::map<std::string, Time> waiting;  // of a group, since when it has something to tell
-    std::map<std::string, Time> sent;     // of a group, when it was told last
-    std::set<std::string> alone;          // alerts of a message that was refused: each goes by itself
-    std::map<std::string, int> failed;    // of a group, how often since it was told last
-    int failures = 0;                     // in a row
-    Time send_at{};                       // not before this
+    std::map<std::string, Time> sent;   // of a group, when it was told last
+    std::set<std::string> alone;        // alerts of a message that was refused: each goes by itself
+    std::map<std::string, int> failed;  // of a group, how often since it was told last
+    int failures = 0;                   // in a row
+    Time send_at{};                     // not before this
     std::string trouble;
-    std::size_t owed = 0;  // as of the last look
+    std::map<std::string, Time> owed;  // alerts of which it should hear, since when; as of the last look
   };
   std::map<std::string, TargetState> targets_;  // by name
   std::int64_t next_number_ = 1;

@@ -45,9 +45,8 @@ bool Alerting::owes(const Target& target, const Alert& alert, Time now) const {
   return !target.when || fleet::matches(*target.when, AlertValues(alert, over_of(alert)));
 }
 
-// Whether a target must still hear that it is resolved.
-bool Alerting::is_awaited(const Alert& alert, Time now) const {
-  if (now - alert.changed >= book().give_up) return false;
+// Whether a target was told that it fires, or may have been.
+bool Alerting::is_told(const Alert& alert) const {
   return std::any_of(book().targets.begin(), book().targets.end(),
                      [&](const Target& target) { return alert.told.contains(target.name); });
 }
@@ -67,33 +66,35 @@ void Alerting::tell(const Target& target, Time now, Output& out) {
     std::map<std::string, std::string> group;
     std::vector<const Alert*> alerts;
     Severity worst = Severity::info;
+    Time since = Time::max();  // of the one that has waited longest
   };
   std::map<std::string, Due> groups;
-  state.owed = 0;
+  std::map<std::string, Time> owed;
   for (const auto& [id, alert] : alerts_) {
     if (!owes(target, alert, now)) continue;
-    ++state.owed;
+    const auto before = state.owed.find(id);
+    const auto since = owed[id] = before == state.owed.end() ? now : before->second;
     auto group = group_of(target, alert);
     auto key = key_of(group);
     if (state.alone.contains(id)) key += "alone=" + id;
     auto& due = groups[key];
     due.group = std::move(group);
     due.alerts.push_back(&alert);
+    due.since = std::min(due.since, since);
     due.worst = std::max(due.worst, alert.severity);
   }
+  state.owed = std::move(owed);
   const bool waits = !groups_itself(target);
-  std::erase_if(state.waiting, [&](const auto& one) { return !groups.contains(one.first); });
   std::erase_if(state.failed, [&](const auto& one) { return !groups.contains(one.first); });
   std::erase_if(state.sent, [&](const auto& one) { return now - one.second >= book().interval; });
   const std::string* next = nullptr;
   for (const auto& [key, due] : groups) {
-    const auto since = state.waiting.try_emplace(key, now).first->second;
-    const bool early = now - since < book().wait || state.sent.contains(key);
+    const bool early = now - due.since < book().wait || state.sent.contains(key);
     if (waits && early && !key.ends_with("alone=" + due.alerts.front()->id)) continue;
     const auto rank = [&](const std::string& one) {
       const auto failed = state.failed.find(one);
       return std::tuple(failed == state.failed.end() ? 0 : failed->second, -static_cast<int>(groups.at(one).worst),
-                        state.waiting.at(one));
+                        groups.at(one).since);
     };
     if (next == nullptr || rank(key) < rank(*next)) next = &key;
   }
@@ -130,7 +131,8 @@ void Alerting::settle(const Target& target, const Send& send, bool taken, const 
     auto& alert = found->second;
     if (sent.state == Alert::State::resolved) {
       const auto told = alert.told.find(target.name);
-      if (told != alert.told.end() && told->second.since == sent.since) alert.told.erase(told);
+      // Told of this firing, or of one before whose end it did not hear either.
+      if (told != alert.told.end() && told->second.since <= sent.since) alert.told.erase(told);
     } else {
       auto& told = alert.told[target.name];
       if (told.since != sent.since) continue;  // it has ended, or fires anew, since
@@ -170,10 +172,10 @@ void Alerting::apply(const Undelivered& input, Time now, Output& out) {
       for (const auto& one : send.alerts) state.alone.insert(one.id);
       send.alerts.clear();
     } else if (!input.for_good) {
-      const auto waiting = state.waiting.find(send.key);
-      const auto since = waiting == state.waiting.end() ? now : waiting->second;
-      std::erase_if(send.alerts,
-                    [&](const Alert& alert) { return now - std::max(alert.changed, since) < book().give_up; });
+      std::erase_if(send.alerts, [&](const Alert& alert) {
+        const auto since = state.owed.find(alert.id);
+        return since == state.owed.end() || now - since->second < book().give_up;
+      });
     }
     settle(target, send, false, input.reason, now, out);
     // A target that refuses does answer: the others need not wait.
@@ -185,7 +187,7 @@ void Alerting::apply(const Undelivered& input, Time now, Output& out) {
 
 std::size_t Alerting::owed(const std::string& target) const {
   const auto found = targets_.find(target);
-  return found == targets_.end() ? 0 : found->second.owed;
+  return found == targets_.end() ? 0 : found->second.owed.size();
 }
 
 std::string Alerting::trouble(const std::string& target) const {

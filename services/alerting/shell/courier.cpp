@@ -52,10 +52,10 @@ Result<std::string> read_password(const std::string& file) {
   return line;
 }
 
-// 401, 403 and 404 speak of settings, 408, 421 and 429 of the moment, the other 4xx of what was sent.
+// 401, 403, 404 and 405 speak of settings, 408, 421 and 429 of the moment, the other 4xx of what was sent.
 Result<void> http_result(long status, const std::string& answer) {
   if (status >= 200 && status <= 299) return {};
-  static constexpr long passing[] = {401, 403, 404, 408, 421, 429};
+  static constexpr long passing[] = {401, 403, 404, 405, 408, 421, 429};
   const bool for_good =
       status >= 400 && status <= 499 && std::find(std::begin(passing), std::end(passing), status) == std::end(passing);
   return Error{for_good ? Code::invalid : Code::unavailable,
@@ -178,7 +178,8 @@ class CurlCourier final : public Courier {
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     auto error = failed(done, problem);
-    if (status >= 500 && done != CURLE_LOGIN_DENIED) error.code = Code::invalid;
+    // 530 to 538: it asks for a password, or for another one.
+    if (status >= 500 && (status < 530 || status > 538) && done != CURLE_LOGIN_DENIED) error.code = Code::invalid;
     if (status > 0) error.reason += " (answered " + std::to_string(status) + ")";
     return error;
   }

@@ -9,6 +9,28 @@
 
 namespace fieldwork::alerting {
 
+namespace {
+
+// The rows of a table. One that cannot be read is said and left out: nobody would be told of anything otherwise.
+template <class Read>
+auto readable(store::Store& store, const char* table, Read read)
+    -> Result<std::vector<std::remove_cvref_t<decltype(read(std::string_view{}).value())>>> {
+  auto texts = store.select({.table = table, .where = {}, .order_by = "", .descending = false, .limit = 0});
+  if (!texts) return texts.error();
+  std::vector<std::remove_cvref_t<decltype(read(std::string_view{}).value())>> out;
+  for (const auto& text : *texts) {
+    auto row = read(std::string_view(text));
+    if (row) {
+      out.push_back(std::move(*row));
+    } else {
+      log::error("a row cannot be read and is left out", {{"table", table}, {"reason", describe(row.error())}});
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 AlertingService::AlertingService(std::string root, AlertingConfig config)
     : Shell(std::move(root)), config_(std::move(config)), watch_(config_.watch), messages_(topics_) {}
 
@@ -29,11 +51,9 @@ std::vector<runtime::RetentionRule> AlertingService::retention() const {
 Result<void> AlertingService::load(store::Store& store, Time) {
   auto book = watch_.read();
   if (!book) return book.error();
-  auto alerts =
-      rows(store, {.table = "alert", .where = {}, .order_by = "", .descending = false, .limit = 0}, alert_from_row);
+  auto alerts = readable(store, "alert", alert_from_row);
   if (!alerts) return alerts.error();
-  auto silences =
-      rows(store, {.table = "silence", .where = {}, .order_by = "", .descending = false, .limit = 0}, silence_from_row);
+  auto silences = readable(store, "silence", silence_from_row);
   if (!silences) return silences.error();
   core_.emplace(config_.limits, *book, Saved{std::move(*alerts), std::move(*silences)});
   use(*book);

@@ -44,6 +44,8 @@ class Evaluator {
   void see(const Sample& sample, Time now, std::vector<Finding>& out);
   // Time has passed.
   void pass(Time now, std::vector<Finding>& out);
+  // Whether a rule with a share knows anybody of this group.
+  [[nodiscard]] bool has_group(const std::string& rule, const std::string& group) const;
   // Nothing was heard until now: absences count from now.
   void deaf_until(Time now);
 

@@ -50,6 +50,32 @@ TEST(Bounds, RoomIsMadeByTheOldestThatIsResolved) {
   EXPECT_EQ(alerting.size(), 4U);
 }
 
+// What a target must still hear goes last, and not in silence.
+TEST(Bounds, AnEndThatATargetMustHearMakesRoomLast) {
+  auto limits = room_for(8);
+  limits.alerts_max = 3;
+  Alerting alerting(limits, told(), {});
+  (void)step(alerting, failed("told"), at(0));
+  const auto sent = step(alerting, TimePassed{}, at(1));
+  (void)step(alerting, Delivered{sent.sends.at(0).number}, at(1));
+  (void)step(alerting, job("told", "succeeded"), at(2));
+  (void)step(alerting, TimePassed{}, at(3));  // its end is on its way
+  for (const char* id : {"a", "b", "c"}) {
+    (void)step(alerting, failed(id), at(4));
+    (void)step(alerting, job(id, "succeeded"), at(4));
+  }
+  EXPECT_EQ(state_of(alerting, "job_failed.told"), "resolved") << "older than the others";
+  Output out;
+  for (const char* id : {"x", "y", "z"}) {
+    alerting.step(lost(id), at(5), out);  // room for one alone
+    alerting.step(job(id, "quarantined"), at(5), out);
+    alerting.step(job(id, "expired"), at(5), out);
+  }
+  ASSERT_EQ(out.dead.size(), 1U);
+  EXPECT_EQ(out.dead[0].alert.subject, "told");
+  EXPECT_EQ(out.dead[0].reason, "there are too many alerts");
+}
+
 TEST(Bounds, ARestartWithLessRoomKeepsWhatFires) {
   Stored stored;
   Alerting before(room_for(3), rules(), {});

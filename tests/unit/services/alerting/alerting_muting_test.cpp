@@ -94,6 +94,19 @@ TEST(Inhibitions, ALostSiteMutesItsDevices) {
   EXPECT_EQ(alerting.find("device_lost.b")->muted, "") << "it is news by itself again";
 }
 
+// The last devices of a site went while nothing was heard.
+TEST(Inhibitions, ASiteOfWhichNobodyIsLeftIsNotLost) {
+  Stored stored;
+  Alerting before(Limits{}, told(), {});
+  for (const char* id : {"a", "b", "c"}) (void)step(before, lost(id, "berlin"), at(0), stored);
+  for (int s = 1; s <= 32; ++s) (void)step(before, TimePassed{}, at(s), stored);
+  Alerting after(Limits{}, told(), stored.saved());
+  EXPECT_EQ(state_of(after, "site_lost.berlin"), "firing");
+  (void)step(after, LinkBack{}, at(100));
+  (void)step(after, TimePassed{}, at(700));
+  EXPECT_EQ(state_of(after, "site_lost.berlin"), "resolved");
+}
+
 TEST(Acknowledgements, AreOfOneFiring) {
   Alerting alerting(Limits{}, told(), {});
   (void)step(alerting, lost("a"), at(0));

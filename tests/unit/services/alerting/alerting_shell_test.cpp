@@ -228,6 +228,23 @@ TEST(AlertingShell, LooksAtDisksAndCertificates) {
   EXPECT_EQ(stack.service.core().active("certificate_expires"), 0U);
 }
 
+TEST(AlertingShell, ARowThatCannotBeReadIsLeftOut) {
+  store::MemoryStore store;
+  {
+    Stack stack(store);
+    for (const char* id : {"edge-1", "edge-2"}) stack.say(std::string("state/device/") + id, lost_device(id), 0);
+  }
+  ASSERT_TRUE(store
+                  .commit({{"alert",
+                            "device_lost.edge-1",
+                            {{"alert", "device_lost.edge-1"}, {"state", "odd"}},
+                            store::Change::Kind::update}})
+                  .ok());
+  Stack again(store);
+  EXPECT_EQ(again.service.core().find("device_lost.edge-1"), nullptr);
+  EXPECT_TRUE(again.service.core().find("device_lost.edge-2")->firing());
+}
+
 TEST(AlertingShell, BadInputChangesNothing) {
   store::MemoryStore store;
   Stack stack(store);

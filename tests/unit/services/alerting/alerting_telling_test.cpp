@@ -66,6 +66,17 @@ TEST(Telling, AFiringThatBeganAnewIsToldWithItsTime) {
   EXPECT_EQ(out.sends[0].alerts[0].since, at(3));
 }
 
+TEST(Telling, TheEndIsToldOnceAlsoOfAFiringOfWhichNobodyHeard) {
+  Alerting alerting(Limits{}, told(), {});
+  (void)step(alerting, lost("a"), at(0));
+  (void)takes(alerting, passes(alerting, 1), 1);
+  for (const auto& input : {ready("a"), lost("a"), ready("a")}) (void)step(alerting, input, at(2));
+  const auto out = passes(alerting, 3);
+  EXPECT_EQ(said(out), Texts{"device_lost.a resolved"});
+  EXPECT_TRUE(takes(alerting, out, 4).sends.empty());
+  for (int s = 5; s < 100; ++s) EXPECT_TRUE(passes(alerting, s).sends.empty());
+}
+
 TEST(Telling, ARestartRepeatsAtMostWhatWasOnItsWay) {
   Stored stored;
   Alerting before(Limits{}, told(), {});
@@ -124,6 +135,22 @@ TEST(Telling, WhatTargetsDoNotTakeIsADeadLetterInTheEnd) {
   EXPECT_EQ(dead[0].target, "ops");
   EXPECT_EQ(dead[0].alert.id, "device_lost.a");
   EXPECT_EQ(dead[0].reason, "answered 500");
+}
+
+// Late in a long outage something new becomes due: it has its own time.
+TEST(Telling, EachAlertHasTheWholeBudget) {
+  Alerting alerting(Limits{}, told("", "give_up = \"10min\"\nwait = \"0s\"\n"), {});
+  (void)step(alerting, lost("a"), at(0));
+  std::map<std::string, int> dead;
+  for (int s = 1; s < 1300; ++s) {
+    if (s == 590) (void)step(alerting, lost("b"), at(s));
+    auto out = passes(alerting, s);
+    if (out.sends.empty()) continue;
+    for (const auto& one : fails(alerting, out, s).dead) dead[one.alert.subject] = s;
+  }
+  EXPECT_GE(dead["a"], 600);
+  EXPECT_LE(dead["a"], 670);
+  EXPECT_GE(dead["b"], 1190);
 }
 
 // One that is down holds back nobody else, and neither does one that refuses.

@@ -142,6 +142,17 @@ TEST(Life, AValueThatMovedIsShown) {
   EXPECT_EQ(alerting.find("device_health.edge-1")->reason, "its health is 0.5");
 }
 
+TEST(Life, FollowsAChangedRule) {
+  Alerting alerting(Limits{}, rules(held), {});
+  (void)step(alerting, health(0.4), at(0));
+  (void)step(alerting, TimePassed{}, at(10));
+  (void)step(alerting, RulesChanged{rules(held + "severity = \"critical\"\n")}, at(11));
+  (void)step(alerting, health(0.4), at(12));
+  const auto& alert = *alerting.find("hot.edge-1");
+  EXPECT_EQ(alert.severity, Severity::critical);
+  EXPECT_EQ(alert.since, at(10)) << "it is the same firing";
+}
+
 TEST(Life, IdsAreIds) {
   EXPECT_EQ(alert_id("job_failed", "j1"), "job_failed.j1");
   EXPECT_TRUE(is_id(alert_id("disk_full", "/var/lib")));
