@@ -29,6 +29,7 @@ class Alerts::Phone : public alerting::Courier {
   // When the answer comes, alerting may have been restarted or be down: a message that was taken stays taken.
   void send(const alerting::Send& send, Time) override {
     if (!party_.acts()) return;
+    for (const auto& alert : send.alerts) alerts_.sent_.insert(alert.id);
     const auto wait = world_.random().between(milliseconds(10), seconds(3));
     world_.after(wait, [&world = world_, &party = party_, &alerts = alerts_, done = done_, life = party_.life(), send] {
       const bool taken = !world.faulty() || world.random().chance(0.7);
@@ -81,10 +82,13 @@ std::string Alerts::open(const Checks& checks, const std::vector<Wish>& wishes) 
     const bool knows = alert.at("told").contains(phone) && alert.at("told").at(phone).at("at_ms") > 0;
     const auto told = told_.find(id);
     const bool heard = told != told_.end() && told->second.first == alerting::Alert::State::firing;
+    if (!fires && !knows && forgotten_.contains(id)) continue;
     if (alert.at("state") != "pending" && (fires != knows || fires != heard)) out += " alerting(owes " + id + ")";
   }
   return out;
 }
+
+void Alerts::went_back() { forgotten_.insert(sent_.begin(), sent_.end()); }
 
 std::string Alerts::open_of_device(const Checks& checks, const std::string& device) {
   const auto& devices = checks.rows("registry", "device");

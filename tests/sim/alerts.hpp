@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,14 +27,18 @@ class Alerts {
   [[nodiscard]] std::string open(const Checks& checks, const std::vector<Wish>& wishes) const;
   [[nodiscard]] static std::string open_of_device(const Checks& checks, const std::string& device);
   void at_the_end() const;
+  // Alerting's memory is older now: of what was told since, it cannot tell the end.
+  void went_back();
 
  private:
   class Phone;
   void heard(const alerting::Send& send);
 
   std::map<std::string, std::pair<alerting::Alert::State, Time>> told_;  // the newest, with its `since`, by alert
-  int repeats_ = 0;                                                      // messages with something that was told before
-  int lives_ = 0;                                                        // lives of alerting
+  std::set<std::string> sent_;                                           // alerts of messages that left
+  std::set<std::string> forgotten_;  // those of which messages had left when its memory went back
+  int repeats_ = 0;                  // messages with something that was told before
+  int lives_ = 0;                    // lives of alerting
 };
 
 }  // namespace fieldwork::sim

@@ -279,6 +279,7 @@ std::vector<Party*> Fleet::devices() {
 void Fleet::went_back(const Party& party, Checks::Disk copy) {
   checks_.went_back(party, std::move(copy));
   if (party.is_device) return;
+  if (party.name() == "alerting") alerts_.went_back();
   if (party.name() == "transfer") {
     push_again_ = true;
     world_.after(seconds(1), [this] { push_again_ = true; });
