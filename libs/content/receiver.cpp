@@ -1,5 +1,7 @@
 #include "content/receiver.hpp"
 
+#include <algorithm>
+
 namespace fieldwork::content {
 
 Result<bool> Receiver::accept(std::uint64_t offset, std::uint64_t length, Time now) {
@@ -8,6 +10,14 @@ Result<bool> Receiver::accept(std::uint64_t offset, std::uint64_t length, Time n
     return Error{Code::invalid, "the piece ends after the content"};
   }
   if (!waiting_since_) waiting_since_ = now;
+  if (offset >= reached_) {
+    ++came_;
+    std::uint64_t left_out = 0;
+    for (auto gap = have_.first_missing(reached_, offset); gap; gap = have_.first_missing(gap->second, offset))
+      left_out += std::min(gap->second, offset) - gap->first;
+    lost_ += (left_out + length - 1) / length;
+    reached_ = offset + length;
+  }
   if (have_.contains(offset, offset + length)) {
     at_once_ = true;
     return false;
@@ -24,6 +34,11 @@ Result<bool> Receiver::accept(std::uint64_t offset, std::uint64_t length, Time n
 bool Receiver::ack_due(Time now) const {
   if (!waiting_since_) return false;
   return at_once_ || waiting_frames_ >= config_.ack_every_frames || now >= *waiting_since_ + config_.ack_after;
+}
+
+std::optional<double> Receiver::loss() const {
+  if (came_ + lost_ < loss_pieces_min) return std::nullopt;
+  return static_cast<double>(lost_) / static_cast<double>(came_ + lost_);
 }
 
 void Receiver::ack_sent() {

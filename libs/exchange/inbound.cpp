@@ -69,6 +69,9 @@ struct Inbound::Impl {
   bool elsewhere = false;
   std::uint64_t unsaved_bytes = 0;
   std::optional<Time> unsaved_since;
+  std::optional<Time> first_at;  // when the first new piece came
+  Time last_at{};
+  std::uint64_t later_bytes = 0;  // of the pieces that came after the first
 
   [[nodiscard]] bool checkpoint_due(Time now) const {
     return unsaved_since && (unsaved_bytes >= checkpoint_bytes || now - *unsaved_since >= checkpoint_after);
@@ -147,6 +150,9 @@ Result<bool> Inbound::frame(std::string_view bytes, Time now) {
   auto fresh = in.receiver.accept(frame->offset, frame->piece.size(), since_origin(now));
   if (!fresh) return fresh.error();
   if (!*fresh) return false;
+  if (in.first_at) in.later_bytes += frame->piece.size();
+  if (!in.first_at) in.first_at = now;
+  in.last_at = now;
   in.unsaved_bytes += frame->piece.size();
   if (!in.unsaved_since) in.unsaved_since = now;
   if (!in.elsewhere && (in.checkpoint_due(now) || complete())) {
@@ -176,6 +182,14 @@ std::optional<Time> Inbound::next_due() const {
 bool Inbound::complete() const { return impl_->receiver.complete(); }
 const Offer& Inbound::offer() const { return impl_->offer; }
 std::uint64_t Inbound::received_bytes() const { return impl_->receiver.ranges().covered_bytes(); }
+
+std::optional<std::int64_t> Inbound::goodput_bit_per_s() const {
+  const auto took = impl_->first_at ? impl_->last_at - *impl_->first_at : Duration{};
+  if (took <= Duration{}) return std::nullopt;
+  return static_cast<std::int64_t>(8e6 * static_cast<double>(impl_->later_bytes) / static_cast<double>(took.count()));
+}
+
+std::optional<double> Inbound::loss() const { return impl_->receiver.loss(); }
 
 Result<void> Inbound::checkpoint() {
   auto& in = *impl_;

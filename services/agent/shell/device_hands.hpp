@@ -30,6 +30,7 @@ class DeviceHands : public Hands {
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   void prune(Time now) override { packages_.prune(now); }
   [[nodiscard]] std::int64_t prunable_bytes() const { return packages_.prunable_bytes(); }
+  [[nodiscard]] Link figures() const { return packages_.figures(); }
   Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }
   Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }
   Result<void> output(std::string_view channel, std::string_view payload, Time now) override {

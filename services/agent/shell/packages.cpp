@@ -198,6 +198,8 @@ Result<void> Packages::frame(std::string_view payload, Time now) {
     return {};
   }
   if (!fresh) return fresh.error();
+  figures_.goodput_bit_per_s = incoming.inbound->goodput_bit_per_s();
+  figures_.loss = incoming.inbound->loss();
   const bool all = incoming.inbound->complete();
   if (!all) checkpoint(it->first, incoming);
   step(exchange::fetch::FrameCame{digest, all});

@@ -22,6 +22,7 @@
 #include "exchange/fetch.hpp"
 #include "exchange/inbound.hpp"
 #include "exchange/worker.hpp"
+#include "model/device.hpp"
 #include "topic/topic.hpp"
 
 namespace fieldwork::agent {
@@ -62,6 +63,8 @@ class Packages {
   void prune(Time now) { cache_.prune(now); }
   [[nodiscard]] std::int64_t prunable_bytes() const { return cache_.prunable_bytes(now_); }
   void fetch(const std::string& digest, Time now);
+  // Goodput and loss of the newest transfer.
+  [[nodiscard]] Link figures() const { return figures_; }
   // No attempt needs the package any more: it is not asked for, and may be evicted.
   void unfetch(const std::string& digest);
   Result<void> offer(std::string_view payload, Time now);
@@ -117,6 +120,7 @@ class Packages {
   std::set<TransferId> leftovers_;           // parts from before this start that no offer has taken up yet
   std::optional<Time> started_;
   Time now_{};
+  Link figures_;
   std::vector<PackageNews> news_;
   std::vector<bus::Message> to_say_;
   std::shared_ptr<exchange::Mailbox<Outcome>> outcomes_ = std::make_shared<exchange::Mailbox<Outcome>>();

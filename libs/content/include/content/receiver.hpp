@@ -39,6 +39,11 @@ class Receiver {
   /// When to ask ack_due() again; nullopt where no piece waits for an acknowledgement.
   [[nodiscard]] std::optional<Time> next_due() const;
 
+  /// The share of the pieces that were not here when a later one was; none before there were loss_pieces_min. Messages
+  /// keep their order, so those were dropped on their way.
+  [[nodiscard]] std::optional<double> loss() const;
+  static constexpr std::uint64_t loss_pieces_min = 20;
+
   [[nodiscard]] const Ranges& ranges() const { return have_; }
   [[nodiscard]] bool complete() const { return have_.complete(config_.encoded_bytes); }
 
@@ -47,6 +52,8 @@ class Receiver {
   Ranges have_;
   std::uint32_t waiting_frames_ = 0;
   bool at_once_ = false;
+  std::uint64_t reached_ = 0;          // the end of the piece that is furthest on
+  std::uint64_t came_ = 0, lost_ = 0;  // pieces beyond the furthest: that came, that were left out
   std::optional<Time> waiting_since_;
 };
 

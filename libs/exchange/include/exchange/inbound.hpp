@@ -67,6 +67,10 @@ class Inbound {
   [[nodiscard]] bool complete() const;
   [[nodiscard]] const Offer& offer() const;
   [[nodiscard]] std::uint64_t received_bytes() const;
+  /// Of the bytes that came by frames, per second; none before they came over some time.
+  [[nodiscard]] std::optional<std::int64_t> goodput_bit_per_s() const;
+  /// Of the frames, 0 to 1: see content::Receiver::loss().
+  [[nodiscard]] std::optional<double> loss() const;
 
   /// Makes the received bytes durable. frame() does it by itself each checkpoint_bytes or checkpoint_after; call it
   /// before a planned stop.

@@ -213,6 +213,26 @@ TEST(Receiver, RefusesPiecesOutOfBounds) {
   EXPECT_EQ(gaps.accept(90'000, 1, 0s).error().code, Code::unavailable);
 }
 
+TEST(Receiver, KnowsTheShareOfPiecesThatWereLeftOut) {
+  Receiver receiver({.encoded_bytes = 1000});
+  for (const std::uint64_t offset : {0U, 10U, 20U}) EXPECT_TRUE(receiver.accept(offset, 10, 0s).value());
+  for (std::uint64_t offset = 50; offset < 200; offset += 10) EXPECT_TRUE(receiver.accept(offset, 10, 0s).value());
+  EXPECT_EQ(receiver.loss(), 2.0 / 20);              // 30 and 40 are missing
+  EXPECT_TRUE(receiver.accept(30, 10, 0s).value());  // sent again
+  EXPECT_FALSE(receiver.accept(0, 10, 0s).value());  // a repetition
+  EXPECT_EQ(receiver.loss(), 2.0 / 20);
+}
+
+TEST(Receiver, CallsNothingLostThatWasHereBeforeOrThatIsTooLittleToTell) {
+  Ranges have;
+  ASSERT_TRUE(have.add(0, 500));
+  Receiver resumed({.encoded_bytes = 1000}, have);
+  for (std::uint64_t offset = 500; offset < 690; offset += 10) EXPECT_TRUE(resumed.accept(offset, 10, 0s).value());
+  EXPECT_EQ(resumed.loss(), std::nullopt);  // 19 pieces
+  EXPECT_TRUE(resumed.accept(690, 10, 0s).value());
+  EXPECT_EQ(resumed.loss(), 0.0);
+}
+
 /// A network in which all may happen to what is sent.
 struct Faults {
   double loss = 0, twice = 0;

@@ -91,6 +91,25 @@ TEST_F(Device, TakesAPackageInAndSaysSo) {
   EXPECT_EQ(files_in(dir / "packages"), 1U);
 }
 
+TEST_F(Device, KnowsGoodputAndLossOfTheNewestTransfer) {
+  const Sent sent(60 * 65'536);
+  EXPECT_EQ(packages->figures(), Link{});
+  packages->fetch(sent.digest, now);
+  ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+  const auto frames = sent.frames();
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (i == 4) continue;  // lost on its way
+    ASSERT_TRUE(packages->frame(frames[i], now).ok());
+    now += milliseconds(100);
+  }
+  const auto figures = packages->figures();
+  ASSERT_TRUE(figures.loss && figures.goodput_bit_per_s);
+  const auto count = static_cast<double>(frames.size());
+  EXPECT_NEAR(*figures.loss, 1 / count, 1e-9);
+  // One frame each 100 ms, the last of them shorter.
+  EXPECT_NEAR(static_cast<double>(*figures.goodput_bit_per_s), 65'536 * 80, 65'536 * 80 * 0.05);
+}
+
 TEST_F(Device, RefusesWhatItsDiskDoesNotHoldAndSaysTheNumbers) {
   const Sent sent(300'000);
   disk.free_bytes = 10 * mib + 1000;  // a tenth is the journal's
