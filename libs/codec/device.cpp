@@ -87,6 +87,7 @@ std::string encode(const Heartbeat& heartbeat) {
            {"link", encode(heartbeat.link)},
            {"attempts", list(heartbeat.attempts)}};
   write_outcomes(out, heartbeat.outcomes);
+  if (heartbeat.echo) out["echo"] = true;
   if (heartbeat.ended) out["ended"] = list(*heartbeat.ended);
   return dump(out);
 }
@@ -102,6 +103,7 @@ Result<HeartbeatRead> decode_heartbeat(std::string_view text) {
   if (const Json* resources = reader.object("resources")) out.resources = read_resources(reader, *resources);
   if (const Json* link = reader.object("link")) out.link = read_link(reader, *link);
   out.outcomes = read_outcomes(reader);
+  out.echo = reader.boolean_or("echo", false);
   const Json* attempts = reader.array("attempts", limits::attempts_per_device_max);
   const Json* ended = reader.array_maybe("ended", limits::ended_per_heartbeat_max);
   if (!reader.finish()) return reader.error();
@@ -116,6 +118,23 @@ Result<HeartbeatRead> decode_heartbeat(std::string_view text) {
   };
   read(*attempts, "attempts", out.attempts);
   if (ended != nullptr) read(*ended, "ended", out.ended.emplace());
+  return out;
+}
+
+std::string encode(const Echo& echo) {
+  return dump({{"v", 1}, {"session", echo.session}, {"beat", echo.beat}, {"held_us", echo.held_us}});
+}
+
+Result<Echo> decode_echo(std::string_view text) {
+  auto value = parse(text, 4096);
+  if (!value) return value.error();
+  Reader reader(*value);
+  reader.version();
+  Echo out;
+  out.session = read_session(reader);
+  out.beat = reader.integer("beat", 0, integer_max);
+  out.held_us = reader.integer("held_us", 0, integer_max);
+  if (!reader.finish()) return reader.error();
   return out;
 }
 

@@ -70,9 +70,8 @@ Resources read_resources(Reader& parent, const Json& value) {
 }
 
 Json encode(const Link& link) {
-  Json out{{"round_trip_ms", link.round_trip_ms},
-           {"reconnects", link.reconnects},
-           {"clock_offset_ms", link.clock_offset_ms}};
+  Json out{{"reconnects", link.reconnects}, {"clock_offset_ms", link.clock_offset_ms}};
+  write_maybe(out, "round_trip_ms", link.round_trip_ms);
   write_maybe(out, "goodput_bit_per_s", link.goodput_bit_per_s);
   write_maybe(out, "loss", link.loss);
   return out;
@@ -81,7 +80,7 @@ Json encode(const Link& link) {
 Link read_link(Reader& parent, const Json& value) {
   Reader reader(parent, "link", value);
   Link out;
-  out.round_trip_ms = reader.number("round_trip_ms", 0, 1e9);
+  out.round_trip_ms = reader.number_maybe("round_trip_ms", 0, 1e9);
   out.reconnects = reader.integer("reconnects", 0, integer_max);
   out.clock_offset_ms = reader.integer_or("clock_offset_ms", 0, -integer_max, integer_max);
   out.goodput_bit_per_s = reader.integer_maybe("goodput_bit_per_s", 0, integer_max);

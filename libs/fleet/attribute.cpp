@@ -79,7 +79,7 @@ constexpr std::array table{
     Kind{"network.sent", Type::bit_per_s, false, "what it sends", {}, NUMBER(maybe(d.resources.sent_bit_per_s))},
     Kind{"network.use", Type::percent, false, "of its uplink, in the busier direction", {}, NUMBER(network_percent(d))},
     Kind{"uplink.rate", Type::bit_per_s, false, "what its uplink carries", {}, NUMBER(if_positive(d.about.uplink.bit_per_s))},
-    Kind{"link.round_trip", Type::milliseconds, false, "to the broker and back", {}, NUMBER(if_measured(d, d.link.round_trip_ms))},
+    Kind{"link.round_trip", Type::milliseconds, false, "to the registry and back, of 95 % of its newest echoes not more", {}, NUMBER(maybe(d.link.round_trip_ms))},
     Kind{"link.reconnects", Type::number, false, "since its agent started", {}, NUMBER(if_measured(d, static_cast<double>(d.link.reconnects)))},
     Kind{"link.loss", Type::percent, false, "of the frames of its newest transfer", {}, NUMBER(100 * maybe(d.link.loss))},
     Kind{"link.goodput", Type::bit_per_s, false, "of its newest transfer", {}, NUMBER(maybe(d.link.goodput_bit_per_s))},

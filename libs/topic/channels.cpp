@@ -44,6 +44,7 @@ constexpr std::array all{
     Channel{"device/{device}/up/configured", effect, 1, false, "device", "registry"},
 
     Channel{"device/{device}/down/enrolled", answer, 1, false, "registry", "device"},
+    Channel{"device/{device}/down/echo", ephemera, 0, false, "registry", "device"},
     Channel{"device/{device}/down/configure", effect, 1, false, "registry", "device"},
     Channel{"device/{device}/down/command", effect, 1, false, "scheduler", "device"},
     Channel{"device/{device}/down/ack", answer, 1, false, "scheduler", "device"},

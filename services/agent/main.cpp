@@ -176,10 +176,13 @@ void connect_to_world(Settings& settings, const Topics& topics, std::int64_t ses
     return runner->bus().backlog(bus::Lane::bulk) + runner->bus().backlog(bus::Lane::control) == 0;
   };
   settings.agent.beat_idle = [&runner] { return runner->bus().backlog(bus::Lane::newest) == 0; };
-  settings.agent.link = [&runner] {
+  settings.agent.link = [&runner, &hands] {
     const auto stats = runner->bus_stats();
-    return Link{stats.round_trip_ms, static_cast<std::int64_t>(stats.connects > 0 ? stats.connects - 1 : 0)};
+    auto link = hands->figures();
+    link.reconnects = static_cast<std::int64_t>(stats.connects > 0 ? stats.connects - 1 : 0);
+    return link;
   };
+  settings.agent.moment = [&runner](Time) { return runner->now(); };
   log::info("starting", {{"device", settings.agent.device},
                          {"session", std::to_string(session)},
                          {"pid_namespace", agent::pid_namespaces_work() ? "yes" : "no"},

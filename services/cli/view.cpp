@@ -266,6 +266,18 @@ std::string stats_table(const Json& groups, const std::string& by, const std::st
 
 namespace {
 
+std::string megabits(std::int64_t bit_per_s) { return decimal(static_cast<double>(bit_per_s) / 1e6, 2) + " Mbit/s"; }
+
+std::string link_text(const Json& link) {
+  std::string out = member(link, "round_trip_ms").is_number()
+                        ? decimal(number_of(link, "round_trip_ms"), 1) + " ms round trip"
+                        : "round trip not known";
+  out += ", " + std::to_string(integer_of(link, "reconnects")) + " reconnects";
+  if (const auto rate = integer_of(link, "goodput_bit_per_s"); rate > 0) out += ", newest transfer " + megabits(rate);
+  if (member(link, "loss").is_number()) out += ", " + decimal(100 * number_of(link, "loss"), 1) + " % lost";
+  return out;
+}
+
 void add_about(Fields& fields, const Json& device) {
   const auto& uplink = member(device, "uplink");
   for (const char* name : {"site", "os", "architecture", "agent"}) {
@@ -276,8 +288,7 @@ void add_about(Fields& fields, const Json& device) {
     for (const auto& one : list_of(device, name)) all += (all.empty() ? "" : ", ") + one.get<std::string>();
     if (!all.empty()) fields.add(name, all);
   }
-  if (const auto rate = integer_of(uplink, "bit_per_s"); rate > 0)
-    fields.add("uplink", decimal(static_cast<double>(rate) / 1e6, 2) + " Mbit/s");
+  if (const auto rate = integer_of(uplink, "bit_per_s"); rate > 0) fields.add("uplink", megabits(rate));
 }
 
 void add_configuration(Fields& fields, const Json& device) {
@@ -331,8 +342,7 @@ std::string device_text(const Json& device, std::int64_t now) {
   add_configuration(fields, device);
   fields.add("attempts", std::to_string(integer_of(device, "attempts")));
   fields.add("up for", human_duration(std::chrono::seconds(integer_of(resources, "uptime_s"))));
-  fields.add("link", decimal(number_of(link, "round_trip_ms"), 1) + " ms round trip, " +
-                         std::to_string(integer_of(link, "reconnects")) + " reconnects");
+  fields.add("link", link_text(link));
   if (member(link, "clock_offset_ms").is_number())
     fields.add("clock", decimal(number_of(link, "clock_offset_ms") / 1000, 3) + " s off the registry's");
   fields.add("session", std::to_string(integer_of(device, "session")));

@@ -41,6 +41,10 @@ summarised() {
 }
 await "the fleet's summary" summarised
 
+# --- the link, by the registry's echoes ---
+far() { [ "$(found 'link.round_trip < 5s')" = "aa:bb:cc:dd:ee:01 edge-1" ]; }
+await "the round trips" far
+
 # --- settings ---
 cli device set edge-1 label.zone=c heartbeat_s=1 log_level=debug >/dev/null
 follows() { cli device show "$1" --json | jq -e '.configured == .configuration.version' >/dev/null; }

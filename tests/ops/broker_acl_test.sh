@@ -131,6 +131,8 @@ registry              state/device/edge-1                            scheduler  
 registry              state/job/j-1                                  operator         no
 registry              device/edge-1/down/command                     edge-1           no
 registry              device/edge-1/down/enrolled                    edge-1           yes
+registry              device/edge-1/down/echo                        edge-1           yes
+scheduler             device/edge-1/down/echo                        edge-1           no
 registry              service/scheduler/authorised/security-policy   scheduler        no
 security-policy       service/scheduler/authorised/security-policy   scheduler        yes
 security-policy       device/edge-1/down/command                     edge-1           no

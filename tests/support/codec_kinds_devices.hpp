@@ -21,7 +21,7 @@ inline Fields resources_fields() {
           {"/link/goodput_bit_per_s", maybe(whole(0, integer_max))},
           {"/link/loss", maybe(number(0, 1))},
           {"/link/reconnects", whole(0, integer_max)},
-          {"/link/round_trip_ms", number(0, 1e9)}};
+          {"/link/round_trip_ms", maybe(number(0, 1e9))}};
 }
 
 inline const std::string resources_example =
@@ -182,11 +182,13 @@ inline std::vector<Kind> said_by_devices_kinds() {
                                        {"/labels", map(32, 256)},
                                        {"/session", session}}))},
       {"heartbeat", 262144, heartbeat_again,
-       R"({"attempts":[{)" + key_example + R"(}],"beat":4,"ended":[],)" + resources_example + R"(,"session":7,"v":1})",
+       R"({"attempts":[{)" + key_example + R"(}],"beat":4,"echo":true,"ended":[],)" + resources_example +
+           R"(,"session":7,"v":1})",
        versioned(below("/attempts/0", key_fields(),
                        both(resources_fields(), {{"/attempts", array(512)},
                                                  {"/attempts/0", object()},
                                                  {"/ended", maybe(array(128))},
+                                                 {"/echo", asked()},
                                                  {"/beat", maybe(whole(0, integer_max))},
                                                  {"/session", session}})))},
       {"configured", 8192, through(decode_configured), R"({"reason":"r","v":1,"version":7})",
@@ -203,6 +205,10 @@ inline std::vector<Kind> said_by_devices_kinds() {
 
 inline std::vector<Kind> device_kinds() {
   std::vector<Kind> out = said_by_devices_kinds();
+  out.push_back({"echo", 4096, through(decode_echo), R"({"beat":4,"held_us":180,"session":7,"v":1})",
+                 versioned({{"/beat", whole(0, integer_max)},
+                            {"/held_us", whole(0, integer_max)},
+                            {"/session", whole(1, integer_max)}})});
   out.push_back({"enrolled", 4096, through(decode_enrolled),
                  R"({"heartbeat_s":5,"now_ms":9,"reason":"r","session":7,"state":"enrolled","v":1})",
                  versioned({{"/heartbeat_s", whole(1, 3600)},

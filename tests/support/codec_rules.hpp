@@ -119,6 +119,12 @@ inline Rule number(double min, double max) {
 }
 
 inline Rule flag() { return {{true, false}, all_but({Json::value_t::boolean}, "must be true or false")}; }
+// A flag that is only written where it is true.
+inline Rule asked() {
+  auto out = maybe(flag());
+  out.good = {true};
+  return out;
+}
 inline Rule object() { return {{}, all_but({Json::value_t::object}, "must be an object")}; }
 
 inline Rule array(std::size_t count_max) {

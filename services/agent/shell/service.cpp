@@ -162,11 +162,12 @@ void AgentService::step(const Input& input, Time now) { core_->step(input, now, 
 void AgentService::message(const bus::Message& message, Time now, runtime::Output& /*out*/) {
   const auto topic = topics_.parse(message.topic);
   if (!topic || topic->kind != Topic::Kind::device || topic->name != config_.device) return;
-  const auto done = hear(topic->channel, message.payload, now);
+  const auto done = hear(topic->channel, message, now);
   if (!done) rejections_.note(std::string(topic->channel), "the broker", done.error(), now);
 }
 
-Result<void> AgentService::hear(std::string_view channel, std::string_view payload, Time now) {
+Result<void> AgentService::hear(std::string_view channel, const bus::Message& message, Time now) {
+  const std::string_view payload = message.payload;
   if (channel == "command") return commands(payload, now);
   if (channel == "offer") return hands_.offer(payload, now);
   if (channel == "frame") return hands_.frame(payload, now);
@@ -175,6 +176,11 @@ Result<void> AgentService::hear(std::string_view channel, std::string_view paylo
     const auto ack = codec::decode_ack(payload);
     if (!ack) return ack.error();
     step(AckArrived{{ack->epoch, ack->seq, ack->tag, ack->begin}, ack->beat, config_.wall_ms(), ack->ask}, now);
+  } else if (channel == "echo") {
+    const auto echo = codec::decode_echo(payload);
+    if (!echo) return echo.error();
+    const auto at = message.arrived == Time{} ? now : message.arrived;
+    if (echo->session == core_->session()) trips_.heard(echo->beat, Duration{echo->held_us}, at);
   } else if (channel == "configure") {
     auto configuration = codec::decode_configuration(payload);
     if (!configuration) return configuration.error();
@@ -230,7 +236,10 @@ void AgentService::connected(Time now, runtime::Output& /*out*/) {
   step(Connected{}, now);
 }
 
-void AgentService::disconnected(Time now, runtime::Output& /*out*/) { step(Disconnected{}, now); }
+void AgentService::disconnected(Time now, runtime::Output& /*out*/) {
+  trips_.disconnected();
+  step(Disconnected{}, now);
+}
 
 void AgentService::tick(Time now, runtime::Output& out) {
   // Before the heartbeat that may be due now.
@@ -248,7 +257,7 @@ void AgentService::flush(Time now, runtime::Output& out) {
     const Output done = std::move(done_);
     done_ = Output{};
     save(done, out);
-    say(done, out);
+    say(done, now, out);
     act(done, now, out);
     return !done.acts.empty();
   };
@@ -319,7 +328,21 @@ void tell(const std::string& what, const AttemptKey& key, const char* field, con
 
 }  // namespace
 
-void AgentService::say(const Output& done, runtime::Output& out) const {
+// When it leaves is noted after the commit, which may take a while on a device's disk.
+void AgentService::say_heartbeat(const SendHeartbeat& heartbeat, Time now, runtime::Output& out) {
+  auto link = config_.link();
+  link.clock_offset_ms = heartbeat.clock_offset_ms;
+  link.round_trip_ms = trips_.percentile_ms(now);
+  const bool echo = trips_.ask(now);
+  out.messages.push_back(
+      {.topic = topics_.up(config_.device, "heartbeat"),
+       .payload = codec::encode(Heartbeat{core_->session(), heartbeat.beat, config_.resources(), link,
+                                          heartbeat.attempts, heartbeat.ended, heartbeat.outcomes, echo}),
+       .lane = bus::Lane::newest});
+  if (echo) out.acts.emplace_back([this, beat = heartbeat.beat, now] { trips_.sent(beat, config_.moment(now)); });
+}
+
+void AgentService::say(const Output& done, Time now, runtime::Output& out) {
   const auto up = [&](const char* channel, std::string payload) -> bus::Message& {
     out.messages.push_back({.topic = topics_.up(config_.device, channel), .payload = std::move(payload)});
     return out.messages.back();
@@ -328,13 +351,7 @@ void AgentService::say(const Output& done, runtime::Output& out) const {
     up("enrol", codec::encode(Enrolment{core_->session(), config_.certificate_pem, config_.about, config_.boot_id,
                                         core_->configuration().version}));
   }
-  if (done.heartbeat) {
-    auto link = config_.link();
-    link.clock_offset_ms = done.heartbeat->clock_offset_ms;
-    up("heartbeat", codec::encode(Heartbeat{core_->session(), done.heartbeat->beat, config_.resources(), link,
-                                            done.heartbeat->attempts, done.heartbeat->ended, done.heartbeat->outcomes}))
-        .lane = bus::Lane::newest;
-  }
+  if (done.heartbeat) say_heartbeat(*done.heartbeat, now, out);
   for (const auto& message : done.messages) {
     codec::Report report{message.epoch, message.first, message.seq, message.after, {}};
     for (const auto& item : message.items) report.items.push_back({item.tag, item.report, std::nullopt});

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "agent/core/agent.hpp"
+#include "agent/core/round_trips.hpp"
 #include "agent/shell/packages.hpp"
 #include "codec/device.hpp"
 #include "crypto/jws.hpp"
@@ -56,7 +57,8 @@ struct AgentConfig {
   // presence.
   std::function<std::int64_t()> sleeps = [] { return 0; };
   std::int64_t boot = 0;
-  std::function<Link()> link = [] { return Link{}; };
+  std::function<Link()> link = [] { return Link{}; };                 // without its round trip
+  std::function<Time(Time)> moment = [](Time step) { return step; };  // the time now, in a step that began at `step`
   std::function<std::int64_t()> wall_ms = [] { return std::int64_t{0}; };
   std::function<std::uint64_t()> random = [] { return std::uint64_t{0}; };  // 64 fresh bits
   // Whether every report that was published has left the device.
@@ -87,9 +89,10 @@ class AgentService : public runtime::Service {
 
  private:
   void save(const Output& done, runtime::Output& out) const;
-  void say(const Output& done, runtime::Output& out) const;
+  void say(const Output& done, Time now, runtime::Output& out);
+  void say_heartbeat(const SendHeartbeat& heartbeat, Time now, runtime::Output& out);
   void act(const Output& done, Time now, runtime::Output& out);
-  Result<void> hear(std::string_view channel, std::string_view payload, Time now);
+  Result<void> hear(std::string_view channel, const bus::Message& message, Time now);
   Result<void> commands(std::string_view payload, Time now);
   void assign(Assign assign, Time now);
 
@@ -97,6 +100,7 @@ class AgentService : public runtime::Service {
   Hands& hands_;
   Topics topics_;
   std::unique_ptr<Agent> core_;
+  RoundTrips trips_;
   runtime::Rejections rejections_;
   Output done_;  // of the steps of this batch
 };

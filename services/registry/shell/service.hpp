@@ -18,6 +18,8 @@ class RegistryService : public runtime::Shell<Registry> {
 
  private:
   void from_device(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
+  void echo(const DeviceId& device, const bus::Message& message, const Heartbeat& heartbeat, Time now,
+            runtime::Output& out) const;
   void request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void want(const Topic& topic, const bus::Message& message, Verb verb, Time now, runtime::Output& out);
   Result<Requested> requested(const Topic& topic, const bus::Message& message, Verb verb) const;

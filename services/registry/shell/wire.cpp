@@ -45,6 +45,7 @@ void RegistryService::from_device(const Topic& topic, const bus::Message& messag
     auto heartbeat = codec::decode_heartbeat(message.payload);
     if (!heartbeat) return reject(topic, message, heartbeat.error(), now, out);
     for (const auto& bad : heartbeat->bad_attempts) reject(topic, message, bad, now, out);
+    if (heartbeat->echo) echo(device, message, *heartbeat, now, out);
     step(HeartbeatArrived{device, std::move(*heartbeat)}, now);
   } else if (topic.channel == "presence") {
     if (message.retain && message.payload.empty()) return;  // somebody cleared it
@@ -60,6 +61,15 @@ void RegistryService::from_device(const Topic& topic, const bus::Message& messag
     if (!enrolment) return reject(topic, message, enrolment.error(), now, out);
     step(EnrolmentArrived{device, std::move(*enrolment)}, now);
   }
+}
+
+// At once, before the commit: it promises nothing, and the device wants to know how far it is to here.
+void RegistryService::echo(const DeviceId& device, const bus::Message& message, const Heartbeat& heartbeat, Time now,
+                           runtime::Output& out) const {
+  const auto held = message.arrived == Time{} ? Duration{} : std::max(now - message.arrived, Duration{});
+  out.early.push_back({.topic = topics_.down(device.value, "echo"),
+                       .payload = codec::encode(codec::Echo{heartbeat.session, heartbeat.beat, held.count()}),
+                       .qos = 0});
 }
 
 void RegistryService::request(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {

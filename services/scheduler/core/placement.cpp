@@ -7,6 +7,8 @@
 namespace fieldwork::scheduler {
 namespace {
 
+constexpr double unknown_round_trip_ms = 100;
+
 struct Amount {
   const char* requirement;
   std::int64_t need, used, capacity;
@@ -44,7 +46,7 @@ Candidate rate(const Want& want, const DeviceView& view, const Limits& limits) {
   }
   out.fit = 0.35 * (asked == 0 ? 0.5 : fit / asked);
   out.health = 0.25 * view.device.health;
-  out.link = 0.15 / (1.0 + view.device.link.round_trip_ms / 100.0);
+  out.link = 0.15 / (1.0 + view.device.link.round_trip_ms.value_or(unknown_round_trip_ms) / 100.0);
   out.locality = want.spec.package.empty() || ran_here(view, want.spec.package) ? 0.15 : 0.0;
   out.spread = 0.10 * (1.0 - static_cast<double>(view.attempts) / limits.attempts_per_device_max);
   out.history = want.avoid.contains(view.device.id) ? -1.0 : 0.0;

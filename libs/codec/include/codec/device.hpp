@@ -22,6 +22,14 @@ struct HeartbeatRead : Heartbeat {
 };
 [[nodiscard]] Result<HeartbeatRead> decode_heartbeat(std::string_view text);
 
+// device/{device}/down/echo: the registry's answer to a heartbeat that asks for it.
+struct Echo {
+  std::int64_t session = 0, beat = 0;  // of the heartbeat
+  std::int64_t held_us = 0;            // from its arrival at the registry to this answer
+};
+[[nodiscard]] std::string encode(const Echo& echo);
+[[nodiscard]] Result<Echo> decode_echo(std::string_view text);
+
 struct Enrolled {
   std::int64_t session = 0;
   bool enrolled = false;  // false: refused

@@ -35,10 +35,10 @@ struct Resources {
 };
 
 struct Link {
-  double round_trip_ms = 0;
+  std::optional<double> round_trip_ms{};  // to the registry and back: of 95 % of the newest echoes not more than this
   std::int64_t reconnects = 0;
   std::int64_t clock_offset_ms = 0;                 // the device's clock minus the registry's, as measured at enrolment
-  std::optional<std::int64_t> goodput_bit_per_s{};  // of the newest transfer
+  std::optional<std::int64_t> goodput_bit_per_s{};  // of the newest transfer to the device
   std::optional<double> loss{};                     // of its frames, 0 to 1
   bool operator==(const Link&) const = default;
 };
@@ -182,6 +182,7 @@ struct Heartbeat {
   // Ended attempts that the scheduler may have forgotten; sent only to a scheduler that has just started and asks.
   std::optional<std::vector<AttemptKey>> ended{};
   Outcomes outcomes{};
+  bool echo = false;  // the registry is to answer with down/echo, for the round trip
 };
 
 }  // namespace fieldwork

@@ -38,6 +38,8 @@ class Runner {
   [[nodiscard]] bool healthy() const;  // the loop turned within the last 30 s
   [[nodiscard]] bus::MqttStats bus_stats() const { return bus_.stats(); }
   [[nodiscard]] bus::MqttBus& bus() { return bus_; }
+  // On the clock of the core's steps, and of Message::arrived.
+  [[nodiscard]] Time now() const;
 
  private:
   void push(Input input, std::size_t bytes);
@@ -47,7 +49,6 @@ class Runner {
   Result<void> look_and_step(std::vector<Input>& batch);
   Result<void> step(std::vector<Input>& batch);
   bool committed(Result<void> done, std::vector<Input>& batch);
-  [[nodiscard]] Time now() const;
   void say_bus_metrics();
   bus::MqttEvents events();
 

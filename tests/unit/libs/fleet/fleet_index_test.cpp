@@ -91,10 +91,7 @@ Meant term(Chance& chance) {
       return {"lifecycle in (" + std::string(name(a)) + ", " + std::string(name(b)) + ")",
               [a, b](const Device& d) { return d.lifecycle == a || d.lifecycle == b; }};
     }
-    case 6:
-      return number_term(chance, "link.round_trip", 500, [](const Device& d) {
-        return d.measured ? std::optional(d.link.round_trip_ms) : std::nullopt;
-      });
+    case 6: return number_term(chance, "link.round_trip", 500, [](const Device& d) { return d.link.round_trip_ms; });
     case 7: return number_term(chance, "battery", 100, [](const Device& d) { return d.resources.battery_percent; });
     case 8:
       return number_term(chance, "cpu.cores", 9, [](const Device& d) { return std::optional(double(d.about.cores)); });

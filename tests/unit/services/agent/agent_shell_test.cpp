@@ -67,6 +67,25 @@ TEST(AgentShell, TheFirstMessageOfAllIsNoWorkOfBeforeItsStart) {
 }
 
 // The job that fills the disk must be one that can be ended.
+TEST(AgentShell, MeasuresTheRoundTripToTheRegistry) {
+  Device device;
+  ASSERT_TRUE(device.start().ok());
+  ASSERT_TRUE(device.engine->run({runtime::Connected{}}, t0).ok());
+  const auto first = device.bus.last("device/d1/up/heartbeat");
+  EXPECT_EQ(first["echo"], true);
+  EXPECT_FALSE(first["link"].contains("round_trip_ms"));
+  const auto echo = [&](std::int64_t session, int ms) {
+    bus::Message message{.topic = "fieldwork/v1/device/d1/down/echo",
+                         .payload = codec::encode(codec::Echo{session, first["beat"], 2'000})};
+    message.arrived = t0 + milliseconds(ms);
+    ASSERT_TRUE(device.engine->run({message}, t0 + seconds(1)).ok());
+  };
+  echo(first["session"].get<std::int64_t>() + 1, 500);  // another agent's, with the same identity
+  echo(first["session"], 14);
+  ASSERT_TRUE(device.engine->run({}, t0 + seconds(6)).ok());
+  EXPECT_EQ(device.bus.last("device/d1/up/heartbeat")["link"]["round_trip_ms"], 12.0);
+}
+
 TEST(AgentShell, EndsAProgramAlsoWhenTheJournalTakesNothing) {
   Device device;
   ASSERT_TRUE(device.start().ok());

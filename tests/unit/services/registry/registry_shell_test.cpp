@@ -46,6 +46,26 @@ TEST(RegistryShell, RetainedRequestsAreNotAnsweredAgainAndAgain) {
   EXPECT_EQ(stack.heard("reply/cli-1/answer")["error"]["reason"], "a request is not retained");
 }
 
+TEST(RegistryShell, EchoesTheHeartbeatThatAsksBeforeItIsStored) {
+  store::MemoryStore store;
+  Stack stack(store);
+  const auto beat = [&](std::int64_t number, bool echo) {
+    const Heartbeat said{.session = 3, .beat = number, .echo = echo};
+    bus::Message message{.topic = "fieldwork/v1/device/edge-1/up/heartbeat", .payload = codec::encode(said)};
+    message.arrived = at(1);
+    stack.bus.said.clear();
+    EXPECT_TRUE(stack.engine.run({message}, at(1) + milliseconds(20)).ok());
+    return stack.heard("device/edge-1/down/echo");
+  };
+  EXPECT_TRUE(beat(7, false).is_null());
+  const auto echo = beat(8, true);
+  EXPECT_EQ(echo["session"], 3);
+  EXPECT_EQ(echo["beat"], 8);
+  EXPECT_EQ(echo["held_us"], 20'000);
+  EXPECT_EQ(stack.bus.find("device/edge-1/down/echo")->qos, 0);
+  EXPECT_EQ(stack.bus.said.front().topic, "fieldwork/v1/device/edge-1/down/echo");
+}
+
 TEST(RegistryShell, TalksFromEnrolmentToState) {
   store::MemoryStore store;
   Stack stack(store);

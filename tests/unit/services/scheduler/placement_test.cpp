@@ -14,7 +14,8 @@ DeviceView view(const std::string& id) {
                      .lifecycle = Lifecycle::active,
                      .presence = Presence::online,
                      .about = {.capacity = {4000, 4000, 4000}},
-                     .labels = {{"zone", "x"}}}};
+                     .labels = {{"zone", "x"}},
+                     .link = {.round_trip_ms = 0}}};
 }
 
 const Time now = from_ms(1'000'000);
@@ -239,6 +240,7 @@ TEST(Placement, ScoreComponents) {
        .fit = 0.75},
       {.name = "full", .job = {.requirements = {4000, 4000, 4000, {}}}, .fit = 1},
       {.name = "health", .change = [](auto& v) { v.device.health = 0.4; }, .health = 0.4},
+      {.name = "unknown link", .change = [](auto& v) { v.device.link.round_trip_ms.reset(); }, .link = 0.5},
       {.name = "link", .change = [](auto& v) { v.device.link.round_trip_ms = 300; }, .link = 0.25},
       {.name = "not here before", .job = {.package = "sha256:p"}, .locality = 0},
       {.name = "here before",
