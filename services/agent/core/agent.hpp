@@ -35,7 +35,8 @@ namespace fieldwork::agent {
 
 struct Limits {
   ReportLimits reports;
-  Duration enrol_again{seconds{5}};     // when an enrolment was not answered
+  Duration enrol_again{seconds{5}};  // when an enrolment was not answered; then twice as long, up to
+  Duration enrol_again_max{seconds{20}};
   Duration refused_again{seconds{60}};  // when an enrolment was refused
   std::size_t settled_max = 5'000;      // settled attempts that are remembered
   std::size_t live_max = limits::attempts_per_device_max;
@@ -216,7 +217,7 @@ struct Output {
   // On device/{device}/up/configured: the version that this device follows.
   std::optional<std::int64_t> configured;
   // On device/{device}/up/enrol, with certificate, description and the version of the configuration. True again each
-  // Limits::enrol_again until EnrolAnswered.
+  // Limits::enrol_again, then less often, until EnrolAnswered.
   bool enrol = false;
   // On device/{device}/up/heartbeat, in the lane of newest, with the device's resources and link.
   std::optional<SendHeartbeat> heartbeat;
@@ -317,6 +318,7 @@ class Agent {
   bool connected_ = false;
   bool enrolled_ = false;
   Time enrol_due_{};
+  int enrols_ = 0;  // that were sent since it connected
   Time heartbeat_due_{};
   Duration heartbeat_{seconds{5}};  // as the registry told; a configuration's comes before it
   Configuration configuration_;

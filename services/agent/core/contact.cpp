@@ -10,6 +10,7 @@ void Agent::on(const Connected& /*input*/, Time now, Output& /*out*/) {
   connected_ = true;
   enrolled_ = false;
   enrol_due_ = heartbeat_due_ = now;
+  enrols_ = 0;
   beats_.clear();
   reports_.connected(now);
 }
@@ -58,7 +59,10 @@ void Agent::on(const TimePassed& input, Time now, Output& out) {
   if (!connected_) return;
   if (!enrolled_ && now >= enrol_due_) {
     out.enrol = true;
-    enrol_due_ = now + limits_.enrol_again;
+    // Less and less often: a fleet of which all devices enrol at once is answered in turn.
+    const auto wait = std::min(limits_.enrol_again * (1 << std::min(enrols_, 4)), limits_.enrol_again_max);
+    ++enrols_;
+    enrol_due_ = now + wait - wait / 4 * static_cast<std::int64_t>(random_ % 1024) / 1024;
   }
   if (now >= heartbeat_due_ && input.beat_idle) beat(now, out);
 }

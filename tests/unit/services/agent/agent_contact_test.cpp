@@ -5,6 +5,20 @@
 namespace fieldwork::agent {
 namespace {
 
+TEST(Link, EnrolsLessAndLessOftenWhileNobodyAnswers) {
+  World world;
+  world.step({Connected{}, TimePassed{}});
+  std::string at;
+  for (int s = 1; s <= 80; ++s) {
+    world.pass(seconds(1));
+    if (world.said.enrol) at += std::to_string(s) + " ";
+  }
+  EXPECT_EQ(at, "5 15 35 55 75 ");
+  world.step({Connected{}, TimePassed{}});
+  world.pass(seconds(5));
+  EXPECT_TRUE(world.said.enrol) << "a new connection begins anew";
+}
+
 TEST(Link, EnrolsUntilAnswered) {
   World world;
   world.pass(seconds(1));
