@@ -65,6 +65,7 @@ constexpr std::array all{
     Channel{"service/scheduler/authorised/{from}", answer, 1, false, "security-policy", "scheduler"},
     Channel{"service/registry/show/{from}", question, 1, false, "operator", "registry"},
     Channel{"service/registry/health/{from}", question, 1, false, "operator", "registry"},
+    Channel{"service/registry/history/{from}", question, 1, false, "operator", "registry"},
     Channel{"service/registry/list/{from}", question, 1, false, "operator", "registry"},
     Channel{"service/registry/stats/{from}", question, 1, false, "operator", "registry"},
     Channel{"service/registry/group/{from}", question, 1, false, "operator", "registry"},

@@ -28,7 +28,29 @@ std::string about_text(const Json& report, std::int64_t now) {
   return out;
 }
 
+// The mean, and the worst in brackets where it is another number.
+std::string measured(const Json& item, const char* name, int digits) {
+  const auto &mean = member(item, "mean"), &worst = member(item, "worst");
+  if (!member(mean, name).is_number()) return "-";
+  auto out = decimal(number_of(mean, name), digits);
+  if (!member(worst, name).is_number()) return out;
+  const auto most = decimal(number_of(worst, name), digits);
+  return most == out ? out : out + " (" + most + ")";
+}
+
 }  // namespace
+
+std::string history_table(const Json& items) {
+  Table table({"FROM", "BEATS", "HEALTH", "CPU %", "MEMORY %", "STORAGE %", "NETWORK %", "TEMPERATURE C",
+               "ROUND TRIP ms", "LOSS %"});
+  for (const auto& one : items) {
+    table.add({human_time(integer_of(one, "from_ms")), std::to_string(integer_of(one, "beats")),
+               measured(one, "health", 2), measured(one, "cpu", 0), measured(one, "memory", 0),
+               measured(one, "storage", 0), measured(one, "network", 0), measured(one, "temperature", 0),
+               measured(one, "round_trip", 1), measured(one, "loss", 1)});
+  }
+  return table.text();
+}
 
 std::string health_text(const Json& report, std::int64_t now) {
   auto out = about_text(report, now);

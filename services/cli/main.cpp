@@ -28,6 +28,7 @@ struct Chosen {
   DeviceListArguments devices;
   VerbArguments verb;
   SetArguments set;
+  HistoryArguments history;
   StatsArguments stats;
   GroupArguments group;
   AlertListArguments alerts;
@@ -184,6 +185,22 @@ void add_device(CLI::App& app, Chosen& chosen) {
               "its resources, and\ncommands that help. docs/health.md explains each.");
   health->add_option("DEVICE", chosen.id, "the device's id")->required();
   health->callback([&chosen] { chosen.command = [&chosen] { return device_health(chosen.options, chosen.id); }; });
+  auto* history =
+      command(*device, "history", "how it was: means, and in brackets the worst",
+              "fieldwork device history edge-1\n"
+              "  fieldwork device history edge-1 --since 7d\n"
+              "  fieldwork device history edge-1 --since 30h --until 24h --resolution minute --json\n\n"
+              "Of each heartbeat an hour is kept, of each minute two days, of each hour 90 days, unless the\n"
+              "registry's settings say otherwise. Health is 0 to 1.");
+  history->add_option("DEVICE", chosen.history.device, "the device's id")->required();
+  history->add_option("--since", chosen.history.since, "how long ago it begins")->capture_default_str();
+  history->add_option("--until", chosen.history.until, "how long ago it ends; default: now");
+  history
+      ->add_option("--resolution", chosen.history.resolution,
+                   "raw, minute or hour; default: minute for up to 6 h, else hour")
+      ->check(CLI::IsMember({"raw", "minute", "hour"}));
+  history->callback(
+      [&chosen] { chosen.command = [&chosen] { return device_history(chosen.options, chosen.history); }; });
   auto* reset = command(
       *device, "reset", "forget where its report stream stands",
       "fieldwork device reset edge-1\n\n"

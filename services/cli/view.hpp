@@ -27,6 +27,7 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string stats_table(const codec::Json& groups, const std::string& by, const std::string& of);
 [[nodiscard]] std::string group_table(const codec::Json& groups, std::int64_t now_ms);
 [[nodiscard]] std::string device_text(const codec::Json& device, std::int64_t now_ms);
+[[nodiscard]] std::string history_table(const codec::Json& items);
 [[nodiscard]] std::string health_text(const codec::Json& report, std::int64_t now_ms);
 [[nodiscard]] std::string alert_table(const codec::Json& alerts, std::int64_t now_ms);
 [[nodiscard]] std::string alert_text(const codec::Json& alert, std::int64_t now_ms);

@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
        .description = "Knows the devices: who they are, what they have and how they are.",
        .migrations = "registry",
        .make = [](runtime::Config& config, const std::string& root,
-                  runtime::Post) -> Result<std::unique_ptr<runtime::Service>> {
+                  runtime::Post post) -> Result<std::unique_ptr<runtime::Service>> {
          registry::Limits limits;
          limits.heartbeat = seconds{config.integer("registry.heartbeat_s", 5, 1, 3600)};
          limits.suspect_after = seconds{config.integer("registry.suspect_after_s", 15, 1, 86'400)};
@@ -36,6 +36,13 @@ int main(int argc, char** argv) {
            return Error{Code::invalid, "must be ordered: heartbeat_s < suspect_after_s < lost_after_s",
                         config.origin("registry.suspect_after_s")};
          }
-         return std::unique_ptr<runtime::Service>(new registry::RegistryService(root, limits));
+         limits.history_rows_per_s =
+             static_cast<int>(config.integer("registry.history_rows_per_s", limits.history_rows_per_s, 1, 1'000'000));
+         const registry::HistoryKept kept{
+             .raw = std::chrono::hours{config.integer("registry.history_raw_hours", 1, 1, 24 * 366)},
+             .minute = std::chrono::hours{24 * config.integer("registry.history_minute_days", 2, 1, 366)},
+             .hour = std::chrono::hours{24 * config.integer("registry.history_hour_days", 90, 1, 3'660)}};
+         return std::unique_ptr<runtime::Service>(
+             new registry::RegistryService(root, limits, kept, std::move(post.reads)));
        }});
 }

@@ -84,6 +84,7 @@ lasting() {
   psql -XAtq "$database" -c "select schemaname || '.' || tablename from pg_tables where schemaname not in ('pg_catalog','information_schema') order by 1" |
     while read -r table; do
       case $table in
+        registry.history_*) ;;
         *.device) psql -XAtq "$database" -c "select device, lifecycle, presence from $table order by 1" ;;
         *.term | *.audit | *.schema_migration*) ;;
         alerting.alert) psql -XAtq "$database" -c "select * from $table as t where rule <> 'device_health' order by t::text" ;;
@@ -120,7 +121,7 @@ for kind in malformed empty bytes deep large array type version field; do
   for channel in enrol heartbeat presence configured; do tell mallory device/mallory/up/$channel "$kind" registry $channel $down; done
   for channel in want received output offer; do tell mallory device/mallory/up/$channel "$kind" transfer $channel $down; done
   for operation in submit cancel show explain list; do tell operator service/scheduler/$operation/operator "$kind" scheduler $operation $reply; done
-  for operation in show list stats activate drain deactivate retire remove configure; do tell operator service/registry/$operation/operator "$kind" registry $operation $reply; done
+  for operation in show list stats history activate drain deactivate retire remove configure; do tell operator service/registry/$operation/operator "$kind" registry $operation $reply; done
   for operation in offer start fetch received show list; do tell operator service/transfer/$operation/operator "$kind" transfer $operation $reply; done
 done
 for kind in malformed bytes large; do
@@ -138,7 +139,7 @@ for kind in malformed large version; do
   tell transfer state/package/none "$kind" scheduler package
   tell scheduler state/job/j-none "$kind" alerting job
   for channel in command ack; do tell scheduler device/edge-1/down/$channel "$kind" edge-1 $channel; done
-  for channel in enrolled configure rejected; do tell registry device/edge-1/down/$channel "$kind" edge-1 $channel; done
+  for channel in enrolled echo configure rejected; do tell registry device/edge-1/down/$channel "$kind" edge-1 $channel; done
   for channel in offer frame want output received; do tell transfer device/edge-1/down/$channel "$kind" edge-1 $channel; done
 done
 

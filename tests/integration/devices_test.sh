@@ -45,6 +45,18 @@ await "the fleet's summary" summarised
 far() { [ "$(found 'link.round_trip < 5s')" = "aa:bb:cc:dd:ee:01 edge-1" ]; }
 await "the round trips" far
 
+# --- history ---
+remembered() { cli device history edge-1 --json | jq -e '[.[] | select(.mean.health > 0 and .worst.memory >= .mean.memory)] | length > 0' >/dev/null; }
+await "the history" remembered
+check "$(cli device history edge-1 --resolution raw --json | jq -e 'length > 0 and all(.beats == 1 and .worst == null)' >/dev/null && echo yes)" "single heartbeats"
+check "$(cli device history edge-1 --resolution hour | grep 'ROUND TRIP ms' >/dev/null && echo yes)" "a table"
+code=0
+cli device history edge-1 --since 5 >"$dir/out" 2>&1 || code=$?
+check "$([ $code -eq 2 ] && grep -q 'must be a duration' "$dir/out" && echo yes)" "a bad duration: exit code $code, $(cat "$dir/out")"
+code=0
+cli device history nobody >"$dir/out" 2>&1 || code=$?
+check "$([ $code -eq 1 ] && grep -q 'no such device' "$dir/out" && echo yes)" "an unknown device: exit code $code, $(cat "$dir/out")"
+
 # --- settings ---
 cli device set edge-1 label.zone=c heartbeat_s=1 log_level=debug >/dev/null
 follows() { cli device show "$1" --json | jq -e '.configured == .configuration.version' >/dev/null; }

@@ -41,6 +41,12 @@ struct DeviceListArguments {
 };
 int device_list(const Options& options, const DeviceListArguments& arguments);
 int device_health(const Options& options, const std::string& device);
+struct HistoryArguments {
+  std::string device;
+  std::string since = "1h", until;  // ago; empty: now
+  std::string resolution;           // raw, minute or hour; empty: as the span suggests
+};
+int device_history(const Options& options, const HistoryArguments& arguments);
 int device_show(const Options& options, const std::string& device);
 struct VerbArguments {
   std::string verb;  // activate, drain, deactivate, retire, remove or prune
@@ -121,7 +127,8 @@ int print_result(Session& session, const Options& options, const std::string& di
                                        codec::Json body);
 // Everything that a service lists: all pages of the question `body`. What is added meanwhile may be missing; nothing is
 // listed twice.
-[[nodiscard]] Outcome<codec::Json> all_items(Session& session, const std::string& service, codec::Json body);
+[[nodiscard]] Outcome<codec::Json> all_items(Session& session, const std::string& service, codec::Json body,
+                                             const std::string& operation = "list");
 // Prints a field of an answer, as JSON or by `text`. Returns the exit code.
 int show(const Options& options, Outcome<codec::Json> answer, const char* field,
          std::string (*text)(const codec::Json& value, std::int64_t now_ms));

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/duration.hpp"
 #include "commands/commands.hpp"
 #include "output.hpp"
 #include "set_words.hpp"
@@ -8,6 +10,8 @@
 namespace fieldwork::cli {
 
 namespace {
+
+constexpr Duration minutes_up_to = std::chrono::hours(6);  // longer spans are shown by hours
 
 Outcome<codec::Json> all_devices(Session& session, const std::string& expression) {
   codec::Json body = codec::Json::object();
@@ -130,6 +134,36 @@ int fleet_stats(const Options& options, const StatsArguments& arguments) {
 
 int device_health(const Options& options, const std::string& device) {
   return show(options, ask(options, "registry", "health", {{"device", device}}), "report", health_text);
+}
+
+int device_history(const Options& options, const HistoryArguments& arguments) {
+  const auto since = parse_duration(arguments.since);
+  const auto until = arguments.until.empty() ? std::optional(Duration{}) : parse_duration(arguments.until);
+  const auto wrong = [&](const char* name, const std::string& text) {
+    return end({Exit::usage,
+                std::string(name) + " must be a duration, for example 90min, 6h or 7d, is '" + printable(text) + "'"});
+  };
+  if (!since || *since <= Duration{}) return wrong("--since", arguments.since);
+  if (!until) return wrong("--until", arguments.until);
+  if (*until >= *since) return end({Exit::usage, "--until must be later than --since: both say how long ago"});
+  const auto ago = [now = now_ms()](Duration span) {
+    return now - std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
+  };
+  auto resolution = arguments.resolution;
+  if (resolution.empty()) resolution = *since - *until <= minutes_up_to ? "minute" : "hour";
+  codec::Json body{
+      {"device", arguments.device}, {"resolution", resolution}, {"from_ms", std::max<std::int64_t>(ago(*since), 0)}};
+  if (*until > Duration{}) body["until_ms"] = ago(*until);
+  auto session = open_session(options, {});
+  if (!session) return end(session.failure());
+  auto items = all_items(**session, "registry", std::move(body), "history");
+  if (!items) return end(items.failure());
+  if (options.json) {
+    print_json(*items);
+  } else {
+    print(history_table(*items));
+  }
+  return 0;
 }
 
 int device_show(const Options& options, const std::string& device) {

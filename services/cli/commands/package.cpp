@@ -37,10 +37,11 @@ Outcome<codec::Json> ask(const Options& options, const std::string& service, con
   return (*session)->request(service, operation, std::move(body));
 }
 
-Outcome<codec::Json> all_items(Session& session, const std::string& service, codec::Json body) {
+Outcome<codec::Json> all_items(Session& session, const std::string& service, codec::Json body,
+                               const std::string& operation) {
   auto items = codec::Json::array();
   while (true) {
-    auto answer = session.request(service, "list", body);
+    auto answer = session.request(service, operation, body);
     if (!answer) return answer.failure();
     for (const auto& one : list_of(*answer, "items")) items.push_back(one);
     const auto after = text_of(*answer, "next");

@@ -29,6 +29,7 @@ Rejection active(const Device& device) {
 void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
   const auto& enrolment = input.enrolment;
   const auto reject = [&](Error error) { out.rejections.push_back({input.device, "enrol", std::move(error)}); };
+  if (asked_already(input.device, enrolment)) return;
   const auto certificate = crypto::Certificate::from_pem(enrolment.certificate);
   if (!certificate) return reject({Code::invalid, certificate.error().reason, "/certificate"});
   if (!devices_.contains(input.device) && devices_.size() >= limits_.devices_max)
@@ -56,6 +57,18 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
   close_question(entry, out);
   entry.pending = Pending{enrolment, fingerprint, key};
   out.outbox.emplace_back(AskCertificate{input.device, fingerprint, enrolment.certificate});
+}
+
+// A device repeats its enrolment until it is answered. In a large fleet whose devices all enrol at once, most of what
+// comes is repeated: its certificate was looked at before.
+bool Registry::asked_already(const DeviceId& device, const Enrolment& enrolment) {
+  const auto found = devices_.find(device);
+  if (found == devices_.end() || !found->second.pending) return false;
+  auto& entry = found->second;
+  auto& pending = entry.pending->enrolment;
+  if (pending.certificate != enrolment.certificate || enrolment.session < pending.session) return false;
+  pending = enrolment;
+  return true;
 }
 
 Registry::Entry& Registry::added(const EnrolmentArrived& input, Time now) {

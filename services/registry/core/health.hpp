@@ -37,6 +37,7 @@ struct Signs {
   double flaps = 0;       // returns from a silence
   double succeeded = 0;   // executions
   double failed = 0;
+  bool operator==(const Signs&) const = default;
 };
 
 struct Thresholds {

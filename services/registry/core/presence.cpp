@@ -81,25 +81,28 @@ void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
   const bool restarted = input.heartbeat.session > device.session;
   const bool first = !device.measured || restarted || device.presence != Presence::online;
   count_anew(entry, input.heartbeat.session);
-  measure(entry, input.heartbeat, now);
+  const bool news = measure(entry, input.heartbeat, now);
   hear(entry, Presence::online, "", now, out);
   press(entry, now, out);
   say_drained(entry, now, out);
   const bool regrouped = rate(entry);
+  if (news) remember(entry, now, out);
   if (first || regrouped || now - entry.saved_at >= limits_.save_every) save(entry, now);
   if (first || now - entry.reported_at >= limits_.report_every) unreported_.insert(device.id);
   const bool moved = std::abs(device.health - entry.published_health) >= moved_by;
   if (first || regrouped || moved || now - entry.published_at >= limits_.publish_every) publish(entry, now);
 }
 
-void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
+// False: it says nothing new, because it came late or twice.
+bool Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
   auto& device = entry.record.device;
   entry.sign_of_life = entry.heard_at = now;
   // A later one has said more; but a journal that went back numbers its heartbeats anew, in the same session.
   const auto behind = entry.beat - heartbeat.beat;
-  if (heartbeat.beat > 0 && behind > 0 && behind <= late_max) return;
+  if (heartbeat.beat > 0 && behind > 0 && behind <= late_max) return false;
   if (behind > late_max) entry.beat = 0;
-  auto& signs = entry.signs;
+  const bool repeated = heartbeat.beat > 0 && behind == 0;
+  auto& signs = entry.record.signs;
   fade(signs, now - entry.faded_at);
   entry.faded_at = now;
   if (signs.measured && heartbeat.link.reconnects > device.link.reconnects) {
@@ -121,6 +124,14 @@ void Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
   };
   count(heartbeat.outcomes.succeeded, device.outcomes.succeeded, signs.succeeded);
   count(heartbeat.outcomes.failed, device.outcomes.failed, signs.failed);
+  return !repeated;
+}
+
+void Registry::remember(Entry& entry, Time now, Output& out) {
+  const auto share = Duration{seconds{1}} * static_cast<std::int64_t>(devices_.size()) / limits_.history_rows_per_s;
+  const bool raw = now - entry.kept_at >= std::max(history_each, share);
+  if (raw) entry.kept_at = now;
+  entry.record.history.add(entry.record.device.id, measures(entry.record.device), now, raw, out.history);
 }
 
 // What is under pressure now: others act on the device's state, so each change is published at once. A device whose
@@ -172,10 +183,10 @@ void Registry::hear(Entry& entry, Presence presence, const std::string& reason, 
   const bool back = presence == Presence::online && before != Presence::starting;
   const bool was_silent = before == Presence::suspect || before == Presence::lost;
   if (was_silent && (presence == Presence::online || presence == Presence::starting)) {
-    fade(entry.signs, now - entry.faded_at);
+    fade(entry.record.signs, now - entry.faded_at);
     entry.faded_at = now;
     entry.high_since = {};
-    ++entry.signs.flaps;
+    ++entry.record.signs.flaps;
   }
   if (presence != Presence::starting)
     out.events.push_back({device.id, back ? "back" : std::string(name(presence)), reason, ""});

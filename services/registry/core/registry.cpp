@@ -14,8 +14,8 @@ Registry::Registry(Limits limits, std::vector<Record> saved, Time now, std::vect
     auto& entry = devices_[record.device.id];
     entry.record = std::move(record);
     std::erase_if(entry.record.device.groups, [&](const auto& one) { return !groups_.contains(one); });
-    entry.signs.measured = entry.record.device.measured;
-    entry.sign_of_life = entry.faded_at = entry.saved_at = now;
+    entry.sign_of_life = entry.saved_at = now;
+    entry.faded_at = entry.record.faded_ms > 0 ? std::min(from_ms(entry.record.faded_ms), now) : now;
     if (entry.record.device.back_ms > 0) entry.sign_of_life = std::max(now, from_ms(entry.record.device.back_ms));
     index_.put(entry.record.device);
   }
@@ -63,7 +63,7 @@ void Registry::relabel(Entry& entry) {
 
 bool Registry::rate(Entry& entry) {
   auto& device = entry.record.device;
-  device.health = health(device, entry.signs, limits_.weights);
+  device.health = health(device, entry.record.signs, limits_.weights);
   index_.measured(device);
   if (entry.reported_health >= 0 && std::abs(device.health - entry.reported_health) >= moved_by)
     unreported_.insert(device.id);
@@ -74,7 +74,7 @@ std::optional<HealthReport> Registry::report(const DeviceId& device, Time now) c
   const auto it = devices_.find(device);
   if (it == devices_.end()) return std::nullopt;
   const auto& entry = it->second;
-  auto out = registry::report(entry.record.device, entry.signs, limits_.weights);
+  auto out = registry::report(entry.record.device, entry.record.signs, limits_.weights);
   out.at_ms = to_ms(now);
   out.heard_ms = entry.heard_at == Time{} ? 0 : to_ms(entry.heard_at);
   out.heartbeat_s = entry.record.device.configuration.heartbeat_s.value_or(
@@ -131,7 +131,10 @@ void Registry::apply(const Stalled&, Time now, Output&) { give_grace(now); }
 void Registry::apply(const TimePassed&, Time now, Output& out) {
   if (!link_ || now - judged_at_ < limits_.judge_every) return;
   judged_at_ = now;
-  for (auto& [id, entry] : devices_) judge(entry, now, out);
+  for (auto& [id, entry] : devices_) {
+    judge(entry, now, out);
+    entry.record.history.close(id, now, out.history);
+  }
   retell(now, out);
   say_reports_again();
   const auto every = limits_.summary_every + seconds{devices_.size() / 10'000};
@@ -143,7 +146,11 @@ void Registry::apply(const TimePassed&, Time now, Output& out) {
 
 // Each device's last row and last state of the batch.
 void Registry::apply(const BatchEnded&, Time now, Output& out) {
-  for (const auto& id : unsaved_) out.devices.push_back(devices_.at(id).record);
+  for (const auto& id : unsaved_) {
+    auto& entry = devices_.at(id);
+    entry.record.faded_ms = to_ms(entry.faded_at);
+    out.devices.push_back(entry.record);
+  }
   for (const auto& id : unsaid_) out.states.push_back(devices_.at(id).record.device);
   unsaved_.clear();
   unsaid_.clear();

@@ -38,6 +38,7 @@
 #include "model/limits.hpp"
 #include "model/policy.hpp"
 #include "registry/core/health.hpp"
+#include "registry/core/history.hpp"
 #include "registry/core/starts.hpp"
 
 namespace fieldwork::registry {
@@ -56,6 +57,7 @@ struct Limits {
   Duration relieved_after = seconds{60};            // below the hysteresis: what relieves must not end its own cause
   Duration report_every = std::chrono::minutes{5};  // health reports, while the score moves little
   Duration summary_every = seconds{5};              // of the fleet, and a second more for each 10,000 devices
+  int history_rows_per_s = 1000;                    // raw rows of all devices
   Duration prune_every = std::chrono::minutes{10};  // requests to a device whose storage stays under pressure
   Values weights = equal_weights;
   Thresholds thresholds;
@@ -67,6 +69,9 @@ struct Record {
   std::int64_t enrolled_session = 0;  // the session in which its certificate was checked
   std::string key;                    // hex SHA-256 of its public key; empty: of an earlier version's row
   std::string boot_id;                // of the machine's boot in which it last enrolled; empty: not known
+  Signs signs;                        // of its health, as they were at faded_ms
+  std::int64_t faded_ms = 0;          // 0: there are none
+  History history;
   bool operator==(const Record&) const = default;
 };
 
@@ -217,8 +222,8 @@ struct Output {
   // --- saved, in one transaction with the changes of the outbox ---
   // Table `device`: upsert. What is seen again after a restart is not saved: duplicated_since_ms, claimed_ms.
   std::vector<Record> devices;
-  // Table `device`: remove. The retained state is cleared: everyone hears that the device is gone.
-  std::vector<DeviceId> removed;
+  std::vector<DeviceId> removed;    // `device`: remove; the retained state is cleared: everyone hears that it is gone
+  std::vector<HistoryRow> history;  // `history_raw`, `history_minute`, `history_hour`: insert
   // Table `device_group`: upsert; remove. A name is in one of the two, as its last change in the batch was.
   std::vector<Group> groups;
   std::vector<std::string> removed_groups;
@@ -228,8 +233,7 @@ struct Output {
   // On device/{device}/down/enrolled, with the heartbeat interval and this service's clock. `enrolled` is true only of
   // a device whose row, with this certificate, is saved.
   std::vector<EnrolmentAnswer> answers;
-  // To the client of `reply`.
-  std::vector<RequestAnswer> requests;
+  std::vector<RequestAnswer> requests;  // to the client of `reply`
   std::vector<GroupAnswer> group_answers;
   // On device/{device}/down/rejected; also counted, and logged once per burst.
   std::vector<Rejection> rejections;
@@ -264,7 +268,6 @@ class Registry {
   [[nodiscard]] std::size_t size() const { return devices_.size(); }
   // All of them, by name.
   [[nodiscard]] std::vector<GroupShown> groups() const;
-  // As it is now; none: there is no such device.
   [[nodiscard]] std::optional<HealthReport> report(const DeviceId& device, Time now) const;
 
  private:
@@ -277,7 +280,6 @@ class Registry {
   struct Entry {
     Record record;
     std::optional<Pending> pending;
-    Signs signs;
     Starts starts;
     std::int64_t beat = 0;   // number of the newest heartbeat of its session; 0: none has come
     bool excused = false;    // the next gap in the numbers is this service's, which did not listen
@@ -286,7 +288,8 @@ class Registry {
     Duration told{};         // between its heartbeats; zero: not known, a process before this one told it
     Time heard_at{};         // when it was heard last; zero: not by this process
     Time sign_of_life{};     // the newest; of a sleeping device when it said that it will be back
-    Time faded_at{};         // when `signs` last lost weight
+    Time faded_at{};         // when the signs last lost weight
+    Time kept_at{};          // the newest heartbeat that is in the history itself
     Time saved_at{};
     Time published_at{};
     double published_health = -1;
@@ -312,6 +315,7 @@ class Registry {
   void apply(const BatchEnded& input, Time now, Output& out);
 
   // enrolment.cpp
+  bool asked_already(const DeviceId& device, const Enrolment& enrolment);
   Entry& added(const EnrolmentArrived& input, Time now);
   bool claims(Entry& entry, const Enrolment& enrolment, const std::string& key, Time now, Output& out);
   void enrol(Entry& entry, Time now, Output& out);
@@ -322,7 +326,8 @@ class Registry {
   // presence.cpp
   void hear(Entry& entry, Presence presence, const std::string& reason, Time now, Output& out);
   void say_offline(Entry& entry, const PresenceArrived& input, Time now, Output& out);
-  void measure(Entry& entry, const Heartbeat& heartbeat, Time now);
+  bool measure(Entry& entry, const Heartbeat& heartbeat, Time now);
+  void remember(Entry& entry, Time now, Output& out);
   void press(Entry& entry, Time now, Output& out);
   void judge(Entry& entry, Time now, Output& out);
   bool watch_identity(Entry& entry, Time now, Output& out);
@@ -370,9 +375,10 @@ class Registry {
   static constexpr double moved_by = 0.05;                  // a score that is worth telling
   static constexpr Duration untold_interval = seconds{60};  // of a device that a process before this one told something
   static constexpr Duration heartbeat_max = seconds{limits::heartbeat_s_max};
-  static constexpr std::int64_t late_max = 64;    // heartbeats that may be on their way at once
-  static constexpr std::size_t resaid_max = 500;  // reports that are said again in one judge_every
-  static constexpr std::size_t retold_max = 200;  // devices that hear of another interval in one judge_every
+  static constexpr Duration history_each = seconds{4};  // at most one raw row of a device
+  static constexpr std::int64_t late_max = 64;          // heartbeats that may be on their way at once
+  static constexpr std::size_t resaid_max = 500;        // reports that are said again in one judge_every
+  static constexpr std::size_t retold_max = 200;        // devices that hear of another interval in one judge_every
 
   Limits limits_;
   std::map<DeviceId, Entry> devices_;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
+#include "registry/shell/history.hpp"
 
 namespace fieldwork::registry {
 
@@ -21,7 +22,8 @@ store::Row to_row(const Record& record) {
           {"enrolled_session", record.enrolled_session},
           {"key", record.key},
           {"boot_id", record.boot_id},
-          {"changed_ms", device.changed_ms}};
+          {"changed_ms", device.changed_ms},
+          {"kept", store::Value::json(codec::dump(encode_kept(record)))}};
 }
 
 Result<Record> from_row(std::string_view text) {
@@ -35,11 +37,13 @@ Result<Record> from_row(std::string_view text) {
   out.key = reader.text("key", 64);
   out.boot_id = reader.text("boot_id", 64);
   const auto labels = reader.map_or_empty("said_labels", limits::labels_max, 256);
+  read_kept(reader, out);
   if (!reader.finish()) return reader.error();
   auto device = codec::decode_device(*state);
   if (!device) return device.error();
   out.device = std::move(*device);
   out.device.about.labels = labels;
+  out.signs.measured = out.device.measured;
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include "codec/device.hpp"
 #include "codec/policy.hpp"
 #include "registry/shell/groups.hpp"
+#include "registry/shell/history.hpp"
 #include "registry/shell/rows.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
@@ -19,6 +20,14 @@ std::string question_key(const DeviceId& device, const std::string& fingerprint)
 std::string configure_key(const DeviceId& device) { return "configure:" + device.value; }
 
 }  // namespace
+
+std::vector<runtime::RetentionRule> RegistryService::retention() const {
+  const auto rule = [](Resolution resolution, Duration kept) {
+    return runtime::RetentionRule{.prune = {.table = table(resolution), .column = "from_ms", .where = {}, .limit = 500},
+                                  .kept_for = kept};
+  };
+  return {rule(Resolution::raw, kept_.raw), rule(Resolution::minute, kept_.minute), rule(Resolution::hour, kept_.hour)};
+}
 
 Result<void> RegistryService::load(store::Store& store, Time now) {
   auto saved = rows(store, {.table = "device", .where = {}, .order_by = "", .descending = false, .limit = 0}, from_row);
@@ -39,6 +48,8 @@ void RegistryService::apply(const Output& done, Time now, runtime::Output& out) 
   }
   // After the removals: a device may enrol anew in the batch in which it was removed.
   for (const auto& record : done.devices) out.upsert("device", record.device.id.value, to_row(record));
+  for (const auto& row : done.history)
+    out.insert(table(row.resolution), row.device.value + " " + std::to_string(row.period.from_ms), to_row(row));
   for (const auto& group : done.groups) out.upsert("device_group", group.name, to_row(group));
   for (const auto& name : done.removed_groups) out.remove("device_group", name, {{"name", name}});
   if (!done.devices.empty() || !done.removed.empty())

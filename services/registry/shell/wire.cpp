@@ -5,6 +5,7 @@
 #include "codec/policy.hpp"
 #include "fleet/stats.hpp"
 #include "registry/shell/groups.hpp"
+#include "registry/shell/history.hpp"
 #include "registry/shell/service.hpp"
 
 namespace fieldwork::registry {
@@ -85,6 +86,7 @@ void RegistryService::request(const Topic& topic, const bus::Message& message, T
     return;
   }
   if (const auto wanted = verb(topic.channel)) return want(topic, message, *wanted, now, out);
+  if (topic.channel == "history") return history(topic, message, now, out);
   if (topic.channel == "group") return group(topic, message, now, out);
   auto text = answer(topic.channel, message.payload, now);
   if (!text) return reject(topic, message, text.error(), now, out);
@@ -114,6 +116,31 @@ Result<Requested> RegistryService::requested(const Topic& topic, const bus::Mess
   out.device = DeviceId(reader.id("device"));
   if (!reader.finish()) return reader.error();
   return out;
+}
+
+// The reads' thread looks the rows up; the engine's thread adds the open period.
+void RegistryService::history(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
+  auto asked = decode_history_request(message.payload);
+  if (!asked) return reject(topic, message, asked.error(), now, out);
+  if (core_->find(asked->device) == nullptr && asked->after.empty())
+    return reject(topic, message, {Code::unknown, "no such device", "/device"}, now, out);
+  bus::Message to{.topic = message.topic,
+                  .payload = "",
+                  .response_topic = message.response_topic,
+                  .correlation = message.correlation};
+  auto question = [this, to, asked = *asked](store::Reader& store) -> runtime::Task {
+    return [this, to, asked, page = store.range(range(asked))](Time at, runtime::Output& output) {
+      const auto* record = core_->find(asked.device);
+      const Period* open = nullptr;
+      if (record != nullptr && asked.resolution != Resolution::raw)
+        open = asked.resolution == Resolution::minute ? &record->history.minute : &record->history.hour;
+      const auto answer = history_page(asked, page, open);
+      if (answer) return respond(to, codec::dump(*answer), output);
+      reject(*topics_.parse(to.topic), to, answer.error(), at, output);
+    };
+  };
+  if (reads_ == nullptr || !reads_->ask(std::string(topic.from), std::move(question)))
+    reject(topic, to, {Code::unavailable, "too many questions wait for the database already; ask again"}, now, out);
 }
 
 Result<std::string> RegistryService::answer(std::string_view operation, std::string_view payload, Time now) const {

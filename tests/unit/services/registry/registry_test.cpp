@@ -36,6 +36,18 @@ TEST(Registry, EnrolsWhatSecurityPolicyCallsValid) {
   EXPECT_EQ(state_of(registry), "active online");
 }
 
+TEST(Registry, AsksOnceForADeviceThatRepeatsItsEnrolment) {
+  Registry registry(Limits{}, {}, t0);
+  const auto pem = make_certificate("edge-1");
+  EXPECT_EQ(all<AskCertificate>(step(registry, EnrolmentArrived{edge, enrolment(1, pem)}, at(0))).size(), 1U);
+  auto again = enrolment(1, pem);
+  again.about.site = "berlin";
+  EXPECT_TRUE(step(registry, EnrolmentArrived{edge, again}, at(5)).outbox.empty());
+  (void)step(registry, checked(pem), at(6));
+  EXPECT_EQ(state_of(registry), "active starting");
+  EXPECT_EQ(registry.find(edge)->device.about.site, "berlin") << "what it said last counts";
+}
+
 TEST(Registry, RefusesCertificates) {
   const auto pem = make_certificate("edge-1");
   const auto other = make_certificate("edge-2");
@@ -202,11 +214,11 @@ TEST(Registry, JudgesNobodyWhileTheBrokerIsAwayOrAfterAPauseOfItsOwn) {
 
 TEST(Registry, GivesGraceAfterARestart) {
   Registry before(Limits{}, {record(online)}, t0);
-  (void)step(before, HeartbeatArrived{edge, heartbeat(3)}, at(1));
-  auto row = to_row(*before.find(edge)).to_json();
+  const auto saved = step(before, HeartbeatArrived{edge, heartbeat(3)}, at(1)).devices.at(0);
+  auto row = to_row(saved).to_json();
   auto read = from_row(row);
   ASSERT_TRUE(read.ok()) << describe(read.error());
-  EXPECT_EQ(*read, *before.find(edge));
+  EXPECT_EQ(*read, saved);
   Registry after(Limits{}, {*read}, at(1000));
   (void)step(after, LinkBack{}, at(1001));
   EXPECT_EQ(pass(after, 1001, 1015), "");
