@@ -13,6 +13,9 @@ std::string silence(Duration since) {
   return "silent for " + std::to_string(std::chrono::duration_cast<seconds>(since).count()) + " s";
 }
 
+// What one heartbeat adds to a sign: a device may say any number.
+double bounded(std::int64_t more) { return static_cast<double>(std::min<std::int64_t>(more, 10'000)); }
+
 constexpr const char* duplicated =
     "another device uses this identity, and each throws the other out: issue one of them its own (scripts/pki "
     "--devices)";
@@ -106,12 +109,12 @@ bool Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
   fade(signs, now - entry.faded_at);
   entry.faded_at = now;
   if (signs.measured && heartbeat.link.reconnects > device.link.reconnects) {
-    signs.reconnects += static_cast<double>(heartbeat.link.reconnects - device.link.reconnects);
+    signs.reconnects += bounded(heartbeat.link.reconnects - device.link.reconnects);
   }
   // Numbers that were left out are heartbeats that were lost on the way.
   const bool excused = std::exchange(entry.excused, false);
   if (!excused && entry.beat > 0 && heartbeat.beat > entry.beat)
-    signs.missed += static_cast<double>(heartbeat.beat - entry.beat - 1);
+    signs.missed += bounded(heartbeat.beat - entry.beat - 1);
   entry.beat = std::max(entry.beat, std::max<std::int64_t>(heartbeat.beat, 1));
   signs.measured = device.measured = true;
   device.resources = heartbeat.resources;
@@ -119,7 +122,7 @@ bool Registry::measure(Entry& entry, const Heartbeat& heartbeat, Time now) {
   device.attempts = static_cast<std::int64_t>(heartbeat.attempts.size());
   // A lower count is another agent's, with a copy of the journal.
   const auto count = [](std::int64_t said, std::int64_t& known, double& recent) {
-    recent += static_cast<double>(std::max<std::int64_t>(said - known, 0));
+    recent += bounded(std::max<std::int64_t>(said - known, 0));
     known = std::max(said, known);
   };
   count(heartbeat.outcomes.succeeded, device.outcomes.succeeded, signs.succeeded);

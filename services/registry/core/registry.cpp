@@ -131,9 +131,11 @@ void Registry::apply(const Stalled&, Time now, Output&) { give_grace(now); }
 void Registry::apply(const TimePassed&, Time now, Output& out) {
   if (!link_ || now - judged_at_ < limits_.judge_every) return;
   judged_at_ = now;
+  const auto most = out.history.size() + closed_max;
   for (auto& [id, entry] : devices_) {
     judge(entry, now, out);
-    entry.record.history.close(id, now, out.history);
+    // Else the first look after each hour would be one transaction with a row of every device.
+    if (out.history.size() < most) entry.record.history.close(id, now, out.history);
   }
   retell(now, out);
   say_reports_again();

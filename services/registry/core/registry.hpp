@@ -240,8 +240,7 @@ struct Output {
   // --- facts: published once, after the commit ---
   // On event/device/{device}; also logged.
   std::vector<DeviceEvent> events;
-  // On state/device/{device}, retained. All devices after LinkBack.
-  std::vector<Device> states;
+  std::vector<Device> states;  // on state/device/{device}, retained; all devices after LinkBack
   // On state/health/{device}, retained, as report() says. All devices after LinkBack.
   std::vector<DeviceId> reports;
   // On state/fleet/summary, retained: devices have changed, and the newest is summary_every old; also after LinkBack.
@@ -378,6 +377,7 @@ class Registry {
   static constexpr Duration history_each = seconds{4};  // at most one raw row of a device
   static constexpr std::int64_t late_max = 64;          // heartbeats that may be on their way at once
   static constexpr std::size_t resaid_max = 500;        // reports that are said again in one judge_every
+  static constexpr std::size_t closed_max = 500;        // periods of silent devices that end in one judge_every
   static constexpr std::size_t retold_max = 200;        // devices that hear of another interval in one judge_every
 
   Limits limits_;

@@ -16,9 +16,8 @@ constexpr std::array<std::string_view, measure_names.size()> worst_names{
     "health_worst",  "cpu_worst",         "memory_worst",     "storage_worst",
     "network_worst", "temperature_worst", "round_trip_worst", "loss_worst"};
 constexpr std::array<const char*, 3> table_names{"history_raw", "history_minute", "history_hour"};
-constexpr double no_sum_above = 1e15;
 
-// Four digits are more than any of them was measured with.
+// Four digits are more than any of them was measured with; and a `real` of PostgreSQL refuses 1e-50.
 double rounded(double value) { return std::round(value * 1e4) / 1e4; }
 
 Json encode(const Period& period) {
@@ -36,13 +35,13 @@ Period read_period(codec::Reader& parent, const char* name, const Json& value) {
   out.from_ms = reader.integer("from_ms", 0, limits::integer_max);
   out.beats = reader.integer("beats", 0, limits::integer_max);
   for (std::size_t i = 0; i < measure_names.size(); ++i) {
-    const std::string field(measure_names[i]);
-    const Json* three = reader.array_maybe(field.c_str(), 3);
+    const char* field = measure_names[i].data();  // a literal, which the reader keeps
+    const Json* three = reader.array_maybe(field, 3);
     if (three == nullptr) continue;
-    const bool good = three->size() == 3 && three->at(0).is_number_integer() && three->at(1).is_number() &&
-                      three->at(2).is_number() && std::abs(three->at(1).get<double>()) < no_sum_above;
+    const bool good =
+        three->size() == 3 && three->at(0).is_number_integer() && three->at(1).is_number() && three->at(2).is_number();
     if (!good) {
-      reader.fail(field.c_str(), "must be a count, a sum and the worst");
+      reader.fail(field, "must be a count, a sum and the worst");
       continue;
     }
     out.count[i] = three->at(0);
@@ -89,11 +88,11 @@ store::Row to_row(const HistoryRow& row) {
   store::Row out{{"device", row.device.value}, {"from_ms", period.from_ms}, {"beats", period.beats}};
   for (std::size_t i = 0; i < measure_names.size(); ++i) {
     const auto mean = period.mean(static_cast<Measure>(i));
-    out.add(measure_names[i], mean ? store::Value(*mean) : store::Value(nullptr));
+    out.add(measure_names[i], mean ? store::Value(rounded(*mean)) : store::Value(nullptr));
   }
   if (row.resolution == Resolution::raw) return out;
   for (std::size_t i = 0; i < measure_names.size(); ++i)
-    out.add(worst_names[i], period.count[i] > 0 ? store::Value(period.worst[i]) : store::Value(nullptr));
+    out.add(worst_names[i], period.count[i] > 0 ? store::Value(rounded(period.worst[i])) : store::Value(nullptr));
   return out;
 }
 
@@ -109,10 +108,9 @@ Json encode_kept(const Record& record) {
   return out;
 }
 
-void read_kept(codec::Reader& parent, Record& record) {
-  const Json* kept = parent.object_maybe("kept");
-  if (kept == nullptr) return;
-  codec::Reader reader(parent, "kept", *kept);
+Result<void> read_kept(const Json& kept, Record& out) {
+  Record record = out;
+  codec::Reader reader(kept);
   if (const Json* object = reader.object_maybe("signs")) {
     codec::Reader signs(reader, "signs", *object);
     record.faded_ms = signs.integer("faded_ms", 1, limits::integer_max);
@@ -126,7 +124,9 @@ void read_kept(codec::Reader& parent, Record& record) {
   if (const Json* minute = reader.object_maybe("minute"))
     record.history.minute = read_period(reader, "minute", *minute);
   if (const Json* hour = reader.object_maybe("hour")) record.history.hour = read_period(reader, "hour", *hour);
-  reader.finish();
+  if (!reader.finish()) return reader.error();
+  out = std::move(record);
+  return {};
 }
 
 Result<HistoryAsked> decode_history_request(std::string_view text) {

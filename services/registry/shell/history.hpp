@@ -15,7 +15,8 @@ namespace fieldwork::registry {
 [[nodiscard]] store::Row to_row(const HistoryRow& row);
 // Column `kept` of table `device`: the recent signs of health, and the open periods.
 [[nodiscard]] codec::Json encode_kept(const Record& record);
-void read_kept(codec::Reader& reader, Record& record);
+// An Error changes nothing.
+[[nodiscard]] Result<void> read_kept(const codec::Json& kept, Record& record);
 
 // service/registry/history/{from}
 struct HistoryAsked {

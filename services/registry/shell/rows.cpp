@@ -4,6 +4,7 @@
 
 #include "codec/device.hpp"
 #include "registry/shell/history.hpp"
+#include "runtime/log.hpp"
 
 namespace fieldwork::registry {
 
@@ -37,12 +38,17 @@ Result<Record> from_row(std::string_view text) {
   out.key = reader.text("key", 64);
   out.boot_id = reader.text("boot_id", 64);
   const auto labels = reader.map_or_empty("said_labels", limits::labels_max, 256);
-  read_kept(reader, out);
+  const auto* kept = reader.object_maybe("kept");
   if (!reader.finish()) return reader.error();
   auto device = codec::decode_device(*state);
   if (!device) return device.error();
   out.device = std::move(*device);
   out.device.about.labels = labels;
+  // A device without them begins anew: they must not keep the registry from starting.
+  if (const auto read = kept != nullptr ? read_kept(*kept, out) : Result<void>{}; !read) {
+    log::warn("recent signs and open periods cannot be read",
+              {{"device", out.device.id.value}, {"reason", describe(read.error())}});
+  }
   out.signs.measured = out.device.measured;
   return out;
 }

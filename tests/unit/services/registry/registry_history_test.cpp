@@ -140,6 +140,46 @@ TEST(RegistryHistory, GoesOnAfterARestartWithTheSameSigns) {
   ASSERT_EQ(after.history.size(), 1U);
 }
 
+// Else a device could keep the registry from starting again, or its rows from being stored.
+TEST(RegistryHistory, WhateverADeviceSaysCanBeStoredAndReadBack) {
+  Fleet fleet;
+  fleet.beats(0, 1);
+  auto said = heartbeat(3, 0.2, limits::integer_max);
+  said.link.reconnects = limits::integer_max;
+  said.outcomes = {limits::integer_max, limits::integer_max};
+  said.resources.temperature_c = 1e-50;
+  said.link.round_trip_ms = 1e9;
+  const auto out = step(fleet.registry, HeartbeatArrived{edge, said}, at(61));
+  const auto& record = out.devices.at(0);
+  EXPECT_EQ(stored(record).signs, record.signs);
+  const auto row = nlohmann::json::parse(to_row(out.history.back()).to_json());
+  EXPECT_EQ(row.at("temperature"), 0.0);
+}
+
+TEST(RegistryHistory, WhatCannotBeReadOfTheSignsIsLeftOut) {
+  auto row = nlohmann::json::parse(to_row(record(online)).to_json());
+  row["kept"] = {{"signs", {{"faded_ms", -1}}}, {"hour", 7}};
+  const auto read = from_row(row.dump());
+  ASSERT_TRUE(read.ok()) << describe(read.error());
+  EXPECT_EQ(read->history, History{});
+  EXPECT_EQ(read->faded_ms, 0);
+}
+
+TEST(RegistryHistory, APeriodOfAllDevicesEndsAFewAtATime) {
+  std::vector<Record> records;
+  for (int i = 0; i < 1200; ++i) {
+    records.push_back(record(online));
+    records.back().device.id = DeviceId("d" + std::to_string(i));
+    records.back().history.minute.from_ms = minute0;
+    records.back().history.minute.add(Measures{0.5});
+  }
+  Registry registry(Limits{}, records, at(30));
+  (void)step(registry, LinkBack{}, at(30));
+  std::vector<std::size_t> ended;
+  for (double s = 31; s < 34; s += 0.5) ended.push_back(step(registry, TimePassed{}, at(s)).history.size());
+  EXPECT_EQ(ended, (std::vector<std::size_t>{500, 500, 200, 0, 0, 0}));
+}
+
 TEST(RegistryHistory, TheSignsFadeWhileTheRegistryIsAway) {
   auto saved = record(online);
   saved.device.measured = true;
