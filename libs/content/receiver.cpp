@@ -10,12 +10,13 @@ Result<bool> Receiver::accept(std::uint64_t offset, std::uint64_t length, Time n
     return Error{Code::invalid, "the piece ends after the content"};
   }
   if (!waiting_since_) waiting_since_ = now;
+  longest_ = std::max(longest_, length);
   if (offset >= reached_) {
     ++came_;
     std::uint64_t left_out = 0;
     for (auto gap = have_.first_missing(reached_, offset); gap; gap = have_.first_missing(gap->second, offset))
       left_out += std::min(gap->second, offset) - gap->first;
-    lost_ += (left_out + length - 1) / length;
+    lost_ += (left_out + longest_ - 1) / longest_;
     reached_ = offset + length;
   }
   if (have_.contains(offset, offset + length)) {

@@ -55,6 +55,8 @@ content::Ranges stored_ranges(const fs::path& sidecar, const fs::path& part, con
   return ranges ? *ranges : content::Ranges{};
 }
 
+constexpr Duration longest_pause = seconds(5);  // between two frames; a longer one is no part of the transfer's pace
+
 content::Receiver::Time since_origin(Time now) { return now.time_since_epoch(); }
 
 }  // namespace
@@ -69,9 +71,9 @@ struct Inbound::Impl {
   bool elsewhere = false;
   std::uint64_t unsaved_bytes = 0;
   std::optional<Time> unsaved_since;
-  std::optional<Time> first_at;  // when the first new piece came
-  Time last_at{};
-  std::uint64_t later_bytes = 0;  // of the pieces that came after the first
+  std::optional<Time> last_at;    // when the newest piece came
+  Duration took{};                // from the first new piece to it, without pauses
+  std::uint64_t later_bytes = 0;  // of the pieces after the first
 
   [[nodiscard]] bool checkpoint_due(Time now) const {
     return unsaved_since && (unsaved_bytes >= checkpoint_bytes || now - *unsaved_since >= checkpoint_after);
@@ -150,8 +152,10 @@ Result<bool> Inbound::frame(std::string_view bytes, Time now) {
   auto fresh = in.receiver.accept(frame->offset, frame->piece.size(), since_origin(now));
   if (!fresh) return fresh.error();
   if (!*fresh) return false;
-  if (in.first_at) in.later_bytes += frame->piece.size();
-  if (!in.first_at) in.first_at = now;
+  if (in.last_at) {
+    in.later_bytes += frame->piece.size();
+    in.took += std::min<Duration>(now - *in.last_at, longest_pause);
+  }
   in.last_at = now;
   in.unsaved_bytes += frame->piece.size();
   if (!in.unsaved_since) in.unsaved_since = now;
@@ -184,9 +188,9 @@ const Offer& Inbound::offer() const { return impl_->offer; }
 std::uint64_t Inbound::received_bytes() const { return impl_->receiver.ranges().covered_bytes(); }
 
 std::optional<std::int64_t> Inbound::goodput_bit_per_s() const {
-  const auto took = impl_->first_at ? impl_->last_at - *impl_->first_at : Duration{};
-  if (took <= Duration{}) return std::nullopt;
-  return static_cast<std::int64_t>(8e6 * static_cast<double>(impl_->later_bytes) / static_cast<double>(took.count()));
+  const auto took = static_cast<double>(impl_->took.count());
+  if (took <= 0) return std::nullopt;
+  return static_cast<std::int64_t>(8e6 * static_cast<double>(impl_->later_bytes) / took);
 }
 
 std::optional<double> Inbound::loss() const { return impl_->receiver.loss(); }

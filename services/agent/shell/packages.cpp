@@ -198,8 +198,9 @@ Result<void> Packages::frame(std::string_view payload, Time now) {
     return {};
   }
   if (!fresh) return fresh.error();
-  figures_.goodput_bit_per_s = incoming.inbound->goodput_bit_per_s();
-  figures_.loss = incoming.inbound->loss();
+  if (const auto goodput = incoming.inbound->goodput_bit_per_s()) figures_.goodput_bit_per_s = goodput;
+  if (const auto loss = incoming.inbound->loss()) figures_.loss = loss;
+  figures_at_ = now;
   const bool all = incoming.inbound->complete();
   if (!all) checkpoint(it->first, incoming);
   step(exchange::fetch::FrameCame{digest, all});

@@ -63,8 +63,9 @@ class Packages {
   void prune(Time now) { cache_.prune(now); }
   [[nodiscard]] std::int64_t prunable_bytes() const { return cache_.prunable_bytes(now_); }
   void fetch(const std::string& digest, Time now);
-  // Goodput and loss of the newest transfer.
-  [[nodiscard]] Link figures() const { return figures_; }
+  // Goodput and loss of the newest transfer, for a while: else one bad transfer would be held against the device until
+  // the next one.
+  [[nodiscard]] Link figures() const { return now_ - figures_at_ < figures_good_for ? figures_ : Link{}; }
   // No attempt needs the package any more: it is not asked for, and may be evicted.
   void unfetch(const std::string& digest);
   Result<void> offer(std::string_view payload, Time now);
@@ -120,7 +121,9 @@ class Packages {
   std::set<TransferId> leftovers_;           // parts from before this start that no offer has taken up yet
   std::optional<Time> started_;
   Time now_{};
+  static constexpr Duration figures_good_for = std::chrono::minutes(10);
   Link figures_;
+  Time figures_at_{};  // when the newest frame came
   std::vector<PackageNews> news_;
   std::vector<bus::Message> to_say_;
   std::shared_ptr<exchange::Mailbox<Outcome>> outcomes_ = std::make_shared<exchange::Mailbox<Outcome>>();

@@ -52,6 +52,7 @@ class Receiver {
   Ranges have_;
   std::uint32_t waiting_frames_ = 0;
   bool at_once_ = false;
+  std::uint64_t longest_ = 0;          // piece
   std::uint64_t reached_ = 0;          // the end of the piece that is furthest on
   std::uint64_t came_ = 0, lost_ = 0;  // pieces beyond the furthest: that came, that were left out
   std::optional<Time> waiting_since_;

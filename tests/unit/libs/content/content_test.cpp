@@ -223,6 +223,13 @@ TEST(Receiver, KnowsTheShareOfPiecesThatWereLeftOut) {
   EXPECT_EQ(receiver.loss(), 2.0 / 20);
 }
 
+TEST(Receiver, MeasuresAGapByTheLongestPiece) {
+  Receiver receiver({.encoded_bytes = 1991});
+  for (std::uint64_t offset = 0; offset < 1900; offset += 100) EXPECT_TRUE(receiver.accept(offset, 100, 0s).value());
+  EXPECT_TRUE(receiver.accept(1990, 1, 0s).value());  // the last piece; the one before it was lost
+  EXPECT_EQ(receiver.loss(), 1.0 / 21);
+}
+
 TEST(Receiver, CallsNothingLostThatWasHereBeforeOrThatIsTooLittleToTell) {
   Ranges have;
   ASSERT_TRUE(have.add(0, 500));

@@ -108,6 +108,9 @@ TEST_F(Device, KnowsGoodputAndLossOfTheNewestTransfer) {
   EXPECT_NEAR(*figures.loss, 1 / count, 1e-9);
   // One frame each 100 ms, the last of them shorter.
   EXPECT_NEAR(static_cast<double>(*figures.goodput_bit_per_s), 65'536 * 80, 65'536 * 80 * 0.05);
+  now += seconds(600);
+  (void)packages->due(now);
+  EXPECT_EQ(packages->figures(), Link{}) << "it is too long ago";
 }
 
 TEST_F(Device, RefusesWhatItsDiskDoesNotHoldAndSaysTheNumbers) {
