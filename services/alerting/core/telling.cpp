@@ -132,7 +132,9 @@ void Alerting::settle(const Target& target, const Send& send, bool taken, const 
     if (sent.state == Alert::State::resolved) {
       const auto told = alert.told.find(target.name);
       // Told of this firing, or of one before whose end it did not hear either.
-      if (told != alert.told.end() && told->second.since <= sent.since) alert.told.erase(told);
+      // After a clock that went back, the told one may look later than the one that has ended.
+      const bool last = alert.state == Alert::State::resolved && alert.since == sent.since;
+      if (told != alert.told.end() && (last || told->second.since <= sent.since)) alert.told.erase(told);
     } else {
       auto& told = alert.told[target.name];
       if (told.since != sent.since) continue;  // it has ended, or fires anew, since
