@@ -20,21 +20,21 @@ double room(std::int64_t available, std::int64_t capacity, double enough) {
   return ramp(static_cast<double>(available) / static_cast<double>(capacity), 0, 0.4, enough, 1);
 }
 
-// Percent, as expressions see it; NaN: not measured.
-double use(const Device& device, Resource resource) {
-  static const std::array<fleet::Attribute, resource_names.size()> attributes = [] {
-    std::array<fleet::Attribute, resource_names.size()> out;
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = *fleet::attribute(std::string(resource_names[i]) + ".use");
-    return out;
-  }();
-  return fleet::number(attributes[static_cast<std::size_t>(resource)], device);
-}
-
 double& of(Values& values, Component component) { return values[static_cast<std::size_t>(component)]; }
 
 bool gone(const Device& device) { return device.presence == Presence::lost || barred(device.lifecycle); }
 
 }  // namespace
+
+std::optional<double> use(const Device& device, Resource resource) {
+  static const std::array<fleet::Attribute, resource_names.size()> attributes = [] {
+    std::array<fleet::Attribute, resource_names.size()> out;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = *fleet::attribute(std::string(resource_names[i]) + ".use");
+    return out;
+  }();
+  const double percent = fleet::number(attributes[static_cast<std::size_t>(resource)], device);
+  return std::isnan(percent) ? std::nullopt : std::optional(percent);
+}
 
 double faded(double count, Duration since, Duration to_one_eth) {
   return count * std::exp(-std::chrono::duration<double>(since) / std::chrono::duration<double>(to_one_eth));
@@ -57,8 +57,8 @@ Values components(const Device& device, const Signs& signs) {
   of(out, Component::cpu) = ramp(device.resources.cpu_load / cores, 1.5, 1, 4, 0.5);
   of(out, Component::memory) = room(device.resources.memory_available_bytes, capacity.memory_bytes, 0.10);
   of(out, Component::storage) = room(device.resources.storage_available_bytes, capacity.storage_bytes, 0.05);
-  if (const double network = use(device, Resource::network); !std::isnan(network))
-    of(out, Component::network) = ramp(network, 80, 1, 100, 0.6);
+  if (const auto network = use(device, Resource::network))
+    of(out, Component::network) = ramp(*network, 80, 1, 100, 0.6);
   if (device.link.loss) of(out, Component::link) *= ramp(*device.link.loss, 0.05, 1, 0.5, 0.5);
   return out;
 }
@@ -81,7 +81,8 @@ std::vector<std::string> pressure(const Device& device, const Thresholds& thresh
     if (thresholds.percent[i] >= 100) continue;  // switched off
     const auto resource = static_cast<Resource>(i);
     const double margin = is_pressed(device.pressure, resource) ? thresholds.hysteresis : 0;
-    if (use(device, resource) > thresholds.percent[i] - margin) out.emplace_back(resource_names[i]);
+    const auto percent = use(device, resource);
+    if (percent && *percent > thresholds.percent[i] - margin) out.emplace_back(resource_names[i]);
   }
   return out;
 }
@@ -98,8 +99,7 @@ HealthReport report(const Device& device, const Signs& signs, const Values& weig
   out.attempts = device.attempts;
   out.outcomes = device.outcomes;
   for (std::size_t i = 0; i < resource_names.size(); ++i) {
-    const double percent = device.measured ? use(device, static_cast<Resource>(i)) : NAN;
-    if (!std::isnan(percent)) out.use_percent[i] = percent;
+    if (device.measured) out.use_percent[i] = use(device, static_cast<Resource>(i));
     out.available[i] = 1 - out.use_percent[i].value_or(0) / 100;
   }
   const bool heard = !gone(device) && (device.presence == Presence::online || device.presence == Presence::starting);

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ struct Thresholds {
 
 inline constexpr Values equal_weights{1, 1, 1, 1, 1, 1, 1, 1};
 
+// Percent, as expressions see it (`cpu.use`); none: not measured.
+[[nodiscard]] std::optional<double> use(const Device& device, Resource resource);
 [[nodiscard]] Values components(const Device& device, const Signs& signs);
 [[nodiscard]] double health(const Device& device, const Signs& signs, const Values& weights = equal_weights);
 // Without its times and heartbeat_s.

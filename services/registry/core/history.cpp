@@ -1,10 +1,8 @@
 #include "registry/core/history.hpp"
 
 #include <algorithm>
-#include <cmath>
 
-#include "fleet/attribute.hpp"
-#include "model/health.hpp"
+#include "registry/core/health.hpp"
 
 namespace fieldwork::registry {
 namespace {
@@ -19,16 +17,6 @@ void close_one(const DeviceId& device, Resolution resolution, Period& period, st
   if (period.beats == 0 || period.from_ms == from_ms) return;
   out.push_back({device, resolution, period});
   period = {};
-}
-
-std::optional<double> use_percent(const Device& device, Resource resource) {
-  static const auto attributes = [] {
-    std::vector<fleet::Attribute> out;
-    for (const auto name : resource_names) out.push_back(*fleet::attribute(std::string(name) + ".use"));
-    return out;
-  }();
-  const double percent = fleet::number(attributes[static_cast<std::size_t>(resource)], device);
-  return std::isnan(percent) ? std::nullopt : std::optional(percent);
 }
 
 }  // namespace
@@ -58,10 +46,10 @@ Measures measures(const Device& device) {
   Measures out;
   const auto at = [&](Measure measure) -> std::optional<double>& { return out[static_cast<std::size_t>(measure)]; };
   at(Measure::health) = device.health;
-  at(Measure::cpu) = use_percent(device, Resource::cpu);
-  at(Measure::memory) = use_percent(device, Resource::memory);
-  at(Measure::storage) = use_percent(device, Resource::storage);
-  at(Measure::network) = use_percent(device, Resource::network);
+  at(Measure::cpu) = use(device, Resource::cpu);
+  at(Measure::memory) = use(device, Resource::memory);
+  at(Measure::storage) = use(device, Resource::storage);
+  at(Measure::network) = use(device, Resource::network);
   at(Measure::temperature) = device.resources.temperature_c;
   at(Measure::round_trip) = device.link.round_trip_ms;
   if (device.link.loss) at(Measure::loss) = 100 * *device.link.loss;

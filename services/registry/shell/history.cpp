@@ -66,19 +66,6 @@ Json item_of_row(const Json& row) {
   return out;
 }
 
-Json item_of(const Period& period) {
-  Json out{{"from_ms", period.from_ms}, {"beats", period.beats}, {"open", true}};
-  Json mean = Json::object(), worst = Json::object();
-  for (std::size_t i = 0; i < measure_names.size(); ++i) {
-    if (period.count[i] == 0) continue;
-    mean[std::string(measure_names[i])] = rounded(*period.mean(static_cast<Measure>(i)));
-    worst[std::string(measure_names[i])] = rounded(period.worst[i]);
-  }
-  out["mean"] = std::move(mean);
-  if (!worst.empty()) out["worst"] = std::move(worst);
-  return out;
-}
-
 }  // namespace
 
 std::string table(Resolution resolution) { return table_names[static_cast<std::size_t>(resolution)]; }
@@ -172,7 +159,11 @@ Result<Json> history_page(const HistoryAsked& asked, const Result<store::Page>& 
   }
   const bool wanted = open != nullptr && open->beats > 0 && open->from_ms >= asked.from_ms &&
                       (asked.until_ms == 0 || open->from_ms < asked.until_ms);
-  if (page->next.empty() && wanted) items.push_back(item_of(*open));
+  if (page->next.empty() && wanted) {
+    const auto row = to_row(HistoryRow{asked.device, asked.resolution, *open});
+    items.push_back(item_of_row(*codec::parse(row.to_json())));
+    items.back()["open"] = true;
+  }
   Json out{{"v", 1},
            {"device", asked.device.value},
            {"resolution", resolution_names[static_cast<std::size_t>(asked.resolution)]},
