@@ -141,7 +141,9 @@ Result<Echo> decode_echo(std::string_view text) {
 std::string encode(const Enrolled& enrolled) {
   Json out{{"v", 1},
            {"session", enrolled.session},
-           {"state", enrolled.enrolled ? "enrolled" : "refused"},
+           {"state", enrolled.unknown    ? "unknown"
+                     : enrolled.enrolled ? "enrolled"
+                                         : "refused"},
            {"heartbeat_s", enrolled.heartbeat_s}};
   if (!enrolled.reason.empty()) out["reason"] = clamp_text(enrolled.reason, limits::reason_bytes_max);
   if (enrolled.now_ms > 0) out["now_ms"] = enrolled.now_ms;
@@ -156,8 +158,10 @@ Result<Enrolled> decode_enrolled(std::string_view text) {
   Enrolled out;
   out.session = read_session(reader);
   const auto state = reader.text("state", 16);
-  if (reader.ok() && state != "enrolled" && state != "refused") reader.fail("state", "must be enrolled or refused");
   out.enrolled = state == "enrolled";
+  out.unknown = state == "unknown";
+  if (reader.ok() && !out.enrolled && !out.unknown && state != "refused")
+    reader.fail("state", "must be enrolled, refused or unknown");
   out.reason = reader.text_or("reason", "", 1024);
   out.heartbeat_s = static_cast<int>(reader.integer("heartbeat_s", 1, limits::heartbeat_s_max));
   out.now_ms = reader.integer_or("now_ms", 0, 0, integer_max);

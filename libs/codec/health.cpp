@@ -20,12 +20,14 @@ Json encode(const HealthReport& report) {
       {"jobs",
        {{"running", report.attempts}, {"succeeded", report.outcomes.succeeded}, {"failed", report.outcomes.failed}}},
       {"pressure", report.pressure}};
-  Json use = Json::object(), available{{"score", report.availability}};
+  Json use = Json::object(), thresholds = Json::object(), available{{"score", report.availability}};
   for (std::size_t i = 0; i < resource_names.size(); ++i) {
     if (report.use_percent[i]) use[resource_names[i]] = *report.use_percent[i];
+    if (report.threshold_percent[i]) thresholds[resource_names[i]] = *report.threshold_percent[i];
     available[resource_names[i]] = report.available[i];
   }
   out["use_percent"] = std::move(use);
+  out["threshold_percent"] = std::move(thresholds);
   out["availability"] = std::move(available);
   out["components"] = Json::array();
   for (const auto& one : report.components)

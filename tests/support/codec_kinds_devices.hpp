@@ -215,7 +215,7 @@ inline std::vector<Kind> device_kinds() {
                             {"/now_ms", whole_or_none(integer_max)},
                             {"/reason", maybe(text(1024))},
                             {"/session", whole(1, integer_max)},
-                            {"/state", word({"enrolled", "refused"}, "must be enrolled or refused")}})});
+                            {"/state", word({"enrolled", "refused", "unknown"}, "must be enrolled, refused or unknown")}})});
   out.push_back({"configuration", limits::items_bytes_max, configurations_again, one_item(configuration_example),
                  listed(configuration_fields())});
   out.push_back({"kept configuration", limits::items_bytes_max, configuration_again, configuration_example,

@@ -95,6 +95,11 @@ inline Output enrol(Registry& registry, const Enrolment& with, Time now) {
   return step(registry, checked(with.certificate), now);
 }
 
+// edge-1's agent has started anew, and shows its key; its certificate is not checked yet.
+inline EnrolmentArrived shows_key(std::int64_t session) {
+  return {edge, enrolment(session, make_certificate("edge-1"))};
+}
+
 // The events of batches in which nothing came.
 inline std::string pass(Registry& registry, double from, double to) {
   Output out;

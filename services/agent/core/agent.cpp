@@ -120,6 +120,7 @@ std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) c
     return "grant: has expired " + std::to_string((now_ms - grant.expires_ms) / 1000) +
            " s ago by the registry's clock";
   }
+  if (refused_) return "this device's enrolment was refused: " + *refused_;
   if (configuration_.lifecycle != Lifecycle::active)
     return "this device is " + std::string(name(configuration_.lifecycle));
   if (configuration_.attempts_max && live_.size() > static_cast<std::size_t>(*configuration_.attempts_max))

@@ -59,6 +59,7 @@ struct EnrolAnswered {
   int heartbeat_s = 5;       // between heartbeats; contracts may need them more often
   std::int64_t now_ms = 0;   // the registry's clock at its answer; 0: not said
   std::int64_t wall_ms = 0;  // the device's clock at the arrival
+  bool unknown = false;      // the answer to a heartbeat: the registry has no enrolment of this start
 };
 // The scheduler assigned an attempt: item `assign` of device/{device}/down/command.
 struct AssignArrived {
@@ -317,6 +318,7 @@ class Agent {
 
   bool connected_ = false;
   bool enrolled_ = false;
+  std::optional<std::string> refused_;  // the enrolment: why. Until it is accepted no work is taken
   Time enrol_due_{};
   int enrols_ = 0;  // that were sent since it connected
   Time heartbeat_due_{};

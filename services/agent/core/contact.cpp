@@ -22,8 +22,13 @@ void Agent::on(const Disconnected& /*input*/, Time /*now*/, Output& /*out*/) {
 
 void Agent::on(const EnrolAnswered& input, Time now, Output& out) {
   if (input.session != session_) return;
+  if (input.unknown) {  // also while an enrolment is on its way
+    if (std::exchange(enrolled_, false)) enrol_due_ = now;
+    return;
+  }
   if (input.enrolled && !enrolled_) heartbeat_due_ = now;  // until a heartbeat arrives the device is `starting`
   enrolled_ = input.enrolled;
+  refused_ = input.enrolled ? std::nullopt : std::optional(input.reason);
   heartbeat_ = seconds(input.heartbeat_s);
   heartbeat_due_ = std::min(heartbeat_due_, now + at_rest());
   if (!enrolled_) enrol_due_ = now + limits_.refused_again;

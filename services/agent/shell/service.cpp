@@ -188,10 +188,10 @@ Result<void> AgentService::hear(std::string_view channel, const bus::Message& me
   } else if (channel == "enrolled") {
     const auto enrolled = codec::decode_enrolled(payload);
     if (!enrolled) return enrolled.error();
-    if (!enrolled->enrolled) log::error("enrolment refused", {{"reason", enrolled->reason}});
+    if (!enrolled->enrolled && !enrolled->unknown) log::error("enrolment refused", {{"reason", enrolled->reason}});
     if (enrolled->enrolled && !core_->enrolled()) log::info("enrolled");
     step(EnrolAnswered{enrolled->session, enrolled->enrolled, enrolled->reason, enrolled->heartbeat_s, enrolled->now_ms,
-                       config_.wall_ms()},
+                       config_.wall_ms(), enrolled->unknown},
          now);
   } else if (channel == "rejected") {
     const auto rejected = codec::decode_rejected(payload);

@@ -65,9 +65,8 @@ std::string reason(Component component, const Device& device, const Signs& signs
   switch (component) {
     case Component::beats: return counted(signs.missed, "heartbeat missed", "heartbeats missed");
     case Component::cpu: {
-      const auto cores = static_cast<double>(device.about.capacity.cpu_millis) / 1000;
       char text[64];
-      std::snprintf(text, sizeof text, "load %.1f on %.3g cores", device.resources.cpu_load, cores);
+      std::snprintf(text, sizeof text, "load %.1f on %.3g cores", device.resources.cpu_load, load_cores(device));
       return text;
     }
     case Component::memory: return shown(device, "memory.free") + " of memory free";
@@ -77,6 +76,7 @@ std::string reason(Component component, const Device& device, const Signs& signs
     case Component::flaps: return counted(signs.flaps, "return from a silence", "returns from a silence");
     case Component::link:
       if (signs.reconnects >= 0.5) return counted(signs.reconnects, "reconnect", "reconnects");
+      if (!device.link.loss) return "a reconnect some time ago";
       return shown(device, "link.loss") + " of frames lost";
   }
   return "";

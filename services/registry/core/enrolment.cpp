@@ -39,6 +39,8 @@ void Registry::apply(const EnrolmentArrived& input, Time now, Output& out) {
   const auto key = crypto::to_hex(crypto::sha256(certificate->public_key().to_pem()));
   if (claims(entry, enrolment, key, now, out)) return;
   if (earlier(enrolment, device)) return out.rejections.push_back(active(device));
+  entry.proven = enrolment.session;
+  entry.foreign = false;
   const auto& fingerprint = certificate->fingerprint();
   if (certificate->common_name() != input.device.value) {
     entry.pending = Pending{enrolment, fingerprint, key};
@@ -68,6 +70,7 @@ bool Registry::asked_already(const DeviceId& device, const Enrolment& enrolment)
   auto& pending = entry.pending->enrolment;
   if (pending.certificate != enrolment.certificate || enrolment.session < pending.session) return false;
   pending = enrolment;
+  entry.proven = enrolment.session;
   return true;
 }
 
@@ -83,7 +86,7 @@ Registry::Entry& Registry::added(const EnrolmentArrived& input, Time now) {
   device.registered_ms = device.changed_ms = to_ms(now);
   device.configuration.lifecycle = limits_.activate_new ? Lifecycle::active : Lifecycle::inactive;
   entry.sign_of_life = entry.faded_at = now;
-  entry.told = interval();
+  entry.record.told = interval();
   unreported_.insert(device.id);
   relabel(entry);
   touch(entry, now);
@@ -98,9 +101,15 @@ bool Registry::claims(Entry& entry, const Enrolment& enrolment, const std::strin
   const auto* reason = other ? already_registered : retired;
   out.answers.push_back(answer(device.id, enrolment.session, false, reason));
   if (!other) return true;
+  const auto newest = entry.starts.newest();
+  entry.foreign = enrolment.session == (newest ? newest->session : device.session);
+  if (entry.foreign) hear(entry, Presence::starting, "a device with another key uses its id", now, out);
   const bool again = device.claimed_ms > 0 && now - from_ms(device.claimed_ms) < seconds{60};  // one event per burst
   device.claimed_ms = to_ms(now);
-  if (!again) out.events.push_back({device.id, "already_registered", reason, ""});
+  if (!again) {
+    out.events.push_back({device.id, "already_registered", reason, ""});
+    save(entry, now);
+  }
   publish(entry, now);
   return true;
 }

@@ -24,6 +24,16 @@ double& of(Values& values, Component component) { return values[static_cast<std:
 
 bool gone(const Device& device) { return device.presence == Presence::lost || barred(device.lifecycle); }
 
+double health_max(const Device& device) {
+  if (gone(device)) return 0;
+  return device.presence == Presence::suspect ? 0.5 : 1;
+}
+
+std::string why_at_most(const Device& device, double most) {
+  const auto is = barred(device.lifecycle) ? name(device.lifecycle) : name(device.presence);
+  return "it is " + std::string(is) + (most > 0 ? ": its health is at most 0.5" : ": its health is 0");
+}
+
 }  // namespace
 
 std::optional<double> use(const Device& device, Resource resource) {
@@ -45,6 +55,11 @@ void fade(Signs& signs, Duration since) {
   for (double* count : {&signs.succeeded, &signs.failed}) *count = faded(*count, since, std::chrono::hours(6));
 }
 
+double load_cores(const Device& device) {
+  if (device.about.cores > 0) return static_cast<double>(device.about.cores);
+  return std::max(0.1, static_cast<double>(device.about.capacity.cpu_millis) / 1000);
+}
+
 Values components(const Device& device, const Signs& signs) {
   auto out = equal_weights;
   of(out, Component::beats) = std::max(0.5, 1 - 0.05 * signs.missed);
@@ -53,7 +68,7 @@ Values components(const Device& device, const Signs& signs) {
   of(out, Component::flaps) = std::max(0.5, 1 - 0.1 * signs.flaps);
   if (!signs.measured) return out;
   const auto& capacity = device.about.capacity;
-  const double cores = std::max(0.1, static_cast<double>(capacity.cpu_millis) / 1000);
+  const double cores = load_cores(device);
   of(out, Component::cpu) = ramp(device.resources.cpu_load / cores, 1.5, 1, 4, 0.5);
   of(out, Component::memory) = room(device.resources.memory_available_bytes, capacity.memory_bytes, 0.10);
   of(out, Component::storage) = room(device.resources.storage_available_bytes, capacity.storage_bytes, 0.05);
@@ -71,7 +86,7 @@ double health(const Device& device, const Signs& signs, const Values& weights) {
     // A power is only taken where it is needed: heartbeats come often.
     if (values[i] < 1) out *= weights[i] == 1 ? values[i] : std::pow(values[i], weights[i]);
   }
-  return device.presence == Presence::suspect ? std::min(out, 0.5) : out;
+  return std::min(out, health_max(device));
 }
 
 std::vector<std::string> pressure(const Device& device, const Thresholds& thresholds) {
@@ -87,7 +102,7 @@ std::vector<std::string> pressure(const Device& device, const Thresholds& thresh
   return out;
 }
 
-HealthReport report(const Device& device, const Signs& signs, const Values& weights) {
+HealthReport report(const Device& device, const Signs& signs, const Values& weights, const Thresholds& thresholds) {
   HealthReport out;
   out.device = device.id;
   out.score = health(device, signs, weights);
@@ -99,12 +114,15 @@ HealthReport report(const Device& device, const Signs& signs, const Values& weig
   out.attempts = device.attempts;
   out.outcomes = device.outcomes;
   for (std::size_t i = 0; i < resource_names.size(); ++i) {
+    if (thresholds.percent[i] < 100) out.threshold_percent[i] = thresholds.percent[i];
     if (device.measured) out.use_percent[i] = use(device, static_cast<Resource>(i));
     out.available[i] = 1 - out.use_percent[i].value_or(0) / 100;
   }
   const bool heard = !gone(device) && (device.presence == Presence::online || device.presence == Presence::starting);
   out.availability = heard ? *std::min_element(out.available.begin(), out.available.end()) : 0;
   const auto values = components(device, signs);
+  const double most = health_max(device);
+  out.components.push_back({"presence", most, 1, most < 1 ? why_at_most(device, most) : ""});
   for (std::size_t i = 0; i < values.size(); ++i)
     out.components.push_back({component_names[i], values[i], weights[i],
                               values[i] < 1 ? reason(static_cast<Component>(i), device, signs) : ""});

@@ -50,10 +50,13 @@ inline constexpr Values equal_weights{1, 1, 1, 1, 1, 1, 1, 1};
 
 // Percent, as expressions see it (`cpu.use`); none: not measured.
 [[nodiscard]] std::optional<double> use(const Device& device, Resource resource);
+// The cores that its load is shared by: the machine's; where they are not known, those that jobs may have.
+[[nodiscard]] double load_cores(const Device& device);
 [[nodiscard]] Values components(const Device& device, const Signs& signs);
 [[nodiscard]] double health(const Device& device, const Signs& signs, const Values& weights = equal_weights);
 // Without its times and heartbeat_s.
-[[nodiscard]] HealthReport report(const Device& device, const Signs& signs, const Values& weights = equal_weights);
+[[nodiscard]] HealthReport report(const Device& device, const Signs& signs, const Values& weights = equal_weights,
+                                  const Thresholds& thresholds = {});
 // What is under pressure, given that device.pressure was: over its threshold, and until it is more than the hysteresis
 // below it. What is not measured is not.
 [[nodiscard]] std::vector<std::string> pressure(const Device& device, const Thresholds& thresholds);

@@ -26,8 +26,7 @@ std::string forbids(Verb verb, const Device& device) {
     case Verb::deactivate: return trusts ? "" : "only an enrolled device can be";
     case Verb::drain: return trusts && device.lifecycle != Lifecycle::inactive ? "" : "only an active device can be";
     case Verb::retire:
-    case Verb::remove:
-      return !trusts || device.lifecycle == Lifecycle::inactive || away ? "" : "drain or deactivate it first";
+    case Verb::remove: return !trusts || device.lifecycle == Lifecycle::inactive || away ? "" : "deactivate it first";
     case Verb::configure: return device.lifecycle != Lifecycle::retired ? "" : "nothing is wanted of it any more";
   }
   return "";

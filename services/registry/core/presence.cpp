@@ -30,11 +30,12 @@ void Registry::apply(const PresenceArrived& input, Time now, Output& out) {
   const auto& said = input.said;
   const bool online = said.state == PresenceSaid::State::online;
   if (online && !input.retained) {
-    entry.starts.connected({said.session, said.boot}, now);
+    if (entry.starts.connected({said.session, said.boot}, now)) entry.foreign = false;
     if (watch_identity(entry, now, out))
       out.rejections.push_back({device.id, "presence", {Code::conflict, duplicated}});
   }
-  if (!trusted(device.lifecycle) || said.session < device.session) return;
+  const bool heard = barred(device.lifecycle) ? said.session == device.session : said.session >= device.session;
+  if (device.lifecycle == Lifecycle::enrolling || !heard) return;
   if (!online) {
     if (said.session == device.session) say_offline(entry, input, now, out);
     return;
@@ -45,8 +46,16 @@ void Registry::apply(const PresenceArrived& input, Time now, Output& out) {
   if (input.retained) return;
   entry.sign_of_life = entry.heard_at = now;
   // After a restart of this service no heartbeat has come, but the saved presence says that one of this session had.
-  const bool beats = entry.beat > 0 || (!restarted && device.presence == Presence::online);
+  const bool beats = !entry.foreign && (entry.beat > 0 || (!restarted && device.presence == Presence::online));
   hear(entry, beats ? Presence::online : Presence::starting, "", now, out);
+}
+
+// Whether a heartbeat of this session is this device's: its start has shown the registered key when it enrolled. Until
+// then the device is `starting`, and gets no work.
+bool Registry::is_its(const Entry& entry, std::int64_t session) {
+  const auto& device = entry.record.device;
+  return device.lifecycle != Lifecycle::enrolling && !entry.foreign && session >= device.session &&
+         session <= entry.proven;
 }
 
 void Registry::say_offline(Entry& entry, const PresenceArrived& input, Time now, Output& out) {
@@ -75,17 +84,32 @@ void Registry::say_offline(Entry& entry, const PresenceArrived& input, Time now,
 void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
   const auto found = devices_.find(input.device);
   if (found == devices_.end()) {
-    out.rejections.push_back({input.device, "heartbeat", {Code::unknown, "this device is not enrolled"}});
+    // Removed, or enrolled after the backup that the database was restored from: it asks again.
+    out.answers.push_back(answer(input.device, input.heartbeat.session, false, "this device is not enrolled"));
+    out.answers.back().unknown = true;
     return;
   }
   auto& entry = found->second;
   auto& device = entry.record.device;
-  if (!trusted(device.lifecycle) || input.heartbeat.session < device.session) return;
+  // It was, perhaps, before another device claimed the id.
+  if (entry.foreign && input.heartbeat.session <= entry.proven) {
+    out.answers.push_back(
+        answer(input.device, input.heartbeat.session, false, "another device has this id: enrol again"));
+    out.answers.back().unknown = true;
+  }
+  if (!is_its(entry, input.heartbeat.session)) return;
+  if (barred(device.lifecycle)) {  // it is heard, and that is all
+    entry.sign_of_life = now;
+    return hear(entry, Presence::online, "", now, out);
+  }
   const bool restarted = input.heartbeat.session > device.session;
   const bool first = !device.measured || restarted || device.presence != Presence::online;
+  const bool was_silent = device.presence == Presence::suspect || device.presence == Presence::lost;
   count_anew(entry, input.heartbeat.session);
   const bool news = measure(entry, input.heartbeat, now);
   hear(entry, Presence::online, "", now, out);
+  // Perhaps it beats as it was told before: what it was told last may be lost.
+  if (was_silent && is_enrolled(entry)) tell_interval(entry, now, out);
   press(entry, now, out);
   say_drained(entry, now, out);
   const bool regrouped = rate(entry);
@@ -178,7 +202,7 @@ void Registry::hear(Entry& entry, Presence presence, const std::string& reason, 
   device.presence = presence;
   entry.overslept = before == Presence::sleeping ? presence == Presence::suspect || presence == Presence::lost
                                                  : entry.overslept && presence == Presence::lost;
-  device.reason = reason;
+  if (!barred(device.lifecycle)) device.reason = reason;  // else why it is barred
   device.changed_ms = to_ms(now);
   if (presence != Presence::sleeping) device.back_ms = 0;
   touch(entry, now);
@@ -240,8 +264,9 @@ EnrolmentAnswer Registry::answer(const DeviceId& device, std::int64_t session, b
 // A device may beat as it was told before, until it hears this: its silence counts from now.
 void Registry::tell_interval(Entry& entry, Time now, Output& out) {
   const auto& device = entry.record.device;
-  if (entry.told == Duration::zero() || interval() < entry.told) entry.sign_of_life = std::max(entry.sign_of_life, now);
-  entry.told = interval();
+  const auto before = std::exchange(entry.record.told, interval());
+  if (before == Duration::zero() || interval() < before) entry.sign_of_life = std::max(entry.sign_of_life, now);
+  if (before != entry.record.told) save(entry, now);
   out.answers.push_back(answer(device.id, device.session, true, ""));
 }
 
@@ -251,7 +276,7 @@ Duration Registry::stretched(const Entry& entry, Duration limit, int beats) cons
   const auto& device = entry.record.device;
   const Duration own = seconds{device.configuration.heartbeat_s.value_or(0)};
   const bool follows = own > Duration::zero() && device.configured == device.configuration.version;
-  const auto told = entry.told == Duration::zero() ? std::max(interval(), untold_interval) : entry.told;
+  const auto told = entry.record.told == Duration::zero() ? std::max(interval(), untold_interval) : entry.record.told;
   const auto every = follows ? own : std::max(told, own);
   const auto ratio = static_cast<double>(every.count()) /
                      static_cast<double>(std::max<Duration>(limits_.heartbeat, seconds{1}).count());
@@ -259,20 +284,23 @@ Duration Registry::stretched(const Entry& entry, Duration limit, int beats) cons
   return std::max<Duration>(longer, beats * own);
 }
 
-// A device whose interval is a quarter off what the fleet's size asks for is told anew, a few at a time. Only one that
-// is enrolled in its session: `enrolled` promises that.
+// In its session. An answer that says `enrolled` promises that.
+bool Registry::is_enrolled(const Entry& entry) {
+  const auto& device = entry.record.device;
+  return trusted(device.lifecycle) && entry.record.enrolled_session == device.session && !entry.pending;
+}
+
+// A device whose interval is a quarter off what the fleet's size asks for is told anew, a few at a time.
 void Registry::retell(Time now, Output& out) {
   const auto wanted = interval();
   std::size_t left = retold_max;
   for (auto& [id, entry] : devices_) {
     if (left == 0) return;
-    if (4 * entry.told <= 5 * wanted && 5 * entry.told >= 4 * wanted) continue;
+    if (4 * entry.record.told <= 5 * wanted && 5 * entry.record.told >= 4 * wanted) continue;
     const auto& device = entry.record.device;
-    const bool enrolled =
-        trusted(device.lifecycle) && entry.record.enrolled_session == device.session && !entry.pending;
     const bool connected = device.presence == Presence::online || device.presence == Presence::starting ||
                            device.presence == Presence::suspect;
-    if (!enrolled || !connected) continue;
+    if (!is_enrolled(entry) || !connected) continue;
     tell_interval(entry, now, out);
     --left;
   }
@@ -281,7 +309,8 @@ void Registry::retell(Time now, Output& out) {
 void Registry::judge(Entry& entry, Time now, Output& out) {
   watch_identity(entry, now, out);
   const auto& device = entry.record.device;
-  if (!trusted(device.lifecycle) || device.presence == Presence::lost || device.presence == Presence::disconnected)
+  if (device.lifecycle == Lifecycle::enrolling || device.presence == Presence::lost ||
+      device.presence == Presence::disconnected)
     return;
   const auto since = now - entry.sign_of_life;
   if (since >= stretched(entry, limits_.lost_after, 9)) {

@@ -15,13 +15,16 @@ Registry::Registry(Limits limits, std::vector<Record> saved, Time now, std::vect
     entry.record = std::move(record);
     std::erase_if(entry.record.device.groups, [&](const auto& one) { return !groups_.contains(one); });
     entry.sign_of_life = entry.saved_at = now;
+    entry.proven = entry.record.device.session;
+    if (entry.record.device.duplicated_since_ms > 0) entry.starts.resume(now);
     entry.faded_at = entry.record.faded_ms > 0 ? std::min(from_ms(entry.record.faded_ms), now) : now;
     if (entry.record.device.back_ms > 0) entry.sign_of_life = std::max(now, from_ms(entry.record.device.back_ms));
     index_.put(entry.record.device);
   }
   // In a small fleet nobody was told another interval. In a larger one it is told once more.
   if (interval() > limits_.heartbeat) return;
-  for (auto& [id, entry] : devices_) entry.told = interval();
+  for (auto& [id, entry] : devices_)
+    if (entry.record.told == Duration::zero()) entry.record.told = interval();
 }
 
 const Record* Registry::find(const DeviceId& device) const {
@@ -48,6 +51,10 @@ void Registry::become(Entry& entry, Lifecycle lifecycle, const std::string& reas
   FIELDWORK_CHECK(may_follow(device.lifecycle, lifecycle));
   device.lifecycle = lifecycle;
   device.reason = reason;
+  if (barred(lifecycle) && !device.pressure.empty()) {
+    device.pressure.clear();
+    index_.put(device);
+  }
   device.changed_ms = to_ms(now);
   touch(entry, now);
   unreported_.insert(device.id);
@@ -74,11 +81,11 @@ std::optional<HealthReport> Registry::report(const DeviceId& device, Time now) c
   const auto it = devices_.find(device);
   if (it == devices_.end()) return std::nullopt;
   const auto& entry = it->second;
-  auto out = registry::report(entry.record.device, entry.record.signs, limits_.weights);
+  auto out = registry::report(entry.record.device, entry.record.signs, limits_.weights, limits_.thresholds);
   out.at_ms = to_ms(now);
   out.heard_ms = entry.heard_at == Time{} ? 0 : to_ms(entry.heard_at);
   out.heartbeat_s = entry.record.device.configuration.heartbeat_s.value_or(
-      static_cast<int>(std::chrono::duration_cast<seconds>(std::max(entry.told, interval())).count()));
+      static_cast<int>(std::chrono::duration_cast<seconds>(std::max(entry.record.told, interval())).count()));
   return out;
 }
 

@@ -14,13 +14,12 @@
 //               suspect: silent for suspect_after, or its last will; lost: silent for lost_after
 //
 // Sessions: a device's session number grows with each start of its agent. Signs of life of a session before the current
-// one are ignored, so that a late last will does no harm. A smaller session is believed only in an enrolment of a
-// device that is not online: such a device was set up anew.
+// one are ignored. A smaller session is believed only in an enrolment of a device that is not online: it was set up
+// anew. A greater one makes the device `starting`; it is online when that start has shown its key and beats.
 //
 // An id belongs to the key that enrolled under it first. Another key is refused (`already_registered`) until an
-// operator removes the device; the device's state says when that was last tried (claimed_ms). Two devices with one key
-// throw each other out of the broker in turn (starts.hpp): the state says since when (duplicated_since_ms), one event
-// begins this and one ends it, and each start that connects meanwhile is told.
+// operator removes the device (claimed_ms says when). Two devices with one key throw each other out of the broker in
+// turn (starts.hpp, duplicated_since_ms).
 #pragma once
 
 #include <array>
@@ -72,6 +71,7 @@ struct Record {
   Signs signs;                        // of its health, as they were at faded_ms
   std::int64_t faded_ms = 0;          // 0: there are none
   History history;
+  Duration told{};  // between its heartbeats, as it was told last; zero: not known
   bool operator==(const Record&) const = default;
 };
 
@@ -128,9 +128,8 @@ struct GroupRequested {
   std::vector<DeviceId> add, drop;              // make it static
   bool remove = false;
 };
-// LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). While the
-// link is away, or this process stands still, no device is judged by its silence; afterwards each has the full time
-// again.
+// The others come from runtime::Shell (base/core.hpp says when). While the link is away, or this process stands still,
+// no device is judged by its silence; afterwards each has the full time again.
 using Input = std::variant<EnrolmentArrived, PresenceArrived, HeartbeatArrived, ConfiguredArrived, CertificateChecked,
                            Requested, GroupRequested, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
@@ -161,17 +160,16 @@ struct CloseConfiguration {
   DeviceId device;
   bool operator==(const CloseConfiguration&) const = default;
 };
-using OutboxChange =
-    std::variant<AskCertificate, CloseQuestion, SendConfiguration, CloseConfiguration>;  // applied in order
+using OutboxChange = std::variant<AskCertificate, CloseQuestion, SendConfiguration, CloseConfiguration>;
 
-// The answer to an enrolment; also unasked, when the fleet grew or shrank and its devices are to beat less or more
-// often. The device repeats the enrolment until an answer arrives, so this is not repeated.
+// The answer to an enrolment, which repeats it until one arrives; also unasked, when devices are to beat less or more.
 struct EnrolmentAnswer {
   DeviceId device;
   std::int64_t session = 0;
   bool enrolled = false;
   std::string reason;
-  int heartbeat_s = 5;  // between its heartbeats
+  int heartbeat_s = 5;   // between its heartbeats
+  bool unknown = false;  // the answer to a heartbeat: it is to enrol (again)
   bool operator==(const EnrolmentAnswer&) const = default;
 };
 // The answer to Requested: the device as it is then (of remove: as it was), or why nothing was done.
@@ -198,8 +196,7 @@ struct GroupAnswer {
   std::variant<GroupShown, Error> answer;
   bool operator==(const GroupAnswer&) const = default;
 };
-// Why a message of a device was not applied.
-struct Rejection {
+struct Rejection {  // why a message of a device was not applied
   DeviceId device;
   std::string channel;  // of the message, for example `enrol`
   Error error;
@@ -220,7 +217,7 @@ struct DeviceEvent {
 
 struct Output {
   // --- saved, in one transaction with the changes of the outbox ---
-  // Table `device`: upsert. What is seen again after a restart is not saved: duplicated_since_ms, claimed_ms.
+  // Table `device`: upsert.
   std::vector<Record> devices;
   std::vector<DeviceId> removed;    // `device`: remove; the retained state is cleared: everyone hears that it is gone
   std::vector<HistoryRow> history;  // `history_raw`, `history_minute`, `history_hour`: insert
@@ -280,15 +277,16 @@ class Registry {
     Record record;
     std::optional<Pending> pending;
     Starts starts;
-    std::int64_t beat = 0;   // number of the newest heartbeat of its session; 0: none has come
-    bool excused = false;    // the next gap in the numbers is this service's, which did not listen
-    bool overslept = false;  // it is not back from the sleep that the broker's copy of its presence still says
-    bool drained = false;    // said of this drain
-    Duration told{};         // between its heartbeats; zero: not known, a process before this one told it
-    Time heard_at{};         // when it was heard last; zero: not by this process
-    Time sign_of_life{};     // the newest; of a sleeping device when it said that it will be back
-    Time faded_at{};         // when the signs last lost weight
-    Time kept_at{};          // the newest heartbeat that is in the history itself
+    std::int64_t proven = 0;  // the newest session that has shown the registered key: a later one is not believed yet
+    bool foreign = false;     // the newest start to connect has shown another key
+    std::int64_t beat = 0;    // number of the newest heartbeat of its session; 0: none has come
+    bool excused = false;     // the next gap in the numbers is this service's, which did not listen
+    bool overslept = false;   // it is not back from the sleep that the broker's copy of its presence still says
+    bool drained = false;     // said of this drain
+    Time heard_at{};          // when it was heard last; zero: not by this process
+    Time sign_of_life{};      // the newest; of a sleeping device when it said that it will be back
+    Time faded_at{};          // when the signs last lost weight
+    Time kept_at{};           // the newest heartbeat that is in the history itself
     Time saved_at{};
     Time published_at{};
     double published_health = -1;
@@ -325,6 +323,7 @@ class Registry {
   // presence.cpp
   void hear(Entry& entry, Presence presence, const std::string& reason, Time now, Output& out);
   void say_offline(Entry& entry, const PresenceArrived& input, Time now, Output& out);
+  static bool is_its(const Entry& entry, std::int64_t session);
   bool measure(Entry& entry, const Heartbeat& heartbeat, Time now);
   void remember(Entry& entry, Time now, Output& out);
   void press(Entry& entry, Time now, Output& out);
@@ -337,6 +336,7 @@ class Registry {
                                        const std::string& reason) const;
   void tell_interval(Entry& entry, Time now, Output& out);
   void retell(Time now, Output& out);
+  [[nodiscard]] static bool is_enrolled(const Entry& entry);
   // How long a device may be silent: `limit`, stretched as its interval is; at least so many beats of its
   // configuration.
   [[nodiscard]] Duration stretched(const Entry& entry, Duration limit, int beats) const;
@@ -372,7 +372,7 @@ class Registry {
   void publish(Entry& entry, Time now);
 
   static constexpr double moved_by = 0.05;                  // a score that is worth telling
-  static constexpr Duration untold_interval = seconds{60};  // of a device that a process before this one told something
+  static constexpr Duration untold_interval = seconds{60};  // of a device of which it is not known what it was told
   static constexpr Duration heartbeat_max = seconds{limits::heartbeat_s_max};
   static constexpr Duration history_each = seconds{4};  // at most one raw row of a device
   static constexpr std::int64_t late_max = 64;          // heartbeats that may be on their way at once

@@ -4,8 +4,13 @@
 
 namespace fieldwork::registry {
 
-void Starts::connected(const Start& start, Time now) {
-  if (!known_.empty() && known_.back() == start) return;
+void Starts::resume(Time now) {
+  returns_ = {now};
+  shared_ = true;
+}
+
+bool Starts::connected(const Start& start, Time now) {
+  if (!known_.empty() && known_.back() == start) return false;
   const auto before = std::find(known_.begin(), known_.end(), start);
   if (before != known_.end()) {
     known_.erase(before);
@@ -14,6 +19,7 @@ void Starts::connected(const Start& start, Time now) {
   }
   if (known_.size() == known_max) known_.erase(known_.begin());
   known_.push_back(start);
+  return true;
 }
 
 bool Starts::shared(Time now) {

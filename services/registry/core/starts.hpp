@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/time.hpp"
@@ -27,9 +28,15 @@ class Starts {
   static constexpr Duration within = seconds{60};
   static constexpr Duration quiet = seconds{120};
 
-  // A start has connected.
-  void connected(const Start& start, Time now);
+  // A start has connected. Returns whether it is another one than before.
+  bool connected(const Start& start, Time now);
+  // The identity was shared before a restart of this service: it is until `quiet` has passed.
+  void resume(Time now);
   [[nodiscard]] bool shared(Time now);
+  // The start that connected last; none: not while this service listens.
+  [[nodiscard]] std::optional<Start> newest() const {
+    return known_.empty() ? std::nullopt : std::optional(known_.back());
+  }
 
  private:
   std::vector<Start> known_;   // starts, the newest last

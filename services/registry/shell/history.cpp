@@ -90,6 +90,8 @@ Json encode_kept(const Record& record) {
     out["signs"] = {{"faded_ms", record.faded_ms}, {"reconnects", signs.reconnects}, {"missed", signs.missed},
                     {"flaps", signs.flaps},        {"succeeded", signs.succeeded},   {"failed", signs.failed}};
   }
+  if (record.told > Duration::zero())
+    out["told_s"] = std::chrono::duration_cast<std::chrono::seconds>(record.told).count();
   if (record.history.minute.beats > 0) out["minute"] = encode(record.history.minute);
   if (record.history.hour.beats > 0) out["hour"] = encode(record.history.hour);
   return out;
@@ -108,6 +110,7 @@ Result<void> read_kept(const Json& kept, Record& out) {
     record.signs.failed = signs.number("failed", 0, 1e15);
     signs.finish();
   }
+  record.told = std::chrono::seconds{reader.integer_or("told_s", 0, 0, limits::heartbeat_s_max)};
   if (const Json* minute = reader.object_maybe("minute"))
     record.history.minute = read_period(reader, "minute", *minute);
   if (const Json* hour = reader.object_maybe("hour")) record.history.hour = read_period(reader, "hour", *hour);

@@ -8,13 +8,10 @@
 
 namespace fieldwork::registry {
 
-// Table `device`: what is looked for by hand has columns of its own, the rest is the state as it is published. Without
-// duplicated_since_ms and claimed_ms: both are seen again soon.
+// Table `device`: what is looked for by hand has columns of its own, the rest is the state as it is published.
 store::Row to_row(const Record& record) {
   const auto& device = record.device;
-  auto state = codec::encode(device);
-  state.erase("duplicated_since_ms");
-  state.erase("claimed_ms");
+  const auto state = codec::encode(device);
   return {{"device", device.id.value},
           {"lifecycle", name(device.lifecycle)},
           {"presence", name(device.presence)},

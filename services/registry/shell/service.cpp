@@ -56,7 +56,7 @@ void RegistryService::apply(const Output& done, Time now, runtime::Output& out) 
     metrics::gauge("fieldwork_devices", static_cast<double>(core_->size()));
   for (const auto& change : done.outbox) ask(change, out);
   for (const auto& one : done.answers) {
-    const codec::Enrolled enrolled{one.session, one.enrolled, one.reason, one.heartbeat_s, to_ms(now)};
+    const codec::Enrolled enrolled{one.session, one.enrolled, one.reason, one.heartbeat_s, to_ms(now), one.unknown};
     out.messages.push_back({.topic = topics_.down(one.device.value, "enrolled"), .payload = codec::encode(enrolled)});
   }
   for (const auto& one : done.requests) {

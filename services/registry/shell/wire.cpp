@@ -122,8 +122,6 @@ Result<Requested> RegistryService::requested(const Topic& topic, const bus::Mess
 void RegistryService::history(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   auto asked = decode_history_request(message.payload);
   if (!asked) return reject(topic, message, asked.error(), now, out);
-  if (core_->find(asked->device) == nullptr && asked->after.empty())
-    return reject(topic, message, {Code::unknown, "no such device", "/device"}, now, out);
   bus::Message to{.topic = message.topic,
                   .payload = "",
                   .response_topic = message.response_topic,
@@ -134,7 +132,10 @@ void RegistryService::history(const Topic& topic, const bus::Message& message, T
       const Period* open = nullptr;
       if (record != nullptr && asked.resolution != Resolution::raw)
         open = asked.resolution == Resolution::minute ? &record->history.minute : &record->history.hour;
-      const auto answer = history_page(asked, page, open);
+      auto answer = history_page(asked, page, open);
+      // That of a removed device stays for a while.
+      if (answer && record == nullptr && asked.after.empty() && answer->at("items").empty())
+        answer = Error{Code::unknown, "no such device", "/device"};
       if (answer) return respond(to, codec::dump(*answer), output);
       reject(*topics_.parse(to.topic), to, answer.error(), at, output);
     };

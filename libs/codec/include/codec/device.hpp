@@ -36,6 +36,7 @@ struct Enrolled {
   std::string reason;
   int heartbeat_s = 5;
   std::int64_t now_ms = 0;  // the registry's clock at its answer, ms since the Unix epoch; 0: absent
+  bool unknown = false;     // the answer to a heartbeat: this start of the device has not enrolled. `enrolled` is false
 };
 [[nodiscard]] std::string encode(const Enrolled& enrolled);
 [[nodiscard]] Result<Enrolled> decode_enrolled(std::string_view text);

@@ -23,7 +23,7 @@ inline constexpr std::array<std::string_view, 4> resource_names{"cpu", "memory",
   return std::find(pressure.begin(), pressure.end(), name(resource)) != pressure.end();
 }
 
-// A sign that the score is made of. The score is the product of value ^ weight.
+// A sign that the score is made of. The score is the product of value ^ weight, and at most the value of `presence`.
 struct HealthComponent {
   std::string_view name;
   double value = 1;    // 0 to 1
@@ -51,6 +51,7 @@ struct HealthReport {
   std::array<double, 4> available{};                 // by Resource, 0 to 1; 1 where not measured
   double availability = 1;                           // the least of them; 0 where the device is not heard
   std::vector<std::string> pressure;
+  std::array<std::optional<double>, 4> threshold_percent;  // of use, by Resource; none: switched off
   std::int64_t attempts = 0;
   Outcomes outcomes;
   std::vector<HealthComponent> components;

@@ -45,6 +45,33 @@ TEST(Link, EnrolsUntilAnswered) {
   EXPECT_TRUE(world.said.enrol) << "anew on each connection";
 }
 
+// It was removed, or the registry's database is an older one.
+TEST(Link, EnrolsAnewWhenAHeartbeatIsAnsweredThatItIsUnknown) {
+  World world;
+  const EnrolAnswered unknown{.session = 3, .unknown = true};
+  world.step({Connected{}, TimePassed{}});
+  ASSERT_TRUE(world.said.enrol);
+  world.step({unknown, TimePassed{}});
+  EXPECT_FALSE(world.said.enrol) << "an enrolment is on its way";
+  world.step({EnrolAnswered{.session = 3, .enrolled = true, .heartbeat_s = 5}});
+  world.step({unknown, TimePassed{}});
+  EXPECT_TRUE(world.said.enrol);
+  world.step({unknown, TimePassed{}});
+  EXPECT_FALSE(world.said.enrol) << "not with each heartbeat";
+  world.pass(seconds(20));
+  EXPECT_TRUE(world.said.enrol);
+}
+
+TEST(Link, ADeviceThatIsRefusedTakesNoWork) {
+  World world;
+  world.step({Connected{}, TimePassed{}});
+  world.step({EnrolAnswered{.session = 3, .enrolled = false, .reason = "already_registered: …"}});
+  world.step({assignment(key("j"))});
+  EXPECT_EQ(world.last_report().reason, "this device's enrolment was refused: already_registered: …");
+  world.step({EnrolAnswered{.session = 3, .enrolled = true, .heartbeat_s = 5}});
+  EXPECT_TRUE(world.core.enrolled());
+}
+
 TEST(Link, NoHeartbeatTakesBackThatItWillSleep) {
   World world;
   world.step({Connected{}});

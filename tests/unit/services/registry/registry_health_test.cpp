@@ -60,6 +60,7 @@ TEST(Health, ReconnectsCountFromTheFirstMeasurementAndFade) {
   EXPECT_NEAR(health_of(registry), 0.7, 1e-9);
   for (int s = 11; s <= 606; s += 5) beat(registry, s, 10);
   EXPECT_NEAR(health_of(registry), 1 - 0.3 / std::exp(1), 1e-6) << "ten minutes later";
+  (void)step(registry, shows_key(4), at(611));
   beat(registry, 611, 0, 4);
   const double restarted = health_of(registry);
   EXPECT_GT(restarted, 0.88) << "an agent that starts counts from nothing";
@@ -92,7 +93,7 @@ TEST(Health, MissedBeatsCountOnlyWhereTheyCouldHaveArrived) {
       {"an earlier one comes late", {}, 3, 8, 1},
       {"the link was away", {LinkLost{}, LinkBack{}}, 3, 15, 1},
       {"the registry stood still", {Stalled{}}, 3, 15, 1},
-      {"a new start of the agent", {connects(4)}, 4, 5000, 1},
+      {"a new start of the agent", {connects(4), shows_key(4)}, 4, 5000, 1},
       {"it connected again", {connects(3)}, 3, 15, 0.8},
       {"what the broker kept", {connects(3, true)}, 3, 15, 0.8},
   };
@@ -136,6 +137,7 @@ TEST(Silence, OfALostDeviceIsEndedByItsCurrentSessionOnly) {
 TEST(Silence, OfADeviceThatBeginsANewSessionBeginsAnew) {
   auto registry = with(online);
   beat(registry, 1, 0);
+  (void)step(registry, shows_key(9), at(14));
   const auto out = step(registry, HeartbeatArrived{edge, heartbeat(9)}, at(14));
   ASSERT_EQ(out.devices.size(), 1U) << "saved, so that no restart believes the old session again";
   EXPECT_EQ(out.devices[0].device.session, 9);

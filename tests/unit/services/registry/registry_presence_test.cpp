@@ -27,6 +27,8 @@ TEST(Starting, EndsWithTheFirstHeartbeatOfTheSession) {
   EXPECT_FALSE(gets_work(device_of(registry)));
   ASSERT_EQ(out.states.size(), 1U);
   EXPECT_EQ(events(beats(registry, 2, 3)), "") << "of the session before";
+  EXPECT_EQ(events(beats(registry, 3, 4)), "") << "it has not shown its key";
+  (void)step(registry, shows_key(4), at(3));
   EXPECT_EQ(events(beats(registry, 3, 4)), "online");
   EXPECT_TRUE(gets_work(device_of(registry)));
   EXPECT_EQ(events(beats(registry, 4, 4, 2)), "");
@@ -237,6 +239,28 @@ TEST(Interval, IsToldOnceAfterAStartOfTheRegistry) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].heartbeat_s, 134);
   EXPECT_TRUE(step(registry, TimePassed{}, at(2)).answers.empty());
+}
+
+TEST(Interval, IsNotToldAgainAfterAStartOfTheRegistry) {
+  Registry before(Limits{.beats_per_s_max = 1}, large(99, record(online)), t0);
+  (void)step(before, LinkBack{}, at(0));
+  const auto rows = step(before, TimePassed{}, at(1)).devices;
+  ASSERT_EQ(rows.size(), 1U);
+  Registry after(Limits{.beats_per_s_max = 1}, large(99, stored(rows[0])), at(2));
+  (void)step(after, LinkBack{}, at(2));
+  EXPECT_TRUE(step(after, TimePassed{}, at(3)).answers.empty());
+  EXPECT_EQ(pass(after, 4, 403), "");
+  EXPECT_EQ(pass(after, 404, 405).find("suspect"), 0U);
+}
+
+TEST(Interval, IsToldAgainToADeviceThatWasSilent) {
+  auto registry = with(online);
+  EXPECT_EQ(pass(registry, 0.5, 16), "suspect");
+  const auto back = step(registry, HeartbeatArrived{edge, heartbeat(3, 0.2, 9)}, at(17)).answers;
+  ASSERT_EQ(back.size(), 1U);
+  EXPECT_EQ(back[0].heartbeat_s, 5);
+  EXPECT_TRUE(back[0].enrolled);
+  EXPECT_TRUE(step(registry, HeartbeatArrived{edge, heartbeat(3, 0.2, 10)}, at(22)).answers.empty());
 }
 
 TEST(Interval, OfAConfigurationCountsFromItsAnswer) {

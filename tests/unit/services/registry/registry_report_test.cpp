@@ -42,7 +42,7 @@ Device used(std::int64_t memory_free, std::int64_t storage_free) {
 }
 
 const HealthComponent& of(const HealthReport& report, Component component) {
-  return report.components.at(static_cast<std::size_t>(component));
+  return report.components.at(1 + static_cast<std::size_t>(component));  // behind `presence`
 }
 
 TEST(Report, NamesEachComponentWithItsReason) {
@@ -196,6 +196,7 @@ TEST(Report, ExecutionsCountOnceEachAndFade) {
   EXPECT_NEAR(value(3, 1, {0, 6}, at(1)), 1 - 0.5 * 6 / 8, 1e-9);
   EXPECT_NEAR(value(3, 2, {0, 6}, at(1)), 1 - 0.5 * 6 / 8, 1e-9) << "the same six";
   EXPECT_NEAR(value(3, 1, {0, 5}, at(1)), 1 - 0.5 * 6 / 8, 1e-9) << "a late one says less";
+  (void)step(registry, shows_key(4), at(1));
   EXPECT_NEAR(value(4, 1, {3, 1}, at(1)), 1 - 0.5 * 7 / 12, 1e-9) << "an agent that started counts from nothing";
   const double e = std::exp(-1);
   EXPECT_NEAR(value(4, 2, {3, 1}, at(1) + hours(6)), 1 - 0.5 * 7 * e / (10 * e + 2), 1e-9);

@@ -54,8 +54,8 @@ TEST(Restart, LeavesEachDeviceAsItWas) {
     EXPECT_EQ(out.states[i].reason, "as it was");
     EXPECT_EQ(out.states[i].changed_ms, 7);
   }
-  EXPECT_EQ(pass(registry, 86'401.5, 86'445.5), "suspect");
-  EXPECT_EQ(pass(registry, 86'446, 86'600), "lost lost") << "both, and nobody who is not expected to speak";
+  EXPECT_EQ(pass(registry, 86'401.5, 86'445.5), "suspect suspect") << "also of the refused one";
+  EXPECT_EQ(pass(registry, 86'446, 86'600), "lost lost lost") << "all, and nobody who is not expected to speak";
 }
 
 // One device, whose agent and registry restart, and whose messages come late, twice or never. Two certificates, of

@@ -68,14 +68,14 @@ TEST(Registry, RefusesCertificates) {
     EXPECT_EQ(state_of(registry), "refused starting") << c.name;
     EXPECT_EQ(registry.find(edge)->device.health, 0) << c.name;
     out = step(registry, HeartbeatArrived{edge, heartbeat(1)}, at(2));
-    EXPECT_EQ(state_of(registry), "refused starting") << c.name;
+    EXPECT_EQ(state_of(registry), "refused online") << c.name << ": it is heard, and that is all";
     out = step(registry, EnrolmentArrived{edge, enrolment(1, c.pem)}, at(3));
     EXPECT_EQ(events(out), "") << c.name;
     EXPECT_EQ(out.answers.size(), c.answer ? 0u : 1u) << c.name;
     if (!c.answer) continue;
     EXPECT_EQ(all<AskCertificate>(out).size(), 1u) << c.name << ": what was wrong may be over";
     (void)step(registry, CertificateChecked{{edge, fingerprint_of(c.pem), CertificateState::valid, ""}}, at(4));
-    EXPECT_EQ(state_of(registry), "active starting") << c.name;
+    EXPECT_EQ(state_of(registry), "active online") << c.name;
   }
 }
 
