@@ -67,7 +67,7 @@ Finding Evaluator::make(const Rule& rule, const Sample& sample, Time since) cons
     const double value = values.number(*rule.value);
     out.value = std::isfinite(value) ? value : 1;
   }
-  out.reason = rule.text.of(values, sample.subject);
+  out.reason = rule.text.empty() ? condition(rule) : rule.text.of(values, sample.subject);
   out.next = rule.next.of(values, sample.subject);
   out.labels = rule.labels;
   for (const auto& [label, attribute] : rule.label) {
@@ -165,7 +165,8 @@ void Evaluator::see_counted(const Rule& rule, Memory& memory, const Sample& samp
   }
   auto& one = found->second;
   // Each event counts; of states, each thing once.
-  const auto thing = sample.over == Over::event ? std::string() : sample.subject;
+  const bool happens = sample.over == Over::event || sample.over == Over::refusal;
+  const auto thing = happens ? std::string() : sample.subject;
   if (!thing.empty() && std::any_of(one.seen.begin(), one.seen.end(), [&](const auto& s) { return s.second == thing; }))
     return;
   // By time: states are heard in any order.

@@ -29,6 +29,11 @@ constexpr std::pair<std::string_view, const char*> figures[] = {
     {"uptime", "uptime"},
 };
 
+// What the broker's log says of a connection that it refused, or that refused the broker's certificate. Its own
+// configuration says which lines are published (deploy/mosquitto).
+constexpr std::string_view logs[] = {"log/E", "log/N"};
+constexpr std::string_view refused[] = {"certificate", "unknown ca", "not authorised"};
+
 void set_text(NamedValues& values, const char* name, std::string value) {
   if (!value.empty()) values.set(name, std::move(value));
 }
@@ -142,6 +147,7 @@ std::vector<std::pair<std::string, int>> read_topics(const Topics& topics) {
 std::vector<std::pair<std::string, int>> broker_topics() {
   std::vector<std::pair<std::string, int>> out;
   for (const auto& [figure, attribute] : figures) out.emplace_back(std::string(broker_root) + std::string(figure), 0);
+  for (const auto log : logs) out.emplace_back(std::string(broker_root) + std::string(log), 0);
   return out;
 }
 
@@ -225,6 +231,13 @@ Result<Sample> Messages::state(const Topic& topic, std::string_view payload) con
 }
 
 bool Messages::broker(std::string_view topic, std::string_view payload, const Take& take, const Bad& bad) {
+  if (std::find(std::begin(logs), std::end(logs), topic) != std::end(logs)) {
+    const auto says = [&](std::string_view words) { return payload.find(words) != payload.npos; };
+    if (std::none_of(std::begin(refused), std::end(refused), says)) return true;
+    NamedValues values;
+    values.set("reason", clamp_text(payload.substr(payload.find(' ') + 1), reason_max));  // behind the time
+    return take(of(Over::refusal, "broker", std::move(values))), true;
+  }
   for (const auto& [figure, attribute] : figures) {
     if (topic != figure) continue;
     double number = 0;

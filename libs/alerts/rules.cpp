@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 
 #include "base/check.hpp"
+#include "base/duration.hpp"
 #include "base/id.hpp"
 #include "table_reader.hpp"
 
@@ -31,18 +33,22 @@ std::string label_of(std::string text) {
   return text;
 }
 
+// What the table says, over what is there.
 void read_condition(TableReader& in, Rule& rule, fleet::Vocabulary vocabulary) {
-  rule.when = in.expression("when", vocabulary);
-  rule.until = in.expression("until", vocabulary);
-  rule.hold = in.duration("for", {});
-  rule.absent = in.duration("absent", {});
-  rule.count = static_cast<int>(in.integer("count", 0, 1, 1000));
-  rule.within = in.duration("within", {});
-  rule.share = in.share("share");
-  rule.at_least = static_cast<int>(in.integer("at_least", 1, 1, 100'000));
-  rule.by = in.attribute("by", vocabulary);
-  rule.since = in.attribute("since", vocabulary, true);
-  rule.forget = in.duration("forget", {});
+  if (in.has("when")) {
+    rule.when = in.expression("when", vocabulary);
+    rule.until.reset();
+  }
+  if (in.has("until")) rule.until = in.expression("until", vocabulary);
+  rule.hold = in.duration("for", rule.hold);
+  rule.absent = in.duration("absent", rule.absent);
+  rule.count = static_cast<int>(in.integer("count", rule.count, 1, 1000));
+  rule.within = in.duration("within", rule.within);
+  if (in.has("share")) rule.share = in.share("share");
+  rule.at_least = static_cast<int>(in.integer("at_least", rule.at_least, 1, 100'000));
+  if (in.has("by")) rule.by = in.attribute("by", vocabulary);
+  if (in.has("since")) rule.since = in.attribute("since", vocabulary, true);
+  rule.forget = in.duration("forget", rule.forget);
   const int conditions = (rule.absent > Duration{}) + (rule.count > 0) + (rule.share > 0);
   if (conditions > 1) in.fail("has more than one of `absent`, `count` and `share`");
   if (!rule.when && rule.absent == Duration{}) in.fail("is missing: what makes the rule fire", "when");
@@ -58,30 +64,43 @@ void read_condition(TableReader& in, Rule& rule, fleet::Vocabulary vocabulary) {
     in.fail("belongs to a rule without `absent` and `count`", "for");
 }
 
-Rule read_rule(TableReader& in) {
+// What it is over; of a shipped rule this may be left out.
+std::optional<Over> read_over(TableReader& in, const Rule* shipped) {
+  if (!in.has("over") && shipped != nullptr) return shipped->over;
+  if (!in.has("over") && !in.has("when")) in.fail("there is no shipped rule of this name", "name");
+  std::string all;
+  for (const auto one : over_names()) all += (all.empty() ? "" : ", ") + std::string(one);
+  if (!in.has("over")) in.fail("is missing: " + all, "over");
+  const auto over = alerts::over(in.text("over"));
+  if (!over) in.fail("must be one of " + all, "over");
+  return over;
+}
+
+// `shipped`: the rules so far. A rule of the name of one of them changes what the table says of it.
+Rule read_rule(TableReader& in, const RuleBook& shipped) {
   Rule rule;
   rule.name = in.needed("name", 64);
   if (!rule.name.empty() && (!is_id(rule.name) || rule.name.find_first_of(".:") != rule.name.npos))
     in.fail("must be of letters, digits, `_` and `-`", "name");
-  rule.enabled = in.flag("enabled", true);
-  const auto over_text = in.needed("over");
-  const auto over = alerts::over(over_text);
-  if (!over && !over_text.empty()) {
-    std::string all;
-    for (const auto one : over_names()) all += (all.empty() ? "" : ", ") + std::string(one);
-    in.fail("must be one of " + all, "over");
-  }
+  const auto* before = shipped.find(rule.name);
+  const auto over = read_over(in, before);
+  if (before != nullptr && over == before->over) rule = *before;
   rule.over = over.value_or(Over::device);
+  rule.enabled = in.flag("enabled", rule.enabled);
   const auto words = vocabulary(rule.over);
   read_condition(in, rule, words);
-  rule.value = in.attribute("value", words, true);
-  rule.severity = static_cast<Severity>(in.one_of("severity", severities, 1));
-  rule.text = in.template_text("text", words);
-  rule.next = in.template_text("next", words);
-  rule.all = in.text("all");
-  rule.many = in.text("many");
+  if (in.has("value")) rule.value = in.attribute("value", words, true);
+  rule.severity = static_cast<Severity>(in.one_of("severity", severities, static_cast<std::size_t>(rule.severity)));
+  if (in.has("text")) rule.text = in.template_text("text", words);
+  if (in.has("next")) rule.next = in.template_text("next", words);
+  if (rule.share > 0 && (rule.text.has_attributes() || rule.next.has_attributes()))
+    in.fail("of a share is about many: it can have {subject}, and no other attribute",
+            rule.text.has_attributes() ? "text" : "next");
+  if (in.has("all")) rule.all = in.text("all");
+  if (in.has("many")) rule.many = in.text("many");
   if (rule.all.empty()) rule.all = "fieldwork alert ls -f 'rule == " + rule.name + "'";
   if (rule.many.empty()) rule.many = "more alerts of this rule";
+  if (in.has("labels")) rule.label.clear();
   for (const auto& one : in.texts("labels", labels_max)) {
     auto attribute = fleet::attribute(one, words);
     if (!attribute) return in.fail(attribute.error().reason, "labels"), rule;
@@ -176,7 +195,7 @@ void each(const toml::table& root, const char* key, std::size_t max, const std::
 }
 
 void add_rule(TableReader& in, RuleBook& book) {
-  auto rule = read_rule(in);
+  auto rule = read_rule(in, book);
   const auto same = [&](const Rule& one) { return one.name == rule.name; };
   const auto before = std::find_if(book.rules.begin(), book.rules.end(), same);
   if (before != book.rules.end()) {
@@ -192,19 +211,6 @@ void add_target(TableReader& in, RuleBook& book) {
     if (one.name == target.name) in.fail("there is another target of this name", "name");
   }
   book.targets.push_back(std::move(target));
-}
-
-// A switch: `[[rule]] name = "device_lost" enabled = false` is enough.
-bool is_switch(const toml::table& table) {
-  return table.size() == 2 && table.contains("name") && table.contains("enabled");
-}
-
-void switch_rule(TableReader& in, RuleBook& book) {
-  const auto name = in.needed("name", 64);
-  const bool enabled = in.flag("enabled", true);
-  const auto found = std::find_if(book.rules.begin(), book.rules.end(), [&](const Rule& r) { return r.name == name; });
-  if (found == book.rules.end()) return in.fail("there is no shipped rule of this name", "name");
-  found->enabled = enabled;
 }
 
 Result<RuleBook> read(std::string_view text, const std::string& file, RuleBook book) {
@@ -225,11 +231,7 @@ Result<RuleBook> read(std::string_view text, const std::string& file, RuleBook b
     for (const auto& one : *rules) {
       if (one.as_table() == nullptr) break;
       TableReader in(file, *one.as_table(), error);
-      if (is_switch(*one.as_table())) {
-        switch_rule(in, book);
-      } else {
-        add_rule(in, book);
-      }
+      add_rule(in, book);
       if (!error && !seen.insert(in.text("name")).second) in.fail("there is another rule of this name", "name");
       if (error) break;
     }
@@ -260,6 +262,21 @@ std::optional<Severity> severity(std::string_view text) {
   return static_cast<Severity>(found - severities.begin());
 }
 std::string_view name(Target::Type type) { return target_types[static_cast<std::size_t>(type)]; }
+
+std::string condition(const Rule& rule) {
+  const auto span = [](Duration d) { return duration_text(d); };
+  auto out = rule.when ? rule.when->text() : std::string();
+  if (rule.absent > Duration{}) out += (out.empty() ? "" : ", ") + ("nothing heard for " + span(rule.absent));
+  if (rule.count > 0) out += ", " + std::to_string(rule.count) + " times within " + span(rule.within);
+  if (rule.share > 0) {
+    out += ", for " + std::to_string(std::lround(rule.share * 100)) + "%";
+    if (rule.at_least > 1) out += " and at least " + std::to_string(rule.at_least);
+  }
+  if (rule.by) out += " of the same " + fleet::to_text(*rule.by);
+  if (rule.hold > Duration{}) out += ", for " + span(rule.hold);
+  if (rule.until) out += ", until " + rule.until->text();
+  return out;
+}
 
 const Rule* RuleBook::find(std::string_view name) const {
   const auto found = std::find_if(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.name == name; });

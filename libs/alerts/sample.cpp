@@ -69,6 +69,9 @@ constexpr std::array brokers{
     Kind{"heap", Type::bytes, false, "memory that it uses"},
     Kind{"uptime", Type::seconds, false, "since it started"},
 };
+constexpr std::array refusals{
+    Kind{"reason", Type::text, false, "why, in the broker's words"},
+};
 constexpr std::array disks{
     Kind{"path", Type::text, false, "as in the setting `alerting.disks`"},
     Kind{"use", Type::percent, false, "of its space"},
@@ -96,8 +99,8 @@ constexpr std::array alert_kinds{
 };
 // clang-format on
 
-constexpr std::array names{"device",  "placement", "job",  "execution",   "transfer", "event",
-                           "service", "broker",    "disk", "certificate", "audit"};
+constexpr std::array names{"device",  "placement", "job",     "execution", "transfer",    "event",
+                           "service", "broker",    "refusal", "disk",      "certificate", "audit"};
 
 // Owns its device.
 class OwnDevice final : public fleet::Values {
@@ -139,6 +142,7 @@ fleet::Vocabulary vocabulary(Over over) {
     case Over::event: return events;
     case Over::service: return services;
     case Over::broker: return brokers;
+    case Over::refusal: return refusals;
     case Over::disk: return disks;
     case Over::certificate: return certificates;
     case Over::audit: return audits;

@@ -3,7 +3,7 @@
 namespace fieldwork::alerts {
 
 namespace {
-constexpr std::string_view shipped_text = R"toml(
+constexpr std::string_view shipped_toml = R"toml(
 [[rule]]
 name = "device_lost"
 over = "device"
@@ -28,6 +28,18 @@ text = "nearly all devices of the site are lost"
 next = "fieldwork device ls -f 'site == \"{subject}\"'"
 all = "fieldwork fleet stats by site -f 'presence == lost'"
 many = "more sites are lost"
+labels = ["site"]
+
+[[rule]]
+name = "device_stopped"
+over = "device"
+when = "lifecycle == active and presence == disconnected"
+for = "1h"
+severity = "info"
+text = "its agent said goodbye an hour ago or more"
+next = "fieldwork device show {subject}"
+all = "fieldwork device ls -f 'presence == disconnected'"
+many = "more agents were stopped"
 labels = ["site"]
 
 [[rule]]
@@ -66,6 +78,17 @@ text = "over the threshold for ten minutes: {pressure}"
 next = "fieldwork device health {subject}"
 all = "fieldwork device ls -f 'has pressure'"
 many = "more devices are pressed"
+labels = ["site"]
+
+[[rule]]
+name = "device_refused"
+over = "device"
+when = "lifecycle == refused"
+severity = "warning"
+text = "{reason|its certificate was refused}"
+next = "fieldwork device show {subject}"
+all = "fieldwork device ls -f 'lifecycle == refused'"
+many = "more devices are refused"
 labels = ["site"]
 
 [[rule]]
@@ -187,6 +210,18 @@ all = "fieldwork device ls -f 'lifecycle == refused'"
 many = "more identities are refused"
 
 [[rule]]
+name = "connections_refused"
+over = "refusal"
+when = "has reason"
+count = 20
+within = "10min"
+severity = "warning"
+text = "the broker refused 20 connections in ten minutes; the last one: {reason|no reason}"
+next = "look into the broker's log: which of them has no valid certificate"
+all = "fieldwork doctor"
+many = "more brokers refuse connections"
+
+[[rule]]
 name = "transfer_failed"
 over = "transfer"
 when = "state == failed"
@@ -275,6 +310,12 @@ equal = ["site"]
 )toml";
 }  // namespace
 
-std::string_view shipped_rules() { return shipped_text; }
+std::string_view shipped_rules() { return shipped_toml; }
+
+std::string shipped_text(std::string_view rule) {
+  const auto at = shipped_toml.find("[[rule]]\nname = \"" + std::string(rule) + "\"\n");
+  if (at == shipped_toml.npos) return {};
+  return std::string(shipped_toml.substr(at, shipped_toml.find("\n[[", at) - at));
+}
 
 }  // namespace fieldwork::alerts

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 #include <limits>
+#include <utility>
 
 #include "base/duration.hpp"
 #include "base/suggest.hpp"
@@ -17,6 +18,7 @@ void TableReader::fail(const toml::node& at, std::string_view key, const std::st
 
 void TableReader::fail(const std::string& reason, std::string_view key) {
   const auto* node = key.empty() ? nullptr : table_.get(key);
+  if (node == nullptr && !error_) missing_ = true;
   fail(node != nullptr ? *node : static_cast<const toml::node&>(table_), key, reason);
 }
 
@@ -79,6 +81,7 @@ Duration TableReader::duration(const char* key, Duration fallback, Duration min)
   if (const auto* words = node->as_string()) {
     const auto out = parse_duration(words->get());
     if (out && *out >= min && *out <= std::chrono::hours{366 * 24}) return *out;
+    if (out) return fail(*node, key, "must be a duration of " + duration_text(min) + " to 366d"), fallback;
   }
   fail(*node, key, "must be a duration, for example \"90s\", \"5min\", \"12h\" or \"2d\"");
   return fallback;
@@ -131,6 +134,7 @@ void TableReader::finish(std::string_view what) {
   for (const auto& [key, node] : table_) {
     if (known_.contains(key.str())) continue;
     const std::vector<std::string_view> all(known_.begin(), known_.end());
+    if (std::exchange(missing_, false)) error_.reset();  // a misspelt key is why
     const auto near = closest(key.str(), all);
     fail(node, key.str(), "is no key of " + std::string(what) + (near.empty() ? "" : "; did you mean " + near + "?"));
   }

@@ -57,6 +57,7 @@ class TableReader {
   const toml::table& table_;
   std::optional<Error>& error_;
   std::set<std::string_view> known_;
+  bool missing_ = false;  // the mistake is that this table lacks a key
 };
 
 }  // namespace fieldwork::alerts

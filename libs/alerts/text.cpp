@@ -1,5 +1,7 @@
-#include "base/text.hpp"
+#include <algorithm>
+
 #include "alerts/rules.hpp"
+#include "base/text.hpp"
 
 namespace fieldwork::alerts {
 
@@ -30,6 +32,10 @@ Result<Text> Text::parse(std::string_view text, fleet::Vocabulary vocabulary) {
     out.parts_.push_back(std::move(part));
   }
   return out;
+}
+
+bool Text::has_attributes() const {
+  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.attribute.has_value(); });
 }
 
 std::string Text::of(const fleet::Values& values, const std::string& subject) const {

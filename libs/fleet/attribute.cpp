@@ -149,7 +149,13 @@ Result<Attribute> attribute(std::string_view text, Vocabulary vocabulary) {
   }
   if (text == "label" || text == "label.") return Error{Code::unknown, "a label needs its name: label.zone"};
   auto reason = "there is no attribute " + std::string(text.substr(0, 64));
-  if (const auto near = closest(text, names); !near.empty()) reason += "; did you mean " + near + "?";
+  const auto has_labels = std::any_of(vocabulary.begin(), vocabulary.end(),
+                                      [](const Kind& kind) { return kind.keyed && kind.name == "label"; });
+  if (const auto near = closest(text, names); !near.empty()) {
+    reason += "; did you mean " + near + "?";
+  } else if (has_labels && text.find('.') == text.npos) {
+    reason += "; a label of this name is label." + std::string(text.substr(0, 64));
+  }
   return Error{Code::unknown, reason};
 }
 

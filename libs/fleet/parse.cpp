@@ -136,7 +136,7 @@ class Parser {
 
   Result<Node> parse() {
     auto node = any(0);
-    if (!error_ && token_.type != Token::Type::end) expected("`and`, `or` or the end");
+    if (!error_ && token_.type != Token::Type::end) unfinished();
     if (error_) return *error_;
     return node;
   }
@@ -144,6 +144,7 @@ class Parser {
  private:
   void advance() {
     ended_ = token_.end;
+    after_number_ = token_.type == Token::Type::number;
     token_ = lexer_.next();
     if (token_.type == Token::Type::bad) fail(token_.begin, token_.text);
   }
@@ -156,6 +157,16 @@ class Parser {
             ? "the end"
             : "`" + std::string(text_.substr(token_.begin, std::min<std::size_t>(token_.end - token_.begin, 32))) + "`";
     fail(token_.begin, "expected " + what + ", not " + here);
+  }
+  // Behind a whole expression stands something else.
+  void unfinished() {
+    std::string lower = token_.text;
+    for (auto& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (lower == "and" || lower == "or") return fail(token_.begin, "write `" + lower + "`");
+    const auto is_unit = [&](const Unit& unit) { return unit.name == token_.text; };
+    if (after_number_ && std::any_of(units.begin(), units.end(), is_unit))
+      return fail(token_.begin, "a unit stands directly behind its number: no blank before `" + token_.text + "`");
+    expected("`and`, `or` or the end");
   }
   [[nodiscard]] bool is(std::string_view text) const {
     return (token_.type == Token::Type::word || token_.type == Token::Type::symbol) && token_.text == text;
@@ -313,7 +324,8 @@ class Parser {
   Vocabulary vocabulary_;
   Lexer lexer_;
   Token token_;
-  std::size_t ended_ = 0;  // offset behind the token before
+  std::size_t ended_ = 0;      // offset behind the token before
+  bool after_number_ = false;  // that is a number
   std::size_t terms_ = 0;
   std::optional<Error> error_;
 };

@@ -129,6 +129,11 @@ code=0
 cli alert rules check "$dir/alerts.toml" >"$dir/said" 2>&1 || code=$?
 check "$([ $code = 2 ] && grep -qF "alerts.toml:$((lines + 4))" "$dir/said" && echo yes)" "rules check: code $code, $(cat "$dir/said")"
 
+# Who has no certificate is refused, and that is told.
+for _ in {1..20}; do
+  mosquitto_pub -h localhost -p "$(port devices)" --cafile "$dir/pki/service-ca.crt" --tls-version tlsv1.3 -t x -m x >"$dir/said" 2>&1 || true
+done
+
 # --- a device is lost ---
 
 alert=device_lost.edge-1
@@ -150,6 +155,8 @@ listed() {  # FILTER over `alert ls --all`
 fires='.body.alerts[] | select(.fingerprint == $alert) | .status == "firing"'
 ends='.body.alerts[] | select(.fingerprint == $alert) | .status == "resolved"'
 
+refused() { cli alert ls --json | jq -e 'any(.[]; .alert == "connections_refused.broker" and (.reason | contains("certificate")))' >"$dir/said" 2>&1; }
+await "the refused connections" refused
 stack kill "$dir" edge-1
 await "the alert in alert ls" listed '.state == "firing" and .rule == "device_lost" and .subject == "edge-1" and .severity == "critical"'
 cli alert ls >"$dir/said" 2>&1

@@ -40,8 +40,9 @@ struct Ack {
 // That a target was told that the alert fires, or may have been: this is saved before the message leaves, so that the
 // end is told also if the answer was lost.
 struct Told {
-  Time since{};  // the `since` of that firing
-  Time at{};     // when it was told last; Time{}: it must still be told
+  Time since{};       // the `since` of that firing
+  Time at{};          // when it was told last; Time{}: it must still be told
+  bool dead = false;  // it did not take the message: given up then
   bool operator==(const Told&) const = default;
 };
 
@@ -54,6 +55,9 @@ struct Alert {
   Severity severity = Severity::warning;
   double value = 1;
   std::string reason;
+  std::string ended;  // why it is resolved
+  std::string
+      about;  // what sort of thing its subject is, as the rule said: `device`, `job by submitter`; empty: not known
   std::string next;        // a command that shows more
   Labels labels;           // without rule and severity
   Time since{};            // of the current firing (pending: since when it waits); when resolved: of the one that ended

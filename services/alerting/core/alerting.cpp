@@ -13,6 +13,11 @@ namespace {
 
 using alerts::Finding;
 
+// What sort of thing the rule's subjects are.
+std::string about(const Rule& rule) {
+  return std::string(alerts::name(rule.over)) + (rule.by ? " by " + fleet::to_text(*rule.by) : "");
+}
+
 // What is too little to be worth a message.
 bool is_near(double a, double b) { return std::abs(a - b) < 0.05 * std::max(1.0, std::abs(a)); }
 
@@ -74,11 +79,6 @@ std::vector<const Alert*> Alerting::list(const std::optional<fleet::Expression>&
       out.push_back(&it->second);
   }
   return out;
-}
-
-std::size_t Alerting::active(const std::string& rule) const {
-  const auto found = active_.find(rule);
-  return found == active_.end() ? 0 : found->second;
 }
 
 void Alerting::step(const Input& input, Time now, Output& out) {
@@ -149,7 +149,11 @@ void Alerting::hear(const Finding& finding, Time now, Output& out) {
 }
 
 void Alerting::describe(Alert& alert, const Finding& finding) const {
-  if (const auto* rule = book().find(alert.rule)) alert.severity = rule->severity;
+  if (const auto* rule = book().find(alert.rule)) {
+    alert.severity = rule->severity;
+    alert.about = about(*rule);
+  }
+  alert.ended.clear();
   alert.value = finding.value;
   alert.reason = finding.reason;
   alert.next = finding.next;
@@ -230,7 +234,7 @@ void Alerting::resolve(const std::string& rule, const std::string& subject, cons
   const bool fired = alert.firing();
   if (!fired && alert.count == 0) return remove(std::string(found->first));
   alert.state = Alert::State::resolved;
-  if (!reason.empty()) alert.reason = reason;
+  alert.ended = reason;
   changed(alert, now);
   if (fired) out.ended.push_back(alert);
 }
@@ -276,17 +280,18 @@ void Alerting::apply(const RulesChanged& input, Time now, Output& out) {
   mute();
 }
 
-// What fires by a rule that is no more, or is switched off, ends.
+// What fires by a rule that is no more, is switched off, or is about another sort of thing by now, ends.
 void Alerting::end_strange(Time now, Output& out) {
   std::vector<std::pair<std::string, std::string>> strange;
   for (const auto& [id, alert] : alerts_) {
     const auto* rule = book().find(alert.rule);
-    if (alert.state != Alert::State::resolved && (rule == nullptr || !rule->enabled))
+    const bool other = rule != nullptr && !alert.about.empty() && alert.about != about(*rule);
+    if (alert.state != Alert::State::resolved && (rule == nullptr || !rule->enabled || other))
       strange.emplace_back(alert.rule, alert.subject);
   }
   for (const auto& [rule, subject] : strange) {
     if (subject == many) many_.erase(rule);
-    resolve(rule, subject, "its rule is gone", now, out);
+    resolve(rule, subject, "its rule is gone, or another one", now, out);
   }
 }
 

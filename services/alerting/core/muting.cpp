@@ -40,7 +40,9 @@ void Alerting::mute() {
   sources_.assign(inhibitions.size(), {});
   for (std::size_t i = 0; i < inhibitions.size(); ++i) {
     for (const auto& [id, alert] : alerts_) {
-      if (alert.firing() && fleet::matches(inhibitions[i].when, AlertValues(alert, over_of(alert))))
+      // Also a pending one: what it may explain waits until it is known.
+      if (alert.state != Alert::State::resolved &&
+          fleet::matches(inhibitions[i].when, AlertValues(alert, over_of(alert))))
         sources_[i].insert(key_of(alert, inhibitions[i].equal));
     }
   }
@@ -78,10 +80,10 @@ void Alerting::apply(const SilenceAsked& input, Time now, Output& out) {
     mute();
     return answer(silence);
   }
-  // The same request again, because its answer was lost.
+  // The same request again, because its answer was lost: it ends at nearly the same time.
   for (const auto& [id, one] : silences_) {
     if (one.matcher == input.silence.matcher && one.by == input.silence.by && one.comment == input.silence.comment &&
-        std::chrono::abs(one.until - input.silence.until) < seconds{60})
+        std::chrono::abs(one.until - input.silence.until) < seconds{20})
       return answer(one);
   }
   if (silences_.size() >= limits_.silences_max)

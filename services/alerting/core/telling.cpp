@@ -35,8 +35,11 @@ bool Alerting::owes(const Target& target, const Alert& alert, Time now) const {
   const auto told = alert.told.find(target.name);
   const bool knows = told != alert.told.end();
   if (alert.state == Alert::State::resolved) return knows;
-  if (!alert.firing() || !alert.muted.empty()) return false;
-  if (knows && told->second.since == alert.since) {  // of this firing
+  if (!alert.firing()) return false;
+  const bool goes_on = knows && told->second.since == alert.since;  // it was told of this firing
+  // What such a target does not hear of again ends there, and it would say so.
+  if (!alert.muted.empty() && !(goes_on && groups_itself(target))) return false;
+  if (goes_on) {
     const auto at = told->second.at;
     const bool repeats = target.repeat > Duration{} && (!alert.acked || groups_itself(target));
     return at == Time{} || (repeats && now - at >= target.repeat);
@@ -113,7 +116,7 @@ void Alerting::tell(const Target& target, Time now, Output& out) {
     auto& alert = alerts_.at(one.id);
     auto& told = alert.told[target.name];
     if (!alert.firing() || told.since == alert.since) continue;
-    told = {alert.since, Time{}};
+    told = {.since = alert.since};
     changed_.insert(alert.id);
   }
   state.sending = send;
@@ -140,6 +143,7 @@ void Alerting::settle(const Target& target, const Send& send, bool taken, const 
       if (told.since != sent.since) continue;  // it has ended, or fires anew, since
       const bool repeated = told.at != Time{};
       told.at = now;
+      told.dead = !taken && !repeated;
       // Each minute it is no news for row and state: after a restart it is repeated a little early.
       if (repeated && groups_itself(target)) continue;
     }
@@ -185,6 +189,11 @@ void Alerting::apply(const Undelivered& input, Time now, Output& out) {
     state.send_at = input.for_good ? now : now + backoff(limits_, state.failures);
     return tell(target, now, out);
   }
+}
+
+std::size_t Alerting::active(const std::string& rule) const {
+  const auto found = active_.find(rule);
+  return found == active_.end() ? 0 : found->second;
 }
 
 std::size_t Alerting::owed(const std::string& target) const {

@@ -36,6 +36,7 @@ Json labels_of(const Alert& alert) {
 Json annotations_of(const Alert& alert) {
   Json out{{"summary", alert.reason}, {"value", Json(alert.value).dump()}};
   if (!alert.next.empty()) out["next"] = alert.next;
+  if (!alert.ended.empty()) out["ended"] = alert.ended;
   if (alert.acked) out["acknowledged"] = alert.acked->by + ": " + alert.acked->comment;
   return out;
 }
@@ -123,7 +124,7 @@ std::string words(const Send& send) {
   for (const auto& one : send.alerts) {
     out += one.rule + " " + one.subject + (one.firing() ? " fires" : " is resolved") + " (" +
            std::string(alerts::name(one.severity)) + ")\n  " + one.reason + "\n  since " + rfc3339(one.since) +
-           (one.firing() ? "" : " until " + rfc3339(one.changed)) + "\n";
+           (one.firing() ? "" : " until " + rfc3339(one.changed) + (one.ended.empty() ? "" : ": ") + one.ended) + "\n";
     if (one.firing() && !one.next.empty()) out += "  next: " + one.next + "\n";
   }
   if (send.more > 0) out += "and " + std::to_string(send.more) + " more\n";

@@ -60,7 +60,7 @@ Result<void> AlertingService::silence(const Topic& topic, const bus::Message& me
   } else {
     const auto matcher = read_matcher(reader, "matcher");
     if (!matcher) reader.fail("matcher", "is missing: which alerts, for example `rule == device_lost`");
-    const auto s = reader.integer("for_s", 1, silence_s_max);
+    const auto s = reader.integer("for_s", 1, alerts::silence_s_max);
     one.comment = reader.text_or("comment", "", comment_max);
     one.id = "s-" + crypto::to_hex(crypto::random_bytes(5));
     if (matcher) one.matcher = *matcher;
@@ -131,7 +131,7 @@ Result<std::string> AlertingService::rules(codec::Reader& reader) const {
                             {"over", alerts::name(rule.over)},
                             {"severity", alerts::name(rule.severity)},
                             {"enabled", rule.enabled},
-                            {"when", rule.when ? rule.when->text() : ""},
+                            {"when", alerts::condition(rule)},
                             {"active", core_->active(rule.name)}});
   }
   for (const auto& target : book.targets) {
@@ -139,6 +139,7 @@ Result<std::string> AlertingService::rules(codec::Reader& reader) const {
     if (const auto trouble = core_->trouble(target.name); !trouble.empty()) one["trouble"] = trouble;
     out["targets"].push_back(std::move(one));
   }
+  if (!config_.watch.rules.empty()) out["file"] = config_.watch.rules;
   if (!watch_.problem().empty()) out["problem"] = watch_.problem();
   return codec::dump(out);
 }

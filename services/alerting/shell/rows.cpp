@@ -11,7 +11,7 @@ using codec::Reader;
 Json told_json(const Alert& alert) {
   auto out = Json::object();
   for (const auto& [target, told] : alert.told)
-    out[target] = {{"since_ms", to_ms(told.since)}, {"at_ms", to_ms(told.at)}};
+    out[target] = {{"since_ms", to_ms(told.since)}, {"at_ms", to_ms(told.at)}, {"dead", told.dead}};
   return out;
 }
 
@@ -28,7 +28,7 @@ void read_told(Reader& parent, const Json& value, Alert& alert) {
     const auto* one = reader.object(target.c_str());
     if (one == nullptr) return;
     Reader fields(reader, target.c_str(), *one);
-    alert.told[target] = {time_of(fields, "since_ms"), time_of(fields, "at_ms")};
+    alert.told[target] = {time_of(fields, "since_ms"), time_of(fields, "at_ms"), fields.boolean_or("dead", false)};
     (void)fields.finish();
   }
   (void)reader.finish();
@@ -59,11 +59,12 @@ Json encode(const Alert& alert) {
            {"since_ms", to_ms(alert.since)},
            {"changed_ms", to_ms(alert.changed)}};
   if (!alert.next.empty()) out["next"] = alert.next;
+  if (!alert.ended.empty()) out["ended"] = alert.ended;
   if (alert.count > 0) out["first_ms"] = to_ms(alert.first);
   if (alert.acked) out["acked"] = acked_json(alert);
   if (!alert.muted.empty()) out["muted"] = alert.muted;
   for (const auto& [target, told] : alert.told) {
-    if (told.at != Time{}) out["told"].push_back(target);
+    if (told.at != Time{} && !told.dead) out["told"].push_back(target);
   }
   return out;
 }
@@ -85,6 +86,8 @@ store::Row to_row(const Alert& alert) {
           {"state", name(alert.state)},
           {"value", alert.value},
           {"reason", alert.reason},
+          {"ended", alert.ended},
+          {"about", alert.about},
           {"since_ms", to_ms(alert.since)},
           {"changed_ms", to_ms(alert.changed)},
           {"severity", alerts::name(alert.severity)},
@@ -125,6 +128,8 @@ Result<Alert> alert_from_row(std::string_view row) {
   out.severity = severity.value_or(Severity::warning);
   out.value = reader.number("value", -1e300, 1e300);
   out.reason = reader.text_or("reason", "", 4096);
+  out.ended = reader.text_or("ended", "", 4096);
+  out.about = reader.text_or("about", "", 1024);
   out.next = reader.text_or("next", "", 4096);
   out.labels = reader.map_or_empty("labels", 4 * alerts::labels_max, 1024);
   out.since = time_of(reader, "since_ms");

@@ -29,6 +29,14 @@ auto readable(store::Store& store, const char* table, Read read)
   return out;
 }
 
+std::string rules_text(std::string_view row) {
+  auto value = codec::parse(row, 4 * alerts::file_bytes_max);
+  if (!value) return {};
+  codec::Reader reader(*value);
+  reader.allow_unknown();
+  return reader.text_or("text", "", alerts::file_bytes_max);
+}
+
 }  // namespace
 
 AlertingService::AlertingService(std::string root, AlertingConfig config)
@@ -49,7 +57,11 @@ std::vector<runtime::RetentionRule> AlertingService::retention() const {
 }
 
 Result<void> AlertingService::load(store::Store& store, Time) {
-  auto book = watch_.read();
+  const auto rules =
+      store.select({.table = "rules_file", .where = {}, .order_by = "", .descending = false, .limit = 1});
+  if (!rules) return rules.error();
+  if (!rules->empty()) saved_rules_ = rules_text(rules->front());
+  auto book = watch_.read(saved_rules_);
   if (!book) return book.error();
   auto alerts = readable(store, "alert", alert_from_row);
   if (!alerts) return alerts.error();
@@ -96,6 +108,10 @@ void AlertingService::tick(Time now, runtime::Output& out) {
     use(*book);
     step(RulesChanged{std::move(*book)}, now);
     out.acts.push_back(config_.hear_again);
+  }
+  if (watch_.text() != saved_rules_) {
+    saved_rules_ = watch_.text();
+    out.upsert("rules_file", "rules", {{"rules_file", "rules"}, {"text", saved_rules_}});
   }
   for (auto& sample : watch_.look(now)) step(Seen{std::move(sample)}, now);
   Shell::tick(now, out);
@@ -153,7 +169,12 @@ void AlertingService::apply(const Output& done, Time now, runtime::Output& out) 
   for (const auto& one : done.answers) {
     codec::Json item{{"v", 1}};
     if (const auto* alert = std::get_if<Alert>(&one.answer)) item["alert"] = encode(*alert);
-    if (const auto* silence = std::get_if<Silence>(&one.answer)) item["silence"] = encode(*silence);
+    if (const auto* silence = std::get_if<Silence>(&one.answer)) {
+      const auto matched = core_->list(silence->matcher, "", SIZE_MAX);
+      item["silence"] = encode(*silence);
+      item["matches"] = std::count_if(matched.begin(), matched.end(),
+                                      [](const Alert* alert) { return alert->state != Alert::State::resolved; });
+    }
     if (const auto* error = std::get_if<Error>(&one.answer)) item = codec::encode_error(*error);
     if (auto answer = replies_.answer(one.reply, std::move(item))) out.messages.push_back(std::move(*answer));
   }

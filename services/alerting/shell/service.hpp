@@ -54,6 +54,7 @@ class AlertingService : public runtime::Shell<Alerting> {
 
   AlertingConfig config_;
   Watch watch_;
+  std::string saved_rules_;  // the rules file's text in the database
   alerts::Messages messages_;
   runtime::Replies replies_;
   std::vector<Target> targets_;                               // of the couriers

@@ -20,28 +20,46 @@ std::string Watch::stamp() const {
   return std::to_string(size) + " " + std::to_string(time);
 }
 
-Result<alerts::RuleBook> Watch::read() {
-  auto book = alerts::shipped();
-  if (!config_.rules.empty()) {
-    read_ = stamp();  // before reading: a change during the reading is seen next time
-    std::ifstream in(config_.rules, std::ios::binary);
-    if (!in) return Error{Code::invalid, "cannot be read", config_.rules};
-    std::string text(alerts::file_bytes_max + 1, '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(in.gcount()));
-    auto own = alerts::read_rules(text, config_.rules);
-    if (!own) return own.error();
-    book = std::move(*own);
-  }
+Result<std::string> Watch::read_file() {
+  read_ = stamp();  // before reading: a change during the reading is seen next time
+  std::ifstream in(config_.rules, std::ios::binary);
+  if (!in) return Error{Code::invalid, "cannot be read", config_.rules};
+  std::string text(alerts::file_bytes_max + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
+
+Result<alerts::RuleBook> Watch::with_targets(Result<alerts::RuleBook> book) const {
+  if (!book) return book;
   for (const auto& one : config_.targets) {
-    for (const auto& other : book.targets) {
+    for (const auto& other : book->targets) {
       if (other.name == one.name)
         return Error{Code::invalid, "the target " + one.name + " is the one of alerting.webhook: name it otherwise",
                      config_.rules};
     }
-    book.targets.push_back(one);
+    book->targets.push_back(one);
   }
   return book;
+}
+
+void Watch::stale(const Error& error, const char* what) {
+  problem_ = describe(error);
+  log::error(what, {{"reason", problem_}});
+  metrics::gauge("fieldwork_alert_rules_stale", 1);
+}
+
+Result<alerts::RuleBook> Watch::read(const std::string& before) {
+  if (config_.rules.empty()) return with_targets(alerts::shipped());
+  auto text = read_file();
+  auto book = text ? with_targets(alerts::read_rules(*text, config_.rules)) : Result<alerts::RuleBook>(text.error());
+  if (book) text_ = std::move(*text);
+  if (book || before.empty()) return book;
+  auto good = with_targets(alerts::read_rules(before, config_.rules));
+  if (!good) return book;
+  stale(book.error(), "the alert rules are not usable, the last good ones are used");
+  text_ = before;
+  return good;
 }
 
 std::optional<alerts::RuleBook> Watch::reread(Time now) {
@@ -51,15 +69,13 @@ std::optional<alerts::RuleBook> Watch::reread(Time now) {
   const auto now_there = stamp();
   if (now_there == read_ || std::exchange(seen_, now_there) != now_there) return std::nullopt;
   auto book = read();
-  if (book) {
-    log::info("the alert rules were read again", {{"file", config_.rules}});
-    problem_.clear();
-  } else {
-    problem_ = describe(book.error());
-    log::error("the changed alert rules are not usable, the last good ones stay", {{"reason", problem_}});
+  if (!book) {
+    stale(book.error(), "the changed alert rules are not usable, the last good ones stay");
+    return std::nullopt;
   }
-  metrics::gauge("fieldwork_alert_rules_stale", book ? 0 : 1);
-  if (!book) return std::nullopt;
+  log::info("the alert rules were read again", {{"file", config_.rules}});
+  problem_.clear();
+  metrics::gauge("fieldwork_alert_rules_stale", 0);
   return std::move(*book);
 }
 

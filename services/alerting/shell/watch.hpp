@@ -24,8 +24,11 @@ class Watch {
  public:
   explicit Watch(WatchConfig config) : config_(std::move(config)) {}
 
-  // Reads the rules. An Error names the line.
-  [[nodiscard]] Result<alerts::RuleBook> read();
+  // Reads the rules. An Error names the line. If `before`, the file's text when it was good last, is not empty, it is
+  // used instead of a bad file; then problem() says why.
+  [[nodiscard]] Result<alerts::RuleBook> read(const std::string& before = "");
+  // The file's text as it was read last without an error.
+  [[nodiscard]] const std::string& text() const { return text_; }
   // The rules, if the file has changed since it was read and is good. A bad one is said once, in the log and by
   // problem().
   [[nodiscard]] std::optional<alerts::RuleBook> reread(Time now);
@@ -37,11 +40,14 @@ class Watch {
   void look_at_disks(std::vector<alerts::Sample>& out);
   void look_at_certificates(Time now, std::vector<alerts::Sample>& out);
   [[nodiscard]] std::string stamp() const;
+  [[nodiscard]] Result<std::string> read_file();
+  [[nodiscard]] Result<alerts::RuleBook> with_targets(Result<alerts::RuleBook> book) const;
+  void stale(const Error& error, const char* what);
 
   WatchConfig config_;
   std::string read_;  // the file's stamp when it was read
   std::string seen_;  // its stamp at the last look
-  std::string problem_;
+  std::string problem_, text_;
   std::optional<Time> looked_at_, reread_at_;
 };
 

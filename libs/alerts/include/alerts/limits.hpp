@@ -5,6 +5,7 @@
 
 namespace fieldwork::alerts {
 
+inline constexpr std::int64_t silence_s_max = 366 * 86'400;  // of one silence
 inline constexpr std::size_t file_bytes_max = 256U << 10;
 inline constexpr std::size_t rules_max = 256;
 inline constexpr std::size_t targets_max = 16;

@@ -29,6 +29,7 @@ class Text {
   [[nodiscard]] static Result<Text> parse(std::string_view text, fleet::Vocabulary vocabulary);
   [[nodiscard]] std::string of(const fleet::Values& values, const std::string& subject) const;
   [[nodiscard]] bool empty() const { return parts_.empty(); }
+  [[nodiscard]] bool has_attributes() const;  // beside {subject}
 
  private:
   struct Part {
@@ -67,6 +68,9 @@ struct Rule {
   [[nodiscard]] bool is_state() const { return absent == Duration{} && count == 0 && share == 0; }
 };
 
+// When it fires and ends, in one line: `presence == lost, for 90% and at least 3 of the same site, for 30s`.
+[[nodiscard]] std::string condition(const Rule& rule);
+
 struct Target {
   enum class Type { webhook, alertmanager, smtp, ntfy };
   std::string name;
@@ -94,7 +98,7 @@ struct RuleBook {
   std::vector<Target> targets;
   std::vector<Inhibition> inhibitions;
   std::vector<std::string> group_by{"rule"};  // `rule`, `severity` or a label
-  Duration wait = seconds{5};                 // before the first message of a group
+  Duration wait = seconds{10};                // before the first message of a group
   Duration interval = seconds{60};            // between two messages of a group
   Duration give_up = std::chrono::hours{6};   // a message that no target took for so long is a dead letter
 
@@ -103,8 +107,11 @@ struct RuleBook {
 
 // The rules that come with the program.
 [[nodiscard]] std::string_view shipped_rules();
+// One of them as TOML; empty: there is none of this name.
+[[nodiscard]] std::string shipped_text(std::string_view rule);
 [[nodiscard]] const RuleBook& shipped();
-// Reads a file's text on top of the shipped rules: a rule of the same name replaces a shipped one.
+// Reads a file's text on top of the shipped rules: a rule of the same name changes the keys that it has of a shipped
+// one; `when` without `until` drops the latter, another `over` drops all.
 [[nodiscard]] Result<RuleBook> read_rules(std::string_view text, const std::string& file);
 
 }  // namespace fieldwork::alerts

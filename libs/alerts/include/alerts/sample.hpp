@@ -22,6 +22,7 @@ enum class Over {
   event,        // event/device/{device}: something happened to it
   service,      // state/service/{service}
   broker,       // $SYS/broker/#: its own figures
+  refusal,      // $SYS/broker/log/#: the broker refused a connection
   disk,         // a file system of the server, measured by alerting
   certificate,  // a certificate or revocation list on the server, read by alerting
   audit,        // state/audit/head

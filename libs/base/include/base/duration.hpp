@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -25,6 +26,17 @@ namespace fieldwork {
     if (unit == name && number * ms <= 365e3 * 86'400e3) return milliseconds{static_cast<std::int64_t>(number * ms)};
   }
   return std::nullopt;
+}
+
+// The shortest such text: `90s`, `15min`, `2d`.
+[[nodiscard]] inline std::string duration_text(Duration duration) {
+  const auto ms = std::chrono::duration_cast<milliseconds>(duration).count();
+  static constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> units{
+      {{"d", 86'400'000}, {"h", 3'600'000}, {"min", 60'000}, {"s", 1000}}};
+  for (const auto& [name, each] : units) {
+    if (ms != 0 && ms % each == 0) return std::to_string(ms / each) + std::string(name);
+  }
+  return std::to_string(ms) + "ms";
 }
 
 }  // namespace fieldwork

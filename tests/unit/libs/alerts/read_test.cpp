@@ -267,6 +267,17 @@ TEST_F(Read, TheBrokersFiguresMakeOneSample) {
   EXPECT_EQ(at(root + "uptime", "70"), (Heard{true, {"broker broker dropped=0" + wanted + "70 s"}}));
 }
 
+TEST_F(Read, OfTheBrokersLogTheConnectionsThatItRefused) {
+  const std::string tls = "OpenSSL Error[0]: error:0A000086:SSL routines::";
+  EXPECT_EQ(at("$SYS/broker/log/E", "1795860957: " + tls + "certificate verify failed"),
+            (Heard{true, {"refusal broker reason=" + tls + "certificate verify failed"}}));
+  EXPECT_EQ(at("$SYS/broker/log/N", "1795860957: Client <unknown> disconnected, not authorised."),
+            (Heard{true, {"refusal broker reason=Client <unknown> disconnected, not authorised."}}));
+  EXPECT_EQ(at("$SYS/broker/log/E", "1795860957: " + tls + "unexpected eof while reading"), Heard{true})
+      << "a client died";
+  EXPECT_EQ(at("$SYS/broker/log/W", "1795860957: certificate"), Heard{});
+}
+
 TEST_F(Read, AFigureThatIsNoNumberIsAMistake) {
   EXPECT_EQ(at("$SYS/broker/clients/connected", "many").bad.size(), 1U);
   EXPECT_EQ(at("$SYS/broker/uptime", "").bad.size(), 1U);
@@ -285,7 +296,7 @@ TEST(ReadTopics, AreAllThatIsRead) {
                                              {"root/state/placement/+", 1},
                                              {"root/state/service/+", 1},
                                              {"root/state/transfer/+", 1}}));
-  EXPECT_EQ(broker_topics().size(), 7U);
+  EXPECT_EQ(broker_topics().size(), 9U);
   for (const auto& [topic, qos] : broker_topics()) {
     EXPECT_TRUE(topic.starts_with("$SYS/broker/")) << topic;
     EXPECT_EQ(qos, 0) << topic;

@@ -84,8 +84,8 @@ TEST(Rules, ADurationHasAUnitAndAShareABound) {
   for (const auto* one : {"\"10\"", "\"ten s\"", "\"10 s\"", "\"-1s\"", "\"0s\"", "\"\"", "\"1w\"", "\"367d\"",
                           "\"infs\"", "\"nans\"", "\"1e300d\"", "10", "true"}) {
     const auto line = std::string(" = ") + one + "\n";
-    cases.push_back({rule("for" + line), "f.toml:5 for", "must be a duration, for example"});
-    cases.push_back({rule("forget" + line), "f.toml:5 forget", "must be a duration, for example"});
+    cases.push_back({rule("for" + line), "f.toml:5 for", "must be a duration"});
+    cases.push_back({rule("forget" + line), "f.toml:5 forget", "must be a duration"});
   }
   for (const auto* one : {"\"90\"", "\"%\"", "\"0%\"", "\"101%\"", "\"-1%\"", "\"nan%\"", "\"90 %\"", "0", "0.0", "2",
                           "1.5", "nan", "inf", "true"}) {
@@ -203,11 +203,12 @@ TEST(Rules, ANameStandsOnce) {
       {own + off, "f.toml:6 name", "another rule of this name"},
       {"\n[[rule]]\nname = \"devices_lost\"\nenabled = false\n", "f.toml:3 name", "no shipped rule"},
       {"[[rule]]\nname = \"device_lost\"\nenabled = 0\n", "f.toml:3 enabled", "true or false"},
-      {"[[rule]]\nname = \"device_lost\"\nenabled = false\nfor = \"1min\"\n", "f.toml:1 over", "is missing"},
+      {"[[rule]]\nname = \"mine\"\nwhen = \"use > 1%\"\n", "f.toml:1 over", "is missing"},
+      {"[[rule]]\nname = \"mine\"\nover = \"disk\"\nwhn = \"use > 1%\"\n", "f.toml:4 whn", "did you mean when?"},
   });
 }
 
-TEST(Rules, ARuleReplacesAShippedOneInItsPlace) {
+TEST(Rules, ARuleChangesTheKeysThatItHasOfAShippedOneInItsPlace) {
   const auto book = read(
       "[[rule]]\nname = \"job_failed\"\nover = \"job\"\nwhen = \"state == failed\"\nseverity = \"info\"\n"
       "[[rule]]\nname = \"mine\"\nover = \"disk\"\nwhen = \"use > 1%\"\n");
@@ -216,10 +217,15 @@ TEST(Rules, ARuleReplacesAShippedOneInItsPlace) {
   EXPECT_EQ(book.rules.back().name, "mine");
   const auto& failed = *book.find("job_failed");
   EXPECT_EQ(failed.severity, Severity::info);
-  EXPECT_EQ(failed.forget, Duration{}) << "nothing of the shipped one is left";
-  EXPECT_TRUE(failed.text.empty());
-  EXPECT_EQ(failed.all, "fieldwork alert ls -f 'rule == job_failed'");
-  EXPECT_FALSE(failed.many.empty());
+  EXPECT_EQ(failed.forget, shipped().find("job_failed")->forget);
+  EXPECT_FALSE(failed.text.empty());
+  const auto unwell = *read("[[rule]]\nname = \"device_health\"\nwhen = \"health < 0.5\"\n").find("device_health");
+  EXPECT_EQ(unwell.when->text(), "health < 0.5");
+  EXPECT_FALSE(unwell.until) << "it belonged to the other `when`";
+  const auto other =
+      *read("[[rule]]\nname = \"device_health\"\nover = \"disk\"\nwhen = \"use > 1%\"\n").find("device_health");
+  EXPECT_TRUE(other.text.empty()) << "of another sort of thing nothing is left";
+  EXPECT_EQ(other.all, "fieldwork alert ls -f 'rule == device_health'");
   EXPECT_EQ(book.find("nothing"), nullptr);
 }
 
@@ -305,7 +311,7 @@ TEST(Rules, TargetsHaveDefaults) {
 TEST(Rules, NotifySaysHowTargetsAreTold) {
   const auto usual = read("");
   EXPECT_EQ(usual.group_by, std::vector<std::string>{"rule"});
-  EXPECT_EQ(usual.wait, seconds{5});
+  EXPECT_EQ(usual.wait, seconds{10});
   EXPECT_EQ(usual.interval, seconds{60});
   EXPECT_EQ(usual.give_up, hours{6});
   const auto book =
@@ -334,7 +340,7 @@ TEST(Rules, ATargetsTimeoutIsThatOfTheHeader) {
 
 TEST(Rules, TheShippedOnesHaveWordsForPeople) {
   const auto& book = shipped();
-  EXPECT_EQ(book.rules.size(), 22U);
+  EXPECT_EQ(book.rules.size(), 25U);
   EXPECT_TRUE(book.targets.empty());
   ASSERT_EQ(book.inhibitions.size(), 1U);
   EXPECT_EQ(book.inhibitions[0].equal, std::vector<std::string>{"site"});

@@ -95,6 +95,18 @@ TEST(Inhibitions, ALostSiteMutesItsDevices) {
 }
 
 // The last devices of a site went while nothing was heard.
+// Before its 30 s are over, what it explains waits.
+TEST(Inhibitions, ASiteThatIsAboutToBeLostMutesToo) {
+  Alerting alerting(Limits{}, told(), {});
+  for (const char* id : {"a", "b", "c"}) (void)step(alerting, lost(id, "berlin"), at(0));
+  for (int s = 1; s <= 5; ++s) (void)step(alerting, TimePassed{}, at(s));
+  ASSERT_EQ(alerting.find("site_lost.berlin")->state, Alert::State::pending);
+  EXPECT_NE(alerting.find("device_lost.a")->muted, "");
+  for (const char* id : {"a", "b"}) (void)step(alerting, ready(id, "berlin"), at(6));
+  (void)step(alerting, TimePassed{}, at(7));
+  EXPECT_EQ(alerting.find("device_lost.c")->muted, "") << "the site is not lost: it is";
+}
+
 TEST(Inhibitions, ASiteOfWhichNobodyIsLeftIsNotLost) {
   Stored stored;
   Alerting before(Limits{}, told(), {});

@@ -81,6 +81,16 @@ std::vector<Case> device_cases() {
        -1,
        event("back"),
        ""},
+      {"device_stopped.edge-1",
+       {described([](Device& d) { d.presence = Presence::disconnected; })},
+       3600,
+       online,
+       "resolved"},
+      {"device_refused.edge-1",
+       {described([](Device& d) { d.lifecycle = Lifecycle::refused; })},
+       0,
+       described([](Device& d) { d.lifecycle = Lifecycle::retired; }),
+       "resolved"},
       {"device_pressed.edge-1", {described([](Device& d) { d.pressure = {"storage"}; })}, 600, online, "resolved"},
       {"device_duplicated.edge-1", {described([](Device& d) { d.duplicated_since_ms = 5; })}, 0, online, "resolved"},
       {"device_claimed.edge-1", {described([](Device& d) { d.claimed_ms = to_ms(at(-10)); })}, 0, online, "resolved"},
@@ -112,6 +122,7 @@ std::vector<Case> other_cases() {
     return thing(Over::certificate, "/ca", {{"file", "/ca"}, {"kind", "crl"}, {"left", left}});
   };
   const auto broker = [](const char* dropped) { return thing(Over::broker, "broker", {{"dropped", dropped}}); };
+  const std::vector<Seen> refused(20, thing(Over::refusal, "broker", {{"reason", "no certificate"}}));
   const auto service = [](const char* state) { return thing(Over::service, "transfer", {{"state", state}}); };
   const auto audit = [](const char* broken) { return thing(Over::audit, "head", {{"broken", broken}}); };
   return {
@@ -131,6 +142,8 @@ std::vector<Case> other_cases() {
       {"service_down.transfer", {service("=down")}, 30, service("=up"), "resolved"},
       {"broker_drops.broker", {broker("2")}, 60, broker("0.5"), "firing"},
       {"broker_drops.broker", {broker("2")}, 60, broker("0.05"), "resolved"},
+      {"connections_refused.broker", refused, 19, refused[0], "firing"},
+      {"connections_refused.broker", {refused[0], refused[1]}, -1, refused[2], ""},
       {nullptr, {disk("91")}, 0, disk("86"), "firing"},
       {nullptr, {disk("91")}, 0, disk("84"), "resolved"},
       {nullptr, {certificate("1000000")}, 0, certificate("2000000"), "resolved"},

@@ -111,16 +111,16 @@ TEST(AlertingShell, ALostDeviceIsSaidSavedAndTold) {
     EXPECT_EQ(state["reason"], "silent for 45 s");
     EXPECT_EQ(state["next"], "fieldwork device show edge-1");
     EXPECT_TRUE(stack.bus.find("state/alert/device_lost.edge-1")->retain);
-    for (int s = 1; s <= 7; ++s) stack.pass(s);
+    for (int s = 1; s <= 12; ++s) stack.pass(s);
     ASSERT_EQ(stack.notes.sent.size(), 1U);
     EXPECT_EQ(stack.notes.sent[0].first, "ops");
     stack.notes.done["ops"](stack.notes.sent[0].second.number, {});
-    stack.pass(8);
+    stack.pass(13);
     EXPECT_EQ(stack.bus.last("state/alert/device_lost.edge-1")["told"], json({"ops"}));
   }
   Stack again(store, one_target());
   EXPECT_EQ(again.bus.last("state/alert/device_lost.edge-1")["told"], json({"ops"}));
-  for (int s = 10; s <= 30; ++s) again.pass(s);
+  for (int s = 14; s <= 40; ++s) again.pass(s);
   EXPECT_TRUE(again.notes.sent.empty());
 }
 
@@ -128,10 +128,10 @@ TEST(AlertingShell, ADeadLetterIsKept) {
   store::MemoryStore store;
   Stack stack(store, one_target());
   stack.say("state/device/edge-1", lost_device(), 0);
-  for (int s = 1; s <= 7; ++s) stack.pass(s);
+  for (int s = 1; s <= 12; ++s) stack.pass(s);
   ASSERT_EQ(stack.notes.sent.size(), 1U);
   stack.notes.done["ops"](stack.notes.sent[0].second.number, Error{Code::invalid, "answered 400"});
-  stack.pass(8);
+  stack.pass(13);
   const auto rows =
       store.select({.table = "dead_letter", .where = {}, .order_by = "", .descending = false, .limit = 0});
   ASSERT_EQ(rows->size(), 1U);
@@ -226,6 +226,26 @@ TEST(AlertingShell, LooksAtDisksAndCertificates) {
   stack.pass(1);
   ASSERT_EQ(stack.service.core().active("any_disk"), 1U);
   EXPECT_EQ(stack.service.core().active("certificate_expires"), 0U);
+}
+
+TEST(AlertingShell, ABadFileKeepsNobodyFromBeingToldAfterARestart) {
+  support::TempDir dir;
+  WatchConfig watch;
+  watch.rules = dir.path() / "alerts.toml";
+  std::ofstream(watch.rules) << "[[rule]]\nname = \"mine\"\nover = \"disk\"\nwhen = \"use > 1%\"\n";
+  store::MemoryStore store;
+  {
+    Stack stack(store, watch);
+    stack.pass(1);
+  }
+  std::ofstream(watch.rules) << "[[rule]\n";
+  Stack again(store, watch);
+  EXPECT_NE(again.service.core().book().find("mine"), nullptr);
+  const auto answer = again.ask("rules", json::object(), 2);
+  EXPECT_NE(answer.at("problem").get<std::string>().find("alerts.toml:1"), std::string::npos) << answer;
+  store::MemoryStore empty;
+  AlertingService first("fieldwork/v1", again.config(watch));
+  EXPECT_FALSE(first.load(empty, t0)) << "there are none before";
 }
 
 TEST(AlertingShell, ARowThatCannotBeReadIsLeftOut) {

@@ -138,6 +138,16 @@ TEST(Telling, WhatTargetsDoNotTakeIsADeadLetterInTheEnd) {
 }
 
 // Late in a long outage something new becomes due: it has its own time.
+TEST(Telling, WhoTookNothingIsNotSaidToKnow) {
+  Stored stored;
+  Alerting alerting(Limits{}, told(), {});
+  (void)step(alerting, lost("a"), at(0), stored);
+  const auto out = passes(alerting, 1);
+  (void)step(alerting, Undelivered{out.sends.at(0).number, true, "answered 400"}, at(2), stored);
+  EXPECT_TRUE(alerting.find("device_lost.a")->told.begin()->second.dead);
+  EXPECT_TRUE(passes(alerting, 200).sends.empty()) << "it is given up";
+}
+
 TEST(Telling, EachAlertHasTheWholeBudget) {
   Alerting alerting(Limits{}, told("", "give_up = \"10min\"\nwait = \"0s\"\n"), {});
   (void)step(alerting, lost("a"), at(0));
@@ -239,6 +249,20 @@ TEST(Telling, AlertmanagerHearsOfAllAgainEachMinute) {
   (void)takes(alerting, out, 2);
   EXPECT_TRUE(passes(alerting, 61).sends.empty());
   EXPECT_EQ(said(passes(alerting, 62)).size(), 101U);
+}
+
+// What it does not hear of again ends there after five minutes, and it would tell people so.
+TEST(Telling, AlertmanagerGoesOnHearingOfWhatIsMuted) {
+  Alerting alerting(Limits{}, rules("[[target]]\nname = \"am\"\ntype = \"alertmanager\"\nurl = \"http://x\"\n"), {});
+  (void)step(alerting, lost("a"), at(0));
+  auto out = passes(alerting, 1);
+  (void)takes(alerting, out, 2);
+  SilenceAsked silence{.reply = 0};
+  silence.silence = {
+      "s-1", *fleet::Expression::parse("rule == device_lost", alerts::alert_vocabulary()), "ann", "", at(3), at(1000)};
+  (void)step(alerting, silence, at(3));
+  (void)step(alerting, lost("b"), at(4));
+  EXPECT_EQ(said(passes(alerting, 62)), (std::vector<std::string>{"device_lost.a firing"})) << "and b is not begun";
 }
 
 TEST(Telling, AnswersThatNameAnotherMessageChangeNothing) {

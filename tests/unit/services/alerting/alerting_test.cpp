@@ -33,6 +33,7 @@ TEST(Life, GoesFromPendingToFiringToResolvedToGone) {
                      .subject = "edge-1",
                      .value = 0.4,
                      .reason = "its health is 0.4",
+                     .about = "device",
                      .next = "",
                      .labels = {{"site", "berlin"}},
                      .since = at(10),
@@ -128,10 +129,20 @@ TEST(Life, OfARuleThatIsGoneOrOffEnds) {
   const auto out = step(alerting, RulesChanged{rules("[[rule]]\nname = \"device_lost\"\nenabled = false\n")}, at(1));
   EXPECT_EQ(state_of(alerting, "hot.edge-1"), "") << "it was pending";
   ASSERT_EQ(out.ended.size(), 1U);
-  EXPECT_EQ(out.ended[0].reason, "its rule is gone");
+  EXPECT_EQ(out.ended[0].reason, "the device is lost") << "what it was";
+  EXPECT_EQ(out.ended[0].ended, "its rule is gone, or another one");
   EXPECT_EQ(state_of(alerting, "device_health.edge-1"), "firing") << "of another rule";
   (void)step(alerting, lost("c"), at(2));
   EXPECT_EQ(state_of(alerting, "device_lost.c"), "");
+}
+
+TEST(Life, OfARuleThatIsAboutAnotherSortOfThingEnds) {
+  Alerting alerting(Limits{}, rules(held), {});
+  (void)step(alerting, health(0.4), at(0));
+  (void)step(alerting, TimePassed{}, at(10));
+  ASSERT_EQ(state_of(alerting, "hot.edge-1"), "firing");
+  (void)step(alerting, RulesChanged{rules("[[rule]]\nname = \"hot\"\nover = \"disk\"\nwhen = \"use > 1%\"\n")}, at(11));
+  EXPECT_EQ(state_of(alerting, "hot.edge-1"), "resolved");
 }
 
 TEST(Life, AValueThatMovedIsShown) {
