@@ -170,10 +170,11 @@ void add_device(CLI::App& app, Chosen& chosen) {
       command(*device, "set", "settings and labels that operators give it",
               "fieldwork device set edge-1 label.zone=b heartbeat_s=10\n"
               "  fieldwork device set edge-1 label.zone=          # as the device says itself again\n\n"
-              "Settings: heartbeat_s, sample_s (seconds), attempts_max (jobs at once), cache_bytes (of packages),\n"
-              "log_level (debug, info, warn, error), label.NAME.");
+              "Settings: heartbeat_s and sample_s (1s to 24h), attempts_max (jobs at once; 0: none), cache_bytes (of\n"
+              "packages, for example 2GiB), log_level (debug, info, warn, error), label.NAME. docs/cli.md says more.");
   set->add_option("DEVICE", chosen.set.device, "the device's id")->required();
   set->add_option("NAME=VALUE", chosen.set.changes, "what is to change; NAME= takes a setting back")->required();
+  set->add_flag("--wait", chosen.set.wait, "until the device follows; --timeout bounds it");
   set->callback([&chosen] { chosen.command = [&chosen] { return device_set(chosen.options, chosen.set); }; });
   add_verbs(*device, chosen);
   auto* show = command(*device, "show", "one device with its resources and link", "fieldwork device show edge-1");
@@ -237,7 +238,8 @@ void add_group(CLI::App& app, Chosen& chosen) {
     });
     return sub;
   };
-  one("show", "one group", "fieldwork group show canary\n  fieldwork device ls -f 'group == canary'    # its devices");
+  one("show", "one group, and its first devices",
+      "fieldwork group show canary\n  fieldwork device ls -f 'group == canary'    # all of them");
   one("define", "the devices that match an expression, now and later",
       "fieldwork group define berlin -f 'site == berlin and lifecycle == active'\n\nExpressions: docs/expressions.md.")
       ->add_option("-f,--filter", chosen.group.expression, "which devices are in it")
@@ -256,6 +258,11 @@ void add_alert_rules(CLI::App& alert, Chosen& chosen) {
   rules->require_subcommand(1);
   auto* list = command(*rules, "ls", "the rules in force, and the targets", "fieldwork alert rules ls");
   list->callback([&chosen] { chosen.command = [&chosen] { return alert_rules(chosen.options); }; });
+  auto* show = command(*rules, "show", "a rule that comes with Fieldwork, to copy and change (needs no broker)",
+                       "fieldwork alert rules show device_health\n\nA [[rule]] of the same name in your rules file "
+                       "changes the keys that it has.");
+  show->add_option("RULE", chosen.id, "its name")->required();
+  show->callback([&chosen] { chosen.command = [&chosen] { return alert_rules_show(chosen.options, chosen.id); }; });
   auto* check =
       command(*rules, "check", "whether a rules file is good (needs no broker)",
               "fieldwork alert rules check alerts.toml\n\nExit code: 0 good, 2 not; the message names the line.");
@@ -270,8 +277,7 @@ void add_alert_rules(CLI::App& alert, Chosen& chosen) {
   test->add_option("EVENTS", chosen.rules.events, "recorded messages; - reads standard input")->required();
   test->add_option("--rules", chosen.rules.rules, "the rules file (default: the rules that come with Fieldwork)");
   test->add_option("--root", chosen.rules.root, "what the topics begin with (fieldwork/v1)");
-  test->add_option("--after", chosen.rules.after_s, "seconds that pass behind the last line (3600)")
-      ->check(CLI::Range(0, 10'000'000));
+  test->add_option("--after", chosen.rules.after, "the time that passes behind the last line")->capture_default_str();
   test->callback([&chosen] { chosen.command = [&chosen] { return alert_rules_test(chosen.options, chosen.rules); }; });
 }
 

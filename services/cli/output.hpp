@@ -33,6 +33,19 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+// Of an empty text: a hyphen.
+[[nodiscard]] inline std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
+
+// Lines of "field  value"; the values begin in one column.
+class Fields {
+ public:
+  void add(const std::string& name, const std::string& value) { table_.add({name, or_dash(value)}); }
+  [[nodiscard]] std::string text() const { return table_.text().substr(1); }  // without the line of the empty header
+
+ private:
+  Table table_{{"", ""}};
+};
+
 // "sending  [########------------]  40 %  4.0 of 10.0 MiB". A total of 0 counts as done.
 [[nodiscard]] std::string progress_line(std::string_view what, std::int64_t done, std::int64_t total);
 

@@ -46,9 +46,9 @@ class MqttLine : public Line {
 // The person wrote no message: instead of the field of a message the text names the value it had.
 std::string told(const Error& error, const codec::Json& body) {
   const auto field = error.path.empty() ? std::string() : error.path.substr(1);
-  const bool ours = field == "job" || field == "device" || field == "digest";
+  const bool ours = field == "job" || field == "device" || field == "digest" || field == "alert" || field == "group";
   const auto value = ours ? text_of(body, field.c_str()) : std::string();
-  if (value.empty()) return describe(error);
+  if (value.empty()) return field.empty() ? error.reason : field + ": " + error.reason;
   auto text = field + " " + value + ": " + error.reason;
   if (error.code != Code::unknown) return text;
   return text + ". See fieldwork " + (field == "digest" ? "package" : field) + " ls";

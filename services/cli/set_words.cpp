@@ -1,19 +1,45 @@
 #include "set_words.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/suggest.hpp"
 #include "codec/device.hpp"
+#include "fleet/expression.hpp"
 
 namespace fieldwork::cli {
 namespace {
 
 using codec::setting_names;
 
+// Numbers with the units of expressions: 10s, 1GiB.
+constexpr std::array quantities{
+    fleet::Kind{"heartbeat_s", fleet::Type::seconds, false, ""},
+    fleet::Kind{"sample_s", fleet::Type::seconds, false, ""},
+    fleet::Kind{"attempts_max", fleet::Type::number, false, ""},
+    fleet::Kind{"cache_bytes", fleet::Type::bytes, false, ""},
+};
+
+Outcome<std::int64_t> quantity(const std::string& name, const std::string& value) {
+  const auto read = fleet::Expression::parse(name + " == " + value, quantities);
+  const bool one = read && read->root().children.empty() && read->root().term.numbers.size() == 1;
+  const double number = one ? read->root().term.numbers[0] : 0;
+  if (one && number == std::floor(number) && std::abs(number) < 0x1p53) return static_cast<std::int64_t>(number);
+  const auto reason = name + " must be a whole number, is '" + value + "'";
+  return Failure{Exit::usage, read ? reason : reason + ": " + read.error().reason};
+}
+
 Failure no_setting(const std::string& name) {
   std::string reason = "'" + name + "' is no setting of a device";
+  if (name == "site")
+    return {Exit::usage, reason +
+                             ": it says itself where it stands (device.site in its agent's file). A label that "
+                             "you give it: label.site=…"};
+  if (name.ends_with("_percent"))
+    return {Exit::usage, reason + ": thresholds are the registry's, for all devices (pressure." + name +
+                             " in its file): docs/health.md"};
   if (const auto near = closest(name, setting_names); !near.empty())
     return {Exit::usage, reason + "; did you mean " + near + "?"};
   reason += ": there are ";
@@ -40,12 +66,9 @@ Outcome<codec::Json> set_request(const std::string& device, const std::vector<st
     } else if (name == "log_level") {
       set[name] = value;
     } else {
-      std::int64_t number = 0;
-      const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
-      if (read.ec != std::errc{} || read.ptr != value.data() + value.size())
-        return Failure{Exit::usage,
-                       std::string(name).append(" must be a whole number, is '").append(value).append("'")};
-      set[name] = number;
+      auto number = quantity(name, value);
+      if (!number) return number.failure();
+      set[name] = *number;
     }
   }
   codec::Json out{{"device", device}};

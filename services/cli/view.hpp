@@ -23,11 +23,13 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string misses_table(const codec::Json& misses);
 // What a verb (activate, drain …) has brought about, as the registry answered.
 [[nodiscard]] std::string verb_text(const std::string& verb, const codec::Json& device);
+// Why a command that waited for the device gives up.
+[[nodiscard]] std::string waited_text(const std::string& verb, const codec::Json& device);
 [[nodiscard]] std::string configured_text(const codec::Json& device);
 [[nodiscard]] std::string stats_table(const codec::Json& groups, const std::string& by, const std::string& of);
 [[nodiscard]] std::string group_table(const codec::Json& groups, std::int64_t now_ms);
 [[nodiscard]] std::string device_text(const codec::Json& device, std::int64_t now_ms);
-[[nodiscard]] std::string history_table(const codec::Json& items);
+[[nodiscard]] std::string history_table(const codec::Json& items, std::int64_t period_ms);
 [[nodiscard]] std::string health_text(const codec::Json& report, std::int64_t now_ms);
 [[nodiscard]] std::string alert_table(const codec::Json& alerts, std::int64_t now_ms);
 [[nodiscard]] std::string alert_text(const codec::Json& alert, std::int64_t now_ms);

@@ -19,6 +19,8 @@ namespace {
 
 using codec::Json;
 
+constexpr Duration rehearsed_for_most = std::chrono::hours{24 * 120};  // it is passed minute by minute
+
 Outcome<alerts::RuleBook> read_rules(const std::string& path) {
   auto text = read_text(path, alerts::file_bytes_max);
   if (!text) return text.failure();
@@ -133,9 +135,14 @@ class Rehearsal {
 }  // namespace
 
 int alert_list(const Options& options, const AlertListArguments& arguments) {
+  auto expression = arguments.expression;
+  // By itself first: its columns are those that were typed.
+  if (!expression.empty()) {
+    const auto good = fleet::Expression::parse(expression, alerts::alert_vocabulary());
+    if (!good) return end({Exit::usage, printable(describe(good.error())) + "; see docs/alerts.md, Attributes"});
+  }
   auto session = open_session(options);
   if (!session) return end(session.failure());
-  auto expression = arguments.expression;
   if (!arguments.all) expression = expression.empty() ? "state == firing" : "state == firing and (" + expression + ")";
   Json body = Json::object();
   if (!expression.empty()) body["expression"] = expression;
@@ -164,15 +171,19 @@ int alert_ack(const Options& options, const AckArguments& arguments) {
 
 int alert_silence(const Options& options, const SilenceArguments& arguments) {
   const bool lists = arguments.matcher.empty() && arguments.end.empty();
+  if (lists && (!arguments.lasts.empty() || !arguments.comment.empty()))
+    return end({Exit::usage, "MATCHER is missing: which alerts, for example 'rule == device_lost'"});
+  if (!arguments.matcher.empty() && !arguments.end.empty())
+    return end({Exit::usage, "--end ends a silence: without MATCHER"});
   Json body = Json::object();
   if (!arguments.end.empty()) {
     body = {{"silence", arguments.end}, {"end", true}};
   } else if (!lists) {
-    const auto lasts = parse_duration(arguments.lasts);
+    const auto lasts = parse_duration(arguments.lasts.empty() ? "1h" : arguments.lasts);
     const auto s = lasts ? std::chrono::duration_cast<seconds>(*lasts).count() : 0;
-    if (s == 0)
-      return end({Exit::usage,
-                  "--for must be a duration, for example 30min, 2h or 7d, is '" + printable(arguments.lasts) + "'"});
+    if (s == 0 || s > alerts::silence_s_max)
+      return end({Exit::usage, "--for must be a duration of at most 366d, for example 30min, 2h or 7d, is '" +
+                                   printable(arguments.lasts) + "'"});
     body = {{"matcher", arguments.matcher}, {"for_s", s}};
     if (!arguments.comment.empty()) body["comment"] = arguments.comment;
   }
@@ -185,6 +196,8 @@ int alert_silence(const Options& options, const SilenceArguments& arguments) {
     print("silence " + printable(arguments.end) + " has ended\n");
   } else {
     print(items.empty() ? "nothing is silenced\n" : silence_table(items, now_ms()));
+    if (!lists && integer_of(*answer, "matches") == 0)
+      print("It matches no alert of now. An alert has the labels that its rule lists, not all of the device's.\n");
   }
   return 0;
 }
@@ -200,6 +213,19 @@ int alert_rules(const Options& options) {
   return 0;
 }
 
+int alert_rules_show(const Options& options, const std::string& rule) {
+  const auto text = alerts::shipped_text(rule);
+  if (text.empty())
+    return end({Exit::failed, "no rule of this name comes with Fieldwork: " + printable(rule) +
+                                  ". See fieldwork alert rules ls; your own rules stand in your rules file"});
+  if (options.json) {
+    print_json({{"rule", rule}, {"toml", text}});
+  } else {
+    print(text);
+  }
+  return 0;
+}
+
 int alert_rules_check(const Options& options, const std::string& file) {
   auto book = read_rules(file);
   if (!book) return end(book.failure());
@@ -208,13 +234,17 @@ int alert_rules_check(const Options& options, const std::string& file) {
     print_json({{"ok", true}, {"rules", book->rules.size()}, {"targets", book->targets.size()}});
   } else {
     print(printable(file) + " is good: " + std::to_string(book->rules.size()) + " rules, of which " +
-          std::to_string(own) + " are new; " + std::to_string(book->targets.size()) + " targets, " +
-          std::to_string(book->inhibitions.size()) + " inhibitions\n");
+          std::to_string(own) + " are new; targets: " + std::to_string(book->targets.size()) +
+          "; inhibitions: " + std::to_string(book->inhibitions.size()) + " (with the shipped one)\n");
   }
   return 0;
 }
 
 int alert_rules_test(const Options& options, const RulesTestArguments& arguments) {
+  const auto after = parse_duration(arguments.after);
+  if (!after || *after > rehearsed_for_most)
+    return end(
+        {Exit::usage, "--after must be a duration, for example 30min or 2h, is '" + printable(arguments.after) + "'"});
   auto book = arguments.rules.empty() ? Outcome<alerts::RuleBook>(alerts::shipped()) : read_rules(arguments.rules);
   if (!book) return end(book.failure());
   auto events = read_text(arguments.events, events_bytes_max);
@@ -228,17 +258,17 @@ int alert_rules_test(const Options& options, const RulesTestArguments& arguments
     if (const auto problem = rehearsal.line(line); !problem.empty())
       return end({Exit::usage, printable(arguments.events) + ":" + std::to_string(number) + " " + printable(problem)});
   }
-  rehearsal.end(Time{seconds{arguments.after_s}});
+  rehearsal.end(Time{*after});
   if (options.json) {
     print_json({{"messages", rehearsal.read()}, {"others", rehearsal.others()}, {"said", rehearsal.said()}});
     return 0;
   }
-  Table table({"TIME", "RULE", "SUBJECT", "", "REASON"});
+  Table table({"TIME", "RULE", "SUBJECT", "IT", "REASON"});
   for (const auto& one : rehearsal.said())
     table.add({human_time(integer_of(one, "at_ms")), text_of(one, "rule"), text_of(one, "subject"), text_of(one, "is"),
                text_of(one, "reason")});
   print(table.text() + "\n" + std::to_string(rehearsal.read()) + " messages, " + std::to_string(rehearsal.others()) +
-        " of other topics; " + std::to_string(rehearsal.firing()) + " alerts fire at the end\n");
+        " that no rule looks at; " + std::to_string(rehearsal.firing()) + " alerts fire at the end\n");
   return 0;
 }
 

@@ -57,6 +57,7 @@ int device_verb(const Options& options, const VerbArguments& arguments);
 struct SetArguments {
   std::string device;
   std::vector<std::string> changes;  // NAME=VALUE, label.NAME=VALUE; NAME= takes it back
+  bool wait = false;                 // until the device follows
 };
 int device_set(const Options& options, const SetArguments& arguments);
 struct StatsArguments {
@@ -86,19 +87,20 @@ struct AckArguments {
 int alert_ack(const Options& options, const AckArguments& arguments);
 struct SilenceArguments {
   std::string matcher;  // empty, and `end` too: lists the silences
-  std::string lasts = "1h";
+  std::string lasts;    // empty: 1h
   std::string comment;
   std::string end;  // the silence that ends
 };
 int alert_silence(const Options& options, const SilenceArguments& arguments);
 int alert_rules(const Options& options);
-// The two need no broker.
+// The three need no broker.
+int alert_rules_show(const Options& options, const std::string& rule);
 int alert_rules_check(const Options& options, const std::string& file);
 struct RulesTestArguments {
   std::string rules;   // empty: those that come with the program
   std::string events;  // lines {"at_ms", "topic", "payload"}
   std::string root = "fieldwork/v1";
-  std::int64_t after_s = 3600;  // time that passes behind the last line
+  std::string after = "1h";  // time that passes behind the last line
 };
 int alert_rules_test(const Options& options, const RulesTestArguments& arguments);
 int device_reset(const Options& options, const std::string& device);

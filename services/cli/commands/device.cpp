@@ -36,7 +36,7 @@ int why_not(const Options& options, const DeviceListArguments& arguments) {
 // Whether the device is as the verb wants it.
 bool followed(const std::string& verb, const codec::Json& device) {
   const auto lifecycle = text_of(device, "lifecycle");
-  if (verb == "prune")
+  if (verb == "prune" || verb == "set")
     return integer_of(member(device, "configuration"), "version") == integer_of(device, "configured");
   if (verb == "activate") return lifecycle == "active";
   if (verb == "deactivate") return lifecycle == "inactive";
@@ -45,12 +45,20 @@ bool followed(const std::string& verb, const codec::Json& device) {
 }
 
 int wait_followed(Session& session, const Options& options, const VerbArguments& arguments, codec::Json device) {
+  const auto wanted = text_of(member(device, "configuration"), "lifecycle");
+  if (!followed(arguments.verb, device) && text_of(device, "presence") != "online")
+    say("device " + printable(arguments.device) + " is " + text_of(device, "presence") +
+        ": waiting until it is heard (Ctrl-C ends the waiting alone)");
   const auto until = options.timeout_s ? Session::Clock::now() + options.timeout() : Session::Clock::time_point::max();
   while (!followed(arguments.verb, device)) {
     if (session.interrupted()) return code(Exit::interrupted);
+    const auto now_wanted = text_of(member(device, "configuration"), "lifecycle");
+    if (now_wanted != wanted) {
+      return end({Exit::failed, "device " + printable(arguments.device) + ": meanwhile it is to be " +
+                                    printable(now_wanted) + ", as somebody else asked"});
+    }
     if (Session::Clock::now() >= until) {
-      return end({Exit::timed_out, "device " + printable(arguments.device) + " is " + text_of(device, "lifecycle") +
-                                       " and " + text_of(device, "presence") + " still; it goes on without you"});
+      return end({Exit::timed_out, waited_text(arguments.verb, device)});
     }
     (void)session.next(Session::Clock::now() + std::chrono::milliseconds(500));
     auto answer = session.request("registry", "show", {{"device", arguments.device}});
@@ -59,8 +67,11 @@ int wait_followed(Session& session, const Options& options, const VerbArguments&
   }
   if (options.json) {
     print_json(device);
+  } else if (arguments.verb == "set") {
+    print(configured_text(device));
   } else {
-    print(verb_text(arguments.verb, device));
+    print(arguments.verb == "prune" ? "device " + printable(arguments.device) + " has deleted what nothing needs\n"
+                                    : verb_text(arguments.verb, device));
   }
   return 0;
 }
@@ -75,6 +86,8 @@ int device_list(const Options& options, const DeviceListArguments& arguments) {
   if (!devices) return end(devices.failure());
   if (options.json) {
     print_json(*devices);
+  } else if (devices->empty()) {
+    print(arguments.expression.empty() ? "there are no devices: start an agent (README.md)\n" : "no device matches\n");
   } else {
     print(device_table(*devices, now_ms()));
   }
@@ -99,9 +112,13 @@ int device_verb(const Options& options, const VerbArguments& arguments) {
 int device_set(const Options& options, const SetArguments& arguments) {
   auto body = set_request(arguments.device, arguments.changes);
   if (!body) return end(body.failure());
-  auto answer = ask(options, "registry", "configure", std::move(*body));
+  auto session = open_session(options, {});
+  if (!session) return end(session.failure());
+  auto answer = (*session)->request("registry", "configure", std::move(*body));
   if (!answer) return end(answer.failure());
   const auto& device = member(*answer, "device");
+  if (arguments.wait)
+    return wait_followed(**session, options, {.verb = "set", .device = arguments.device, .wait = true}, device);
   if (options.json) {
     print_json(device);
   } else {
@@ -117,7 +134,7 @@ int fleet_stats(const Options& options, const StatsArguments& arguments) {
     body["by"] = words.back();
     words.resize(words.size() - 2);
   }
-  if (words.size() > 1)
+  if (words.size() > 1 || (words.size() == 1 && words[0] == "by"))
     return end({Exit::usage, "write: fieldwork fleet stats [NUMBER] [by ATTRIBUTE], for example: health by site"});
   if (!words.empty()) body["of"] = words.front();
   if (!arguments.expression.empty()) body["expression"] = arguments.expression;
@@ -160,8 +177,10 @@ int device_history(const Options& options, const HistoryArguments& arguments) {
   if (!items) return end(items.failure());
   if (options.json) {
     print_json(*items);
+  } else if (items->empty()) {
+    print("nothing was heard of it in this time, or its history is no longer kept (docs/health.md)\n");
   } else {
-    print(history_table(*items));
+    print(history_table(*items, resolution == "raw" ? 0 : resolution == "minute" ? 60'000 : 3'600'000));
   }
   return 0;
 }

@@ -192,6 +192,25 @@ void check_alerts(const std::vector<Json>& alerts, Checks& checks) {
     checks.note("alerts", std::to_string(alerts.size() - alerts_named_max) + " more fire", "fieldwork alert ls");
 }
 
+// Whether people are told: the rules file, and the targets. Whether the service is there was checked before.
+void check_telling(Session& session, const Options& options, Checks& checks) {
+  auto answer = session.request("alerting", "rules", Json::object(),
+                                std::min<std::chrono::milliseconds>(options.timeout(), answer_patience_max));
+  if (!answer) return;
+  if (const auto problem = text_of(*answer, "problem"); !problem.empty())
+    checks.bad("alert rules", "the file is not usable, older rules are in force: " + problem,
+               "fieldwork alert rules check FILE");
+  const auto& targets = list_of(*answer, "targets");
+  for (const auto& one : targets) {
+    const auto trouble = text_of(one, "trouble");
+    if (trouble.empty()) continue;
+    const auto waiting = std::to_string(integer_of(one, "owed")) + " alerts wait: ";
+    checks.bad("target " + text_of(one, "target"), waiting + trouble, "see its url in the rules file");
+  }
+  if (targets.empty())
+    checks.note("targets", "nobody is told of alerts", "add a [[target]] to the rules file: docs/alerts.md");
+}
+
 void check_audit(const std::optional<Json>& end, Checks& checks) {
   if (!end) return;
   const auto broken = end->find("broken");
@@ -270,6 +289,7 @@ int doctor(const Options& options) {
   const auto kept = retained(**session);
   check_audit(kept.audit, checks);
   check_alerts(kept.alerts, checks);
+  check_telling(**session, options, checks);
   check_release_key(**session, options, checks);
   return checks.finish(Exit::failed);
 }
