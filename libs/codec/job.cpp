@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "crypto/bytes.hpp"
+#include "fleet/expression.hpp"
 #include "inside.hpp"
 #include "model/limits.hpp"
 
@@ -19,6 +20,14 @@ bool is_traceparent(std::string_view text) {
 
 Labels read_labels(Reader& reader, const char* field) { return reader.map_or_empty(field, limits::labels_max, 256); }
 
+// As it was written; that it can be read is checked here.
+std::string read_expression(Reader& reader) {
+  auto text = reader.text_or("expression", "", fleet::expression_bytes_max);
+  if (text.empty()) return text;
+  if (const auto parsed = fleet::Expression::parse(text); !parsed) reader.fail("expression", describe(parsed.error()));
+  return text;
+}
+
 Requirements read_requirements(Reader& parent, const Json& value) {
   Reader reader(parent, "requirements", value);
   Requirements out;
@@ -26,6 +35,27 @@ Requirements read_requirements(Reader& parent, const Json& value) {
   out.memory_bytes = reader.integer_or("memory_bytes", 0, 0, limits::size_bytes_max);
   out.storage_bytes = reader.integer_or("storage_bytes", 0, 0, limits::size_bytes_max);
   out.labels = read_labels(reader, "labels");
+  out.expression = read_expression(reader);
+  reader.finish();
+  return out;
+}
+
+Targets read_targets(Reader& parent, const Json& value) {
+  Reader reader(parent, "targets", value);
+  Targets out;
+  out.labels = read_labels(reader, "labels");
+  out.expression = read_expression(reader);
+  out.group = reader.text_or("group", "", 128);
+  if (!out.group.empty() && !is_id(out.group)) reader.fail("group", "must be the name of a group");
+  for (auto& id : reader.texts_or_empty("devices", limits::executions_max, 128)) {
+    if (!is_id(id)) reader.fail("devices", "must hold ids of devices");
+    out.devices.emplace_back(std::move(id));
+  }
+  const bool chooses = !out.labels.empty() || !out.expression.empty() || !out.group.empty();
+  if (reader.ok() && chooses && !out.devices.empty())
+    reader.fail("devices", "cannot stand beside labels, expression or group");
+  if (reader.ok() && value.empty())
+    reader.fail("labels", "is missing: targets need labels, an expression, a group or devices");
   reader.finish();
   return out;
 }
@@ -124,6 +154,17 @@ std::string read_traceparent(Reader& reader) {
   return text;
 }
 
+namespace {
+Json encode(const Targets& targets) {
+  Json out = Json::object();
+  for (const auto& device : targets.devices) out["devices"].push_back(device.value);
+  if (!targets.expression.empty()) out["expression"] = targets.expression;
+  if (!targets.group.empty()) out["group"] = targets.group;
+  if (!targets.labels.empty() || out.empty()) out["labels"] = targets.labels;
+  return out;
+}
+}  // namespace
+
 Json encode(const JobSpec& job) {
   Json out{{"command", job.command}, {"priority", job.priority}, {"limits", encode(job.limits)}};
   if (!job.name.empty()) out["name"] = job.name;
@@ -134,10 +175,11 @@ Json encode(const JobSpec& job) {
     Json fields{
         {"cpu_millis", need.cpu_millis}, {"memory_bytes", need.memory_bytes}, {"storage_bytes", need.storage_bytes}};
     if (!need.labels.empty()) fields["labels"] = need.labels;
+    if (!need.expression.empty()) fields["expression"] = need.expression;
     out["requirements"] = std::move(fields);
   }
   if (job.targets) {
-    out["targets"] = Json{{"labels", *job.targets}};
+    out["targets"] = encode(*job.targets);
   } else {
     out["replicas"] = job.replicas;
   }
@@ -162,9 +204,7 @@ JobSpec read_job(Reader& reader) {
   const bool has_replicas = reader.any_maybe("replicas") != nullptr;
   job.replicas = static_cast<int>(reader.integer_or("replicas", 1, 1, limits::replicas_max));
   if (const Json* value = reader.object_maybe("targets")) {
-    Reader targets(reader, "targets", *value);
-    if (targets.object("labels") != nullptr) job.targets = read_labels(targets, "labels");
-    targets.finish();
+    job.targets = read_targets(reader, *value);
     if (has_replicas) reader.fail("targets", "cannot stand beside replicas");
   }
   if (const Json* value = reader.object_maybe("limits")) job.limits = read_limits(reader, *value);

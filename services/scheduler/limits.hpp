@@ -10,6 +10,7 @@
 namespace fieldwork::scheduler {
 
 // --- answers ---
+inline constexpr std::size_t misses_named_max = 3;  // terms of an expression, in one reason
 inline constexpr std::int64_t list_max = 1000;
 inline constexpr std::size_t list_page_max = 48;  // jobs in one page, which holds them however long they are
 inline constexpr std::int64_t show_max = 200;     // executions in one page: at most 4 KiB each, less than 1 MB together

@@ -54,13 +54,19 @@ all_there() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq .enrolled)" = 27 ]; }
 await "27 devices" all_there
 check "$([ "$(find "/proc/$fleet/fd" -mindepth 1 | wc -l)" -lt 50 ] && echo yes)" "one descriptor for each of 27 devices: $(find "/proc/$fleet/fd" -mindepth 1 | wc -l)"
 
-# Runs a job on each device of one kind. A restart of an agent fails the attempt that ran there, and the execution is tried again.
+# Runs a job on each device that matches the expression. A restart of an agent fails the attempt that ran there, and the execution is tried again.
 run_on() {
-  printf '{"command": ["none"], "targets": {"labels": {"kind": "%s"}}, "retry": {"attempts_max": 9, "backoff_s": 1}}' "$1" >"$dir/$1.json"
-  cli run "$dir/$1.json" --wait --timeout 120 --json 2>"$dir/progress"
+  jq -n --arg where "$1" '{command: ["none"], targets: {expression: $where}, retry: {attempts_max: 9, backoff_s: 1}}' >"$dir/targets.json"
+  cli run "$dir/targets.json" --wait --timeout 120 --json 2>"$dir/progress"
 }
-check "$(run_on good | jq -r 'select(.state == "succeeded") | "yes"')" "jobs on good links"
-check "$(run_on bad | jq -r 'select(.state == "succeeded") | "yes"')" "jobs over bad links and restarts"
+check "$(run_on 'label.kind == good and presence == online' | jq -r 'select(.state == "succeeded") | "yes"')" "jobs on good links"
+check "$(run_on 'label.kind == bad' | jq -r 'select(.state == "succeeded") | "yes"')" "jobs over bad links and restarts"
+# What no device matches waits, and says which terms are missed.
+echo '{"command": ["none"], "requirements": {"expression": "label.kind == good and health > 2"}}' >"$dir/where.json"
+waiting=$(cli run "$dir/where.json" --json | jq -r .job)
+explained() { cli job explain "$waiting" >"$dir/explained" 2>&1 && grep -q 'expression.*health is .*, wanted health > 2' "$dir/explained"; }
+await "the missed term" explained
+cli job cancel "$waiting" >"$dir/said"
 # The fleet's newest line is up to a second old, so the test waits for the counts.
 counted() { [ "$(tail -n 1 "$dir/fleet.jsonl" | jq '.jobs_begun >= 24 and .jobs_ended >= 24')" = true ]; }
 await "24 jobs in the fleet's own count" counted

@@ -27,7 +27,7 @@ std::string cancel() {
 // One job, one execution on each device that has the label.
 std::string targets() {
   Talk talk(3);
-  talk.wish("./detect").spec.targets = Labels{{"zone", "a"}};
+  talk.wish("./detect").spec.targets = Targets{.labels = {{"zone", "a"}}};
   return talk.run({"d2 runs", "d3 runs"});
 }
 

@@ -55,13 +55,14 @@ Wish wish_of(Random& random, int number, Time start, const Plan& plan, const std
   wish.spec.command = {"./detect", "input-" + std::to_string(number)};
   wish.spec.priority = static_cast<int>(random.below(10));
   wish.spec.requirements.cpu_millis = random.chance(0.5) ? 700 : 0;
+  if (number % 5 == 0) wish.spec.requirements.expression = "label.zone in (a, b) and health > 0.2";
   wish.spec.retry.attempts_max = 10;  // with backoff these tries take longer than the faults last
   if (plan.losses) wish.spec.retry.lost_max = 10;
   // With a twin no job has a package: the twin has its own copy of each, and nobody can tell whose frames are whose.
   if (random.chance(0.4) && !plan.upset.twin)
     wish.spec.package = packages[random.below(packages.size())].package.digest;
   if (random.chance(0.15)) {
-    wish.spec.targets = Labels{{"zone", "a"}};
+    wish.spec.targets = Targets{.labels = {{"zone", "a"}}};
   } else if (random.chance(0.25)) {
     wish.spec.replicas = 2;
   }

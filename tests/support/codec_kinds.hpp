@@ -283,7 +283,7 @@ inline std::vector<Kind> job_kinds() {
   auto with_targets = job_fields();
   with_targets.emplace("/targets", maybe(object()));
   auto labels = map(32, 256);
-  labels.missing = "is missing";
+  labels.missing = "is missing: targets need labels, an expression, a group or devices";
   with_targets.emplace("/targets/labels", labels);
   auto with_replicas = job_fields();
   with_replicas.emplace("/replicas", maybe(whole(1, 1000)));

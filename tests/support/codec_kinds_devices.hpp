@@ -209,13 +209,14 @@ inline std::vector<Kind> device_kinds() {
                  versioned({{"/beat", whole(0, integer_max)},
                             {"/held_us", whole(0, integer_max)},
                             {"/session", whole(1, integer_max)}})});
-  out.push_back({"enrolled", 4096, through(decode_enrolled),
-                 R"({"heartbeat_s":5,"now_ms":9,"reason":"r","session":7,"state":"enrolled","v":1})",
-                 versioned({{"/heartbeat_s", whole(1, 3600)},
-                            {"/now_ms", whole_or_none(integer_max)},
-                            {"/reason", maybe(text(1024))},
-                            {"/session", whole(1, integer_max)},
-                            {"/state", word({"enrolled", "refused", "unknown"}, "must be enrolled, refused or unknown")}})});
+  out.push_back(
+      {"enrolled", 4096, through(decode_enrolled),
+       R"({"heartbeat_s":5,"now_ms":9,"reason":"r","session":7,"state":"enrolled","v":1})",
+       versioned({{"/heartbeat_s", whole(1, 3600)},
+                  {"/now_ms", whole_or_none(integer_max)},
+                  {"/reason", maybe(text(1024))},
+                  {"/session", whole(1, integer_max)},
+                  {"/state", word({"enrolled", "refused", "unknown"}, "must be enrolled, refused or unknown")}})});
   out.push_back({"configuration", limits::items_bytes_max, configurations_again, one_item(configuration_example),
                  listed(configuration_fields())});
   out.push_back({"kept configuration", limits::items_bytes_max, configuration_again, configuration_example,

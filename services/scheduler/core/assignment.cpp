@@ -299,7 +299,8 @@ void Scheduler::hold_for_the_starving(Time now) {
     std::int64_t most = 0;
     for (const auto& [id, number] : fleet_.all()) {
       const auto& view = fleet_.view(number);
-      if (holds_.contains(number) || !gets_work(view.device) || !could_ever(want, view)) continue;
+      if (holds_.contains(number) || !gets_work(view.device) || !could_ever(want, view) || !matches(want, view.device))
+        continue;
       if (job.taken.contains(id) || view.unplaceable_until > now || !view.device.pressure.empty()) continue;
       const auto room = view.device.about.capacity.cpu_millis - view.cpu_millis_used;
       if (best && (room < most || (room == most && fleet_.view(*best).device.id < id))) continue;

@@ -7,10 +7,15 @@ namespace fieldwork::scheduler {
 
 void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
   const auto& id = input.device.id;
-  if (fleet_.seen(input.device)) {
-    place_ = true;
-    queue_.wake(groups_of(*fleet_.find(id)), [](const Requirements&) { return true; });
-  }
+  const auto* known = queue_.has_expressions() ? fleet_.find(id) : nullptr;
+  const auto before = known != nullptr ? std::optional(known->device) : std::nullopt;
+  const bool changed = fleet_.seen(input.device);
+  // What it measures is news where an expression begins to match.
+  const auto fits = [&](const Queue::Shape& shape) {
+    return changed || (shape.where && before && fleet::matches(*shape.where, input.device) &&
+                       !fleet::matches(*shape.where, *before));
+  };
+  if (changed || before) place_ = queue_.wake(groups_of(*fleet_.find(id)), fits) || changed || place_;
   ask_what_it_has(input.device, out);
   const bool gone = barred(input.device.lifecycle);
   if (gone) end_rounds_without(id);
@@ -48,7 +53,7 @@ void Scheduler::end_rounds_without(const DeviceId& device) {
   const auto* view = fleet_.find(device);
   if (view == nullptr) return;
   place_ = true;
-  queue_.wake(groups_of(*view), [](const Requirements&) { return true; });
+  queue_.wake(groups_of(*view), [](const Queue::Shape&) { return true; });
 }
 
 void Scheduler::lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out) {

@@ -114,7 +114,7 @@ void Scheduler::dequeue(Job& job, Execution& execution) {
     const auto number = it->first;
     it = holds_.erase(it);
     fleet_.set_hold(number, std::nullopt);
-    queue_.wake(groups_of(fleet_.view(number)), [](const Requirements&) { return true; });
+    queue_.wake(groups_of(fleet_.view(number)), [](const Queue::Shape&) { return true; });
     place_ = true;
   }
 }
@@ -138,7 +138,7 @@ void Scheduler::withdraw(Job& job, Execution& execution) {
       fleet_.reserve(asking->device, job.spec->requirements, -1);
       occupy(job, asking->device, -1);
       if (const auto* view = fleet_.find(asking->device)) {
-        queue_.wake(groups_of(*view), [](const Requirements&) { return true; });
+        queue_.wake(groups_of(*view), [](const Queue::Shape&) { return true; });
       }
     }
   }
@@ -163,7 +163,8 @@ void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState stat
   // Only lanes that the returned room could serve are tried again.
   if (const auto* view = fleet_.find(attempt.device)) {
     const auto& has = view->device.about.capacity;
-    queue_.wake(groups_of(*view), [&](const Requirements& need) {
+    queue_.wake(groups_of(*view), [&](const Queue::Shape& shape) {
+      const auto& need = shape.need;
       return view->cpu_millis_used + need.cpu_millis <= has.cpu_millis &&
              view->memory_bytes_used + need.memory_bytes <= has.memory_bytes &&
              view->storage_bytes_used + need.storage_bytes <= has.storage_bytes;

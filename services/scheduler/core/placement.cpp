@@ -69,8 +69,17 @@ int distance(const Filtered& filtered) {
   return 4;
 }
 
+// Which terms would have to be otherwise.
+std::string missed(const fleet::Expression& where, const Device& device) {
+  std::string out;
+  const auto misses = fleet::misses(where, device);
+  for (std::size_t i = 0; i < std::min(misses.size(), misses_named_max); ++i)
+    out += (out.empty() ? "" : "; ") + misses[i].reason;
+  return misses.size() > misses_named_max ? out + "; …" : out;
+}
+
 const Labels* labels_of(const JobSpec& spec, bool targets) {
-  if (targets) return spec.targets ? &*spec.targets : nullptr;
+  if (targets) return spec.targets ? &spec.targets->labels : nullptr;
   return &spec.requirements.labels;
 }
 
@@ -170,7 +179,12 @@ Want want_of(const Job& job, const Execution& execution, Time now) {
           .excluded = execution.excluded,
           .taken = job.taken,
           .self = {job.id, execution.index},
-          .now = now};
+          .now = now,
+          .where = job.where ? &*job.where : nullptr};
+}
+
+bool matches(const Want& want, const Device& device) {
+  return want.where == nullptr || fleet::matches(*want.where, device);
 }
 
 bool could_ever(const Want& want, const DeviceView& view) {
@@ -206,6 +220,7 @@ std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Numbe
       if (it->second != value) return Filtered{device.id, "labels/" + key, "is " + it->second + ", wanted " + value};
     }
   }
+  if (!matches(want, device)) return Filtered{device.id, "expression", missed(*want.where, device)};
   if (const auto it = want.excluded.find(device.id); it != want.excluded.end()) {
     return Filtered{device.id, it->second.by_policy ? "policy" : "refused", it->second.reason};
   }

@@ -25,6 +25,7 @@ struct Want {
   const std::map<DeviceId, int>& taken;  // devices of the job's other executions
   Fleet::Hold self;                      // a hold for this execution does not count against it
   Time now{};
+  const fleet::Expression* where = nullptr;  // of the requirements
 };
 [[nodiscard]] Want want_of(const Job& job, const Execution& execution, Time now);
 
@@ -34,6 +35,8 @@ struct Want {
 // Looks at all devices: counts every reason, and names the explained_max devices that are nearest to fitting.
 [[nodiscard]] Placement explain(const Want& want, const Fleet& fleet, const Limits& limits);
 
+// Whether it is a device that the requirements' expression asks for, as it is now.
+[[nodiscard]] bool matches(const Want& want, const Device& device);
 // Why the execution cannot run on this device now; nullopt: it can.
 [[nodiscard]] std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Number number,
                                             const Limits& limits);

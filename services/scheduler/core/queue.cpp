@@ -27,13 +27,14 @@ void Queue::unlist(Lane number, const LaneState& lane) {
   if (lane.entries.empty()) return;
   heads_of(lane).erase({*lane.entries.begin(), number});
   if (lane.awake) return;
-  if (const auto it = asleep_.find(lane.group); it != asleep_.end() && it->second.empty()) asleep_.erase(it);
+  if (const auto it = asleep_.find(lane.shape.group); it != asleep_.end() && it->second.empty()) asleep_.erase(it);
 }
 
 Queue::Lane Queue::add(const Shape& shape, QueueEntry entry) {
   const auto [it, fresh] = by_text_.emplace(shape.text, next_lane_);
   if (fresh) {
-    lanes_[next_lane_] = LaneState{shape.text, shape.group, shape.need, {}, true};
+    lanes_[next_lane_] = LaneState{shape, {}, true};
+    expressions_ += shape.where ? 1 : 0;
     ++next_lane_;
   }
   const auto number = it->second;
@@ -51,7 +52,8 @@ void Queue::remove(Lane number, const QueueEntry& entry) {
   unlist(number, lane);
   size_ -= lane.entries.erase(entry);
   if (!lane.entries.empty()) return list(number, lane);
-  by_text_.erase(lane.text);
+  expressions_ -= lane.shape.where ? 1 : 0;
+  by_text_.erase(lane.shape.text);
   lanes_.erase(it);
 }
 
@@ -67,13 +69,13 @@ void Queue::sleep(Lane number) {
   list(number, lane);
 }
 
-void Queue::wake(const std::vector<std::string>& groups, const std::function<bool(const Requirements& need)>& fits) {
+bool Queue::wake(const std::vector<std::string>& groups, const std::function<bool(const Shape& shape)>& fits) {
   std::vector<Lane> woken;
   for (const auto& group : groups) {
     const auto it = asleep_.find(group);
     if (it == asleep_.end()) continue;
     for (const auto& [entry, lane] : it->second) {
-      if (fits(lanes_.at(lane).need)) woken.push_back(lane);
+      if (fits(lanes_.at(lane).shape)) woken.push_back(lane);
     }
   }
   for (const auto number : woken) {
@@ -82,6 +84,7 @@ void Queue::wake(const std::vector<std::string>& groups, const std::function<boo
     lane.awake = true;
     list(number, lane);
   }
+  return !woken.empty();
 }
 
 void Queue::wake_all() {
@@ -107,7 +110,7 @@ std::vector<Queue::Head> Queue::sleeping(std::size_t count) const {
 
 Queue::Shape shape_of(const Job& job, const Execution& execution) {
   const auto& need = job.spec->requirements;
-  Queue::Shape out{.need = need};
+  Queue::Shape out{.need = need, .where = job.where};
   out.text = std::to_string(need.cpu_millis) + ' ' + std::to_string(need.memory_bytes) + ' ' +
              std::to_string(need.storage_bytes) + ' ' + job.spec->package + ' ' + execution.target.value + ' ';
   // Executions of one job share lanes only with each other: replicas exclude each other's devices. An execution that
@@ -115,6 +118,7 @@ Queue::Shape shape_of(const Job& job, const Execution& execution) {
   const bool own_past = !execution.excluded.empty() || !execution.avoid.empty();
   if (own_past) out.text += std::to_string(execution.index) + ' ';
   if (own_past || job.spec->targets || job.executions.size() > 1) out.text += job.id.value;
+  append(out.text, need.expression);
   for (const auto& [key, value] : need.labels) {
     append(out.text, key);
     append(out.text, value);

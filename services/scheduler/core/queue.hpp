@@ -30,6 +30,7 @@ class Queue {
     std::string text;   // executions with equal texts fit on the same devices
     std::string group;  // a target device, one wanted label, or nothing: a device wakes only lanes of its groups
     Requirements need;
+    std::optional<fleet::Expression> where;  // of the requirements
   };
   struct Head {
     QueueEntry entry;
@@ -43,8 +44,10 @@ class Queue {
   // The first of the heads of the lanes that are awake.
   [[nodiscard]] std::optional<Head> next() const;
   void sleep(Lane lane);
-  // Wakes each sleeping lane of these groups whose need `fits` accepts.
-  void wake(const std::vector<std::string>& groups, const std::function<bool(const Requirements& need)>& fits);
+  // Wakes each sleeping lane of these groups that `fits` accepts. Returns whether there was one.
+  bool wake(const std::vector<std::string>& groups, const std::function<bool(const Shape& shape)>& fits);
+  // Whether a lane has an expression: then it matters what devices measure.
+  [[nodiscard]] bool has_expressions() const { return expressions_ > 0; }
   void wake_all();
   // Heads of sleeping lanes, the first first, at most `count`.
   [[nodiscard]] std::vector<Head> sleeping(std::size_t count) const;
@@ -54,13 +57,12 @@ class Queue {
 
  private:
   struct LaneState {
-    std::string text, group;
-    Requirements need;
+    Shape shape;
     std::set<QueueEntry> entries;
     bool awake = true;
   };
   using Heads = std::set<std::pair<QueueEntry, Lane>>;
-  Heads& heads_of(const LaneState& lane) { return lane.awake ? awake_ : asleep_[lane.group]; }
+  Heads& heads_of(const LaneState& lane) { return lane.awake ? awake_ : asleep_[lane.shape.group]; }
   void unlist(Lane number, const LaneState& lane);
   void list(Lane number, const LaneState& lane);
 
@@ -70,6 +72,7 @@ class Queue {
   std::unordered_map<std::string, Heads> asleep_;  // by group
   Lane next_lane_ = 1;
   std::size_t size_ = 0;
+  std::size_t expressions_ = 0;  // lanes that have one
 };
 
 [[nodiscard]] Queue::Shape shape_of(const Job& job, const Execution& execution);

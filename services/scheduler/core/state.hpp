@@ -14,6 +14,7 @@
 
 #include "base/id.hpp"
 #include "base/time.hpp"
+#include "fleet/expression.hpp"
 #include "model/device.hpp"
 #include "model/job.hpp"
 #include "model/limits.hpp"
@@ -180,9 +181,10 @@ struct JobRecord {
 };
 
 struct Job : JobRecord {
-  std::vector<Execution> executions;  // empty once the job is settled and stored
-  std::map<DeviceId, int> taken;      // number of executions that have a device or are proposed to it
-  std::uint64_t order = 0;            // of submission, within this process
+  std::vector<Execution> executions;         // empty once the job is settled and stored
+  std::map<DeviceId, int> taken;             // number of executions that have a device or are proposed to it
+  std::uint64_t order = 0;                   // of submission, within this process
+  std::optional<fleet::Expression> where{};  // of its requirements
 };
 
 // The state of a job of which not all executions are settled.

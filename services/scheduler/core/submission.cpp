@@ -5,6 +5,18 @@
 #include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
+
+// It was read when the job came.
+std::optional<fleet::Expression> Scheduler::expression_of(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  auto parsed = fleet::Expression::parse(text);
+  return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
+}
+
+std::optional<fleet::Expression> Scheduler::where_of(const JobSpec& spec) {
+  return expression_of(spec.requirements.expression);
+}
+
 std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   const auto& spec = input.spec;
   if (live_ >= limits_.jobs_live_max) {
@@ -70,6 +82,46 @@ void Scheduler::on(const JobSubmitted& input, Time now, Output& out) {
   accept(input, now, out);
 }
 
+// The devices of a job with targets, by id, as they are now.
+Result<std::vector<DeviceId>> Scheduler::devices_of(const Targets& targets) const {
+  std::vector<DeviceId> out;
+  for (const auto& id : targets.devices) {
+    const auto* view = fleet_.find(id);
+    if (view == nullptr || barred(view->device.lifecycle))
+      return Error{Code::unknown, "there is no device " + id.value, "/targets/devices"};
+    out.push_back(id);
+  }
+  const auto where = expression_of(targets.expression);
+  const auto fits = [&](const Device& device) {
+    const bool labels = std::all_of(targets.labels.begin(), targets.labels.end(), [&](const auto& label) {
+      const auto it = device.labels.find(label.first);
+      return it != device.labels.end() && it->second == label.second;
+    });
+    const auto& groups = device.groups;
+    const bool grouped =
+        targets.group.empty() || std::find(groups.begin(), groups.end(), targets.group) != groups.end();
+    return !barred(device.lifecycle) && labels && grouped && (!where || fleet::matches(*where, device));
+  };
+  if (targets.devices.empty()) {
+    for (const auto& [id, number] : fleet_.all())
+      if (fits(fleet_.view(number).device)) out.push_back(id);
+  }
+  const char* path = !targets.expression.empty() ? "/targets/expression"
+                     : !targets.group.empty()    ? "/targets/group"
+                                                 : "/targets/labels";
+  const bool labels = path == std::string_view("/targets/labels");
+  if (out.empty())
+    return Error{Code::unknown, labels ? "no device has these labels" : "no device is one of them", path};
+  if (out.size() > static_cast<std::size_t>(limits::executions_max))
+    return Error{Code::invalid,
+                 std::to_string(out.size()) + (labels ? " devices have these labels" : " devices are") +
+                     ", a job has at most " + std::to_string(limits::executions_max) + "; narrow them",
+                 path};
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
 void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
   Job job;
   job.id = input.job;
@@ -81,31 +133,14 @@ void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
   job.bulk = input.bulk;
   job.submitted_ms = job.changed_ms = to_ms(now);
   job.order = ++order_;
+  job.where = where_of(*job.spec);
   if (job.spec->targets) {
-    for (const auto& [id, number] : fleet_.all()) {
-      const auto& device = fleet_.view(number).device;
-      bool match = !barred(device.lifecycle);
-      for (const auto& [key, value] : *job.spec->targets) {
-        const auto it = device.labels.find(key);
-        match = match && it != device.labels.end() && it->second == value;
-      }
-      if (match) job.targets.push_back(id);
-    }
-    if (job.targets.empty()) {
-      out.answers.emplace_back(
-          ErrorAnswer{input.reply, {Code::unknown, "no device has these labels", "/targets/labels"}});
+    auto targets = devices_of(*job.spec->targets);
+    if (!targets) {
+      out.answers.emplace_back(ErrorAnswer{input.reply, targets.error()});
       return;
     }
-    if (job.targets.size() > static_cast<std::size_t>(limits::executions_max)) {
-      out.answers.emplace_back(
-          ErrorAnswer{input.reply,
-                      {Code::invalid,
-                       std::to_string(job.targets.size()) + " devices have these labels, a job has at most " +
-                           std::to_string(limits::executions_max) + "; narrow them",
-                       "/targets/labels"}});
-      return;
-    }
-    std::sort(job.targets.begin(), job.targets.end());
+    job.targets = std::move(*targets);
   }
   job.executions.resize(job.spec->targets ? job.targets.size() : static_cast<std::size_t>(job.spec->replicas));
   job.counts[static_cast<std::size_t>(ExecutionState::queued)] = job.executions.size();

@@ -85,7 +85,7 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Output& out) {
   while (!resting_.empty() && resting_.begin()->first <= now) {
     const auto device = resting_.begin()->second;
     resting_.erase(resting_.begin());
-    if (const auto* view = fleet_.find(device)) queue_.wake(groups_of(*view), [](const Requirements&) { return true; });
+    if (const auto* view = fleet_.find(device)) queue_.wake(groups_of(*view), [](const Queue::Shape&) { return true; });
     place_ = true;
   }
   while (!shown_ended_.empty() && std::get<0>(*shown_ended_.begin()) <= to_ms(now)) {

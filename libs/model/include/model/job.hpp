@@ -18,7 +18,8 @@ struct Requirements {
   std::int64_t cpu_millis = 0;  // thousandths of one core
   std::int64_t memory_bytes = 0;
   std::int64_t storage_bytes = 0;
-  Labels labels;  // each must be on the device with this value
+  Labels labels;           // each must be on the device with this value
+  std::string expression;  // over devices (libs/fleet); empty: any
   bool operator==(const Requirements&) const = default;
 };
 
@@ -51,7 +52,17 @@ struct Timeouts {
   bool operator==(const Timeouts&) const = default;
 };
 
-// What someone wants done. Replicas: the scheduler chooses; targets: each device that has these labels.
+// The devices on each of which a job runs, as they are when it is submitted: those that have all of the labels, match
+// the expression and are in the group; or those that are named.
+struct Targets {
+  Labels labels{};
+  std::string expression{};         // empty: any
+  std::string group{};              // empty: any
+  std::vector<DeviceId> devices{};  // not empty: nothing else is set
+  bool operator==(const Targets&) const = default;
+};
+
+// What someone wants done. Replicas: the scheduler chooses; targets: on each of these.
 struct JobSpec {
   std::string name;
   std::vector<std::string> command;  // run without a shell; a relative program is looked up in the package
@@ -60,7 +71,7 @@ struct JobSpec {
   Requirements requirements;
   int priority = 5;  // 0 to 9, higher first
   int replicas = 1;
-  std::optional<Labels> targets;
+  std::optional<Targets> targets;
   RunLimits limits;
   std::vector<std::string> outputs;  // relative paths in the working directory
   Retry retry;

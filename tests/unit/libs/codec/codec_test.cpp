@@ -178,7 +178,24 @@ TEST(JobTest, TheLeastThereCanBe) {
   EXPECT_EQ(*job, expected);
   const auto everywhere = decode_job(Json::parse(R"({"command":["a"],"targets":{"labels":{}}})"));
   ASSERT_TRUE(everywhere.ok());
-  EXPECT_EQ(everywhere->targets, Labels{}) << "every device, not one anywhere";
+  EXPECT_EQ(everywhere->targets, Targets{}) << "every device, not one anywhere";
+}
+
+TEST(Job, AnExpressionIsReadWithTheJob) {
+  const auto error = [](const char* text) { return decode_job(Json::parse(text)).error(); };
+  EXPECT_EQ(error(R"({"command":["a"],"requirements":{"expression":"helth > 1"}})"),
+            (Error{Code::invalid, "column 1: there is no attribute helth; did you mean health?",
+                   "/requirements/expression"}));
+  EXPECT_EQ(error(R"({"command":["a"],"targets":{"expression":"site =="}})").path, "/targets/expression");
+  EXPECT_EQ(error(R"({"command":["a"],"targets":{"group":"g","devices":["a"]}})").path, "/targets/devices");
+  EXPECT_EQ(error(R"({"command":["a"],"targets":{"devices":["a b"]}})").path, "/targets/devices");
+  EXPECT_EQ(error(R"({"command":["a"],"targets":{"group":"a b"}})").path, "/targets/group");
+  for (const char* text : {R"({"expression":"health > 0.5","labels":{"zone":"a"}})", R"({"group":"g"})",
+                           R"({"devices":["a","b"]})", R"({"labels":{}})"}) {
+    const auto job = decode_job(Json{{"command", {"a"}}, {"targets", Json::parse(text)}});
+    ASSERT_TRUE(job) << text;
+    EXPECT_EQ(encode(*job).at("targets"), Json::parse(text));
+  }
 }
 
 TEST(JobTest, AFileOfNoBytesIsNotAFileWithoutContent) {

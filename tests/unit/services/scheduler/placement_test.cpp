@@ -40,7 +40,10 @@ struct Wanted {
   Fleet::Hold self{JobId("j"), 0};
 
   Placement on(const std::vector<DeviceView>& views, const Limits& limits = {}) const {
-    const Want want{spec, target, avoid, excluded, taken, self, now};
+    const auto where = spec.requirements.expression.empty()
+                           ? std::nullopt
+                           : std::optional(*fleet::Expression::parse(spec.requirements.expression));
+    const Want want{spec, target, avoid, excluded, taken, self, now, where ? &*where : nullptr};
     return place(want, fleet_of(views), limits);
   }
 };
@@ -85,7 +88,7 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
        .requirement = "labels/zone",
        .reason = "is x, wanted y"},
       {.name = "target label",
-       .job = {.targets = Labels{{"zone", "y"}}},
+       .job = {.targets = Targets{.labels = {{"zone", "y"}}}},
        .requirement = "labels/zone",
        .reason = "is x, wanted y"},
       {.name = "cpu",
@@ -133,6 +136,14 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
     EXPECT_EQ(placement.filtered[0].requirement, c.requirement) << c.name;
     EXPECT_EQ(placement.filtered[0].reason, c.reason) << c.name;
   }
+}
+
+TEST(Placement, ADeviceThatTheExpressionLeavesOutSaysWhichTermsItMisses) {
+  const auto out = place_on({.requirements = {.expression = "health > 1.5 and label.zone == y"}}, {view("a")});
+  ASSERT_EQ(out.filtered.size(), 1U);
+  EXPECT_EQ(out.filtered[0].requirement, "expression");
+  EXPECT_EQ(out.filtered[0].reason, "health is 1, wanted health > 1.5; label.zone is x, wanted label.zone == y");
+  EXPECT_TRUE(place_on({.requirements = {.expression = "label.zone == x or health > 2"}}, {view("a")}).chosen);
 }
 
 TEST(Placement, PressureKeepsWorkAway) {

@@ -17,7 +17,7 @@ std::string next(const Queue& queue) {
   const auto head = queue.next();
   return head ? head->entry.job.value : "";
 }
-const auto any = [](const Requirements&) { return true; };
+const auto any = [](const Queue::Shape&) { return true; };
 
 TEST(QueueTest, BestHeadOfThoseAwake) {
   Queue queue;
@@ -61,9 +61,9 @@ TEST(QueueTest, WakesOnlyTheGroupsThatChangedAndOnlyWhatFits) {
     queue.add(shape(text, group, cpu), entry(queue.size() + 1));
   while (const auto head = queue.next()) queue.sleep(head->lane);
   std::vector<std::int64_t> asked;
-  queue.wake({"x", "none"}, [&](const Requirements& need) {
-    asked.push_back(need.cpu_millis);
-    return need.cpu_millis <= 500;
+  queue.wake({"x", "none"}, [&](const Queue::Shape& shape) {
+    asked.push_back(shape.need.cpu_millis);
+    return shape.need.cpu_millis <= 500;
   });
   EXPECT_EQ(asked, (std::vector<std::int64_t>{100, 1000})) << "lanes of y and of none in particular are not looked at";
   EXPECT_EQ(next(queue), "j1");

@@ -112,8 +112,8 @@ TEST(OfflineContract, SaysWhenSilenceEndsIt) {
       {"nothing said", {}, 305},
       {"sooner", {.offline = {.lost_after_s = 20}}, 25},
       {"the device stops first, and may need time for it", {.offline = {.lost_after_s = 20, .stop_after_s = 10}}, 35},
-      {"bound to a device", {.targets = Labels{{"zone", "x"}}}, 0},
-      {"bound, and says so", {.targets = Labels{{"zone", "x"}}, .offline = {.lost_after_s = 20}}, 25},
+      {"bound to a device", {.targets = Targets{.labels = {{"zone", "x"}}}}, 0},
+      {"bound, and says so", {.targets = Targets{.labels = {{"zone", "x"}}}, .offline = {.lost_after_s = 20}}, 25},
   };
   for (const auto& c : cases) {
     World world({ready("a", {{"zone", "x"}})});

@@ -140,7 +140,7 @@ TEST(Policy, DenyOnEveryDeviceDeniesTheJob) {
 
 TEST(Policy, DenyForOneTargetDeniesThatExecutionOnly) {
   World world({ready("a", {{"zone", "x"}}), ready("b", {{"zone", "x"}})});
-  world.submit("j", {.targets = Labels{{"zone", "x"}}, .retry = {.attempts_max = 1}});
+  world.submit("j", {.targets = Targets{.labels = {{"zone", "x"}}}, .retry = {.attempts_max = 1}});
   ASSERT_EQ(world.question().device, dev("a"));
   world.step(World::allow(world.question()));
   ASSERT_EQ(world.question().device, dev("b"));
@@ -382,7 +382,7 @@ TEST(Many, ReplicasMakeTheJobsState) {
 
 TEST(Many, TargetsOnEachMatchingDevice) {
   World world({ready("a", {{"zone", "x"}}), ready("b", {{"zone", "y"}}), ready("c", {{"zone", "x"}, {"arm", "1"}})});
-  const auto commands = world.run("j", {.targets = Labels{{"zone", "x"}}});
+  const auto commands = world.run("j", {.targets = Targets{.labels = {{"zone", "x"}}}});
   ASSERT_EQ(commands.size(), 2U);
   EXPECT_EQ(commands[0].device, dev("a"));
   EXPECT_EQ(commands[1].device, dev("c"));

@@ -113,7 +113,7 @@ class Storm {
     JobSpec out{.requirements = {.cpu_millis = 500 * draw(7)}, .priority = draw(10)};
     if (draw(3) == 0) out.requirements.labels["zone"] = draw(2) == 0 ? "x" : "y";
     if (draw(4) == 0) out.replicas = 1 + draw(out.requirements.labels.empty() ? 5 : 2);  // as many as there are devices
-    if (out.requirements.labels.empty() && draw(5) == 0) out.targets = Labels{{"zone", "x"}};
+    if (out.requirements.labels.empty() && draw(5) == 0) out.targets = Targets{.labels = {{"zone", "x"}}};
     if (draw(5) == 0) out.deadline_s = 1 + draw(200);
     if (draw(6) == 0) out.offline.lost_after_s = 5 + draw(100);
     if (draw(6) == 0) out.offline.replace = draw(2) == 0;

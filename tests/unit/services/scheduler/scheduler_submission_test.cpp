@@ -104,9 +104,21 @@ TEST(Submission, RefusalsNameTheField) {
        .code = Code::invalid,
        .path = "/requirements/storage_bytes"},
       {.name = "targets",
-       .spec = {.targets = Labels{{"zone", "nowhere"}}},
+       .spec = {.targets = Targets{.labels = {{"zone", "nowhere"}}}},
        .code = Code::unknown,
        .path = "/targets/labels"},
+      {.name = "targets by expression",
+       .spec = {.targets = Targets{.expression = "label.zone == nowhere"}},
+       .code = Code::unknown,
+       .path = "/targets/expression"},
+      {.name = "targets by group",
+       .spec = {.targets = Targets{.group = "nobody"}},
+       .code = Code::unknown,
+       .path = "/targets/group"},
+      {.name = "targets by name",
+       .spec = {.targets = Targets{.devices = {DeviceId("a"), DeviceId("b")}}},
+       .code = Code::unknown,
+       .path = "/targets/devices"},
       {.name = "stop as late as lost",
        .spec = {.offline = {.lost_after_s = 60, .stop_after_s = 60}},
        .code = Code::invalid,
@@ -128,9 +140,53 @@ TEST(Submission, RefusalsNameTheField) {
   }
 }
 
+TEST(Submission, TargetsAreWhatIsAskedFor) {
+  auto grouped = ready("b", {{"zone", "x"}});
+  grouped.groups = {"canary"};
+  World world({ready("a", {{"zone", "x"}}), grouped, ready("c", {{"zone", "y"}})});
+  struct Case {
+    Targets targets;
+    std::vector<DeviceId> devices;
+  };
+  const Case cases[] = {
+      {{.labels = {{"zone", "x"}}}, {dev("a"), dev("b")}},
+      {{}, {dev("a"), dev("b"), dev("c")}},
+      {{.expression = "label.zone in (x, y) and id != a"}, {dev("b"), dev("c")}},
+      {{.labels = {{"zone", "x"}}, .expression = "id != b"}, {dev("a")}},
+      {{.group = "canary"}, {dev("b")}},
+      {{.devices = {dev("c"), dev("a"), dev("c")}}, {dev("a"), dev("c")}},
+  };
+  int number = 0;
+  for (const auto& one : cases) {
+    const auto id = "j" + std::to_string(number++);
+    world.submit(id.c_str(), {.targets = one.targets});
+    EXPECT_EQ(world.job(id.c_str()).targets, one.devices) << id;
+  }
+}
+
+// A device that does not match waits for what it measures, and nothing else wakes the job.
+TEST(Submission, AJobIsPlacedWhenADeviceBeginsToMatchItsExpression) {
+  auto device = ready("a");
+  device.health = 0.5;
+  World world({device});
+  world.submit("j", {.requirements = {.expression = "health > 0.8"}});
+  const auto first = world.question();
+  ASSERT_TRUE(first.device.empty());
+  world.step(World::allow(first));
+  EXPECT_EQ(world.execution("j").state, ExecutionState::queued);
+  EXPECT_EQ(world.core.explain(world.job("j"), world.execution("j"), world.now).filtered.at(0).reason,
+            "health is 0.5, wanted health > 0.8");
+  device.health = 0.7;
+  world.step(DeviceSeen{device});
+  EXPECT_TRUE(world.said.questions.empty());
+  device.health = 0.9;
+  world.step(DeviceSeen{device});
+  EXPECT_EQ(world.question().device, dev("a"));
+}
+
 TEST(Submission, BoundWorkMayStopAnyTimeForItIsNeverLostBySilence) {
   World world({ready("a", {{"zone", "x"}})});
-  world.submit("j", {.targets = Labels{{"zone", "x"}}, .offline = {.stop_after_s = 3000}});
+  world.submit("j", {.targets = Targets{.labels = {{"zone", "x"}}}, .offline = {.stop_after_s = 3000}});
   EXPECT_EQ(world.question().contract, (Contract{.stop_after_s = 3000}));
 }
 
@@ -138,14 +194,14 @@ TEST(Submission, TooManyTargetsAreRefusedWithTheirNumber) {
   World world;
   for (int i = 0; i <= limits::executions_max; ++i)
     world.core.step(DeviceSeen{ready("d" + std::to_string(i), {{"zone", "x"}})}, world.now, world.said);
-  world.submit("j", {.targets = Labels{{"zone", "x"}}});
+  world.submit("j", {.targets = Targets{.labels = {{"zone", "x"}}}});
   const auto error = world.error();
   EXPECT_EQ(error.code, Code::invalid);
   EXPECT_EQ(error.path, "/targets/labels");
   EXPECT_EQ(error.reason, "10001 devices have these labels, a job has at most 10000; narrow them");
   EXPECT_EQ(world.core.live(), 0U);
   world.step(DeviceGone{dev("d0")});
-  world.submit("k", {.targets = Labels{{"zone", "x"}}});
+  world.submit("k", {.targets = Targets{.labels = {{"zone", "x"}}}});
   EXPECT_EQ(world.job("k").executions.size(), 10'000U);
 }
 
