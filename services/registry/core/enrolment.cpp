@@ -71,6 +71,7 @@ bool Registry::asked_already(const DeviceId& device, const Enrolment& enrolment)
   if (pending.certificate != enrolment.certificate || enrolment.session < pending.session) return false;
   pending = enrolment;
   entry.proven = enrolment.session;
+  entry.foreign = false;
   return true;
 }
 
@@ -103,7 +104,8 @@ bool Registry::claims(Entry& entry, const Enrolment& enrolment, const std::strin
   if (!other) return true;
   const auto newest = entry.starts.newest();
   entry.foreign = enrolment.session == (newest ? newest->session : device.session);
-  if (entry.foreign) hear(entry, Presence::starting, "a device with another key uses its id", now, out);
+  if (entry.foreign && device.presence == Presence::online)
+    hear(entry, Presence::starting, "a device with another key uses its id", now, out);
   const bool again = device.claimed_ms > 0 && now - from_ms(device.claimed_ms) < seconds{60};  // one event per burst
   device.claimed_ms = to_ms(now);
   if (!again) {

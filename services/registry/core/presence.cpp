@@ -91,10 +91,9 @@ void Registry::apply(const HeartbeatArrived& input, Time now, Output& out) {
   }
   auto& entry = found->second;
   auto& device = entry.record.device;
-  // It was, perhaps, before another device claimed the id.
-  if (entry.foreign && input.heartbeat.session <= entry.proven) {
-    out.answers.push_back(
-        answer(input.device, input.heartbeat.session, false, "another device has this id: enrol again"));
+  // Perhaps another device has claimed its id since, or its enrolment was lost with the newest part of the database.
+  if (trusted(device.lifecycle) && (entry.foreign || input.heartbeat.session > entry.proven)) {
+    out.answers.push_back(answer(input.device, input.heartbeat.session, false, "this start has not enrolled"));
     out.answers.back().unknown = true;
   }
   if (!is_its(entry, input.heartbeat.session)) return;
@@ -243,8 +242,7 @@ bool Registry::watch_identity(Entry& entry, Time now, Output& out) {
   if (shared == (device.duplicated_since_ms > 0)) return shared;
   device.duplicated_since_ms = shared ? to_ms(now) : 0;
   device.changed_ms = to_ms(now);
-  rate(entry);
-  publish(entry, now);
+  touch(entry, now);
   out.events.push_back({device.id, shared ? "duplicated" : "single", shared ? duplicated : "", ""});
   return shared;
 }

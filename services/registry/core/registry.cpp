@@ -15,7 +15,7 @@ Registry::Registry(Limits limits, std::vector<Record> saved, Time now, std::vect
     entry.record = std::move(record);
     std::erase_if(entry.record.device.groups, [&](const auto& one) { return !groups_.contains(one); });
     entry.sign_of_life = entry.saved_at = now;
-    entry.proven = entry.record.device.session;
+    entry.proven = entry.record.enrolled_session;
     if (entry.record.device.duplicated_since_ms > 0) entry.starts.resume(now);
     entry.faded_at = entry.record.faded_ms > 0 ? std::min(from_ms(entry.record.faded_ms), now) : now;
     if (entry.record.device.back_ms > 0) entry.sign_of_life = std::max(now, from_ms(entry.record.device.back_ms));

@@ -44,6 +44,42 @@ TEST(Foreign, AStartThatHasNotShownTheKeyGetsNoWork) {
   EXPECT_EQ(state_of(registry), "active online") << "it was the device, started anew";
 }
 
+// Each minute, while a replaced device waits for its id.
+TEST(Foreign, AClaimTouchesNoDeviceThatIsNotThere) {
+  auto registry = with(lost);
+  std::string all;
+  for (int s = 0; s < 300; s += 60) {
+    all += events(step(registry, starts(5, 7), at(s)));
+    all += events(step(registry, EnrolmentArrived{edge, enrolment(5, make_certificate("edge-1", 1))}, at(s + 1)));
+    for (int i = 2; i < 10; ++i) all += events(step(registry, TimePassed{}, at(s + i)));
+  }
+  EXPECT_EQ(all.find("lost"), std::string::npos) << all;
+}
+
+// The registry's row is older than the device's session: after a failover to a copy that lagged.
+TEST(Foreign, ADeviceWhoseEnrolmentIsForgottenIsAskedToEnrol) {
+  Registry registry(Limits{}, {record(online, 3)}, t0);
+  (void)step(registry, LinkBack{}, at(0));
+  const auto out = step(registry, HeartbeatArrived{edge, heartbeat(4)}, at(1));
+  ASSERT_EQ(out.answers.size(), 1U);
+  EXPECT_TRUE(out.answers[0].unknown);
+  EXPECT_EQ(out.answers[0].session, 4);
+  (void)step(registry, shows_key(4), at(2));
+  (void)step(registry, HeartbeatArrived{edge, heartbeat(4)}, at(3));
+  EXPECT_EQ(registry.find(edge)->device.session, 4);
+}
+
+TEST(Foreign, NorIsItBelievedAfterARestart) {
+  auto before = with(online);
+  const auto rows = step(before, starts(9, 7), at(1)).devices;
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].device.session, 9);
+  Registry after(Limits{}, {stored(rows[0])}, at(2));
+  (void)step(after, LinkBack{}, at(2));
+  (void)step(after, HeartbeatArrived{edge, heartbeat(9)}, at(3));
+  EXPECT_EQ(state_of(after), "active starting");
+}
+
 TEST(Foreign, AlsoWithTheSameSession) {
   auto registry = with(online);
   (void)step(registry, HeartbeatArrived{edge, heartbeat(3)}, at(0));
