@@ -54,6 +54,11 @@ Targets read_targets(Reader& parent, const Json& value) {
   const bool chooses = !out.labels.empty() || !out.expression.empty() || !out.group.empty();
   if (reader.ok() && chooses && !out.devices.empty())
     reader.fail("devices", "cannot stand beside labels, expression or group");
+  for (const char* field : {"expression", "group", "devices"}) {
+    const auto found = value.find(field);
+    if (reader.ok() && found != value.end() && (found->empty() || *found == ""))
+      reader.fail(field, "must not be empty");
+  }
   if (reader.ok() && value.empty())
     reader.fail("labels", "is missing: targets need labels, an expression, a group or devices");
   reader.finish();

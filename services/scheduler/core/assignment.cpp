@@ -102,8 +102,9 @@ Scheduler::Claim Scheduler::claim_of(const Job& job, const Execution& execution,
   const auto number = fleet_.number_of(execution.claimed);
   if (!number) return Claim::none;
   const auto why = unfit(want_of(job, execution, now), fleet_, *number, limits_);
-  // Its own attempt may be what presses it.
-  if (!why || why->requirement == "replicas" || why->requirement == "pressure") return Claim::fits;
+  // Its own attempt may be what presses it, and what the expression measures.
+  if (!why || why->requirement == "replicas" || why->requirement == "pressure" || why->requirement == "expression")
+    return Claim::fits;
   const auto heard = fleet_.view(*number).device.presence;
   const bool passes = why->requirement == "presence" ? heard == Presence::suspect || heard == Presence::starting
                                                      : !is_for_good(why->requirement);
@@ -192,7 +193,8 @@ bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out)
            });
   };
   for (const auto& [id, number] : fleet_.all()) {
-    if (could_ever(want, fleet_.view(number)) && !has_had(id)) return false;
+    const auto& view = fleet_.view(number);
+    if (could_ever(want, view) && matches(want, view.device) && !has_had(id)) return false;
   }
   const auto refusal = std::find_if(execution.excluded.begin(), execution.excluded.end(),
                                     [](const auto& one) { return !one.second.by_policy; });
@@ -283,8 +285,15 @@ void Scheduler::hold_for_the_starving(Time now) {
   // A hold on a device that takes no work would never be used.
   std::erase_if(holds_, [&](const auto& one) {
     const auto& view = fleet_.view(one.first);
-    if (gets_work(view.device) && view.unplaceable_until <= now && view.device.pressure.empty()) return false;
+    const auto job = jobs_.find(one.second.job);
+    const bool asked_for = job == jobs_.end() || !job->second.where || fleet::matches(*job->second.where, view.device);
+    if (gets_work(view.device) && view.unplaceable_until <= now && view.device.pressure.empty() && asked_for)
+      return false;
     fleet_.set_hold(one.first, std::nullopt);
+    if (!asked_for) {  // it is free for others
+      queue_.wake(groups_of(view), [](const Queue::Shape&) { return true; });
+      place_ = true;
+    }
     return true;
   });
   for (const auto& head : queue_.sleeping(limits_.holds_max)) {

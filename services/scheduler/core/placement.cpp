@@ -90,6 +90,11 @@ class Search {
 
   void visit(Fleet::Number number) {
     if (!seen_.insert(number).second) return;
+    // Of most devices nobody asks for the reason.
+    if (!all_ && out_.filtered.size() >= limits_.explained_max && !matches(want_, fleet_.view(number).device)) {
+      ++out_.filtered_total;
+      return;
+    }
     auto reason = unfit(want_, fleet_, number, limits_);
     if (reason) {
       ++out_.filtered_total;

@@ -190,6 +190,10 @@ TEST(Job, AnExpressionIsReadWithTheJob) {
   EXPECT_EQ(error(R"({"command":["a"],"targets":{"group":"g","devices":["a"]}})").path, "/targets/devices");
   EXPECT_EQ(error(R"({"command":["a"],"targets":{"devices":["a b"]}})").path, "/targets/devices");
   EXPECT_EQ(error(R"({"command":["a"],"targets":{"group":"a b"}})").path, "/targets/group");
+  // An empty list is not the whole fleet.
+  EXPECT_EQ(error(R"({"command":["a"],"targets":{"devices":[]}})").path, "/targets/devices");
+  EXPECT_EQ(error(R"({"command":["a"],"targets":{"group":""}})").path, "/targets/group");
+  EXPECT_EQ(error(R"({"command":["a"],"targets":{"expression":""}})").path, "/targets/expression");
   for (const char* text : {R"({"expression":"health > 0.5","labels":{"zone":"a"}})", R"({"group":"g"})",
                            R"({"devices":["a","b"]})", R"({"labels":{}})"}) {
     const auto job = decode_job(Json{{"command", {"a"}}, {"targets", Json::parse(text)}});
