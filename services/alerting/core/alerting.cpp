@@ -107,6 +107,7 @@ void Alerting::hear(const Finding& finding, Time now, Output& out) {
   const auto found = alerts_.find(id);
   auto* alert = found == alerts_.end() ? nullptr : &found->second;
   const bool active = alert != nullptr && alert->state != Alert::State::resolved;
+  if (finding.is != Finding::Is::firing && finding.is != Finding::Is::pending && soon_.erase(id) > 0) mute_due_ = true;
   if (finding.is == Finding::Is::clear)
     return resolve(finding.rule, finding.subject, "it is not so any more", now, out);
   if (finding.is == Finding::Is::calm) {
@@ -114,7 +115,12 @@ void Alerting::hear(const Finding& finding, Time now, Output& out) {
     return;
   }
   const bool pending = finding.is == Finding::Is::pending;
-  if (pending && alert != nullptr) return;  // its end is still news
+  if (!pending) soon_.erase(id);
+  if (pending && alert != nullptr) {  // its end is still news
+    if (!active) describe(soon_[id] = Alert{.id = id, .rule = finding.rule, .subject = finding.subject}, finding);
+    mute_due_ = true;
+    return;
+  }
   const auto more = many_.find(finding.rule);
   if (!active && more != many_.end() && more->second.subjects.contains(finding.subject) &&
       this->active(finding.rule) >= limits_.rule_max)
@@ -171,59 +177,6 @@ void Alerting::fire(Alert& alert, const Finding& finding, Time now, Output& out)
   out.begun.push_back(alert);
 }
 
-void Alerting::overflow(const Finding& finding, Time now, Output& out) {
-  auto& one = many_[finding.rule];
-  if (one.subjects.contains(finding.subject)) return;
-  if (one.subjects.size() < limits_.many_max) {
-    one.subjects.emplace(finding.subject, now);
-  } else {
-    ++one.untold;
-  }
-  one.changed = true;
-  const auto* alert = find(alert_id(finding.rule, many));
-  if (alert == nullptr || !alert->firing()) tell_many(finding.rule, now, out);
-}
-
-// Tells at once when the alert begins or ends, otherwise with the sweep, so that a flood of subjects is no flood of
-// messages.
-void Alerting::tell_many(const std::string& name, Time now, Output& out) {
-  auto& one = many_[name];
-  one.changed = false;
-  const auto id = alert_id(name, many);
-  const auto count = one.subjects.size() + one.untold;
-  if (count == 0) {
-    one.told = 0;
-    return resolve(name, many, "none of them any more", now, out);
-  }
-  const auto* rule = book().find(name);
-  if (rule == nullptr) return;
-  const Finding finding{name,
-                        many,
-                        Finding::Is::firing,
-                        static_cast<double>(count),
-                        std::to_string(count) + " " + rule->many,
-                        rule->all,
-                        rule->labels,
-                        now};
-  auto& alert = alerts_[id];
-  if (alert.id.empty()) alert = Alert{.id = id, .rule = name, .subject = many, .state = Alert::State::resolved};
-  const bool more = finding.value >= 2 * one.told;
-  if (more) one.told = finding.value;
-  if (!alert.firing()) return fire(alert, finding, now, out);
-  alert.value = finding.value;
-  alert.reason = finding.reason;
-  // Twice as many are worth telling again.
-  for (auto& [target, told] : alert.told) told.at = more ? Time{} : told.at;
-  changed(alert, now);
-}
-
-void Alerting::leave_many(const std::string& rule, const std::string& subject, Time now, Output& out) {
-  const auto more = many_.find(rule);
-  if (more == many_.end() || more->second.subjects.erase(subject) == 0) return;
-  more->second.changed = true;
-  if (more->second.subjects.empty() && more->second.untold == 0) tell_many(rule, now, out);
-}
-
 void Alerting::resolve(const std::string& rule, const std::string& subject, const std::string& reason, Time now,
                        Output& out) {
   leave_many(rule, subject, now, out);
@@ -276,6 +229,7 @@ void Alerting::apply(const RulesChanged& input, Time now, Output& out) {
   }
   evaluator_ = alerts::Evaluator(input.book, limits_.many_max);
   resume();
+  soon_.clear();
   end_strange(now, out);
   mute();
 }
@@ -372,26 +326,6 @@ void Alerting::sweep(Time now, Output& out) {
     }
   }
   sweep_many(now, out);
-}
-
-void Alerting::sweep_many(Time now, Output& out) {
-  const bool forget = now - forgot_at_ >= seconds{60};
-  if (forget) forgot_at_ = now;
-  std::vector<std::string> tell;
-  for (auto& [name, one] : many_) {
-    const auto* rule = book().find(name);
-    if (forget && rule != nullptr && rule->forget > Duration{}) {
-      if (std::erase_if(one.subjects, [&](const auto& s) { return now - s.second >= rule->forget; }) > 0) {
-        one.changed = true;
-        one.untold = 0;
-      }
-    }
-    // After a restart the states name the subjects beyond the room again. An alert rule._many for which none was named
-    // ends.
-    const bool unnamed = forget && linked_at_ && now - *linked_at_ >= limits_.many_keep && one.subjects.empty();
-    if (one.changed || unnamed) tell.push_back(name);
-  }
-  for (const auto& name : tell) tell_many(name, now, out);
 }
 
 }  // namespace fieldwork::alerting

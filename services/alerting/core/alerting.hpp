@@ -191,7 +191,8 @@ class Alerting {
 
   Limits limits_;
   alerts::Evaluator evaluator_;
-  std::map<std::string, Alert> alerts_;        // by id
+  std::map<std::string, Alert> alerts_;  // by id
+  std::map<std::string, Alert> soon_;    // pending ones of which there is a resolved alert: they inhibit, and no more
   std::map<std::string, std::size_t> active_;  // pending and firing alerts by rule, without rule._many
   struct Many {
     std::map<std::string, Time> subjects;  // by subject, since when

@@ -45,6 +45,10 @@ void Alerting::mute() {
           fleet::matches(inhibitions[i].when, AlertValues(alert, over_of(alert))))
         sources_[i].insert(key_of(alert, inhibitions[i].equal));
     }
+    for (const auto& [id, alert] : soon_) {
+      if (fleet::matches(inhibitions[i].when, AlertValues(alert, over_of(alert))))
+        sources_[i].insert(key_of(alert, inhibitions[i].equal));
+    }
   }
   for (auto& [id, alert] : alerts_) {
     auto muted = alert.firing() ? muted_by(alert) : std::string();

@@ -143,9 +143,10 @@ void Alerting::settle(const Target& target, const Send& send, bool taken, const 
       if (told.since != sent.since) continue;  // it has ended, or fires anew, since
       const bool repeated = told.at != Time{};
       told.at = now;
-      told.dead = !taken && !repeated;
+      const bool was_dead = told.dead;
+      told.dead = !taken && (was_dead || !repeated);
       // Each minute it is no news for row and state: after a restart it is repeated a little early.
-      if (repeated && groups_itself(target)) continue;
+      if (repeated && was_dead == told.dead && groups_itself(target)) continue;
     }
     changed_.insert(sent.id);
   }

@@ -107,6 +107,25 @@ TEST(Inhibitions, ASiteThatIsAboutToBeLostMutesToo) {
   EXPECT_EQ(alerting.find("device_lost.c")->muted, "") << "the site is not lost: it is";
 }
 
+TEST(Inhibitions, ASiteThatIsAboutToBeLostAgainMutesToo) {
+  Alerting alerting(Limits{}, told(), {});
+  const auto pass = [&](int from, int to) {
+    for (int s = from; s <= to; ++s) (void)step(alerting, TimePassed{}, at(s));
+  };
+  for (const char* id : {"a", "b", "c"}) (void)step(alerting, lost(id, "berlin"), at(0));
+  pass(1, 40);
+  for (const char* id : {"a", "b", "c"}) (void)step(alerting, ready(id, "berlin"), at(41));
+  pass(42, 50);
+  ASSERT_EQ(state_of(alerting, "site_lost.berlin"), "resolved");
+  for (const char* id : {"a", "b", "c"}) (void)step(alerting, lost(id, "berlin"), at(60));
+  pass(61, 65);
+  EXPECT_EQ(state_of(alerting, "site_lost.berlin"), "resolved") << "it has not fired again yet";
+  EXPECT_NE(alerting.find("device_lost.a")->muted, "");
+  for (const char* id : {"a", "b"}) (void)step(alerting, ready(id, "berlin"), at(66));
+  pass(67, 67);
+  EXPECT_EQ(alerting.find("device_lost.c")->muted, "");
+}
+
 TEST(Inhibitions, ASiteOfWhichNobodyIsLeftIsNotLost) {
   Stored stored;
   Alerting before(Limits{}, told(), {});

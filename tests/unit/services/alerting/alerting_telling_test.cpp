@@ -140,12 +140,18 @@ TEST(Telling, WhatTargetsDoNotTakeIsADeadLetterInTheEnd) {
 // Late in a long outage something new becomes due: it has its own time.
 TEST(Telling, WhoTookNothingIsNotSaidToKnow) {
   Stored stored;
-  Alerting alerting(Limits{}, told(), {});
+  auto book = told();
+  book.targets[0].repeat = std::chrono::hours{4};
+  Alerting alerting(Limits{}, book, {});
   (void)step(alerting, lost("a"), at(0), stored);
   const auto out = passes(alerting, 1);
   (void)step(alerting, Undelivered{out.sends.at(0).number, true, "answered 400"}, at(2), stored);
   EXPECT_TRUE(alerting.find("device_lost.a")->told.begin()->second.dead);
   EXPECT_TRUE(passes(alerting, 200).sends.empty()) << "it is given up";
+  const auto again = passes(alerting, 4 * 3600 + 10);
+  ASSERT_EQ(again.sends.size(), 1U) << "until it is repeated";
+  (void)step(alerting, Undelivered{again.sends[0].number, true, "answered 400"}, at(4 * 3600 + 11), stored);
+  EXPECT_TRUE(alerting.find("device_lost.a")->told.begin()->second.dead) << "nor after the second one";
 }
 
 TEST(Telling, EachAlertHasTheWholeBudget) {
