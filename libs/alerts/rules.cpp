@@ -264,16 +264,15 @@ std::optional<Severity> severity(std::string_view text) {
 std::string_view name(Target::Type type) { return target_types[static_cast<std::size_t>(type)]; }
 
 std::string condition(const Rule& rule) {
-  const auto span = [](Duration d) { return duration_text(d); };
   auto out = rule.when ? rule.when->text() : std::string();
-  if (rule.absent > Duration{}) out += (out.empty() ? "" : ", ") + ("nothing heard for " + span(rule.absent));
-  if (rule.count > 0) out += ", " + std::to_string(rule.count) + " times within " + span(rule.within);
+  if (rule.absent > Duration{}) out += (out.empty() ? "" : ", ") + ("nothing heard for " + duration_text(rule.absent));
+  if (rule.count > 0) out += ", " + std::to_string(rule.count) + " times within " + duration_text(rule.within);
   if (rule.share > 0) {
     out += ", for " + std::to_string(std::lround(rule.share * 100)) + "%";
     if (rule.at_least > 1) out += " and at least " + std::to_string(rule.at_least);
   }
   if (rule.by) out += " of the same " + fleet::to_text(*rule.by);
-  if (rule.hold > Duration{}) out += ", for " + span(rule.hold);
+  if (rule.hold > Duration{}) out += ", for " + duration_text(rule.hold);
   if (rule.until) out += ", until " + rule.until->text();
   return out;
 }

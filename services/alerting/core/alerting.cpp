@@ -107,15 +107,14 @@ void Alerting::hear(const Finding& finding, Time now, Output& out) {
   const auto found = alerts_.find(id);
   auto* alert = found == alerts_.end() ? nullptr : &found->second;
   const bool active = alert != nullptr && alert->state != Alert::State::resolved;
-  if (finding.is != Finding::Is::firing && finding.is != Finding::Is::pending && soon_.erase(id) > 0) mute_due_ = true;
+  const bool pending = finding.is == Finding::Is::pending;
+  if (!pending && soon_.erase(id) > 0) mute_due_ = true;
   if (finding.is == Finding::Is::clear)
     return resolve(finding.rule, finding.subject, "it is not so any more", now, out);
   if (finding.is == Finding::Is::calm) {
     if (active && !alert->firing()) resolve(finding.rule, finding.subject, "", now, out);
     return;
   }
-  const bool pending = finding.is == Finding::Is::pending;
-  if (!pending) soon_.erase(id);
   if (pending && alert != nullptr) {  // its end is still news
     if (!active) describe(soon_[id] = Alert{.id = id, .rule = finding.rule, .subject = finding.subject}, finding);
     mute_due_ = true;

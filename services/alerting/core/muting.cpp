@@ -39,16 +39,14 @@ void Alerting::mute() {
   const auto& inhibitions = book().inhibitions;
   sources_.assign(inhibitions.size(), {});
   for (std::size_t i = 0; i < inhibitions.size(); ++i) {
-    for (const auto& [id, alert] : alerts_) {
-      // Also a pending one: what it may explain waits until it is known.
-      if (alert.state != Alert::State::resolved &&
-          fleet::matches(inhibitions[i].when, AlertValues(alert, over_of(alert))))
-        sources_[i].insert(key_of(alert, inhibitions[i].equal));
-    }
-    for (const auto& [id, alert] : soon_) {
+    const auto add = [&](const Alert& alert) {
       if (fleet::matches(inhibitions[i].when, AlertValues(alert, over_of(alert))))
         sources_[i].insert(key_of(alert, inhibitions[i].equal));
-    }
+    };
+    // Also of pending ones: what they may explain waits until it is known.
+    for (const auto& [id, alert] : alerts_)
+      if (alert.state != Alert::State::resolved) add(alert);
+    for (const auto& [id, alert] : soon_) add(alert);
   }
   for (auto& [id, alert] : alerts_) {
     auto muted = alert.firing() ? muted_by(alert) : std::string();
