@@ -20,7 +20,7 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
   for (auto& loaded : saved.jobs) {
     auto& job = jobs_.emplace(loaded.id, std::move(loaded)).first->second;
     job.order = ++order_;
-    job.where = where_of(*job.spec);
+    job.where = expression_of(job.spec->requirements.expression);
     if (settled(job.state)) {
       settled_jobs_.push_back(job.id);
       continue;

@@ -81,7 +81,6 @@ class Scheduler {
   std::optional<Error> refuse(const JobSubmitted& input) const;
   void accept(const JobSubmitted& input, Time now, Output& out);
   static std::optional<fleet::Expression> expression_of(const std::string& text);
-  static std::optional<fleet::Expression> where_of(const JobSpec& spec);
   [[nodiscard]] Result<std::vector<DeviceId>> devices_of(const Targets& targets) const;
   void wait(const JobId& job, Reply reply, Output& out);
   void answer(const Job& job, Output& out);

@@ -13,10 +13,6 @@ std::optional<fleet::Expression> Scheduler::expression_of(const std::string& tex
   return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
 }
 
-std::optional<fleet::Expression> Scheduler::where_of(const JobSpec& spec) {
-  return expression_of(spec.requirements.expression);
-}
-
 std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
   const auto& spec = input.spec;
   if (live_ >= limits_.jobs_live_max) {
@@ -133,7 +129,7 @@ void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
   job.bulk = input.bulk;
   job.submitted_ms = job.changed_ms = to_ms(now);
   job.order = ++order_;
-  job.where = where_of(*job.spec);
+  job.where = expression_of(job.spec->requirements.expression);
   if (job.spec->targets) {
     auto targets = devices_of(*job.spec->targets);
     if (!targets) {
