@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "base/timestamp.hpp"
 #include "crypto/bytes.hpp"
 #include "fleet/expression.hpp"
 #include "inside.hpp"
@@ -36,7 +37,31 @@ Requirements read_requirements(Reader& parent, const Json& value) {
   out.storage_bytes = reader.integer_or("storage_bytes", 0, 0, limits::size_bytes_max);
   out.labels = read_labels(reader, "labels");
   out.expression = read_expression(reader);
+  out.latency_ms_max = reader.number_maybe("latency_ms_max", 0, 3'600'000);
+  out.bandwidth_mbit_min = reader.number_maybe("bandwidth_mbit_min", 0, 1'000'000);
+  out.loss_max = reader.number_maybe("loss_max", 0, 1);
+  out.health_min = reader.number_maybe("health_min", 0, 1);
+  out.sandbox_min = reader.text_or("sandbox_min", "", 64);
+  const auto privacy = reader.text_or("privacy", "none", 16);
+  if (const auto level = privacy_level(privacy)) {
+    out.privacy = *level;
+  } else {
+    reader.fail("privacy", "must be none, low, medium or high");
+  }
   reader.finish();
+  return out;
+}
+
+Json encode(const Requirements& need) {
+  Json out{{"cpu_millis", need.cpu_millis}, {"memory_bytes", need.memory_bytes}, {"storage_bytes", need.storage_bytes}};
+  if (!need.labels.empty()) out["labels"] = need.labels;
+  if (!need.expression.empty()) out["expression"] = need.expression;
+  if (need.latency_ms_max) out["latency_ms_max"] = *need.latency_ms_max;
+  if (need.bandwidth_mbit_min) out["bandwidth_mbit_min"] = *need.bandwidth_mbit_min;
+  if (need.loss_max) out["loss_max"] = *need.loss_max;
+  if (need.health_min) out["health_min"] = *need.health_min;
+  if (!need.sandbox_min.empty()) out["sandbox_min"] = need.sandbox_min;
+  if (need.privacy != PrivacyLevel::none) out["privacy"] = name(need.privacy);
   return out;
 }
 
@@ -65,7 +90,7 @@ Targets read_targets(Reader& parent, const Json& value) {
   return out;
 }
 
-Offline read_offline(Reader& parent, const Json& value, const Retry& retry) {
+Offline read_offline(Reader& parent, const Json& value, bool once) {
   Reader reader(parent, "offline", value);
   Offline out;
   const auto period = [&](const char* field) -> std::optional<int> {
@@ -80,10 +105,10 @@ Offline read_offline(Reader& parent, const Json& value, const Retry& retry) {
   out.restart_on_reboot = on_reboot == "restart";
   if (reader.ok() && out.stop_after_s && out.lost_after_s && *out.stop_after_s >= *out.lost_after_s)
     reader.fail("stop_after_s", "must be below lost_after_s: the device gives up first");
-  if (reader.ok() && retry.attempts_max == 1 && out.replace.value_or(false))
-    reader.fail("replace", "contradicts retry/attempts_max 1: at most once is never replaced");
-  if (reader.ok() && retry.attempts_max == 1 && out.restart_on_reboot)
-    reader.fail("on_reboot", "restart contradicts retry/attempts_max 1: at most once never starts again");
+  if (reader.ok() && once && out.replace.value_or(false))
+    reader.fail("replace", "contradicts at_most_once (retry/attempts_max 1 means it, too): it is never replaced");
+  if (reader.ok() && once && out.restart_on_reboot)
+    reader.fail("on_reboot", "restart contradicts at_most_once (retry/attempts_max 1 means it, too)");
   reader.finish();
   return out;
 }
@@ -175,14 +200,7 @@ Json encode(const JobSpec& job) {
   if (!job.name.empty()) out["name"] = job.name;
   if (!job.package.empty()) out["package"] = job.package;
   if (!job.env.empty()) out["env"] = job.env;
-  if (job.requirements != Requirements{}) {
-    const auto& need = job.requirements;
-    Json fields{
-        {"cpu_millis", need.cpu_millis}, {"memory_bytes", need.memory_bytes}, {"storage_bytes", need.storage_bytes}};
-    if (!need.labels.empty()) fields["labels"] = need.labels;
-    if (!need.expression.empty()) fields["expression"] = need.expression;
-    out["requirements"] = std::move(fields);
-  }
+  if (job.requirements != Requirements{}) out["requirements"] = encode(job.requirements);
   if (job.targets) {
     out["targets"] = encode(*job.targets);
   } else {
@@ -195,8 +213,32 @@ Json encode(const JobSpec& job) {
   if (job.timeouts != Timeouts{})
     out["timeouts"] = Json{{"queued_s", job.timeouts.queued_s}, {"fetching_s", job.timeouts.fetching_s}};
   if (job.deadline_s) out["deadline_s"] = *job.deadline_s;
+  if (job.start_at_ms) out["start_at"] = timestamp(from_ms(*job.start_at_ms));
+  if (job.at_most_once) out["semantics"] = *job.at_most_once ? "at_most_once" : "at_least_once";
+  if (job.preemptible) out["preemptible"] = *job.preemptible;
   return out;
 }
+
+namespace {
+
+// What decides over tries after one that was lost: before `retry` is read, whose default follows from it.
+void read_semantics(Reader& reader, JobSpec& job) {
+  if (reader.any_maybe("semantics") == nullptr) return;
+  const auto semantics = reader.text("semantics", 16);
+  if (semantics != "at_most_once" && semantics != "at_least_once")
+    return reader.fail("semantics", "must be at_most_once or at_least_once");
+  job.at_most_once = semantics == "at_most_once";
+  if (*job.at_most_once) job.retry.attempts_max = 1;
+}
+
+void read_start(Reader& reader, JobSpec& job) {
+  if (reader.any_maybe("start_at") == nullptr) return;
+  const auto at = timestamp_of(reader.text("start_at", 32));
+  if (!at) return reader.fail("start_at", "must be a time in UTC such as 2026-12-01T02:00:00Z");
+  job.start_at_ms = to_ms(*at);
+}
+
+}  // namespace
 
 JobSpec read_job(Reader& reader) {
   JobSpec job;
@@ -205,7 +247,7 @@ JobSpec read_job(Reader& reader) {
   job.package = reader.digest_or_empty("package");
   job.env = read_env(reader);
   if (const Json* value = reader.object_maybe("requirements")) job.requirements = read_requirements(reader, *value);
-  job.priority = static_cast<int>(reader.integer_or("priority", job.priority, 0, 9));
+  job.priority = static_cast<int>(reader.integer_or("priority", job.priority, 0, limits::priority_max));
   const bool has_replicas = reader.any_maybe("replicas") != nullptr;
   job.replicas = static_cast<int>(reader.integer_or("replicas", 1, 1, limits::replicas_max));
   if (const Json* value = reader.object_maybe("targets")) {
@@ -214,14 +256,19 @@ JobSpec read_job(Reader& reader) {
   }
   if (const Json* value = reader.object_maybe("limits")) job.limits = read_limits(reader, *value);
   job.outputs = read_outputs(reader);
+  read_semantics(reader, job);
   if (const Json* value = reader.object_maybe("retry")) {
     Reader retry(reader, "retry", *value);
     job.retry.attempts_max = static_cast<int>(retry.integer_or("attempts_max", job.retry.attempts_max, 1, 10));
     job.retry.backoff_s = static_cast<int>(retry.integer_or("backoff_s", job.retry.backoff_s, 0, 3600));
     job.retry.lost_max = static_cast<int>(retry.integer_or("lost_max", job.retry.lost_max, 1, 100));
+    if (job.at_most_once.value_or(false) && job.retry.attempts_max > 1)
+      retry.fail("attempts_max", "contradicts semantics at_most_once: must be 1");
     retry.finish();
   }
-  if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, job.retry);
+  if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, at_most_once(job));
+  read_start(reader, job);
+  if (reader.any_maybe("preemptible") != nullptr) job.preemptible = reader.boolean_or("preemptible", true);
   if (const Json* value = reader.object_maybe("timeouts")) {
     Reader timeouts(reader, "timeouts", *value);
     auto& of = job.timeouts;

@@ -14,6 +14,8 @@ constexpr std::array<std::string_view, 13> execution_words{
     "queued", "waiting",   "assigned", "accepted", "running", "unreachable", "succeeded",
     "failed", "cancelled", "lost",     "denied",   "expired", "quarantined"};
 
+constexpr std::array<std::string_view, 4> privacy_words{"none", "low", "medium", "high"};
+
 template <class State, std::size_t size>
 std::optional<State> find(const std::array<std::string_view, size>& words, std::string_view text) {
   for (std::size_t i = 0; i < size; ++i) {
@@ -24,6 +26,8 @@ std::optional<State> find(const std::array<std::string_view, size>& words, std::
 
 }  // namespace
 
+std::string_view name(PrivacyLevel level) { return privacy_words[static_cast<std::size_t>(level)]; }
+std::optional<PrivacyLevel> privacy_level(std::string_view text) { return find<PrivacyLevel>(privacy_words, text); }
 std::string_view name(JobState state) { return job_words[static_cast<std::size_t>(state)]; }
 std::string_view name(AttemptState state) { return attempt_words[static_cast<std::size_t>(state)]; }
 std::string_view name(ExecutionState state) { return execution_words[static_cast<std::size_t>(state)]; }
@@ -46,7 +50,7 @@ Contract contract_of(const JobSpec& job, bool bound, int lost_after_s) {
   if (!out.lost_after_s && !bound) out.lost_after_s = lost_after_s;
   out.stop_after_s = job.offline.stop_after_s;
   // Work that is bound to a device has nowhere else to go: if it is tried again, then on that device.
-  out.replace = job.offline.replace.value_or(job.retry.attempts_max > 1);
+  out.replace = job.offline.replace.value_or(!at_most_once(job));
   out.restart_on_reboot = job.offline.restart_on_reboot;
   return out;
 }

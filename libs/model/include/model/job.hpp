@@ -14,14 +14,28 @@ namespace fieldwork {
 
 using Labels = std::map<std::string, std::string>;
 
+// How what a job says is kept from others; the higher the stricter.
+enum class PrivacyLevel { none, low, medium, high };
+[[nodiscard]] std::string_view name(PrivacyLevel level);
+[[nodiscard]] std::optional<PrivacyLevel> privacy_level(std::string_view text);
+
 struct Requirements {
   std::int64_t cpu_millis = 0;  // thousandths of one core
   std::int64_t memory_bytes = 0;
   std::int64_t storage_bytes = 0;
   Labels labels;           // each must be on the device with this value
   std::string expression;  // over devices (libs/fleet); empty: any
+  // Of the link as it is measured (model/device.hpp, Link).
+  std::optional<double> latency_ms_max{};  // of the round trip to the registry; where it is not known, unfit
+  std::optional<double>
+      bandwidth_mbit_min{};            // 10^6 bit/s: of the newest transfer, else what its uplink is said to carry
+  std::optional<double> loss_max{};    // of frames, 0 to 1; where it is not known, there is none
+  std::optional<double> health_min{};  // 0 to 1; default: health_min_default
+  std::string sandbox_min{};           // a rung of the sandbox that the device has; empty: any
+  PrivacyLevel privacy = PrivacyLevel::none;
   bool operator==(const Requirements&) const = default;
 };
+inline constexpr double health_min_default = 0.3;
 
 struct RunLimits {
   int time_s = 60;
@@ -30,7 +44,7 @@ struct RunLimits {
 };
 
 struct Retry {
-  int attempts_max = 3;  // tries that may fail by themselves; 1: at most once
+  int attempts_max = 3;  // tries that may fail by themselves
   int backoff_s = 1;     // before try n+1: backoff_s * 2^(n-1), at most 300 s
   int lost_max = 3;      // lost tries at which the job is quarantined
   bool operator==(const Retry&) const = default;
@@ -40,7 +54,7 @@ struct Retry {
 struct Offline {
   std::optional<int> lost_after_s;  // default: the scheduler's lease_s; none for work that is bound to a device
   std::optional<int> stop_after_s;  // the device stops the work; below lost_after_s. Default: the work goes on
-  std::optional<bool> replace;      // a lost attempt is tried again elsewhere; default: attempts_max > 1
+  std::optional<bool> replace;      // a lost attempt is tried again elsewhere; default: not at_most_once()
   bool restart_on_reboot = false;   // the device starts the work again after its own restart; default: it fails
   bool operator==(const Offline&) const = default;
 };
@@ -62,6 +76,12 @@ struct Targets {
   bool operator==(const Targets&) const = default;
 };
 
+// The one division of priorities into classes; who fits nowhere preempts work of a lower one.
+enum class PriorityClass { low, normal, high };
+[[nodiscard]] inline PriorityClass class_of(int priority) {
+  return priority <= 3 ? PriorityClass::low : priority <= 6 ? PriorityClass::normal : PriorityClass::high;
+}
+
 // What someone wants done. Replicas: the scheduler chooses; targets: on each of these.
 struct JobSpec {
   std::string name;
@@ -77,9 +97,19 @@ struct JobSpec {
   Retry retry;
   Offline offline;
   Timeouts timeouts;
-  std::optional<int> deadline_s;  // from submission; a job not settled by then expires
+  std::optional<int> deadline_s;              // from submission; a job not settled by then expires
+  std::optional<std::int64_t> start_at_ms{};  // Unix time before which it does not begin
+  std::optional<bool> at_most_once{};         // default: attempts_max == 1
+  std::optional<bool> preemptible{};          // default: not at_most_once()
   bool operator==(const JobSpec&) const = default;
 };
+// Whether a try whose end nobody knows is never followed by another.
+[[nodiscard]] inline bool at_most_once(const JobSpec& job) {
+  return job.at_most_once.value_or(job.retry.attempts_max == 1);
+}
+
+// Whether its attempts may be ended for a job of a higher class.
+[[nodiscard]] inline bool may_be_preempted(const JobSpec& job) { return job.preemptible.value_or(!at_most_once(job)); }
 
 // quarantined: too many attempts of the job were lost; the job may be what takes its devices down.
 enum class JobState {

@@ -25,7 +25,8 @@ inline constexpr std::int64_t size_bytes_max = std::int64_t{1} << 50;  // any si
 
 // --- jobs ---
 inline constexpr std::size_t job_bytes_max = 256U << 10;  // JOB, encoded; so an assignment or question is below 300 kB
-inline constexpr int executions_max = 10'000;             // executions of one job
+inline constexpr int priority_max = 9;
+inline constexpr int executions_max = 10'000;  // executions of one job
 inline constexpr int replicas_max = 1000;
 inline constexpr std::int64_t fence_max = integer_max;
 
