@@ -23,6 +23,15 @@ int main(int argc, char** argv) {
              static_cast<std::size_t>(config.integer("scheduler.jobs_settled_max", 1'000, 1, 1'000'000));
          limits.jobs_kept = std::chrono::hours(24 * config.integer("scheduler.jobs_kept_days", 30, 1, 3'650));
          limits.jobs_kept_max = config.integer("scheduler.jobs_kept_max", limits.jobs_kept_max, 1'000, 1'000'000'000);
+         limits.age_every = seconds(config.integer("scheduler.age_every_s", 600, 1, 604'800));
+         limits.exact = config.boolean("scheduler.exact", false);
+         auto& weights = limits.weights;
+         for (const auto& [key, weight] : {std::pair{"scheduler.weight_fit", &weights.fit},
+                                           {"scheduler.weight_health", &weights.health},
+                                           {"scheduler.weight_link", &weights.link},
+                                           {"scheduler.weight_locality", &weights.locality},
+                                           {"scheduler.weight_spread", &weights.spread}})
+           *weight = config.number(key, *weight, 0, 10);
          return std::unique_ptr<runtime::Service>(
              std::make_unique<scheduler::SchedulerService>(root, limits, post.reads));
        }});

@@ -11,7 +11,10 @@ std::string cancel_key(const AttemptKey& key) { return "cancel:" + key_text(key)
 std::string inquire_key(const AttemptKey& key) { return "inquire:" + key_text(key); }
 
 Scheduler::Scheduler(Limits limits, Saved saved, Time now)
-    : limits_(limits), streams_(std::move(saved.streams)), packages_(saved.packages.begin(), saved.packages.end()) {
+    : limits_(limits),
+      streams_(std::move(saved.streams)),
+      packages_(saved.packages.begin(), saved.packages.end()),
+      queue_(limits.age_every) {
   hearing_ = limits_.hear_first > Duration{};
   link_ = false;  // before the first connection to the broker silence means nothing
   Output said;    // dropped: when the shell connects, it publishes the loaded states itself
@@ -64,7 +67,7 @@ void Scheduler::resume(Job& job, Execution& execution, const std::set<std::pair<
     // Contact counts from now: giving up later than the device is safe, giving up earlier is not.
     execution.phase = Live{.contact = now, .phase_since = now};
     const auto& device = execution.attempt->device;
-    fleet_.reserve(device, job.spec->requirements, 1);
+    reserve(job, device, 1);
     occupy(job, device, 1);
     on_device_[device].insert(execution.attempt->key);
     rearm(job, execution);
@@ -86,7 +89,8 @@ const Job* Scheduler::find(const JobId& job) const {
   return it == jobs_.end() ? nullptr : &it->second;
 }
 
-std::vector<const Job*> Scheduler::live_in(JobState state, const std::optional<Place>& after, std::size_t count) const {
+std::vector<const Job*> Scheduler::live_in(JobState state, const std::optional<Position>& after,
+                                           std::size_t count) const {
   std::vector<const Job*> out;
   const auto places = live_in_.find(state);
   if (places == live_in_.end()) return out;

@@ -22,11 +22,10 @@
 #include <unordered_set>
 
 #include "base/core.hpp"
-#include "scheduler/core/fleet.hpp"
-#include "scheduler/core/input.hpp"
-#include "scheduler/core/output.hpp"
-#include "scheduler/core/placement.hpp"
-#include "scheduler/core/queue.hpp"
+#include "scheduler/core/fleet/fleet.hpp"
+#include "scheduler/core/model/input.hpp"
+#include "scheduler/core/model/output.hpp"
+#include "scheduler/core/plan/plan.hpp"
 
 namespace fieldwork::scheduler {
 
@@ -44,7 +43,7 @@ class Scheduler {
   using Input = scheduler::Input;
   using Output = scheduler::Output;
 
-  explicit Scheduler(Limits limits) : limits_(limits) {}
+  explicit Scheduler(Limits limits) : limits_(limits), queue_(limits.age_every) {}
   Scheduler(Limits limits, Saved saved, Time now);
 
   void step(const Input& input, Time now, Output& out);
@@ -57,8 +56,8 @@ class Scheduler {
   [[nodiscard]] const std::unordered_map<JobId, Job>& jobs() const { return jobs_; }
   // Live jobs in `state`, the newest first, at most `count`: those behind `after`, without it from the newest on. The
   // cost grows only with the number of jobs returned.
-  using Place = std::pair<std::int64_t, JobId>;  // submitted_ms and job: where a job stands in such a list
-  [[nodiscard]] std::vector<const Job*> live_in(JobState state, const std::optional<Place>& after,
+  using Position = std::pair<std::int64_t, JobId>;  // submitted_ms and job: where a job stands in such a list
+  [[nodiscard]] std::vector<const Job*> live_in(JobState state, const std::optional<Position>& after,
                                                 std::size_t count) const;
   [[nodiscard]] std::size_t live() const { return live_; }
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
@@ -75,23 +74,34 @@ class Scheduler {
 
  private:
   void resume(Job& job, Execution& execution, const std::set<std::pair<JobId, int>>& shown, Time now);
-  // submission.cpp
+  // intake/submission.cpp
   void on(const JobSubmitted& input, Time now, Output& out);
   void on(const CancelRequested& input, Time now, Output& out);
-  std::optional<Error> refuse(const JobSubmitted& input) const;
+  std::optional<Error> refuse(const JobSubmitted& input, Time now) const;
   void accept(const JobSubmitted& input, Time now, Output& out);
   static std::optional<fleet::Expression> expression_of(const std::string& text);
   [[nodiscard]] Result<std::vector<DeviceId>> devices_of(const Targets& targets) const;
   void wait(const JobId& job, Reply reply, Output& out);
   void answer(const Job& job, Output& out);
   void end_job(Job& job, JobState state, const std::string& reason, Time now, Output& out);
-  // assignment.cpp
+  // plan/apply.cpp
   void on(const DecisionMade& input, Time now, Output& out);
   void on(const BatchEnded& input, Time now, Output& out);
+  [[nodiscard]] Snapshot snapshot() const;
   void place_waiting(Time now, Output& out);
-  bool propose(Job& job, Execution& execution, Queue::Lane lane, std::set<std::string>& full, Time now, Output& out);
-  enum class Claim { none, fits, waits };  // of a device that has an attempt already
-  [[nodiscard]] Claim claim_of(const Job& job, const Execution& execution, Time now) const;
+  Execution* waiting(const Waiter& who, Job*& job);
+  [[nodiscard]] std::shared_ptr<const Placement> described(const Job& job, const Execution& execution,
+                                                           const Place& place, Time now) const;
+  void apply(const Place& step, Time now, Output& out);
+  void apply(const Ask& step, Time now, Output& out);
+  void apply(const StandAside& step, Time now, Output& out);
+  void apply(const Sleep& step, Time now, Output& out);
+  void apply(const Preempt& step, Time now, Output& out);
+  void keep_free(Fleet::Number number, const Waiter& who);
+  void stop_holding(Fleet::Number number);
+  void release(Fleet::Number number, const Waiter& who);
+  void propose(Job& job, Execution& execution, const DeviceId& device, std::shared_ptr<const Placement> placement,
+               Time now, Output& out);
   void ask(Job& job, Execution& execution, Time now, Output& out);
   bool authorised(Job& job, Time now);
   void denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
@@ -99,8 +109,8 @@ class Scheduler {
   [[nodiscard]] PutCommand command_of(const Job& job, const Execution& execution) const;
   bool end_round(Job& job, Execution& execution, Time now, Output& out);
   [[nodiscard]] bool is_ready(const DeviceId& device) const;
-  void hold_for_the_starving(Time now);
-  // devices.cpp
+  void hold_for_the_starving(Time now, Output& out);
+  // fleet/devices.cpp
   void on(const DeviceSeen& input, Time now, Output& out);
   void on(const DeviceGone& input, Time now, Output& out);
   void on(const DeviceReturned& input, Time now, Output& out);
@@ -112,7 +122,7 @@ class Scheduler {
   void lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out);
   void device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now, Output& out);
   void device_works(const DeviceId& device, Output& out);
-  // reports.cpp
+  // follow/reports.cpp
   void on(const ReportArrived& input, Time now, Output& out);
   void on(const HeartbeatArrived& input, Time now, Output& out);
   void on(const StreamReset& input, Time now, Output& out);
@@ -120,10 +130,11 @@ class Scheduler {
   bool claim(const DeviceId& device, const AttemptKey& key, Output& out);
   void remember_ended(const DeviceId& device, const AttemptKey& key);
   bool apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
+  void preempted(Job& job, Execution& execution, Time now, Output& out);
   void attempt_ended(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
   void refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now, Output& out);
   void lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out);
-  // time.cpp
+  // follow/time.cpp
   void on(const LinkLost& input, Time now, Output& out);
   void on(const LinkBack& input, Time now, Output& out);
   void on(const Stalled& input, Time now, Output& out);
@@ -134,7 +145,7 @@ class Scheduler {
   void clear_timer(const Job& job, Execution& execution);
   void rearm(const Job& job, Execution& execution);
   void give_full_time(Time now);
-  // phases.cpp: only these functions change a phase or a state
+  // follow/phases.cpp: only these functions change a phase or a state
   void enqueue(Job& job, Execution& execution, Time now);
   void dequeue(Job& job, Execution& execution);
   void back_off(Job& job, Execution& execution, int times, Time now);
@@ -144,6 +155,7 @@ class Scheduler {
   void set_state(Job& job, Execution& execution, ExecutionState state, Time now);
   void set_attempt_state(Job& job, Execution& execution, AttemptState state, Time now);
   void occupy(Job& job, const DeviceId& device, int sign);
+  void reserve(const Job& job, const DeviceId& device, int sign);
   void set_state(Job& job, JobState state, Time now);
   void list(const Job& job);
   void refresh(Job& job, Time now, Output& out);
@@ -162,7 +174,7 @@ class Scheduler {
 
   Limits limits_;
   std::unordered_map<JobId, Job> jobs_;
-  std::map<JobState, std::set<Place>> live_in_;  // live jobs, by state
+  std::map<JobState, std::set<Position>> live_in_;  // live jobs, by state
   std::deque<JobId> settled_jobs_;
   std::size_t live_ = 0;             // live jobs
   std::size_t live_executions_ = 0;  // executions of live jobs
@@ -174,13 +186,14 @@ class Scheduler {
   Queue queue_;
   bool place_ = false;  // a lane is awake that was not tried yet
   std::size_t asking_ = 0;
-  std::map<Fleet::Number, Fleet::Hold> holds_;
+  Holds holds_;
+  Shares shares_;
   Time held_at_{};
   std::unordered_multimap<JobId, Reply> replies_;
   std::set<std::tuple<Time, JobId, int>> timers_;  // at most one per execution
   std::set<std::pair<Time, JobId>> deadlines_;
   std::set<std::pair<Time, DeviceId>> resting_;  // unplaceable devices, by when they may get work again
-  std::unordered_map<DeviceId, std::set<AttemptKey>> on_device_;
+  OnDevice on_device_;
   std::map<AttemptKey, Cancelled> cancelled_;
   // What devices listed as `ended` after the start, of jobs that this memory does not know: (job, execution) to
   // (device, fence).

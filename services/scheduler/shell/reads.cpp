@@ -19,8 +19,8 @@ struct Asked {
   std::size_t execution = 0;  // of `result`
   std::int64_t after = 0;     // last execution of the page before (show, explain); first part of this page (result)
   std::size_t limit = 0;
-  std::string state, cursor;                   // of `list`
-  std::optional<Scheduler::Place> after_live;  // of `list` of live jobs: the cursor, decoded
+  std::string state, cursor;                      // of `list`
+  std::optional<Scheduler::Position> after_live;  // of `list` of live jobs: the cursor, decoded
 };
 
 namespace {
@@ -58,8 +58,8 @@ Json item_of(const JobRecord& job) {
 // The cursor in a list of live jobs.
 std::string write_place(const JobRecord& job) { return std::to_string(job.submitted_ms) + " " + job.id.value; }
 
-std::optional<Scheduler::Place> read_place(const std::string& text) {
-  Scheduler::Place out;
+std::optional<Scheduler::Position> read_place(const std::string& text) {
+  Scheduler::Position out;
   const char* last = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data(), last, out.first);
   if (error != std::errc() || end == last || *end != ' ') return std::nullopt;

@@ -39,7 +39,7 @@ Placement decode_placement(const Json& value) {
   out.filtered_total = value.at(2);
   for (const auto& one : value.at(3)) {
     const auto part = [&](std::size_t at) { return one.at(at).get<double>() / parts_of_one; };
-    out.candidates.push_back({device(one.at(0)), part(1), part(2), part(3), part(4), part(5), part(6), part(7)});
+    out.candidates.push_back({{part(1), part(2), part(3), part(4), part(5), part(6), part(7)}, device(one.at(0))});
   }
   for (const auto& one : value.at(4)) out.filtered.push_back({device(one.at(0)), one.at(1), one.at(2)});
   return out;
@@ -56,6 +56,7 @@ Result<Attempt> decode_attempt(const Json& row) {
   out.state = *state;
   out.reported = *reported;
   out.reason = row.at("reason");
+  out.preempted_by = JobId(row.at("preempted_by").get<std::string>());
   out.grant = row.at("grant");
   if (const auto& contract = row.at("contract"); !contract.is_null()) {
     auto read = codec::decode_contract(contract);
@@ -239,6 +240,7 @@ store::Row attempt_row(const Attempt& attempt) {
   row.add("reported", name(attempt.reported));
   row.add("live", !settled(attempt.state));
   row.add("reason", attempt.reason);
+  row.add("preempted_by", attempt.preempted_by.value);
   row.add("result", attempt.result ? store::Value::json(codec::dump(codec::encode(*attempt.result))) : nullptr);
   row.add("changed_ms", attempt.changed_ms);
   row.add("version", attempt.version);

@@ -4,6 +4,7 @@
 #include "codec/job.hpp"
 #include "codec/policy.hpp"
 #include "model/items.hpp"
+#include "model/key_text.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "scheduler/shell/rows.hpp"
@@ -135,6 +136,15 @@ void SchedulerService::say(const Output& done, runtime::Output& out) {
   }
   for (const auto& one : done.forgotten_executions)
     say_retained(topics_.state("execution", one.job.value + "." + std::to_string(one.execution)), "", out);
+  for (const auto& one : done.preempted) {
+    const auto ran = std::chrono::duration<double>(one.ran).count();
+    metrics::count("fieldwork_preemptions_total");
+    metrics::count("fieldwork_preempted_seconds_total", {}, ran);
+    log::info("preempted", {{"attempt", key_text(one.key)},
+                            {"device", one.device.value},
+                            {"by", one.by.value},
+                            {"ran_s", std::to_string(ran)}});
+  }
   for (const auto& one : done.notices) {
     metrics::count("fieldwork_notices_total");
     log::warn(one.text, {{"device", one.device.value}, {"job", one.job.value}});

@@ -5,7 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "codec/json.hpp"
-#include "scheduler/core/state.hpp"
+#include "scheduler/core/model/state.hpp"
 
 namespace fieldwork::scheduler {
 

@@ -6,7 +6,7 @@
 
 #include <deque>
 
-#include "scheduler/core/placement.hpp"
+#include "scheduler/core/plan/placement.hpp"
 #include "support/ends.hpp"
 #include "support/registry_core.hpp"
 
@@ -40,8 +40,8 @@ class Crowd {
     for (const auto& state : out.states) fleet_.seen(state);
     pressed = !registry_.find(registry::edge)->device.pressure.empty();
     const JobSpec job{.requirements = {.cpu_millis = 100}};
-    const scheduler::Want want{job, {}, {}, {}, {}, {JobId("j"), 0}, at(now_)};
-    placed = scheduler::place(want, fleet_, {}).chosen.has_value();
+    const scheduler::Want want{job, {}, {}, {}, {}, 1, at(now_)};
+    placed = scheduler::describe(want, fleet_, {}).chosen.has_value();
     if (placed) ends_.push_back(now_ + 5);
   }
 

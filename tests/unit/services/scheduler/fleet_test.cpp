@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <random>
 
+#include "scheduler/core/plan/choices.hpp"
 #include "support/scheduler_world.hpp"
 
 namespace fieldwork::scheduler {
@@ -29,7 +30,7 @@ class RandomFleet {
       fleet.seen(device);
       const auto cpu = tight ? device.about.capacity.cpu_millis - draw(600)
                              : draw(static_cast<int>(device.about.capacity.cpu_millis));
-      fleet.reserve(device.id, {.cpu_millis = cpu, .memory_bytes = draw(1024) * mib}, 1);
+      fleet.reserve(device.id, {.need = {.cpu_millis = cpu, .memory_bytes = draw(1024) * mib}}, 1);
       if (draw(4) == 0) fleet.ran(device.id, "sha256:p" + std::to_string(draw(3)));
     }
   }
@@ -67,13 +68,18 @@ TEST(FleetTest, IndexesFindWhatAWalkFinds) {
       for (const auto& id : random.some()) excluded[id] = {};
       const DeviceId target;
       const std::map<DeviceId, int> taken;
-      const Want want{spec, target, avoid, excluded, taken, {JobId("j"), 0}, now};
+      const Want want{spec, target, avoid, excluded, taken, 1, now};
       const auto walk = explain(want, random.fleet, {});
-      const auto indexed = place(want, random.fleet, {});
-      ASSERT_EQ(indexed.chosen.has_value(), walk.chosen.has_value()) << "seed " << seed << " case " << i;
+      const Overlay overlay(random.fleet);
+      const Limits limits;
+      const auto indexed = Choices(overlay, limits).best(want);
+      ASSERT_EQ(indexed.has_value(), walk.chosen.has_value()) << "seed " << seed << " case " << i;
       if (!walk.chosen) continue;
-      EXPECT_FALSE(unfit(want, random.fleet, *random.fleet.number_of(*indexed.chosen), {})) << seed;
-      const auto share = indexed.candidates[0].score / walk.candidates[0].score;
+      EXPECT_FALSE(unfit(want, random.fleet, indexed->number, limits)) << seed;
+      Limits exact;
+      exact.exact = true;
+      EXPECT_EQ(Choices(overlay, exact).best(want)->score.score, walk.candidates[0].score) << seed;
+      const auto share = indexed->score.score / walk.candidates[0].score;
       ++cases;
       as_good += share >= 0.98 ? 1 : 0;
       worst = std::min(worst, share);
@@ -103,12 +109,12 @@ TEST(FleetTest, IndexesFollowEveryChange) {
           break;
         }
         case 1:
-          fleet.reserve(id, {.cpu_millis = 100}, 1);
+          fleet.reserve(id, {.need = {.cpu_millis = 100}}, 1);
           ++reserved[id];
           break;
         case 2:
           if (reserved[id] == 0) break;
-          fleet.reserve(id, {.cpu_millis = 100}, -1);
+          fleet.reserve(id, {.need = {.cpu_millis = 100}}, -1);
           --reserved[id];
           break;
         case 3: fleet.gone(id); break;
@@ -121,20 +127,18 @@ TEST(FleetTest, IndexesFollowEveryChange) {
       for (const auto& [name, number] : fleet.all()) {
         const auto& one = fleet.view(number);
         most = std::max(most, one.device.about.capacity.cpu_millis);
-        ASSERT_EQ(one.attempts, reserved[name]) << seed << " " << i;
+        ASSERT_EQ(one.used.attempts, reserved[name]) << seed << " " << i;
         if (!gets_work(one.device)) continue;
         ++listed;
         const auto zone = one.device.labels.empty() ? "" : one.device.labels.at("zone");
         ++per_zone[zone];
-        const std::pair place{one.device.about.capacity.cpu_millis - one.cpu_millis_used, number};
-        ASSERT_TRUE(fleet.by_room({})->contains(place)) << seed << " " << i;
-        ASSERT_TRUE(fleet.by_room({{"zone", zone}})->contains(place)) << seed << " " << i;
-        ASSERT_TRUE(fleet.by_attempts().contains({one.attempts, number})) << seed << " " << i;
+        const auto place = fleet.place_of(one.device, one.used);
+        ASSERT_TRUE(fleet.ready({})->contains(place, number)) << seed << " " << i;
+        ASSERT_TRUE(fleet.ready({{"zone", zone}})->contains(place, number)) << seed << " " << i;
       }
-      ASSERT_EQ(fleet.by_room({})->size(), listed) << seed << " " << i;
-      ASSERT_EQ(fleet.by_attempts().size(), listed) << seed << " " << i;
+      ASSERT_EQ(fleet.ready({})->size(), listed) << seed << " " << i;
       for (const std::string zone : {"z0", "z1"}) {
-        const auto* order = fleet.by_room({{"zone", zone}});
+        const auto* order = fleet.ready({{"zone", zone}});
         ASSERT_EQ(order == nullptr ? 0 : order->size(), per_zone[zone]) << seed << " " << i;
       }
       EXPECT_LE(fleet.largest().cpu_millis, most) << seed << " " << i;
@@ -148,7 +152,7 @@ TEST(FleetTest, ADeviceThatIsGoneLeavesNothing) {
   fleet.ran(dev("a"), "sha256:p");
   fleet.gone(dev("a"));
   EXPECT_EQ(fleet.size(), 0U);
-  EXPECT_EQ(fleet.by_room({{"zone", "x"}}), nullptr);
+  EXPECT_EQ(fleet.ready({{"zone", "x"}}), nullptr);
   EXPECT_EQ(fleet.largest(), Capacity{});
   fleet.seen(ready("b"));
   EXPECT_EQ(fleet.find(dev("b"))->packages, std::vector<std::string>{}) << "its number is used again, its past is not";
@@ -157,11 +161,11 @@ TEST(FleetTest, ADeviceThatIsGoneLeavesNothing) {
 TEST(FleetTest, GoneWhileSomethingIsReservedGoesWithTheReservation) {
   Fleet fleet;
   fleet.seen(ready("a"));
-  fleet.reserve(dev("a"), {.cpu_millis = 5}, 1);
+  fleet.reserve(dev("a"), {.need = {.cpu_millis = 5}}, 1);
   fleet.gone(dev("a"));
   ASSERT_NE(fleet.find(dev("a")), nullptr);
-  EXPECT_TRUE(fleet.by_room({})->empty());
-  fleet.reserve(dev("a"), {.cpu_millis = 5}, -1);
+  EXPECT_TRUE(fleet.ready({})->empty());
+  fleet.reserve(dev("a"), {.need = {.cpu_millis = 5}}, -1);
   EXPECT_EQ(fleet.find(dev("a")), nullptr);
 }
 

@@ -51,7 +51,7 @@ TEST(LiveList, APageBeginsBelowItsCursorThoughThatJobIsGone) {
     world.now += seconds(1);
     world.submit(id);
   }
-  const Scheduler::Place third{world.job("j-3").submitted_ms, JobId("j-3")};
+  const Scheduler::Position third{world.job("j-3").submitted_ms, JobId("j-3")};
   EXPECT_EQ(ids(world.core.live_in(JobState::submitted, third, 1)), Ids{"j-2"});
   world.step(CancelRequested{.reply = 9, .job = JobId("j-3")});
   EXPECT_EQ(ids(world.core.live_in(JobState::submitted, third, 9)), (Ids{"j-2", "j-1"}));

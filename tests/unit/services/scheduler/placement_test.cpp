@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "scheduler/core/placement.hpp"
+#include "scheduler/core/plan/placement.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
@@ -37,14 +37,14 @@ struct Wanted {
   std::set<DeviceId> avoid;
   std::map<DeviceId, Exclusion> excluded;
   std::map<DeviceId, int> taken;
-  Fleet::Hold self{JobId("j"), 0};
+  std::uint64_t lane = 1;
 
   Placement on(const std::vector<DeviceView>& views, const Limits& limits = {}) const {
     const auto where = spec.requirements.expression.empty()
                            ? std::nullopt
                            : std::optional(*fleet::Expression::parse(spec.requirements.expression));
-    const Want want{spec, target, avoid, excluded, taken, self, now, where ? &*where : nullptr};
-    return place(want, fleet_of(views), limits);
+    const Want want{spec, target, avoid, excluded, taken, lane, now, where ? &*where : nullptr};
+    return describe(want, fleet_of(views), limits);
   }
 };
 
@@ -93,7 +93,7 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
        .reason = "is x, wanted y"},
       {.name = "cpu",
        .job = {.requirements = {.cpu_millis = 1001}},
-       .change = [](auto& v) { v.cpu_millis_used = 3000; },
+       .change = [](auto& v) { v.used.cpu_millis = 3000; },
        .requirement = "requirements/cpu_millis",
        .reason = "has 1000 free of 4000, wanted 1001"},
       {.name = "memory",
@@ -101,16 +101,16 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
        .requirement = "requirements/memory_bytes",
        .reason = "has 4000 free of 4000, wanted 4001"},
       {.name = "as many as operators let it have",
-       .change = [](auto& v) { v.attempts = v.device.configuration.attempts_max.emplace(2); },
+       .change = [](auto& v) { v.used.attempts = v.device.configuration.attempts_max.emplace(2); },
        .requirement = "attempts",
        .reason = "runs 2 already"},
       {.name = "disk",
        .job = {.requirements = {.storage_bytes = 1}},
-       .change = [](auto& v) { v.storage_bytes_used = 4000; },
+       .change = [](auto& v) { v.used.storage_bytes = 4000; },
        .requirement = "requirements/storage_bytes",
        .reason = "has 0 free of 4000, wanted 1"},
       {.name = "attempts",
-       .change = [](auto& v) { v.attempts = 256; },
+       .change = [](auto& v) { v.used.attempts = 256; },
        .requirement = "attempts",
        .reason = "runs 256 already"},
       {.name = "unplaceable",
@@ -135,6 +135,70 @@ TEST(Placement, EveryFilteredDeviceHasItsReason) {
     EXPECT_EQ(placement.filtered[0].device, DeviceId("a")) << c.name;
     EXPECT_EQ(placement.filtered[0].requirement, c.requirement) << c.name;
     EXPECT_EQ(placement.filtered[0].reason, c.reason) << c.name;
+  }
+}
+
+struct MeasuredCase {
+  Requirements need;
+  std::function<void(Device&)> change = [](Device&) {};
+  std::string requirement, reason;  // empty: fits
+};
+
+// At each bound, beyond it, and where nothing was measured.
+TEST(Placement, WhatIsMeasuredMustMeetWhatIsRequired) {
+  const MeasuredCase cases[] = {
+      {{.latency_ms_max = 10}, [](auto& d) { d.link.round_trip_ms = 10; }, "", ""},
+      {{.latency_ms_max = 10},
+       [](auto& d) { d.link.round_trip_ms = 12.5; },
+       "requirements/latency_ms_max",
+       "the round trip is 12.5 ms, wanted at most 10 ms: 2.5 ms above"},
+      {{.latency_ms_max = 10},
+       [](auto& d) { d.link.round_trip_ms.reset(); },
+       "requirements/latency_ms_max",
+       "the round trip is not measured, wanted at most 10 ms"},
+      {{.bandwidth_mbit_min = 2}, [](auto& d) { d.link.goodput_bit_per_s = 2'000'000; }, "", ""},
+      {{.bandwidth_mbit_min = 2}, [](auto& d) { d.about.uplink.bit_per_s = 2'000'000; }, "", ""},
+      {{.bandwidth_mbit_min = 2},
+       [](auto& d) {
+         d.about.uplink.bit_per_s = 100'000'000;
+         d.link.goodput_bit_per_s = 800'000;
+       },
+       "requirements/bandwidth_mbit_min",
+       "the link carries 0.8 Mbit/s, wanted at least 2 Mbit/s"},
+      {{.bandwidth_mbit_min = 2},
+       [](auto&) {},
+       "requirements/bandwidth_mbit_min",
+       "what the link carries is not known, wanted at least 2 Mbit/s"},
+      {{.loss_max = 0.1}, [](auto& d) { d.link.loss = 0.1; }, "", ""},
+      {{.loss_max = 0.1}, [](auto&) {}, "", ""},
+      {{.loss_max = 0.1},
+       [](auto& d) { d.link.loss = 0.25; },
+       "requirements/loss_max",
+       "the link loses 0.25 of the frames, wanted at most 0.1"},
+      {{}, [](auto& d) { d.health = 0.3; }, "", ""},
+      {{}, [](auto& d) { d.health = 0.29; }, "requirements/health_min", "is 0.29, wanted at least 0.3"},
+      {{.health_min = 0}, [](auto& d) { d.health = 0; }, "", ""},
+      {{.health_min = 0.9}, [](auto& d) { d.health = 0.8; }, "requirements/health_min", "is 0.8, wanted at least 0.9"},
+      {{.sandbox_min = "rlimits"},
+       [](auto& d) {
+         d.about.sandbox = {"rlimits", "pid_namespace"};
+       },
+       "",
+       ""},
+      {{.sandbox_min = "pid_namespace"},
+       [](auto& d) { d.about.sandbox = {"rlimits"}; },
+       "requirements/sandbox_min",
+       "its sandbox has no pid_namespace"},
+  };
+  for (const auto& one : cases) {
+    auto device = view("a");
+    one.change(device.device);
+    const auto out = place_on({.requirements = one.need}, {device});
+    EXPECT_EQ(out.chosen.has_value(), one.reason.empty()) << one.reason;
+    if (one.reason.empty()) continue;
+    ASSERT_EQ(out.filtered.size(), 1U) << one.reason;
+    EXPECT_EQ(out.filtered[0].requirement, one.requirement);
+    EXPECT_EQ(out.filtered[0].reason, one.reason);
   }
 }
 
@@ -208,12 +272,12 @@ TEST(Placement, ExcludedByPolicyOrByItsRefusal) {
 
 TEST(Placement, HeldForAnotherOne) {
   auto fleet = fleet_of({view("a")});
-  fleet.set_hold(*fleet.number_of(DeviceId("a")), Fleet::Hold{JobId("large"), 0});
-  for (const auto* id : {"large", "small"}) {
-    Wanted wanted{.self = {JobId(id), 0}};
-    const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.self, now};
-    const auto placement = place(want, fleet, {});
-    const bool own = id == std::string("large");
+  fleet.set_hold(*fleet.number_of(DeviceId("a")), Fleet::Hold{.lane = 1, .job = JobId("large")});
+  for (const std::uint64_t lane : {1, 2}) {
+    Wanted wanted{.lane = lane};
+    const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.lane, now};
+    const auto placement = describe(want, fleet, {});
+    const bool own = lane == 1;
     EXPECT_EQ(placement.chosen.has_value(), own);
     if (own) continue;
     ASSERT_EQ(placement.filtered.size(), 1U);
@@ -247,7 +311,7 @@ TEST(Placement, ScoreComponents) {
       {.name = "mean", .job = {.requirements = {.cpu_millis = 1000, .memory_bytes = 2000}}, .fit = 0.375},
       {.name = "used counts",
        .job = {.requirements = {.cpu_millis = 1000}},
-       .change = [](auto& v) { v.cpu_millis_used = 2000; },
+       .change = [](auto& v) { v.used.cpu_millis = 2000; },
        .fit = 0.75},
       {.name = "full", .job = {.requirements = {4000, 4000, 4000, {}}}, .fit = 1},
       {.name = "health", .change = [](auto& v) { v.device.health = 0.4; }, .health = 0.4},
@@ -260,7 +324,7 @@ TEST(Placement, ScoreComponents) {
            [](auto& v) {
              v.packages = {"sha256:o", "sha256:p"};
            }},
-      {.name = "spread", .change = [](auto& v) { v.attempts = 64; }, .spread = 0.75},
+      {.name = "spread", .change = [](auto& v) { v.used.attempts = 64; }, .spread = 0.75},
   };
   for (const auto& c : cases) {
     auto one = view("a");
@@ -287,7 +351,7 @@ struct OrderCase {
 TEST(Placement, BestFirst) {
   const JobSpec some{.requirements = {.cpu_millis = 500}};
   const OrderCase cases[] = {
-      {.name = "fullest first", .job = some, .better = [](auto& v) { v.cpu_millis_used = 2000; }},
+      {.name = "fullest first", .job = some, .better = [](auto& v) { v.used.cpu_millis = 2000; }},
       {.name = "smallest that fits", .job = some, .better = [](auto& v) { v.device.about.capacity.cpu_millis = 500; }},
       {.name = "package there", .job = {.package = "sha256:p"}, .better = [](auto& v) { v.packages = {"sha256:p"}; }},
   };
@@ -305,9 +369,9 @@ TEST(Placement, BestFirst) {
 TEST(Placement, AvoidedOnlyWhenNoOtherFits) {
   auto best = view("a");
   auto worst = view("b");
-  worst.device.health = 0;
+  worst.device.health = 0.3;
   worst.device.link.round_trip_ms = 10'000;
-  worst.attempts = 200;
+  worst.used.attempts = 200;
   const JobSpec job{.package = "sha256:p"};
   const Wanted wanted{.spec = job, .avoid = {DeviceId("a")}};
   EXPECT_EQ(wanted.on({best, worst}).chosen, DeviceId("b"));
@@ -334,12 +398,12 @@ TEST(Placement, ExplainCountsEveryReasonAndNamesTheNearest) {
   for (int i = 0; i < 40; ++i) {
     views.push_back(view("d" + std::to_string(100 + i)));
     if (i < 30) views.back().device.labels = {{"zone", "y"}};
-    if (i == 39) views.back().cpu_millis_used = 4000;
+    if (i == 39) views.back().used.cpu_millis = 4000;
     if (i >= 30 && i < 39) views.back().device.presence = Presence::lost;
   }
   const JobSpec job{.requirements = {.cpu_millis = 1, .labels = {{"zone", "x"}}}};
   const Wanted wanted{.spec = job};
-  const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.self, now};
+  const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.lane, now};
   const auto why = explain(want, fleet_of(views), {.explained_max = 4});
   EXPECT_EQ(why.reasons,
             (std::map<std::string, std::size_t>{{"labels/zone", 30}, {"presence", 9}, {"requirements/cpu_millis", 1}}));

@@ -371,7 +371,7 @@ TEST(Presence, LostWhileAskedAboutIsNotAskedAboutAgain) {
   world.step(DeviceSeen{ready("b")});
   world.pass(seconds(3));
   EXPECT_EQ(world.question().device, dev("b"));
-  EXPECT_EQ(world.view("a").attempts, 0);
+  EXPECT_EQ(world.view("a").used.attempts, 0);
 }
 
 TEST(Presence, RemovedWhileAskedAboutIsForgottenWithTheAnswer) {

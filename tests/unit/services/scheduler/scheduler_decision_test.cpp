@@ -38,7 +38,7 @@ TEST(Decision, DenyEndsTheJob) {
   EXPECT_EQ(world.answer().state, "denied");
   EXPECT_EQ(world.answer().reason, "rule 7");
   EXPECT_TRUE(world.commands<Assign>().empty());
-  EXPECT_EQ(world.view("a").attempts, 0);
+  EXPECT_EQ(world.view("a").used.attempts, 0);
 }
 
 TEST(Decision, ForAnotherQuestionIsIgnored) {
@@ -413,7 +413,7 @@ TEST(Many, PriorityThenAge) {
 
 TEST(Many, ALaneThatDoesNotFitBlocksNoOther) {
   World world({ready("a")});
-  world.run("big", {.requirements = {.cpu_millis = 3000}});
+  world.run("big", {.requirements = {.cpu_millis = 3000}, .priority = 9});
   EXPECT_TRUE(world.run("stuck", {.requirements = {.cpu_millis = 3000}, .priority = 9}).empty());
   EXPECT_TRUE(world.run("stuck2", {.requirements = {.cpu_millis = 3000}, .priority = 9}).empty());
   EXPECT_EQ(world.run("small", {.requirements = {.cpu_millis = 500}, .priority = 0}).size(), 1U);

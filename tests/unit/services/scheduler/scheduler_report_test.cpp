@@ -107,7 +107,7 @@ TEST(Report, FollowsAnAttemptToItsEnd) {
   EXPECT_EQ(world.state("j"), JobState::succeeded);
   EXPECT_EQ(world.rows.attempts().at(key("j")).result->stdout_text, "hi");
   EXPECT_EQ(world.rows.attempts().at(key("j")).state, AttemptState::succeeded);
-  EXPECT_EQ(world.view("a").attempts, 0);
+  EXPECT_EQ(world.view("a").used.attempts, 0);
   EXPECT_EQ(world.core.live(), 0U);
   ASSERT_EQ(world.said.jobs.size(), 1U);
   EXPECT_EQ(world.said.jobs[0].id, JobId("j"));
@@ -272,7 +272,7 @@ TEST(Late, SuccessOfALostAttemptIsTaken) {
     EXPECT_EQ(world.rows.attempts().at(key("j")).state, AttemptState::succeeded);
     EXPECT_EQ(world.rows.attempts().at(key("j")).result->stdout_text, "hi");
     EXPECT_EQ(world.core.asking(), 0U);
-    EXPECT_EQ(world.view("a").attempts + world.view("b").attempts, 0);
+    EXPECT_EQ(world.view("a").used.attempts + world.view("b").used.attempts, 0);
   }
 }
 
@@ -327,7 +327,7 @@ TEST(Restart, LiveStaysLiveAndTheRestIsPlacedAgain) {
   std::map<JobId, std::int64_t> asked;
   for (const auto& question : world.said.questions) asked[question.key.job] = question.key.fence;
   EXPECT_EQ(asked, (std::map<JobId, std::int64_t>{{JobId("asking"), 1}}));
-  EXPECT_EQ(world.view("a").cpu_millis_used, 3000);
+  EXPECT_EQ(world.view("a").used.cpu_millis, 3000);
   world.pass(seconds(0));
   EXPECT_EQ(world.question().key, key("waiting", 2)) << "its backoff went on meanwhile";
 

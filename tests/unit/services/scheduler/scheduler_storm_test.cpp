@@ -54,8 +54,8 @@ class Storm {
     EXPECT_EQ(world_.core.deadlines(), 0U);
     for (const auto& [id, number] : world_.core.fleet().all()) {
       const auto& view = world_.core.fleet().view(number);
-      EXPECT_EQ(view.attempts, 0) << id.value;
-      EXPECT_EQ(view.cpu_millis_used, 0) << id.value;
+      EXPECT_EQ(view.used.attempts, 0) << id.value;
+      EXPECT_EQ(view.used.cpu_millis, 0) << id.value;
       EXPECT_FALSE(world_.core.fleet().hold(number)) << id.value;
     }
   }
@@ -201,6 +201,18 @@ class Storm {
     return out;
   }
 
+  // A lane that sleeps is woken by all that could serve it.
+  void nobody_sleeps_who_fits() const {
+    for (const auto& [id, job] : world_.core.jobs()) {
+      for (const auto& e : job.executions) {
+        const auto* queued = std::get_if<Queued>(&e.phase);
+        if (queued == nullptr || queued->lane == 0) continue;
+        const auto fits = world_.core.explain(job, e, world_.now).chosen;
+        ASSERT_FALSE(fits) << id.value << " would fit on " << fits->value;
+      }
+    }
+  }
+
   void check() {
     std::map<DeviceId, std::pair<int, std::int64_t>> used;
     std::size_t live = 0, asking = 0;
@@ -235,11 +247,12 @@ class Storm {
     EXPECT_EQ(live, listed());
     EXPECT_EQ(asking, world_.core.asking());
     EXPECT_LE(asking, open_max);
+    if (asking < open_max) nobody_sleeps_who_fits();
     for (const auto& [id, number] : world_.core.fleet().all()) {
       const auto& view = world_.core.fleet().view(number);
-      EXPECT_EQ(view.attempts, used[id].first) << id.value;
-      EXPECT_EQ(view.cpu_millis_used, used[id].second) << id.value;
-      EXPECT_LE(view.cpu_millis_used, 4000) << id.value;
+      EXPECT_EQ(view.used.attempts, used[id].first) << id.value;
+      EXPECT_EQ(view.used.cpu_millis, used[id].second) << id.value;
+      EXPECT_LE(view.used.cpu_millis, 4000) << id.value;
     }
   }
 

@@ -4,10 +4,55 @@
 
 #include <functional>
 
+#include "base/timestamp.hpp"
 #include "support/scheduler_world.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
+
+// What no device enforces is not promised.
+TEST(Submission, MoreThanIsEnforcedIsRefused) {
+  World world({ready("a")});
+  world.submit("sealed", {.requirements = {.sandbox_min = "seccomp"}});
+  EXPECT_EQ(world.error().path, "/requirements/sandbox_min");
+  EXPECT_EQ(world.error().reason, "no device enforces seccomp; there are rlimits and pid_namespace");
+  world.submit("private", {.requirements = {.privacy = PrivacyLevel::low}});
+  EXPECT_EQ(world.error().path, "/requirements/privacy");
+  EXPECT_EQ(world.core.find(JobId("private")), nullptr);
+}
+
+// Security-policy is asked at once; the job is placed when its time has come, also by a restarted scheduler.
+TEST(Submission, WithAStartWaitsForIt) {
+  for (const bool restarts : {false, true}) {
+    World world({ready("a")});
+    const auto start = world.now + seconds(1000);
+    world.submit("later", {.replicas = 1, .deadline_s = 2000, .start_at_ms = to_ms(start)});
+    EXPECT_EQ(world.question().device, dev(""));
+    world.step(World::allow(world.question()));
+    EXPECT_EQ(world.answer().state, "queued");
+    EXPECT_EQ(world.execution("later").state, ExecutionState::waiting);
+    EXPECT_EQ(world.execution("later").reason, "starts at " + timestamp(start));
+    if (restarts) world.restart({ready("a")});
+    world.pass(seconds(999));
+    EXPECT_TRUE(world.said.questions.empty());
+    world.pass(seconds(1));
+    EXPECT_EQ(world.question().device, dev("a"));
+    world.allow_all();
+    EXPECT_EQ(world.attempt("later").device, dev("a"));
+    EXPECT_EQ(world.execution("later").reason, "");
+  }
+}
+
+TEST(Submission, WithAStartThatCannotBeIsRefused) {
+  World world({ready("a")});
+  world.submit("late", {.deadline_s = 10, .start_at_ms = to_ms(world.now + seconds(10))});
+  EXPECT_EQ(world.error().path, "/start_at");
+  EXPECT_EQ(world.error().reason, "is not before the deadline, " + timestamp(world.now + seconds(10)));
+  world.submit("far", {.start_at_ms = to_ms(world.now + std::chrono::hours{24 * 367})});
+  EXPECT_EQ(world.error().reason, "must be within a year");
+  world.submit("past", {.start_at_ms = to_ms(world.now - seconds(10))});
+  EXPECT_EQ(world.question().device, dev("a")) << "at once";
+}
 
 TEST(Submission, IsSavedAndAsked) {
   World world({ready("a")});
@@ -279,7 +324,7 @@ TEST(Stop, CancelInEachPhase) {
       world.report("a", key("j"), AttemptState::cancelled);
       EXPECT_TRUE(world.closes(cancel_key(key("j")))) << c.name;
     }
-    EXPECT_EQ(world.view("a").attempts, 0) << c.name;
+    EXPECT_EQ(world.view("a").used.attempts, 0) << c.name;
     EXPECT_EQ(world.core.queued(), 0U) << c.name;
     world.pass(seconds(1000));
     EXPECT_TRUE(silent(world.said)) << c.name;

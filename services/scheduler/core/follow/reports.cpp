@@ -100,8 +100,14 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
     return refused(*job, *execution, report.reason, !report.work_fault, now, out);
   if (report.state == AttemptState::lost)
     return lose(*job, *execution, report.reason.empty() ? "the device does not know it" : report.reason, now, out);
+  const bool makes_room = !attempt.preempted_by.empty() && report.state == AttemptState::cancelled;
   attempt.reason = report.reason;
   if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
+  if (makes_room) {
+    attempt.reason = "made room for job " + attempt.preempted_by.value + ", which has a higher priority";
+    settle_attempt(*job, *execution, report.state, now, out);
+    return preempted(*job, *execution, now, out);
+  }
   settle_attempt(*job, *execution, report.state, now, out);
   attempt_ended(*job, *execution, report.state, now, out);
 }
@@ -169,6 +175,14 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   for (const auto& key : {assign_key(report.key), inquire_key(report.key)}) out.outbox.emplace_back(CloseCommand{key});
   attempt_ended(*job, *execution, AttemptState::succeeded, now, out);
   return true;
+}
+
+// It made room for another job: neither its failure nor a loss. It goes back to its place in the queue.
+void Scheduler::preempted(Job& job, Execution& execution, Time now, Output& out) {
+  execution.reason = execution.attempt->reason;
+  ++execution.preempted;
+  enqueue(job, execution, now);
+  refresh(job, now, out);
 }
 
 // Settles the execution, or lets it wait out its backoff before the next try.

@@ -1,4 +1,4 @@
-#include "scheduler/core/fleet.hpp"
+#include "scheduler/core/fleet/fleet.hpp"
 #include "scheduler/limits.hpp"
 
 #include <algorithm>
@@ -6,9 +6,26 @@
 namespace fieldwork::scheduler {
 namespace {
 
-std::int64_t free_cpu(const DeviceView& view) { return view.device.about.capacity.cpu_millis - view.cpu_millis_used; }
+constexpr double unknown_round_trip_ms = 100;
+
+double part(std::int64_t used, std::int64_t capacity) {
+  return capacity <= 0 ? 0 : static_cast<double>(used) / static_cast<double>(capacity);
+}
 
 }  // namespace
+
+Merit merit_of(const Device& device, int attempts, const Weights& weights, int attempts_per_device_max) {
+  return {.health = weights.health * device.health,
+          .link = weights.link / (1.0 + device.link.round_trip_ms.value_or(unknown_round_trip_ms) / 100.0),
+          .spread = weights.spread * (1.0 - static_cast<double>(attempts) / attempts_per_device_max)};
+}
+
+double Fleet::potential(const Device& device, const Use& used) const {
+  const auto merit = merit_of(device, used.attempts, weights_, attempts_per_device_max_);
+  const auto& has = device.about.capacity;
+  const auto fit = (part(used.cpu_millis, has.cpu_millis) + part(used.memory_bytes, has.memory_bytes)) / 2;
+  return weights_.fit * fit + merit.health + merit.link + merit.spread;
+}
 
 // The key's length comes first, so that no other pair of key and value gives the same text.
 std::string Fleet::label_key(const std::string& key, const std::string& value) {
@@ -43,26 +60,23 @@ Fleet::Number Fleet::make(const DeviceId& device) {
 void Fleet::list(Number number) {
   auto& entry = entries_[number];
   if (!gets_work(entry.view.device)) return;
-  entry.listed = true;
-  const std::pair place{free_cpu(entry.view), number};
-  by_room_.insert(place);
-  by_attempts_.emplace(entry.view.attempts, number);
-  for (const auto& [key, value] : entry.view.device.labels) by_label_[label_key(key, value)].insert(place);
+  entry.listed = place_of(entry.view.device, entry.view.used);
+  ready_.insert(*entry.listed, number);
+  for (const auto& [key, value] : entry.view.device.labels)
+    by_label_[label_key(key, value)].insert(*entry.listed, number);
 }
 
 void Fleet::unlist(Number number) {
   auto& entry = entries_[number];
   if (!entry.listed) return;
-  entry.listed = false;
-  const std::pair place{free_cpu(entry.view), number};
-  by_room_.erase(place);
-  by_attempts_.erase({entry.view.attempts, number});
+  ready_.erase(*entry.listed, number);
   for (const auto& [key, value] : entry.view.device.labels) {
     const auto it = by_label_.find(label_key(key, value));
     if (it == by_label_.end()) continue;
-    it->second.erase(place);
+    it->second.erase(*entry.listed, number);
     if (it->second.empty()) by_label_.erase(it);
   }
+  entry.listed.reset();
 }
 
 void Fleet::count(Number number, bool in) {
@@ -80,6 +94,10 @@ void Fleet::count(Number number, bool in) {
   apply(cpu_, has.cpu_millis);
   apply(memory_, has.memory_bytes);
   apply(disk_, has.storage_bytes);
+  const auto sign = in ? 1 : -1;
+  total_.cpu_millis += sign * has.cpu_millis;
+  total_.memory_bytes += sign * has.memory_bytes;
+  total_.storage_bytes += sign * has.storage_bytes;
 }
 
 Capacity Fleet::largest() const {
@@ -92,6 +110,8 @@ bool Fleet::seen(const Device& device) {
   auto& view = entries_[number].view;
   const bool came = gets_work(device) && !gets_work(view.device);
   const bool changed = view.device.about.capacity != device.about.capacity || view.device.labels != device.labels;
+  const bool texts = !entries_[number].counted || view.device.about != device.about ||
+                     view.device.labels != device.labels || view.device.groups != device.groups;
   const auto& now = device.pressure;
   const bool relieved = std::any_of(view.device.pressure.begin(), view.device.pressure.end(), [&](const auto& one) {
     return std::find(now.begin(), now.end(), one) == now.end();
@@ -102,6 +122,11 @@ bool Fleet::seen(const Device& device) {
   entries_[number].gone = false;
   count(number, true);
   list(number);
+  if (texts) {
+    index_.put(view.device);
+  } else {
+    index_.measured(view.device);
+  }
   return came || changed || relieved;
 }
 
@@ -111,7 +136,7 @@ void Fleet::gone(const DeviceId& device) {
   const auto number = it->second;
   unlist(number);
   count(number, false);
-  if (entries_[number].view.attempts > 0) {  // removed when the room that an open question reserves is given back
+  if (entries_[number].view.used.attempts > 0) {  // removed when the room that an open question reserves is given back
     entries_[number].view.device.lifecycle = Lifecycle::retired;
     entries_[number].gone = true;
     return;
@@ -119,20 +144,28 @@ void Fleet::gone(const DeviceId& device) {
   for (const auto& digest : entries_[number].view.packages) {
     if (const auto of = by_package_.find(digest); of != by_package_.end()) std::erase(of->second, number);
   }
+  index_.erase(device);
   entries_[number] = Entry{};
   numbers_.erase(it);
   free_.push_back(number);
 }
 
-void Fleet::reserve(const DeviceId& device, const Requirements& need, int sign) {
+void Fleet::reserve(const DeviceId& device, const Load& load, int sign) {
+  const bool counts = load.preemptible && load.of != PriorityClass::high;
+  const auto of = static_cast<std::size_t>(load.of);
+  if (counts) preemptible_[of] += sign;
   update(device, [&](DeviceView& view) {
-    view.cpu_millis_used += sign * need.cpu_millis;
-    view.memory_bytes_used += sign * need.memory_bytes;
-    view.storage_bytes_used += sign * need.storage_bytes;
-    view.attempts += sign;
+    view.used.add(load.need, sign);
+    if (counts) view.preemptible[of].add(load.need, sign);
   });
-  if (const auto number = numbers_.at(device); entries_[number].gone && entries_[number].view.attempts == 0)
+  if (const auto number = numbers_.at(device); entries_[number].gone && entries_[number].view.used.attempts == 0)
     gone(device);
+}
+
+bool Fleet::may_preempt(PriorityClass of) const {
+  int count = 0;
+  for (std::size_t below = 0; below < static_cast<std::size_t>(of); ++below) count += preemptible_[below];
+  return count > 0;
 }
 
 void Fleet::ran(const DeviceId& device, const std::string& package) {
@@ -152,8 +185,8 @@ void Fleet::ran(const DeviceId& device, const std::string& package) {
   packages.erase(packages.begin());
 }
 
-const Fleet::Order* Fleet::by_room(const Labels& labels) const {
-  const Order* smallest = &by_room_;
+const Order* Fleet::ready(const Labels& labels) const {
+  const Order* smallest = &ready_;
   for (const auto& [key, value] : labels) {
     const auto it = by_label_.find(label_key(key, value));
     if (it == by_label_.end()) return nullptr;

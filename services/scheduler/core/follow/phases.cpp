@@ -3,18 +3,12 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/timestamp.hpp"
 #include "scheduler/core/scheduler.hpp"
 #include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
-
-QueueEntry entry_of(const Job& job, const Execution& execution) {
-  return {std::get<Queued>(execution.phase).rank, job.order, job.id, execution.index};
-}
-
-// By priority, the highest first. A job that was submitted alone is decided before the jobs of a bulk submission.
-int rank_of(const Job& job) { return 2 * (9 - job.spec->priority) + (job.bulk && !job.authorised ? 1 : 0); }
 
 std::size_t at(ExecutionState state) { return static_cast<std::size_t>(state); }
 
@@ -89,13 +83,26 @@ void Scheduler::occupy(Job& job, const DeviceId& device, int sign) {
   if (count <= 0) job.taken.erase(device);
 }
 
+// The room of an attempt or of a proposal: of the device, and of the submitter's share.
+void Scheduler::reserve(const Job& job, const DeviceId& device, int sign) {
+  const auto& spec = *job.spec;
+  fleet_.reserve(device, {spec.requirements, class_of(spec.priority), may_be_preempted(spec)}, sign);
+  auto& given = shares_.given[job.submitter];
+  given.add(spec.requirements, sign);
+  if (given == Use{}) shares_.given.erase(job.submitter);
+}
+
 void Scheduler::enqueue(Job& job, Execution& execution, Time now) {
-  execution.phase = Queued{.lane = 0, .rank = rank_of(job), .since = now};
+  if (const auto start = start_of(job); job.authorised && start > now) {
+    execution.phase = Waiting{start};
+    execution.reason = "starts at " + timestamp(start);
+    set_state(job, execution, ExecutionState::waiting, now);
+    return set_timer(job, execution, start);
+  }
+  execution.phase = Queued{.since = now};
   // Of a job that is not authorised yet only the first execution enters a lane: its question decides for all.
   if (job.authorised || execution.index == 0) {
-    auto shape = shape_of(job, execution);
-    if (!job.authorised) shape.text.insert(0, "?\n" + job.id.value);
-    std::get<Queued>(execution.phase).lane = queue_.add(shape, entry_of(job, execution));
+    std::get<Queued>(execution.phase).lane = queue_.add(shape_of(job, execution), entry_of(job, execution));
     place_ = true;
   }
   set_state(job, execution, ExecutionState::queued, now);
@@ -106,17 +113,11 @@ void Scheduler::dequeue(Job& job, Execution& execution) {
   const auto* queued = std::get_if<Queued>(&execution.phase);
   if (queued == nullptr) return;
   if (queued->lane != 0) queue_.remove(queued->lane, entry_of(job, execution));
-  for (auto it = holds_.begin(); it != holds_.end();) {
-    if (it->second != Fleet::Hold{job.id, execution.index}) {
-      ++it;
-      continue;
-    }
-    const auto number = it->first;
-    it = holds_.erase(it);
-    fleet_.set_hold(number, std::nullopt);
-    queue_.wake(groups_of(fleet_.view(number)), [](const Queue::Shape&) { return true; });
-    place_ = true;
+  std::vector<Fleet::Number> held;
+  for (const auto& [number, hold] : holds_) {
+    if (hold.job == job.id && hold.execution == execution.index) held.push_back(number);
   }
+  for (const auto number : held) stop_holding(number);
 }
 
 // Waits until the next try: backoff_s * 2^(times - 1) seconds, at most backoff_max.
@@ -135,7 +136,7 @@ void Scheduler::withdraw(Job& job, Execution& execution) {
     --asking_;
     place_ = true;
     if (!asking->device.empty()) {
-      fleet_.reserve(asking->device, job.spec->requirements, -1);
+      reserve(job, asking->device, -1);
       occupy(job, asking->device, -1);
       if (const auto* view = fleet_.find(asking->device)) {
         queue_.wake(groups_of(*view), [](const Queue::Shape&) { return true; });
@@ -149,7 +150,7 @@ void Scheduler::withdraw(Job& job, Execution& execution) {
 void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
   auto& attempt = *execution.attempt;
   set_attempt_state(job, execution, state, now);
-  fleet_.reserve(attempt.device, job.spec->requirements, -1);
+  reserve(job, attempt.device, -1);
   if (const auto there = on_device_.find(attempt.device); there != on_device_.end()) {
     there->second.erase(attempt.key);
     if (there->second.empty()) on_device_.erase(there);
@@ -159,15 +160,16 @@ void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState stat
   execution.phase = Settled{};
   out.outbox.emplace_back(CloseCommand{assign_key(attempt.key)});
   out.outbox.emplace_back(CloseCommand{inquire_key(attempt.key)});
+  if (!attempt.preempted_by.empty()) out.outbox.emplace_back(CloseCommand{cancel_key(attempt.key)});
   place_ = true;
   // Only lanes that the returned room could serve are tried again.
   if (const auto* view = fleet_.find(attempt.device)) {
     const auto& has = view->device.about.capacity;
     queue_.wake(groups_of(*view), [&](const Queue::Shape& shape) {
       const auto& need = shape.need;
-      return view->cpu_millis_used + need.cpu_millis <= has.cpu_millis &&
-             view->memory_bytes_used + need.memory_bytes <= has.memory_bytes &&
-             view->storage_bytes_used + need.storage_bytes <= has.storage_bytes;
+      return view->used.cpu_millis + need.cpu_millis <= has.cpu_millis &&
+             view->used.memory_bytes + need.memory_bytes <= has.memory_bytes &&
+             view->used.storage_bytes + need.storage_bytes <= has.storage_bytes;
     });
   }
 }

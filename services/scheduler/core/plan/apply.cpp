@@ -1,4 +1,5 @@
-// From queued to assigned: propose a device, ask security-policy, assign.
+// What a plan says is done, and each step is looked at once more. Then from proposed to assigned: security-policy is
+// asked, and its answer followed.
 #include <algorithm>
 
 #include "scheduler/core/scheduler.hpp"
@@ -16,24 +17,6 @@ std::int64_t next_fence(const Execution& execution, Time now) {
   return std::max(execution.fence + 1, to_ms(now) - fences_begin_ms);
 }
 
-// Of a bulk job the attempt keeps the chosen candidate and the totals, not the other devices.
-std::shared_ptr<const Placement> only_chosen(const Placement& all) {
-  auto out = std::make_shared<Placement>();
-  out->chosen = all.chosen;
-  out->candidates_total = all.candidates_total;
-  out->filtered_total = all.filtered_total;
-  for (const auto& candidate : all.candidates) {
-    if (candidate.device == all.chosen) out->candidates.push_back(candidate);
-  }
-  return out;
-}
-
-// Whether a device that does not meet this requirement will not meet it by waiting.
-bool is_for_good(const std::string& requirement) {
-  return requirement.starts_with("labels/") || requirement == "policy" || requirement == "refused" ||
-         requirement == "placeable" || requirement == "lifecycle";
-}
-
 }  // namespace
 
 Contract Scheduler::contract(const Job& job, const Execution& execution) const {
@@ -47,68 +30,164 @@ void Scheduler::on(const BatchEnded& /*input*/, Time now, Output& out) {
   forget_settled(now, out);
 }
 
+Snapshot Scheduler::snapshot() const {
+  return {.fleet = fleet_,
+          .queue = queue_,
+          .jobs = jobs_,
+          .holds = holds_,
+          .on_device = on_device_,
+          .shares = shares_,
+          .limits = limits_,
+          .most = limits_.questions_open_max - std::min(asking_, limits_.questions_open_max)};
+}
+
 void Scheduler::place_waiting(Time now, Output& out) {
-  if (hears_first(now) || !place_) return;
-  place_ = false;
-  std::set<std::string> full;  // shapes (queue.hpp) that fitted no device in this pass
-  while (const auto head = queue_.next()) {
-    if (asking_ >= limits_.questions_open_max) {  // the batch of the next answer goes on from here
-      place_ = true;
-      return;
+  if (hears_first(now)) return;
+  for (int pass = 0; place_ && pass < passes_max; ++pass) {
+    if (asking_ >= limits_.questions_open_max) return;  // the batch of the next answer goes on from here
+    place_ = false;
+    queue_.age(now);
+    shares_.total = fleet_.capacity();
+    shares_.attempts = static_cast<std::int64_t>(fleet_.size()) * limits_.attempts_per_device_max;
+    const auto made = plan(snapshot(), now);
+    // Lanes go to sleep first: what follows may wake them again.
+    for (const auto& step : made.steps) {
+      if (const auto* sleeps = std::get_if<Sleep>(&step)) apply(*sleeps, now, out);
     }
-    auto& job = jobs_.at(head->entry.job);
-    auto& execution = job.executions[static_cast<std::size_t>(head->entry.execution)];
-    if (propose(job, execution, head->lane, full, now, out)) continue;
-    if (execution.is<Queued>() && std::get<Queued>(execution.phase).lane == head->lane) queue_.sleep(head->lane);
+    for (const auto& step : made.steps) {
+      if (!std::holds_alternative<Sleep>(step)) std::visit([&](const auto& one) { apply(one, now, out); }, step);
+    }
+    place_ = place_ || made.more;
   }
 }
 
-// False: the execution fits no device now, and stays in its lane.
-bool Scheduler::propose(Job& job, Execution& execution, Queue::Lane /*lane*/, std::set<std::string>& full, Time now,
-                        Output& out) {
-  const auto claim = claim_of(job, execution, now);
-  if (claim == Claim::waits) {
-    dequeue(job, execution);
-    execution.phase = Waiting{now + claim_again};
-    set_timer(job, execution, now + claim_again);
-    return true;
+// The execution, where it still stands in that lane.
+Execution* Scheduler::waiting(const Waiter& who, Job*& job) {
+  const auto it = jobs_.find(who.job);
+  if (it == jobs_.end() || static_cast<std::size_t>(who.execution) >= it->second.executions.size()) return nullptr;
+  job = &it->second;
+  auto& execution = job->executions[static_cast<std::size_t>(who.execution)];
+  const auto* queued = std::get_if<Queued>(&execution.phase);
+  return queued != nullptr && queued->lane == who.lane ? &execution : nullptr;
+}
+
+// Of a bulk job the attempt keeps the chosen candidate, not the others.
+std::shared_ptr<const Placement> Scheduler::described(const Job& job, const Execution& execution, const Place& place,
+                                                      Time now) const {
+  const Candidate chosen{place.score, fleet_.view(place.number).device.id};
+  Placement out;
+  if (job.bulk) {
+    out.candidates_total = 1;
+  } else {
+    out = describe(want_of(job, execution, now), fleet_, limits_);
+    std::erase_if(out.candidates, [&](const auto& one) { return one.device == chosen.device; });
+    if (out.candidates.size() >= limits_.explained_max) out.candidates.pop_back();
   }
-  const auto shape = shape_of(job, execution);
-  std::shared_ptr<Placement> placement;
-  if (!full.contains(shape.text) || claim == Claim::fits)
-    placement = std::make_shared<Placement>(place(want_of(job, execution, now), fleet_, limits_));
-  if (claim == Claim::fits) placement->chosen = execution.claimed;
-  const auto chosen = placement && placement->chosen ? *placement->chosen : DeviceId();
-  if (chosen.empty()) {
-    full.insert(shape.text);
-    if (job.authorised) return end_round(job, execution, now, out);
+  out.candidates.insert(out.candidates.begin(), chosen);
+  out.chosen = chosen.device;
+  return std::make_shared<const Placement>(std::move(out));
+}
+
+void Scheduler::apply(const Place& step, Time now, Output& out) {
+  Job* job = nullptr;
+  auto* execution = waiting(step.who, job);
+  const auto& view = fleet_.view(step.number);
+  const auto device = view.device.id;
+  const auto good = [&] {
+    if (execution->claimed == device)
+      return claim_of(fleet_, step.number, view.used, *job, *execution, limits_, now) == Claim::fits;
+    return fits(want_of(*job, *execution, now), fleet_, step.number, view.used, limits_);
+  };
+  if (execution == nullptr || !good()) {  // others sleep because the plan gave the room away
+    place_ = queue_.wake(groups_of(view), [](const Queue::Shape&) { return true; }) || execution != nullptr || place_;
+    return;
   }
+  auto placement = described(*job, *execution, step, now);
+  release(step.number, step.who);
+  propose(*job, *execution, device, std::move(placement), now, out);
+}
+
+void Scheduler::apply(const Ask& step, Time now, Output& out) {
+  Job* job = nullptr;
+  if (auto* execution = waiting(step.who, job)) propose(*job, *execution, {}, nullptr, now, out);
+}
+
+void Scheduler::apply(const StandAside& step, Time now, Output& /*out*/) {
+  Job* job = nullptr;
+  auto* execution = waiting(step.who, job);
+  if (execution == nullptr) return;
+  dequeue(*job, *execution);
+  execution->phase = Waiting{now + claim_again};
+  set_timer(*job, *execution, now + claim_again);
+}
+
+void Scheduler::apply(const Sleep& step, Time now, Output& out) {
+  Job* job = nullptr;
+  auto* execution = waiting(step.who, job);
+  if (execution == nullptr || !queue_.lane(step.who.lane).awake) return;
+  if (!end_round(*job, *execution, now, out)) queue_.sleep(step.who.lane);
+}
+
+// The devices of the victims are told as an operator's cancel would be. Their reports give the room back.
+void Scheduler::apply(const Preempt& step, Time now, Output& out) {
+  Job* job = nullptr;
+  if (waiting(step.who, job) == nullptr) return;
+  for (const auto& key : step.victims) {
+    Job* other = nullptr;
+    auto* victim = find(key, other);
+    if (victim == nullptr || !victim->is<Live>() || victim->attempt->key != key) continue;
+    auto& attempt = *victim->attempt;
+    const auto ran = ran_for(attempt, now);
+    attempt.preempted_by = job->id;
+    out.outbox.emplace_back(CloseCommand{assign_key(key)});
+    out.outbox.emplace_back(
+        PutCommand{.key = cancel_key(key), .device = attempt.device, .command = Cancel{key, other->traceparent}});
+    out.preempted.push_back({key, attempt.device, job->id, ran});
+    touch(*other, *victim);
+  }
+  keep_free(step.number, step.who);
+}
+
+// Who was asleep because the device was held for another may use it.
+void Scheduler::keep_free(Fleet::Number number, const Waiter& who) {
+  const Fleet::Hold hold{who.lane, who.job, who.execution};
+  holds_[number] = hold;
+  fleet_.set_hold(number, hold);
+  queue_.wake(who.lane);
+  place_ = true;
+}
+
+void Scheduler::stop_holding(Fleet::Number number) {
+  holds_.erase(number);
+  fleet_.set_hold(number, std::nullopt);
+  place_ = queue_.wake(groups_of(fleet_.view(number)), [](const Queue::Shape&) { return true; }) || place_;
+}
+
+// The lane gets what is held for it there. Where that was held for another of the lane, that one has from now on what
+// was held for `who`.
+void Scheduler::release(Fleet::Number number, const Waiter& who) {
+  const auto it = holds_.find(number);
+  if (it == holds_.end() || it->second.lane != who.lane) return;
+  const auto owner = it->second;
+  stop_holding(number);
+  for (auto& [other, hold] : holds_) {
+    if (hold.lane != who.lane || hold.job != who.job || hold.execution != who.execution) continue;
+    hold = owner;
+    return fleet_.set_hold(other, hold);
+  }
+}
+
+// Without a device: security-policy is asked about the job alone.
+void Scheduler::propose(Job& job, Execution& execution, const DeviceId& device,
+                        std::shared_ptr<const Placement> placement, Time now, Output& out) {
   dequeue(job, execution);
-  execution.phase = Asking{chosen, next_fence(execution, now), std::move(placement), now, limits_.ask_again};
+  execution.phase = Asking{device, next_fence(execution, now), std::move(placement), now, limits_.ask_again};
   ++asking_;
-  if (!chosen.empty()) {
-    fleet_.reserve(chosen, job.spec->requirements, 1);
-    occupy(job, chosen, 1);
+  if (!device.empty()) {
+    reserve(job, device, 1);
+    occupy(job, device, 1);
   }
   ask(job, execution, now, out);
-  return true;
-}
-
-// A device that claims the execution (Execution::claimed) has an attempt of it already: no other device gets the
-// execution while that device is ready or suspect. Where the device has no room now, the execution waits outside the
-// queue, so that its lane goes on. A device that can never take the execution is not waited for. The rule that replicas
-// run on different devices does not count here: the device has its attempt whether or not it should.
-Scheduler::Claim Scheduler::claim_of(const Job& job, const Execution& execution, Time now) const {
-  const auto number = fleet_.number_of(execution.claimed);
-  if (!number) return Claim::none;
-  const auto why = unfit(want_of(job, execution, now), fleet_, *number, limits_);
-  // Its own attempt may be what presses it, and what the expression measures.
-  if (!why || why->requirement == "replicas" || why->requirement == "pressure" || why->requirement == "expression")
-    return Claim::fits;
-  const auto heard = fleet_.view(*number).device.presence;
-  const bool passes = why->requirement == "presence" ? heard == Presence::suspect || heard == Presence::starting
-                                                     : !is_for_good(why->requirement);
-  return passes ? Claim::waits : Claim::none;
 }
 
 void Scheduler::ask(Job& job, Execution& execution, Time now, Output& out) {
@@ -232,7 +311,7 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   attempt.device = asking.device;
   attempt.grant = decision.grant;
   attempt.contract = contract(job, execution);
-  attempt.placement = job.bulk && asking.placement ? only_chosen(*asking.placement) : asking.placement;
+  attempt.placement = asking.placement;
   attempt.created_ms = attempt.changed_ms = to_ms(now);
   on_device_[attempt.device].insert(attempt.key);
   --asking_;
@@ -271,55 +350,27 @@ std::vector<PutCommand> Scheduler::open_commands() const {
     for (const auto& key : keys) {
       const auto& job = jobs_.at(key.job);
       const auto& execution = job.executions[static_cast<std::size_t>(key.execution)];
-      if (execution.attempt->reported == AttemptState::assigned) out.push_back(command_of(job, execution));
+      const bool ends = !execution.attempt->preempted_by.empty();
+      if (execution.attempt->reported == AttemptState::assigned && !ends) out.push_back(command_of(job, execution));
     }
   }
   return out;
 }
 
-// Large executions must not wait for ever while small ones take each piece of room that becomes free: each head of a
-// sleeping lane that has waited for hold_after gets one device, which takes nothing else.
-void Scheduler::hold_for_the_starving(Time now) {
+// Large executions must not wait for ever while small ones take each piece of room that becomes free; and an end that
+// frees too little for a lane to be woken may be enough together with a preemption.
+void Scheduler::hold_for_the_starving(Time now, Output& out) {
   if (now - held_at_ < seconds(1)) return;
   held_at_ = now;
-  // A hold on a device that takes no work would never be used.
-  std::erase_if(holds_, [&](const auto& one) {
-    const auto& view = fleet_.view(one.first);
-    const auto job = jobs_.find(one.second.job);
-    const bool asked_for = job == jobs_.end() || !job->second.where || fleet::matches(*job->second.where, view.device);
-    if (gets_work(view.device) && view.unplaceable_until <= now && view.device.pressure.empty() && asked_for)
-      return false;
-    fleet_.set_hold(one.first, std::nullopt);
-    if (!asked_for) {  // it is free for others
-      queue_.wake(groups_of(view), [](const Queue::Shape&) { return true; });
-      place_ = true;
-    }
-    return true;
-  });
-  for (const auto& head : queue_.sleeping(limits_.holds_max)) {
-    if (holds_.size() >= limits_.holds_max) return;
-    const auto& job = jobs_.at(head.entry.job);
-    const auto& execution = job.executions[static_cast<std::size_t>(head.entry.execution)];
-    const Fleet::Hold self{job.id, execution.index};
-    const bool has_one = std::any_of(holds_.begin(), holds_.end(), [&](const auto& one) { return one.second == self; });
-    if (has_one || std::get<Queued>(execution.phase).since + limits_.hold_after > now) continue;
-    const auto want = want_of(job, execution, now);
-    std::optional<Fleet::Number> best;
-    std::int64_t most = 0;
-    for (const auto& [id, number] : fleet_.all()) {
-      const auto& view = fleet_.view(number);
-      if (holds_.contains(number) || !gets_work(view.device) || !could_ever(want, view) || !matches(want, view.device))
-        continue;
-      if (job.taken.contains(id) || view.unplaceable_until > now || !view.device.pressure.empty()) continue;
-      const auto room = view.device.about.capacity.cpu_millis - view.cpu_millis_used;
-      if (best && (room < most || (room == most && fleet_.view(*best).device.id < id))) continue;
-      best = number;
-      most = room;
-    }
-    if (!best) continue;
-    holds_[*best] = self;
-    fleet_.set_hold(*best, self);
+  queue_.age(now);
+  std::vector<Fleet::Number> idle;
+  for (const auto& [number, hold] : holds_) {
+    if (is_idle(snapshot(), number, hold, now)) idle.push_back(number);
   }
+  for (const auto number : idle) stop_holding(number);
+  if (queue_.size() == 0) return;
+  for (const auto& one : preempt_for_sleepers(snapshot(), now)) apply(one, now, out);
+  for (const auto& one : scheduler::reserve(snapshot(), now)) keep_free(one.number, one.who);
 }
 
 }  // namespace fieldwork::scheduler

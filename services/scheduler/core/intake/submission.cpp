@@ -1,6 +1,7 @@
 // Jobs: submission, answers to their clients, cancellation.
 #include <algorithm>
 
+#include "base/timestamp.hpp"
 #include "scheduler/core/scheduler.hpp"
 #include "scheduler/limits.hpp"
 
@@ -13,7 +14,7 @@ std::optional<fleet::Expression> Scheduler::expression_of(const std::string& tex
   return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
 }
 
-std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
+std::optional<Error> Scheduler::refuse(const JobSubmitted& input, Time now) const {
   const auto& spec = input.spec;
   if (live_ >= limits_.jobs_live_max) {
     return Error{Code::unavailable, "there are " + std::to_string(live_) + " live jobs already; try again later"};
@@ -28,9 +29,22 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input) const {
                  "must be below lost_after_s, which is " + std::to_string(*contract.lost_after_s) + " here",
                  "/offline/stop_after_s"};
   }
+  if (spec.start_at_ms) {
+    const auto start = from_ms(*spec.start_at_ms);
+    if (start > now + start_ahead_max) return Error{Code::invalid, "must be within a year", "/start_at"};
+    if (spec.deadline_s && start >= now + seconds(*spec.deadline_s))
+      return Error{Code::invalid, "is not before the deadline, " + timestamp(now + seconds(*spec.deadline_s)),
+                   "/start_at"};
+  }
   if (!spec.package.empty() && !packages_.contains(spec.package)) {
     return Error{Code::unknown, "no such package: push it first (fieldwork package push)", "/package"};
   }
+  // What is not enforced on the devices is not promised.
+  if (const auto& rung = spec.requirements.sandbox_min; !rung.empty() && rung != "rlimits" && rung != "pid_namespace")
+    return Error{Code::invalid, "no device enforces " + rung + "; there are rlimits and pid_namespace",
+                 "/requirements/sandbox_min"};
+  if (spec.requirements.privacy != PrivacyLevel::none)
+    return Error{Code::invalid, "no device enforces a privacy level yet", "/requirements/privacy"};
   const auto largest = fleet_.largest();
   if (largest == Capacity{}) return std::nullopt;  // no device is known to compare with: the job waits
   const auto impossible = [](std::int64_t need, std::int64_t most, const char* path) -> std::optional<Error> {
@@ -71,7 +85,7 @@ void Scheduler::on(const JobSubmitted& input, Time now, Output& out) {
     }
     return;
   }
-  if (auto error = refuse(input)) {
+  if (auto error = refuse(input, now)) {
     out.answers.emplace_back(ErrorAnswer{input.reply, std::move(*error)});
     return;
   }

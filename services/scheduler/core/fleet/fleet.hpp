@@ -1,32 +1,49 @@
 // The devices as the scheduler sees them, with indexes that find a device with room without a walk over the whole
 // fleet.
 //
-// Devices have dense numbers. Ready devices stand in orders: by free processor (overall and per label), and by number
-// of attempts (overall). Every reservation updates the orders. A fleet of at most walk_max devices is walked instead.
+// Devices have dense numbers. Ready devices stand in orders, overall and per label. Every reservation updates the
+// orders.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "scheduler/core/state.hpp"
+#include "fleet/index.hpp"
+#include "scheduler/core/fleet/order.hpp"
+#include "scheduler/core/model/state.hpp"
 #include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 
+// The parts of a device's score that no job's wants change: 0 to their weights (plan/placement.hpp).
+struct Merit {
+  double health = 0, link = 0, spread = 0;
+};
+[[nodiscard]] Merit merit_of(const Device& device, int attempts, const Weights& weights, int attempts_per_device_max);
+
 class Fleet {
  public:
-  using Number = std::uint32_t;
-  // Sorted by (free processor in thousandths of a core, or number of attempts; device number).
-  using Order = std::set<std::pair<std::int64_t, Number>>;
+  using Number = Order::Number;
 
-  // The execution that a device is kept free for.
+  explicit Fleet(const Limits& limits = {})
+      : weights_(limits.weights), attempts_per_device_max_(limits.attempts_per_device_max) {}
+
+  // What a device is kept free for: whoever stands first in the lane may use it, the hold ends with its execution.
   struct Hold {
+    std::uint64_t lane = 0;
     JobId job;
     int execution = 0;
     bool operator==(const Hold&) const = default;
+  };
+  // What an attempt, or a proposal, takes.
+  struct Load {
+    Requirements need{};
+    PriorityClass of = PriorityClass::normal;
+    bool preemptible = false;
   };
 
   [[nodiscard]] const DeviceView* find(const DeviceId& device) const;
@@ -34,14 +51,25 @@ class Fleet {
   [[nodiscard]] const std::optional<Hold>& hold(Number number) const { return entries_[number].hold; }
   [[nodiscard]] std::optional<Number> number_of(const DeviceId& device) const;
   [[nodiscard]] std::size_t size() const { return numbers_.size(); }
+  [[nodiscard]] std::size_t numbers() const { return entries_.size(); }  // all device numbers are below it
   [[nodiscard]] const std::unordered_map<DeviceId, Number>& all() const { return numbers_; }
   // The largest capacity of each kind that any device has; all zero while no device is known.
   [[nodiscard]] Capacity largest() const;
+  // The sum over all devices.
+  [[nodiscard]] const Capacity& capacity() const { return total_; }
+  // Whether work of a lower class runs anywhere that may be preempted.
+  [[nodiscard]] bool may_preempt(PriorityClass of) const;
+  // Devices that match, ready or not.
+  [[nodiscard]] std::vector<const Device*> matching(const fleet::Expression& where) const { return index_.find(where); }
 
-  // Ready devices by free processor: those that have the rarest of these labels, or all when `labels` is empty. Null:
-  // no ready device has one of the labels.
-  [[nodiscard]] const Order* by_room(const Labels& labels) const;
-  [[nodiscard]] const Order& by_attempts() const { return by_attempts_; }
+  // Ready devices: those that have the rarest of these labels, or all when `labels` is empty. Null: no ready device has
+  // one of the labels.
+  [[nodiscard]] const Order* ready(const Labels& labels) const;
+  // The score there, with `used` taken, of an execution that wants nearly nothing.
+  [[nodiscard]] double potential(const Device& device, const Use& used) const;
+  [[nodiscard]] Order::Place place_of(const Device& device, const Use& used) const {
+    return {Order::bucket(device.about.capacity.cpu_millis - used.cpu_millis), potential(device, used)};
+  }
   // Devices that ran this package, at most devices_per_package_max of them, the newest last. Null: none.
   [[nodiscard]] const std::vector<Number>* with_package(const std::string& digest) const;
 
@@ -49,7 +77,7 @@ class Fleet {
   bool seen(const Device& device);
   void gone(const DeviceId& device);
   // Takes (sign 1) or gives back (sign -1) the room of an attempt or of a proposal.
-  void reserve(const DeviceId& device, const Requirements& need, int sign);
+  void reserve(const DeviceId& device, const Load& load, int sign);
   void ran(const DeviceId& device, const std::string& package);
   void set_hold(Number number, std::optional<Hold> hold) { entries_[number].hold = std::move(hold); }
   // Changes a view and keeps the orders up to date; `change` must leave id, capacity and packages alone.
@@ -62,10 +90,12 @@ class Fleet {
   }
 
  private:
+  Weights weights_;
+  int attempts_per_device_max_;
   struct Entry {
     DeviceView view;
     std::optional<Hold> hold;
-    bool listed = false;
+    std::optional<Order::Place> listed;
     bool gone = false;     // the registry removed the device, but an open question reserves room on it
     bool counted = false;  // cpu_, memory_ and disk_ contain its capacity
   };
@@ -76,13 +106,15 @@ class Fleet {
   [[nodiscard]] static std::string label_key(const std::string& key, const std::string& value);
 
   std::unordered_map<DeviceId, Number> numbers_;
-  std::vector<Entry> entries_;
-  std::vector<Number> free_;  // numbers of devices that are gone
-  Order by_room_;
-  Order by_attempts_;
+  std::deque<Entry> entries_;  // the index points to their devices
+  std::vector<Number> free_;   // numbers of devices that are gone
+  Order ready_;
   std::unordered_map<std::string, Order> by_label_;
   std::unordered_map<std::string, std::vector<Number>> by_package_;
   std::multiset<std::int64_t> cpu_, memory_, disk_;  // capacities of all known devices
+  Capacity total_;
+  std::array<int, 2> preemptible_{};  // attempts of the classes low and normal
+  fleet::Index index_;
 };
 
 }  // namespace fieldwork::scheduler

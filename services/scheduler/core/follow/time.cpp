@@ -99,7 +99,7 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Output& out) {
     out.forgotten_executions.push_back({id, index});
   }
   std::erase_if(cancelled_, [&](const auto& one) { return one.second.until <= now; });
-  hold_for_the_starving(now);
+  hold_for_the_starving(now, out);
 }
 
 void Scheduler::timer_fired(Job& job, Execution& execution, Time now, Output& out) {

@@ -10,7 +10,7 @@
 #include "base/core.hpp"
 #include "base/result.hpp"
 #include "model/policy.hpp"
-#include "scheduler/core/state.hpp"
+#include "scheduler/core/model/state.hpp"
 
 namespace fieldwork::scheduler {
 

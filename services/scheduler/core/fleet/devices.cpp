@@ -7,15 +7,20 @@ namespace fieldwork::scheduler {
 
 void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
   const auto& id = input.device.id;
-  const auto* known = queue_.has_expressions() ? fleet_.find(id) : nullptr;
-  const auto before = known != nullptr ? std::optional(known->device) : std::nullopt;
-  const bool changed = fleet_.seen(input.device);
-  // What it measures is news where an expression begins to match.
+  const auto* known = fleet_.find(id);
+  const auto measured = known != nullptr ? measures_of(known->device) : Measures{};
+  const auto before = known != nullptr && queue_.has_expressions() ? std::optional(known->device) : std::nullopt;
+  const bool came = known == nullptr;
+  const bool changed = fleet_.seen(input.device) || came;
+  // What it measures is news where a requirement begins to be met, or an expression to match.
+  const auto measures = measures_of(input.device);
+  const bool crossed = queue_.thresholds().crossed(measured, measures);
   const auto fits = [&](const Queue::Shape& shape) {
-    return changed || (shape.where && before && fleet::matches(*shape.where, input.device) &&
-                       !fleet::matches(*shape.where, *before));
+    return changed || (crossed && meets(shape.need, measures) && !meets(shape.need, measured)) ||
+           (shape.where && before && fleet::matches(*shape.where, input.device) &&
+            !fleet::matches(*shape.where, *before));
   };
-  if (changed || before) place_ = queue_.wake(groups_of(*fleet_.find(id)), fits) || changed || place_;
+  if (changed || crossed || before) place_ = queue_.wake(groups_of(*fleet_.find(id)), fits) || changed || place_;
   ask_what_it_has(input.device, out);
   const bool gone = barred(input.device.lifecycle);
   if (gone) end_rounds_without(id);

@@ -13,8 +13,8 @@
 
 #include "base/result.hpp"
 #include "model/policy.hpp"
-#include "scheduler/core/input.hpp"
-#include "scheduler/core/state.hpp"
+#include "scheduler/core/model/input.hpp"
+#include "scheduler/core/model/state.hpp"
 
 namespace fieldwork::scheduler {
 
@@ -90,6 +90,13 @@ struct ForgetExecution {
   JobId job;
   int execution = 0;
 };
+// The attempt's device was told to end it, to make room for a job of a higher priority class.
+struct Preempted {
+  AttemptKey key;
+  DeviceId device;
+  JobId by;
+  Duration ran{};  // since its program began
+};
 // A line for the log, for a person to read.
 struct Notice {
   std::string text;
@@ -151,6 +158,8 @@ struct Output {
   std::vector<ForgetJob> forgotten_jobs;
   // Clears state/execution/{job}.{n}.
   std::vector<ForgetExecution> forgotten_executions;
+  // Logged, and counted in fieldwork_preemptions_total and fieldwork_preempted_seconds_total.
+  std::vector<Preempted> preempted;
   // Logged as a warning, and counted in fieldwork_notices_total.
   std::vector<Notice> notices;
 };

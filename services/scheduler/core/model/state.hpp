@@ -1,6 +1,7 @@
 // What the scheduler knows: jobs, their executions and attempts, and its view of the devices.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -20,6 +21,11 @@
 #include "model/limits.hpp"
 
 namespace fieldwork::scheduler {
+
+// The most that each part of a device's score can be (plan/placement.hpp).
+struct Weights {
+  double fit = 0.35, health = 0.25, link = 0.15, locality = 0.15, spread = 0.10;
+};
 
 struct Limits {
   std::size_t jobs_live_max = 200'000;
@@ -46,18 +52,24 @@ struct Limits {
   Duration unplaceable_first{seconds{60}};  // doubles with each time, up to unplaceable_last
   Duration unplaceable_last{seconds{3600}};
   Duration hold_after{seconds{60}};  // a queued execution that others overtake waits so long, then a device is held
-  std::size_t holds_max = 16;
+  std::size_t holds_max = 16;        // for executions that wait too long, and as many while room is made for others
+  int preempted_max = 3;             // an execution that was preempted so often is left alone
   std::size_t ended_there_max = 100'000;  // executions of unknown jobs that ended on a device
   std::size_t stale_max = 32;             // stale commands in answer to one heartbeat
   std::size_t examined_max = 64;          // devices scored for one placement
   std::size_t explained_max = 16;         // candidates, and devices that did not fit, kept with an attempt
+  Duration age_every{seconds{600}};       // of waiting: one level more
+  bool exact = false;                     // rate every device for each placement
+  Weights weights;
 };
 
 // Why a device was chosen or not. The score is the sum of its parts.
-struct Candidate {
-  DeviceId device;
+struct Score {
   double score = 0;
   double fit = 0, health = 0, link = 0, locality = 0, spread = 0, history = 0;
+};
+struct Candidate : Score {
+  DeviceId device;
 };
 struct Filtered {
   DeviceId device;
@@ -84,6 +96,7 @@ struct Attempt {
   // in a row of an earlier version.
   std::optional<Contract> contract;
   std::string reason;
+  JobId preempted_by;  // the job that gets its room; its device was told to end it
   std::shared_ptr<const RunResult> result;
   std::shared_ptr<const Placement> placement;
   std::int64_t created_ms = 0;
@@ -94,13 +107,18 @@ struct Attempt {
   bool stored = false;  // has a row: a further save writes only the columns that can change
 };
 
+// For how long its program runs by now.
+[[nodiscard]] inline Duration ran_for(const Attempt& attempt, Time now) {
+  const bool runs = attempt.reported == AttemptState::running;
+  return runs ? std::max(Duration{}, now - from_ms(attempt.changed_ms)) : Duration{};
+}
+
 // The state of an execution by the state of its newest attempt; `queued` where that attempt ended without success.
 [[nodiscard]] ExecutionState seen_as(AttemptState state);
 
 // --- phases of an execution: each alternative has only the fields that are valid in it ---
 struct Queued {
   std::uint64_t lane = 0;  // its number in the queue; 0: the execution is in no lane
-  int rank = 0;            // the smaller goes first
   Time since{};
 };
 struct Waiting {  // for the next try, after a backoff
@@ -137,7 +155,8 @@ struct Execution {
   int attempts = 0;
   int failures = 0;
   int losses = 0;
-  int rounds = 0;  // how often every device that could run it refused
+  int rounds = 0;     // how often every device that could run it refused
+  int preempted = 0;  // how often it made room, since the start of this process
   std::string reason;
   std::optional<Attempt> attempt;          // the newest attempt
   std::map<DeviceId, Exclusion> excluded;  // devices that said no in this round
@@ -187,6 +206,11 @@ struct Job : JobRecord {
   std::optional<fleet::Expression> where{};  // of its requirements
 };
 
+// Before it nothing of the job begins; Time{}: at once.
+[[nodiscard]] inline Time start_of(const Job& job) {
+  return job.spec->start_at_ms ? from_ms(*job.spec->start_at_ms) : Time{};
+}
+
 // The state of a job of which not all executions are settled.
 [[nodiscard]] JobState live_state_of(const Job& job);
 
@@ -199,13 +223,33 @@ struct ExecutionRecord {
   Execution execution;
 };
 
+// What attempts use, or may use.
+struct Use {
+  std::int64_t cpu_millis = 0;
+  std::int64_t memory_bytes = 0;
+  std::int64_t storage_bytes = 0;
+  int attempts = 0;
+
+  void add(const Requirements& need, int sign = 1) {
+    cpu_millis += sign * need.cpu_millis;
+    memory_bytes += sign * need.memory_bytes;
+    storage_bytes += sign * need.storage_bytes;
+    attempts += sign;
+  }
+  void remove(const Use& other) {
+    cpu_millis -= other.cpu_millis;
+    memory_bytes -= other.memory_bytes;
+    storage_bytes -= other.storage_bytes;
+    attempts -= other.attempts;
+  }
+  bool operator==(const Use&) const = default;
+};
+
 // The scheduler's view of a device: what the registry says of it, and what is placed on it.
 struct DeviceView {
   Device device;
-  std::int64_t cpu_millis_used = 0;
-  std::int64_t memory_bytes_used = 0;
-  std::int64_t storage_bytes_used = 0;
-  int attempts = 0;
+  Use used;
+  std::array<Use, 2> preemptible;     // of it what work of the classes low and normal uses that may be preempted
   std::vector<std::string> packages;  // digests that ran there, the newest last, at most packages_per_device_max
   // Jobs that the device refused in a row. With refusals_max of them nothing is placed there until unplaceable_until.
   std::set<JobId> refused_jobs;

@@ -1,0 +1,55 @@
+// Filter and score: pure functions of what an execution wants and of a device. Every device that does not fit has a
+// reason.
+//
+// The score is the sum of its parts, each of which is kept with the decision. Each part is its weight (Weights), times
+//   fit       mean of (used + wanted) / capacity over the wanted ones of cpu, memory and disk: the fullest first
+//   health    the device's health, 0 to 1, as the registry says it
+//   link      1 / (1 + round_trip_ms / 100)
+//   locality  1 when the package ran on the device before, or the job has no package; else 0
+//   spread    1 - attempts / attempts_per_device_max
+//   history   -1, weighed by nothing: an attempt of the execution failed or was lost there; the last choice
+#pragma once
+
+#include "scheduler/core/fleet/fleet.hpp"
+
+namespace fieldwork::scheduler {
+
+// What one execution wants.
+struct Want {
+  const JobSpec& spec;
+  const DeviceId& target;  // not empty: this device only
+  const std::set<DeviceId>& avoid;
+  const std::map<DeviceId, Exclusion>& excluded;
+  const std::map<DeviceId, int>& taken;  // devices of the job's other executions
+  std::uint64_t lane = 0;                // a hold for this lane does not count against it
+  Time now{};
+  const fleet::Expression* where = nullptr;  // of the requirements
+};
+[[nodiscard]] Want want_of(const Job& job, const Execution& execution, Time now);
+
+// Looks at some devices, those of the highest potential first, and says which it saw: the best candidates, and devices
+// that do not fit with the reason. Of a fleet of at most walk_max devices all are looked at.
+[[nodiscard]] Placement describe(const Want& want, const Fleet& fleet, const Limits& limits);
+// Looks at all devices: counts every reason, and names the explained_max devices that are nearest to fitting.
+[[nodiscard]] Placement explain(const Want& want, const Fleet& fleet, const Limits& limits);
+
+// Whether it is a device that the requirements' expression asks for, as it is now.
+[[nodiscard]] bool matches(const Want& want, const Device& device);
+// Whether the execution can run now on a device of which `used` is taken.
+[[nodiscard]] bool fits(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used,
+                        const Limits& limits);
+// The same of the amounts alone, which are all that changes within a plan.
+[[nodiscard]] bool has_room(const JobSpec& spec, const DeviceView& view, const Use& used, const Limits& limits);
+// Why not; nullopt: it can.
+[[nodiscard]] std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used,
+                                            const Limits& limits);
+[[nodiscard]] inline std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Number number,
+                                                   const Limits& limits) {
+  return unfit(want, fleet, number, fleet.view(number).used, limits);
+}
+[[nodiscard]] Score rate(const Want& want, const DeviceView& view, const Use& used, const Limits& limits);
+// Whether the execution could ever run on this device, whatever runs there now: labels and whole capacity suffice, and
+// the device is neither refused nor excluded.
+[[nodiscard]] bool could_ever(const Want& want, const DeviceView& view);
+
+}  // namespace fieldwork::scheduler

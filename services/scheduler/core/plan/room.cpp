@@ -1,0 +1,268 @@
+// Room for who fits nowhere: by preemption, or by a reservation.
+#include <algorithm>
+#include <bit>
+
+#include "scheduler/core/plan/plan.hpp"
+#include "scheduler/limits.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+struct Victim {
+  AttemptKey key;
+  const Requirements* need = nullptr;
+  Duration ran{};
+};
+using Victims = std::vector<Victim>;
+
+// Attempts on the device that a job of this class may preempt, the shortest run first.
+Victims victims_on(const Snapshot& from, const DeviceId& device, PriorityClass of, Time now) {
+  Victims out;
+  const auto there = from.on_device.find(device);
+  if (there == from.on_device.end()) return out;
+  for (const auto& key : there->second) {
+    const auto job = from.jobs.find(key.job);
+    if (job == from.jobs.end()) continue;
+    const auto& spec = *job->second.spec;
+    if (class_of(spec.priority) >= of || !may_be_preempted(spec)) continue;
+    const auto& execution = job->second.executions[static_cast<std::size_t>(key.execution)];
+    if (!execution.is<Live>() || execution.attempt->key != key || !execution.attempt->preempted_by.empty() ||
+        execution.preempted >= from.limits.preempted_max)
+      continue;
+    out.push_back({key, &spec.requirements, ran_for(*execution.attempt, now)});
+  }
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return std::tie(a.ran, a.key) < std::tie(b.ran, b.key); });
+  return out;
+}
+
+// The places in `all` of the victims without which the job has room on the device: the cheapest set where there are few
+// to choose from, else the first that suffice, without those that are not needed after all. Empty: not even all
+// suffice.
+std::vector<std::size_t> enough(const Victims& all, const JobSpec& spec, const DeviceView& view, const Use& used,
+                                const Limits& limits) {
+  std::vector<std::size_t> out;
+  if (all.size() <= subsets_of_max) {
+    std::optional<std::pair<Duration, int>> least;
+    unsigned best = 0;
+    for (unsigned set = 1; set < (1U << all.size()); ++set) {
+      std::pair<Duration, int> loss{{}, std::popcount(set)};
+      auto left = used;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if ((set >> i & 1U) == 0) continue;
+        loss.first += all[i].ran;
+        left.add(*all[i].need, -1);
+      }
+      if ((least && *least <= loss) || !has_room(spec, view, left, limits)) continue;
+      least = loss;
+      best = set;
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if ((best >> i & 1U) != 0) out.push_back(i);
+    }
+    return out;
+  }
+  auto left = used;
+  for (std::size_t i = 0; i < all.size() && (i == 0 || !has_room(spec, view, left, limits)); ++i) {
+    left.add(*all[i].need, -1);
+    out.push_back(i);
+  }
+  if (!has_room(spec, view, left, limits)) return {};
+  for (auto i = out.size(); i-- > 0 && out.size() > 1;) {
+    auto with = left;
+    with.add(*all[out[i]].need);
+    if (!has_room(spec, view, with, limits)) continue;
+    left = with;
+    out.erase(out.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return out;
+}
+
+std::size_t endings(const Snapshot& from) {
+  return static_cast<std::size_t>(
+      std::count_if(from.holds.begin(), from.holds.end(), [&](const auto& one) { return is_ending(from, one.first); }));
+}
+
+bool is_for(const Fleet::Hold& hold, const Waiter& who) {
+  return hold.lane == who.lane && hold.job == who.job && hold.execution == who.execution;
+}
+
+// Looks for the device where a waiter loses others least.
+class Weighing {
+ public:
+  Weighing(const Snapshot& from, const Overlay& overlay, const Waiter& who, const Given& given, Time now)
+      : from_(from),
+        overlay_(overlay),
+        who_(who),
+        given_(given),
+        now_(now),
+        job_(from.jobs.at(who.job)),
+        of_(class_of(job_.spec->priority)),
+        want_(want_of(job_, job_.executions[static_cast<std::size_t>(who.execution)], now)) {}
+
+  std::optional<Preempt> run() {
+    if (!want_.target.empty()) {
+      if (const auto number = from_.fleet.number_of(want_.target)) weigh(*number);
+      return std::move(best_);
+    }
+    const auto* ready = from_.fleet.ready(want_.spec.requirements.labels);
+    if (ready == nullptr) return std::nullopt;
+    std::size_t walked = 0;
+    for (Order::Walk walk(*ready, 0); !walk.over() && weighed_ < weighed_max && walked < walked_max; walk.next()) {
+      weigh(walk.number());
+      ++walked;
+    }
+    return std::move(best_);
+  }
+
+ private:
+  // A reservation gives way to a higher class, and to its own lane.
+  bool is_kept(Fleet::Number number, Want& want) const {
+    const auto hold = from_.holds.find(number);
+    if (hold == from_.holds.end()) return false;
+    const auto holder = from_.jobs.find(hold->second.job);
+    const bool lower = holder != from_.jobs.end() && class_of(holder->second.spec->priority) < of_;
+    if (is_ending(from_, number) || !(lower || hold->second.lane == who_.lane)) return true;
+    want.lane = hold->second.lane;
+    return false;
+  }
+
+  void weigh(Fleet::Number number) {
+    const auto& view = from_.fleet.view(number);
+    const auto& used = overlay_.used(number);
+    auto least = used;
+    for (std::size_t below = 0; below < static_cast<std::size_t>(of_); ++below) least.remove(view.preemptible[below]);
+    if (least == used || given_.promised.contains(number) || given_.has(who_.job, number)) return;
+    auto want = want_;
+    if (is_kept(number, want) || !fits(want, from_.fleet, number, least, from_.limits)) return;
+    ++weighed_;
+    const auto all = victims_on(from_, view.device.id, of_, now_);
+    const auto some = enough(all, *job_.spec, view, used, from_.limits);
+    if (some.empty()) return;
+    Preempt made{.who = who_, .number = number};
+    for (const auto i : some) {
+      made.victims.push_back(all[i].key);
+      made.lost += all[i].ran;
+    }
+    const auto rank = [&](const Preempt& one) {
+      return std::tuple(one.lost, one.victims.size(), from_.fleet.view(one.number).device.id);
+    };
+    if (!best_ || rank(made) < rank(*best_)) best_ = std::move(made);
+  }
+
+  const Snapshot& from_;
+  const Overlay& overlay_;
+  Waiter who_;
+  const Given& given_;
+  Time now_;
+  const Job& job_;
+  PriorityClass of_;
+  Want want_;
+  std::size_t weighed_ = 0;
+  std::optional<Preempt> best_;
+};
+
+}  // namespace
+
+bool is_ending(const Snapshot& from, Fleet::Number number) {
+  const auto there = from.on_device.find(from.fleet.view(number).device.id);
+  if (there == from.on_device.end()) return false;
+  return std::any_of(there->second.begin(), there->second.end(), [&](const auto& key) {
+    const auto job = from.jobs.find(key.job);
+    if (job == from.jobs.end()) return false;
+    const auto& execution = job->second.executions[static_cast<std::size_t>(key.execution)];
+    return execution.attempt && execution.attempt->key == key && !execution.attempt->preempted_by.empty();
+  });
+}
+
+std::optional<Preempt> preempt(const Snapshot& from, const Overlay& overlay, const Waiter& who, const Given& given,
+                               Time now) {
+  const auto& job = from.jobs.at(who.job);
+  if (!job.authorised || !from.fleet.may_preempt(class_of(job.spec->priority))) return std::nullopt;
+  if (endings(from) + given.promised.size() >= from.limits.holds_max) return std::nullopt;
+  return Weighing(from, overlay, who, given, now).run();
+}
+
+std::vector<Preempt> preempt_for_lane(const Snapshot& from, const Overlay& overlay, Queue::Lane lane,
+                                      std::set<QueueEntry>::const_iterator first, Given& given, Time now) {
+  std::vector<Preempt> out;
+  // Whoever stands first takes the room that is being made for one of the lane.
+  auto covered = std::count_if(from.holds.begin(), from.holds.end(), [&](const auto& one) {
+    return one.second.lane == lane && is_ending(from, one.first) && overlay.changed_at(one.first) == 0;
+  });
+  const auto& entries = from.queue.lane(lane).entries;
+  std::size_t count = 0;
+  for (auto it = first; it != entries.end() && count < preempts_of_lane_max; ++it, ++count) {
+    if (covered > 0) {
+      --covered;
+      continue;
+    }
+    const Waiter who{lane, it->job, it->execution};
+    auto found = preempt(from, overlay, who, given, now);
+    if (!found) break;
+    given.promised.insert(found->number);
+    given.to_job[it->job].insert(found->number);
+    out.push_back(std::move(*found));
+  }
+  return out;
+}
+
+std::vector<Preempt> preempt_for_sleepers(const Snapshot& from, Time now) {
+  std::vector<Preempt> out;
+  if (!from.fleet.may_preempt(PriorityClass::high)) return out;
+  const Overlay overlay(from.fleet);
+  Given given;
+  for (const auto& head : from.queue.sleeping(from.limits.holds_max)) {
+    const auto first = from.queue.lane(head.lane).entries.begin();
+    for (auto& found : preempt_for_lane(from, overlay, head.lane, first, given, now)) out.push_back(std::move(found));
+  }
+  return out;
+}
+
+bool is_idle(const Snapshot& from, Fleet::Number number, const Fleet::Hold& hold, Time now) {
+  if (is_ending(from, number)) return false;
+  const auto job = from.jobs.find(hold.job);
+  if (job == from.jobs.end()) return true;
+  auto want = want_of(job->second, job->second.executions[static_cast<std::size_t>(hold.execution)], now);
+  want.lane = hold.lane;
+  return !fits(want, from.fleet, number, Use{}, from.limits);
+}
+
+std::vector<Reservation> reserve(const Snapshot& from, Time now) {
+  std::vector<Reservation> out;
+  std::set<Fleet::Number> taken;
+  const auto kept = from.holds.size() - endings(from);
+  for (const auto& head : from.queue.sleeping(from.limits.holds_max)) {
+    if (kept + out.size() >= from.limits.holds_max) break;
+    const auto& job = from.jobs.at(head.entry.job);
+    const auto& execution = job.executions[static_cast<std::size_t>(head.entry.execution)];
+    const Waiter who{head.lane, job.id, execution.index};
+    const bool has_one =
+        std::any_of(from.holds.begin(), from.holds.end(), [&](const auto& one) { return is_for(one.second, who); });
+    if (has_one || std::get<Queued>(execution.phase).since + from.limits.hold_after > now) continue;
+    const auto want = want_of(job, execution, now);
+    std::optional<Fleet::Number> best;
+    std::int64_t most = 0;
+    const auto look = [&](Fleet::Number number) {
+      if (from.holds.contains(number) || taken.contains(number)) return;
+      if (!fits(want, from.fleet, number, Use{}, from.limits)) return;
+      const auto& view = from.fleet.view(number);
+      const auto room = view.device.about.capacity.cpu_millis - view.used.cpu_millis;
+      if (best && (room < most || (room == most && from.fleet.view(*best).device.id < view.device.id))) return;
+      best = number;
+      most = room;
+    };
+    if (const auto* ready = from.fleet.ready(want.spec.requirements.labels); ready != nullptr && want.target.empty()) {
+      std::size_t walked = 0;
+      for (Order::Walk walk(*ready, 0); !walk.over() && walked < walked_max; walk.next(), ++walked) look(walk.number());
+    } else if (const auto number = from.fleet.number_of(want.target)) {
+      look(*number);
+    }
+    if (!best) continue;
+    taken.insert(*best);
+    out.push_back({who, *best});
+  }
+  return out;
+}
+
+}  // namespace fieldwork::scheduler
