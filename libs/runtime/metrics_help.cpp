@@ -33,6 +33,8 @@ constexpr std::array table{
     Help{"fieldwork_notifications_total", "Messages to targets, by result."},
     Help{"fieldwork_outbox_commands", "Messages that are repeated until their receiver has stored them."},
     Help{"fieldwork_outputs_refused_total", "Outputs of jobs that transfer does not take."},
+    Help{"fieldwork_preempted_seconds_total", "Run time of attempts that were ended for a job of a higher class."},
+    Help{"fieldwork_preemptions_total", "Attempts that were ended for a job of a higher class."},
     Help{"fieldwork_prune_errors_total", "Rounds of retention that failed, by table."},
     Help{"fieldwork_pruned_rows_total", "Old rows removed, by table."},
     Help{"fieldwork_questions_open", "Questions to security-policy without an answer yet."},
