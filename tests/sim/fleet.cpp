@@ -355,7 +355,7 @@ void Fleet::check_cores() const {
                       "the scheduler keeps " + std::to_string(left) + " things of no job");
     for (const auto& [id, number] : core.fleet().all()) {
       const auto& view = core.fleet().view(number);
-      if (view.attempts != 0 || view.cpu_millis_used != 0)
+      if (view.used.attempts != 0 || view.used.cpu_millis != 0)
         throw Violation("memory and rows return to their base", id.value + " has room taken by nobody");
     }
   }

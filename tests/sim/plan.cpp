@@ -54,7 +54,8 @@ Wish wish_of(Random& random, int number, Time start, const Plan& plan, const std
   wish.spec.name = "job-" + std::to_string(number);
   wish.spec.command = {"./detect", "input-" + std::to_string(number)};
   wish.spec.priority = static_cast<int>(random.below(10));
-  wish.spec.requirements.cpu_millis = random.chance(0.5) ? 700 : 0;
+  constexpr std::int64_t needs[] = {0, 0, 700, 700, 1600};  // of devices with 2000: large ones preempt
+  wish.spec.requirements.cpu_millis = needs[random.below(std::size(needs))];
   if (number % 5 == 0) wish.spec.requirements.expression = "label.zone in (a, b) and health > 0.2";
   wish.spec.retry.attempts_max = 10;  // with backoff these tries take longer than the faults last
   if (plan.losses) wish.spec.retry.lost_max = 10;
