@@ -12,7 +12,7 @@
 #include "content/sender.hpp"
 #include "crypto/jws.hpp"
 #include "crypto/seal.hpp"
-#include "scheduler/core/placement.hpp"
+#include "scheduler/core/plan/placement.hpp"
 #include "walk.hpp"
 
 namespace fieldwork {
@@ -222,7 +222,7 @@ scheduler::Fleet fleet(int count) {
     out.seen(device);
     Requirements taken;
     taken.cpu_millis = i % 4000;
-    out.reserve(id, taken, 1);
+    out.reserve(id, {.need = taken}, 1);
   }
   return out;
 }
@@ -236,9 +236,9 @@ void place(benchmark::State& state, int count) {
   const std::set<DeviceId> avoid;
   const std::map<DeviceId, scheduler::Exclusion> excluded;
   const std::map<DeviceId, int> taken;
-  const scheduler::Want want{job, anywhere, avoid, excluded, taken, {}, {}};
+  const scheduler::Want want{job, anywhere, avoid, excluded, taken, 0, {}};
   const scheduler::Limits limits;
-  for (auto _ : state) benchmark::DoNotOptimize(scheduler::place(want, devices, limits));
+  for (auto _ : state) benchmark::DoNotOptimize(scheduler::describe(want, devices, limits));
 }
 
 // Finds the device with the least free CPU that is enough: one walk, one requirement, no label, no reason kept.

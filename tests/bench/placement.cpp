@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "percentile.hpp"
+#include "plans.hpp"
 #include "scheduler/core/scheduler.hpp"
 #include "walk.hpp"
 
@@ -127,6 +128,44 @@ class Bed {
 }  // namespace
 }  // namespace fieldwork::scheduler
 
+namespace {
+
+// Passes over a full queue: `wants` different requirements among the executions, of eight submitters.
+nlohmann::json plans() {
+  struct Case {
+    int devices, executions, wants;
+  };
+  constexpr Case cases[] = {
+      {1'000, 20'000, 16}, {1'000, 20'000, 1'000}, {10'000, 100'000, 16}, {10'000, 100'000, 1'000}};
+  constexpr int times = 5;
+  nlohmann::json out = nlohmann::json::array();
+  std::printf("\n%8s %11s %6s %13s %13s %11s %11s\n", "devices", "executions", "wants", "placements/s", "all rated/s",
+              "mean score", "worst score");
+  for (const auto& one : cases) {
+    fieldwork::bench::PlanBed bed(one.devices, one.executions, one.wants);
+    std::vector<double> plans, walks;
+    fieldwork::bench::PlanCost cost;
+    for (int i = 0; i < times; ++i) {
+      cost = bed.run();
+      plans.push_back(cost.placements_per_s);
+      walks.push_back(cost.walks_per_s);
+    }
+    const auto plan = fieldwork::bench::percentile(plans, 0.5), walk = fieldwork::bench::percentile(walks, 0.5);
+    std::printf("%8d %11zu %6d %13.0f %13.0f %11.4f %11.4f\n", one.devices, cost.placed, one.wants, plan, walk,
+                cost.mean_share, cost.worst_share);
+    out.push_back({{"devices", one.devices},
+                   {"placed", cost.placed},
+                   {"wants", one.wants},
+                   {"placements_per_s", plan},
+                   {"all_rated_per_s", walk},
+                   {"mean_share", cost.mean_share},
+                   {"worst_share", cost.worst_share}});
+  }
+  return out;
+}
+
+}  // namespace
+
 int main() {
   using namespace fieldwork::scheduler;
   std::map<int, std::unique_ptr<Bed>> beds;
@@ -156,6 +195,7 @@ int main() {
                    {"job_us", fieldwork::bench::percentile(job[devices], 0.5)},
                    {"walk_us", fieldwork::bench::percentile(walk[devices], 0.5)}});
   }
-  std::printf("%s\n", nlohmann::json{{"placement", out}}.dump().c_str());
+  const auto made = plans();
+  std::printf("%s\n", nlohmann::json{{"placement", out}, {"plans", made}}.dump().c_str());
   return 0;
 }

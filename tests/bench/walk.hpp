@@ -1,7 +1,7 @@
 // What a scheduler without indexes would do at least, beside which placement is measured.
 #pragma once
 
-#include "scheduler/core/fleet.hpp"
+#include "scheduler/core/fleet/fleet.hpp"
 
 namespace fieldwork::bench {
 
@@ -10,8 +10,8 @@ namespace fieldwork::bench {
   const scheduler::DeviceView* best = nullptr;
   for (scheduler::Fleet::Number i = 0; i < devices.size(); ++i) {
     const auto& view = devices.view(i);
-    if (view.device.about.capacity.cpu_millis - view.cpu_millis_used < 1000) continue;
-    if (best == nullptr || view.cpu_millis_used > best->cpu_millis_used) best = &view;
+    if (view.device.about.capacity.cpu_millis - view.used.cpu_millis < 1000) continue;
+    if (best == nullptr || view.used.cpu_millis > best->used.cpu_millis) best = &view;
   }
   return best;
 }
