@@ -288,7 +288,8 @@ const std::vector<Rule>& rules() {
       {"function size", long_functions, long_sample("libs/a/a.cpp", 61, "void f(int x) {", "}")},
       {"pure cores", impure_cores, sample("services/agent/core/a.cpp", {"auto t = std::chrono::steady_clock::now();"})},
       {"third-party headers", strange_headers, sample("services/agent/shell/a.cpp", {"#include <pqxx/pqxx>"})},
-      {"includes", sideways_includes, sample("services/agent/shell/a.cpp", {"#include \"scheduler/core/state.hpp\""})},
+      {"includes", sideways_includes,
+       sample("services/agent/shell/a.cpp", {"#include \"scheduler/core/model/state.hpp\""})},
       {"bounds", scattered_bounds, sample("services/agent/shell/a.cpp", {"constexpr std::size_t names_max = 5;"})},
       {"words", empty_words,
        sample("libs/a/a.hpp", {"class Job"
