@@ -90,7 +90,8 @@ Targets read_targets(Reader& parent, const Json& value) {
   return out;
 }
 
-Offline read_offline(Reader& parent, const Json& value, bool once) {
+Offline read_offline(Reader& parent, const Json& value, const JobSpec& job) {
+  const bool once = at_most_once(job);
   Reader reader(parent, "offline", value);
   Offline out;
   const auto period = [&](const char* field) -> std::optional<int> {
@@ -107,6 +108,8 @@ Offline read_offline(Reader& parent, const Json& value, bool once) {
     reader.fail("stop_after_s", "must be below lost_after_s: the device gives up first");
   if (reader.ok() && once && out.replace.value_or(false))
     reader.fail("replace", "contradicts at_most_once (retry/attempts_max 1 means it, too): it is never replaced");
+  if (reader.ok() && job.at_most_once == false && !out.replace.value_or(true))
+    reader.fail("replace", "contradicts semantics at_least_once: a lost attempt is followed by another");
   if (reader.ok() && once && out.restart_on_reboot)
     reader.fail("on_reboot", "restart contradicts at_most_once (retry/attempts_max 1 means it, too)");
   reader.finish();
@@ -266,7 +269,7 @@ JobSpec read_job(Reader& reader) {
       retry.fail("attempts_max", "contradicts semantics at_most_once: must be 1");
     retry.finish();
   }
-  if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, at_most_once(job));
+  if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, job);
   read_start(reader, job);
   if (reader.any_maybe("preemptible") != nullptr) job.preemptible = reader.boolean_or("preemptible", true);
   if (const Json* value = reader.object_maybe("timeouts")) {
