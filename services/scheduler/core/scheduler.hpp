@@ -100,6 +100,7 @@ class Scheduler {
   void keep_free(Fleet::Number number, const Waiter& who);
   void stop_holding(Fleet::Number number);
   void release(Fleet::Number number, const Waiter& who);
+  void pass_on(Fleet::Number number);
   void propose(Job& job, Execution& execution, const DeviceId& device, std::shared_ptr<const Placement> placement,
                Time now, Output& out);
   void ask(Job& job, Execution& execution, Time now, Output& out);

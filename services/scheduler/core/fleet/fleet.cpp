@@ -109,7 +109,9 @@ bool Fleet::seen(const Device& device) {
   const auto number = make(device.id);
   auto& view = entries_[number].view;
   const bool came = gets_work(device) && !gets_work(view.device);
-  const bool changed = view.device.about.capacity != device.about.capacity || view.device.labels != device.labels;
+  const bool changed = view.device.about.capacity != device.about.capacity || view.device.labels != device.labels ||
+                       view.device.about.sandbox != device.about.sandbox ||
+                       view.device.configuration.attempts_max != device.configuration.attempts_max;
   const bool texts = !entries_[number].counted || view.device.about != device.about ||
                      view.device.labels != device.labels || view.device.groups != device.groups;
   const auto& now = device.pressure;

@@ -117,7 +117,7 @@ void Scheduler::dequeue(Job& job, Execution& execution) {
   for (const auto& [number, hold] : holds_) {
     if (hold.job == job.id && hold.execution == execution.index) held.push_back(number);
   }
-  for (const auto number : held) stop_holding(number);
+  for (const auto number : held) pass_on(number);
 }
 
 // Waits until the next try: backoff_s * 2^(times - 1) seconds, at most backoff_max.

@@ -103,7 +103,10 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Output& out) {
 }
 
 void Scheduler::timer_fired(Job& job, Execution& execution, Time now, Output& out) {
-  if (execution.is<Waiting>()) return enqueue(job, execution, now);
+  if (const auto* waited = std::get_if<Waiting>(&execution.phase)) {
+    if (waited->until == start_of(job)) execution.reason.clear();
+    return enqueue(job, execution, now);
+  }
   if (execution.is<Queued>()) {
     const auto nearest = explain(job, execution, now);
     auto reason = "no device took it within " + std::to_string(job.spec->timeouts.queued_s) + " s";
@@ -130,12 +133,11 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
   auto& attempt = *execution.attempt;
   const auto rules = contract(job, execution);
   const auto silent = now - live.contact;
-  const auto told = [&](const std::string& reason) {
-    out.outbox.emplace_back(PutCommand{.key = cancel_key(attempt.key),
-                                       .device = attempt.device,
-                                       .command = Cancel{attempt.key, job.traceparent},
-                                       .life = command_life_max});
-    attempt.reason = reason;
+  const auto key = attempt.key;
+  const auto device = attempt.device;
+  const auto tell = [&] {  // after it is settled, which closes an older cancel
+    out.outbox.emplace_back(PutCommand{
+        .key = cancel_key(key), .device = device, .command = Cancel{key, job.traceparent}, .life = command_life_max});
   };
   if (rules.lost_after_s && silent >= seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace)) {
     return lose(job, execution, "nothing was heard of it for " + std::to_string(*rules.lost_after_s) + " s", now, out);
@@ -152,12 +154,14 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
   const auto in_phase = now - live.phase_since;
   if (attempt.reported == AttemptState::accepted &&
       in_phase >= seconds(job.spec->timeouts.fetching_s) + limits_.overdue) {
-    told("it did not begin within " + std::to_string(job.spec->timeouts.fetching_s) + " s");
-    return refused(job, execution, attempt.reason, true, now, out);
+    const auto reason = "it did not begin within " + std::to_string(job.spec->timeouts.fetching_s) + " s";
+    refused(job, execution, reason, true, now, out);
+    return tell();
   }
   if (attempt.reported == AttemptState::running && in_phase >= seconds(job.spec->limits.time_s) + limits_.overdue) {
-    told("it did not end at its time limit of " + std::to_string(job.spec->limits.time_s) + " s");
+    attempt.reason = "it did not end at its time limit of " + std::to_string(job.spec->limits.time_s) + " s";
     settle_attempt(job, execution, AttemptState::failed, now, out);
+    tell();
     return attempt_ended(job, execution, AttemptState::failed, now, out);
   }
   rearm(job, execution);

@@ -107,12 +107,6 @@ struct Attempt {
   bool stored = false;  // has a row: a further save writes only the columns that can change
 };
 
-// For how long its program runs by now.
-[[nodiscard]] inline Duration ran_for(const Attempt& attempt, Time now) {
-  const bool runs = attempt.reported == AttemptState::running;
-  return runs ? std::max(Duration{}, now - from_ms(attempt.changed_ms)) : Duration{};
-}
-
 // The state of an execution by the state of its newest attempt; `queued` where that attempt ended without success.
 [[nodiscard]] ExecutionState seen_as(AttemptState state);
 
@@ -172,6 +166,14 @@ struct Execution {
     return std::holds_alternative<T>(phase);
   }
 };
+
+// For how long the program of a live attempt has run: since its state is known to be `running`, in this process or as
+// it was stored.
+[[nodiscard]] inline Duration ran_for(const Execution& execution, Time now) {
+  if (execution.attempt->reported != AttemptState::running) return {};
+  const auto since = std::min(std::get<Live>(execution.phase).phase_since, from_ms(execution.attempt->changed_ms));
+  return std::max(Duration{}, now - since);
+}
 
 // Sets an execution that has no row of its own to what its newest attempt says.
 void follow_attempt(Execution& execution);

@@ -96,7 +96,11 @@ void Scheduler::apply(const Place& step, Time now, Output& out) {
   const auto good = [&] {
     if (execution->claimed == device)
       return claim_of(fleet_, step.number, view.used, *job, *execution, limits_, now) == Claim::fits;
-    return fits(want_of(*job, *execution, now), fleet_, step.number, view.used, limits_);
+    auto want = want_of(*job, *execution, now);
+    const auto hold = holds_.find(step.number);
+    if (hold != holds_.end() && gives_way(snapshot(), step.number, class_of(job->spec->priority)))
+      want.lane = hold->second.lane;
+    return fits(want, fleet_, step.number, view.used, limits_);
   };
   if (execution == nullptr || !good()) {  // others sleep because the plan gave the room away
     place_ = queue_.wake(groups_of(view), [](const Queue::Shape&) { return true; }) || execution != nullptr || place_;
@@ -137,7 +141,7 @@ void Scheduler::apply(const Preempt& step, Time now, Output& out) {
     auto* victim = find(key, other);
     if (victim == nullptr || !victim->is<Live>() || victim->attempt->key != key) continue;
     auto& attempt = *victim->attempt;
-    const auto ran = ran_for(attempt, now);
+    const auto ran = ran_for(*victim, now);
     attempt.preempted_by = job->id;
     out.outbox.emplace_back(CloseCommand{assign_key(key)});
     out.outbox.emplace_back(
@@ -163,18 +167,35 @@ void Scheduler::stop_holding(Fleet::Number number) {
   place_ = queue_.wake(groups_of(fleet_.view(number)), [](const Queue::Shape&) { return true; }) || place_;
 }
 
-// The lane gets what is held for it there. Where that was held for another of the lane, that one has from now on what
-// was held for `who`.
+// `who` gets what is held there. Where that was held for another of its lane, that one has from now on what was held
+// for `who`.
 void Scheduler::release(Fleet::Number number, const Waiter& who) {
   const auto it = holds_.find(number);
-  if (it == holds_.end() || it->second.lane != who.lane) return;
+  if (it == holds_.end()) return;
   const auto owner = it->second;
   stop_holding(number);
+  if (owner.lane != who.lane) return;
   for (auto& [other, hold] : holds_) {
     if (hold.lane != who.lane || hold.job != who.job || hold.execution != who.execution) continue;
     hold = owner;
     return fleet_.set_hold(other, hold);
   }
+}
+
+// Room that is being made is for the first of the lane for whom there is none yet, where its waiter has left it.
+void Scheduler::pass_on(Fleet::Number number) {
+  const auto* lane = queue_.find(holds_.at(number).lane);
+  if (lane == nullptr || !is_ending(snapshot(), number)) return stop_holding(number);
+  for (const auto& entry : lane->entries) {
+    const bool has_one = std::any_of(holds_.begin(), holds_.end(), [&](const auto& one) {
+      return one.second.job == entry.job && one.second.execution == entry.execution;
+    });
+    if (has_one) continue;
+    auto& hold = holds_.at(number);
+    hold = {hold.lane, entry.job, entry.execution};
+    return fleet_.set_hold(number, hold);
+  }
+  stop_holding(number);
 }
 
 // Without a device: security-policy is asked about the job alone.

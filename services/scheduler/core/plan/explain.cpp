@@ -1,6 +1,7 @@
 // Which devices fit, and why others do not, for people to read.
 #include <algorithm>
 
+#include "scheduler/core/fleet/measures.hpp"
 #include "scheduler/core/plan/placement.hpp"
 #include "scheduler/limits.hpp"
 
@@ -13,13 +14,12 @@ bool better(const Candidate& a, const Candidate& b) {
 
 // How far a device is from fitting: devices that lack only some room come first, devices of another kind last.
 int distance(const Filtered& filtered) {
-  if (filtered.requirement.starts_with("requirements/")) return 0;
-  if (filtered.requirement == "attempts" || filtered.requirement == "pressure" || filtered.requirement == "held")
-    return 1;
-  if (filtered.requirement == "replicas") return 2;
-  if (filtered.requirement == "presence" || filtered.requirement == "lifecycle" || filtered.requirement == "placeable")
-    return 3;
-  return 4;
+  const auto& what = filtered.requirement;
+  if (what == "requirements/sandbox_min") return 4;
+  if (what == "attempts" || what == "pressure" || what == "held" || is_measured(what)) return 1;
+  if (what.starts_with("requirements/")) return 0;
+  if (what == "replicas") return 2;
+  return what == "presence" || what == "lifecycle" || what == "placeable" ? 3 : 4;
 }
 
 class Search {

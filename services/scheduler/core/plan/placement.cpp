@@ -79,11 +79,11 @@ bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
     if (std::find(has.begin(), has.end(), rung) == has.end())
       return say("requirements/sandbox_min", [&] { return "its sandbox has no " + rung; });
   }
-  if (const auto measures = measures_of(device); !meets(want.spec.requirements, measures)) {
+  if (const auto measures = measures_of(device); want.measured && !meets(want.spec.requirements, measures)) {
     const auto why = unmet(want.spec.requirements, measures);
     return say(why.requirement, [&] { return why.reason; });
   }
-  if (!matches(want, device)) return say("expression", [&] { return missed(*want.where, device); });
+  if (want.measured && !matches(want, device)) return say("expression", [&] { return missed(*want.where, device); });
   if (const auto it = want.excluded.find(device.id); it != want.excluded.end())
     return say(it->second.by_policy ? "policy" : "refused", [&] { return it->second.reason; });
   if (view.unplaceable_until > want.now) return say("placeable", [&] { return view.unplaceable_reason; });
@@ -96,7 +96,7 @@ bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
   }
   if (used.attempts >= attempts_max(device, limits))
     return say("attempts", [&] { return "runs " + std::to_string(used.attempts) + " already"; });
-  if (const auto resource = pressed(want, view); !resource.empty())
+  if (const auto resource = pressed(want, view); want.measured && !resource.empty())
     return say("pressure", [&] { return "its use of " + std::string(resource) + " is over the threshold"; });
   if (const auto& hold = fleet.hold(number); hold && hold->lane != want.lane)
     return say("held", [&] { return "is kept free for " + hold->job.value + ", which waits longer"; });
@@ -136,6 +136,9 @@ bool could_ever(const Want& want, const DeviceView& view) {
   for (const auto& amount : amounts(want.spec, view, view.used)) {
     if (amount.need > amount.capacity) return false;
   }
+  const auto& has = view.device.about.sandbox;
+  const auto& rung = want.spec.requirements.sandbox_min;
+  if (!rung.empty() && std::find(has.begin(), has.end(), rung) == has.end()) return false;
   return true;
 }
 

@@ -24,6 +24,7 @@ struct Want {
   std::uint64_t lane = 0;                // a hold for this lane does not count against it
   Time now{};
   const fleet::Expression* where = nullptr;  // of the requirements
+  bool measured = true;                      // false: what is measured of a device does not count
 };
 [[nodiscard]] Want want_of(const Job& job, const Execution& execution, Time now);
 

@@ -1,6 +1,5 @@
 #include "scheduler/core/plan/plan.hpp"
 
-#include "scheduler/core/fleet/measures.hpp"
 #include "scheduler/core/plan/choices.hpp"
 #include "scheduler/limits.hpp"
 
@@ -16,7 +15,11 @@ bool is_for_good(const std::string& requirement) {
 class Planner {
  public:
   Planner(const Snapshot& snapshot, Time now)
-      : from_(snapshot), now_(now), turns_(snapshot.queue, snapshot.shares), overlay_(snapshot.fleet) {}
+      : from_(snapshot), now_(now), turns_(snapshot.queue, snapshot.shares), overlay_(snapshot.fleet) {
+    for (const auto& [number, hold] : snapshot.holds) {
+      if (is_ending(snapshot, number)) ending_.insert(number);
+    }
+  }
 
   Plan make() {
     while (const auto turn = turns_.next()) {
@@ -26,14 +29,18 @@ class Planner {
       }
       step(*turn);
     }
-    for (const auto& lane : stuck_) {
-      for (auto& found : preempt_for_lane(from_, overlay_, lane.lane, lane.entry, given_, now_))
-        plan_.steps.emplace_back(std::move(found));
-    }
+    for (const auto of : {PriorityClass::high, PriorityClass::normal}) make_room(stuck_[of]);
     return std::move(plan_);
   }
 
  private:
+  void make_room(const std::vector<Turns::Turn>& lanes) {
+    for (const auto& lane : lanes) {
+      for (auto& found : preempt_for_lane(from_, overlay_, lane.lane, lane.entry, given_, now_))
+        plan_.steps.emplace_back(std::move(found));
+    }
+  }
+
   void step(const Turns::Turn& turn) {
     const auto& job = from_.jobs.at(turn.entry->job);
     const auto& execution = job.executions[static_cast<std::size_t>(turn.entry->execution)];
@@ -43,11 +50,13 @@ class Planner {
       return;
     const auto want = want_of(job, execution, now_);
     auto choice = best(turn, want, job);
-    if (!choice) choice = held(want, job.id);
+    if (!choice) choice = held(want, job);
     if (choice) return place(who, job, *choice);
     if (!job.authorised) return ask(who);
     plan_.steps.emplace_back(Sleep{who});
-    if (stuck_.size() < stuck_max && from_.fleet.may_preempt(class_of(job.spec->priority))) stuck_.push_back(turn);
+    const auto of = class_of(job.spec->priority);
+    auto& stuck = stuck_[of];
+    if (stuck.size() < stuck_max && from_.fleet.may_preempt(of)) stuck.push_back(turn);
     turns_.leave_out();
   }
 
@@ -94,12 +103,15 @@ class Planner {
     return choice;
   }
 
-  // A device that is held for the lane and has room.
-  std::optional<Choice> held(const Want& want, const JobId& job) {
+  // A device that has room, and is held for the lane or gives way.
+  std::optional<Choice> held(const Want& wanted, const Job& job) {
+    auto want = wanted;
     for (const auto& [number, hold] : from_.holds) {
+      const bool free = !ending_.contains(number) && is_for_lower(from_, hold, class_of(job.spec->priority));
+      if (hold.lane != wanted.lane && !free) continue;
+      want.lane = hold.lane;
       const auto& used = overlay_.used(number);
-      if (hold.lane != want.lane || overlay_.changed_at(number) > 0 || given_.has(job, number)) continue;
-      if (fits(want, from_.fleet, number, used, from_.limits))
+      if (!given_.has(job.id, number) && fits(want, from_.fleet, number, used, from_.limits))
         return Choice{number, rate(want, from_.fleet.view(number), used, from_.limits)};
     }
     return std::nullopt;
@@ -109,10 +121,11 @@ class Planner {
   Time now_;
   Turns turns_;
   Overlay overlay_;
-  std::unordered_map<std::string, Choices> choices_;  // by Queue::Shape::fit
-  std::vector<Turns::Turn> stuck_;
+  std::unordered_map<std::string, Choices> choices_;         // by Queue::Shape::fit
+  std::map<PriorityClass, std::vector<Turns::Turn>> stuck_;  // lanes of which the head fits nowhere
   Given given_;
-  std::size_t asked_ = 0;  // questions to security-policy that follow from the plan
+  std::set<Fleet::Number> ending_;  // held devices on which room is still being made
+  std::size_t asked_ = 0;           // questions to security-policy that follow from the plan
   Plan plan_;
 };
 
@@ -120,11 +133,10 @@ class Planner {
 
 Claim claim_of(const Fleet& fleet, Fleet::Number number, const Use& used, const Job& job, const Execution& execution,
                const Limits& limits, Time now) {
-  const auto why = unfit(want_of(job, execution, now), fleet, number, used, limits);
+  auto want = want_of(job, execution, now);
+  want.measured = false;  // its own attempt may be what presses it, and what is measured of it
+  const auto why = unfit(want, fleet, number, used, limits);
   if (!why || why->requirement == "replicas") return Claim::fits;
-  // Its own attempt may be what presses it, and what is measured of it.
-  if (why->requirement == "pressure" || why->requirement == "expression" || is_measured(why->requirement))
-    return Claim::fits;
   const auto heard = fleet.view(number).device.presence;
   const bool passes = why->requirement == "presence" ? heard == Presence::suspect || heard == Presence::starting
                                                      : !is_for_good(why->requirement);

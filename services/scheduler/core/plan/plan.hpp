@@ -57,8 +57,8 @@ struct Sleep {
 struct Preempt {
   Waiter who;
   Fleet::Number number = 0;
-  std::vector<AttemptKey> victims;
-  Duration lost{};  // run time of the victims
+  std::vector<AttemptKey> victims;  // none: others that end there already are enough
+  Duration lost{};                  // run time of the victims
 };
 using Step = std::variant<Place, Ask, StandAside, Sleep, Preempt>;
 
@@ -88,7 +88,10 @@ struct Given {
                                                     std::set<QueueEntry>::const_iterator first, Given& given, Time now);
 // The same for lanes that sleep: what ended meanwhile may have made a preemption sufficient.
 [[nodiscard]] std::vector<Preempt> preempt_for_sleepers(const Snapshot& snapshot, Time now);
-// Whether attempts are still to end on the device that were told to make room.
+[[nodiscard]] bool is_for_lower(const Snapshot& snapshot, const Fleet::Hold& hold, PriorityClass of);
+// Whether the device is held by a reservation for a class lower than this.
+[[nodiscard]] bool gives_way(const Snapshot& snapshot, Fleet::Number number, PriorityClass of);
+// Whether attempts are still to end on the device that were told to make room. A device that is not heard makes none.
 [[nodiscard]] bool is_ending(const Snapshot& snapshot, Fleet::Number number);
 
 struct Reservation {

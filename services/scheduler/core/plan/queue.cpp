@@ -1,6 +1,7 @@
 #include "scheduler/core/plan/queue.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <string_view>
 
 #include "model/limits.hpp"
@@ -11,6 +12,11 @@ namespace {
 // The length comes first, so that no text can look like two others.
 void append(std::string& out, const std::string& text) {
   out.append(std::to_string(text.size())).append(1, ':').append(text);
+}
+
+std::string exact(double value) {
+  char out[32];
+  return {out, static_cast<std::size_t>(std::snprintf(out, sizeof out, "%.17g", value))};
 }
 
 std::string label_group(const std::string& key, const std::string& value) {
@@ -176,7 +182,7 @@ Queue::Shape shape_of(const Job& job, const Execution& execution) {
   if (own_past || job.spec->targets || job.executions.size() > 1) out.fit += job.id.value;
   append(out.fit, need.expression);
   for (const auto& value : {need.latency_ms_max, need.bandwidth_mbit_min, need.loss_max, need.health_min})
-    append(out.fit, value ? std::to_string(*value) : "");
+    append(out.fit, value ? exact(*value) : "");
   append(out.fit, need.sandbox_min);
   for (const auto& [key, value] : need.labels) {
     append(out.fit, key);

@@ -65,6 +65,11 @@ class Queue {
   // Heads of the lanes that are awake, by rank and submitter.
   [[nodiscard]] const std::map<int, std::map<std::string, Heads>>& awake() const { return awake_; }
   [[nodiscard]] const LaneState& lane(Lane number) const { return lanes_.at(number); }
+  // Null: it is gone with its last entry.
+  [[nodiscard]] const LaneState* find(Lane number) const {
+    const auto it = lanes_.find(number);
+    return it == lanes_.end() ? nullptr : &it->second;
+  }
   [[nodiscard]] int rank_of(const Shape& shape, const QueueEntry& entry) const;
 
   void sleep(Lane lane);

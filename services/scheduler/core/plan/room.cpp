@@ -27,12 +27,27 @@ Victims victims_on(const Snapshot& from, const DeviceId& device, PriorityClass o
     if (class_of(spec.priority) >= of || !may_be_preempted(spec)) continue;
     const auto& execution = job->second.executions[static_cast<std::size_t>(key.execution)];
     if (!execution.is<Live>() || execution.attempt->key != key || !execution.attempt->preempted_by.empty() ||
-        execution.preempted >= from.limits.preempted_max)
+        execution.attempt->state == AttemptState::unreachable || execution.preempted >= from.limits.preempted_max)
       continue;
-    out.push_back({key, &spec.requirements, ran_for(*execution.attempt, now)});
+    out.push_back({key, &spec.requirements, ran_for(execution, now)});
   }
   std::sort(out.begin(), out.end(),
             [](const auto& a, const auto& b) { return std::tie(a.ran, a.key) < std::tie(b.ran, b.key); });
+  return out;
+}
+
+// What attempts use that were told to make room there.
+Use used_by_ending(const Snapshot& from, const DeviceId& device) {
+  Use out;
+  const auto there = from.on_device.find(device);
+  if (there == from.on_device.end()) return out;
+  for (const auto& key : there->second) {
+    const auto job = from.jobs.find(key.job);
+    if (job == from.jobs.end()) continue;
+    const auto& execution = job->second.executions[static_cast<std::size_t>(key.execution)];
+    if (execution.attempt && execution.attempt->key == key && !execution.attempt->preempted_by.empty())
+      out.add(job->second.spec->requirements);
+  }
   return out;
 }
 
@@ -116,15 +131,13 @@ class Weighing {
   }
 
  private:
-  // A reservation gives way to a higher class, and to its own lane.
+  // What is held for another stays its own, but a reservation gives way.
   bool is_kept(Fleet::Number number, Want& want) const {
     const auto hold = from_.holds.find(number);
     if (hold == from_.holds.end()) return false;
-    const auto holder = from_.jobs.find(hold->second.job);
-    const bool lower = holder != from_.jobs.end() && class_of(holder->second.spec->priority) < of_;
-    if (is_ending(from_, number) || !(lower || hold->second.lane == who_.lane)) return true;
     want.lane = hold->second.lane;
-    return false;
+    if (hold->second.lane == who_.lane) return is_ending(from_, number);
+    return !gives_way(from_, number, of_);
   }
 
   void weigh(Fleet::Number number) {
@@ -135,10 +148,16 @@ class Weighing {
     if (least == used || given_.promised.contains(number) || given_.has(who_.job, number)) return;
     auto want = want_;
     if (is_kept(number, want) || !fits(want, from_.fleet, number, least, from_.limits)) return;
+    if (has_room(*job_.spec, view, used, from_.limits)) return;  // nobody need end for that
     ++weighed_;
+    auto left = used;
+    left.remove(used_by_ending(from_, view.device.id));
     const auto all = victims_on(from_, view.device.id, of_, now_);
-    const auto some = enough(all, *job_.spec, view, used, from_.limits);
-    if (some.empty()) return;
+    std::vector<std::size_t> some;
+    if (!has_room(*job_.spec, view, left, from_.limits)) {
+      some = enough(all, *job_.spec, view, left, from_.limits);
+      if (some.empty()) return;
+    }
     Preempt made{.who = who_, .number = number};
     for (const auto i : some) {
       made.victims.push_back(all[i].key);
@@ -165,14 +184,18 @@ class Weighing {
 }  // namespace
 
 bool is_ending(const Snapshot& from, Fleet::Number number) {
-  const auto there = from.on_device.find(from.fleet.view(number).device.id);
-  if (there == from.on_device.end()) return false;
-  return std::any_of(there->second.begin(), there->second.end(), [&](const auto& key) {
-    const auto job = from.jobs.find(key.job);
-    if (job == from.jobs.end()) return false;
-    const auto& execution = job->second.executions[static_cast<std::size_t>(key.execution)];
-    return execution.attempt && execution.attempt->key == key && !execution.attempt->preempted_by.empty();
-  });
+  const auto& device = from.fleet.view(number).device;
+  return gets_work(device) && used_by_ending(from, device.id).attempts > 0;
+}
+
+bool is_for_lower(const Snapshot& from, const Fleet::Hold& hold, PriorityClass of) {
+  const auto holder = from.jobs.find(hold.job);
+  return holder == from.jobs.end() || class_of(holder->second.spec->priority) < of;
+}
+
+bool gives_way(const Snapshot& from, Fleet::Number number, PriorityClass of) {
+  const auto hold = from.holds.find(number);
+  return hold != from.holds.end() && is_for_lower(from, hold->second, of) && !is_ending(from, number);
 }
 
 std::optional<Preempt> preempt(const Snapshot& from, const Overlay& overlay, const Waiter& who, const Given& given,
@@ -212,7 +235,12 @@ std::vector<Preempt> preempt_for_sleepers(const Snapshot& from, Time now) {
   if (!from.fleet.may_preempt(PriorityClass::high)) return out;
   const Overlay overlay(from.fleet);
   Given given;
-  for (const auto& head : from.queue.sleeping(from.limits.holds_max)) {
+  auto heads = from.queue.sleeping(stuck_max);
+  std::stable_sort(heads.begin(), heads.end(), [&](const auto& one, const auto& other) {
+    const auto of = [&](const auto& head) { return class_of(from.queue.lane(head.lane).shape.priority); };
+    return of(one) > of(other);
+  });
+  for (const auto& head : heads) {
     const auto first = from.queue.lane(head.lane).entries.begin();
     for (auto& found : preempt_for_lane(from, overlay, head.lane, first, given, now)) out.push_back(std::move(found));
   }

@@ -136,6 +136,22 @@ TEST(Hearing, WhatADeviceHasWaitsForItAlsoWhereThereIsNoRoomNow) {
   EXPECT_EQ(device, "b");
 }
 
+// A device that is too sick for new work has its attempt all the same; but what policy says of it counts, once.
+TEST(Hearing, WhatIsMeasuredHidesNoDenial) {
+  auto sick = ready("a");
+  sick.health = 0.1;
+  World world({sick});
+  world.submit("j");
+  world.restart({}, true);
+  world.step(LinkBack{});
+  world.step(DeviceSeen{sick});
+  world.step(told(world, "a", {}, {key("j", limits::fence_max / 2)}));
+  world.pass(world.limits.hear_least);
+  ASSERT_EQ(world.question().device, dev("a"));
+  world.step(World::deny(world.question(), true));
+  EXPECT_EQ(world.question().device, dev("")) << "not about this device again";
+}
+
 // The database forgot the job altogether, and its submitter asks for it again: who has done it is asked, not another.
 TEST(Hearing, AForgottenJobThatComesAgainGoesWhereItEnded) {
   for (const char* where : {"a", "b"}) {

@@ -241,6 +241,94 @@ TEST(Preemption, NobodyMoreThanNeeded) {
   EXPECT_EQ(ended, 2);
 }
 
+// A device that falls silent while it makes room is not waited for.
+TEST(Preemption, ADeviceThatFallsSilentMakesNoRoom) {
+  World world({ready("a"), in_presence(ready("b"), Presence::suspect)});
+  world.run("low", of(0));
+  world.run("high", of(9));
+  ASSERT_FALSE(world.attempt("low").preempted_by.empty());
+  world.step(DeviceSeen{in_presence(ready("a"), Presence::suspect)});
+  world.step(DeviceSeen{ready("b")});
+  world.allow_all();
+  EXPECT_EQ(world.attempt("high").device, dev("b"));
+  world.run("other", of(9));
+  world.step(DeviceSeen{ready("c")});
+  world.allow_all();
+  EXPECT_EQ(world.attempt("other").device, dev("c"));
+}
+
+// What is reserved for lower work is not kept from higher work that fits as it is, and nobody is ended for it.
+TEST(Preemption, AReservedDeviceThatHasRoomIsUsed) {
+  World world({ready("a")});
+  world.run("small", of(2, 2000));
+  world.run("big", of(2));
+  world.live_through(seconds(70), {{"a", {world.attempt("small").key}}});
+  ASSERT_TRUE(world.core.fleet().hold(*world.core.fleet().number_of(dev("a"))));
+  world.run("high", of(9, 2000));
+  EXPECT_EQ(world.attempt("high").device, dev("a"));
+  EXPECT_TRUE(world.attempt("small").preempted_by.empty());
+}
+
+// Room is being made for the first; it finds other room: the second gets what is being made, and nobody else is ended.
+TEST(Preemption, WhoLeavesPassesItsRoomOn) {
+  for (const bool cancelled : {false, true}) {
+    World world({ready("a"), ready("b")});
+    world.run("low0", of(0));
+    world.run("low1", of(0));
+    world.submit("first", of(9));
+    world.allow_all();
+    world.submit("second", of(9));
+    world.allow_all();
+    std::vector<DeviceId> making;
+    for (const auto* id : {"low0", "low1"}) {
+      if (!world.attempt(id).preempted_by.empty()) making.push_back(world.attempt(id).device);
+    }
+    ASSERT_EQ(making.size(), 1U) << "the second joins the first's lane";
+    if (cancelled) {
+      world.step(CancelRequested{1, JobId("first")});
+    } else {
+      world.step(DeviceSeen{ready("free")});
+      world.allow_all();
+      ASSERT_EQ(world.attempt("first").device, dev("free"));
+    }
+    world.live_through(seconds(3));
+    EXPECT_NE(world.attempt("low0").preempted_by.empty(), world.attempt("low1").preempted_by.empty());
+    EXPECT_EQ(world.core.fleet().hold(*world.core.fleet().number_of(making[0]))->job, JobId("second"));
+  }
+}
+
+TEST(Preemption, AfterARestartWhatIsBeingMadeIsEnough) {
+  World world({ready("a"), ready("b")});
+  world.run("low0", of(0));
+  world.run("low1", of(0));
+  world.run("high", of(9));
+  world.restart({ready("a"), ready("b")});
+  world.live_through(seconds(3));
+  EXPECT_NE(world.attempt("low0").preempted_by.empty(), world.attempt("low1").preempted_by.empty()) << "one of them";
+}
+
+// Lanes that have grown old, and may end nobody, do not stand before a new one that may.
+TEST(Preemption, OldLanesDoNotHideAHighOne) {
+  World world({ready("a")});
+  auto once = of(5, 2000);
+  once.at_most_once = true;
+  world.run("once", once);
+  world.run("low", of(4, 2000));
+  for (int i = 0; i < 40; ++i) world.run("old" + std::to_string(i), of(5, 3000 + i));
+  const auto both = [&] {
+    return std::map<std::string, std::vector<AttemptKey>>{{"a", {world.attempt("once").key, world.attempt("low").key}}};
+  };
+  for (int i = 0; i < 50; ++i) {
+    world.now += seconds(55);
+    world.step(HeartbeatArrived{dev("a"), 0, both().at("a"), world.now});
+    world.step(TimePassed{});
+  }
+  world.run("high", of(7));
+  world.report("a", world.attempt("once").key, AttemptState::succeeded);
+  world.live_through(seconds(3), {{"a", {world.attempt("low").key}}});
+  EXPECT_EQ(world.attempt("low").preempted_by, JobId("high"));
+}
+
 TEST(Preemption, CancelledOrPlacedElsewhereTheDeviceIsFreeForOthers) {
   auto world = full();
   world.submit("high", of(9));
