@@ -5,8 +5,8 @@
 #include "base/text.hpp"
 #include "base/timestamp.hpp"
 #include "crypto/bytes.hpp"
-#include "fleet/expression.hpp"
 #include "inside.hpp"
+#include "job_parts.hpp"
 #include "model/limits.hpp"
 
 namespace fieldwork::codec {
@@ -17,112 +17,6 @@ bool is_traceparent(std::string_view text) {
   return text.size() == 55 && text[2] == '-' && text[35] == '-' && text[52] == '-' &&
          crypto::is_hex(text.substr(0, 2), 2) && crypto::is_hex(text.substr(3, 32), 32) &&
          crypto::is_hex(text.substr(36, 16), 16) && crypto::is_hex(text.substr(53, 2), 2);
-}
-
-Labels read_labels(Reader& reader, const char* field) { return reader.map_or_empty(field, limits::labels_max, 256); }
-
-// As it was written; that it can be read is checked here.
-std::string read_expression(Reader& reader) {
-  auto text = reader.text_or("expression", "", fleet::expression_bytes_max);
-  if (text.empty()) return text;
-  if (const auto parsed = fleet::Expression::parse(text); !parsed) reader.fail("expression", describe(parsed.error()));
-  return text;
-}
-
-Requirements read_requirements(Reader& parent, const Json& value) {
-  Reader reader(parent, "requirements", value);
-  Requirements out;
-  out.cpu_millis = reader.integer_or("cpu_millis", 0, 0, 1'024'000);
-  out.memory_bytes = reader.integer_or("memory_bytes", 0, 0, limits::size_bytes_max);
-  out.storage_bytes = reader.integer_or("storage_bytes", 0, 0, limits::size_bytes_max);
-  out.labels = read_labels(reader, "labels");
-  out.expression = read_expression(reader);
-  out.latency_ms_max = reader.number_maybe("latency_ms_max", 0, 3'600'000);
-  out.bandwidth_mbit_min = reader.number_maybe("bandwidth_mbit_min", 0, 1'000'000);
-  out.loss_max = reader.number_maybe("loss_max", 0, 1);
-  out.health_min = reader.number_maybe("health_min", 0, 1);
-  out.sandbox_min = reader.text_or("sandbox_min", "", 64);
-  const auto privacy = reader.text_or("privacy", "none", 16);
-  if (const auto level = privacy_level(privacy)) {
-    out.privacy = *level;
-  } else {
-    reader.fail("privacy", "must be none, low, medium or high");
-  }
-  reader.finish();
-  return out;
-}
-
-Json encode(const Requirements& need) {
-  Json out{{"cpu_millis", need.cpu_millis}, {"memory_bytes", need.memory_bytes}, {"storage_bytes", need.storage_bytes}};
-  if (!need.labels.empty()) out["labels"] = need.labels;
-  if (!need.expression.empty()) out["expression"] = need.expression;
-  if (need.latency_ms_max) out["latency_ms_max"] = *need.latency_ms_max;
-  if (need.bandwidth_mbit_min) out["bandwidth_mbit_min"] = *need.bandwidth_mbit_min;
-  if (need.loss_max) out["loss_max"] = *need.loss_max;
-  if (need.health_min) out["health_min"] = *need.health_min;
-  if (!need.sandbox_min.empty()) out["sandbox_min"] = need.sandbox_min;
-  if (need.privacy != PrivacyLevel::none) out["privacy"] = name(need.privacy);
-  return out;
-}
-
-Targets read_targets(Reader& parent, const Json& value) {
-  Reader reader(parent, "targets", value);
-  Targets out;
-  out.labels = read_labels(reader, "labels");
-  out.expression = read_expression(reader);
-  out.group = reader.text_or("group", "", 128);
-  if (!out.group.empty() && !is_id(out.group)) reader.fail("group", "must be the name of a group");
-  for (auto& id : reader.texts_or_empty("devices", limits::executions_max, 128)) {
-    if (!is_id(id)) reader.fail("devices", "must hold ids of devices");
-    out.devices.emplace_back(std::move(id));
-  }
-  const bool chooses = !out.labels.empty() || !out.expression.empty() || !out.group.empty();
-  if (reader.ok() && chooses && !out.devices.empty())
-    reader.fail("devices", "cannot stand beside labels, expression or group");
-  for (const char* field : {"expression", "group", "devices"}) {
-    const auto found = value.find(field);
-    if (reader.ok() && found != value.end() && (found->empty() || *found == ""))
-      reader.fail(field, "must not be empty");
-  }
-  if (reader.ok() && value.empty())
-    reader.fail("labels", "is missing: targets need labels, an expression, a group or devices");
-  reader.finish();
-  return out;
-}
-
-Offline read_offline(Reader& parent, const Json& value, const JobSpec& job) {
-  const bool once = at_most_once(job);
-  Reader reader(parent, "offline", value);
-  Offline out;
-  const auto period = [&](const char* field) -> std::optional<int> {
-    const auto value_s = reader.integer_maybe(field, 1, 31'536'000);
-    return value_s ? std::optional(static_cast<int>(*value_s)) : std::nullopt;
-  };
-  out.lost_after_s = period("lost_after_s");
-  out.stop_after_s = period("stop_after_s");
-  if (reader.any_maybe("replace") != nullptr) out.replace = reader.boolean_or("replace", true);
-  const auto on_reboot = reader.text_or("on_reboot", "fail", 16);
-  if (reader.ok() && on_reboot != "fail" && on_reboot != "restart") reader.fail("on_reboot", "must be fail or restart");
-  out.restart_on_reboot = on_reboot == "restart";
-  if (reader.ok() && out.stop_after_s && out.lost_after_s && *out.stop_after_s >= *out.lost_after_s)
-    reader.fail("stop_after_s", "must be below lost_after_s: the device gives up first");
-  if (reader.ok() && once && out.replace.value_or(false))
-    reader.fail("replace", "contradicts at_most_once (retry/attempts_max 1 means it, too): it is never replaced");
-  if (reader.ok() && job.at_most_once == false && !out.replace.value_or(true))
-    reader.fail("replace", "contradicts semantics at_least_once: a lost attempt is followed by another");
-  if (reader.ok() && once && out.restart_on_reboot)
-    reader.fail("on_reboot", "restart contradicts at_most_once (retry/attempts_max 1 means it, too)");
-  reader.finish();
-  return out;
-}
-
-Json encode(const Offline& offline) {
-  Json out = Json::object();
-  if (offline.lost_after_s) out["lost_after_s"] = *offline.lost_after_s;
-  if (offline.stop_after_s) out["stop_after_s"] = *offline.stop_after_s;
-  if (offline.replace) out["replace"] = *offline.replace;
-  if (offline.restart_on_reboot) out["on_reboot"] = "restart";
-  return out;
 }
 
 }  // namespace
@@ -187,17 +81,6 @@ std::string read_traceparent(Reader& reader) {
   return text;
 }
 
-namespace {
-Json encode(const Targets& targets) {
-  Json out = Json::object();
-  for (const auto& device : targets.devices) out["devices"].push_back(device.value);
-  if (!targets.expression.empty()) out["expression"] = targets.expression;
-  if (!targets.group.empty()) out["group"] = targets.group;
-  if (!targets.labels.empty() || out.empty()) out["labels"] = targets.labels;
-  return out;
-}
-}  // namespace
-
 Json encode(const JobSpec& job) {
   Json out{{"command", job.command}, {"priority", job.priority}, {"limits", encode(job.limits)}};
   if (!job.name.empty()) out["name"] = job.name;
@@ -210,8 +93,9 @@ Json encode(const JobSpec& job) {
     out["replicas"] = job.replicas;
   }
   if (!job.outputs.empty()) out["outputs"] = job.outputs;
-  out["retry"] = Json{
-      {"attempts_max", job.retry.attempts_max}, {"backoff_s", job.retry.backoff_s}, {"lost_max", job.retry.lost_max}};
+  if (job.placement != PlacementRules{}) out["placement"] = encode(job.placement);
+  if (job.success != Success{}) out["success"] = text_of(job.success);
+  out["retry"] = encode(job.retry);
   if (job.offline != Offline{}) out["offline"] = encode(job.offline);
   if (job.timeouts != Timeouts{})
     out["timeouts"] = Json{{"queued_s", job.timeouts.queued_s}, {"fetching_s", job.timeouts.fetching_s}};
@@ -260,15 +144,9 @@ JobSpec read_job(Reader& reader) {
   if (const Json* value = reader.object_maybe("limits")) job.limits = read_limits(reader, *value);
   job.outputs = read_outputs(reader);
   read_semantics(reader, job);
-  if (const Json* value = reader.object_maybe("retry")) {
-    Reader retry(reader, "retry", *value);
-    job.retry.attempts_max = static_cast<int>(retry.integer_or("attempts_max", job.retry.attempts_max, 1, 10));
-    job.retry.backoff_s = static_cast<int>(retry.integer_or("backoff_s", job.retry.backoff_s, 0, 3600));
-    job.retry.lost_max = static_cast<int>(retry.integer_or("lost_max", job.retry.lost_max, 1, 100));
-    if (job.at_most_once.value_or(false) && job.retry.attempts_max > 1)
-      retry.fail("attempts_max", "contradicts semantics at_most_once: must be 1");
-    retry.finish();
-  }
+  if (const Json* value = reader.object_maybe("placement")) job.placement = read_placement(reader, *value);
+  job.success = read_success(reader);
+  if (const Json* value = reader.object_maybe("retry")) job.retry = read_retry(reader, *value, job);
   if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, job);
   read_start(reader, job);
   if (reader.any_maybe("preemptible") != nullptr) job.preemptible = reader.boolean_or("preemptible", true);

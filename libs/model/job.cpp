@@ -8,11 +8,12 @@ namespace {
 
 constexpr std::array<std::string_view, 10> job_words{"submitted", "queued", "assigned",  "running", "succeeded",
                                                      "failed",    "denied", "cancelled", "expired", "quarantined"};
-constexpr std::array<std::string_view, 9> attempt_words{"assigned", "accepted",  "running", "unreachable", "succeeded",
-                                                        "failed",   "cancelled", "refused", "lost"};
-constexpr std::array<std::string_view, 13> execution_words{
-    "queued", "waiting",   "assigned", "accepted", "running", "unreachable", "succeeded",
-    "failed", "cancelled", "lost",     "denied",   "expired", "quarantined"};
+constexpr std::array<std::string_view, 10> attempt_words{"assigned",  "accepted", "running",   "unreachable",
+                                                         "succeeded", "failed",   "timed_out", "cancelled",
+                                                         "refused",   "lost"};
+constexpr std::array<std::string_view, 14> execution_words{
+    "queued", "waiting",   "assigned",  "accepted", "running", "unreachable", "succeeded",
+    "failed", "timed_out", "cancelled", "lost",     "denied",  "expired",     "quarantined"};
 
 constexpr std::array<std::string_view, 4> privacy_words{"none", "low", "medium", "high"};
 

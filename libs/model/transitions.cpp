@@ -20,25 +20,27 @@ constexpr std::array<std::string_view, 10> jobs{
     "..........", "..........", "..........", "..........", "..........", "..........",
 };
 
-constexpr std::array<std::string_view, 9> attempts{
-    // assigned accepted running unreachable succeeded failed cancelled refused lost
-    ".xxxxxxxx",  // assigned: a report may carry only the last of several changes
-    "..xxxxxxx",  // accepted
-    "...xxxxxx",  // running: refused where the program could not begin after all
-    "xxx.xxxxx",  // unreachable: back to the state it had, or settled
-    ".........", ".........", ".........", ".........",
-    "....x....",  // lost: its device was silent, not dead, and no successor has begun
+constexpr std::array<std::string_view, 10> attempts{
+    // assigned accepted running unreachable succeeded failed timed_out cancelled refused lost
+    ".xxxxxxxxx",  // assigned: a report may carry only the last of several changes
+    "..xxxxxxxx",  // accepted
+    "...xxxxxxx",  // running: refused where the program could not begin after all
+    "xxx.xxxxxx",  // unreachable: back to the state it had, or settled
+    "..........", "..........", "..........", "..........", "..........",
+    "....x.....",  // lost: its device was silent, not dead, and no successor has begun
 };
 
-constexpr std::array<std::string_view, 13> executions{
-    // queued waiting assigned accepted running unreachable succeeded failed cancelled lost denied expired quarantined
-    ".xx...xxxxxxx",  // queued: a late report of an earlier try may still settle it
-    "x.....xxxxxxx",  // waiting
-    "xx.xxxxxxxxxx",  // assigned
-    "xx..xxxxxxxxx",  // accepted
-    "xx...xxxxxxxx",  // running
-    "xxxxx.xxxxxxx",  // unreachable
-    ".............", ".............", ".............", ".............", ".............", ".............", ".............",
+constexpr std::array<std::string_view, 14> executions{
+    // queued waiting assigned accepted running unreachable succeeded failed timed_out cancelled lost denied expired
+    // quarantined
+    ".xx...xxxxxxxx",  // queued: a late report of an earlier try may still settle it
+    "x.....xxxxxxxx",  // waiting
+    "xx.xxxxxxxxxxx",  // assigned
+    "xx..xxxxxxxxxx",  // accepted
+    "xx...xxxxxxxxx",  // running
+    "xxxxx.xxxxxxxx",  // unreachable
+    "..............", "..............", "..............", "..............", "..............", "..............",
+    "..............", "..............",
 };
 constexpr std::array<std::string_view, 6> lifecycles{
     // enrolling active draining inactive refused retired

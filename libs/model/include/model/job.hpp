@@ -1,6 +1,7 @@
 // A job, its executions and attempts: the values, their states and the legal transitions between these.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -37,6 +38,10 @@ struct Requirements {
 };
 inline constexpr double health_min_default = 0.3;
 
+// Kinds of failure: the program ended with another code than 0, by a signal, at its time limit; or its outputs are
+// missing, or it could not begin, or its device was restarted.
+inline constexpr std::array<std::string_view, 4> retry_words{"exit", "signal", "timed_out", "other"};
+
 struct RunLimits {
   int time_s = 60;
   std::int64_t output_bytes = 65536;  // of stdout and of stderr, each
@@ -45,8 +50,9 @@ struct RunLimits {
 
 struct Retry {
   int attempts_max = 3;  // tries that may fail by themselves
-  int backoff_s = 1;     // before try n+1: backoff_s * 2^(n-1), at most 300 s
+  int backoff_s = 1;     // before try n+1: backoff_s * 2^(n-1), at most 300 s, and up to half as much again by chance
   int lost_max = 3;      // lost tries at which the job is quarantined
+  std::vector<std::string> on{};  // which failures: words of retry_words, or "exit:N"; empty: any
   bool operator==(const Retry&) const = default;
 };
 
@@ -57,6 +63,30 @@ struct Offline {
   std::optional<bool> replace;      // a lost attempt is tried again elsewhere; default: not at_most_once()
   bool restart_on_reboot = false;   // the device starts the work again after its own restart; default: it fails
   bool operator==(const Offline&) const = default;
+};
+
+// A wish: devices that match, or on which a job of this name has its attempt, are the better or the worse.
+struct Affinity {
+  std::string expression{};  // either this
+  std::string job{};         // or this
+  int weight = 100;          // -100 to 100
+  bool operator==(const Affinity&) const = default;
+};
+
+// Which of the devices that fit.
+struct PlacementRules {
+  bool spread = false;      // the emptiest first; else the fullest
+  std::string spread_by{};  // a label: executions of the job go to devices with different values of it
+  std::vector<Affinity> affinity{};
+  std::vector<std::string> apart_from{};  // names of jobs: not on a device where one of these has its attempt
+  bool operator==(const PlacementRules&) const = default;
+};
+
+// How many of a job's executions must succeed.
+struct Success {
+  std::optional<int> percent{};  // 1 to 100
+  bool any = false;              // the first one ends the job
+  bool operator==(const Success&) const = default;
 };
 
 // Bounds in time of the phases that nothing else ends.
@@ -82,6 +112,12 @@ enum class PriorityClass { low, normal, high };
   return priority <= 3 ? PriorityClass::low : priority <= 6 ? PriorityClass::normal : PriorityClass::high;
 }
 
+// The number of executions, of `all`, that must succeed.
+[[nodiscard]] inline std::size_t successes_needed(const Success& success, std::size_t all) {
+  if (success.any) return 1;
+  return (all * static_cast<std::size_t>(success.percent.value_or(100)) + 99) / 100;
+}
+
 // What someone wants done. Replicas: the scheduler chooses; targets: on each of these.
 struct JobSpec {
   std::string name;
@@ -94,6 +130,8 @@ struct JobSpec {
   std::optional<Targets> targets;
   RunLimits limits;
   std::vector<std::string> outputs;  // relative paths in the working directory
+  PlacementRules placement{};
+  Success success{};
   Retry retry;
   Offline offline;
   Timeouts timeouts;
@@ -126,8 +164,8 @@ enum class JobState {
 };
 
 // assigned: granted; the outbox repeats the command until the device answers. accepted: the device has the attempt in
-// its journal. unreachable: nobody hears of the attempt; its contract decides. refused: the device did not begin. lost:
-// the attempt was given up; its fence is no longer live.
+// its journal. unreachable: nobody hears of the attempt; its contract decides. timed_out: at the limit of its time.
+// refused: the device did not begin. lost: the attempt was given up; its fence is no longer live.
 enum class AttemptState {
   assigned,
   accepted,
@@ -135,6 +173,7 @@ enum class AttemptState {
   unreachable,
   succeeded,
   failed,
+  timed_out,
   cancelled,
   refused,
   lost,
@@ -151,6 +190,7 @@ enum class ExecutionState {
   unreachable,
   succeeded,
   failed,
+  timed_out,
   cancelled,
   lost,
   denied,
