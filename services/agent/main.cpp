@@ -234,7 +234,8 @@ int run(Settings settings) {
   const auto done = [&](agent::Outcome outcome) {
     runner->post([&service, &hands, outcome = std::move(outcome)](Time now, runtime::Output&) {
       hands->deliver(outcome, now);
-      service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.by_contract},
+      service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.timed_out,
+                                    outcome.by_contract},
                     now);
     });
   };

@@ -37,8 +37,9 @@ class Device {
     mqtt.mqtt5 = false;
     hands_ = std::make_unique<SpawnHands>(directory, [this](agent::Outcome outcome) {
       runner_->post([this, outcome = std::move(outcome)](Time now, runtime::Output&) {
-        service_->step(
-            agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.by_contract}, now);
+        service_->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.timed_out,
+                                       outcome.by_contract},
+                       now);
       });
     });
     config.random = [source = std::make_shared<std::random_device>()] {

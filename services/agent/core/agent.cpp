@@ -330,7 +330,7 @@ void Agent::on(const RunEnded& input, Time now, Output& out) {
   } else if (input.refused) {
     last.state = AttemptState::refused;
   } else if (!input.result || !input.reason.empty() || input.result->exit_code != 0) {
-    last.state = AttemptState::failed;
+    last.state = input.timed_out ? AttemptState::timed_out : AttemptState::failed;
     if (last.reason.empty()) last.reason = "exit code " + std::to_string(input.result->exit_code);
   }
   settle(attempt, std::move(last), now, out);
@@ -349,7 +349,7 @@ void Agent::settle(Attempt& attempt, AttemptReport last, Time now, Output& out) 
   attempt.phase = Phase::settled;
   attempt.since = now;
   if (last.state == AttemptState::succeeded) ++outcomes_.succeeded;
-  if (last.state == AttemptState::failed) ++outcomes_.failed;
+  if (last.state == AttemptState::failed || last.state == AttemptState::timed_out) ++outcomes_.failed;
   last.key = key;
   last.traceparent = attempt.assign.traceparent;
   attempt.outcome = in_short(last);

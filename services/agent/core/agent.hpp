@@ -118,6 +118,7 @@ struct RunEnded {
   std::optional<RunResult> result;  // none: the program could not be started
   std::string reason;               // empty: the program ended by itself
   bool refused = false;             // the program could not be started here; another device may be able to
+  bool timed_out = false;           // its limit of time was reached
   bool by_contract = false;         // the keeper ended it when contract_ends() said, while the agent stood still
 };
 // The shell's tick, once per batch: what is due happens. `beat_idle`: the heartbeat before has arrived at the broker,

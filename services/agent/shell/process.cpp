@@ -189,6 +189,7 @@ class Process::Run {
   bool watch() {
     const auto now = Clock::now();
     if (!stopping_ && (process_.killed_ || now >= deadline_)) {
+      timed_out_ = !process_.killed_;
       reason_ = process_.killed_ ? "killed" : "time limit of " + std::to_string(command_.limits.time_s) + " s";
       stopping_ = true;
       tell(KeeperCommand::stop);
@@ -306,6 +307,7 @@ class Process::Run {
     result.truncated = kept_out.cut_bytes > 0 || kept_err.cut_bytes > 0;
     result.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
     out.reason = reason_;
+    out.timed_out = timed_out_;
     out.by_contract = by_contract_;
     if (out.reason.empty() && result.signal) out.reason = "ended by signal " + std::to_string(*result.signal);
     if (out.reason == "ended by signal 9" && !status_)
@@ -323,7 +325,7 @@ class Process::Run {
   Clock::time_point deadline_;  // of the next step: stop at the time limit, then kill, then give up
   int stop_s_max_ = 0;
   pid_t keeper_ = 0;
-  bool stopping_ = false, killing_ = false, keeper_gone_ = false, by_contract_ = false;
+  bool stopping_ = false, killing_ = false, keeper_gone_ = false, by_contract_ = false, timed_out_ = false;
   std::string reason_;
   std::optional<Error> refused_;
   std::optional<int> status_;

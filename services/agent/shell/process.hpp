@@ -37,6 +37,7 @@ struct Command {
 struct Ended {
   RunResult result;          // the program's exit_code, signal and output, also when it was stopped
   std::string reason;        // empty: it ended by itself; else "time limit of 60 s", "killed", "ended by signal 6"
+  bool timed_out = false;    // its limit of time was reached
   bool by_contract = false;  // the keeper ended it at the contract's end, while the agent stood still
 };
 

@@ -172,6 +172,7 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
   if (!ended) return refuse(describe(ended.error()), ended.error().code == Code::unavailable);
   outcome.result = std::move(ended->result);
   outcome.reason = std::move(ended->reason);
+  outcome.timed_out = ended->timed_out;
   outcome.by_contract = ended->by_contract;
   collect(assign, place, outcome);
   return outcome;

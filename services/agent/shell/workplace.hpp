@@ -22,6 +22,7 @@ struct Outcome {
   std::optional<RunResult> result;
   std::string reason;
   bool refused = false;      // it did not begin for want of room or processes: another device may do better
+  bool timed_out = false;    // its limit of time was reached
   bool by_contract = false;  // the keeper ended it at the time that contract_ends() said
   std::vector<std::filesystem::path> large;  // outputs too large for the report, kept and named by their digests
 };
