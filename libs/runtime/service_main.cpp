@@ -47,16 +47,6 @@ int parse_flags(int argc, char** argv, const Program& program, Flags& flags) {
   return -1;
 }
 
-// The migrations: beside the program where it was built, in share/ where it is installed.
-std::string migrations_root(Config& config) {
-  const auto place = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  std::error_code none;
-  const auto beside = place / "migrations";
-  const auto fallback =
-      std::filesystem::exists(beside, none) ? beside : place.parent_path() / "share" / "fieldwork" / "migrations";
-  return config.text("database.migrations", fallback.string());
-}
-
 // Waits until this process is the active instance, or is told to stop (null).
 std::unique_ptr<store::PostgresStore> wait_for_turn(const store::PostgresConfig& database,
                                                     const std::atomic<bool>& stopping) {
@@ -114,7 +104,8 @@ Settings read_settings(Config& config, const Program& program) {
   out.mqtt.will = state("down");
   std::string schema = program.name;
   std::replace(schema.begin(), schema.end(), '-', '_');
-  out.database = {config.text("database.url"), schema, migrations_root(config) + "/" + program.name};
+  out.database = {config.text("database.url"), schema,
+                  config.text("database.migrations", beside_program("migrations").string()) + "/" + program.name};
   return out;
 }
 
@@ -127,6 +118,13 @@ std::unique_ptr<metrics::HttpServer> open_door(const std::string& listen, const 
 }
 
 }  // namespace
+
+std::filesystem::path beside_program(const std::string& name) {
+  const auto place = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  std::error_code none;
+  auto beside = place / name;
+  return std::filesystem::exists(beside, none) ? beside : place.parent_path() / "share" / "fieldwork" / name;
+}
 
 int service_main(int argc, char** argv, const Program& program) {
   log::setup(program.name, "text", "info");

@@ -28,7 +28,17 @@ inline constexpr std::size_t job_bytes_max = 256U << 10;  // JOB, encoded; so an
 inline constexpr int priority_max = 9;
 inline constexpr int executions_max = 10'000;  // executions of one job
 inline constexpr int replicas_max = 1000;
+inline constexpr std::size_t affinities_max = 8;  // of a job, and jobs that it stays apart from
+inline constexpr std::size_t retry_on_max = 16;   // kinds of failure
 inline constexpr std::int64_t fence_max = integer_max;
+
+// --- templates ---
+inline constexpr std::size_t template_bytes_max = 64U << 10;
+inline constexpr std::size_t parameters_max = 64;  // of one template
+inline constexpr std::size_t parameter_name_bytes_max = 64;
+inline constexpr std::size_t parameter_bytes_max = 4096;  // of a text
+inline constexpr double parameter_max = 1e15;             // of a number, and its negative
+inline constexpr std::size_t parameter_values_max = 64;   // to choose from
 
 // --- reports ---
 inline constexpr std::size_t reason_bytes_max = 1024;             // longer reasons are cut by whoever encodes them

@@ -2,6 +2,7 @@
 // signals.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ struct Program {
   // Makes the service from its own settings; an error names the setting.
   std::function<Result<std::unique_ptr<Service>>(Config& config, const std::string& root, Post post)> make;
 };
+
+// Where files are that come with the programs: beside them where they were built, in share/ where they are installed.
+[[nodiscard]] std::filesystem::path beside_program(const std::string& name);
 
 int service_main(int argc, char** argv, const Program& program);
 

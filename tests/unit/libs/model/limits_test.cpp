@@ -331,24 +331,23 @@ Names quoted(const std::string& text, const std::string& before, char quote) {
   const auto open = text.find_first_of("({", from + before.size());
   const auto close = text.find_first_of(")}", open);
   const std::string inside = text.substr(open, close - open);
-  const std::regex word(std::string(1, quote) + "([a-z]+)" + quote);
+  const std::regex word(std::string(1, quote) + "([a-z_]+)" + quote);
   for (std::sregex_iterator it(inside.begin(), inside.end(), word), end; it != end; ++it) out.push_back((*it)[1]);
   return out;
 }
 
 TEST(StateNames, OfTheTablesAreTheModels) {
-  const auto sql = file("services/scheduler/sql/0001_jobs.sql");
-  const auto of = [&](const std::string& table) {
-    const auto at = sql.find("EXISTS " + table + " (");
-    return quoted(sql.substr(at), "CHECK (state IN", '\'');
+  const auto of = [](const char* migration, const std::string& table) {
+    const auto sql = file(std::string("services/scheduler/sql/") + migration);
+    return quoted(sql.substr(sql.find(table)), "CHECK (state IN", '\'');
   };
-  EXPECT_EQ(of("job"), names(job_state_names()));
-  EXPECT_EQ(of("execution"), names(execution_state_names()));
-  EXPECT_EQ(of("attempt"), names(attempt_state_names()));
+  EXPECT_EQ(of("0001_jobs.sql", "EXISTS job ("), names(job_state_names()));
+  EXPECT_EQ(of("0005_timed_out.sql", "ADD CONSTRAINT execution_state_check"), names(execution_state_names()));
+  EXPECT_EQ(of("0005_timed_out.sql", "ADD CONSTRAINT attempt_state_check"), names(attempt_state_names()));
 }
 
 TEST(StateNames, OfTheCommandLineAreTheModels) {
-  EXPECT_EQ(quoted(file("services/cli/main.cpp"), "CLI::IsMember(", '"'), names(job_state_names()));
+  EXPECT_EQ(quoted(file("services/cli/grammar_jobs.cpp"), "CLI::IsMember(", '"'), names(job_state_names()));
 }
 
 TEST(StateNames, OfTheSchemasAreTheModels) {
