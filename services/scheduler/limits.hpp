@@ -19,6 +19,16 @@ inline constexpr int ids_page_max = 1000;         // of stored jobs, after a sta
 inline constexpr std::size_t replies_per_job_max = 8;  // clients that wait for the answer to one submission
 inline constexpr std::size_t reasons_max = 5;          // newest reasons kept with a job
 
+// --- templates ---
+inline constexpr std::size_t templates_max = 1'000;
+inline constexpr std::size_t template_versions_max = 8;        // the newest of each
+inline constexpr std::size_t templates_bytes_max = 16U << 20;  // of all documents
+inline constexpr std::size_t templates_page_max = 100;
+
+// --- scenarios ---
+inline constexpr std::size_t scenario_jobs_max = 16;
+inline constexpr int scenario_replicas_max = 5;
+
 // --- placement ---
 inline constexpr int passes_max = 8;                  // over the queue, in one batch
 inline constexpr std::size_t walk_max = 256;          // devices: a fleet of at most so many is walked from end to end
@@ -32,10 +42,33 @@ inline constexpr std::size_t subsets_of_max = 8;        // attempts of a device 
 inline constexpr std::size_t followed_max = 32;         // newest uses within a plan that everybody looks at
 inline constexpr std::size_t looked_max = 192;          // used by a plan, looked at when more are to be found
 inline constexpr std::size_t others_max = 16;           // devices visited because they had the package
+inline constexpr std::size_t sampled_max = 256;         // devices of a sample that fit
+inline constexpr std::size_t sample_looks_max = 4096;   // devices looked at for it
+inline constexpr std::size_t spread_values_max = 1024;  // values of a label, over which a job is spread
 inline constexpr std::size_t more_max = 16;             // devices found at once, where a better one may follow
 inline constexpr std::size_t packages_per_device_max = 64;  // digests remembered of a device, for locality
 inline constexpr std::size_t devices_per_package_max = 64;
 inline constexpr Duration backoff_max = seconds(300);
+
+// --- forecast ---
+inline constexpr std::size_t waits_reason_bytes_max = 384;    // in an answer or a state
+inline constexpr std::size_t durations_max = 20'000;          // commands and programs whose durations are known
+inline constexpr std::size_t durations_each_max = 32;         // newest ones of each
+inline constexpr std::size_t durations_saved_max = 64;        // rows in one batch
+inline constexpr std::size_t forecast_waiters_max = 20'000;   // executions whose start is looked for
+inline constexpr std::size_t forecast_lanes_max = 4'096;      // that sleep, and as many that are awake
+inline constexpr std::size_t forecast_attempts_max = 50'000;  // that run, of which the end is expected
+inline constexpr std::size_t forecast_devices_max =
+    4'096;  // a larger fleet is not looked through for room that is free
+inline constexpr std::size_t forecast_looks_max = 200'000;  // lanes looked at for devices that have room
+inline constexpr std::size_t reason_devices_max = 1'024;    // devices looked at for why a job waits
+inline constexpr std::size_t reasons_looked_max = 32;       // lanes for which devices are looked at, in one forecast
+inline constexpr std::size_t waits_said_max = 50'000;       // jobs of which it is remembered what was said
+inline constexpr std::size_t tries_max = 8;                 // jobs tried out in one batch
+inline constexpr std::size_t waits_passed_max = 512;        // jobs, for those that are refreshed
+inline constexpr std::size_t waits_refreshed_max = 8;       // jobs, in one second
+inline constexpr Duration forecast_every = milliseconds(500);
+inline constexpr Duration forecast_again = milliseconds(50);  // for a job that came after the last one
 
 inline constexpr Duration start_ahead_max = std::chrono::hours{24 * 366};
 

@@ -12,9 +12,12 @@ std::string inquire_key(const AttemptKey& key) { return "inquire:" + key_text(ke
 
 Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     : limits_(limits),
+      fleet_(limits),
       streams_(std::move(saved.streams)),
       packages_(saved.packages.begin(), saved.packages.end()),
-      queue_(limits.age_every) {
+      queue_(limits.age_every),
+      durations_(std::move(saved.durations)) {
+  hears_since_ = now;
   hearing_ = limits_.hear_first > Duration{};
   link_ = false;  // before the first connection to the broker silence means nothing
   Output said;    // dropped: when the shell connects, it publishes the loaded states itself
@@ -23,7 +26,8 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
   for (auto& loaded : saved.jobs) {
     auto& job = jobs_.emplace(loaded.id, std::move(loaded)).first->second;
     job.order = ++order_;
-    job.where = expression_of(job.spec->requirements.expression);
+    read_expressions(job);
+    job.durations = duration_keys(job);
     if (settled(job.state)) {
       settled_jobs_.push_back(job.id);
       continue;
@@ -35,7 +39,7 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     job.state = live_state_of(job);
     list(job);
     live_executions_ += job.executions.size();
-    if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
+    if (job.spec->deadline_s) timers_.set(deadline_of(job), DeadlineDue{job.id});
     for (auto& execution : job.executions) resume(job, execution, shown, now);
     refresh(job, now, said);
   }
@@ -46,10 +50,10 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
       view.unplaceable_reason = one.reason;
       view.unplaceable_since_ms = one.since_ms;
     });
-    resting_.emplace(from_ms(one.until_ms), one.device);
+    timers_.set(from_ms(one.until_ms), RestOver{one.device});
   }
   for (const auto& one : saved.shown) {
-    shown_ended_.emplace(one.until_ms, one.job, one.execution);
+    timers_.set(from_ms(one.until_ms), ShownToTheEnd{one.job, one.execution});
     ++shown_;
   }
 }

@@ -23,6 +23,8 @@
 
 #include "base/core.hpp"
 #include "scheduler/core/fleet/fleet.hpp"
+#include "scheduler/core/follow/durations.hpp"
+#include "scheduler/core/follow/timers.hpp"
 #include "scheduler/core/model/input.hpp"
 #include "scheduler/core/model/output.hpp"
 #include "scheduler/core/plan/plan.hpp"
@@ -36,6 +38,7 @@ struct Saved {
   std::vector<std::string> packages;
   std::vector<PlaceableRecord> placeable;
   std::vector<ShownRecord> shown;
+  std::vector<DurationRecord> durations{};
 };
 
 class Scheduler {
@@ -43,7 +46,7 @@ class Scheduler {
   using Input = scheduler::Input;
   using Output = scheduler::Output;
 
-  explicit Scheduler(Limits limits) : limits_(limits), queue_(limits.age_every) {}
+  explicit Scheduler(Limits limits) : limits_(limits), fleet_(limits), queue_(limits.age_every) {}
   Scheduler(Limits limits, Saved saved, Time now);
 
   void step(const Input& input, Time now, Output& out);
@@ -61,12 +64,16 @@ class Scheduler {
                                                 std::size_t count) const;
   [[nodiscard]] std::size_t live() const { return live_; }
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
-  [[nodiscard]] std::size_t asking() const { return asking_; }
-  [[nodiscard]] std::size_t timers() const { return timers_.size(); }
-  [[nodiscard]] std::size_t deadlines() const { return deadlines_.size(); }
+  [[nodiscard]] std::size_t asking() const { return asking_.size(); }
+  [[nodiscard]] std::size_t timers() const { return timers_.count<ExecutionDue>(); }
+  [[nodiscard]] std::size_t deadlines() const { return timers_.count<DeadlineDue>(); }
   [[nodiscard]] std::size_t streams_behind() const { return reports_lost_; }
+  [[nodiscard]] Snapshot snapshot() const;
+  [[nodiscard]] const Durations& durations() const { return durations_; }
   // Which device the execution would get now, and why no other device.
   [[nodiscard]] Placement explain(const Job& job, const Execution& execution, Time now) const;
+  // The job as it would be accepted now, with order and place of the newest; or why it would be refused.
+  [[nodiscard]] Result<Job> job_if(const JobSubmitted& input, Time now) const;
   [[nodiscard]] Contract contract(const Job& job, const Execution& execution) const;
   // The assign commands of the live attempts that their devices have not reported on. The outbox keeps no row of these:
   // the shell puts them again after a load.
@@ -78,8 +85,7 @@ class Scheduler {
   void on(const JobSubmitted& input, Time now, Output& out);
   void on(const CancelRequested& input, Time now, Output& out);
   std::optional<Error> refuse(const JobSubmitted& input, Time now) const;
-  void accept(const JobSubmitted& input, Time now, Output& out);
-  static std::optional<fleet::Expression> expression_of(const std::string& text);
+  void accept(Job job, Reply reply, Time now, Output& out);
   [[nodiscard]] Result<std::vector<DeviceId>> devices_of(const Targets& targets) const;
   void wait(const JobId& job, Reply reply, Output& out);
   void answer(const Job& job, Output& out);
@@ -87,7 +93,6 @@ class Scheduler {
   // plan/apply.cpp
   void on(const DecisionMade& input, Time now, Output& out);
   void on(const BatchEnded& input, Time now, Output& out);
-  [[nodiscard]] Snapshot snapshot() const;
   void place_waiting(Time now, Output& out);
   Execution* waiting(const Waiter& who, Job*& job);
   [[nodiscard]] std::shared_ptr<const Placement> described(const Job& job, const Execution& execution,
@@ -97,10 +102,6 @@ class Scheduler {
   void apply(const StandAside& step, Time now, Output& out);
   void apply(const Sleep& step, Time now, Output& out);
   void apply(const Preempt& step, Time now, Output& out);
-  void keep_free(Fleet::Number number, const Waiter& who);
-  void stop_holding(Fleet::Number number);
-  void release(Fleet::Number number, const Waiter& who);
-  void pass_on(Fleet::Number number);
   void propose(Job& job, Execution& execution, const DeviceId& device, std::shared_ptr<const Placement> placement,
                Time now, Output& out);
   void ask(Job& job, Execution& execution, Time now, Output& out);
@@ -110,6 +111,12 @@ class Scheduler {
   [[nodiscard]] PutCommand command_of(const Job& job, const Execution& execution) const;
   bool end_round(Job& job, Execution& execution, Time now, Output& out);
   [[nodiscard]] bool is_ready(const DeviceId& device) const;
+  // plan/holds.cpp
+  void keep_free(Fleet::Number number, const Waiter& who);
+  void wake_all_of(const DeviceView& view);
+  void stop_holding(Fleet::Number number);
+  void release(Fleet::Number number, const Waiter& who);
+  void pass_on(Fleet::Number number);
   void hold_for_the_starving(Time now, Output& out);
   // fleet/devices.cpp
   void on(const DeviceSeen& input, Time now, Output& out);
@@ -140,7 +147,12 @@ class Scheduler {
   void on(const LinkBack& input, Time now, Output& out);
   void on(const Stalled& input, Time now, Output& out);
   void on(const TimePassed& input, Time now, Output& out);
-  void timer_fired(Job& job, Execution& execution, Time now, Output& out);
+  // `at`: when it was due
+  void fired(const DeadlineDue& due, Time at, Time now, Output& out);
+  void fired(const ExecutionDue& due, Time at, Time now, Output& out);
+  void fired(const RestOver& due, Time at, Time now, Output& out);
+  void fired(const ShownToTheEnd& due, Time at, Time now, Output& out);
+  void fired(const CancelOver& due, Time at, Time now, Output& out);
   void watch_live(Job& job, Execution& execution, Time now, Output& out);
   void set_timer(const Job& job, Execution& execution, Time at);
   void clear_timer(const Job& job, Execution& execution);
@@ -168,11 +180,6 @@ class Scheduler {
 
   Execution* find(const AttemptKey& key, Job*& job);
 
-  struct Cancelled {  // its device may still report how it ended
-    Attempt attempt;
-    Time until{};
-  };
-
   Limits limits_;
   std::unordered_map<JobId, Job> jobs_;
   std::map<JobState, std::set<Position>> live_in_;  // live jobs, by state
@@ -186,16 +193,20 @@ class Scheduler {
   std::set<std::string> packages_;
   Queue queue_;
   bool place_ = false;  // a lane is awake that was not tried yet
-  std::size_t asking_ = 0;
+  Which asking_;
+  Durations durations_;
   Holds holds_;
   Shares shares_;
   Time held_at_{};
   std::unordered_multimap<JobId, Reply> replies_;
-  std::set<std::tuple<Time, JobId, int>> timers_;  // at most one per execution
-  std::set<std::pair<Time, JobId>> deadlines_;
-  std::set<std::pair<Time, DeviceId>> resting_;  // unplaceable devices, by when they may get work again
+  Timers timers_;
   OnDevice on_device_;
+  struct Cancelled {  // its device may still report how it ended
+    Attempt attempt;
+    Time until{};  // when its CancelOver is
+  };
   std::map<AttemptKey, Cancelled> cancelled_;
+  Time hears_since_{};  // of this process, or of the newest connection: what ended before was not heard then
   // What devices listed as `ended` after the start, of jobs that this memory does not know: (job, execution) to
   // (device, fence).
   std::map<std::pair<JobId, int>, std::pair<DeviceId, std::int64_t>> ended_there_;
@@ -207,9 +218,8 @@ class Scheduler {
 
   std::set<JobId> unsaved_jobs_;
   std::set<JobId> touched_jobs_;
-  std::set<std::pair<JobId, int>> touched_;                     // executions
-  std::size_t shown_ = 0;                                       // executions with a retained state topic
-  std::set<std::tuple<std::int64_t, JobId, int>> shown_ended_;  // settled ones, by until_ms
+  std::set<std::pair<JobId, int>> touched_;  // executions
+  std::size_t shown_ = 0;                    // executions with a retained state topic
 };
 
 static_assert(Core<Scheduler>);

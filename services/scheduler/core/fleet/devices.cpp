@@ -44,10 +44,7 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
 
 void Scheduler::on(const DeviceGone& input, Time now, Output& out) {
   lose_all(input.device, "the device was removed", now, out);
-  if (const auto number = fleet_.number_of(input.device)) {
-    holds_.erase(*number);
-    fleet_.set_hold(*number, std::nullopt);
-  }
+  if (const auto number = fleet_.number_of(input.device)) stop_holding(*number);
   end_rounds_without(input.device);
   fleet_.gone(input.device);
 }
@@ -57,8 +54,8 @@ void Scheduler::on(const DeviceGone& input, Time now, Output& out) {
 void Scheduler::end_rounds_without(const DeviceId& device) {
   const auto* view = fleet_.find(device);
   if (view == nullptr) return;
+  wake_all_of(*view);
   place_ = true;
-  queue_.wake(groups_of(*view), [](const Queue::Shape&) { return true; });
 }
 
 void Scheduler::lose_all(const DeviceId& device, const std::string& reason, Time now, Output& out) {
@@ -122,7 +119,7 @@ void Scheduler::device_refused(const DeviceId& device, const JobId& job, const s
     if (view.unplaceable_times == 0) view.unplaceable_since_ms = to_ms(now);
     ++view.unplaceable_times;
     view.unplaceable_until = now + wait;
-    resting_.emplace(view.unplaceable_until, device);
+    timers_.set(view.unplaceable_until, RestOver{device});
     view.unplaceable_reason = "refused " + std::to_string(most) + " jobs in a row, the last because of " + reason;
     out.placeable.push_back({device, false, view.unplaceable_reason, view.unplaceable_times, view.unplaceable_since_ms,
                              to_ms(view.unplaceable_until)});

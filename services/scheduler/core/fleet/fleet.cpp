@@ -27,11 +27,6 @@ double Fleet::potential(const Device& device, const Use& used) const {
   return weights_.fit * fit + merit.health + merit.link + merit.spread;
 }
 
-// The key's length comes first, so that no other pair of key and value gives the same text.
-std::string Fleet::label_key(const std::string& key, const std::string& value) {
-  return std::to_string(key.size()) + ':' + key + '=' + value;
-}
-
 const DeviceView* Fleet::find(const DeviceId& device) const {
   const auto it = numbers_.find(device);
   return it == numbers_.end() ? nullptr : &entries_[it->second].view;
@@ -62,8 +57,7 @@ void Fleet::list(Number number) {
   if (!gets_work(entry.view.device)) return;
   entry.listed = place_of(entry.view.device, entry.view.used);
   ready_.insert(*entry.listed, number);
-  for (const auto& [key, value] : entry.view.device.labels)
-    by_label_[label_key(key, value)].insert(*entry.listed, number);
+  for (const auto& [key, value] : entry.view.device.labels) by_label_[key][value].insert(*entry.listed, number);
 }
 
 void Fleet::unlist(Number number) {
@@ -71,10 +65,13 @@ void Fleet::unlist(Number number) {
   if (!entry.listed) return;
   ready_.erase(*entry.listed, number);
   for (const auto& [key, value] : entry.view.device.labels) {
-    const auto it = by_label_.find(label_key(key, value));
-    if (it == by_label_.end()) continue;
+    const auto label = by_label_.find(key);
+    if (label == by_label_.end()) continue;
+    const auto it = label->second.find(value);
+    if (it == label->second.end()) continue;
     it->second.erase(*entry.listed, number);
-    if (it->second.empty()) by_label_.erase(it);
+    if (it->second.empty()) label->second.erase(it);
+    if (label->second.empty()) by_label_.erase(label);
   }
   entry.listed.reset();
 }
@@ -160,8 +157,13 @@ void Fleet::reserve(const DeviceId& device, const Load& load, int sign) {
     view.used.add(load.need, sign);
     if (counts) view.preemptible[of].add(load.need, sign);
   });
-  if (const auto number = numbers_.at(device); entries_[number].gone && entries_[number].view.used.attempts == 0)
-    gone(device);
+  const auto number = numbers_.at(device);
+  if (!load.name.empty()) {
+    auto& there = by_job_[load.name];
+    if ((there[number] += sign) <= 0) there.erase(number);
+    if (there.empty()) by_job_.erase(load.name);
+  }
+  if (entries_[number].gone && entries_[number].view.used.attempts == 0) gone(device);
 }
 
 bool Fleet::may_preempt(PriorityClass of) const {
@@ -190,11 +192,35 @@ void Fleet::ran(const DeviceId& device, const std::string& package) {
 const Order* Fleet::ready(const Labels& labels) const {
   const Order* smallest = &ready_;
   for (const auto& [key, value] : labels) {
-    const auto it = by_label_.find(label_key(key, value));
-    if (it == by_label_.end()) return nullptr;
-    if (it->second.size() < smallest->size()) smallest = &it->second;
+    const auto* one = with_label(key, value);
+    if (one == nullptr) return nullptr;
+    if (one->size() < smallest->size()) smallest = one;
   }
   return smallest;
+}
+
+const Order* Fleet::ready(const Labels& labels, const std::string& key, const std::string& value) const {
+  const auto* rarest = ready(labels);
+  const auto* there = with_label(key, value);
+  if (rarest == nullptr || there == nullptr) return nullptr;
+  return there->size() < rarest->size() ? there : rarest;
+}
+
+const Order* Fleet::with_label(const std::string& key, const std::string& value) const {
+  const auto* values = values_of(key);
+  if (values == nullptr) return nullptr;
+  const auto it = values->find(value);
+  return it == values->end() ? nullptr : &it->second;
+}
+
+const Fleet::ByValue* Fleet::values_of(const std::string& label) const {
+  const auto it = by_label_.find(label);
+  return it == by_label_.end() ? nullptr : &it->second;
+}
+
+const Fleet::Counted* Fleet::with_job(const std::string& name) const {
+  const auto it = by_job_.find(name);
+  return it == by_job_.end() ? nullptr : &it->second;
 }
 
 const std::vector<Fleet::Number>* Fleet::with_package(const std::string& digest) const {

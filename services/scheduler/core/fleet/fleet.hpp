@@ -44,6 +44,7 @@ class Fleet {
     Requirements need{};
     PriorityClass of = PriorityClass::normal;
     bool preemptible = false;
+    std::string name{};  // of its job
   };
 
   [[nodiscard]] const DeviceView* find(const DeviceId& device) const;
@@ -65,6 +66,18 @@ class Fleet {
   // Ready devices: those that have the rarest of these labels, or all when `labels` is empty. Null: no ready device has
   // one of the labels.
   [[nodiscard]] const Order* ready(const Labels& labels) const;
+  // Of these, devices with this value of the label. Null: there is none.
+  [[nodiscard]] const Order* ready(const Labels& labels, const std::string& key, const std::string& value) const;
+  // The values that ready devices have of a label. Null: none has it.
+  using ByValue = std::map<std::string, Order>;
+  [[nodiscard]] const ByValue* values_of(const std::string& label) const;
+  // Devices that have an attempt, or a proposal, of a job of this name. Null: none has.
+  using Counted = std::map<Number, int>;
+  [[nodiscard]] const Counted* with_job(const std::string& name) const;
+  [[nodiscard]] bool has_job(Number number, const std::string& name) const {
+    const auto* there = with_job(name);
+    return there != nullptr && there->contains(number);
+  }
   // The score there, with `used` taken, of an execution that wants nearly nothing.
   [[nodiscard]] double potential(const Device& device, const Use& used) const;
   [[nodiscard]] Order::Place place_of(const Device& device, const Use& used) const {
@@ -100,16 +113,17 @@ class Fleet {
     bool counted = false;  // cpu_, memory_ and disk_ contain its capacity
   };
   Number make(const DeviceId& device);
+  [[nodiscard]] const Order* with_label(const std::string& key, const std::string& value) const;
   void list(Number number);
   void unlist(Number number);
   void count(Number number, bool in);
-  [[nodiscard]] static std::string label_key(const std::string& key, const std::string& value);
 
   std::unordered_map<DeviceId, Number> numbers_;
   std::deque<Entry> entries_;  // the index points to their devices
   std::vector<Number> free_;   // numbers of devices that are gone
   Order ready_;
-  std::unordered_map<std::string, Order> by_label_;
+  std::unordered_map<std::string, ByValue> by_label_;
+  std::unordered_map<std::string, Counted> by_job_;  // by its name
   std::unordered_map<std::string, std::vector<Number>> by_package_;
   std::multiset<std::int64_t> cpu_, memory_, disk_;  // capacities of all known devices
   Capacity total_;

@@ -12,6 +12,16 @@ namespace {
 
 std::size_t at(ExecutionState state) { return static_cast<std::size_t>(state); }
 
+constexpr std::uint32_t spread_steps = 1024;
+
+// 0 to spread_steps - 1, the same for the same try (FNV-1a).
+std::uint32_t spread_of(const JobId& job, int execution, int times) {
+  std::uint32_t hash = 2'166'136'261U;
+  for (const char c : job.value + ':' + std::to_string(execution) + ':' + std::to_string(times))
+    hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619U;
+  return hash % spread_steps;
+}
+
 // Whether the newest attempt's row says all about the execution: the attempt lives or succeeded, and nothing else has
 // happened to the execution.
 bool follows_from_attempt(const Execution& execution) {
@@ -86,7 +96,7 @@ void Scheduler::occupy(Job& job, const DeviceId& device, int sign) {
 // The room of an attempt or of a proposal: of the device, and of the submitter's share.
 void Scheduler::reserve(const Job& job, const DeviceId& device, int sign) {
   const auto& spec = *job.spec;
-  fleet_.reserve(device, {spec.requirements, class_of(spec.priority), may_be_preempted(spec)}, sign);
+  fleet_.reserve(device, {spec.requirements, class_of(spec.priority), may_be_preempted(spec), spec.name}, sign);
   auto& given = shares_.given[job.submitter];
   given.add(spec.requirements, sign);
   if (given == Use{}) shares_.given.erase(job.submitter);
@@ -120,10 +130,13 @@ void Scheduler::dequeue(Job& job, Execution& execution) {
   for (const auto number : held) pass_on(number);
 }
 
-// Waits until the next try: backoff_s * 2^(times - 1) seconds, at most backoff_max.
+// Waits until the next try: backoff_s * 2^(times - 1) seconds, at most backoff_max, and up to half as much again, so
+// that executions which failed together do not come back together.
 void Scheduler::back_off(Job& job, Execution& execution, int times, Time now) {
   const auto backoff = seconds(job.spec->retry.backoff_s) * (1 << std::clamp(times - 1, 0, 20));
-  const auto until = now + std::min<Duration>(backoff, backoff_max);
+  const auto most = std::min<Duration>(backoff, backoff_max);
+  const auto chance = limits_.backoff_spread * spread_of(job.id, execution.index, times) / spread_steps;
+  const auto until = now + most + std::chrono::duration_cast<Duration>(most * chance);
   execution.phase = Waiting{until};
   set_state(job, execution, ExecutionState::waiting, now);
   set_timer(job, execution, until);
@@ -133,14 +146,12 @@ void Scheduler::back_off(Job& job, Execution& execution, int times, Time now) {
 void Scheduler::withdraw(Job& job, Execution& execution) {
   dequeue(job, execution);
   if (const auto* asking = std::get_if<Asking>(&execution.phase)) {
-    --asking_;
+    asking_.erase({job.id, execution.index});
     place_ = true;
     if (!asking->device.empty()) {
       reserve(job, asking->device, -1);
       occupy(job, asking->device, -1);
-      if (const auto* view = fleet_.find(asking->device)) {
-        queue_.wake(groups_of(*view), [](const Queue::Shape&) { return true; });
-      }
+      if (const auto* view = fleet_.find(asking->device)) wake_all_of(*view);
     }
   }
   clear_timer(job, execution);
@@ -214,15 +225,21 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
   std::size_t over = 0;
   for (std::size_t i = at(ExecutionState::succeeded); i < job.counts.size(); ++i) over += job.counts[i];
   if (over == all) {
-    const auto end = count(ExecutionState::succeeded) == all ? JobState::succeeded
-                     : count(ExecutionState::denied) == all  ? JobState::denied
-                     : count(ExecutionState::expired) == all ? JobState::expired
-                                                             : JobState::failed;
+    const auto needed = successes_needed(job.spec->success, all);
+    const auto end = count(ExecutionState::succeeded) >= needed ? JobState::succeeded
+                     : count(ExecutionState::denied) == all     ? JobState::denied
+                     : count(ExecutionState::expired) == all    ? JobState::expired
+                                                                : JobState::failed;
     if (job.reason.empty() && !job.reasons.empty())
       job.reason = job.executions.size() == 1 && job.executions.front().attempt ? job.executions.front().reason
                                                                                 : job.reasons.front();
+    if (end == JobState::failed && job.spec->success != Success{})
+      job.reason = std::to_string(count(ExecutionState::succeeded)) + " of " + std::to_string(all) + " succeeded, " +
+                   std::to_string(needed) + " must; the newest reason: " + job.reason;
     return settle(job, end, now, out);
   }
+  if (job.spec->success.any && count(ExecutionState::succeeded) > 0)
+    return end_job(job, JobState::succeeded, "another execution succeeded", now, out);
   const auto state = live_state_of(job);
   if (state != job.state) set_state(job, state, now);
   touched_jobs_.insert(job.id);
@@ -233,7 +250,7 @@ void Scheduler::settle(Job& job, JobState state, Time now, Output& out) {
   --live_;
   live_executions_ -= job.executions.size();
   if (state == JobState::succeeded) job.reason.clear();
-  if (job.spec->deadline_s) deadlines_.erase({from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id});
+  if (job.spec->deadline_s) timers_.clear(deadline_of(job), DeadlineDue{job.id});
   touched_jobs_.insert(job.id);
   unsaved_jobs_.insert(job.id);
   answer(job, out);
@@ -271,8 +288,8 @@ void Scheduler::say_changes(Time now, Output& out) {
         out.execution_states.push_back({job.id, job.spec->name, job.traceparent, job.bulk, execution});
     }
     if (execution.shown && settled(execution.state)) {
-      const auto until = to_ms(now + limits_.shown_after_end);
-      if (shown_ended_.emplace(until, job.id, index).second) out.shown.push_back({job.id, index, until, false});
+      const auto until = from_ms(to_ms(now + limits_.shown_after_end));
+      if (timers_.set(until, ShownToTheEnd{job.id, index})) out.shown.push_back({job.id, index, to_ms(until), false});
     }
   }
   for (const auto& id : touched_jobs_) {
@@ -288,6 +305,7 @@ void Scheduler::say_changes(Time now, Output& out) {
     // memory.
     if (settled(it->second.state)) it->second.executions = {};
   }
+  out.durations = durations_.changed(durations_saved_max);
   touched_.clear();
   touched_jobs_.clear();
   unsaved_jobs_.clear();

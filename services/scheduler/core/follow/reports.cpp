@@ -13,6 +13,20 @@ TellStale tell_stale(const DeviceId& device, const AttemptKey& key, const Job* j
   return {device, {key, job != nullptr ? std::string(name(job->state)) : "unknown", traceparent}};
 }
 
+// By the kind of its failure: retry_words (model/job.hpp).
+bool is_tried_again(const Retry& retry, const Attempt& attempt) {
+  if (retry.on.empty()) return true;
+  const auto names = [&](const std::string& kind) {
+    return std::find(retry.on.begin(), retry.on.end(), kind) != retry.on.end();
+  };
+  if (attempt.state == AttemptState::timed_out) return names("timed_out");
+  const auto* result = attempt.result.get();
+  if (result != nullptr && result->signal) return names("signal");
+  if (result != nullptr && result->exit_code > 0)
+    return names("exit") || names("exit:" + std::to_string(result->exit_code));
+  return names("other");
+}
+
 }  // namespace
 
 // Number and tag say whether device and scheduler speak of the same history. Every message is answered.
@@ -86,7 +100,8 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   if (live.inquired) out.outbox.emplace_back(CloseCommand{inquire_key(report.key)});
   live.inquired = false;
   if (!may_follow(attempt.state, report.state)) return;
-  const bool began = report.state == AttemptState::succeeded || report.state == AttemptState::failed;
+  const bool began = report.state == AttemptState::succeeded || report.state == AttemptState::failed ||
+                     report.state == AttemptState::timed_out;
   if (began) device_works(device, out);
   if (!settled(report.state)) {
     if (attempt.reported != report.state) live.phase_since = now;
@@ -108,6 +123,10 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
     settle_attempt(*job, *execution, report.state, now, out);
     return preempted(*job, *execution, now, out);
   }
+  // After a silence nobody knows how long it took.
+  if (report.state == AttemptState::succeeded && attempt.state != AttemptState::unreachable &&
+      from_ms(attempt.created_ms) >= hears_since_)
+    durations_.add(job->durations, now - from_ms(attempt.created_ms));
   settle_attempt(*job, *execution, report.state, now, out);
   attempt_ended(*job, *execution, report.state, now, out);
 }
@@ -154,6 +173,7 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
         out.attempts.push_back(it->second.attempt);
       }
     }
+    timers_.clear(it->second.until, CancelOver{report.key});
     cancelled_.erase(it);
     return true;
   }
@@ -194,12 +214,15 @@ void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state
   } else {
     execution.avoid.insert(attempt.device);
     ++execution.failures;
-    if (execution.failures < job.spec->retry.attempts_max) {
+    const bool again = is_tried_again(job.spec->retry, attempt);
+    if (again && execution.failures < job.spec->retry.attempts_max) {
       execution.reason = attempt.reason;
       back_off(job, execution, execution.failures, now);
     } else {
-      settle(job, execution, state == AttemptState::cancelled ? ExecutionState::cancelled : ExecutionState::failed,
-             attempt.reason, now);
+      const auto end = state == AttemptState::cancelled   ? ExecutionState::cancelled
+                       : state == AttemptState::timed_out ? ExecutionState::timed_out
+                                                          : ExecutionState::failed;
+      settle(job, execution, end, attempt.reason + (again ? "" : "; retry/on does not name this failure"), now);
     }
   }
   refresh(job, now, out);

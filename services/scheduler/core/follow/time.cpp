@@ -16,12 +16,12 @@ constexpr Duration look_again{seconds{5}};   // between looks at an attempt whil
 void Scheduler::set_timer(const Job& job, Execution& execution, Time at) {
   clear_timer(job, execution);
   execution.timer = at;
-  timers_.emplace(at, job.id, execution.index);
+  timers_.set(at, ExecutionDue{job.id, execution.index});
 }
 
 void Scheduler::clear_timer(const Job& job, Execution& execution) {
   if (!execution.timer) return;
-  timers_.erase({*execution.timer, job.id, execution.index});
+  timers_.clear(*execution.timer, ExecutionDue{job.id, execution.index});
   execution.timer.reset();
 }
 
@@ -61,48 +61,48 @@ void Scheduler::on(const LinkLost& /*input*/, Time /*now*/, Output& /*out*/) { l
 
 void Scheduler::on(const LinkBack& /*input*/, Time now, Output& /*out*/) {
   link_ = true;
+  hears_since_ = now;
   if (hearing_) hearing_since_ = now;
   give_full_time(now);
 }
 
-void Scheduler::on(const Stalled& /*input*/, Time now, Output& /*out*/) { give_full_time(now); }
+void Scheduler::on(const Stalled& /*input*/, Time now, Output& /*out*/) {
+  hears_since_ = now;
+  give_full_time(now);
+}
 
 void Scheduler::on(const TimePassed& /*input*/, Time now, Output& out) {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    const auto it = jobs_.find(deadlines_.begin()->second);
-    deadlines_.erase(deadlines_.begin());
-    if (it != jobs_.end() && !settled(it->second.state))
-      end_job(it->second, JobState::expired, "deadline passed", now, out);
-  }
-  while (!timers_.empty() && std::get<0>(*timers_.begin()) <= now) {
-    const auto [at, id, index] = *timers_.begin();
-    timers_.erase(timers_.begin());
-    auto& job = jobs_.at(id);
-    auto& execution = job.executions[static_cast<std::size_t>(index)];
-    execution.timer.reset();
-    timer_fired(job, execution, now, out);
-  }
-  while (!resting_.empty() && resting_.begin()->first <= now) {
-    const auto device = resting_.begin()->second;
-    resting_.erase(resting_.begin());
-    if (const auto* view = fleet_.find(device)) queue_.wake(groups_of(*view), [](const Queue::Shape&) { return true; });
-    place_ = true;
-  }
-  while (!shown_ended_.empty() && std::get<0>(*shown_ended_.begin()) <= to_ms(now)) {
-    const auto [until_ms, id, index] = *shown_ended_.begin();
-    shown_ended_.erase(shown_ended_.begin());
-    --shown_;
-    if (const auto it = jobs_.find(id);
-        it != jobs_.end() && static_cast<std::size_t>(index) < it->second.executions.size())
-      it->second.executions[static_cast<std::size_t>(index)].shown = false;
-    out.shown.push_back({id, index, until_ms, true});
-    out.forgotten_executions.push_back({id, index});
-  }
-  std::erase_if(cancelled_, [&](const auto& one) { return one.second.until <= now; });
+  while (const auto due = timers_.pop(now))
+    std::visit([&](const auto& what) { fired(what, due->first, now, out); }, due->second);
   hold_for_the_starving(now, out);
 }
 
-void Scheduler::timer_fired(Job& job, Execution& execution, Time now, Output& out) {
+void Scheduler::fired(const DeadlineDue& due, Time /*at*/, Time now, Output& out) {
+  const auto it = jobs_.find(due.job);
+  if (it != jobs_.end() && !settled(it->second.state))
+    end_job(it->second, JobState::expired, "deadline passed", now, out);
+}
+
+void Scheduler::fired(const RestOver& due, Time /*at*/, Time /*now*/, Output& /*out*/) {
+  if (const auto* view = fleet_.find(due.device)) wake_all_of(*view);
+  place_ = true;
+}
+
+void Scheduler::fired(const ShownToTheEnd& due, Time at, Time /*now*/, Output& out) {
+  --shown_;
+  if (const auto it = jobs_.find(due.job);
+      it != jobs_.end() && static_cast<std::size_t>(due.execution) < it->second.executions.size())
+    it->second.executions[static_cast<std::size_t>(due.execution)].shown = false;
+  out.shown.push_back({due.job, due.execution, to_ms(at), true});
+  out.forgotten_executions.push_back({due.job, due.execution});
+}
+
+void Scheduler::fired(const CancelOver& due, Time /*at*/, Time /*now*/, Output& /*out*/) { cancelled_.erase(due.key); }
+
+void Scheduler::fired(const ExecutionDue& due, Time /*at*/, Time now, Output& out) {
+  auto& job = jobs_.at(due.job);
+  auto& execution = job.executions[static_cast<std::size_t>(due.execution)];
+  execution.timer.reset();
   if (const auto* waited = std::get_if<Waiting>(&execution.phase)) {
     if (waited->until == start_of(job)) execution.reason.clear();
     return enqueue(job, execution, now);
@@ -160,9 +160,9 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
   }
   if (attempt.reported == AttemptState::running && in_phase >= seconds(job.spec->limits.time_s) + limits_.overdue) {
     attempt.reason = "it did not end at its time limit of " + std::to_string(job.spec->limits.time_s) + " s";
-    settle_attempt(job, execution, AttemptState::failed, now, out);
+    settle_attempt(job, execution, AttemptState::timed_out, now, out);
     tell();
-    return attempt_ended(job, execution, AttemptState::failed, now, out);
+    return attempt_ended(job, execution, AttemptState::timed_out, now, out);
   }
   rearm(job, execution);
 }

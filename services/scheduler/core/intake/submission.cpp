@@ -7,13 +7,6 @@
 
 namespace fieldwork::scheduler {
 
-// It was read when the job came.
-std::optional<fleet::Expression> Scheduler::expression_of(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  auto parsed = fleet::Expression::parse(text);
-  return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
-}
-
 std::optional<Error> Scheduler::refuse(const JobSubmitted& input, Time now) const {
   const auto& spec = input.spec;
   if (live_ >= limits_.jobs_live_max) {
@@ -85,11 +78,12 @@ void Scheduler::on(const JobSubmitted& input, Time now, Output& out) {
     }
     return;
   }
-  if (auto error = refuse(input, now)) {
-    out.answers.emplace_back(ErrorAnswer{input.reply, std::move(*error)});
+  auto job = job_if(input, now);
+  if (!job) {
+    out.answers.emplace_back(ErrorAnswer{input.reply, job.error()});
     return;
   }
-  accept(input, now, out);
+  accept(std::move(*job), input.reply, now, out);
 }
 
 // The devices of a job with targets, by id, as they are now.
@@ -132,40 +126,46 @@ Result<std::vector<DeviceId>> Scheduler::devices_of(const Targets& targets) cons
   return out;
 }
 
-void Scheduler::accept(const JobSubmitted& input, Time now, Output& out) {
+Result<Job> Scheduler::job_if(const JobSubmitted& input, Time now) const {
+  if (auto error = refuse(input, now)) return *error;
   Job job;
   job.id = input.job;
   job.request = input.request;
   job.submitter = input.submitter;
   job.spec = std::make_shared<JobSpec>(input.spec);
+  job.made_of = input.made_of;
   job.spec_digest = input.spec_digest;
   job.traceparent = input.traceparent;
   job.bulk = input.bulk;
   job.submitted_ms = job.changed_ms = to_ms(now);
-  job.order = ++order_;
-  job.where = expression_of(job.spec->requirements.expression);
+  job.order = order_ + 1;
+  read_expressions(job);
+  job.durations = duration_keys(job);
   if (job.spec->targets) {
     auto targets = devices_of(*job.spec->targets);
-    if (!targets) {
-      out.answers.emplace_back(ErrorAnswer{input.reply, targets.error()});
-      return;
-    }
+    if (!targets) return targets.error();
     job.targets = std::move(*targets);
   }
   job.executions.resize(job.spec->targets ? job.targets.size() : static_cast<std::size_t>(job.spec->replicas));
+  for (std::size_t i = 0; i < job.executions.size(); ++i) {
+    auto& execution = job.executions[i];
+    execution.index = static_cast<int>(i);
+    if (!job.targets.empty()) execution.target = job.targets[i];
+    execution.changed_ms = job.submitted_ms;
+  }
   job.counts[static_cast<std::size_t>(ExecutionState::queued)] = job.executions.size();
+  return job;
+}
 
+void Scheduler::accept(Job job, Reply reply, Time now, Output& out) {
+  ++order_;
   ++live_;
   live_executions_ += job.executions.size();
-  wait(job.id, input.reply, out);
-  if (job.spec->deadline_s) deadlines_.emplace(from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s), job.id);
+  wait(job.id, reply, out);
+  if (job.spec->deadline_s) timers_.set(deadline_of(job), DeadlineDue{job.id});
   auto& stored = jobs_.emplace(job.id, std::move(job)).first->second;
   list(stored);
-  for (std::size_t i = 0; i < stored.executions.size(); ++i) {
-    auto& execution = stored.executions[i];
-    execution.index = static_cast<int>(i);
-    if (!stored.targets.empty()) execution.target = stored.targets[i];
-    execution.changed_ms = stored.submitted_ms;
+  for (auto& execution : stored.executions) {
     if (auto there = ended_there_.extract({stored.id, execution.index})) execution.claimed = there.mapped().first;
     enqueue(stored, execution, now);
   }
@@ -211,6 +211,7 @@ void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Tim
                                          .life = command_life_max});
       auto& cancelled = cancelled_[key] = {*execution.attempt, now + command_life_max};
       cancelled.attempt.stored = true;  // this batch saves its row
+      timers_.set(cancelled.until, CancelOver{key});
     }
     settle(job, execution, end, reason, now);
   }

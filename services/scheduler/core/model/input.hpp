@@ -25,7 +25,9 @@ struct JobSubmitted {
   std::string submitter;  // {from} of the topic, the name in the client's certificate
   std::string request;    // the client's id of this item
   JobSpec spec;
-  std::string spec_digest;  // SHA-256 of the spec as JSON: another digest under the same request is a conflict
+  std::string made_of;      // NAME@VERSION of its template; empty: none
+  std::string spec_digest;  // SHA-256 of the spec as JSON, or of what was asked of the template: another digest under
+                            // the same request is a conflict
   std::string traceparent;  // W3C Trace Context; empty: none
   bool bulk = false;        // submitted with 16 others or more: the job has no state topics of its own
   // The stored row of a job that is not in memory, as prefetch found it.

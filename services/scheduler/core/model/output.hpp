@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "model/policy.hpp"
+#include "scheduler/core/follow/durations.hpp"
 #include "scheduler/core/model/input.hpp"
 #include "scheduler/core/model/state.hpp"
 
@@ -129,6 +130,9 @@ struct Output {
   // Table `unplaceable`: upsert; where `placeable`, remove. After the commit published on state/placement/{device},
   // retained; where `placeable`, cleared.
   std::vector<PlaceableRecord> placeable;
+
+  // Table `duration`: upsert, or remove.
+  std::vector<DurationRecord> durations;
 
   // --- the outbox ---
   // Applied in this order, in the same transaction: what is put and closed in one batch is gone.

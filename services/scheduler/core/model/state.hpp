@@ -24,7 +24,7 @@ namespace fieldwork::scheduler {
 
 // The most that each part of a device's score can be (plan/placement.hpp).
 struct Weights {
-  double fit = 0.35, health = 0.25, link = 0.15, locality = 0.15, spread = 0.10;
+  double fit = 0.35, health = 0.25, link = 0.15, locality = 0.15, spread = 0.10, affinity = 0.20;
 };
 
 struct Limits {
@@ -48,6 +48,7 @@ struct Limits {
   Duration hear_least{seconds{1}};
   Duration hear_first{seconds{7}};
   Duration overdue{seconds{120}};           // how much later than its own limit a device in contact may end a phase
+  double backoff_spread = 0.5;              // of a backoff, the most that chance adds
   int refusals_max = 3;                     // of different jobs in a row; then the device is unplaceable
   Duration unplaceable_first{seconds{60}};  // doubles with each time, up to unplaceable_last
   Duration unplaceable_last{seconds{3600}};
@@ -66,7 +67,7 @@ struct Limits {
 // Why a device was chosen or not. The score is the sum of its parts.
 struct Score {
   double score = 0;
-  double fit = 0, health = 0, link = 0, locality = 0, spread = 0, history = 0;
+  double fit = 0, health = 0, link = 0, locality = 0, spread = 0, affinity = 0, history = 0;
 };
 struct Candidate : Score {
   DeviceId device;
@@ -159,7 +160,7 @@ struct Execution {
   std::int64_t changed_ms = 0;
   bool shown = false;         // has a retained state topic
   bool stored = false;        // has a row of its own, since it did not follow from its newest attempt
-  std::optional<Time> timer;  // its entry in Scheduler::timers_
+  std::optional<Time> timer;  // when its ExecutionDue is
 
   template <class T>
   [[nodiscard]] bool is() const {
@@ -178,7 +179,7 @@ struct Execution {
 // Sets an execution that has no row of its own to what its newest attempt says.
 void follow_attempt(Execution& execution);
 
-using Counts = std::array<std::size_t, 13>;  // number of executions, by ExecutionState
+using Counts = std::array<std::size_t, 14>;  // number of executions, by ExecutionState
 
 // A job without its executions, as it is stored and published.
 struct JobRecord {
@@ -186,6 +187,7 @@ struct JobRecord {
   std::string request;
   std::string submitter;
   std::shared_ptr<const JobSpec> spec;
+  std::string made_of;  // NAME@VERSION of its template; empty: none
   std::string spec_digest;
   std::string traceparent;
   JobState state = JobState::submitted;
@@ -201,16 +203,26 @@ struct JobRecord {
   bool stored = false;  // has a row: a further save writes only the columns that can change
 };
 
+// Of its command, its template (0: none) and its program (follow/durations.hpp): the most telling first.
+using DurationKeys = std::array<std::uint64_t, 3>;
+
 struct Job : JobRecord {
   std::vector<Execution> executions;         // empty once the job is settled and stored
   std::map<DeviceId, int> taken;             // number of executions that have a device or are proposed to it
   std::uint64_t order = 0;                   // of submission, within this process
   std::optional<fleet::Expression> where{};  // of its requirements
+  std::vector<std::optional<fleet::Expression>> affinity{};  // of its affinities, in their order
+  DurationKeys durations{};
 };
 
 // Before it nothing of the job begins; Time{}: at once.
 [[nodiscard]] inline Time start_of(const Job& job) {
   return job.spec->start_at_ms ? from_ms(*job.spec->start_at_ms) : Time{};
+}
+
+// Of a job with deadline_s.
+[[nodiscard]] inline Time deadline_of(const Job& job) {
+  return from_ms(job.submitted_ms) + seconds(*job.spec->deadline_s);
 }
 
 // The state of a job of which not all executions are settled.

@@ -38,13 +38,14 @@ Snapshot Scheduler::snapshot() const {
           .on_device = on_device_,
           .shares = shares_,
           .limits = limits_,
-          .most = limits_.questions_open_max - std::min(asking_, limits_.questions_open_max)};
+          .most = limits_.questions_open_max - std::min(asking_.size(), limits_.questions_open_max),
+          .asking = asking_};
 }
 
 void Scheduler::place_waiting(Time now, Output& out) {
   if (hears_first(now)) return;
   for (int pass = 0; place_ && pass < passes_max; ++pass) {
-    if (asking_ >= limits_.questions_open_max) return;  // the batch of the next answer goes on from here
+    if (asking_.size() >= limits_.questions_open_max) return;  // the batch of the next answer goes on from here
     place_ = false;
     queue_.age(now);
     shares_.total = fleet_.capacity();
@@ -103,7 +104,8 @@ void Scheduler::apply(const Place& step, Time now, Output& out) {
     return fits(want, fleet_, step.number, view.used, limits_);
   };
   if (execution == nullptr || !good()) {  // others sleep because the plan gave the room away
-    place_ = queue_.wake(groups_of(view), [](const Queue::Shape&) { return true; }) || execution != nullptr || place_;
+    wake_all_of(view);
+    place_ = place_ || execution != nullptr;
     return;
   }
   auto placement = described(*job, *execution, step, now);
@@ -152,58 +154,12 @@ void Scheduler::apply(const Preempt& step, Time now, Output& out) {
   keep_free(step.number, step.who);
 }
 
-// Who was asleep because the device was held for another may use it.
-void Scheduler::keep_free(Fleet::Number number, const Waiter& who) {
-  const Fleet::Hold hold{who.lane, who.job, who.execution};
-  holds_[number] = hold;
-  fleet_.set_hold(number, hold);
-  queue_.wake(who.lane);
-  place_ = true;
-}
-
-void Scheduler::stop_holding(Fleet::Number number) {
-  holds_.erase(number);
-  fleet_.set_hold(number, std::nullopt);
-  place_ = queue_.wake(groups_of(fleet_.view(number)), [](const Queue::Shape&) { return true; }) || place_;
-}
-
-// `who` gets what is held there. Where that was held for another of its lane, that one has from now on what was held
-// for `who`.
-void Scheduler::release(Fleet::Number number, const Waiter& who) {
-  const auto it = holds_.find(number);
-  if (it == holds_.end()) return;
-  const auto owner = it->second;
-  stop_holding(number);
-  if (owner.lane != who.lane) return;
-  for (auto& [other, hold] : holds_) {
-    if (hold.lane != who.lane || hold.job != who.job || hold.execution != who.execution) continue;
-    hold = owner;
-    return fleet_.set_hold(other, hold);
-  }
-}
-
-// Room that is being made is for the first of the lane for whom there is none yet, where its waiter has left it.
-void Scheduler::pass_on(Fleet::Number number) {
-  const auto* lane = queue_.find(holds_.at(number).lane);
-  if (lane == nullptr || !is_ending(snapshot(), number)) return stop_holding(number);
-  for (const auto& entry : lane->entries) {
-    const bool has_one = std::any_of(holds_.begin(), holds_.end(), [&](const auto& one) {
-      return one.second.job == entry.job && one.second.execution == entry.execution;
-    });
-    if (has_one) continue;
-    auto& hold = holds_.at(number);
-    hold = {hold.lane, entry.job, entry.execution};
-    return fleet_.set_hold(number, hold);
-  }
-  stop_holding(number);
-}
-
 // Without a device: security-policy is asked about the job alone.
 void Scheduler::propose(Job& job, Execution& execution, const DeviceId& device,
                         std::shared_ptr<const Placement> placement, Time now, Output& out) {
   dequeue(job, execution);
   execution.phase = Asking{device, next_fence(execution, now), std::move(placement), now, limits_.ask_again};
-  ++asking_;
+  asking_.emplace(job.id, execution.index);
   if (!device.empty()) {
     reserve(job, device, 1);
     occupy(job, device, 1);
@@ -335,7 +291,7 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   attempt.placement = asking.placement;
   attempt.created_ms = attempt.changed_ms = to_ms(now);
   on_device_[attempt.device].insert(attempt.key);
-  --asking_;
+  asking_.erase({job.id, execution.index});
   execution.phase = Live{.contact = now, .phase_since = now};
   execution.fence = decision.key.fence;
   execution.attempts = attempt.number;
@@ -376,22 +332,6 @@ std::vector<PutCommand> Scheduler::open_commands() const {
     }
   }
   return out;
-}
-
-// Large executions must not wait for ever while small ones take each piece of room that becomes free; and an end that
-// frees too little for a lane to be woken may be enough together with a preemption.
-void Scheduler::hold_for_the_starving(Time now, Output& out) {
-  if (now - held_at_ < seconds(1)) return;
-  held_at_ = now;
-  queue_.age(now);
-  std::vector<Fleet::Number> idle;
-  for (const auto& [number, hold] : holds_) {
-    if (is_idle(snapshot(), number, hold, now)) idle.push_back(number);
-  }
-  for (const auto number : idle) stop_holding(number);
-  if (queue_.size() == 0) return;
-  for (const auto& one : preempt_for_sleepers(snapshot(), now)) apply(one, now, out);
-  for (const auto& one : scheduler::reserve(snapshot(), now)) keep_free(one.number, one.who);
 }
 
 }  // namespace fieldwork::scheduler

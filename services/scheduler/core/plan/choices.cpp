@@ -11,7 +11,7 @@ bool Choices::worse(const Rated& a, const Rated& b) const {
 void Choices::push(const Want& want, Fleet::Number number) {
   const auto at = overlay_.changed_at(number);
   known_[number] = at;
-  heap_.push_back({rate(want, overlay_.fleet().view(number), overlay_.used(number), limits_).score, number, at});
+  heap_.push_back({rate(want, overlay_.fleet(), number, overlay_.used(number), limits_).score, number, at});
   std::push_heap(heap_.begin(), heap_.end(), [this](const auto& a, const auto& b) { return worse(a, b); });
 }
 
@@ -54,11 +54,40 @@ void Choices::begin(const Want& want) {
     if (const auto number = fleet.number_of(want.target)) visit(want, *number);
     return;
   }
-  const auto* ready = fleet.ready(want.spec.requirements.labels);
+  const auto& labels = want.spec.requirements.labels;
+  const auto* ready =
+      want.value == nullptr ? fleet.ready(labels) : fleet.ready(labels, want.spec.placement.spread_by, *want.value);
   if (ready == nullptr) return void(over_ = true);
+  all_ = all_ || ready->size() <= walk_max;
   walk_ = Order::Walk(*ready, want.spec.requirements.cpu_millis);
   if (const auto* there = fleet.with_package(want.spec.package)) {
     for (std::size_t i = 0; i < there->size() && i < others_max; ++i) visit(want, (*there)[i]);
+  }
+  bounded_ = !has_own_order(want.spec);
+  if (!bounded_ && !all_) sample(want);
+}
+
+// Devices that meet an affinity, and others by chance: of so many the best is among the best few percent of the fleet.
+void Choices::sample(const Want& want) {
+  const auto& fleet = overlay_.fleet();
+  for (std::size_t i = 0; i < want.affinity->size(); ++i) {
+    const auto& wish = want.spec.placement.affinity[i];
+    if (wish.weight < 0) continue;
+    if (const auto& where = (*want.affinity)[i]) {
+      for (const auto number : overlay_.matching(wish.expression, *where)) visit(want, number);
+    } else if (const auto* there = fleet.with_job(wish.job)) {
+      std::size_t count = 0;
+      for (const auto& [number, times] : *there) {
+        if (++count > sampled_max) break;
+        visit(want, number);
+      }
+    }
+  }
+  auto random = seed_;  // Knuth's MMIX generator
+  const auto enough = heap_.size() + sampled_max;
+  for (std::size_t looked = 0; looked < sample_looks_max && heap_.size() < enough; ++looked) {
+    random = random * 6'364'136'223'846'793'005ULL + 1'442'695'040'888'963'407ULL;
+    visit(want, static_cast<Fleet::Number>((random >> 33U) % fleet.numbers()));
   }
 }
 
@@ -94,7 +123,7 @@ std::optional<Choice> Choices::best(const Want& wanted) {
   if (!begun_) begin(want);
   if (want.target.empty()) follow(want);
   while (true) {
-    if (!over_ && (heap_.empty() || heap_.size() < limits_.examined_max / 2))
+    if (!over_ && (all_ || heap_.empty() || (bounded_ && heap_.size() < limits_.examined_max / 2)))
       fill(want, std::max<std::size_t>(limits_.examined_max, 1));
     if (heap_.empty()) {
       if (over_) return std::nullopt;
@@ -106,11 +135,11 @@ std::optional<Choice> Choices::best(const Want& wanted) {
     const auto known = known_.at(top.number);
     if (top.at == known && known == overlay_.changed_at(top.number)) {
       // Is there a better one among those that were not visited yet?
-      if (!over_ && !walk_.over() && walk_.potential() > overlay_.fleet().potential(view.device, used)) {
+      if (bounded_ && !over_ && !walk_.over() && walk_.potential() > overlay_.fleet().potential(view.device, used)) {
         fill(want, heap_.size() + more_max);
         continue;
       }
-      return Choice{top.number, rate(want, view, used, limits_)};
+      return Choice{top.number, rate(want, overlay_.fleet(), top.number, used, limits_)};
     }
     pop();
     if (top.at != known) continue;  // there is a newer entry, or it is left out

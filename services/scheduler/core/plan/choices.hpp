@@ -21,9 +21,11 @@ class Choices {
  public:
   // `expected`: how many executions may ask. Where they are many beside the fleet, or it is small, or Limits::exact
   // says so, every device is rated, and best() is the best of all; else of a selection.
-  Choices(const Overlay& overlay, const Limits& limits, std::size_t expected = 1)
+  // `seed`: of the sample, where the order of potential does not serve.
+  Choices(const Overlay& overlay, const Limits& limits, std::size_t expected = 1, std::uint64_t seed = 0)
       : overlay_(overlay),
         limits_(limits),
+        seed_(seed),
         all_(limits.exact || overlay.fleet().size() <= std::max(walk_max, all_per_execution * expected)) {}
 
   // The best of the devices that fit now; held devices are not among them. Nothing: none does.
@@ -42,12 +44,15 @@ class Choices {
   void push(const Want& want, Fleet::Number number);
   void pop();
   void begin(const Want& want);
+  void sample(const Want& want);
   void fill(const Want& want, std::size_t enough);
   void follow(const Want& want);
 
   const Overlay& overlay_;
   const Limits& limits_;
+  std::uint64_t seed_;
   bool all_;
+  bool bounded_ = true;  // Fleet::potential is at least the score
   std::vector<Rated> heap_;
   static constexpr auto never = SIZE_MAX;
   std::unordered_map<Fleet::Number, std::size_t> known_;  // visited: Rated::at of its newest entry; never: left out

@@ -16,7 +16,8 @@ bool better(const Candidate& a, const Candidate& b) {
 int distance(const Filtered& filtered) {
   const auto& what = filtered.requirement;
   if (what == "requirements/sandbox_min") return 4;
-  if (what == "attempts" || what == "pressure" || what == "held" || is_measured(what)) return 1;
+  if (what == "attempts" || what == "pressure" || what == "held" || what == "placement/apart_from" || is_measured(what))
+    return 1;
   if (what.starts_with("requirements/")) return 0;
   if (what == "replicas") return 2;
   return what == "presence" || what == "lifecycle" || what == "placeable" ? 3 : 4;
@@ -43,7 +44,7 @@ class Search {
     }
     ++out_.candidates_total;
     const auto& view = fleet_.view(number);
-    Candidate candidate{rate(want_, view, view.used, limits_), view.device.id};
+    Candidate candidate{rate(want_, fleet_, number, view.used, limits_), view.device.id};
     auto& best = out_.candidates;
     best.insert(std::upper_bound(best.begin(), best.end(), candidate, better), std::move(candidate));
     if (best.size() > limits_.explained_max) best.pop_back();

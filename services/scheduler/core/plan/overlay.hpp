@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "scheduler/core/fleet/fleet.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 
@@ -22,6 +25,18 @@ class Overlay {
   }
   // The devices that the plan has used, in this order.
   [[nodiscard]] const std::vector<Fleet::Number>& log() const { return log_; }
+
+  // Devices that match, the first sampled_max by id: asked of the fleet once for each text.
+  [[nodiscard]] const std::vector<Fleet::Number>& matching(const std::string& text,
+                                                           const fleet::Expression& where) const {
+    const auto [it, fresh] = matching_.try_emplace(text);
+    if (!fresh) return it->second;
+    for (const auto* device : fleet_.matching(where)) {
+      if (it->second.size() >= sampled_max) break;
+      it->second.push_back(*fleet_.number_of(device->id));
+    }
+    return it->second;
+  }
 
   // These devices as they are now.
   [[nodiscard]] const Order& order() const { return order_; }
@@ -53,6 +68,7 @@ class Overlay {
   std::vector<Changed> changed_;
   std::vector<Fleet::Number> log_;
   Order order_;
+  mutable std::unordered_map<std::string, std::vector<Fleet::Number>> matching_;  // by text of the expression
 };
 
 }  // namespace fieldwork::scheduler

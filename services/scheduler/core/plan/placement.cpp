@@ -4,6 +4,7 @@
 #include "scheduler/limits.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace fieldwork::scheduler {
 namespace {
@@ -74,6 +75,11 @@ bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
       return say("labels/", text, label.first);
     }
   }
+  if (want.value != nullptr) {
+    const auto it = device.labels.find(want.spec.placement.spread_by);
+    if (it == device.labels.end() || it->second != *want.value)
+      return say("placement/spread_by", [&] { return "is not at " + *want.value; });
+  }
   if (const auto& rung = want.spec.requirements.sandbox_min; !rung.empty()) {
     const auto& has = device.about.sandbox;
     if (std::find(has.begin(), has.end(), rung) == has.end())
@@ -100,12 +106,26 @@ bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
     return say("pressure", [&] { return "its use of " + std::string(resource) + " is over the threshold"; });
   if (const auto& hold = fleet.hold(number); hold && hold->lane != want.lane)
     return say("held", [&] { return "is kept free for " + hold->job.value + ", which waits longer"; });
+  for (const auto& name : want.spec.placement.apart_from) {
+    if (fleet.has_job(number, name)) return say("placement/apart_from", [&] { return "runs job " + name; });
+  }
   if (want.target.empty() && want.taken.contains(device.id))
     return say("replicas", [] { return "has another replica of this job"; });
   return true;
 }
 
 }  // namespace
+
+std::optional<fleet::Expression> expression_of(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  auto parsed = fleet::Expression::parse(text);
+  return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
+}
+
+void read_expressions(Job& job) {
+  job.where = expression_of(job.spec->requirements.expression);
+  for (const auto& one : job.spec->placement.affinity) job.affinity.push_back(expression_of(one.expression));
+}
 
 bool matches(const Want& want, const Device& device) {
   return want.where == nullptr || fleet::matches(*want.where, device);
@@ -119,7 +139,8 @@ Want want_of(const Job& job, const Execution& execution, Time now) {
           .taken = job.taken,
           .lane = execution.is<Queued>() ? std::get<Queued>(execution.phase).lane : 0,
           .now = now,
-          .where = job.where ? &*job.where : nullptr};
+          .where = job.where ? &*job.where : nullptr,
+          .affinity = &job.affinity};
 }
 
 bool could_ever(const Want& want, const DeviceView& view) {
@@ -142,7 +163,25 @@ bool could_ever(const Want& want, const DeviceView& view) {
   return true;
 }
 
-Score rate(const Want& want, const DeviceView& view, const Use& used, const Limits& limits) {
+namespace {
+
+// -1 to 1.
+double affinity_of(const Want& want, const Fleet& fleet, Fleet::Number number) {
+  int met = 0, all = 0;
+  const auto& wishes = want.spec.placement.affinity;
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
+    const auto& where = (*want.affinity)[i];
+    const bool is = where ? fleet::matches(*where, fleet.view(number).device) : fleet.has_job(number, wishes[i].job);
+    met += is ? wishes[i].weight : 0;
+    all += std::abs(wishes[i].weight);
+  }
+  return all == 0 ? 0 : static_cast<double>(met) / all;
+}
+
+}  // namespace
+
+Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used, const Limits& limits) {
+  const auto& view = fleet.view(number);
   Score out;
   int asked = 0;
   double fit = 0;
@@ -152,14 +191,16 @@ Score rate(const Want& want, const DeviceView& view, const Use& used, const Limi
     fit += static_cast<double>(amount.used + amount.need) / static_cast<double>(amount.capacity);
   }
   const auto& weights = limits.weights;
-  out.fit = weights.fit * (asked == 0 ? 0.5 : fit / asked);
+  const auto full = asked == 0 ? 0.5 : fit / asked;
+  out.fit = weights.fit * (want.spec.placement.spread ? 1 - full : full);
   const auto merit = merit_of(view.device, used.attempts, weights, limits.attempts_per_device_max);
   out.health = merit.health;
   out.link = merit.link;
   out.spread = merit.spread;
   out.locality = want.spec.package.empty() || ran_here(view, want.spec.package) ? weights.locality : 0.0;
+  out.affinity = weights.affinity * affinity_of(want, fleet, number);
   out.history = want.avoid.contains(view.device.id) ? -1.0 : 0.0;
-  out.score = out.fit + out.health + out.link + out.locality + out.spread + out.history;
+  out.score = out.fit + out.health + out.link + out.locality + out.spread + out.affinity + out.history;
   return out;
 }
 

@@ -2,11 +2,13 @@
 // reason.
 //
 // The score is the sum of its parts, each of which is kept with the decision. Each part is its weight (Weights), times
-//   fit       mean of (used + wanted) / capacity over the wanted ones of cpu, memory and disk: the fullest first
+//   fit       mean of (used + wanted) / capacity over the wanted ones of cpu, memory and disk: the fullest first; with
+//             placement/strategy spread 1 less that: the emptiest first
 //   health    the device's health, 0 to 1, as the registry says it
 //   link      1 / (1 + round_trip_ms / 100)
 //   locality  1 when the package ran on the device before, or the job has no package; else 0
 //   spread    1 - attempts / attempts_per_device_max
+//   affinity  sum of the weights of the job's affinities that the device meets / sum of the absolute weights of all
 //   history   -1, weighed by nothing: an attempt of the execution failed or was lost there; the last choice
 #pragma once
 
@@ -23,9 +25,15 @@ struct Want {
   const std::map<DeviceId, int>& taken;  // devices of the job's other executions
   std::uint64_t lane = 0;                // a hold for this lane does not count against it
   Time now{};
-  const fleet::Expression* where = nullptr;  // of the requirements
-  bool measured = true;                      // false: what is measured of a device does not count
+  const fleet::Expression* where = nullptr;                                 // of the requirements
+  const std::vector<std::optional<fleet::Expression>>* affinity = nullptr;  // of the job
+  bool measured = true;  // false: what is measured of a device does not count
+  // Only devices with this value of placement/spread_by; null: all.
+  const std::string* value = nullptr;
 };
+// Fills in the expressions of the job: they were found good when it came.
+void read_expressions(Job& job);
+[[nodiscard]] std::optional<fleet::Expression> expression_of(const std::string& text);
 [[nodiscard]] Want want_of(const Job& job, const Execution& execution, Time now);
 
 // Looks at some devices, those of the highest potential first, and says which it saw: the best candidates, and devices
@@ -48,7 +56,12 @@ struct Want {
                                                    const Limits& limits) {
   return unfit(want, fleet, number, fleet.view(number).used, limits);
 }
-[[nodiscard]] Score rate(const Want& want, const DeviceView& view, const Use& used, const Limits& limits);
+[[nodiscard]] Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used,
+                         const Limits& limits);
+// Whether Fleet::potential says nothing about the score.
+[[nodiscard]] inline bool has_own_order(const JobSpec& spec) {
+  return spec.placement.spread || !spec.placement.affinity.empty();
+}
 // Whether the execution could ever run on this device, whatever runs there now: labels and whole capacity suffice, and
 // the device is neither refused nor excluded.
 [[nodiscard]] bool could_ever(const Want& want, const DeviceView& view);

@@ -1,5 +1,7 @@
 #include "scheduler/core/plan/plan.hpp"
 
+#include <algorithm>
+
 #include "scheduler/core/plan/choices.hpp"
 #include "scheduler/limits.hpp"
 
@@ -49,7 +51,7 @@ class Planner {
     if (const auto there = from_.fleet.number_of(execution.claimed); there && claimed(who, job, execution, *there))
       return;
     const auto want = want_of(job, execution, now_);
-    auto choice = best(turn, want, job);
+    auto choice = job.spec->placement.spread_by.empty() ? best(turn, want, job) : best_spread(turn, want, job);
     if (!choice) choice = held(want, job);
     if (choice) return place(who, job, *choice);
     if (!job.authorised) return ask(who);
@@ -71,7 +73,7 @@ class Planner {
         return true;
       }
       case Claim::fits: {
-        const auto score = rate(want_of(job, execution, now_), from_.fleet.view(number), used, from_.limits);
+        const auto score = rate(want_of(job, execution, now_), from_.fleet, number, used, from_.limits);
         place(who, job, {number, score});
         return true;
       }
@@ -85,6 +87,9 @@ class Planner {
     ++asked_;
     overlay_.reserve(choice.number, need);
     if (job.executions.size() > 1) given_.to_job[job.id].insert(choice.number);
+    if (from_.queue.has_apart() && !job.spec->name.empty()) given_.names[choice.number].insert(job.spec->name);
+    if (const auto there = spread_.find(job.id); there != spread_.end())
+      there->second.add(value_at(job, choice.number));
     turns_.got(&need);
   }
 
@@ -96,11 +101,63 @@ class Planner {
 
   std::optional<Choice> best(const Turns::Turn& turn, const Want& want, const Job& job) {
     const auto expected = std::min(turn.state->entries.size(), from_.most - asked_);
-    auto& choices = choices_.try_emplace(turn.state->shape.fit, overlay_, from_.limits, expected).first->second;
+    auto key = turn.state->shape.fit;
+    if (want.value != nullptr) key.append(" at ").append(*want.value);
+    auto& choices = choices_.try_emplace(key, overlay_, from_.limits, expected, turn.entry->order).first->second;
+    const auto is_given = [&](Fleet::Number number) {
+      return (want.target.empty() && given_.has(job.id, number)) || given_.has_neighbour(*job.spec, number);
+    };
     auto choice = choices.best(want);
-    for (; choice && want.target.empty() && given_.has(job.id, choice->number); choice = choices.best(want))
-      choices.leave_out();
+    for (; choice && is_given(choice->number); choice = choices.best(want)) choices.leave_out();
     return choice;
+  }
+
+  std::string value_at(const Job& job, Fleet::Number number) const {
+    const auto& labels = from_.fleet.view(number).device.labels;
+    const auto it = labels.find(job.spec->placement.spread_by);
+    return it == labels.end() ? "" : it->second;
+  }
+
+  // Where the executions of a job are that is spread over the values of a label.
+  struct Spread {
+    std::map<std::string, int> counts;
+    std::set<std::pair<int, std::string>> order;  // values that may have a device that fits
+    void add(const std::string& value) {
+      auto& count = counts[value];
+      const bool open = order.erase({count, value}) > 0;
+      ++count;
+      if (open) order.emplace(count, value);
+    }
+  };
+  Spread& spread_of(const Job& job) {
+    const auto [it, fresh] = spread_.try_emplace(job.id);
+    auto& out = it->second;
+    if (!fresh) return out;
+    for (const auto& [device, count] : job.taken) {
+      if (const auto number = from_.fleet.number_of(device)) out.counts[value_at(job, *number)] += count;
+    }
+    if (const auto* values = from_.fleet.values_of(job.spec->placement.spread_by)) {
+      for (const auto& [value, devices] : *values) {
+        if (out.order.size() >= spread_values_max) break;
+        out.order.emplace(out.counts[value], value);
+      }
+    }
+    return out;
+  }
+
+  // The best device at the value with the fewest executions of the job that has one; devices without the label last.
+  // Room is only taken: a value that has none has none later in this plan.
+  std::optional<Choice> best_spread(const Turns::Turn& turn, const Want& wanted, const Job& job) {
+    if (!wanted.target.empty()) return best(turn, wanted, job);
+    auto& spread = spread_of(job);
+    auto want = wanted;
+    while (!spread.order.empty()) {
+      const auto value = spread.order.begin()->second;
+      want.value = &value;
+      if (auto choice = best(turn, want, job)) return choice;
+      spread.order.erase(spread.order.begin());
+    }
+    return best(turn, wanted, job);
   }
 
   // A device that has room, and is held for the lane or gives way.
@@ -111,8 +168,9 @@ class Planner {
       if (hold.lane != wanted.lane && !free) continue;
       want.lane = hold.lane;
       const auto& used = overlay_.used(number);
-      if (!given_.has(job.id, number) && fits(want, from_.fleet, number, used, from_.limits))
-        return Choice{number, rate(want, from_.fleet.view(number), used, from_.limits)};
+      if (!given_.has(job.id, number) && !given_.has_neighbour(*job.spec, number) &&
+          fits(want, from_.fleet, number, used, from_.limits))
+        return Choice{number, rate(want, from_.fleet, number, used, from_.limits)};
     }
     return std::nullopt;
   }
@@ -123,6 +181,7 @@ class Planner {
   Overlay overlay_;
   std::unordered_map<std::string, Choices> choices_;         // by Queue::Shape::fit
   std::map<PriorityClass, std::vector<Turns::Turn>> stuck_;  // lanes of which the head fits nowhere
+  std::map<JobId, Spread> spread_;
   Given given_;
   std::set<Fleet::Number> ending_;  // held devices on which room is still being made
   std::size_t asked_ = 0;           // questions to security-policy that follow from the plan

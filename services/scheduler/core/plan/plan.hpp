@@ -2,6 +2,7 @@
 // (docs/decisions/0019). Pure: the same snapshot gives the same plan. Scheduler::apply does it.
 #pragma once
 
+#include <algorithm>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -17,6 +18,8 @@ namespace fieldwork::scheduler {
 using Holds = std::map<Fleet::Number, Fleet::Hold>;
 using OnDevice = std::unordered_map<DeviceId, std::set<AttemptKey>>;  // live attempts
 
+using Which = std::set<std::pair<JobId, int>>;  // executions
+
 // What a plan is made of. It must not change meanwhile.
 struct Snapshot {
   const Fleet& fleet;
@@ -26,7 +29,13 @@ struct Snapshot {
   const OnDevice& on_device;
   const Shares& shares;
   const Limits& limits;
-  std::size_t most = SIZE_MAX;  // placements
+  std::size_t most = SIZE_MAX;   // placements
+  const Which& asking = none();  // executions of which security-policy is asked
+
+  static const Which& none() {
+    static const Which empty;
+    return empty;
+  }
 };
 
 // Who stands in a lane.
@@ -73,9 +82,15 @@ struct Plan {
 struct Given {
   std::set<Fleet::Number> promised;
   std::map<JobId, std::set<Fleet::Number>> to_job;
+  std::map<Fleet::Number, std::set<std::string>> names;  // of jobs, where one that waits stays apart from others
   [[nodiscard]] bool has(const JobId& job, Fleet::Number number) const {
     const auto it = to_job.find(job);
     return it != to_job.end() && it->second.contains(number);
+  }
+  [[nodiscard]] bool has_neighbour(const JobSpec& spec, Fleet::Number number) const {
+    const auto it = names.find(number);
+    return it != names.end() && std::any_of(spec.placement.apart_from.begin(), spec.placement.apart_from.end(),
+                                            [&](const auto& name) { return it->second.contains(name); });
   }
 };
 // The least run time whose loss would make room for the waiter, after what the plan gave out (`overlay`, `given`);

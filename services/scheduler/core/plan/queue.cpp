@@ -84,6 +84,7 @@ Queue::Lane Queue::add(const Shape& shape, QueueEntry entry) {
   if (fresh) {
     lanes_[next_lane_] = LaneState{.shape = shape};
     expressions_ += shape.where ? 1 : 0;
+    apart_ += shape.apart ? 1 : 0;
     thresholds_.add(shape.need);
     ++next_lane_;
   }
@@ -103,6 +104,7 @@ void Queue::remove(Lane number, const QueueEntry& entry) {
   size_ -= lane.entries.erase(entry);
   if (!lane.entries.empty()) return list(number, lane);
   expressions_ -= lane.shape.where ? 1 : 0;
+  apart_ -= lane.shape.apart ? 1 : 0;
   thresholds_.remove(lane.shape.need);
   by_text_.erase(lane.shape.text);
   lanes_.erase(it);
@@ -172,6 +174,7 @@ Queue::Shape shape_of(const Job& job, const Execution& execution) {
                    .where = job.where,
                    .submitter = job.submitter,
                    .priority = job.spec->priority,
+                   .apart = !job.spec->placement.apart_from.empty(),
                    .later = job.bulk && !job.authorised};
   out.fit = std::to_string(need.cpu_millis) + ' ' + std::to_string(need.memory_bytes) + ' ' +
             std::to_string(need.storage_bytes) + ' ' + job.spec->package + ' ' + execution.target.value + ' ';
@@ -184,6 +187,16 @@ Queue::Shape shape_of(const Job& job, const Execution& execution) {
   for (const auto& value : {need.latency_ms_max, need.bandwidth_mbit_min, need.loss_max, need.health_min})
     append(out.fit, value ? exact(*value) : "");
   append(out.fit, need.sandbox_min);
+  const auto& rules = job.spec->placement;
+  if (rules.spread) out.fit += "spread ";
+  append(out.fit, rules.spread_by);
+  out.fit += std::to_string(rules.affinity.size()) + ' ' + std::to_string(rules.apart_from.size()) + ' ';
+  for (const auto& one : rules.affinity) {
+    append(out.fit, one.expression);
+    append(out.fit, one.job);
+    out.fit += std::to_string(one.weight) + ' ';
+  }
+  for (const auto& name : rules.apart_from) append(out.fit, name);
   for (const auto& [key, value] : need.labels) {
     append(out.fit, key);
     append(out.fit, value);

@@ -39,6 +39,7 @@ class Queue {
     std::optional<fleet::Expression> where{};  // of the requirements
     std::string submitter{};
     int priority = 5;
+    bool apart = false;  // from other jobs
     bool later = false;  // decided after the others of its level
   };
   struct LaneState {
@@ -78,6 +79,8 @@ class Queue {
   bool wake(const std::vector<std::string>& groups, const std::function<bool(const Shape& shape)>& fits);
   // Whether a lane has an expression: then it matters what devices measure.
   [[nodiscard]] bool has_expressions() const { return expressions_ > 0; }
+  // Whether a lane stays apart from other jobs.
+  [[nodiscard]] bool has_apart() const { return apart_ > 0; }
   [[nodiscard]] const Thresholds& thresholds() const { return thresholds_; }
   void wake(Lane lane);
   // Heads of sleeping lanes, by rank, then who waits longest; at most `count`.
@@ -107,6 +110,7 @@ class Queue {
   Lane next_lane_ = 1;
   std::size_t size_ = 0;
   std::size_t expressions_ = 0;  // lanes that have one
+  std::size_t apart_ = 0;        // lanes that stay apart from other jobs
   Thresholds thresholds_;        // of all lanes
 };
 

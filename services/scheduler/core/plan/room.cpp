@@ -15,22 +15,29 @@ struct Victim {
 };
 using Victims = std::vector<Victim>;
 
-// Attempts on the device that a job of this class may preempt, the shortest run first.
-Victims victims_on(const Snapshot& from, const DeviceId& device, PriorityClass of, Time now) {
-  Victims out;
+// Calls visit(spec, execution) for each attempt on the device that is its execution's newest.
+template <class Visit>
+void each_attempt(const Snapshot& from, const DeviceId& device, Visit visit) {
   const auto there = from.on_device.find(device);
-  if (there == from.on_device.end()) return out;
+  if (there == from.on_device.end()) return;
   for (const auto& key : there->second) {
     const auto job = from.jobs.find(key.job);
     if (job == from.jobs.end()) continue;
-    const auto& spec = *job->second.spec;
-    if (class_of(spec.priority) >= of || !may_be_preempted(spec)) continue;
     const auto& execution = job->second.executions[static_cast<std::size_t>(key.execution)];
-    if (!execution.is<Live>() || execution.attempt->key != key || !execution.attempt->preempted_by.empty() ||
-        execution.attempt->state == AttemptState::unreachable || execution.preempted >= from.limits.preempted_max)
-      continue;
-    out.push_back({key, &spec.requirements, ran_for(execution, now)});
+    if (execution.attempt && execution.attempt->key == key) visit(*job->second.spec, execution);
   }
+}
+
+// Attempts on the device that a job of this class may preempt, the shortest run first.
+Victims victims_on(const Snapshot& from, const DeviceId& device, PriorityClass of, Time now) {
+  Victims out;
+  each_attempt(from, device, [&](const JobSpec& spec, const Execution& execution) {
+    if (class_of(spec.priority) >= of || !may_be_preempted(spec)) return;
+    const auto& attempt = *execution.attempt;
+    if (execution.is<Live>() && attempt.preempted_by.empty() && attempt.state != AttemptState::unreachable &&
+        execution.preempted < from.limits.preempted_max)
+      out.push_back({attempt.key, &spec.requirements, ran_for(execution, now)});
+  });
   std::sort(out.begin(), out.end(),
             [](const auto& a, const auto& b) { return std::tie(a.ran, a.key) < std::tie(b.ran, b.key); });
   return out;
@@ -39,15 +46,9 @@ Victims victims_on(const Snapshot& from, const DeviceId& device, PriorityClass o
 // What attempts use that were told to make room there.
 Use used_by_ending(const Snapshot& from, const DeviceId& device) {
   Use out;
-  const auto there = from.on_device.find(device);
-  if (there == from.on_device.end()) return out;
-  for (const auto& key : there->second) {
-    const auto job = from.jobs.find(key.job);
-    if (job == from.jobs.end()) continue;
-    const auto& execution = job->second.executions[static_cast<std::size_t>(key.execution)];
-    if (execution.attempt && execution.attempt->key == key && !execution.attempt->preempted_by.empty())
-      out.add(job->second.spec->requirements);
-  }
+  each_attempt(from, device, [&](const JobSpec& spec, const Execution& execution) {
+    if (!execution.attempt->preempted_by.empty()) out.add(spec.requirements);
+  });
   return out;
 }
 
@@ -145,7 +146,9 @@ class Weighing {
     const auto& used = overlay_.used(number);
     auto least = used;
     for (std::size_t below = 0; below < static_cast<std::size_t>(of_); ++below) least.remove(view.preemptible[below]);
-    if (least == used || given_.promised.contains(number) || given_.has(who_.job, number)) return;
+    if (least == used || given_.promised.contains(number) || given_.has(who_.job, number) ||
+        given_.has_neighbour(*job_.spec, number))
+      return;
     auto want = want_;
     if (is_kept(number, want) || !fits(want, from_.fleet, number, least, from_.limits)) return;
     if (has_room(*job_.spec, view, used, from_.limits)) return;  // nobody need end for that

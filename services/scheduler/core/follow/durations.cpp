@@ -1,0 +1,125 @@
+#include "scheduler/core/follow/durations.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "scheduler/limits.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+// FNV-1a. A key that two commands share costs an estimate its worth, and nothing else.
+class Hash {
+ public:
+  explicit Hash(char kind) { step(kind); }
+  void add(const std::string& text) {
+    for (const char c : std::to_string(text.size()) + ':') step(c);
+    for (const char c : text) step(c);
+  }
+  [[nodiscard]] std::uint64_t value() const { return value_; }
+
+ private:
+  void step(char c) { value_ = (value_ ^ static_cast<unsigned char>(c)) * 1'099'511'628'211ULL; }
+  std::uint64_t value_ = 14'695'981'039'346'656'037ULL;
+};
+
+std::int64_t median_of(std::vector<std::int64_t> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+DurationKeys duration_keys(const JobRecord& job) {
+  Hash command('c'), made_of('t'), program('p');
+  for (auto* one : {&command, &program}) one->add(job.spec->package);
+  for (const auto& word : job.spec->command) command.add(word);
+  if (!job.spec->command.empty()) program.add(job.spec->command.front());
+  made_of.add(job.made_of);
+  return {command.value(), job.made_of.empty() ? 0 : made_of.value(), program.value()};
+}
+
+Durations::Durations(std::vector<DurationRecord> saved) {
+  for (auto& one : saved) {
+    Key key = 0;
+    std::from_chars(one.key.data(), one.key.data() + one.key.size(), key);
+    if (one.ms.empty() || by_key_.size() >= durations_max) {
+      gone_.insert(key);
+      continue;
+    }
+    if (one.ms.size() > durations_each_max)
+      one.ms.erase(one.ms.begin(), one.ms.end() - static_cast<std::ptrdiff_t>(durations_each_max));
+    const auto median = median_of(one.ms);
+    order_.push_back(key);
+    by_key_[key] = {std::move(one.ms), median, std::prev(order_.end()), true};
+  }
+}
+
+void Durations::add(const DurationKeys& keys, Duration took) {
+  const auto ms = std::max<std::int64_t>(0, std::chrono::duration_cast<milliseconds>(took).count());
+  for (const auto key : keys) {
+    if (key != 0) add(key, ms);
+  }
+}
+
+void Durations::add(Key key, std::int64_t ms) {
+  const auto [it, fresh] = by_key_.try_emplace(key);
+  auto& known = it->second;
+  if (fresh) {
+    known.place = order_.insert(order_.end(), key);
+    known.saved = gone_.erase(key) > 0;
+  } else {
+    order_.splice(order_.end(), order_, known.place);
+  }
+  known.ms.push_back(ms);
+  if (known.ms.size() > durations_each_max) known.ms.erase(known.ms.begin());
+  known.median = median_of(known.ms);
+  dirty_.insert(key);
+  if (by_key_.size() <= durations_max) return;
+  const auto oldest = order_.front();
+  if (by_key_.at(oldest).saved) gone_.insert(oldest);
+  dirty_.erase(oldest);
+  by_key_.erase(oldest);
+  order_.pop_front();
+}
+
+const Durations::Known* Durations::find(const DurationKeys& keys) const {
+  for (const auto key : keys) {
+    if (const auto it = by_key_.find(key); it != by_key_.end()) return &it->second;
+  }
+  return nullptr;
+}
+
+std::optional<Duration> Durations::expected(const DurationKeys& keys) const {
+  const auto* known = find(keys);
+  if (known == nullptr) return std::nullopt;
+  return milliseconds(known->median);
+}
+
+std::optional<Duration> Durations::left(const DurationKeys& keys, Duration since) const {
+  const auto* known = find(keys);
+  if (known == nullptr) return std::nullopt;
+  const auto ms = std::chrono::duration_cast<milliseconds>(since).count();
+  std::vector<std::int64_t> longer;
+  for (const auto one : known->ms) {
+    if (one > ms) longer.push_back(one);
+  }
+  return milliseconds(longer.empty() ? ms / 4 : median_of(std::move(longer)) - ms);
+}
+
+std::vector<DurationRecord> Durations::changed(std::size_t most) {
+  std::vector<DurationRecord> out;
+  while (!gone_.empty() && out.size() < most / 2)
+    out.push_back({std::to_string(gone_.extract(gone_.begin()).value()), {}, true});
+  while (!dirty_.empty() && out.size() < most) {
+    const auto key = dirty_.extract(dirty_.begin()).value();
+    auto& known = by_key_.at(key);
+    known.saved = true;
+    out.push_back({std::to_string(key), known.ms});
+  }
+  return out;
+}
+
+}  // namespace fieldwork::scheduler

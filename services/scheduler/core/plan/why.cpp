@@ -1,0 +1,206 @@
+#include "scheduler/core/plan/why.hpp"
+
+#include <algorithm>
+
+#include "base/timestamp.hpp"
+#include "scheduler/core/fleet/measures.hpp"
+#include "scheduler/core/plan/choices.hpp"
+#include "scheduler/limits.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+struct Kept {  // away
+  std::size_t count = 0;
+  std::optional<Filtered> nearest;  // the first by id
+  void add(Filtered one) {
+    ++count;
+    if (!nearest || one.device < nearest->device) nearest = std::move(one);
+  }
+  [[nodiscard]] Reason as(const char* word, const char* what) const {
+    return {word, std::to_string(count) + (count == 1 ? " device " : " devices ") + what +
+                      "; nearest: " + nearest->device.value + ": " + nearest->requirement + " " + nearest->reason};
+  }
+};
+
+// Which of the words: suitable devices only.
+Kept& of(const std::string& requirement, Kept& room, Kept& health, Kept& link, Kept& away) {
+  if (requirement == "presence" || requirement == "lifecycle" || requirement == "placeable") return away;
+  if (requirement == "requirements/health_min") return health;
+  return is_measured(requirement) ? link : room;
+}
+
+}  // namespace
+
+namespace {
+
+// Looks at the devices that could be meant first, so that a few of them in a large fleet are not overlooked.
+class Looking {
+ public:
+  Looking(const Want& want, const Fleet& fleet, const Limits& limits) : want_(want), fleet_(fleet), limits_(limits) {}
+
+  Reason run() {
+    if (!want_.target.empty()) {
+      const auto number = fleet_.number_of(want_.target);
+      if (!number) return {"no_device", want_.target.value + " is not known"};
+      look(*number);
+      return found();
+    }
+    const auto& labels = want_.spec.requirements.labels;
+    if (want_.where != nullptr) {
+      for (const auto* device : fleet_.matching(*want_.where)) look(*fleet_.number_of(device->id));
+    } else if (const auto* ready = fleet_.ready(labels); ready != nullptr && !labels.empty()) {
+      for (Order::Walk walk(*ready, 0); !walk.over() && looked_ < reason_devices_max; walk.next()) look(walk.number());
+    }
+    if (fitting_ + suitable_ > 0) return found();
+    unsuitable_ = {};
+    for (const auto& [id, number] : fleet_.all()) {
+      look(number);
+      if (fitting_ > 0) break;
+    }
+    return found();
+  }
+
+ private:
+  void look(Fleet::Number number) {
+    const auto& view = fleet_.view(number);
+    if (looked_ >= reason_devices_max && !could_ever(want_, view)) return;
+    if (suitable_ >= reason_devices_max) return;
+    ++looked_;
+    auto filtered = unfit(want_, fleet_, number, limits_);
+    if (!filtered) return void(++fitting_);
+    if (!could_ever(want_, view) || !matches(want_, view.device)) return unsuitable_.add(std::move(*filtered));
+    ++suitable_;
+    auto& kept = of(filtered->requirement, room_, health_, link_, away_);
+    kept.add(std::move(*filtered));
+  }
+
+  [[nodiscard]] Reason found() const {
+    if (fitting_ > 0) return {"in_turn", "it is tried next"};
+    if (room_.count > 0) return room_.as("no_room", "could run it, but not now");
+    if (health_.count > 0) return health_.as("no_healthy_device", "would suit, but for the health that is asked for");
+    if (link_.count > 0) return link_.as("no_good_link", "would suit, but for what is measured of the link");
+    if (away_.count > 0) return away_.as("no_device_ready", "would suit, but not ready");
+    if (unsuitable_.count > 0) return unsuitable_.as("no_suitable_device", "known, and none is suitable");
+    return {"no_device", "no device is known"};
+  }
+
+  const Want& want_;
+  const Fleet& fleet_;
+  const Limits& limits_;
+  Kept room_, health_, link_, away_, unsuitable_;
+  std::size_t fitting_ = 0, looked_ = 0, suitable_ = 0;
+};
+
+}  // namespace
+
+Reason why(const Want& want, const Fleet& fleet, const Limits& limits) { return Looking(want, fleet, limits).run(); }
+
+namespace {
+
+// 1: the first. Counted from the end, where new ones stand; 0: it is too far from there.
+std::size_t place_in(const Queue::LaneState& lane, const QueueEntry& entry) {
+  std::size_t behind = 0;
+  for (auto it = lane.entries.find(entry); it != lane.entries.end(); ++it) {
+    if (++behind > forecast_waiters_max) return 0;
+  }
+  return lane.entries.size() + 1 - behind;
+}
+
+}  // namespace
+
+std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Forecast& forecast,
+                              const Durations& durations, Reasons& known, Time now) {
+  const Execution *first = nullptr, *later = nullptr, *asking = nullptr, *last = nullptr;
+  for (const auto& execution : job.executions) {
+    if (const auto* queued = std::get_if<Queued>(&execution.phase); queued != nullptr && queued->lane != 0) {
+      if (first == nullptr) first = &execution;
+      last = &execution;
+    }
+    if (execution.is<Waiting>() &&
+        (later == nullptr || std::get<Waiting>(execution.phase).until < std::get<Waiting>(later->phase).until))
+      later = &execution;
+    if (execution.is<Asking>()) asking = &execution;
+  }
+  if (first == nullptr && later == nullptr && asking == nullptr) return std::nullopt;
+  Waits out;
+  if (first == nullptr) {
+    out.reason = {"policy", "security-policy is asked"};
+    if (asking != nullptr) return out;
+    const auto until = std::get<Waiting>(later->phase).until;
+    out.reason = {"later", later->reason.empty() ? "it is tried again at " + timestamp(until) : later->reason};
+    out.until_start = std::max(Duration{}, until - now);
+    return out;
+  }
+  const auto lane_of_first = std::get<Queued>(first->phase).lane;
+  if (known.size() >= reasons_looked_max && !known.contains(lane_of_first)) return std::nullopt;
+  const auto [reason, fresh] = known.try_emplace(lane_of_first);
+  if (fresh) reason->second = why(want_of(job, *first, now), from.fleet, from.limits);
+  out.reason = reason->second;
+  const auto start_of = [&](const Execution& execution) {
+    const auto lane = std::get<Queued>(execution.phase).lane;
+    return forecast.of(job.id, execution.index, lane, place_in(from.queue.lane(lane), entry_of(job, execution)));
+  };
+  if (const auto start = start_of(*first)) {
+    out.position = start->position;
+    if (start->at) out.until_start = std::max(Duration{}, *start->at - now);
+  }
+  if (!job.spec->deadline_s) return out;
+  const auto end = start_of(*last);
+  const auto takes = durations.expected(job.durations);
+  if (end && end->at && (takes || *end->at > deadline_of(job)))
+    out.meets_deadline = *end->at + takes.value_or(Duration{}) <= deadline_of(job);
+  return out;
+}
+
+Trial try_out(const Job& job, const Snapshot& from, const Durations& durations, Time now) {
+  Trial out{.width = job.executions.size()};
+  const auto& first = job.executions.front();
+  out.placement = explain(want_of(job, first, now), from.fleet, from.limits);
+  out.placement.chosen.reset();
+  Overlay overlay(from.fleet);
+  std::map<std::string, Choices> choices;  // by target
+  std::vector<Fleet::Number> placed;
+  std::vector<int> left;  // executions that get none
+  auto with = job;        // as it would be with those that are placed
+  const bool waits = start_of(job) > now;
+  for (const auto& execution : job.executions) {
+    if (waits) break;
+    auto& some = choices.try_emplace(execution.target.value, overlay, from.limits, job.executions.size()).first->second;
+    const auto choice = some.best(want_of(job, execution, now));
+    if (!choice) {
+      left.push_back(execution.index);
+      continue;
+    }
+    if (execution.target.empty()) some.leave_out();
+    overlay.reserve(choice->number, job.spec->requirements);
+    placed.push_back(choice->number);
+    const auto& device = from.fleet.view(choice->number).device.id;
+    ++with.taken[device];
+    if (out.devices.size() < from.limits.explained_max) out.devices.push_back(device);
+  }
+  out.placed = placed.size();
+  if (out.placed == out.width) return out;
+  Waits told;
+  if (waits) {
+    told.reason = {"later", "starts at " + timestamp(start_of(job))};
+    told.until_start = start_of(job) - now;
+    out.waits = told;
+    return out;
+  }
+  const Extra extra{job, placed, left};
+  const auto seen = forecast(from, durations, now, &extra);
+  const auto& waiting = with.executions[static_cast<std::size_t>(left.front())];
+  told.reason = why(want_of(with, waiting, now), from.fleet, from.limits);
+  told.position = seen.extra().position;
+  if (const auto at = seen.extra().at) {
+    told.until_start = *at - now;
+    const auto takes = durations.expected(job.durations);
+    if (job.spec->deadline_s && (takes || *at > deadline_of(job)))
+      told.meets_deadline = *at + takes.value_or(Duration{}) <= deadline_of(job);
+  }
+  out.waits = told;
+  return out;
+}
+
+}  // namespace fieldwork::scheduler
