@@ -21,6 +21,7 @@ inline constexpr std::size_t reasons_max = 5;          // newest reasons kept wi
 
 // --- templates ---
 inline constexpr std::size_t templates_max = 1'000;
+inline constexpr std::size_t template_names_max = 10'000;      // with those of removed ones: numbers are given out once
 inline constexpr std::size_t template_versions_max = 8;        // the newest of each
 inline constexpr std::size_t templates_bytes_max = 16U << 20;  // of all documents
 inline constexpr std::size_t templates_page_max = 100;

@@ -30,9 +30,13 @@ int main(int argc, char** argv) {
                                            {"scheduler.weight_health", &weights.health},
                                            {"scheduler.weight_link", &weights.link},
                                            {"scheduler.weight_locality", &weights.locality},
-                                           {"scheduler.weight_spread", &weights.spread}})
+                                           {"scheduler.weight_spread", &weights.spread},
+                                           {"scheduler.weight_affinity", &weights.affinity}})
            *weight = config.number(key, *weight, 0, 10);
+         auto scenarios = scheduler::Scenarios::load(
+             config.text("scheduler.scenarios", runtime::beside_program("edge-scenarios").string()));
+         if (!scenarios) return scenarios.error();
          return std::unique_ptr<runtime::Service>(
-             std::make_unique<scheduler::SchedulerService>(root, limits, post.reads));
+             std::make_unique<scheduler::SchedulerService>(root, limits, post.reads, std::move(*scenarios)));
        }});
 }

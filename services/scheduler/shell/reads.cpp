@@ -226,13 +226,18 @@ void SchedulerService::read(const Topic& topic, const bus::Message& message, Tim
   auto asked = understand(topic.channel, message.payload);
   if (!asked) return reject(topic, message, asked.error(), now, out);
   if (asked->operation == "list") {
-    if (is_live(asked->state)) return respond(message, list_live(*asked), out);
+    if (is_live(asked->state)) return respond(message, list_live(*asked, now), out);
     return read_stored(message, std::move(*asked), now, out);
   }
   const Job* job = core_->find(asked->job);
   const bool live = job != nullptr && !job->executions.empty();
-  if (live && asked->operation == "show") return respond(message, show(*asked, *job), out);
-  if (live && asked->operation == "explain") return respond(message, explain(*asked, *job, &*core_, now), out);
+  if (live && asked->operation == "show") {
+    auto answer = show(*asked, *job);
+    answer["job"] = with_waits(std::move(answer["job"]), job->id, now);
+    return respond(message, answer, out);
+  }
+  if (live && asked->operation == "explain")
+    return respond(message, with_waits(explain(*asked, *job, &*core_, now), job->id, now), out);
   read_stored(message, std::move(*asked), now, out);
 }
 
@@ -268,6 +273,11 @@ void SchedulerService::read_stored(const bus::Message& message, Asked asked, Tim
   }
 }
 
+Json SchedulerService::with_waits(Json item, const JobId& job, Time now) {
+  if (const auto waits = waits_of(job, now)) item["waits"] = encode(*waits);
+  return item;
+}
+
 // Newest first; the filter applies before the limit. A live job is shown as it is now in memory.
 Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page) const {
   if (!page) {
@@ -291,12 +301,12 @@ Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page
 }
 
 // The stored state of a live job lags behind its executions, so live jobs are listed from memory.
-Json SchedulerService::list_live(const Asked& asked) const {
+Json SchedulerService::list_live(const Asked& asked, Time now) {
   const auto found = core_->live_in(*job_state(asked.state), asked.after_live, asked.limit + 1);
   Page page(asked.limit);
   Json answer{{"v", 1}};
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (page.add(item_of(*found[i]))) continue;
+    if (page.add(with_waits(item_of(*found[i]), found[i]->id, now))) continue;
     answer["next"] = write_place(*found[i - 1]);
     break;
   }

@@ -19,6 +19,11 @@ JobId job_id(std::string_view submitter, const std::string& request) {
   return JobId("j-" + crypto::to_hex(crypto::sha256(std::string(submitter) + "\n" + request)).substr(0, 20));
 }
 
+Error under(const std::string& path, Error error) {
+  error.path = path + error.path;
+  return error;
+}
+
 Result<JobId> job_asked(const bus::Message& message) {
   auto value = codec::parse(message.payload, 4096);
   if (!value) return value.error();
@@ -31,6 +36,57 @@ Result<JobId> job_asked(const bus::Message& message) {
 
 }  // namespace
 
+// A template, and what a job is said to be made of. One that comes with a scenario has the scenario's document under
+// its own.
+Result<std::pair<codec::Template, std::string>> SchedulerService::template_of(const std::string& reference) const {
+  if (const auto shipped = scenarios_.job(reference)) {
+    auto out = *shipped->is;
+    auto job = document_of(shipped->of->needs, success());
+    job.merge_patch(out.job);
+    out.job = std::move(job);
+    return std::pair(std::move(out), shipped->of->name + "/" + reference);
+  }
+  const auto found = templates_.find(reference);
+  if (!found) return found.error();
+  return std::pair((*found)->is, template_key((*found)->is.name, (*found)->version));
+}
+
+// The job of a submission as it stands there; of a template only what is asked of it. A mistake in the item itself is
+// the reader's.
+Result<void> SchedulerService::read_job(codec::Reader& item, Item& out) {
+  const auto reference = item.text_or("template", "", 160);
+  const auto* parameters = item.object_maybe("parameters");
+  const auto* spec = reference.empty() ? item.object("job") : item.object_maybe("job");
+  if (reference.empty() && parameters != nullptr) item.fail("parameters", "stands beside a template");
+  if (!item.finish()) return {};
+  auto& job = out.job;
+  if (reference.empty()) {
+    auto decoded = codec::decode_job(*spec);
+    if (!decoded) return under("/job", decoded.error());
+    job.spec = std::move(*decoded);
+    job.spec_digest = crypto::digest_of(codec::dump(codec::encode(job.spec)));
+    return {};
+  }
+  const auto none = codec::Json::object();
+  out.of = {reference, parameters != nullptr ? *parameters : none, spec != nullptr ? *spec : none};
+  // By what was asked: the template may have another version, or be gone, when the request is repeated.
+  job.spec_digest = crypto::digest_of(
+      codec::dump({{"template", reference}, {"parameters", out.of->parameters}, {"job", out.of->fields}}));
+  return {};
+}
+
+// What the item asks of a template becomes its job.
+Result<void> SchedulerService::fill(Item& item) const {
+  if (!item.of) return {};
+  const auto found = template_of(item.of->reference);
+  if (!found) return found.error();
+  auto filled = codec::fill(found->first, item.of->parameters, item.of->fields);
+  if (!filled) return filled.error();
+  item.job.spec = std::move(*filled);
+  item.job.made_of = found->second;
+  return {};
+}
+
 Result<SchedulerService::Submission> SchedulerService::decode_submission(const bus::Message& message,
                                                                          std::string_view from) const {
   auto value = codec::parse(message.payload, limits::submission_bytes_max);
@@ -41,24 +97,19 @@ Result<SchedulerService::Submission> SchedulerService::decode_submission(const b
   if (!reader.finish()) return reader.error();
   Submission out;
   const auto take = [&](codec::Reader& item) {
-    JobSubmitted job;
+    Item one;
+    auto& job = one.job;
     job.request = item.id("request");
     job.traceparent = codec::read_traceparent(item);
     job.submitter = from;
     job.bulk = items->size() >= bulk_from;
-    const auto* spec = item.object("job");
-    if (!item.finish()) return;
-    auto decoded = codec::decode_job(*spec);
-    if (!decoded) {
-      auto error = decoded.error();
-      error.path = "/job" + error.path;
-      out.refused.emplace_back(job.request, std::move(error));
+    if (auto read = read_job(item, one); !read) {
+      out.refused.emplace_back(job.request, read.error());
       return;
     }
-    job.spec = std::move(*decoded);
-    job.spec_digest = crypto::digest_of(codec::dump(codec::encode(job.spec)));
+    if (!item.ok()) return;
     job.job = job_id(from, job.request);
-    out.jobs.push_back(std::move(job));
+    out.jobs.push_back(std::move(one));
   };
   // An item whose request id cannot be read is answered without one: its place in the list stands in the error's path.
   codec::each_item(*items, take, [&](const codec::Json& item, Error error) {
@@ -81,8 +132,8 @@ Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<c
     if (topic->channel == "submit") {
       auto submission = decode_submission(*message, topic->from);
       if (submission) {
-        for (const auto& job : submission->jobs) {
-          if (may_be_stored(job.job)) ids.push_back(job.job.value);
+        for (const auto& one : submission->jobs) {
+          if (may_be_stored(one.job.job)) ids.push_back(one.job.job.value);
         }
       }
       submissions_.insert_or_assign(message, std::move(submission));
@@ -126,6 +177,10 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
     if (!it->second) return reject(topic, message, it->second.error(), now, out);
     return submit(message, now, out);
   }
+  if (topic.channel == "try") return try_out(message, topic, now, out);
+  if (topic.channel == "template") return change_template(message, topic, now, out);
+  if (topic.channel == "scenarios") return show_scenarios(message, topic, now, out);
+  if (topic.channel == "templates") return show_templates(message, topic, now, out);
   if (topic.channel == "cancel") return cancel(message, topic, now, out);
   if (topic.channel == "reset") return reset(message, topic, now, out);
   reject(topic, message, {Code::unknown, "no such operation"}, now, out);
@@ -135,12 +190,20 @@ void SchedulerService::submit(const bus::Message& message, Time now, runtime::Ou
   auto& submission = *submissions_.at(&message);
   std::vector<std::string> requests;
   for (const auto& [request, error] : submission.refused) requests.push_back(request);
-  for (const auto& job : submission.jobs) requests.push_back(job.request);
+  for (const auto& one : submission.jobs) requests.push_back(one.job.request);
   auto reply = replies_.open(message, std::move(requests));
-  for (auto& [request, error] : submission.refused) answer(ErrorAnswer{reply++, std::move(error)}, out);
-  for (auto& job : submission.jobs) {
+  for (auto& [request, error] : submission.refused) answer(ErrorAnswer{reply++, std::move(error)}, now, out);
+  for (auto& one : submission.jobs) {
+    auto& job = one.job;
     job.reply = reply++;
     if (const auto it = known_.find(job.job); it != known_.end()) job.known = it->second;
+    // A job that is there already is answered whatever has become of its template.
+    if (!job.known && core_->find(job.job) == nullptr) {
+      if (auto filled = fill(one); !filled) {
+        answer(ErrorAnswer{job.reply, filled.error()}, now, out);
+        continue;
+      }
+    }
     step(std::move(job), now);
   }
 }

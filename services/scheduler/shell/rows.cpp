@@ -21,7 +21,7 @@ std::string written(const Placement& placement) {
   Json candidates = Json::array();
   for (const auto& c : placement.candidates) {
     candidates.push_back(Json::array({c.device.value, whole(c.score), whole(c.fit), whole(c.health), whole(c.link),
-                                      whole(c.locality), whole(c.spread), whole(c.history)}));
+                                      whole(c.locality), whole(c.spread), whole(c.history), whole(c.affinity)}));
   }
   Json filtered = Json::array();
   for (const auto& f : placement.filtered) filtered.push_back(Json::array({f.device.value, f.requirement, f.reason}));
@@ -38,8 +38,16 @@ Placement decode_placement(const Json& value) {
   out.candidates_total = value.at(1);
   out.filtered_total = value.at(2);
   for (const auto& one : value.at(3)) {
-    const auto part = [&](std::size_t at) { return one.at(at).get<double>() / parts_of_one; };
-    out.candidates.push_back({{part(1), part(2), part(3), part(4), part(5), part(6), part(7)}, device(one.at(0))});
+    const auto part = [&](std::size_t at) { return at < one.size() ? one.at(at).get<double>() / parts_of_one : 0; };
+    out.candidates.push_back({{.score = part(1),
+                               .fit = part(2),
+                               .health = part(3),
+                               .link = part(4),
+                               .locality = part(5),
+                               .spread = part(6),
+                               .affinity = part(8),
+                               .history = part(7)},
+                              device(one.at(0))});
   }
   for (const auto& one : value.at(4)) out.filtered.push_back({device(one.at(0)), one.at(1), one.at(2)});
   return out;
@@ -113,6 +121,7 @@ Result<Job> decode_job_row(const Json& row) {
   auto spec = codec::decode_job(row.at("spec"));
   if (!spec) return spec.error();
   job.spec = std::make_shared<JobSpec>(std::move(*spec));
+  job.made_of = row.at("template");
   job.spec_digest = row.at("spec_digest");
   job.traceparent = row.at("traceparent");
   const auto state = job_state(row.at("state").get<std::string>());
@@ -161,6 +170,7 @@ Json encode(const Placement& placement) {
                                               {"link", c.link},
                                               {"locality", c.locality},
                                               {"spread", c.spread},
+                                              {"affinity", c.affinity},
                                               {"history", c.history}}}});
   }
   Json filtered = Json::array();
@@ -183,6 +193,7 @@ store::Row job_row(const JobRecord& job) {
     row.add("submitter", job.submitter);
     row.add("name", job.spec->name);
     row.add("spec", store::Value::json(codec::dump(codec::encode(*job.spec))));
+    row.add("template", job.made_of);
     row.add("spec_digest", job.spec_digest);
     row.add("traceparent", job.traceparent);
     row.add("bulk", job.bulk);
@@ -272,6 +283,10 @@ store::Row placeable_row(const PlaceableRecord& record) {
 
 store::Row shown_row(const ShownRecord& record) {
   return {{"job", record.job.value}, {"execution", record.execution}, {"until_ms", record.until_ms}};
+}
+
+store::Row duration_row(const DurationRecord& record) {
+  return {{"key", record.key}, {"ms", store::Value::json(codec::dump(Json(record.ms)))}};
 }
 
 Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
@@ -376,6 +391,7 @@ Result<Saved> load(store::Store& store, const Limits& limits) {
     done = each("shown", [&](const Json& row) {
       saved.shown.push_back({JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("until_ms"), false});
     });
+  if (done) done = each("duration", [&](const Json& row) { saved.durations.push_back({row.at("key"), row.at("ms")}); });
   if (!done) return done.error();
   return saved;
 }

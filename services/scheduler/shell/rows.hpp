@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "model/key_text.hpp"
+#include "scheduler/core/plan/why.hpp"
 #include "scheduler/core/scheduler.hpp"
 #include "store/store.hpp"
 
@@ -23,7 +24,11 @@ namespace fieldwork::scheduler {
 [[nodiscard]] store::Row placeable_row(const PlaceableRecord& record);
 [[nodiscard]] store::Row shown_row(const ShownRecord& record);
 
+[[nodiscard]] store::Row duration_row(const DurationRecord& record);
+
 [[nodiscard]] nlohmann::json encode(const Placement& placement);
+// waits.cpp
+[[nodiscard]] nlohmann::json encode(const Waits& waits);
 
 // Loads all live jobs with their executions, and the newest settled jobs without.
 [[nodiscard]] Result<Saved> load(store::Store& store, const Limits& limits);

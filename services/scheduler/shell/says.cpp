@@ -12,11 +12,11 @@
 
 namespace fieldwork::scheduler {
 
-void SchedulerService::apply(const Output& done, Time /*now*/, runtime::Output& out) {
+void SchedulerService::apply(const Output& done, Time now, runtime::Output& out) {
   save(done, out);
   command(done, out);
   say_again(out);
-  say(done, out);
+  say(done, now, out);
 }
 
 void SchedulerService::save(const Output& done, runtime::Output& out) {
@@ -43,6 +43,13 @@ void SchedulerService::save(const Output& done, runtime::Output& out) {
       out.remove("unplaceable", one.device.value, placeable_row(one));
     } else {
       out.upsert("unplaceable", one.device.value, placeable_row(one));
+    }
+  }
+  for (const auto& one : done.durations) {
+    if (one.remove) {
+      out.remove("duration", one.key, duration_row(one));
+    } else {
+      out.upsert("duration", one.key, duration_row(one));
     }
   }
   for (const auto& one : done.shown) {
@@ -79,9 +86,13 @@ void SchedulerService::command(const Output& done, runtime::Output& out) const {
   }
 }
 
-void SchedulerService::say_states(const Output& done, runtime::Output& out) const {
+void SchedulerService::say_states(const Output& done, runtime::Output& out) {
   for (const auto& job : done.job_states) {
-    if (!job.bulk) say_retained(topics_.state("job", job.id.value), codec::dump(encode_state(job)), out);
+    if (job.bulk) continue;
+    auto state = encode_state(job);
+    if (job.state != JobState::queued) waits_said_.erase(job.id);
+    if (const auto said = waits_said_.find(job.id); said != waits_said_.end()) state["waits"] = encode(said->second);
+    say_retained(topics_.state("job", job.id.value), codec::dump(state), out);
   }
   for (const auto& one : done.execution_states) {
     const auto id = one.job.value + "." + std::to_string(one.execution.index);
@@ -99,8 +110,8 @@ void SchedulerService::say_states(const Output& done, runtime::Output& out) cons
 }
 
 // Once, after the commit. All jobs that changed share one event; each has its latest state in a retained message.
-void SchedulerService::say(const Output& done, runtime::Output& out) {
-  for (const auto& one : done.answers) answer(one, out);
+void SchedulerService::say(const Output& done, Time now, runtime::Output& out) {
+  for (const auto& one : done.answers) answer(one, now, out);
   std::map<std::string, std::vector<std::string>> stale;
   for (const auto& one : done.stale)
     stale[one.device.value].push_back(codec::dump(codec::encode(codec::Command(one.stale))));
@@ -151,11 +162,12 @@ void SchedulerService::say(const Output& done, runtime::Output& out) {
   }
 }
 
-void SchedulerService::answer(const Answer& answer, runtime::Output& out) {
+void SchedulerService::answer(const Answer& answer, Time now, runtime::Output& out) {
   std::optional<bus::Message> ready;
   if (const auto* answered = std::get_if<SubmissionAnswer>(&answer)) {
     codec::Json item{{"job", answered->job.value}, {"state", answered->state}};
     if (!answered->reason.empty()) item["reason"] = answered->reason;
+    if (answered->state == fieldwork::name(JobState::queued)) item = with_waits(std::move(item), answered->job, now);
     ready = replies_.answer(answered->reply, std::move(item));
   } else if (const auto* error = std::get_if<ErrorAnswer>(&answer)) {
     ready = replies_.answer(error->reply, codec::encode_error(error->error));

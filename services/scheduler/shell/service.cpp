@@ -8,8 +8,9 @@
 
 namespace fieldwork::scheduler {
 
-SchedulerService::SchedulerService(std::string root, Limits limits, std::shared_ptr<runtime::Reads> reads)
-    : Shell(std::move(root)), limits_(limits), reads_(std::move(reads)) {}
+SchedulerService::SchedulerService(std::string root, Limits limits, std::shared_ptr<runtime::Reads> reads,
+                                   Scenarios scenarios)
+    : Shell(std::move(root)), limits_(limits), reads_(std::move(reads)), scenarios_(std::move(scenarios)) {}
 
 // Settled jobs, with all rows that belong to them.
 std::vector<runtime::RetentionRule> SchedulerService::retention() const {
@@ -24,12 +25,15 @@ std::vector<runtime::RetentionRule> SchedulerService::retention() const {
 }
 
 Result<void> SchedulerService::load(store::Store& store, Time now) {
+  if (auto read = templates_.load(store); !read) return read.error();
   auto saved = scheduler::load(store, limits_);
   if (!saved) return saved.error();
   log::info("loaded", {{"jobs", std::to_string(saved->jobs.size())}});
   core_.emplace(limits_, std::move(*saved), now);
   stored_ids_ = {};
   stored_after_.clear();
+  forecast_.reset();
+  waits_said_.clear();
   loaded_ = true;
   return {};
 }
@@ -64,7 +68,7 @@ void SchedulerService::say_again(runtime::Output& out) {
   say_states(some, out);
 }
 
-void SchedulerService::say_placement(runtime::Output& out) const {
+void SchedulerService::say_placement(runtime::Output& out) {
   Output all;
   for (const auto& [id, number] : core_->fleet().all()) {
     const auto& view = core_->fleet().view(number);
@@ -105,8 +109,11 @@ void SchedulerService::fill_stored_ids(Time now) {
 void SchedulerService::flush(Time now, runtime::Output& out) {
   Shell::flush(now, out);
   fill_stored_ids(now);
+  refresh_waits(now, out);
   submissions_.clear();
   known_.clear();
+  success_.reset();
+  tried_ = 0;
   metrics::gauge("fieldwork_jobs_live", static_cast<double>(core_->live()));
   metrics::gauge("fieldwork_executions_queued", static_cast<double>(core_->queued()));
   metrics::gauge("fieldwork_questions_open", static_cast<double>(core_->asking()));

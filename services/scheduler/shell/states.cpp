@@ -66,6 +66,7 @@ Json encode_state(const JobRecord& job) {
            {"submitted_ms", job.submitted_ms},
            {"changed_ms", job.changed_ms}};
   if (!job.device.empty()) out["device"] = job.device.value;
+  if (!job.made_of.empty()) out["template"] = job.made_of;
   codec::write_traceparent(out, job.traceparent);
   return out;
 }
