@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "commands/commands.hpp"
+#include "grammar.hpp"
 #include "line.hpp"
 #include "output.hpp"
 #include "runtime/version.hpp"
@@ -17,33 +17,6 @@ constexpr const char* exit_codes =
     "Exit codes: 0 ok, 1 failed (also: the job failed, was cancelled or expired, or was refused), 2 usage, settings "
     "or\n"
     "job file, 3 cannot reach the broker, 4 denied, 5 timed out, 130 interrupted";
-
-// What the command line asked for. The command runs after the whole line was parsed.
-struct Chosen {
-  Options options;
-  RunArguments run;
-  ListArguments list;
-  PushArguments push;
-  ResultArguments result;
-  DeviceListArguments devices;
-  VerbArguments verb;
-  SetArguments set;
-  HistoryArguments history;
-  StatsArguments stats;
-  GroupArguments group;
-  AlertListArguments alerts;
-  AckArguments ack;
-  SilenceArguments silence;
-  RulesTestArguments rules;
-  std::string id;
-  std::function<int()> command;
-};
-
-CLI::App* command(CLI::App& parent, const char* name, const char* what, const char* example) {
-  auto* app = parent.add_subcommand(name, what);
-  app->footer(std::string("Example:\n  ") + example);
-  return app;
-}
 
 // What is wrong with a number of seconds; empty: nothing.
 std::string seconds_problem(const std::string& text) {
@@ -77,53 +50,6 @@ void add_globals(CLI::App& app, Chosen& chosen) {
           "  fieldwork run job.json --wait --set-package anomaly@1.0\n"
           "  fieldwork job ls --json\n\n") +
       exit_codes);
-}
-
-void add_run(CLI::App& app, Chosen& chosen) {
-  auto* run_app =
-      command(app, "run", "submit a job, and wait for its result",
-              "fieldwork run job.json --wait --logs --output-dir out\n\n"
-              "Prints the job's id and state; with --wait its output (stdout), progress on stderr. Ctrl-C ends the\n"
-              "waiting, not the job. Exit code with --wait: 0 succeeded, 1 failed, cancelled or expired, 4 denied,\n"
-              "5 not settled within --timeout; see fieldwork --help for the others.");
-  auto& arguments = chosen.run;
-  run_app->add_option("JOB.json", arguments.file, "the job (docs/job.md); - reads standard input")->required();
-  run_app->add_flag("--wait", arguments.wait, "until the job is settled");
-  run_app->add_flag("--logs", arguments.logs, "show what the job writes while it runs (implies --wait)");
-  run_app->add_option("--output-dir", arguments.output_dir, "write the result files there (implies --wait)");
-  run_app->add_option("--set-package", arguments.package,
-                      "run this package instead of the job file's: NAME@VERSION or sha256:… (6 digits do)");
-  run_app->add_option("--request", arguments.request,
-                      "request id: the same id again is the same job (default: a new one)");
-  run_app->callback([&chosen] { chosen.command = [&chosen] { return run(chosen.options, chosen.run); }; });
-}
-
-void add_job(CLI::App& app, Chosen& chosen) {
-  auto* job = command(app, "job", "look at jobs, cancel one", "fieldwork job ls --state running");
-  job->require_subcommand(1);
-  auto* list = command(*job, "ls", "jobs, newest first", "fieldwork job ls --state failed --limit 10");
-  list->add_option("--state", chosen.list.state, "only those in this state")
-      ->check(CLI::IsMember({"submitted", "queued", "assigned", "running", "succeeded", "failed", "denied", "cancelled",
-                             "expired", "quarantined"}));
-  list->add_option("--limit", chosen.list.limit, "at most so many (50)")->check(CLI::Range(1, 512));
-  list->callback([&chosen] { chosen.command = [&chosen] { return job_list(chosen.options, chosen.list); }; });
-  const auto one = [&](const char* name, const char* what, const char* example,
-                       int (*act)(const Options&, const std::string&)) {
-    auto* sub = command(*job, name, what, example);
-    sub->add_option("JOB", chosen.id, "the job's id, or its beginning (j- and 6 digits)")->required();
-    sub->callback([&chosen, act] { chosen.command = [&chosen, act] { return act(chosen.options, chosen.id); }; });
-  };
-  one("show", "one job with its executions and result files", "fieldwork job show JOB", job_show);
-  one("explain", "why it runs where it runs, or does not run", "fieldwork job explain JOB", job_explain);
-  auto* result =
-      command(*job, "result", "its output and its files, as run --wait gives them",
-              "fieldwork job result JOB --output-dir out\n\n"
-              "Prints stdout and stderr of the executions that are settled. Exit code: 0 succeeded or not settled,\n"
-              "1 failed, cancelled or expired, 4 denied.");
-  result->add_option("JOB", chosen.result.job, "the job's id, or its beginning (j- and 6 digits)")->required();
-  result->add_option("--output-dir", chosen.result.output_dir, "write the result files there");
-  result->callback([&chosen] { chosen.command = [&chosen] { return job_result(chosen.options, chosen.result); }; });
-  one("cancel", "stop it", "fieldwork job cancel JOB", job_cancel);
 }
 
 void add_verbs(CLI::App& device, Chosen& chosen) {
@@ -362,6 +288,8 @@ int main_of(int argc, char** argv) {
   add_globals(app, chosen);
   add_run(app, chosen);
   add_job(app, chosen);
+  add_template(app, chosen);
+  add_scenario(app, chosen);
   add_device(app, chosen);
   add_fleet(app, chosen);
   add_group(app, chosen);

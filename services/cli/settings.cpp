@@ -90,6 +90,7 @@ Outcome<Settings> load_settings(const Options& options) {
   for (const auto* unused : {"broker.ca", "broker.certificate", "broker.key"})
     (void)config->text(unused, "");  // by tcp://
   out.release_key = config->text("release.key", "");
+  out.scenarios = config->text("scenarios.directory", runtime::beside_program("edge-scenarios").string());
   out.root_origin = origin(*config, "root");
   out.url_origin = origin(*config, "broker.url");
   out.ca_origin = origin(*config, "broker.ca");

@@ -31,6 +31,7 @@ struct Settings {
   bus::MqttConfig mqtt;     // client id and subscriptions are set by the session
   std::string from;         // the name in the certificate; "operator" without one (tcp://)
   std::string release_key;  // path; empty: not set
+  std::string scenarios;    // directory of those that come with Fieldwork
   std::string url_origin;   // "broker.url from file:line"
   std::string ca_origin;
   std::string certificate_origin;

@@ -1,6 +1,7 @@
 #include "view.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -106,7 +107,8 @@ std::string job_table(const Json& jobs, std::int64_t now) {
   Table table({"JOB", "NAME", "STATE", "DEVICE", "AGE", "REASON"});
   for (const auto& job : jobs) {
     table.add({text_of(job, "job"), or_dash(text_of(job, "name")), or_dash(text_of(job, "state")),
-               or_dash(devices_of(job)), human_age(integer_of(job, "submitted_ms"), now), text_of(job, "reason")});
+               or_dash(devices_of(job)), human_age(integer_of(job, "submitted_ms"), now),
+               waits_line(job).empty() ? text_of(job, "reason") : waits_line(job)});
   }
   return table.text();
 }
@@ -117,6 +119,7 @@ std::string job_text(const Json& job, std::int64_t now) {
   fields.add("name", text_of(job, "name"));
   fields.add("state", text_of(job, "state"));
   if (!text_of(job, "reason").empty()) fields.add("reason", text_of(job, "reason"));
+  if (const auto waits = waits_line(job); !waits.empty()) fields.add("waits", waits);
   fields.add("submitter", text_of(job, "submitter"));
   const auto submitted = integer_of(job, "submitted_ms");
   fields.add("submitted", human_time(submitted) + " (" + human_age(submitted, now) + " ago)");
@@ -141,32 +144,151 @@ std::string it_is(const std::string& state) {
   return (past ? "was " : "is ") + printable(state);
 }
 
+std::string waits_line(const Json& job) {
+  const auto& waits = member(job, "waits");
+  if (!waits.is_object()) return "";
+  std::string out;
+  const auto add = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
+  if (const auto position = integer_of(waits, "position"); position > 0)
+    add("number " + std::to_string(position) + " in the queue");
+  const bool known = member(waits, "wait_s").is_number();
+  const std::chrono::seconds wait(std::lround(number_of(waits, "wait_s")));
+  add(known ? "starts in about " + human_duration(wait) : "nobody knows yet when it starts");
+  if (const auto& meets = member(waits, "meets_deadline"); meets.is_boolean())
+    add(meets.get<bool>() ? "in time for its deadline" : "too late for its deadline");
+  const auto reason = text_of(waits, "reason");
+  return reason.empty() ? out : out + ": " + reason;
+}
+
+namespace {
+
+// The candidates of one execution, and why other devices are not possible.
+std::string placement_text(const Json& one, const std::string& chosen) {
+  auto out = candidates_table(list_of(one, "candidates"), chosen);
+  const auto& reasons = member(one, "reasons");
+  if (reasons.is_object() && !reasons.empty()) {
+    std::string line;
+    for (const auto& [requirement, count] : reasons.items())
+      line += (line.empty() ? "" : ", ") + count.dump() + " by " + printable(requirement);
+    out += "devices not possible: " + line + "\n";
+  }
+  const auto& filtered = list_of(one, "filtered");
+  if (filtered.empty()) return out;
+  Table table({" ", "NOT POSSIBLE", "REQUIREMENT", "REASON"});
+  for (const auto& device : filtered) {
+    table.add({"", text_of(device, "device"), text_of(device, "requirement"), text_of(device, "reason")});
+  }
+  return out + table.text();
+}
+
+}  // namespace
+
 std::string explain_text(const Json& answer) {
   std::string out = "job " + printable(text_of(answer, "job")) + " " + it_is(text_of(answer, "state")) + "\n";
   if (const auto reason = text_of(answer, "reason"); !reason.empty()) out += printable(reason) + "\n";
+  if (const auto waits = waits_line(answer); !waits.empty()) out += printable(waits) + "\n";
   for (const auto& one : list_of(answer, "executions")) {
     const auto chosen = text_of(one, "chosen");
     out += "\nexecution " + std::to_string(integer_of(one, "execution")) + " " + it_is(text_of(one, "state")) +
            (chosen.empty() ? ": no device chosen" : ": " + printable(chosen) + " was chosen") + "\n";
     if (const auto reason = text_of(one, "reason"); !reason.empty()) out += printable(reason) + "\n";
-    out += candidates_table(list_of(one, "candidates"), chosen);
-    const auto& reasons = member(one, "reasons");
-    if (reasons.is_object() && !reasons.empty()) {
-      std::string line;
-      for (const auto& [requirement, count] : reasons.items())
-        line += (line.empty() ? "" : ", ") + count.dump() + " by " + printable(requirement);
-      out += "devices not possible: " + line + "\n";
-    }
-    const auto& filtered = list_of(one, "filtered");
-    if (filtered.empty()) continue;
-    Table table({" ", "NOT POSSIBLE", "REQUIREMENT", "REASON"});
-    for (const auto& device : filtered) {
-      table.add({"", text_of(device, "device"), text_of(device, "requirement"), text_of(device, "reason")});
-    }
-    out += table.text();
+    out += placement_text(one, chosen);
   }
   if (answer.contains("more")) out += "\nThere are more executions: --json lists all of them.\n";
   return out;
+}
+
+std::string trial_text(const Json& answer) {
+  std::string devices;
+  for (const auto& one : list_of(answer, "devices")) {
+    if (one.is_string()) devices += (devices.empty() ? "" : ", ") + printable(one.get<std::string>());
+  }
+  const auto placed = integer_of(answer, "placed"), width = integer_of(answer, "width");
+  std::string out;
+  if (placed > 0) {
+    out += (width > 1 ? std::to_string(placed) + " of " + std::to_string(width) + " executions" : "It") +
+           " would run now, on " + devices + (placed > 16 ? ", …" : "") + "\n";
+  }
+  if (const auto waits = waits_line(answer); !waits.empty())
+    out += (placed > 0 ? "The others would wait: " : "It would wait: ") + printable(waits) + "\n";
+  out += "Nothing was submitted, and security-policy was not asked.\n\n";
+  const auto& first = list_of(answer, "devices");
+  const auto chosen = first.empty() || !first.front().is_string() ? "" : first.front().get<std::string>();
+  return out + placement_text(member(answer, "placement"), chosen);
+}
+
+std::string scenario_table(const Json& scenarios, std::int64_t /*now*/) {
+  Table table({"SCENARIO", "JOBS", "DESCRIPTION"});
+  for (const auto& one : scenarios) {
+    std::string jobs;
+    for (const auto& job : list_of(one, "jobs")) jobs += (jobs.empty() ? "" : ", ") + text_of(job, "name");
+    table.add({text_of(one, "scenario"), jobs, text_of(one, "title")});
+  }
+  return table.text();
+}
+
+std::string scenario_text(const Json& answer) {
+  const auto shown = [](const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); };
+  Fields fields;
+  fields.add("scenario", text_of(answer, "scenario"));
+  fields.add("description", text_of(answer, "description"));
+  std::string out = fields.text() + "\n";
+  Table needs({"NEED", "AS IT IS SAID"});
+  for (const auto& [name, value] : member(answer, "needs").items()) needs.add({name, shown(value)});
+  Table jobs({"JOB", "DESCRIPTION"});
+  for (const auto& one : list_of(answer, "jobs")) jobs.add({text_of(one, "name"), text_of(one, "description")});
+  return out + needs.text() + "\n" + jobs.text() +
+         "\nWhat its jobs begin with, where an attempt succeeds with a probability of " +
+         decimal(number_of(answer, "success"), 4) + " (docs/scenarios.md):\n" + member(answer, "job").dump(2) + "\n";
+}
+
+std::string template_table(const Json& templates, std::int64_t now) {
+  Table table({"TEMPLATE", "VERSION", "AGE", "PUSHED BY", "DESCRIPTION"});
+  for (const auto& one : templates) {
+    table.add({text_of(one, "name"), std::to_string(integer_of(one, "version")),
+               human_age(integer_of(one, "pushed_ms"), now), or_dash(text_of(one, "pushed_by")),
+               text_of(one, "description")});
+  }
+  return table.text();
+}
+
+std::string template_text(const Json& answer, std::int64_t now) {
+  const auto& document = member(answer, "template");
+  Fields fields;
+  fields.add("template", text_of(answer, "name") + "@" + std::to_string(integer_of(answer, "version")));
+  if (const auto text = text_of(answer, "description"); !text.empty()) fields.add("description", text);
+  const auto pushed = integer_of(answer, "pushed_ms");
+  if (pushed == 0) {
+    fields.add("scenario", text_of(answer, "pushed_by"));
+  } else {
+    fields.add("pushed",
+               human_time(pushed) + " (" + human_age(pushed, now) + " ago) by " + text_of(answer, "pushed_by"));
+  }
+  std::string versions;
+  for (const auto& one : list_of(answer, "versions")) versions += (versions.empty() ? "" : " ") + one.dump();
+  fields.add("versions", versions);
+  std::string out = fields.text();
+  if (const auto& parameters = member(document, "parameters"); parameters.is_object() && !parameters.empty()) {
+    Table table({"PARAMETER", "TYPE", "DEFAULT", "ALLOWED", "UNIT", "DESCRIPTION"});
+    const auto shown = [](const Json& value) {
+      if (!value.is_number_float()) return value.is_string() ? value.get<std::string>() : value.dump();
+      std::array<char, 32> text{};
+      std::snprintf(text.data(), text.size(), "%.10g", value.get<double>());
+      return std::string(text.data());
+    };
+    for (const auto& [name, one] : parameters.items()) {
+      std::string allowed;
+      for (const auto& value : list_of(one, "enum")) allowed += (allowed.empty() ? "" : "|") + shown(value);
+      const auto &min = member(one, "min"), &max = member(one, "max");
+      if (allowed.empty() && (!min.is_null() || !max.is_null()))
+        allowed = (min.is_null() ? "" : shown(min)) + " to " + (max.is_null() ? "" : shown(max));
+      const auto& value = member(one, "default");
+      table.add({name, text_of(one, "type"), value.is_null() ? "(required)" : shown(value), or_dash(allowed),
+                 or_dash(text_of(one, "unit")), text_of(one, "description")});
+    }
+    out += "\n" + table.text();
+  }
+  return out + "\n" + document.value("job", Json::object()).dump(2) + "\n";
 }
 
 std::string short_digest(const std::string& text) {

@@ -38,6 +38,16 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // one row per name
 [[nodiscard]] std::string package_text(const codec::Json& package, std::int64_t now_ms);
 
+// Of a job that waits: "2 in the queue, starts in about 40s: no room (…)"; empty: it does not wait.
+[[nodiscard]] std::string waits_line(const codec::Json& job);
+// What `run --dry-run` was answered.
+[[nodiscard]] std::string trial_text(const codec::Json& answer);
+[[nodiscard]] std::string scenario_table(const codec::Json& scenarios, std::int64_t now_ms);
+// One, as service/scheduler/scenarios answers.
+[[nodiscard]] std::string scenario_text(const codec::Json& answer);
+[[nodiscard]] std::string template_table(const codec::Json& templates, std::int64_t now_ms);
+// One, as service/scheduler/templates answers.
+[[nodiscard]] std::string template_text(const codec::Json& answer, std::int64_t now_ms);
 // What follows the name of a job or an execution: "is running", "failed", "was cancelled".
 [[nodiscard]] std::string it_is(const std::string& state);
 

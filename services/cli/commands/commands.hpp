@@ -12,7 +12,12 @@
 namespace fieldwork::cli {
 
 struct RunArguments {
-  std::string file;
+  std::string file;                     // empty: a template is run
+  std::string made_of;                  // NAME or NAME@VERSION
+  std::vector<std::string> parameters;  // NAME=VALUE
+  std::string privacy;                  // in place of the template's; empty: as it says
+  std::string with;                     // JSON: fields that replace those of the template
+  bool dry_run = false;                 // only say what would become of it
   bool wait = false;
   bool logs = false;       // implies wait
   std::string package;     // digest or NAME@VERSION; used instead of the job file's package
@@ -110,9 +115,33 @@ struct PushArguments {
   std::string name;
   std::string version;
 };
+struct Pushed {
+  std::string digest;
+  std::int64_t size_bytes = 0;
+  std::int64_t bytes_sent = 0;  // 0: the service had it
+};
+[[nodiscard]] Outcome<Pushed> push(const Options& options, const PushArguments& arguments);
 int package_push(const Options& options, const PushArguments& arguments);
 int package_list(const Options& options);
 int package_show(const Options& options, const std::string& wanted);
+
+struct TemplateArguments {
+  std::string file;
+  std::optional<int> expects;
+};
+int template_push(const Options& options, const TemplateArguments& arguments);
+int template_list(const Options& options);
+int template_show(const Options& options, const std::string& wanted);
+int template_remove(const Options& options, const std::string& name);
+
+int scenario_list(const Options& options);
+int scenario_show(const Options& options, const std::string& name);
+struct ScenarioArguments {
+  std::string scenario;
+  std::string job;
+};
+// Pushes the job's package, then runs its template as run() does.
+int scenario_run(const Options& options, const ScenarioArguments& which, RunArguments arguments);
 
 int doctor(const Options& options);
 

@@ -90,38 +90,43 @@ Outcome<Packed> pack(const PushArguments& arguments, const crypto::PrivateKey& k
 
 }  // namespace
 
-int package_push(const Options& options, const PushArguments& arguments) {
-  if (arguments.name.empty() || arguments.version.empty() || arguments.name.find('@') != std::string::npos) {
-    return end({Exit::usage, "--name and --version must not be empty, and a name holds no '@'"});
-  }
+Outcome<Pushed> push(const Options& options, const PushArguments& arguments) {
+  if (arguments.name.empty() || arguments.version.empty() || arguments.name.find('@') != std::string::npos)
+    return Failure{Exit::usage, "--name and --version must not be empty, and a name holds no '@'"};
   auto settings = load_settings(options);
-  if (!settings) return end(settings.failure());
+  if (!settings) return settings.failure();
   auto key = load_key(*settings);
-  if (!key) return end(key.failure());
+  if (!key) return key.failure();
   auto session = Session::open(*settings, {}, options);  // before packing, which may take long
-  if (!session) return end(session.failure());
+  if (!session) return session.failure();
   const Workspace workspace;
   if (workspace.path().empty())
-    return end({Exit::failed, "cannot make a directory in " + fs::temp_directory_path().string() + " (TMPDIR)"});
+    return Failure{Exit::failed, "cannot make a directory in " + fs::temp_directory_path().string() + " (TMPDIR)"};
   auto packed = pack(arguments, *key, workspace.path());
-  if (!packed) return end(packed.failure());
+  if (!packed) return packed.failure();
 
   const auto silence =
       options.timeout_s ? std::chrono::ceil<std::chrono::seconds>(options.timeout()) : std::chrono::seconds(60);
   Progress progress;
   auto sent = upload(**session, *packed, silence, progress);
   progress.clear();
-  if (!sent) return end(sent.failure());
-  if (*sent == 0) say("the service has this content already");
+  if (!sent) return sent.failure();
+  return Pushed{packed->digest, packed->size_bytes, *sent};
+}
+
+int package_push(const Options& options, const PushArguments& arguments) {
+  auto pushed = push(options, arguments);
+  if (!pushed) return end(pushed.failure());
+  if (pushed->bytes_sent == 0) say("the service has this content already");
   if (options.json) {
-    print_json({{"digest", packed->digest},
-                {"size_bytes", packed->size_bytes},
+    print_json({{"digest", pushed->digest},
+                {"size_bytes", pushed->size_bytes},
                 {"state", "stored"},
-                {"name", packed->name},
-                {"version", packed->version},
-                {"bytes_sent", *sent}});
+                {"name", arguments.name},
+                {"version", arguments.version},
+                {"bytes_sent", pushed->bytes_sent}});
   } else {
-    print(packed->digest + "\n");
+    print(pushed->digest + "\n");
   }
   return 0;
 }

@@ -26,7 +26,41 @@ std::string traceparent() {
   return "00-" + crypto::to_hex(crypto::random_bytes(16)) + "-" + crypto::to_hex(crypto::random_bytes(8)) + "-01";
 }
 
-Outcome<JobSpec> read_job(const RunArguments& arguments) {
+// What is asked for, in place of a request: a job, or a template with its parameters.
+struct Wanted {
+  Json body;
+  std::string package;  // digest
+  void set_package(const std::string& digest) {
+    package = digest;
+    body["job"]["package"] = digest;
+  }
+};
+
+Outcome<Wanted> of_template(const RunArguments& arguments) {
+  Json parameters = Json::object();
+  for (const auto& one : arguments.parameters) {
+    const auto equals = one.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return Failure{Exit::usage, "--param " + one + ": must be NAME=VALUE"};
+    parameters[one.substr(0, equals)] = one.substr(equals + 1);
+  }
+  Wanted out{{{"template", arguments.made_of}, {"parameters", std::move(parameters)}}, ""};
+  if (!arguments.with.empty()) {
+    auto fields = codec::parse(arguments.with);
+    if (!fields || !fields->is_object())
+      return Failure{Exit::usage, "--with: must be a JSON object" + (fields ? "" : ": " + describe(fields.error()))};
+    out.body["job"] = std::move(*fields);
+  }
+  if (const auto& need = member(member(out.body, "job"), "requirements"); !need.is_null() && !need.is_object())
+    return Failure{Exit::usage, "--with: requirements must be an object"};
+  if (!arguments.privacy.empty()) out.body["job"]["requirements"]["privacy"] = arguments.privacy;
+  return out;
+}
+
+Outcome<Wanted> read_job(const RunArguments& arguments) {
+  if (!arguments.made_of.empty()) return of_template(arguments);
+  if (arguments.file.empty())
+    return Failure{Exit::usage, "what is to run? A job file (fieldwork run job.json), or --template NAME"};
   auto value = read_document(arguments.file);
   if (!value) return value.failure();
   if (!arguments.package.empty() && value->is_object()) value->erase("package");
@@ -34,18 +68,27 @@ Outcome<JobSpec> read_job(const RunArguments& arguments) {
   if (!spec)
     return Failure{Exit::usage,
                    (arguments.file == "-" ? "standard input" : arguments.file) + ": " + describe(spec.error())};
-  return std::move(*spec);
+  return Wanted{{{"job", codec::encode(*spec)}}, spec->package};
 }
 
 // The error's path begins with /items/0/job, but the person wrote only the job.
-Failure refused(const Json& error, const std::string& file) {
+// Where a template asks for more privacy than devices enforce.
+std::string with_hint(std::string reason, const RunArguments& arguments) {
+  const bool hint = !arguments.made_of.empty() && reason.find("requirements/privacy") != std::string::npos;
+  return hint ? reason + " (--privacy none goes without it)" : reason;
+}
+
+Failure refused(const Json& error, const RunArguments& arguments) {
   const Error answer =
       codec::decode_error({{"v", 1}, {"error", error}}).value_or(Error{Code::invalid, "refused without a reason"});
   auto path = answer.path;
   for (const std::string_view prefix : {"/items/0", "/job"}) {
     if (path.starts_with(prefix)) path = path.substr(prefix.size());
   }
-  return {exit_of(answer), "the job was refused: " + file + ": " + describe(Error{answer.code, answer.reason, path})};
+  const auto& from = arguments.made_of.empty() ? arguments.file : arguments.made_of;
+  return {
+      exit_of(answer),
+      with_hint("the job was refused: " + from + ": " + describe(Error{answer.code, answer.reason, path}), arguments)};
 }
 
 struct Submitted {
@@ -53,6 +96,7 @@ struct Submitted {
   std::string request;
   std::string state;
   std::string reason;
+  Json waits;  // null: it does not wait
 };
 
 // Without an answer the job may have been stored; asking again with the same request id is safe.
@@ -62,16 +106,17 @@ Failure may_be_stored(Failure failure, const std::string& request) {
   return failure;
 }
 
-Outcome<Submitted> submit(Session& session, const RunArguments& arguments, const JobSpec& spec) {
+Outcome<Submitted> submit(Session& session, const RunArguments& arguments, const Wanted& wanted) {
   const auto request =
       arguments.request.empty() ? "cli-" + crypto::to_hex(crypto::random_bytes(12)) : arguments.request;
-  Json item{{"request", request}, {"job", codec::encode(spec)}, {"traceparent", traceparent()}};
+  Json item = wanted.body;
+  item.update({{"request", request}, {"traceparent", traceparent()}});
   auto answer = session.request("scheduler", "submit", {{"items", Json::array({std::move(item)})}});
   if (!answer) return may_be_stored(answer.failure(), request);
   for (const auto& one : list_of(*answer, "items")) {
     if (text_of(one, "request") != request) continue;
-    if (const auto& error = member(one, "error"); error.is_object()) return refused(error, arguments.file);
-    return Submitted{text_of(one, "job"), request, text_of(one, "state"), text_of(one, "reason")};
+    if (const auto& error = member(one, "error"); error.is_object()) return refused(error, arguments);
+    return Submitted{text_of(one, "job"), request, text_of(one, "state"), text_of(one, "reason"), member(one, "waits")};
   }
   return Failure{Exit::failed, "the scheduler's answer does not name the request " + request};
 }
@@ -80,13 +125,31 @@ int end_submitted(const Options& options, const Submitted& submitted) {
   if (options.json) {
     Json out{{"job", submitted.job}, {"state", submitted.state}, {"request", submitted.request}};
     if (!submitted.reason.empty()) out["reason"] = submitted.reason;
+    if (submitted.waits.is_object()) out["waits"] = submitted.waits;
     print_json(out);
   } else {
     print(printable(submitted.job) + " " + printable(submitted.state) + "\n");
     if (!submitted.reason.empty()) say(printable(submitted.reason));
+    if (const auto waits = waits_line({{"waits", submitted.waits}}); !waits.empty()) say(printable(waits));
   }
   const auto state = job_state(submitted.state);
   return code(state ? exit_of(*state) : Exit::ok);
+}
+
+int try_out(Session& session, const Options& options, const RunArguments& arguments, const Wanted& wanted) {
+  auto answer = session.request("scheduler", "try", wanted.body);
+  if (!answer) {
+    auto failure = answer.failure();
+    if (failure.exit == Exit::failed)
+      failure.reason = with_hint("the job would be refused: " + failure.reason, arguments);
+    return end(failure);
+  }
+  if (options.json) {
+    print_json(*answer);
+  } else {
+    print(trial_text(*answer));
+  }
+  return 0;
 }
 
 // Waits until a job is settled, and tells on stderr what happens to the job.
@@ -117,7 +180,7 @@ class Wait {
   Json last_;
   Session::Clock::time_point look_at_{};
   Session::Clock::time_point why_at_ = Session::Clock::now() + seconds(1);
-  std::string said_why_;
+  std::string said_why_, estimate_;
   bool up_ = true;
 };
 
@@ -158,7 +221,7 @@ Outcome<bool> Wait::look() {
   for (const auto& line : follow_.job(*job)) tell(line);
   if (follow_.waits_for_a_device()) {
     if (auto why = why_it_waits(); !why.empty() && why != said_why_) {
-      tell(why);
+      tell(why + estimate_);
       said_why_ = std::move(why);
     }
   }
@@ -171,7 +234,10 @@ std::string Wait::why_it_waits() {
   if (Session::Clock::now() < why_at_) return said_why_;
   why_at_ = Session::Clock::now() + why_every;
   auto answer = session_.request("scheduler", "explain", {{"job", job_}}, look_patience);
-  return answer ? waiting_line(*answer) : std::string();
+  if (!answer) return "";
+  const auto& wait_s = member(member(*answer, "waits"), "wait_s");
+  estimate_ = wait_s.is_number() ? "; it starts in about " + human_duration(seconds(wait_s.get<std::int64_t>())) : "";
+  return waiting_line(*answer);
 }
 
 void Wait::hear(const bus::Message& message) {
@@ -195,8 +261,8 @@ void Wait::hear(const bus::Message& message) {
 }  // namespace
 
 int run(const Options& options, const RunArguments& arguments) {
-  auto spec = read_job(arguments);
-  if (!spec) return end(spec.failure());
+  auto wanted = read_job(arguments);
+  if (!wanted) return end(wanted.failure());
   if (!arguments.request.empty() && !is_id(arguments.request)) {
     return end({Exit::usage, "--request: must be 1 to 128 of A-Z a-z 0-9 . : _ - and begin with a letter or digit"});
   }
@@ -210,15 +276,16 @@ int run(const Options& options, const RunArguments& arguments) {
   if (!arguments.package.empty()) {
     auto package = find_package(**session, arguments.package);
     if (!package) return end(package.failure());
-    spec->package = text_of(*package, "digest");
+    wanted->set_package(text_of(*package, "digest"));
   }
-  auto submitted = submit(**session, arguments, *spec);
+  if (arguments.dry_run) return try_out(**session, options, arguments, *wanted);
+  auto submitted = submit(**session, arguments, *wanted);
   if (!submitted) return end(submitted.failure());
   if (!wait) return end_submitted(options, *submitted);
   say("job " + printable(submitted->job) + " was submitted");
   std::optional<milliseconds> patience;
   if (options.timeout_s) patience = options.timeout();
-  auto job = Wait(**session, submitted->job, spec->package).run(patience);
+  auto job = Wait(**session, submitted->job, wanted->package).run(patience);
   if (!job) return end(job.failure());
   return print_result(**session, options, arguments.output_dir, text_of(*job, "job"));
 }
