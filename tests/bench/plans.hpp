@@ -89,7 +89,7 @@ class PlanBed {
     for (const auto& [id, number] : fleet_.all()) {
       const auto& used = overlay.used(number);
       if (!scheduler::fits(want, fleet_, number, used, limits_)) continue;
-      const auto score = scheduler::rate(want, fleet_.view(number), used, limits_).score;
+      const auto score = scheduler::rate(want, fleet_, number, used, limits_).score;
       if (!out || score > *out) out = score;
     }
     return out;

@@ -118,8 +118,23 @@ class PlanWorld {
     }
     return out;
   }
+  using Names = std::map<DeviceId, std::set<std::string>>;
+  // Of the jobs that the plan places there.
+  [[nodiscard]] Names names(const Plan& plan) const {
+    Names out;
+    for (const auto& step : plan.steps) {
+      if (const auto* place = std::get_if<Place>(&step))
+        out[fleet.view(place->number).device.id].insert(jobs.at(place->who.job).spec->name);
+    }
+    return out;
+  }
   // What keeps the job from the device of which `used` is taken; empty: nothing.
-  [[nodiscard]] std::string missing(const Job& job, const DeviceId& id, const Use& used) const {
+  // `placed`: names of jobs that the plan has placed there.
+  [[nodiscard]] std::string missing(const Job& job, const DeviceId& id, const Use& used,
+                                    const std::set<std::string>& placed = {}) const {
+    for (const auto& name : job.spec->placement.apart_from) {
+      if (placed.contains(name) || fleet.has_job(*fleet.number_of(id), name)) return "apart from " + name;
+    }
     const auto& device = fleet.find(id)->device;
     const auto& need = job.spec->requirements;
     const auto& has = device.about.capacity;
@@ -149,7 +164,7 @@ class PlanWorld {
   // The least run time whose loss makes room for the job: over every set of victims on every device.
   // `without`: devices on which the plan places others of the job.
   [[nodiscard]] std::optional<Duration> cheapest(const Job& job, const std::map<DeviceId, Use>& rooms,
-                                                 const std::set<DeviceId>& without) const {
+                                                 const std::set<DeviceId>& without, Names placed) const {
     std::optional<Duration> least;
     for (const auto& [id, used] : rooms) {
       if (without.contains(id)) continue;
@@ -169,7 +184,7 @@ class PlanWorld {
           left.add(jobs.at(may[i].job).spec->requirements, -1);
           lost += ran(may[i]);
         }
-        if (missing(job, id, left).empty() && (!least || lost < *least)) least = lost;
+        if (missing(job, id, left, placed[id]).empty() && (!least || lost < *least)) least = lost;
       }
     }
     return least;
@@ -211,12 +226,19 @@ class PlanWorld {
     if (draw(12) == 0) out.requirements.health_min = draw(10) / 10.0;
     if (draw(6) == 0) out.replicas = 1 + draw(3);
     if (draw(4) == 0) out.retry.attempts_max = 1;
+    auto& rules = out.placement;
+    if (draw(3) == 0) out.name = "n" + std::to_string(draw(3));
+    if (draw(8) == 0) rules.apart_from.push_back("n" + std::to_string(draw(3)));
+    rules.spread = draw(4) == 0;
+    if (draw(6) == 0) rules.spread_by = "zone";
+    if (draw(8) == 0) rules.affinity.push_back({.expression = "label.zone == a", .weight = draw(2) == 0 ? -50 : 50});
+    if (draw(8) == 0) rules.affinity.push_back({.job = "n0", .weight = draw(2) == 0 ? -100 : 20});
     return std::make_shared<JobSpec>(out);
   }
   [[nodiscard]] bool runs(const JobSpec& spec, const DeviceId& device) const {
     Job job;
     job.spec = std::make_shared<JobSpec>(spec);
-    if (!spec.requirements.expression.empty()) job.where = *fleet::Expression::parse(spec.requirements.expression);
+    read_expressions(job);
     return !device.empty() && spec.replicas == 1 && missing(job, device, fleet.find(device)->used).empty();
   }
   // A job that waits, or that runs on `device`.
@@ -229,8 +251,7 @@ class PlanWorld {
     job.authorised = true;
     job.order = static_cast<std::uint64_t>(number);
     job.submitted_ms = to_ms(now - waited);
-    if (!job.spec->requirements.expression.empty())
-      job.where = *fleet::Expression::parse(job.spec->requirements.expression);
+    read_expressions(job);
     job.executions.resize(static_cast<std::size_t>(job.spec->replicas));
     auto& stored = jobs.emplace(job.id, std::move(job)).first->second;
     for (std::size_t i = 0; i < stored.executions.size(); ++i) {
@@ -246,7 +267,9 @@ class PlanWorld {
       execution.attempt->changed_ms = to_ms(now - ran);
       on_device[device].insert(key);
       fleet.reserve(device,
-                    {stored.spec->requirements, class_of(stored.spec->priority), may_be_preempted(*stored.spec)}, 1);
+                    {stored.spec->requirements, class_of(stored.spec->priority), may_be_preempted(*stored.spec),
+                     stored.spec->name},
+                    1);
       given[submitter].add(stored.spec->requirements);
     }
   }

@@ -82,6 +82,47 @@ TEST(CliView, PackagesAreARowForEachNameOnEightyColumns) {
             "NAME  VERSION  SIZE  AGE  RELEASED BY  DIGEST\n-     -        0 B   -    -\n");
 }
 
+TEST(CliView, WhatWaitsSaysWhyAndForHowLong) {
+  Json job{{"job", "j"}, {"state", "queued"}, {"submitted_ms", 1000}, {"reason", "old"}};
+  EXPECT_EQ(waits_line(job), "");
+  job["waits"] = {{"code", "no_room"}, {"reason", "all are full"}};
+  EXPECT_EQ(waits_line(job), "nobody knows yet when it starts: all are full");
+  job["waits"].update({{"position", 3}, {"wait_s", 79.6}, {"meets_deadline", false}});
+  const auto* const line = "number 3 in the queue, starts in about 1m 20s, too late for its deadline: all are full";
+  EXPECT_EQ(waits_line(job), line);
+  EXPECT_NE(job_table(Json::array({job}), 0).find(line), std::string::npos);
+  EXPECT_NE(job_text(job, 0).find(line), std::string::npos);
+  EXPECT_NE(explain_text(job).find(line), std::string::npos);
+  EXPECT_EQ(waits_line(Json{{"waits", 7}}), "");
+}
+
+TEST(CliView, ATemplateShowsWhatItTakes) {
+  Json answer{{"name", "t"}, {"version", 1}, {"pushed_by", "plant"}, {"pushed_ms", 0}, {"versions", {1}}};
+  answer["template"] = {{"parameters", {{"rate", {{"type", "number"}, {"min", 0.5}, {"max", 100.0}, {"default", 2}}}}},
+                        {"job", {{"command", {"a"}}}}};
+  const auto shipped = template_text(answer, 0);
+  EXPECT_NE(shipped.find("scenario  plant\n"), std::string::npos) << shipped;
+  EXPECT_NE(shipped.find("rate       number  2        0.5 to 100"), std::string::npos) << shipped;
+  answer["pushed_ms"] = 60'000;
+  EXPECT_NE(template_text(answer, 120'000).find("(1m 0s ago) by plant"), std::string::npos);
+}
+
+TEST(CliView, ATrialSaysWhereAndWhatWouldWait) {
+  Json answer{{"width", 3},
+              {"placed", 2},
+              {"devices", {"edge-1", "edge-2"}},
+              {"placement", {{"candidates", {{{"device", "edge-1"}, {"score", 0.5}}}}, {"reasons", {{"labels/a", 2}}}}},
+              {"waits", {{"code", "no_room"}, {"reason", "all are full"}}}};
+  const auto text = trial_text(answer);
+  EXPECT_NE(text.find("2 of 3 executions would run now, on edge-1, edge-2\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("The others would wait: nobody knows yet when it starts: all are full\n"), std::string::npos);
+  EXPECT_NE(text.find("Nothing was submitted"), std::string::npos);
+  EXPECT_NE(text.find("devices not possible: 2 by labels/a\n"), std::string::npos) << text;
+  answer.erase("waits");
+  answer.update({{"width", 1}, {"placed", 1}});
+  EXPECT_EQ(trial_text(answer).find("It would run now, on edge-1"), 0U);
+}
+
 TEST(CliView, StatesReadAsWhatTheyAre) {
   EXPECT_EQ(it_is("running"), "is running");
   EXPECT_EQ(it_is("succeeded"), "succeeded");

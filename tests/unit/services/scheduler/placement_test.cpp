@@ -38,13 +38,24 @@ struct Wanted {
   std::map<DeviceId, Exclusion> excluded;
   std::map<DeviceId, int> taken;
   std::uint64_t lane = 1;
+  std::map<DeviceId, std::string> running{};  // names of jobs
 
   Placement on(const std::vector<DeviceView>& views, const Limits& limits = {}) const {
-    const auto where = spec.requirements.expression.empty()
-                           ? std::nullopt
-                           : std::optional(*fleet::Expression::parse(spec.requirements.expression));
-    const Want want{spec, target, avoid, excluded, taken, lane, now, where ? &*where : nullptr};
-    return describe(want, fleet_of(views), limits);
+    Job job;
+    job.spec = std::make_shared<JobSpec>(spec);
+    read_expressions(job);
+    auto fleet = fleet_of(views);
+    for (const auto& [device, name] : running) fleet.reserve(device, {.need = {}, .name = name}, 1);
+    const Want want{.spec = spec,
+                    .target = target,
+                    .avoid = avoid,
+                    .excluded = excluded,
+                    .taken = taken,
+                    .lane = lane,
+                    .now = now,
+                    .where = job.where ? &*job.where : nullptr,
+                    .affinity = &job.affinity};
+    return describe(want, fleet, limits);
   }
 };
 
@@ -364,6 +375,55 @@ TEST(Placement, BestFirst) {
     ASSERT_EQ(placement.candidates.size(), 2U) << c.name;
     EXPECT_GT(placement.candidates[0].score, placement.candidates[1].score) << c.name;
   }
+}
+
+// `z` is as the rule wants it, `a` comes first by name.
+TEST(Placement, RulesOfTheJobChooseTheDevice) {
+  const auto at = [](const std::string& id, std::int64_t used, const std::string& zone) {
+    auto out = view(id);
+    out.used.cpu_millis = used;
+    out.device.labels["zone"] = zone;
+    return out;
+  };
+  struct Case {
+    const char* name;
+    PlacementRules rules;
+    DeviceView a, z;
+    std::map<DeviceId, std::string> running{};
+  };
+  const DeviceId a("a"), z("z");
+  const Case cases[] = {
+      {"spread takes the emptiest", {.spread = true}, at("a", 3000, "x"), at("z", 100, "x")},
+      {"wanted", {.affinity = {{.expression = "label.zone == y"}}}, at("a", 0, "x"), at("z", 0, "y")},
+      {"not wanted", {.affinity = {{.expression = "label.zone == x", .weight = -1}}}, at("a", 0, "x"), at("z", 0, "y")},
+      {"by their weights",
+       {.affinity = {{.expression = "label.zone == x", .weight = 30}, {.expression = "label.zone == y", .weight = 40}}},
+       at("a", 0, "x"),
+       at("z", 0, "y")},
+      {"near a job", {.affinity = {{.job = "camera"}}}, at("a", 0, "x"), at("z", 0, "x"), {{z, "camera"}}},
+      {"far from a job", {.affinity = {{.job = "b", .weight = -1}}}, at("a", 0, "x"), at("z", 0, "x"), {{a, "b"}}},
+      {"apart from a job", {.apart_from = {"camera"}}, at("a", 0, "x"), at("z", 0, "x"), {{a, "camera"}}},
+  };
+  for (const auto& c : cases) {
+    const Wanted wanted{.spec = {.requirements = {.cpu_millis = 500}, .placement = c.rules}, .running = c.running};
+    EXPECT_EQ(wanted.on({c.a, c.z}).chosen, z) << c.name;
+  }
+  const Wanted apart{.spec = {.placement = {.apart_from = {"camera"}}}, .running = {{a, "camera"}}};
+  const auto none = apart.on({view("a")});
+  ASSERT_EQ(none.filtered.size(), 1U);
+  EXPECT_EQ(none.filtered[0].requirement, "placement/apart_from");
+  EXPECT_EQ(none.filtered[0].reason, "runs job camera");
+}
+
+// The affinity is one part of the score: its weight, times what is met of the weights of all.
+TEST(Placement, AffinityIsAPartOfTheScore) {
+  const Wanted wanted{.spec = {.placement = {.affinity = {{.expression = "label.zone == x", .weight = 60},
+                                                          {.expression = "label.zone == y", .weight = 20},
+                                                          {.job = "camera", .weight = -20}}}},
+                      .running = {{DeviceId("a"), "camera"}}};
+  const auto got = wanted.on({view("a")}, {.weights = {.affinity = 0.5}}).candidates.at(0);
+  EXPECT_NEAR(got.affinity, 0.5 * 40 / 100, 1e-12);
+  EXPECT_NEAR(got.score, got.fit + got.health + got.link + got.locality + got.spread + got.affinity, 1e-12);
 }
 
 TEST(Placement, AvoidedOnlyWhenNoOtherFits) {

@@ -21,14 +21,16 @@ TEST(PlanProperty, NothingIsOverCommittedAndNoRequirementIsBroken) {
     const PlanWorld world(seed);
     auto room = world.rooms();
     std::map<JobId, std::set<DeviceId>> taken;
+    std::map<DeviceId, std::set<std::string>> names;
     for (const auto& step : world.plan().steps) {
       if (const auto* place = std::get_if<Place>(&step)) {
         const auto& id = world.fleet.view(place->number).device.id;
         const auto& job = world.jobs.at(place->who.job);
-        ASSERT_EQ(world.missing(job, id, room.at(id)), "")
+        ASSERT_EQ(world.missing(job, id, room.at(id), names[id]), "")
             << "seed " << seed << ": " << job.id.value << " on " << id.value;
         ASSERT_TRUE(taken[job.id].insert(id).second) << "seed " << seed << ": two replicas on " << id.value;
         room.at(id).add(job.spec->requirements);
+        if (!job.spec->name.empty()) names[id].insert(job.spec->name);
         ++placed;
       }
       const auto* sleep = std::get_if<Sleep>(&step);
@@ -36,7 +38,7 @@ TEST(PlanProperty, NothingIsOverCommittedAndNoRequirementIsBroken) {
       ++asleep;
       const auto& job = world.jobs.at(sleep->who.job);
       for (const auto& [id, used] : room) {
-        ASSERT_TRUE(taken[job.id].contains(id) || !world.missing(job, id, used).empty())
+        ASSERT_TRUE(taken[job.id].contains(id) || !world.missing(job, id, used, names[id]).empty())
             << "seed " << seed << ": " << job.id.value << " would have fitted on " << id.value;
       }
     }
@@ -127,7 +129,7 @@ TEST(PlanProperty, PreemptionIsAllowedSufficientAndCheapest) {
         used.add(victim.spec->requirements, -1);
         lost += world.ran(key);
       }
-      ASSERT_EQ(world.missing(job, id, used), "") << "seed " << seed;
+      ASSERT_EQ(world.missing(job, id, used, world.names(made)[id]), "") << "seed " << seed;
       ASSERT_EQ(one->lost, lost) << "seed " << seed;
       if (promised.size() > 1) continue;  // the first had its choice of all devices
       std::set<DeviceId> given;
@@ -136,7 +138,7 @@ TEST(PlanProperty, PreemptionIsAllowedSufficientAndCheapest) {
         if (place != nullptr && place->who.job == one->who.job) given.insert(world.fleet.view(place->number).device.id);
       }
       ASSERT_FALSE(given.contains(id)) << "seed " << seed << ": another replica is there";
-      ASSERT_EQ(lost, world.cheapest(job, rooms, given)) << "seed " << seed;
+      ASSERT_EQ(lost, world.cheapest(job, rooms, given, world.names(made))) << "seed " << seed;
     }
   }
   std::printf("%zu preemptions\n", preempted);
