@@ -8,12 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/job.hpp"
-#include "codec/policy.hpp"
-#include "model/items.hpp"
-#include "runtime/engine.hpp"
-#include "scheduler/shell/service.hpp"
-#include "store/memory.hpp"
-#include "support/said_bus.hpp"
+#include "support/scheduler_stack.hpp"
 #include "support/temp_dir.hpp"
 
 namespace fieldwork::scheduler {
@@ -109,25 +104,8 @@ TEST(ScenariosTest, MistakesInFilesAreNamed) {
   EXPECT_FALSE(Scenarios::load(files.place.path()).ok());
 }
 
-struct Stack {
-  Files files;
-  store::MemoryStore store;
-  support::SaidBus bus;
-  SchedulerService service{"fieldwork/v1", Limits{.hear_first = {}}, nullptr, *Scenarios::load(files.place.path())};
-  runtime::Engine engine{service, store, bus};
-  Time now{seconds{1'000'000}};
-
-  Stack() {
-    EXPECT_TRUE(engine.load(now).ok());
-    EXPECT_TRUE(engine.run({runtime::Connected{}}, now).ok());
-  }
-  Json ask(const std::string& operation, Json body) {
-    body["v"] = 1;
-    bus::Message message{.topic = "fieldwork/v1/service/scheduler/" + operation + "/ann", .payload = body.dump()};
-    message.response_topic = "fieldwork/v1/reply/ann/x";
-    EXPECT_TRUE(engine.run({message}, now).ok());
-    return bus.last("reply/ann/x");
-  }
+struct Stack : Files, OwnStore, SchedulerStack {
+  Stack() : SchedulerStack(own, *Scenarios::load(place.path())) {}
 };
 
 TEST(ScenariosTest, AreAnsweredOverMqtt) {

@@ -4,34 +4,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "codec/policy.hpp"
-#include "model/items.hpp"
-#include "runtime/engine.hpp"
-#include "scheduler/shell/service.hpp"
-#include "store/memory.hpp"
-#include "support/said_bus.hpp"
+#include "support/scheduler_stack.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
 
-constexpr Time t0{seconds{1'000'000}};
-const std::string root = "fieldwork/v1/";
-
-using Bus = support::SaidBus;
-
-struct Stack {
-  store::MemoryStore store;
-  Bus bus;
-  SchedulerService service{"fieldwork/v1", Limits{.hear_first = {}}};
-  runtime::Engine engine{service, store, bus};
-  Stack() {
-    EXPECT_TRUE(engine.load(t0).ok());
-    EXPECT_TRUE(engine.run({runtime::Connected{}}, t0).ok());
-  }
+struct Stack : OwnStore, SchedulerStack {
+  Stack() : SchedulerStack(own) {}
   void say(const std::string& topic, const std::vector<std::string>& items, const std::string& reply = "reply/ann/x") {
-    bus::Message message{.topic = root + topic, .payload = pack_items(items).at(0)};
-    message.response_topic = root + reply;
-    EXPECT_TRUE(engine.run({message}, t0).ok());
+    hear(topic, pack_items(items).at(0), reply);
   }
   // Security-policy allows all that is asked.
   void allow() {

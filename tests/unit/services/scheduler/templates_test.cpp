@@ -4,52 +4,22 @@
 
 #include <nlohmann/json.hpp>
 
-#include "codec/policy.hpp"
-#include "model/items.hpp"
-#include "runtime/engine.hpp"
 #include "scheduler/limits.hpp"
-#include "scheduler/shell/service.hpp"
-#include "store/memory.hpp"
-#include "support/said_bus.hpp"
+#include "support/scheduler_stack.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
 
 using codec::Json;
 
-struct Stack {
-  store::MemoryStore& store;
-  support::SaidBus bus{};
-  SchedulerService service{"fieldwork/v1", Limits{.hear_first = {}}};
-  runtime::Engine engine{service, store, bus};
-  Time now{seconds{1'000'000}};
-
-  explicit Stack(store::MemoryStore& of) : store(of) {
-    EXPECT_TRUE(engine.load(now).ok());
-    EXPECT_TRUE(engine.run({runtime::Connected{}}, now).ok());
-  }
-  Json ask(const std::string& operation, Json body) {
-    body["v"] = 1;
-    return send(operation, body.dump());
-  }
-  Json send(const std::string& operation, const std::string& payload) {
-    bus::Message message{.topic = "fieldwork/v1/service/scheduler/" + operation + "/ann", .payload = payload};
-    message.response_topic = "fieldwork/v1/reply/ann/x";
-    EXPECT_TRUE(engine.run({message}, now).ok());
-    return bus.last("reply/ann/x");
-  }
+struct Stack : SchedulerStack {
+  using SchedulerStack::SchedulerStack;
   // Security-policy denies the job: then the submission is answered.
   Json submit(Json item, const std::string& request) {
     item["request"] = request;
     bus.said.clear();
-    send("submit", pack_items({item.dump()}).at(0));
-    if (const auto asked = bus.last("service/security-policy/authorise/scheduler"); !asked.is_null()) {
-      const auto questions = codec::decode_questions(asked.dump());
-      const Decision decision{.key = questions->good.at(0).key, .reason = "no"};
-      bus::Message message{.topic = "fieldwork/v1/service/scheduler/authorised/security-policy",
-                           .payload = pack_items({codec::dump(codec::encode(decision))}).at(0)};
-      EXPECT_TRUE(engine.run({message}, now).ok());
-    }
+    hear("service/scheduler/submit/ann", pack_items({item.dump()}).at(0));
+    decide([](Decision& decision) { decision.reason = "no"; });
     return bus.last("reply/ann/x").at("items").at(0);
   }
 };

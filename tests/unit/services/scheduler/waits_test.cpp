@@ -5,12 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
-#include "codec/policy.hpp"
-#include "model/items.hpp"
-#include "runtime/engine.hpp"
-#include "scheduler/shell/service.hpp"
-#include "store/memory.hpp"
-#include "support/said_bus.hpp"
+#include "support/scheduler_stack.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
@@ -19,29 +14,11 @@ using codec::Json;
 
 const std::string root = "fieldwork/v1/";
 
-struct Stack {
-  store::MemoryStore store;
-  support::SaidBus bus;
-  SchedulerService service{"fieldwork/v1", Limits{.hear_first = {}}};
-  runtime::Engine engine{service, store, bus};
-  Time now{seconds{1'000'000}};
-
-  Stack() {
-    EXPECT_TRUE(engine.load(now).ok());
-    EXPECT_TRUE(engine.run({runtime::Connected{}}, now).ok());
+struct Stack : OwnStore, SchedulerStack {
+  Stack() : SchedulerStack(own) {
     Device device{.id = DeviceId("edge-1"), .lifecycle = Lifecycle::active, .presence = Presence::online};
     device.about.capacity = {.cpu_millis = 4000, .memory_bytes = 1 << 30, .storage_bytes = 1 << 30};
     hear("state/device/edge-1", codec::dump(codec::encode(device)));
-  }
-  void hear(const std::string& topic, const std::string& payload) {
-    bus::Message message{.topic = root + topic, .payload = payload};
-    message.response_topic = root + "reply/ann/x";
-    if (topic.starts_with("state/")) message.response_topic.clear();
-    EXPECT_TRUE(engine.run({message}, now).ok());
-  }
-  Json ask(const std::string& operation, const Json& body) {
-    hear("service/scheduler/" + operation + "/ann", body.dump());
-    return bus.last("reply/ann/x");
   }
   // The answer to the submission of a job that wants the whole device.
   Json submit(const std::string& request, const std::string& command, const Json& more = Json::object()) {
@@ -52,16 +29,10 @@ struct Stack {
     return bus.last("reply/ann/x").at("items").at(0);
   }
   void allow() {
-    const auto asked = bus.last("service/security-policy/authorise/scheduler");
-    if (asked.is_null()) return;
-    const auto questions = codec::decode_questions(asked.dump());
-    ASSERT_TRUE(questions.ok());
-    std::vector<std::string> items;
-    for (const auto& one : questions->good) {
-      const Decision decision{.key = one.key, .device = one.device, .allow = true, .grant = "g"};
-      items.push_back(codec::dump(codec::encode(decision)));
-    }
-    hear("service/scheduler/authorised/security-policy", pack_items(items).at(0));
+    decide([](Decision& decision) {
+      decision.allow = true;
+      decision.grant = "g";
+    });
   }
   // The job's running attempt ends after this time.
   void end(const std::string& job, Duration after, std::int64_t seq) {
