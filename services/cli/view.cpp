@@ -106,9 +106,10 @@ std::string devices_of(const Json& job) {
 std::string job_table(const Json& jobs, std::int64_t now) {
   Table table({"JOB", "NAME", "STATE", "DEVICE", "AGE", "REASON"});
   for (const auto& job : jobs) {
+    const auto waits = waits_line(job);
     table.add({text_of(job, "job"), or_dash(text_of(job, "name")), or_dash(text_of(job, "state")),
                or_dash(devices_of(job)), human_age(integer_of(job, "submitted_ms"), now),
-               waits_line(job).empty() ? text_of(job, "reason") : waits_line(job)});
+               waits.empty() ? text_of(job, "reason") : waits});
   }
   return table.text();
 }

@@ -19,11 +19,6 @@ JobId job_id(std::string_view submitter, const std::string& request) {
   return JobId("j-" + crypto::to_hex(crypto::sha256(std::string(submitter) + "\n" + request)).substr(0, 20));
 }
 
-Error under(const std::string& path, Error error) {
-  error.path = path + error.path;
-  return error;
-}
-
 Result<JobId> job_asked(const bus::Message& message) {
   auto value = codec::parse(message.payload, 4096);
   if (!value) return value.error();
@@ -35,6 +30,11 @@ Result<JobId> job_asked(const bus::Message& message) {
 }
 
 }  // namespace
+
+Error under(const std::string& path, Error error) {
+  error.path = path + error.path;
+  return error;
+}
 
 // A template, and what a job is said to be made of. One that comes with a scenario has the scenario's document under
 // its own.

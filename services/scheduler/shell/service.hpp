@@ -21,6 +21,9 @@ namespace fieldwork::scheduler {
 
 struct Asked;
 
+// The error of a value that stands at `path` of a message.
+[[nodiscard]] Error under(const std::string& path, Error error);
+
 class SchedulerService : public runtime::Shell<Scheduler> {
  public:
   // Without `reads` no question is answered from the store.

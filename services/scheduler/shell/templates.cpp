@@ -15,6 +15,14 @@ using codec::Json;
 
 Error unknown(const std::string& what) { return {Code::unknown, what + " (fieldwork template ls)", "/template"}; }
 
+store::Row removed_row(const std::string& name, int version, Time now) {
+  return {{"name", name},
+          {"version", version},
+          {"document", store::Value::json("null")},
+          {"pushed_by", ""},
+          {"pushed_ms", to_ms(now)}};
+}
+
 }  // namespace
 
 std::string template_key(const std::string& name, int version) { return name + "@" + std::to_string(version); }
@@ -26,18 +34,6 @@ store::Row template_row(const Templates::Stored& one) {
           {"pushed_by", one.by},
           {"pushed_ms", one.at_ms}};
 }
-
-namespace {
-
-store::Row removed_row(const std::string& name, int version, Time now) {
-  return {{"name", name},
-          {"version", version},
-          {"document", store::Value::json("null")},
-          {"pushed_by", ""},
-          {"pushed_ms", to_ms(now)}};
-}
-
-}  // namespace
 
 Result<void> Templates::load(store::Store& store) {
   all_.clear();
@@ -143,9 +139,7 @@ void SchedulerService::change_template(const bus::Message& message, const Topic&
     if (read)
       return templates_.push(std::move(*read), expects ? std::optional(static_cast<int>(*expects)) : std::nullopt,
                              std::string(topic.from), now);
-    auto error = read.error();
-    error.path = "/template" + error.path;
-    return error;
+    return under("/template", read.error());
   }();
   if (!done) return reject(topic, message, done.error(), now, out);
   const auto& of = done->now != nullptr ? done->now->is.name : name;

@@ -100,11 +100,7 @@ void SchedulerService::try_out(const bus::Message& message, const Topic& topic, 
   if (read && reader.ok()) read = fill(asked);
   if (!read || !reader.ok()) return reject(topic, message, reader.ok() ? read.error() : reader.error(), now, out);
   const auto job = core_->job_if(asked.job, now);
-  if (!job) {
-    auto error = job.error();
-    error.path = "/job" + error.path;
-    return reject(topic, message, error, now, out);
-  }
+  if (!job) return reject(topic, message, under("/job", job.error()), now, out);
   const auto trial = scheduler::try_out(*job, core_->snapshot(), core_->durations(), now);
   Json devices = Json::array();
   for (const auto& device : trial.devices) devices.push_back(device.value);

@@ -4,25 +4,16 @@
 #include <charconv>
 #include <utility>
 
+#include "base/fnv.hpp"
 #include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
 
-// FNV-1a. A key that two commands share costs an estimate its worth, and nothing else.
-class Hash {
- public:
-  explicit Hash(char kind) { step(kind); }
-  void add(const std::string& text) {
-    for (const char c : std::to_string(text.size()) + ':') step(c);
-    for (const char c : text) step(c);
-  }
-  [[nodiscard]] std::uint64_t value() const { return value_; }
-
- private:
-  void step(char c) { value_ = (value_ ^ static_cast<unsigned char>(c)) * 1'099'511'628'211ULL; }
-  std::uint64_t value_ = 14'695'981'039'346'656'037ULL;
-};
+// A key that two commands share costs an estimate its worth, and nothing else.
+void add_text(std::uint64_t& hash, const std::string& text) {
+  hash = fnv1a_64(text, fnv1a_64(std::to_string(text.size()) + ':', hash));
+}
 
 std::int64_t median_of(std::vector<std::int64_t> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -33,12 +24,12 @@ std::int64_t median_of(std::vector<std::int64_t> values) {
 }  // namespace
 
 DurationKeys duration_keys(const JobRecord& job) {
-  Hash command('c'), made_of('t'), program('p');
-  for (auto* one : {&command, &program}) one->add(job.spec->package);
-  for (const auto& word : job.spec->command) command.add(word);
-  if (!job.spec->command.empty()) program.add(job.spec->command.front());
-  made_of.add(job.made_of);
-  return {command.value(), job.made_of.empty() ? 0 : made_of.value(), program.value()};
+  auto command = fnv1a_64("c"), made_of = fnv1a_64("t"), program = fnv1a_64("p");
+  for (auto* one : {&command, &program}) add_text(*one, job.spec->package);
+  for (const auto& word : job.spec->command) add_text(command, word);
+  if (!job.spec->command.empty()) add_text(program, job.spec->command.front());
+  add_text(made_of, job.made_of);
+  return {command, job.made_of.empty() ? 0 : made_of, program};
 }
 
 Durations::Durations(std::vector<DurationRecord> saved) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/fnv.hpp"
 #include "base/timestamp.hpp"
 #include "scheduler/core/scheduler.hpp"
 #include "scheduler/limits.hpp"
@@ -14,12 +15,9 @@ std::size_t at(ExecutionState state) { return static_cast<std::size_t>(state); }
 
 constexpr std::uint32_t spread_steps = 1024;
 
-// 0 to spread_steps - 1, the same for the same try (FNV-1a).
+// 0 to spread_steps - 1, the same for the same try.
 std::uint32_t spread_of(const JobId& job, int execution, int times) {
-  std::uint32_t hash = 2'166'136'261U;
-  for (const char c : job.value + ':' + std::to_string(execution) + ':' + std::to_string(times))
-    hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619U;
-  return hash % spread_steps;
+  return fnv1a_32(job.value + ':' + std::to_string(execution) + ':' + std::to_string(times)) % spread_steps;
 }
 
 // Whether the newest attempt's row says all about the execution: the attempt lives or succeeded, and nothing else has

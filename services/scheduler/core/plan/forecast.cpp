@@ -99,7 +99,6 @@ class Forecasting {
       if (!line.waiting.empty()) turns_.insert(turn_of(i));
       if (line.state == nullptr) continue;
       auto& lane = out_.lanes_[line.lane];
-      lane.entries = line.state->entries.size();
       lane.looked = line.waiting.size();
       if (!line.waiting.empty()) lane.position = line.waiting.back().second->position;
     }

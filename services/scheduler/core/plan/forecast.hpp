@@ -33,7 +33,6 @@ class Forecast {
  private:
   friend class Forecasting;
   struct Lane {
-    std::size_t entries = 0;   // then
     std::size_t looked = 0;    // at entries, the first ones
     std::size_t position = 0;  // of the last one looked at
     std::optional<Time> first, last;

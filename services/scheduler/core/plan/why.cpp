@@ -10,7 +10,7 @@
 namespace fieldwork::scheduler {
 namespace {
 
-struct Kept {  // away
+struct Kept {  // devices that one thing keeps away
   std::size_t count = 0;
   std::optional<Filtered> nearest;  // the first by id
   void add(Filtered one) {
@@ -29,10 +29,6 @@ Kept& of(const std::string& requirement, Kept& room, Kept& health, Kept& link, K
   if (requirement == "requirements/health_min") return health;
   return is_measured(requirement) ? link : room;
 }
-
-}  // namespace
-
-namespace {
 
 // Looks at the devices that could be meant first, so that a few of them in a large fleet are not overlooked.
 class Looking {
@@ -92,12 +88,6 @@ class Looking {
   std::size_t fitting_ = 0, looked_ = 0, suitable_ = 0;
 };
 
-}  // namespace
-
-Reason why(const Want& want, const Fleet& fleet, const Limits& limits) { return Looking(want, fleet, limits).run(); }
-
-namespace {
-
 // 1: the first. Counted from the end, where new ones stand; 0: it is too far from there.
 std::size_t place_in(const Queue::LaneState& lane, const QueueEntry& entry) {
   std::size_t behind = 0;
@@ -107,7 +97,17 @@ std::size_t place_in(const Queue::LaneState& lane, const QueueEntry& entry) {
   return lane.entries.size() + 1 - behind;
 }
 
+// Whether an execution that starts then ends before the job's deadline; nothing: not known, or it has none.
+std::optional<bool> in_time(const Job& job, const std::optional<Time>& start, const Durations& durations) {
+  if (!job.spec->deadline_s || !start) return std::nullopt;
+  const auto takes = durations.expected(job.durations);
+  if (!takes && *start <= deadline_of(job)) return std::nullopt;
+  return *start + takes.value_or(Duration{}) <= deadline_of(job);
+}
+
 }  // namespace
+
+Reason why(const Want& want, const Fleet& fleet, const Limits& limits) { return Looking(want, fleet, limits).run(); }
 
 std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Forecast& forecast,
                               const Durations& durations, Reasons& known, Time now) {
@@ -146,10 +146,7 @@ std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Foreca
     if (start->at) out.until_start = std::max(Duration{}, *start->at - now);
   }
   if (!job.spec->deadline_s) return out;
-  const auto end = start_of(*last);
-  const auto takes = durations.expected(job.durations);
-  if (end && end->at && (takes || *end->at > deadline_of(job)))
-    out.meets_deadline = *end->at + takes.value_or(Duration{}) <= deadline_of(job);
+  if (const auto end = start_of(*last)) out.meets_deadline = in_time(job, end->at, durations);
   return out;
 }
 
@@ -193,12 +190,8 @@ Trial try_out(const Job& job, const Snapshot& from, const Durations& durations, 
   const auto& waiting = with.executions[static_cast<std::size_t>(left.front())];
   told.reason = why(want_of(with, waiting, now), from.fleet, from.limits);
   told.position = seen.extra().position;
-  if (const auto at = seen.extra().at) {
-    told.until_start = *at - now;
-    const auto takes = durations.expected(job.durations);
-    if (job.spec->deadline_s && (takes || *at > deadline_of(job)))
-      told.meets_deadline = *at + takes.value_or(Duration{}) <= deadline_of(job);
-  }
+  if (const auto at = seen.extra().at) told.until_start = *at - now;
+  told.meets_deadline = in_time(job, seen.extra().at, durations);
   out.waits = told;
   return out;
 }
