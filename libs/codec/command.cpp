@@ -35,7 +35,14 @@ Command read_device_command(Reader& item) {
   if (type == "cancel") return Cancel{read_key(item), read_traceparent(item)};
   if (type == "inquire") return Inquire{read_key(item), read_traceparent(item)};
   if (type == "stale") return Stale{read_key(item), item.text("state", 32), read_traceparent(item)};
-  item.fail("type", "must be assign, cancel, inquire or stale");
+  if (type == "tail") {
+    Tail tail{.key = read_key(item)};
+    tail.for_s = static_cast<int>(item.integer("for_s", 1, limits::tail_s_max));
+    tail.begin = item.boolean_or("begin", true);
+    tail.traceparent = read_traceparent(item);
+    return tail;
+  }
+  item.fail("type", "must be assign, cancel, inquire, stale or tail");
   return {};
 }
 
@@ -45,6 +52,7 @@ Json encode(const Contract& contract) {
   Json out{{"replace", contract.replace}, {"on_reboot", contract.restart_on_reboot ? "restart" : "fail"}};
   if (contract.lost_after_s) out["lost_after_s"] = *contract.lost_after_s;
   if (contract.stop_after_s) out["stop_after_s"] = *contract.stop_after_s;
+  if (contract.start_at_ms) out["start_at_ms"] = *contract.start_at_ms;
   return out;
 }
 
@@ -53,6 +61,7 @@ Contract read_contract(Reader& parent, const Json& value) {
   Contract out;
   if (const auto lost = reader.integer_maybe("lost_after_s", 1, 31'536'000)) out.lost_after_s = static_cast<int>(*lost);
   if (const auto stop = reader.integer_maybe("stop_after_s", 1, 31'536'000)) out.stop_after_s = static_cast<int>(*stop);
+  out.start_at_ms = reader.integer_maybe("start_at_ms", 0, integer_max);
   out.replace = reader.boolean_or("replace", true);
   const auto on_reboot = reader.text_or("on_reboot", "fail", 16);
   if (reader.ok() && on_reboot != "fail" && on_reboot != "restart") reader.fail("on_reboot", "must be fail or restart");
@@ -90,6 +99,10 @@ Json encode(const Command& command) {
     out["type"] = "cancel";
   } else if (std::holds_alternative<Inquire>(command)) {
     out["type"] = "inquire";
+  } else if (const auto* tail = std::get_if<Tail>(&command)) {
+    out["type"] = "tail";
+    out["for_s"] = tail->for_s;
+    out["begin"] = tail->begin;
   } else {
     out["type"] = "stale";
     out["state"] = std::get<Stale>(command).state;

@@ -173,6 +173,7 @@ std::string encode(const LogLine& line) {
   auto text = clamp_text(line.text, limits::log_text_bytes_max);
   while (true) {
     Json out{{"v", 1}, {"stream", line.stream}, {"text", text}, {"dropped", line.dropped}};
+    if (line.begin) out["begin"] = true;
     write_key(out, line.key);
     write_traceparent(out, line.traceparent);
     auto encoded = dump(out);
@@ -193,6 +194,7 @@ Result<LogLine> decode_log(std::string_view text) {
     reader.fail("stream", "must be stdout or stderr");
   line.text = reader.text("text", limits::log_text_bytes_max);
   line.dropped = reader.integer("dropped", 0, integer_max);
+  line.begin = reader.boolean_or("begin", false);
   line.traceparent = read_traceparent(reader);
   if (!reader.finish()) return reader.error();
   return line;

@@ -1,5 +1,7 @@
 #include "codec/job.hpp"
 
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -26,11 +28,19 @@ RunLimits read_limits(Reader& parent, const Json& value) {
   RunLimits out;
   out.time_s = static_cast<int>(reader.integer_or("time_s", out.time_s, 1, 604'800));
   out.output_bytes = reader.integer_or("output_bytes", out.output_bytes, 0, limits::output_bytes_max);
+  if (const auto step = reader.integer_maybe("step_s", 1, 604'800)) out.step_s = static_cast<int>(*step);
+  if (reader.ok() && out.step_s && *out.step_s > out.time_s) reader.fail("step_s", "must not be above time_s");
+  out.log_bytes = reader.integer_or("log_bytes", 0, 0, limits::kept_log_bytes_max);
   reader.finish();
   return out;
 }
 
-Json encode(const RunLimits& limits) { return {{"time_s", limits.time_s}, {"output_bytes", limits.output_bytes}}; }
+Json encode(const RunLimits& limits) {
+  Json out{{"time_s", limits.time_s}, {"output_bytes", limits.output_bytes}};
+  if (limits.step_s) out["step_s"] = *limits.step_s;
+  if (limits.log_bytes > 0) out["log_bytes"] = limits.log_bytes;
+  return out;
+}
 
 std::vector<std::string> read_command(Reader& reader) {
   auto command = reader.texts_or_empty("command", 64, 4096);
@@ -143,12 +153,17 @@ JobSpec read_job(Reader& reader) {
   }
   if (const Json* value = reader.object_maybe("limits")) job.limits = read_limits(reader, *value);
   job.outputs = read_outputs(reader);
+  for (const auto& output : job.outputs) {
+    const auto plain = std::filesystem::path(output).lexically_normal().string();
+    const bool taken = std::find(log_outputs.begin(), log_outputs.end(), plain) != log_outputs.end();
+    if (job.limits.log_bytes > 0 && taken) reader.fail("outputs", output + " is what limits/log_bytes makes");
+  }
   read_semantics(reader, job);
   if (const Json* value = reader.object_maybe("placement")) job.placement = read_placement(reader, *value);
   job.success = read_success(reader);
   if (const Json* value = reader.object_maybe("retry")) job.retry = read_retry(reader, *value, job);
-  if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, job);
   read_start(reader, job);
+  if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, job);
   if (reader.any_maybe("preemptible") != nullptr) job.preemptible = reader.boolean_or("preemptible", true);
   if (const Json* value = reader.object_maybe("timeouts")) {
     Reader timeouts(reader, "timeouts", *value);

@@ -70,6 +70,9 @@ Targets read_targets(Reader& parent, const Json& value) {
     if (!is_id(id)) reader.fail("devices", "must hold ids of devices");
     out.devices.emplace_back(std::move(id));
   }
+  out.continuous = reader.boolean_or("continuous", false);
+  if (reader.ok() && out.continuous && !out.devices.empty())
+    reader.fail("continuous", "cannot stand beside devices: they are named, so none comes later");
   const bool chooses = !out.labels.empty() || !out.expression.empty() || !out.group.empty();
   if (reader.ok() && chooses && !out.devices.empty())
     reader.fail("devices", "cannot stand beside labels, expression or group");
@@ -78,7 +81,7 @@ Targets read_targets(Reader& parent, const Json& value) {
     if (reader.ok() && found != value.end() && (found->empty() || *found == ""))
       reader.fail(field, "must not be empty");
   }
-  if (reader.ok() && value.empty())
+  if (reader.ok() && (value.empty() || (value.size() == 1 && value.contains("continuous"))))
     reader.fail("labels", "is missing: targets need labels, an expression, a group or devices");
   reader.finish();
   return out;
@@ -90,6 +93,7 @@ Json encode(const Targets& targets) {
   if (!targets.expression.empty()) out["expression"] = targets.expression;
   if (!targets.group.empty()) out["group"] = targets.group;
   if (!targets.labels.empty() || out.empty()) out["labels"] = targets.labels;
+  if (targets.continuous) out["continuous"] = true;
   return out;
 }
 
@@ -208,10 +212,20 @@ Offline read_offline(Reader& parent, const Json& value, const JobSpec& job) {
   };
   out.lost_after_s = period("lost_after_s");
   out.stop_after_s = period("stop_after_s");
+  out.stage_s = period("stage_s");
+  if (reader.ok() && out.stage_s && !job.start_at_ms)
+    reader.fail("stage_s", "stands beside start_at: before it the device has the work");
   if (reader.any_maybe("replace") != nullptr) out.replace = reader.boolean_or("replace", true);
   const auto on_reboot = reader.text_or("on_reboot", "fail", 16);
   if (reader.ok() && on_reboot != "fail" && on_reboot != "restart") reader.fail("on_reboot", "must be fail or restart");
   out.restart_on_reboot = on_reboot == "restart";
+  if (const auto word = reconcile_word(reader.text_or("reconcile", "keep_replacement", 32))) {
+    out.reconcile = *word;
+  } else {
+    reader.fail("reconcile", "must be keep_replacement, keep_original or best_score");
+  }
+  if (reader.ok() && once && reader.any_maybe("reconcile") != nullptr)
+    reader.fail("reconcile", "contradicts at_most_once (retry/attempts_max 1 means it, too): there is one copy");
   if (reader.ok() && out.stop_after_s && out.lost_after_s && *out.stop_after_s >= *out.lost_after_s)
     reader.fail("stop_after_s", "must be below lost_after_s: the device gives up first");
   if (reader.ok() && once && out.replace.value_or(false))
@@ -230,6 +244,8 @@ Json encode(const Offline& offline) {
   if (offline.stop_after_s) out["stop_after_s"] = *offline.stop_after_s;
   if (offline.replace) out["replace"] = *offline.replace;
   if (offline.restart_on_reboot) out["on_reboot"] = "restart";
+  if (offline.stage_s) out["stage_s"] = *offline.stage_s;
+  if (offline.reconcile != Reconcile::keep_replacement) out["reconcile"] = name(offline.reconcile);
   return out;
 }
 

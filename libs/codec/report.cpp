@@ -1,4 +1,5 @@
 // What devices report of attempts, and the scheduler's acknowledgement.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -32,12 +33,26 @@ ResultPart read_part(Reader& parent, const Json& value) {
   return part;
 }
 
+std::vector<Decided> read_decided(Reader& parent, const char* field) {
+  std::vector<Decided> out;
+  const Json* all = parent.array_maybe(field, limits::decided_max);
+  for (std::size_t i = 0; all != nullptr && i < all->size(); ++i) {
+    Reader reader(parent, field, i, (*all)[i]);
+    Decided one;
+    one.at_ms = reader.integer("at_ms", 0, integer_max);
+    one.what = reader.text("what", limits::decided_bytes_max);
+    reader.finish();
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 AttemptReport read_attempt_report(Reader& reader) {
   AttemptReport report;
   report.key = read_key(reader);
   const auto state = attempt_state(reader.text("state", 16));
   if (!state || *state == AttemptState::assigned || *state == AttemptState::unreachable) {
-    reader.fail("state", "must be accepted, running, succeeded, failed, cancelled, refused or lost");
+    reader.fail("state", "must be accepted, running, succeeded, failed, timed_out, cancelled, refused or lost");
   } else {
     report.state = *state;
   }
@@ -50,11 +65,29 @@ AttemptReport read_attempt_report(Reader& reader) {
     report.result = read_result(result);
   }
   if (const Json* value = reader.object_maybe("part")) report.part = read_part(reader, *value);
+  if (const Json* value = reader.object_maybe("progress")) report.progress = read_progress(reader, *value);
+  if (reader.any_maybe("decided") != nullptr) report.decided = read_decided(reader, "decided");
   report.traceparent = read_traceparent(reader);
   return report;
 }
 
 }  // namespace
+
+Json encode(const std::vector<Decided>& decided) {
+  Json out = Json::array();
+  for (const auto& one : decided)
+    out.push_back(
+        {{"at_ms", std::max<std::int64_t>(0, one.at_ms)}, {"what", clamp_text(one.what, limits::decided_bytes_max)}});
+  return out;
+}
+
+Result<std::vector<Decided>> decode_decided(const Json& value) {
+  const Json within{{"decided", value}};
+  Reader parent(within);
+  auto out = read_decided(parent, "decided");
+  if (!parent.finish()) return parent.error();
+  return out;
+}
 
 Json encode(const AttemptReport& report) {
   Json out{{"state", name(report.state)}};
@@ -63,6 +96,8 @@ Json encode(const AttemptReport& report) {
   if (report.work_fault) out["cause"] = "work";
   if (report.result) out["result"] = encode(*report.result);
   if (report.part) out["part"] = encode(*report.part);
+  if (report.progress) out["progress"] = encode(*report.progress);
+  if (!report.decided.empty()) out["decided"] = encode(report.decided);
   write_traceparent(out, report.traceparent);
   return out;
 }

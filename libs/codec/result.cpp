@@ -69,11 +69,30 @@ OutputFile read_file(Reader& parent, std::size_t index, const Json& value) {
   return file;
 }
 
+RunUse read_use(Reader& parent, const Json& value) {
+  Reader reader(parent, "use", value);
+  RunUse use;
+  use.cpu_ms = reader.integer("cpu_ms", 0, integer_max);
+  use.memory_peak_bytes = reader.integer("memory_peak_bytes", 0, limits::size_bytes_max);
+  use.read_bytes = reader.integer("read_bytes", 0, integer_max);
+  use.written_bytes = reader.integer("written_bytes", 0, integer_max);
+  reader.finish();
+  return use;
+}
+
 }  // namespace
+
+Json encode(const RunUse& use) {
+  return {{"cpu_ms", use.cpu_ms},
+          {"memory_peak_bytes", use.memory_peak_bytes},
+          {"read_bytes", use.read_bytes},
+          {"written_bytes", use.written_bytes}};
+}
 
 std::size_t encoded_bytes(const RunResult& result) {
   RunResult rest{.exit_code = result.exit_code, .signal = result.signal, .truncated = result.truncated};
   rest.elapsed_ms = result.elapsed_ms;
+  rest.use = result.use;
   rest.stdout_cut_bytes = result.stdout_cut_bytes;
   rest.stderr_cut_bytes = result.stderr_cut_bytes;
   rest.in_parts = result.in_parts;
@@ -95,6 +114,7 @@ Json encode(const RunResult& result) {
   write_stream(out, "stdout", result.stdout_text, result.stdout_cut_bytes);
   write_stream(out, "stderr", result.stderr_text, result.stderr_cut_bytes);
   if (result.signal) out["signal"] = *result.signal;
+  if (result.use) out["use"] = encode(*result.use);
   if (result.in_parts) {
     out["in_parts"] = true;
     out["stdout_bytes"] = result.stdout_bytes;
@@ -120,6 +140,7 @@ RunResult read_result(Reader& reader) {
   result.stderr_cut_bytes = reader.integer_or("stderr_cut_bytes", 0, 1, integer_max);
   result.truncated = reader.boolean_or("truncated", false);
   result.elapsed_ms = reader.integer_or("elapsed_ms", 0, 0, integer_max);
+  if (const Json* value = reader.object_maybe("use")) result.use = read_use(reader, *value);
   result.in_parts = reader.boolean_or("in_parts", false);
   result.stdout_bytes = reader.integer_or("stdout_bytes", 0, 0, integer_max);
   result.stderr_bytes = reader.integer_or("stderr_bytes", 0, 0, integer_max);

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 14> execution_words{
     "failed", "timed_out", "cancelled", "lost",     "denied",  "expired",     "quarantined"};
 
 constexpr std::array<std::string_view, 4> privacy_words{"none", "low", "medium", "high"};
+constexpr std::array<std::string_view, 3> reconcile_words{"keep_replacement", "keep_original", "best_score"};
 
 template <class State, std::size_t size>
 std::optional<State> find(const std::array<std::string_view, size>& words, std::string_view text) {
@@ -29,6 +30,8 @@ std::optional<State> find(const std::array<std::string_view, size>& words, std::
 
 std::string_view name(PrivacyLevel level) { return privacy_words[static_cast<std::size_t>(level)]; }
 std::optional<PrivacyLevel> privacy_level(std::string_view text) { return find<PrivacyLevel>(privacy_words, text); }
+std::string_view name(Reconcile reconcile) { return reconcile_words[static_cast<std::size_t>(reconcile)]; }
+std::optional<Reconcile> reconcile_word(std::string_view text) { return find<Reconcile>(reconcile_words, text); }
 std::string_view name(JobState state) { return job_words[static_cast<std::size_t>(state)]; }
 std::string_view name(AttemptState state) { return attempt_words[static_cast<std::size_t>(state)]; }
 std::string_view name(ExecutionState state) { return execution_words[static_cast<std::size_t>(state)]; }
@@ -53,6 +56,7 @@ Contract contract_of(const JobSpec& job, bool bound, int lost_after_s) {
   // Work that is bound to a device has nowhere else to go: if it is tried again, then on that device.
   out.replace = job.offline.replace.value_or(!at_most_once(job));
   out.restart_on_reboot = job.offline.restart_on_reboot;
+  if (job.offline.stage_s) out.start_at_ms = job.start_at_ms;
   return out;
 }
 

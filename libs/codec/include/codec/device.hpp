@@ -79,6 +79,7 @@ struct LogLine {
   std::string stream;  // stdout or stderr
   std::string text;
   std::int64_t dropped = 0;  // lines lost before this one
+  bool begin = false;        // the end of what was written before somebody asked; who followed before has it already
   std::string traceparent;
 };
 // The text is cut so that the encoded line is at most limits::log_bytes_max bytes.

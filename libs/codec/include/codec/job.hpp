@@ -15,6 +15,7 @@ namespace fieldwork::codec {
 
 // Output (stdout or stderr) that is no text (base/text.hpp), or that escapes would more than double, is encoded as
 // <name>_base64.
+[[nodiscard]] Json encode(const RunUse& use);
 [[nodiscard]] Json encode(const RunResult& result);
 // The bytes of dump(encode(result)), without encoding it. At most twice the output, 4/3 of the files' content and 2 KiB
 // per file; whoever makes a report keeps the result within bounds.
@@ -40,8 +41,25 @@ struct Report {
 [[nodiscard]] std::string encode(const Report& report);
 [[nodiscard]] Result<Report> decode_report(std::string_view text);
 
+// Texts that are too long are cut, and a fraction outside 0 to 1 is left out, by whoever encodes.
+[[nodiscard]] Json encode(const RunProgress& progress);
+[[nodiscard]] RunProgress read_progress(Reader& parent, const Json& value);
+[[nodiscard]] Result<RunProgress> decode_run_progress(const Json& value);
+
+[[nodiscard]] Json encode(const std::vector<Decided>& decided);
+[[nodiscard]] Result<std::vector<Decided>> decode_decided(const Json& value);
+
+// device/{device}/up/progress: at most limits::progress_items_max items.
+struct ProgressItem {
+  AttemptKey key;
+  RunProgress progress;
+};
+using ProgressItems = Items<ProgressItem, AttemptKey>;
+[[nodiscard]] std::string encode(const std::vector<ProgressItem>& items);
+[[nodiscard]] Result<ProgressItems> decode_progress(std::string_view text);
+
 // device/{device}/down/command: read item by item, so that a bad item spoils no other.
-using Command = std::variant<Assign, Cancel, Inquire, Stale>;
+using Command = std::variant<Assign, Cancel, Inquire, Stale, Tail>;
 using Commands = Items<Command, AttemptKey>;
 [[nodiscard]] Json encode(const Command& command);
 [[nodiscard]] Result<Commands> decode_commands(std::string_view text);

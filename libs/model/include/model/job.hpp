@@ -45,7 +45,20 @@ inline constexpr std::array<std::string_view, 4> retry_words{"exit", "signal", "
 struct RunLimits {
   int time_s = 60;
   std::int64_t output_bytes = 65536;  // of stdout and of stderr, each
+  std::optional<int> step_s{};        // at most between two signs of progress (RunProgress)
+  std::int64_t log_bytes = 0;         // of stdout and of stderr, each, that are kept whole as outputs; 0: they are not
   bool operator==(const RunLimits&) const = default;
+};
+// The outputs of a job with log_bytes.
+inline constexpr std::array<std::string_view, 2> log_outputs{"stdout.log", "stderr.log"};
+
+// How far a program says that it is (docs/job.md, "Progress").
+struct RunProgress {
+  std::optional<double> fraction{};             // 0 to 1, also where done and total are given
+  std::optional<std::int64_t> done{}, total{};  // both or neither
+  std::string step{};                           // what it does now; at most limits::step_bytes_max
+  std::string message{};                        // at most limits::progress_message_bytes_max
+  bool operator==(const RunProgress&) const = default;
 };
 
 struct Retry {
@@ -56,12 +69,20 @@ struct Retry {
   bool operator==(const Retry&) const = default;
 };
 
+// Which copy of an execution stays when its device returns after the attempt was given up (docs/decisions/0024).
+enum class Reconcile { keep_replacement, keep_original, best_score };
+[[nodiscard]] std::string_view name(Reconcile reconcile);
+[[nodiscard]] std::optional<Reconcile> reconcile_word(std::string_view text);
+
 // What holds while nobody hears of an attempt (docs/decisions/0010), as the job gives it. Unset fields have defaults.
 struct Offline {
   std::optional<int> lost_after_s;  // default: the scheduler's lease_s; none for work that is bound to a device
   std::optional<int> stop_after_s;  // the device stops the work; below lost_after_s. Default: the work goes on
   std::optional<bool> replace;      // a lost attempt is tried again elsewhere; default: not at_most_once()
   bool restart_on_reboot = false;   // the device starts the work again after its own restart; default: it fails
+  Reconcile reconcile = Reconcile::keep_replacement;
+  std::optional<int>
+      stage_s{};  // so long before start_at the device gets the work; it begins then, with or without a link
   bool operator==(const Offline&) const = default;
 };
 
@@ -97,12 +118,13 @@ struct Timeouts {
 };
 
 // The devices on each of which a job runs, as they are when it is submitted: those that have all of the labels, match
-// the expression and are in the group; or those that are named.
+// the expression and are in the group; or those that are named. Continuous: also each device that is one of them later.
 struct Targets {
   Labels labels{};
   std::string expression{};         // empty: any
   std::string group{};              // empty: any
   std::vector<DeviceId> devices{};  // not empty: nothing else is set
+  bool continuous = false;
   bool operator==(const Targets&) const = default;
 };
 
@@ -145,6 +167,9 @@ struct JobSpec {
 [[nodiscard]] inline bool at_most_once(const JobSpec& job) {
   return job.at_most_once.value_or(job.retry.attempts_max == 1);
 }
+
+// Whether devices may join it later: it goes on until it is cancelled, or its deadline.
+[[nodiscard]] inline bool is_continuous(const JobSpec& job) { return job.targets && job.targets->continuous; }
 
 // Whether its attempts may be ended for a job of a higher class.
 [[nodiscard]] inline bool may_be_preempted(const JobSpec& job) { return job.preemptible.value_or(!at_most_once(job)); }
@@ -222,6 +247,7 @@ struct Contract {
   std::optional<int> stop_after_s;
   bool replace = true;
   bool restart_on_reboot = false;
+  std::optional<std::int64_t> start_at_ms{};  // Unix time: the device has the work before, and begins it then
   bool operator==(const Contract&) const = default;
 };
 // `bound`: the execution belongs to a named device. `lost_after_s`: used where the job sets none and the execution is
@@ -244,6 +270,15 @@ struct OutputFile {
   bool operator==(const OutputFile&) const = default;
 };
 
+// What a program and all that it started used, as the kernel counted.
+struct RunUse {
+  std::int64_t cpu_ms = 0;             // of all processors together
+  std::int64_t memory_peak_bytes = 0;  // resident, of the largest of its processes
+  std::int64_t read_bytes = 0;         // as read() and its kin returned them
+  std::int64_t written_bytes = 0;
+  bool operator==(const RunUse&) const = default;
+};
+
 // How a program ended. Its output is kept as the bytes it was. Of output longer than RunLimits::output_bytes the
 // beginning and the end are kept, half of the limit each; `…_cut_bytes` says how many bytes between them are missing.
 struct RunResult {
@@ -260,6 +295,7 @@ struct RunResult {
   std::int64_t stdout_bytes = 0;  // with in_parts: the bytes of all parts
   std::int64_t stderr_bytes = 0;
   std::vector<OutputFile> files;
+  std::optional<RunUse> use{};  // none: not measured
   bool operator==(const RunResult&) const = default;
 };
 
@@ -269,6 +305,13 @@ struct ResultPart {
   std::int64_t offset = 0;  // in bytes
   std::string bytes;
   bool operator==(const ResultPart&) const = default;
+};
+
+// What a device decided about an attempt by itself, for those who were not there.
+struct Decided {
+  std::int64_t at_ms = 0;  // Unix time, as well as the device knew it
+  std::string what;
+  bool operator==(const Decided&) const = default;
 };
 
 // What a device reports of an attempt. A report with `part` reports nothing else: its state is the one that the attempt
@@ -281,6 +324,8 @@ struct AttemptReport {
   std::optional<ResultPart> part;
   bool work_fault = false;  // refused: because of the work (its package is not what was signed), not of the device
   std::string traceparent;  // of the assignment
+  std::optional<RunProgress> progress{};  // the newest, when it ended
+  std::vector<Decided> decided{};         // when it ended: the newest limits::decided_max
   bool operator==(const AttemptReport&) const = default;
 };
 
@@ -319,6 +364,16 @@ struct Inquire {
   AttemptKey key;
   std::string traceparent;
   bool operator==(const Inquire&) const = default;
+};
+
+// Asks to publish what the program writes, as it comes, on up/log: for so long. `begin`: the end of what it has written
+// already comes first.
+struct Tail {
+  AttemptKey key;
+  int for_s = 60;
+  bool begin = true;
+  std::string traceparent;
+  bool operator==(const Tail&) const = default;
 };
 
 // What a grant permits; signed by security-policy, checked by the device before it runs anything.

@@ -52,6 +52,15 @@ inline constexpr std::size_t part_bytes_max = 32U << 10;          // raw bytes o
 inline constexpr std::size_t part_of_bytes_max = 5 + 256;         // ResultPart::of: "file:" and a path
 inline constexpr std::size_t report_bytes_max = 64U << 10;  // one message of a report stream, unless one item is larger
 inline constexpr std::size_t tail_bytes_max = 1024;         // the end of the output in state/execution
+inline constexpr std::int64_t kept_log_bytes_max = 1'000'000'000;  // RunLimits::log_bytes
+
+// --- progress and logs, while a program runs ---
+inline constexpr std::size_t step_bytes_max = 64;
+inline constexpr std::size_t progress_message_bytes_max = 256;
+inline constexpr std::size_t progress_items_max = 64;  // attempts in one device/{device}/up/progress
+inline constexpr std::size_t decided_max = 16;         // decisions of a device about one attempt
+inline constexpr std::size_t decided_bytes_max = 200;  // of one
+inline constexpr int tail_s_max = 600;                 // for how long one request asks for the log
 
 // --- transfer ---
 inline constexpr std::size_t ranges_max = 4096;        // ranges [begin, end) of one content that a receiver has
