@@ -35,6 +35,7 @@ constexpr std::array all{
     Channel{"device/{device}/up/enrol", effect, 1, false, "device", "registry"},
     Channel{"device/{device}/up/heartbeat", fact, 1, false, "device", "registry scheduler"},
     Channel{"device/{device}/up/report", effect, 1, false, "device", "scheduler"},
+    Channel{"device/{device}/up/progress", fact, 1, false, "device", "scheduler"},
     Channel{"device/{device}/up/log", ephemera, 0, false, "device", "operator"},
     Channel{"device/{device}/up/want", effect, 1, false, "device", "transfer"},
     Channel{"device/{device}/up/received", fact, 1, false, "device", "transfer"},
@@ -57,6 +58,8 @@ constexpr std::array all{
 
     Channel{"service/scheduler/submit/{from}", question, 1, false, "operator", "scheduler"},
     Channel{"service/scheduler/cancel/{from}", question, 1, false, "operator", "scheduler"},
+    Channel{"service/scheduler/retry/{from}", question, 1, false, "operator", "scheduler"},
+    Channel{"service/scheduler/logs/{from}", question, 1, false, "operator", "scheduler"},
     Channel{"service/scheduler/show/{from}", question, 1, false, "operator", "scheduler"},
     Channel{"service/scheduler/explain/{from}", question, 1, false, "operator", "scheduler"},
     Channel{"service/scheduler/try/{from}", question, 1, false, "operator", "scheduler"},
@@ -114,6 +117,7 @@ constexpr std::array all{
     Channel{"state/service/{from}", fact, 1, true, services, "alerting"},
 
     Channel{"event/job/changed", event, 1, false, "scheduler", "alerting"},
+    Channel{"event/execution/moved", event, 1, false, "scheduler", "alerting"},
     Channel{"event/device/{device}", event, 1, false, "registry", "alerting"},
     Channel{"event/transfer/{transfer}", event, 1, false, "transfer", ""},
 };
