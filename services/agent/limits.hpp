@@ -27,6 +27,17 @@ inline constexpr std::size_t ended_at_once_max = 16384;  // ended by a keeper in
 inline constexpr std::chrono::seconds kill_patience_max{10};
 inline constexpr int drain_rounds_max = 64;  // reads of a pipe after its program's end, while another writes to it
 
+// --- the file in which a program says how far it is ---
+inline constexpr std::size_t progress_line_bytes_max = 1024;       // what is beyond in a line is passed over
+inline constexpr std::int64_t progress_look_bytes_max = 64 << 10;  // of what was appended since the last look, the end
+
+// --- what followers of a program's output are told, of each program ---
+inline constexpr std::int64_t told_bytes_per_s_max = 16 << 10;
+inline constexpr std::int64_t told_at_once_bytes_max = 64 << 10;  // also of what waits for the link: more is dropped
+inline constexpr std::int64_t told_around_bytes = 300;            // topic and JSON around a text
+inline constexpr std::size_t told_begin_bytes_max = 8 << 10;      // of what each stream had before
+inline constexpr std::size_t told_line_bytes_max = 8 << 10;       // a longer line goes in pieces
+
 // --- files of a job ---
 inline constexpr std::size_t removed_at_once_max = 65536;  // names of one directory, removed in one round
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <sstream>
 
+#include "agent/limits.hpp"
 #include "agent/shell/device_hands.hpp"
 #include "agent/shell/resources.hpp"
 #include "agent/shell/start.hpp"
@@ -204,6 +205,19 @@ std::filesystem::path clear_directories(const std::filesystem::path& directory) 
   return directory / "packages";
 }
 
+agent::RunEnded how_it_ended(const agent::Outcome& of) {
+  return {of.key, of.result, of.reason, of.refused, of.timed_out, of.by_contract};
+}
+
+// False: nobody was told.
+bool publish_log(bus::MqttBus& bus, std::string topic, const Assign& assign, agent::Told told) {
+  // Nothing else of the device may wait behind what somebody looks at.
+  if (!bus.connected() || bus.backlog(bus::Lane::control) > agent::told_at_once_bytes_max) return false;
+  const codec::LogLine line{assign.key, std::string(told.stream), std::move(told.text), told.dropped,
+                            told.begin, assign.traceparent};
+  return bus.publish({.topic = std::move(topic), .payload = codec::encode(line), .qos = 0}).ok();
+}
+
 int run(Settings settings) {
   auto identity = read_identity(settings);
   if (!identity) return fail(identity.error());
@@ -234,23 +248,23 @@ int run(Settings settings) {
   const auto done = [&](agent::Outcome outcome) {
     runner->post([&service, &hands, outcome = std::move(outcome)](Time now, runtime::Output&) {
       hands->deliver(outcome, now);
-      service->step(agent::RunEnded{outcome.key, outcome.result, outcome.reason, outcome.refused, outcome.timed_out,
-                                    outcome.by_contract},
-                    now);
+      service->step(how_it_ended(outcome), now);
     });
   };
-  const auto log = [&](const Assign& assign, std::string_view stream, std::string text) {
-    (void)runner->bus().publish({.topic = topics.up(settings.agent.device, "log"),
-                                 .payload = codec::encode(codec::LogLine{assign.key, std::string(stream),
-                                                                         std::move(text), 0, assign.traceparent}),
-                                 .qos = 0});
+  const auto tell = [&](const Assign& assign, agent::Told told) {
+    return publish_log(runner->bus(), topics.up(settings.agent.device, "log"), assign, std::move(told));
+  };
+  const auto progress = [&](const AttemptKey& key, const RunProgress& said) {
+    runner->post([&service, key, said](Time now, runtime::Output&) {
+      service->step(agent::ProgressMade{key, said}, now);
+    });
   };
   agent::Packages packages(package_directory, *identity, std::move(*releases), topics, settings.package_bytes_max,
                            {.cache_bytes_max = settings.packages_bytes_max, .thread = true});
   agent::Outputs outputs(std::filesystem::path(settings.directory) / "outputs", *identity, std::move(*transfer_ca),
                          topics, {.thread = true});
   hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
-                                               settings.package_bytes_max, done, log);
+                                               settings.package_bytes_max, done, tell, progress);
   connect_to_world(settings, topics, *session, runner, hands);
   agent::AgentService agent_service(settings.agent, *hands);
   runtime::Runner agent_runner(agent_service, **journal, settings.mqtt);

@@ -1,6 +1,7 @@
 #include "agent/core/agent.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace fieldwork::agent {
 namespace {
@@ -33,11 +34,14 @@ Agent::Agent(Limits limits, DeviceId device, Saved saved, Time now)
       // these.
       configuration_(std::move(saved.configuration)),
       beat_((session_ & 0xFFFFF) << 32),
-      contact_(now) {
+      contact_(now),
+      away_since_(now) {
   std::vector<std::pair<std::int64_t, AttemptKey>> ended;
   for (auto& [key, attempt] : attempts_) {
     order_ = std::max(order_, attempt.order);
     attempt.came = attempt.since = now;
+    attempt.staged = attempt.waited = false;
+    attempt.progress.reset();
     if (attempt.phase == Phase::settled) {
       ended.emplace_back(attempt.order, key);
     } else {
@@ -53,7 +57,8 @@ void Agent::step(const Input& input, Time now, Output& out) {
   const bool somebody_spoke =
       std::holds_alternative<EnrolAnswered>(input) || std::holds_alternative<AssignArrived>(input) ||
       std::holds_alternative<CancelArrived>(input) || std::holds_alternative<InquireArrived>(input) ||
-      std::holds_alternative<StaleArrived>(input) || std::holds_alternative<AckArrived>(input);
+      std::holds_alternative<StaleArrived>(input) || std::holds_alternative<TailArrived>(input) ||
+      std::holds_alternative<AckArrived>(input);
   if (somebody_spoke) reports_.heard(now);
 }
 
@@ -70,7 +75,8 @@ std::vector<AttemptKey> Agent::live() const {
   return out;
 }
 
-void Agent::on(const Started& /*input*/, Time now, Output& out) {
+void Agent::on(const Started& input, Time now, Output& out) {
+  wall_ = {input.wall_ms, now};
   const auto live = live_;
   for (const auto& key : live) {
     auto& attempt = attempts_.at(key);
@@ -80,6 +86,7 @@ void Agent::on(const Started& /*input*/, Time now, Output& out) {
       continue;
     }
     if (ran && (attempt.stale || !attempt.assign.contract.restart_on_reboot)) {
+      if (!attempt.stale) decide(attempt, "the agent was restarted: it failed, as its contract says", now, out);
       settle(attempt, {.state = AttemptState::failed, .reason = "the agent was restarted while it ran"}, now, out);
       continue;
     }
@@ -87,7 +94,7 @@ void Agent::on(const Started& /*input*/, Time now, Output& out) {
       out.notices.push_back({"the agent was restarted; its contract starts it again: " + key.job.value});
       attempt.phase = Phase::fetching;
       attempt.since = now;
-      save(attempt, out);
+      decide(attempt, "the agent was restarted: it begins again, as its contract says", now, out);
     }
     // How long there was no contact before this start is not known: the attempt may be another device's by now.
     if (attempt.assign.contract.stop_after_s)
@@ -99,14 +106,14 @@ void Agent::on(const Started& /*input*/, Time now, Output& out) {
 
 void Agent::resume(Attempt& attempt, Time now, Output& out) {
   if (attempt.assign.package.empty())
-    start(attempt, now, out);
+    begin(attempt, now, out);
   else
     out.acts.emplace_back(Fetch{attempt.assign.package});
 }
 
 // --- commands -------------------------------------------------------------------------------------------------------
 
-std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) const {
+std::optional<std::string> Agent::refuse(const AssignArrived& input, bool goes_on, Time now) const {
   if (!input.grant) return "grant: " + describe(input.grant.error());
   const auto& grant = *input.grant;
   const auto& assign = input.assign;
@@ -123,6 +130,7 @@ std::optional<std::string> Agent::refuse(const AssignArrived& input, Time now) c
   if (refused_) return "this device's enrolment was refused: " + *refused_;
   if (configuration_.lifecycle != Lifecycle::active)
     return "this device is " + std::string(name(configuration_.lifecycle));
+  if (goes_on) return std::nullopt;  // with a program that is counted already
   if (configuration_.attempts_max && live_.size() > static_cast<std::size_t>(*configuration_.attempts_max))
     return "this device is to have at most " + std::to_string(*configuration_.attempts_max) + " attempts";
   if (live_.size() > limits_.live_max)
@@ -136,13 +144,15 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   // The device's clock was not compared with the registry's yet, so it cannot judge that a grant has expired. The
   // assignment comes again after the comparison.
   if (!registry_clock_ && !enrolled_ && input.grant && input.wall_ms > (*input.grant).expires_ms) return;
+  wall_ = {input.wall_ms, now};
   auto& attempt = attempts_[key];
   attempt.assign = input.assign;
   attempt.number = input.assign.attempt;
   attempt.order = ++order_;
   attempt.came = attempt.since = now;
   live_.insert(key);
-  if (auto reason = refuse(input, now))
+  auto* const earlier = same_try(input);
+  if (auto reason = refuse(input, earlier != nullptr, now))
     return settle(attempt, {.state = AttemptState::refused, .reason = std::move(*reason)}, now, out);
   // An older attempt of this execution has lost its lease: two must not run side by side here.
   const auto next = attempts_.upper_bound(key);
@@ -150,13 +160,13 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
     attempt.stale = true;  // this attempt is the older one, and comes late
     return settle(attempt, {.state = AttemptState::cancelled, .reason = "a newer attempt came first"}, now, out);
   }
-  if (auto* earlier = same_try(input)) return go_on_with(*earlier, attempt, now, out);
+  if (earlier != nullptr) return go_on_with(*earlier, attempt, now, out);
   std::vector<AttemptKey> older;
   for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
   for (const auto& other : older) on(StaleArrived{{.key = other}}, now, out);
   report({.key = key, .state = AttemptState::accepted});
   const auto& contract = attempt.assign.contract;
-  if (contract.stop_after_s || !attempt.assign.package.empty()) save(attempt, out);
+  if (contract.stop_after_s || contract.start_at_ms || !attempt.assign.package.empty()) save(attempt, out);
   if (contract.stop_after_s)
     hold(key, now);
   else
@@ -187,6 +197,9 @@ void Agent::go_on_with(Attempt& earlier, Attempt& attempt, Time now, Output& out
   attempt.cancelled = earlier.cancelled;
   attempt.stopped = earlier.stopped;
   attempt.deactivated = earlier.deactivated;
+  attempt.progress = earlier.progress;
+  attempt.decided = earlier.decided;
+  if (attempt.progress) progressed_.insert(attempt.assign.key);
   earlier.stale = true;  // its program belongs to the new attempt now
   settle(earlier, {.state = AttemptState::cancelled, .reason = "it goes on as another attempt"}, now, out);
   report({.key = attempt.assign.key, .state = AttemptState::running});
@@ -216,35 +229,6 @@ void Agent::tell_again(const Attempt& attempt) {
         .key = key, .state = AttemptState::cancelled, .reason = "it ended here; how is no longer known"}));
   } else if (!attempt.stale) {
     report({.key = key, .state = attempt.phase == Phase::running ? AttemptState::running : AttemptState::accepted});
-  }
-}
-
-void Agent::start(Attempt& attempt, Time now, Output& out) {
-  attempt.phase = Phase::running;
-  attempt.runs_as = 0;
-  attempt.since = now;
-  report({.key = attempt.assign.key, .state = AttemptState::running});
-  save(attempt, out);
-  out.acts.emplace_back(Run{attempt.assign});
-}
-
-void Agent::on(const PackageReady& input, Time now, Output& out) {
-  const auto live = live_;
-  for (const auto& key : live) {
-    auto& attempt = attempts_.at(key);
-    if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest || held_.contains(key)) continue;
-    start(attempt, now, out);
-  }
-}
-
-void Agent::on(const PackageRefused& input, Time now, Output& out) {
-  const auto live = live_;
-  for (const auto& key : live) {
-    auto& attempt = attempts_.at(key);
-    if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest) continue;
-    settle(attempt,
-           {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault}, now,
-           out);
   }
 }
 
@@ -322,7 +306,8 @@ void Agent::on(const RunEnded& input, Time now, Output& out) {
   auto* found = of_program(input.key);
   if (found == nullptr) return;
   auto& attempt = *found;
-  attempt.stopped = attempt.stopped || input.by_contract;
+  if (input.by_contract && !std::exchange(attempt.stopped, true))
+    decide(attempt, "no contact: stopped by its contract, while the agent stood still", now, out);
   AttemptReport last{.state = AttemptState::succeeded, .reason = input.reason, .result = input.result};
   if (auto ended = ended_here(attempt)) {
     last.state = ended->state;
@@ -352,6 +337,10 @@ void Agent::settle(Attempt& attempt, AttemptReport last, Time now, Output& out) 
   if (last.state == AttemptState::failed || last.state == AttemptState::timed_out) ++outcomes_.failed;
   last.key = key;
   last.traceparent = attempt.assign.traceparent;
+  // Of a try that was over under an older fence the outcome has them.
+  if (attempt.progress) last.progress = std::exchange(attempt.progress, std::nullopt);
+  if (!attempt.decided.empty()) last.decided = std::exchange(attempt.decided, {});
+  progressed_.erase(key);
   attempt.outcome = in_short(last);
   if (!attempt.stale) {
     for (auto& part : in_parts(std::move(last))) reports_.add(std::move(part));

@@ -11,6 +11,9 @@
 // - How an attempt ended is remembered: whoever asks again is told again.
 // - The offline contract is enforced here, by the monotonic clock. `stop_after_s` counts from when the newest confirmed
 //   heartbeat was sent, so the device gives up before the scheduler does.
+// - An attempt with `start_at_ms` is held when all that it needs is here, and begins at that time by the registry's
+// clock,
+//   where that was heard since the agent's start, else by the device's own.
 // - An attempt with `stop_after_s` begins, and goes on after a restart of the agent, only once a heartbeat that lists
 //   it is confirmed: the device does not know how long the command was on its way.
 #pragma once
@@ -41,13 +44,18 @@ struct Limits {
   std::size_t settled_max = 5'000;      // settled attempts that are remembered
   std::size_t live_max = limits::attempts_per_device_max;
   Duration quiet_before_sleep{seconds{30}};
-  Duration working_beat{seconds{20}};  // at most between heartbeats while it has attempts, in a fleet of any size
-  std::size_t beats_max = 64;          // newest heartbeats that may still be confirmed
+  Duration working_beat{seconds{20}};     // at most between heartbeats while it has attempts, in a fleet of any size
+  std::size_t beats_max = 64;             // newest heartbeats that may still be confirmed
+  Duration away_told_after{seconds{30}};  // a link that was away for less is no decision to tell
+  Duration fetch_again{seconds{4}};       // of a package that waits for its time: it must not be deleted meanwhile
+  Duration progress_every{seconds{2}};    // at most one message of progress
 };
 
 // --- inputs: each comment names who says the fact, and what turns it into the input (shell/service.cpp, main.cpp) ---
 // The shell has loaded the journal; the first input. The core takes up the attempts of the journal again.
-struct Started {};
+struct Started {
+  std::int64_t wall_ms = 0;  // the device's clock
+};
 // The runtime: the agent is connected to the broker; or no longer.
 struct Connected {};
 struct Disconnected {};
@@ -80,6 +88,15 @@ struct InquireArrived {
 // device/{device}/down/command.
 struct StaleArrived {
   Stale stale;
+};
+// Somebody follows what a program writes: item `tail` of device/{device}/down/command.
+struct TailArrived {
+  Tail tail;
+};
+// A program says how far it is: from the thread that watches the program, through the runtime's queue.
+struct ProgressMade {
+  AttemptKey key;  // that the program was started under
+  RunProgress progress;
 };
 // The registry says what operators want: device/{device}/down/configure, repeated until Output::configured answers.
 struct ConfigurationArrived {
@@ -125,6 +142,7 @@ struct RunEnded {
 // or was lost with its connection; until then the next one is not made, so that it says what is so when it leaves.
 struct TimePassed {
   bool beat_idle = true;
+  std::int64_t wall_ms = 0;  // the device's clock
 };
 // The shell's flush, the last input of a batch. `random`: 64 fresh bits, for the tags of reports. `reports_idle`: every
 // report that was published has left the device.
@@ -132,9 +150,10 @@ struct BatchEnded {
   std::uint64_t random = 0;
   bool reports_idle = true;
 };
-using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived,
-                           InquireArrived, StaleArrived, ConfigurationArrived, SleepAnnounced, BadCommandArrived,
-                           AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
+using Input =
+    std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived, InquireArrived,
+                 StaleArrived, TailArrived, ProgressMade, ConfigurationArrived, SleepAnnounced, BadCommandArrived,
+                 AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
 
 enum class Phase { fetching, running, settled };
 
@@ -145,13 +164,17 @@ struct Attempt {
   bool stale = false;                    // being killed because it is not this device's any more: not reported
   bool stopped = false;                  // being killed by its contract: reported as lost when its program ends
   bool deactivated = false;              // being killed because the device was deactivated: reported as lost, too
+  std::vector<Decided> decided;          // what was decided here while nobody could be asked, the newest
   int number = 1;                        // of the try, as the scheduler counts; 0: not known
   std::int64_t runs_as = 0;              // the fence that its program was started under; 0: its own
   std::int64_t order = 0;                // a sequence number, by arrival
   std::optional<AttemptReport> outcome;  // when settled: how it ended, in one report
-  // Not saved: both begin with the agent's start.
-  Time since{};  // when its phase began
-  Time came{};   // when it was assigned
+  // Not saved: these begin with the agent's start.
+  bool staged = false;                    // all that it needs is here; it waits for its time
+  bool waited = false;                    // it did
+  std::optional<RunProgress> progress{};  // the newest that its program said
+  Time since{};                           // when its phase began
+  Time came{};                            // when it was assigned
 };
 
 // --- output ---
@@ -187,6 +210,12 @@ struct Run {
 struct Kill {
   AttemptKey key;
 };
+// Publish what the program that was started under this key writes, for so long.
+struct Follow {
+  AttemptKey key;
+  Duration left{};
+  bool begin = false;
+};
 // Get the package of this digest. PackageReady or PackageRefused must follow, unless Unfetch does.
 struct Fetch {
   std::string digest;
@@ -197,7 +226,8 @@ struct Unfetch {
 };
 // Delete the cached packages that nothing needs. Done again after a restart that came too early: it does no harm.
 struct Prune {};
-using Act = std::variant<Fetch, Unfetch, Run, Kill, Prune>;  // carried out in this order; when, says Output::acts
+using Act =
+    std::variant<Fetch, Unfetch, Run, Kill, Follow, Prune>;  // carried out in this order; when, says Output::acts
 // Write a warning to the log.
 struct Notice {
   std::string text;
@@ -223,14 +253,16 @@ struct Output {
   bool enrol = false;
   // On device/{device}/up/heartbeat, in the lane of newest, with the device's resources and link.
   std::optional<SendHeartbeat> heartbeat;
+  // On device/{device}/up/progress: of each attempt the newest, at most limits::progress_items_max of them. A fact.
+  std::vector<std::pair<AttemptKey, RunProgress>> progress;
   // On device/{device}/up/report; a message above 8 KiB takes the bulk lane of the bus. The core asks for a repeat
   // until AckArrived acknowledges the reports.
   std::vector<Message> messages;
   // Logged as warnings.
   std::vector<Notice> notices;
   // --- done, in this order ---
-  // Kill, Fetch, Unfetch and Prune at once, before the commit: a full disk must not keep a program running. Run after
-  // the commit: no program runs that is not in the journal.
+  // Kill, Follow, Fetch, Unfetch and Prune at once, before the commit: a full disk must not keep a program running. Run
+  // after the commit: no program runs that is not in the journal.
   std::vector<Act> acts;
 };
 
@@ -271,6 +303,8 @@ class Agent {
   void on(const CancelArrived& input, Time now, Output& out);
   void on(const InquireArrived& input, Time now, Output& out);
   void on(const StaleArrived& input, Time now, Output& out);
+  void on(const TailArrived& input, Time now, Output& out);
+  void on(const ProgressMade& input, Time now, Output& out);
   void on(const ConfigurationArrived& input, Time now, Output& out);
   void on(const SleepAnnounced& input, Time now, Output& out);
   void on(const BadCommandArrived& input, Time now, Output& out);
@@ -282,14 +316,18 @@ class Agent {
   void on(const BatchEnded& input, Time now, Output& out);
 
   void stop_all(Time now, Output& out);
-  std::optional<std::string> refuse(const AssignArrived& input, Time now) const;
+  std::optional<std::string> refuse(const AssignArrived& input, bool goes_on, Time now) const;
   [[nodiscard]] std::int64_t trusted_ms(std::int64_t wall_ms, Time now) const;
+  [[nodiscard]] std::int64_t clock_ms(Time now) const;
   void resume(Attempt& attempt, Time now, Output& out);
   Attempt* same_try(const AssignArrived& input);
   void go_on_with(Attempt& earlier, Attempt& attempt, Time now, Output& out);
   [[nodiscard]] static AttemptKey program(const Attempt& attempt);
   Attempt* of_program(const AttemptKey& key);
+  void begin(Attempt& attempt, Time now, Output& out);
   void start(Attempt& attempt, Time now, Output& out);
+  [[nodiscard]] bool is_before_its_time(const Attempt& attempt, Time now) const;
+  void decide(Attempt& attempt, std::string what, Time now, Output& out);
   void settle_unseen(const AttemptKey& key, const std::string& traceparent, AttemptReport last, Time now, Output& out);
   void settle(Attempt& attempt, AttemptReport last, Time now, Output& out);
   void tell_again(const Attempt& attempt);
@@ -299,7 +337,9 @@ class Agent {
   void prune(Output& out);
   [[nodiscard]] std::optional<Time> contract_end(const Attempt& attempt) const;
   void enforce(Time now, Output& out);
+  void wait_for_package(Attempt& attempt, Time now, Output& out);
   void beat(Time now, Output& out);
+  void say_progress(Time now, Output& out);
   void tell_what_is_here(const StreamAnswer& answer, Time now, Output& out);
   void contact(std::int64_t beat, Time sent, Time now, Output& out);
   void hold(const AttemptKey& key, Time now);
@@ -333,6 +373,11 @@ class Agent {
   // The registry's clock in ms as it was said at enrolment, and when it was said; it goes on by the monotonic clock.
   std::optional<std::pair<std::int64_t, Time>> registry_clock_;
   std::int64_t clock_offset_ms_ = 0;
+  std::optional<std::pair<std::int64_t, Time>> wall_;  // the device's clock, as it was said last, and when
+  std::optional<Time> away_since_;                     // without a link; none: it is there
+  std::set<AttemptKey> progressed_;                    // whose progress the scheduler was not told
+  AttemptKey progress_last_;                           // that was told
+  Time progress_due_{};
 };
 
 static_assert(Core<Agent>);

@@ -6,17 +6,31 @@
 
 namespace fieldwork::agent {
 
-void Agent::on(const Connected& /*input*/, Time now, Output& /*out*/) {
+void Agent::on(const Connected& /*input*/, Time now, Output& out) {
+  const auto away = away_since_ ? now - *away_since_ : Duration{};
+  away_since_.reset();
+  if (away >= limits_.away_told_after) {
+    const auto text =
+        "the link was away for " + std::to_string(std::chrono::duration_cast<seconds>(away).count()) + " s: it went on";
+    for (const auto& key : live_) {
+      if (auto& attempt = attempts_.at(key); attempt.phase == Phase::running && now - attempt.since >= away)
+        decide(attempt, text, now, out);
+    }
+  }
   connected_ = true;
   enrolled_ = false;
   enrol_due_ = heartbeat_due_ = now;
   enrols_ = 0;
   beats_.clear();
   reports_.connected(now);
+  for (const auto& key : live_) {
+    if (attempts_.at(key).progress) progressed_.insert(key);
+  }
 }
 
-void Agent::on(const Disconnected& /*input*/, Time /*now*/, Output& /*out*/) {
+void Agent::on(const Disconnected& /*input*/, Time now, Output& /*out*/) {
   connected_ = false;
+  if (!away_since_) away_since_ = now;
   reports_.disconnected();
 }
 
@@ -59,7 +73,14 @@ std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
   return registry_clock_->first + std::chrono::duration_cast<milliseconds>(now - registry_clock_->second).count();
 }
 
+// The device's clock may jump between two looks at it; the registry's goes on by the monotonic clock.
+std::int64_t Agent::clock_ms(Time now) const {
+  const auto own = wall_ ? wall_->first + std::chrono::duration_cast<milliseconds>(now - wall_->second).count() : 0;
+  return trusted_ms(own, now);
+}
+
 void Agent::on(const TimePassed& input, Time now, Output& out) {
+  wall_ = {input.wall_ms, now};
   enforce(now, out);
   if (!connected_) return;
   if (!enrolled_ && now >= enrol_due_) {
@@ -70,6 +91,21 @@ void Agent::on(const TimePassed& input, Time now, Output& out) {
     enrol_due_ = now + wait - wait / 4 * static_cast<std::int64_t>(random_ % 1024) / 1024;
   }
   if (now >= heartbeat_due_ && input.beat_idle) beat(now, out);
+  if (enrolled_ && input.beat_idle) say_progress(now, out);
+}
+
+// Of more than fit into one message the others come first in the next.
+void Agent::say_progress(Time now, Output& out) {
+  if (progressed_.empty() || now < progress_due_) return;
+  auto next = progressed_.upper_bound(progress_last_);
+  while (!progressed_.empty() && out.progress.size() < limits::progress_items_max) {
+    if (next == progressed_.end()) next = progressed_.begin();
+    progress_last_ = *next;
+    next = progressed_.erase(next);
+    const auto& attempt = attempts_.at(progress_last_);
+    if (attempt.progress) out.progress.emplace_back(progress_last_, *attempt.progress);
+  }
+  progress_due_ = now + limits_.progress_every;
 }
 
 // A new connection, or new work, ends it: the machine was not suspended, or is awake again. It is as quiet as its
@@ -123,24 +159,44 @@ std::vector<std::pair<AttemptKey, Time>> Agent::contract_ends() const {
   return out;
 }
 
+// What is here begins at its time; what is not here by then may take the usual time from then on.
+void Agent::wait_for_package(Attempt& attempt, Time now, Output& out) {
+  const bool early = is_before_its_time(attempt, now);
+  if (attempt.staged && !early) {
+    attempt.since = now;
+    attempt.staged = false;
+    return resume(attempt, now, out);
+  }
+  if (attempt.staged && !attempt.assign.package.empty() && now - attempt.since >= limits_.fetch_again) {
+    attempt.since = now;
+    out.acts.emplace_back(Fetch{attempt.assign.package});
+  }
+  if (early) return;
+  auto waited = now - attempt.since;
+  if (const auto& start = attempt.assign.contract.start_at_ms)
+    waited = std::min<Duration>(waited, milliseconds(clock_ms(now) - *start));
+  if (waited < seconds(attempt.assign.fetching_s)) return;
+  settle(attempt,
+         {.state = AttemptState::refused,
+          .reason = "package: not here within " + std::to_string(attempt.assign.fetching_s) + " s"},
+         now, out);
+}
+
 // Ends what has had no contact for stop_after_s, with or without a link; and what was fetching for too long.
 void Agent::enforce(Time now, Output& out) {
   const auto live = live_;
   for (const auto& key : live) {
     auto& attempt = attempts_.at(key);
     const auto& contract = attempt.assign.contract;
-    const bool over = attempt.phase == Phase::fetching && now - attempt.since >= seconds(attempt.assign.fetching_s);
-    if (over) {
-      settle(attempt,
-             {.state = AttemptState::refused,
-              .reason = "package: not here within " + std::to_string(attempt.assign.fetching_s) + " s"},
-             now, out);
+    const auto at = contract_end(attempt);
+    if (!at || now < *at) {
+      if (attempt.phase == Phase::fetching) wait_for_package(attempt, now, out);
       continue;
     }
-    if (const auto at = contract_end(attempt); !at || now < *at) continue;
     if (attempt.phase == Phase::running) {
       attempt.stopped = true;
-      save(attempt, out);
+      decide(attempt, "no contact for " + std::to_string(*contract.stop_after_s) + " s: stopped, as its contract says",
+             now, out);
       out.acts.emplace_back(Kill{program(attempt)});
       out.notices.push_back(
           {"no contact for " + std::to_string(*contract.stop_after_s) + " s: its contract stops " + key.job.value});
@@ -191,6 +247,9 @@ void Agent::on(const AckArrived& input, Time now, Output& out) {
 // the newest.
 void Agent::tell_what_is_here(const StreamAnswer& answer, Time now, Output& out) {
   if (!connected_) return;
+  for (const auto& key : live_) {
+    if (attempts_.at(key).progress) progressed_.insert(key);
+  }
   beat(now, out);
   auto& ended = out.heartbeat->ended.emplace();
   const auto& state = reports_.state();

@@ -40,7 +40,10 @@ void cut(const AttemptReport& end, const std::string& of, const std::string& byt
 std::size_t size_of(const AttemptReport& report) {
   std::size_t size = 256 + report.reason.size();
   if (report.part) size += report.part->of.size() + report.part->bytes.size() * 4 / 3;
+  if (report.progress) size += 128 + 2 * (report.progress->step.size() + report.progress->message.size());
+  for (const auto& one : report.decided) size += 40 + 2 * one.what.size();
   if (!report.result) return size;
+  size += report.result->use ? 150 : 0;
   size += report.result->stdout_text.size() + report.result->stderr_text.size();
   for (const auto& file : report.result->files)
     size += 160 + file.path.size() + (file.content ? file.content->size() * 4 / 3 : 0);

@@ -41,14 +41,10 @@ Capture::Kept join(std::string_view head, std::string_view tail, std::int64_t be
 
 }  // namespace
 
-Capture::Capture(std::int64_t bytes_max, Line line)
-    : head_max_(static_cast<std::size_t>(bytes_max + 1) / 2),
-      tail_max_(static_cast<std::size_t>(bytes_max) / 2),
-      line_left_(static_cast<std::size_t>(bytes_max)),
-      on_line_(std::move(line)) {}
+Capture::Capture(std::int64_t bytes_max)
+    : head_max_(static_cast<std::size_t>(bytes_max + 1) / 2), tail_max_(static_cast<std::size_t>(bytes_max) / 2) {}
 
 void Capture::add(std::string_view bytes) {
-  const auto lined = bytes.substr(0, line_left_);
   const auto first = bytes.substr(0, head_max_ - head_.size());
   head_ += first;
   tail_ += bytes.substr(first.size());
@@ -57,17 +53,6 @@ void Capture::add(std::string_view bytes) {
     tail_.erase(0, excess);
     dropped_bytes_ += static_cast<std::int64_t>(excess);
   }
-  if (!on_line_) return;
-  line_left_ -= lined.size();
-  line_ += lined;
-  const auto end = line_.rfind('\n');
-  if (end == std::string::npos) return;
-  on_line_(line_.substr(0, end + 1));
-  line_.erase(0, end + 1);
-}
-
-void Capture::finish() {
-  if (on_line_ && !line_.empty()) on_line_(std::exchange(line_, {}));
 }
 
 Capture::Kept Capture::kept() const {
@@ -75,6 +60,14 @@ Capture::Kept Capture::kept() const {
   const auto between = dropped_bytes_ + static_cast<std::int64_t>(excess);
   if (between == 0) return {head_ + tail_, 0};
   return join(head_, std::string_view(tail_).substr(excess), between);
+}
+
+std::string Capture::last_lines(std::size_t bytes_max, std::size_t without) const {
+  auto text = dropped_bytes_ > 0 ? tail_ : head_ + tail_;
+  text.resize(text.size() - std::min(text.size(), without));
+  if (text.size() <= bytes_max && dropped_bytes_ == 0) return text;
+  const auto begin = text.find('\n', text.size() - std::min(text.size(), bytes_max));
+  return begin == std::string::npos ? "" : text.substr(begin + 1);
 }
 
 Capture::Kept keep_ends(std::string_view bytes, std::size_t bytes_max) {

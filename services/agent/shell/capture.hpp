@@ -1,8 +1,7 @@
-// One output stream of a program: its beginning and its end are kept, its lines are passed on as they come.
+// One output stream of a program: its beginning and its end are kept.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -10,11 +9,8 @@ namespace fieldwork::agent {
 
 class Capture {
  public:
-  using Line = std::function<void(std::string text)>;  // takes whole lines, at most `bytes_max` bytes in all
-
-  Capture(std::int64_t bytes_max, Line line);
+  explicit Capture(std::int64_t bytes_max);
   void add(std::string_view bytes);
-  void finish();  // passes on the last line, if it has no line end
 
   struct Kept {
     std::string bytes;
@@ -22,6 +18,8 @@ class Capture {
   };
   // At most `bytes_max` bytes; of text no half character is kept.
   [[nodiscard]] Kept kept() const;
+  // The last whole lines of what is kept without its last `without` bytes, at most `bytes_max` bytes.
+  [[nodiscard]] std::string last_lines(std::size_t bytes_max, std::size_t without) const;
 
  private:
   std::size_t head_max_;
@@ -29,9 +27,6 @@ class Capture {
   std::string head_;
   std::string tail_;                // what follows the head: the last tail_max_ bytes, and at most as many more
   std::int64_t dropped_bytes_ = 0;  // dropped from tail_
-  std::size_t line_left_;
-  std::string line_;
-  Line on_line_;
 };
 
 // The beginning and the end of `bytes`, half of `bytes_max` each; of text no half character is kept.

@@ -76,7 +76,16 @@ class Collector {
   Collector(const AttemptKey& key, const fs::path& place, const fs::path& kept, std::size_t room_bytes)
       : key_(key), place_(place), kept_(kept), room_bytes_(room_bytes) {}
 
-  Collected run(const std::vector<std::string>& outputs) {
+  Collected run(const std::vector<std::string>& outputs, const std::array<fs::path, 2>& logs) {
+    for (std::size_t i = 0; i < logs.size(); ++i) {
+      if (logs[i].empty()) continue;
+      std::error_code error;
+      if (fs::symlink_status(logs[i], error).type() == fs::file_type::regular) {
+        file(std::string(log_outputs[i]), logs[i]);
+      } else {
+        wrong(std::string(log_outputs[i]), "is not there any more");
+      }
+    }
     for (const auto& name : outputs) {
       const auto type = type_below(name);
       if (type == fs::file_type::not_found && is_pattern(name)) {
@@ -213,8 +222,8 @@ std::int64_t shrink(std::string& stream, std::size_t bytes_max) {
 }  // namespace
 
 Collected collect_outputs(const AttemptKey& key, const fs::path& place, const std::vector<std::string>& outputs,
-                          const fs::path& kept, std::size_t room_bytes) {
-  return Collector(key, place, kept, room_bytes).run(outputs);
+                          const std::array<fs::path, 2>& logs, const fs::path& kept, std::size_t room_bytes) {
+  return Collector(key, place, kept, room_bytes).run(outputs, logs);
 }
 
 bool is_pattern(std::string_view output) { return output.find_first_of("*?") != output.npos; }

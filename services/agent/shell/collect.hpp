@@ -1,6 +1,7 @@
 // The output files of a program that has ended, from its working directory.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -24,10 +25,11 @@ struct Collected {
 // `outputs`: relative paths, or patterns. In a pattern '*' is any characters of a name, '?' is one character of a name,
 // and '**' as a whole level is any number of levels, also none. A directory is packed as a package is (docs/formats.md)
 // and called NAME.tar. Links are not followed. `kept`: a directory on the same file system as `place`. `room_bytes`:
-// for the files in the report, encoded.
+// for the files in the report, encoded. `logs`: files that become the outputs log_outputs; empty paths: there are none.
 [[nodiscard]] Collected collect_outputs(const AttemptKey& key, const std::filesystem::path& place,
-                                        const std::vector<std::string>& outputs, const std::filesystem::path& kept,
-                                        std::size_t room_bytes);
+                                        const std::vector<std::string>& outputs,
+                                        const std::array<std::filesystem::path, 2>& logs,
+                                        const std::filesystem::path& kept, std::size_t room_bytes);
 
 [[nodiscard]] bool is_pattern(std::string_view output);
 // Whether `pattern` matches `path`, whose levels are separated by '/'. Takes time linear in the product of the lengths

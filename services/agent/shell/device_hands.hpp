@@ -14,10 +14,11 @@ namespace fieldwork::agent {
 class DeviceHands : public Hands {
  public:
   DeviceHands(Packages packages, Outputs outputs, std::filesystem::path directory, std::int64_t package_bytes_max,
-              Workplace::Done done, Workplace::Log log)
+              Workplace::Done done, Workplace::Tell tell, Workplace::Progress progress)
       : packages_(std::move(packages)),
         outputs_(std::move(outputs)),
-        workplace_(directory / "work", directory / "outputs", package_bytes_max, std::move(done), std::move(log)) {}
+        workplace_(directory / "work", directory / "outputs", package_bytes_max, std::move(done), std::move(tell),
+                   std::move(progress)) {}
 
   void run(const Assign& assign) override {
     if (!assign.package.empty()) unpacked_[assign.key] = assign.package;
@@ -26,6 +27,7 @@ class DeviceHands : public Hands {
   void cache_bytes(std::int64_t bytes_max) { packages_.cache_bytes(bytes_max); }
   void kill(const AttemptKey& key) override { workplace_.kill(key); }
   void contract_ends(const AttemptKey& key, Duration left) override { workplace_.contract_ends(key, left); }
+  void tail(const AttemptKey& key, Duration left, bool begin) override { workplace_.tail(key, left, begin); }
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   void prune(Time now) override { packages_.prune(now); }

@@ -13,10 +13,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "agent/limits.hpp"
 #include "agent/shell/proc.hpp"
 #include "base/boot_clock.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::agent {
 namespace {
@@ -25,7 +27,8 @@ namespace {
 constexpr int out_at = 3;
 constexpr int err_at = 4;
 constexpr int control_at = 5;
-constexpr int first_free = 6;
+constexpr int io_at = 6;  // what the kernel counts of the keeper and the children that it waited for
+constexpr int first_free = 7;
 constexpr unsigned close_on_exec = 1U << 2;  // CLOSE_RANGE_CLOEXEC of Linux 5.11
 
 constexpr int look_each_ms = 500;  // between looks at the contract's end, which the agent moves
@@ -56,6 +59,9 @@ void move_descriptors(const Launch& launch) {
   dup2(launch.out, out_at);
   dup2(launch.err, err_at);
   dup2(launch.control, control_at);
+  // Opened while that is allowed: before PR_SET_DUMPABLE.
+  const int io = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
+  io < 0 ? close(io_at) : dup3(io, io_at, O_CLOEXEC);
   shut_from(first_free, false);
   // The program must not get the socket, whatever this number stood for before.
   fcntl(control_at, F_SETFD, FD_CLOEXEC);
@@ -88,6 +94,38 @@ struct Failure {
   _exit(127);
 }
 
+constexpr std::int64_t disk_block_bytes = 512;  // as getrusage counts
+
+// The number behind `name` in a text such as /proc/self/io; -1: it is not there.
+std::int64_t number_behind(const char* text, const char* name) {
+  const char* at = strstr(text, name);
+  if (at == nullptr) return -1;
+  std::int64_t out = 0;
+  for (at += strlen(name); *at >= '0' && *at <= '9' && out < limits::integer_max; ++at) out = out * 10 + (*at - '0');
+  return out;
+}
+
+// Of the children that were waited for, and of theirs. No process of the job is left.
+Said::Use used() {
+  Said::Use out;
+  rusage children{};
+  if (getrusage(RUSAGE_CHILDREN, &children) == 0) {
+    const auto us = [](const timeval& time) { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
+    out.cpu_us = us(children.ru_utime) + us(children.ru_stime);
+    out.memory_peak_bytes = std::int64_t{children.ru_maxrss} * 1024;
+    out.read_bytes = std::int64_t{children.ru_inblock} * disk_block_bytes;
+    out.written_bytes = std::int64_t{children.ru_oublock} * disk_block_bytes;
+  }
+  char text[1024] = {};
+  const auto got = pread(io_at, text, sizeof text - 1, 0);
+  if (got <= 0) return out;
+  const auto read = number_behind(text, "rchar: ");
+  const auto written = number_behind(text, "wchar: ");
+  if (read >= 0) out.read_bytes = read;
+  if (written >= 0) out.written_bytes = written;
+  return out;
+}
+
 class Keeper {
  public:
   explicit Keeper(const Launch& launch) : launch_(launch) {}
@@ -101,12 +139,12 @@ class Keeper {
     if (!start()) return;
     watch();
     end_all();
-    say(Said::What::ended, status_);
+    say(Said::What::ended, status_, used());
   }
 
  private:
-  static void say(Said::What what, int value) {
-    const Said said{what, value};
+  static void say(Said::What what, int value, const Said::Use& use = {}) {
+    const Said said{what, value, use};
     send(control_at, &said, sizeof said, MSG_NOSIGNAL);
   }
 
@@ -222,13 +260,13 @@ class Keeper {
 void keep(const Launch& launch) {
   setsid();
   prctl(PR_SET_NAME, "fieldwork-job");
+  move_descriptors(launch);
   prctl(PR_SET_DUMPABLE, 0);  // its memory has the device's key, as the agent's has: no job may read it
   if (launch.own_namespace) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // process 1 takes the whole namespace with it
   } else {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
   }
-  move_descriptors(launch);
   Keeper(launch).run();
   _exit(0);
 }

@@ -47,8 +47,16 @@ struct Said {
     contract,      // the contract's end has come, SIGTERM was sent
     ended,         // value: the program's status as waitpid gives it; no process of the job is left
   };
+  // Of all processes of the job, with `ended`.
+  struct Use {
+    std::int64_t cpu_us = 0;
+    std::int64_t memory_peak_bytes = 0;  // at least the agent's own: the kernel counts the time before execve, too
+    std::int64_t read_bytes = 0;         // where /proc does not tell, those of the disk
+    std::int64_t written_bytes = 0;
+  };
   What what = What::started;
   int value = 0;
+  Use use{};
 };
 
 // Runs in the child of a threaded process, so it calls only what is async-signal-safe. All signals must be blocked.

@@ -21,12 +21,13 @@
 #include <optional>
 
 #include "agent/limits.hpp"
-#include "agent/shell/capture.hpp"
 #include "agent/shell/keeper.hpp"
 #include "agent/shell/program.hpp"
+#include "agent/shell/progress_file.hpp"
 #include "agent/shell/survivors.hpp"
 #include "base/boot_clock.hpp"
 #include "base/text.hpp"
+#include "model/limits.hpp"
 #include "runtime/log.hpp"
 
 namespace fieldwork::agent {
@@ -35,6 +36,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int descriptor_min = 16;  // as Launch demands
+constexpr std::chrono::seconds progress_look_every{1};
 
 struct Descriptor {
   int fd = -1;
@@ -85,18 +87,20 @@ pid_t fork_keeper(const Launch& launch) {
   return pid;
 }
 
+bool makes_pid_namespace() {
+  const auto flags = SIGCHLD | static_cast<unsigned long>(CLONE_NEWPID);
+  const auto pid = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
+  if (pid == 0) _exit(0);
+  if (pid < 0) return false;
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return true;
+}
+
 }  // namespace
 
 bool pid_namespaces_work() {
-  static const bool works = [] {
-    const auto flags = SIGCHLD | static_cast<unsigned long>(CLONE_NEWPID);
-    const auto pid = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
-    if (pid == 0) _exit(0);
-    if (pid < 0) return false;
-    int status = 0;
-    waitpid(pid, &status, 0);
-    return true;
-  }();
+  static const bool works = makes_pid_namespace();
   return works;
 }
 
@@ -114,27 +118,44 @@ void Process::contract_ends(Duration left) {
   if (contract_end_us_ != nullptr) *contract_end_us_ = boot_us() + left.count();
 }
 
+void Process::wake() const {
+  const std::uint64_t one = 1;
+  if (wake_ >= 0 && write(wake_, &one, sizeof one) < 0) return;  // the eventfd is full: run() is awake already
+}
+
 void Process::kill(int stop_s_max) {
   stop_s_max_ = stop_s_max;
   killed_ = true;
-  const std::uint64_t one = 1;
-  if (wake_ >= 0 && write(wake_, &one, sizeof one) < 0) return;  // the eventfd is full: run() is awake already
+  wake();
+}
+
+void Process::tail(Duration left, bool begin) {
+  // Another one may follow for longer.
+  if (begin) tail_begins_ = true;  // before it is seen that somebody follows
+  const auto until = boot_us() + left.count();
+  for (auto known = tail_until_us_.load(); known < until && !tail_until_us_.compare_exchange_weak(known, until);)
+    continue;
+  wake();
 }
 
 // One run, as the agent's side of it.
 class Process::Run {
  public:
-  Run(Process& process, const Command& command, const Log& log)
+  Run(Process& process, const Command& command, const Watchers& watchers)
       : process_(process),
         command_(command),
-        streams_{Capture(command.limits.output_bytes, line_of("stdout", log)),
-                 Capture(command.limits.output_bytes, line_of("stderr", log))} {}
+        watchers_(watchers),
+        streams_(command.limits, command.logs, watchers.tell),
+        progress_(command.progress) {}
 
   Result<Ended> run() {
     prepare(command_, program_);
     if (command_.contract_s) {
       if (process_.contract_end_us_ == nullptr) return failed("mmap");
       if (*process_.contract_end_us_ == 0) process_.contract_ends(seconds(*command_.contract_s));
+    }
+    if (!command_.progress.empty()) {
+      if (auto made = progress_.make(); !made) return made.error();
     }
     if (auto begun = begin(); !begun) return begun.error();
     while (watch()) continue;
@@ -145,11 +166,6 @@ class Process::Run {
   }
 
  private:
-  static Capture::Line line_of(const char* stream, const Log& log) {
-    if (!log) return {};
-    return [stream, &log](std::string text) { log(stream, std::move(text)); };
-  }
-
   static Error failed(const char* what) { return {Code::unavailable, std::strerror(errno), what}; }
 
   Result<void> begin() {
@@ -176,7 +192,8 @@ class Process::Run {
       }
     }
     tell(KeeperCommand::go);
-    deadline_ = Clock::now() + std::chrono::seconds(command_.limits.time_s);
+    sign_at_ = Clock::now();
+    deadline_ = sign_at_ + std::chrono::seconds(command_.limits.time_s);
     return {};
   }
 
@@ -188,9 +205,14 @@ class Process::Run {
   // False: the run is over.
   bool watch() {
     const auto now = Clock::now();
-    if (!stopping_ && (process_.killed_ || now >= deadline_)) {
+    look_around(now);
+    const auto& step_s = command_.limits.step_s;
+    const bool stands_still = step_s && now >= sign_at_ + std::chrono::seconds(*step_s) && !shows_sign(now);
+    if (!stopping_ && (process_.killed_ || now >= deadline_ || stands_still)) {
       timed_out_ = !process_.killed_;
-      reason_ = process_.killed_ ? "killed" : "time limit of " + std::to_string(command_.limits.time_s) + " s";
+      reason_ = process_.killed_   ? "killed"
+                : now >= deadline_ ? "time limit of " + std::to_string(command_.limits.time_s) + " s"
+                                   : "no progress for " + std::to_string(*step_s) + " s (limits/step_s)";
       stopping_ = true;
       tell(KeeperCommand::stop);
       stop_s_max_ = process_.stop_s_max_;
@@ -211,7 +233,30 @@ class Process::Run {
     return !keeper_gone_;
   }
 
+  // A look at once: the newest may be a second old.
+  bool shows_sign(Clock::time_point now) {
+    look_at_ = {};
+    look_around(now);
+    return sign_at_ == now;
+  }
+
+  // Once a second at the progress file; and at who follows.
+  void look_around(Clock::time_point now) {
+    if (process_.tail_until_us_ > boot_us())
+      streams_.follow(process_.tail_until_us_, process_.tail_begins_.exchange(false), boot_us());
+    if (command_.progress.empty() || now < look_at_) return;
+    look_at_ = now + progress_look_every;
+    if (!progress_.look()) return;
+    sign_at_ = now;
+    if (!watchers_.progress || said_ == progress_.lines().said()) return;
+    said_ = progress_.lines().said();
+    watchers_.progress(said_);
+  }
+
   void wait_until(Clock::time_point until) {
+    if (!command_.progress.empty() && !stopping_) until = std::min(until, look_at_);
+    if (const auto& step_s = command_.limits.step_s; step_s && !stopping_)
+      until = std::min(until, sign_at_ + std::chrono::seconds(*step_s));
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count() + 1;
     std::array<pollfd, 4> polled{
         {{control_.fd, POLLIN, 0}, {out_.fd, POLLIN, 0}, {err_.fd, POLLIN, 0}, {process_.wake_, POLLIN, 0}}};
@@ -220,15 +265,15 @@ class Process::Run {
     if (poll(polled.data(), polled.size(), static_cast<int>(std::clamp(left, std::int64_t{0}, most))) <= 0) return;
     std::uint64_t ignored = 0;
     if (polled[3].revents != 0 && read(process_.wake_, &ignored, sizeof ignored) < 0) return;
-    if (polled[1].revents != 0) read_from(out_, streams_[0]);
-    if (polled[2].revents != 0) read_from(err_, streams_[1]);
+    if (polled[1].revents != 0) read_from(out_, 0);
+    if (polled[2].revents != 0) read_from(err_, 1);
     if (polled[0].revents != 0) hear();
   }
 
   // False: nothing is there to read, or no more.
-  bool read_from(Descriptor& from, Capture& into) {
+  bool read_from(Descriptor& from, std::size_t which) {
     const auto got = read(from.fd, buffer_.data(), buffer_.size());
-    if (got > 0) into.add({buffer_.data(), static_cast<std::size_t>(got)});
+    if (got > 0) streams_.add(which, {buffer_.data(), static_cast<std::size_t>(got)}, boot_us());
     if (got == 0) from.shut();
     return got > 0;
   }
@@ -258,7 +303,10 @@ class Process::Run {
         stopping_ = true;
         deadline_ = Clock::now() + std::chrono::seconds(stop_s_max_ = command_.stop_s);
         break;
-      case Said::What::ended: status_ = said.value; break;
+      case Said::What::ended:
+        status_ = said.value;
+        use_ = said.use;
+        break;
     }
   }
 
@@ -271,10 +319,15 @@ class Process::Run {
     for (auto* from : {&out_, &err_}) {
       if (from->fd < 0) continue;
       fcntl(from->fd, F_SETFL, O_NONBLOCK);
-      auto& into = streams_[from == &out_ ? 0 : 1];
-      for (int round = 0; round < drain_rounds_max && from->fd >= 0 && read_from(*from, into); ++round) continue;
+      const std::size_t which = from == &out_ ? 0 : 1;
+      for (int round = 0; round < drain_rounds_max && from->fd >= 0 && read_from(*from, which); ++round) continue;
     }
-    for (auto& stream : streams_) stream.finish();
+    streams_.finish(boot_us());
+    look_at_ = {};
+    look_around(Clock::now());
+    if (const auto& wrong = progress_.lines().wrong(); !wrong.empty())
+      log::warn("a line of a progress file is not understood",
+                {{"program", clamp_text(command_.command.front(), 200)}, {"line", wrong}});
   }
 
   // Waits for the keeper. Afterwards no process of the job is left, or the log says so.
@@ -298,13 +351,13 @@ class Process::Run {
     const int status = status_.value_or(SIGKILL);
     result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
-    auto kept_out = streams_[0].kept();
-    auto kept_err = streams_[1].kept();
-    result.stdout_text = std::move(kept_out.bytes);
-    result.stderr_text = std::move(kept_err.bytes);
-    result.stdout_cut_bytes = kept_out.cut_bytes;
-    result.stderr_cut_bytes = kept_err.cut_bytes;
-    result.truncated = kept_out.cut_bytes > 0 || kept_err.cut_bytes > 0;
+    streams_.fill(result);
+    if (use_) {  // a program can make the kernel count more than a message may say
+      const auto most = [](std::int64_t some) { return std::clamp(some, std::int64_t{0}, limits::integer_max); };
+      result.use = RunUse{most(use_->cpu_us / 1000), std::min(use_->memory_peak_bytes, limits::size_bytes_max),
+                          most(use_->read_bytes), most(use_->written_bytes)};
+    }
+    out.logs_wrong = streams_.wrong();
     result.elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
     out.reason = reason_;
     out.timed_out = timed_out_;
@@ -319,7 +372,12 @@ class Process::Run {
   const Command& command_;
   Program program_;
   Descriptor out_, err_, control_;
-  std::array<Capture, 2> streams_;
+  const Watchers& watchers_;
+  Streams streams_;
+  ProgressFile progress_;
+  RunProgress said_;
+  Clock::time_point look_at_{};  // at the progress file
+  Clock::time_point sign_at_{};  // the newest sign of progress
   std::vector<char> buffer_ = std::vector<char>(65536);
   const Clock::time_point began_ = Clock::now();
   Clock::time_point deadline_;  // of the next step: stop at the time limit, then kill, then give up
@@ -329,11 +387,12 @@ class Process::Run {
   std::string reason_;
   std::optional<Error> refused_;
   std::optional<int> status_;
+  std::optional<Said::Use> use_;
 };
 
-Result<Ended> Process::run(const Command& command, const Log& log) {
+Result<Ended> Process::run(const Command& command, const Watchers& watchers) {
   if (killed_) return Ended{{.exit_code = -1}, "killed"};
-  return Run(*this, command, log).run();
+  return Run(*this, command, watchers).run();
 }
 
 }  // namespace fieldwork::agent

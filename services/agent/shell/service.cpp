@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/limits.hpp"
+#include "agent/shell/journal_rows.hpp"
 #include "codec/job.hpp"
 #include "crypto/digest.hpp"
 #include "model/key_text.hpp"
@@ -18,57 +19,6 @@ using codec::Json;
 std::string seq_text(std::int64_t seq) {
   auto text = std::to_string(seq);
   return std::string(20 - text.size(), '0') + text;
-}
-
-// The words of the journal, which outlives the version of the agent that wrote it.
-constexpr const char* phases[] = {"fetching", "running", "done"};
-
-store::Row attempt_row(const Attempt& attempt) {
-  const auto json = [](const Json& value) { return store::Value::json(codec::dump(value)); };
-  store::Row row{
-      {"phase", phases[static_cast<int>(attempt.phase)]}, {"order", attempt.order}, {"number", attempt.number}};
-  if (attempt.phase == Phase::settled) {
-    const auto& key = attempt.assign.key;
-    row.add("job", key.job.value);
-    row.add("execution", key.execution);
-    row.add("fence", key.fence);
-    if (attempt.outcome) row.add("outcome", json(codec::encode(*attempt.outcome)));
-  } else {
-    row.add("assign", json(codec::encode(codec::Command(attempt.assign))));
-    row.add("cancelled", attempt.cancelled);
-    row.add("stale", attempt.stale);
-    row.add("stopped", attempt.stopped);
-    row.add("deactivated", attempt.deactivated);
-    row.add("runs_as", attempt.runs_as);
-  }
-  return row;
-}
-
-Result<Attempt> decode_attempt(const Json& row) {
-  Attempt out;
-  out.order = row.at("order");
-  out.number = row.value("number", 1);
-  for (int i = 0; i < 3; ++i) {
-    if (row.at("phase") == phases[i]) out.phase = static_cast<Phase>(i);
-  }
-  if (out.phase == Phase::settled) {
-    out.assign.key = {JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("fence")};
-    if (row.contains("outcome")) {
-      auto outcome = codec::decode_attempt_report(row.at("outcome"));
-      if (!outcome) return outcome.error();
-      out.outcome = std::move(*outcome);
-    }
-    return out;
-  }
-  auto assign = codec::decode_assign(row.at("assign"));
-  if (!assign) return assign.error();
-  out.assign = std::move(*assign);
-  out.cancelled = row.at("cancelled");
-  out.stale = row.at("stale");
-  out.stopped = row.at("stopped");
-  out.deactivated = row.value("deactivated", false);
-  out.runs_as = row.value("runs_as", std::int64_t{0});
-  return out;
 }
 
 store::Row number_row(const char* key, std::int64_t value) { return {{"key", key}, {"value", value}}; }
@@ -153,7 +103,7 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   if (!waiting.empty()) saved.stream.next_seq = std::max(saved.stream.next_seq, waiting.rbegin()->first + 1);
   config_.configure(saved.configuration);
   core_ = std::make_unique<Agent>(config_.limits, DeviceId(config_.device), std::move(saved), now);
-  step(Started{}, now);  // before any message: no attempt that begins after it ran before this start
+  step(Started{config_.wall_ms()}, now);  // before any message: no attempt that begins after it ran before this start
   return {};
 }
 
@@ -220,6 +170,8 @@ Result<void> AgentService::commands(std::string_view payload, Time now) {
       step(CancelArrived{std::move(*cancel)}, now);
     } else if (auto* inquire = std::get_if<Inquire>(&command)) {
       step(InquireArrived{std::move(*inquire)}, now);
+    } else if (auto* tail = std::get_if<Tail>(&command)) {
+      step(TailArrived{std::move(*tail)}, now);
     } else {
       step(StaleArrived{std::move(std::get<Stale>(command))}, now);
     }
@@ -249,7 +201,7 @@ void AgentService::tick(Time now, runtime::Output& out) {
     out.messages.push_back(
         presence(topics_, config_.device, {PresenceSaid::State::sleeping, core_->session(), config_.boot, sleep_s}));
   }
-  step(TimePassed{config_.beat_idle()}, now);
+  step(TimePassed{config_.beat_idle(), config_.wall_ms()}, now);
 }
 
 void AgentService::flush(Time now, runtime::Output& out) {
@@ -358,6 +310,11 @@ void AgentService::say(const Output& done, Time now, runtime::Output& out) {
     auto& said = up("report", codec::encode(report));
     if (said.payload.size() > report_control_bytes_max) said.lane = bus::Lane::bulk;
   }
+  if (!done.progress.empty()) {
+    std::vector<codec::ProgressItem> items;
+    for (const auto& [key, progress] : done.progress) items.push_back({key, progress});
+    up("progress", codec::encode(items));
+  }
   if (done.configured) up("configured", codec::encode(codec::Configured{*done.configured, ""}));
   for (const auto& notice : done.notices) log::warn(notice.text);
   for (const auto& one : done.attempts) {
@@ -387,6 +344,8 @@ void AgentService::act(const Output& done, Time now, runtime::Output& out) {
         out.acts.push_back([this, assign = run->assign] { hands_.run(assign); });
     } else if (std::holds_alternative<Prune>(act)) {
       hands_.prune(now);
+    } else if (const auto* follow = std::get_if<Follow>(&act)) {
+      hands_.tail(follow->key, follow->left, follow->begin);
     } else {
       hands_.kill(std::get<Kill>(act).key);  // before the commit: a full disk must not keep a program running
     }

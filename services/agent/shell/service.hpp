@@ -25,6 +25,8 @@ class Hands {
   // When the contract ends a running program: in `left` from now. Called again in each batch, for a program with
   // stop_after_s. The program must end then, also when the agent stands still.
   virtual void contract_ends(const AttemptKey& /*key*/, Duration /*left*/) {}
+  // Somebody follows what a program writes, for so long; `begin`: what it has written before is told first.
+  virtual void tail(const AttemptKey& /*key*/, Duration /*left*/, bool /*begin*/) {}
   virtual void fetch(const std::string& digest, Time now) = 0;
   virtual void unfetch(const std::string& /*digest*/) {}  // no attempt needs the package any more
   virtual void prune(Time /*now*/) {}                     // deletes the packages that nothing needs

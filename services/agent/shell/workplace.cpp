@@ -20,6 +20,13 @@ namespace {
 // When the agent itself is stopped: a container engine or an init system waits about 10 s before it kills the agent.
 constexpr int stop_s_at_end = 5;
 
+// Of files beside an attempt's directory.
+constexpr std::string_view progress_ending = ".progress";
+constexpr std::string_view stdout_ending = ".stdout";
+constexpr std::string_view stderr_ending = ".stderr";
+
+fs::path beside(const fs::path& place, std::string_view ending) { return place.string() + std::string(ending); }
+
 std::string place_name(const AttemptKey& key) {
   return key.job.value + "-" + std::to_string(key.execution) + "-" + std::to_string(key.fence);
 }
@@ -33,12 +40,14 @@ void remove_place(const fs::path& path) {
 
 }  // namespace
 
-Workplace::Workplace(fs::path directory, fs::path outputs, std::int64_t package_bytes_max, Done done, Log log)
+Workplace::Workplace(fs::path directory, fs::path outputs, std::int64_t package_bytes_max, Done done, Tell tell,
+                     Progress progress)
     : directory_(std::move(directory)),
       outputs_(std::move(outputs)),
       package_bytes_max_(package_bytes_max),
       done_(std::move(done)),
-      log_(std::move(log)) {
+      tell_(std::move(tell)),
+      progress_(std::move(progress)) {
   clear(directory_);
   for (const auto* needed : {&directory_, &outputs_}) {
     std::error_code error;
@@ -92,6 +101,11 @@ void Workplace::run(const Assign& assign, const fs::path& archive) {
   {
     const std::lock_guard lock(mutex_);
     if (std::erase(killed_early_, assign.key) > 0) process->kill();
+    for (const auto& [key, until] : followed_early_) {
+      const auto left = until - std::chrono::steady_clock::now();
+      if (key == assign.key && left.count() > 0) process->tail(std::chrono::duration_cast<Duration>(left), true);
+    }
+    std::erase_if(followed_early_, [&](const auto& one) { return one.first == assign.key; });
     auto& slot = running_[assign.key];
     slot.process = process;
     try {
@@ -120,12 +134,24 @@ void Workplace::contract_ends(const AttemptKey& key, Duration left) {
   if (const auto it = running_.find(key); it != running_.end()) it->second.process->contract_ends(left);
 }
 
+void Workplace::tail(const AttemptKey& key, Duration left, bool begin) {
+  std::lock_guard lock(mutex_);
+  if (const auto it = running_.find(key); it != running_.end()) return it->second.process->tail(left, begin);
+  followed_early_.emplace_back(key, std::chrono::steady_clock::now() + left);
+  if (followed_early_.size() > limits::attempts_per_device_max) followed_early_.pop_front();
+}
+
 void Workplace::work(const Assign& assign, const fs::path& archive, Process& process) {
   await_older(assign.key);
   const auto place = directory_ / place_name(assign.key);
   auto outcome = attempt(assign, archive, place, process);
   outcome.reason = clamp_text(outcome.reason, limits::reason_bytes_max);
   remove_place(place);
+  for (const auto ending : {progress_ending, stdout_ending, stderr_ending}) {
+    const auto file = beside(place, ending);
+    std::error_code ignored;  // the program may have made anything of it
+    if (fs::symlink_status(file, ignored).type() != fs::file_type::not_found) remove_place(file);
+  }
   done_(std::move(outcome));
   std::lock_guard lock(mutex_);
   if (auto node = running_.extract(assign.key)) ended_.push_back(std::move(node.mapped().thread));
@@ -162,27 +188,38 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
     if (auto done = content::unpack(archive, place, static_cast<std::uint64_t>(package_bytes_max_)); !done)
       return refuse("package: " + describe(done.error()), done.error().code == Code::unavailable);
   }
-  auto ended = process.run({.command = assign.command,
-                            .env = assign.env,
-                            .directory = place.string(),
-                            .limits = assign.limits,
-                            .contract_s = assign.contract.stop_after_s,
-                            .record = place.string() + std::string(record_ending)},
-                           [&](std::string_view stream, std::string text) { log_(assign, stream, std::move(text)); });
+  Command command{.command = assign.command,
+                  .env = assign.env,
+                  .directory = place.string(),
+                  .limits = assign.limits,
+                  .contract_s = assign.contract.stop_after_s,
+                  .record = beside(place, record_ending),
+                  .progress = fs::absolute(beside(place, progress_ending))};
+  command.env["FIELDWORK_JOB"] = assign.key.job.value;
+  command.env["FIELDWORK_EXECUTION"] = std::to_string(assign.key.execution);
+  command.env["FIELDWORK_ATTEMPT"] = std::to_string(assign.attempt);
+  command.env["FIELDWORK_PROGRESS"] = command.progress.string();
+  if (assign.limits.log_bytes > 0) command.logs = {beside(place, stdout_ending), beside(place, stderr_ending)};
+  Watchers watchers;
+  if (tell_) watchers.tell = [&](Told told) { return tell_(assign, std::move(told)); };
+  if (progress_) watchers.progress = [&](const RunProgress& progress) { progress_(assign.key, progress); };
+  auto ended = process.run(command, watchers);
   if (!ended) return refuse(describe(ended.error()), ended.error().code == Code::unavailable);
   outcome.result = std::move(ended->result);
   outcome.reason = std::move(ended->reason);
   outcome.timed_out = ended->timed_out;
   outcome.by_contract = ended->by_contract;
-  collect(assign, place, outcome);
+  collect(assign, place, command.logs, outcome);
+  if (outcome.reason.empty() && outcome.result->exit_code == 0) outcome.reason = std::move(ended->logs_wrong);
   return outcome;
 }
 
-void Workplace::collect(const Assign& assign, const fs::path& place, Outcome& outcome) const {
+void Workplace::collect(const Assign& assign, const fs::path& place, const std::array<fs::path, 2>& logs,
+                        Outcome& outcome) const {
   auto& result = *outcome.result;
   bound_streams(result);
   const auto taken = codec::encoded_bytes(result) + limits::files_max * file_entry_bytes_max;
-  auto collected = collect_outputs(assign.key, place, assign.outputs, outputs_, result_bytes_max - taken);
+  auto collected = collect_outputs(assign.key, place, assign.outputs, logs, outputs_, result_bytes_max - taken);
   result.files = std::move(collected.files);
   outcome.large = std::move(collected.large);
   // How the program ended is a better reason than a missing output.

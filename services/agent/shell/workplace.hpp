@@ -30,10 +30,13 @@ struct Outcome {
 class Workplace {
  public:
   using Done = std::function<void(Outcome)>;  // called on any thread
-  using Log = std::function<void(const Assign&, std::string_view stream, std::string text)>;
+  // Called while a program runs, on any thread; either may be empty: what it writes while somebody follows (false: it
+  // was not sent), and how far it says that it is.
+  using Tell = std::function<bool(const Assign&, Told told)>;
+  using Progress = std::function<void(const AttemptKey&, const RunProgress&)>;
 
   Workplace(std::filesystem::path directory, std::filesystem::path outputs, std::int64_t package_bytes_max, Done done,
-            Log log);
+            Tell tell, Progress progress);
   // Stops the running attempts (SIGTERM, after stop_s_at_end SIGKILL) and waits for their end.
   ~Workplace();
 
@@ -49,6 +52,8 @@ class Workplace {
   void kill(const AttemptKey& key);
   // The contract's end is `left` from now, unless it is moved on again: it holds also when the agent stands still.
   void contract_ends(const AttemptKey& key, Duration left);
+  // Somebody follows what it writes, for so long (process.hpp). May be called before run().
+  void tail(const AttemptKey& key, Duration left, bool begin);
 
  private:
   struct Running {
@@ -58,7 +63,8 @@ class Workplace {
   void work(const Assign& assign, const std::filesystem::path& archive, Process& process);
   Outcome attempt(const Assign& assign, const std::filesystem::path& archive, const std::filesystem::path& place,
                   Process& process);
-  void collect(const Assign& assign, const std::filesystem::path& place, Outcome& outcome) const;
+  void collect(const Assign& assign, const std::filesystem::path& place,
+               const std::array<std::filesystem::path, 2>& logs, Outcome& outcome) const;
   void await_older(const AttemptKey& key);
   void reap();
 
@@ -66,11 +72,13 @@ class Workplace {
   std::filesystem::path outputs_;
   std::int64_t package_bytes_max_;
   Done done_;
-  Log log_;
+  Tell tell_;
+  Progress progress_;
   std::mutex mutex_;
   std::condition_variable one_ended_;
   std::map<AttemptKey, Running> running_;
   std::deque<AttemptKey> killed_early_;  // the newest; also kills that came just after a run had ended
+  std::deque<std::pair<AttemptKey, std::chrono::steady_clock::time_point>> followed_early_;  // and until when
   std::vector<std::thread> ended_;
 };
 
