@@ -12,12 +12,14 @@ namespace fieldwork::scheduler {
 // --- answers ---
 inline constexpr std::size_t misses_named_max = 3;  // terms of an expression, in one reason
 inline constexpr std::int64_t list_max = 1000;
-inline constexpr std::size_t list_page_max = 48;  // jobs in one page, which holds them however long they are
-inline constexpr std::int64_t show_max = 200;     // executions in one page: at most 4 KiB each, less than 1 MB together
-inline constexpr std::size_t explain_max = 8;     // executions in one page, each with all its candidates
-inline constexpr int ids_page_max = 1000;         // of stored jobs, after a start (StoredIds)
+inline constexpr std::size_t list_page_max = 48;       // jobs in one page, which holds them however long they are
+inline constexpr std::int64_t show_max = 200;          // executions in one page, which is bounded in bytes, too
+inline constexpr std::size_t explain_max = 8;          // executions in one page, each with all its candidates
+inline constexpr int ids_page_max = 1000;              // of stored jobs, after a start (StoredIds)
 inline constexpr std::size_t replies_per_job_max = 8;  // clients that wait for the answer to one submission
 inline constexpr std::size_t reasons_max = 5;          // newest reasons kept with a job
+
+inline constexpr std::size_t logs_executions_max = 16;  // that one request follows
 
 // --- templates ---
 inline constexpr std::size_t templates_max = 1'000;
@@ -72,6 +74,12 @@ inline constexpr Duration forecast_every = milliseconds(500);
 inline constexpr Duration forecast_again = milliseconds(50);  // for a job that came after the last one
 
 inline constexpr Duration start_ahead_max = std::chrono::hours{24 * 366};
+
+// --- progress ---
+inline constexpr std::size_t progress_said_max = 100;  // executions whose progress is published at once,
+inline constexpr Duration progress_said_every = milliseconds(200);
+
+inline constexpr const char* no_target_yet = "waits for devices that are its targets";
 
 // --- devices ---
 inline constexpr Duration command_life_max = std::chrono::hours{24};  // a grant's: after it the device cannot begin

@@ -40,6 +40,7 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     list(job);
     live_executions_ += job.executions.size();
     if (job.spec->deadline_s) timers_.set(deadline_of(job), DeadlineDue{job.id});
+    remember_continuous(job);
     for (auto& execution : job.executions) resume(job, execution, shown, now);
     refresh(job, now, said);
   }

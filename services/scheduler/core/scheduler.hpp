@@ -8,8 +8,9 @@
 // Promises:
 // - an execution has at most one live attempt;
 // - no fence is used for two attempts of an execution, also after the database went back to an older state;
-// - a report whose fence is not the live attempt's changes nothing; one exception: `succeeded` of an attempt that was
-//   given up counts while no newer attempt has replaced it;
+// - a report whose fence is not the live attempt's changes nothing; the exceptions: `succeeded` of an attempt that was
+//   given up counts while no newer attempt has replaced it, and otherwise where the job lets the original stay
+//   (docs/decisions/0024);
 // - a repeated input changes nothing;
 // - silence ends an attempt only by its contract;
 // - each phase of an execution ends.
@@ -87,6 +88,8 @@ class Scheduler {
   std::optional<Error> refuse(const JobSubmitted& input, Time now) const;
   void accept(Job job, Reply reply, Time now, Output& out);
   [[nodiscard]] Result<std::vector<DeviceId>> devices_of(const Targets& targets) const;
+  void remember_continuous(const Job& job);
+  void join(const Device& device, Time now, Output& out);
   void wait(const JobId& job, Reply reply, Output& out);
   void answer(const Job& job, Output& out);
   void end_job(Job& job, JobState state, const std::string& reason, Time now, Output& out);
@@ -133,8 +136,10 @@ class Scheduler {
   // follow/reports.cpp
   void on(const ReportArrived& input, Time now, Output& out);
   void on(const HeartbeatArrived& input, Time now, Output& out);
+  void ask_for_missing(const HeartbeatArrived& input, const std::set<AttemptKey>& keys, Output& out);
   void on(const StreamReset& input, Time now, Output& out);
   void apply(const DeviceId& device, const AttemptReport& report, Time at, Time now, Output& out);
+  void ended(Job& job, Execution& execution, const AttemptReport& report, Time now, Output& out);
   bool claim(const DeviceId& device, const AttemptKey& key, Output& out);
   void remember_ended(const DeviceId& device, const AttemptKey& key);
   bool apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
@@ -142,6 +147,16 @@ class Scheduler {
   void attempt_ended(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
   void refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now, Output& out);
   void lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out);
+  // follow/progress.cpp
+  void on(const ProgressArrived& input, Time now, Output& out);
+  void say_progress(Time now, Output& out);
+  // follow/reconcile.cpp
+  void remember_original(const Job& job, Execution& execution);
+  [[nodiscard]] double score_there(const Job& job, const Execution& execution, const DeviceId& device, Time now) const;
+  [[nodiscard]] bool original_stays(const Job& job, const Execution& execution, bool done, Time now) const;
+  bool returned(const DeviceId& device, const AttemptKey& key, Time now, Output& out);
+  bool original_reports(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
+  void cancel_attempt(Job& job, Execution& execution, const std::string& reason, Time now, Output& out);
   // follow/time.cpp
   void on(const LinkLost& input, Time now, Output& out);
   void on(const LinkBack& input, Time now, Output& out);
@@ -218,12 +233,18 @@ class Scheduler {
 
   std::set<JobId> unsaved_jobs_;
   std::set<JobId> touched_jobs_;
-  std::set<std::pair<JobId, int>> touched_;  // executions
-  std::size_t shown_ = 0;                    // executions with a retained state topic
+  std::set<std::pair<JobId, int>> touched_;                   // executions
+  std::size_t shown_ = 0;                                     // executions with a retained state topic
+  std::map<JobId, std::unordered_set<DeviceId>> continuous_;  // live jobs that devices join later, and who has
+  std::set<std::pair<JobId, int>> progressed_;                // executions whose progress is to be published
+  std::pair<JobId, int> progress_last_;                       // that was
+  Time progress_said_at_{};
 };
 
 static_assert(Core<Scheduler>);
 
+// To who expected another version of the job: its present state.
+[[nodiscard]] Error changed_since(std::string_view state, std::int64_t changed_ms);
 [[nodiscard]] std::string assign_key(const AttemptKey& key);
 [[nodiscard]] std::string cancel_key(const AttemptKey& key);
 [[nodiscard]] std::string inquire_key(const AttemptKey& key);

@@ -22,6 +22,7 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
   };
   if (changed || crossed || before) place_ = queue_.wake(groups_of(*fleet_.find(id)), fits) || changed || place_;
   ask_what_it_has(input.device, out);
+  join(input.device, now, out);
   const bool gone = barred(input.device.lifecycle);
   if (gone) end_rounds_without(id);
   const auto there = on_device_.find(id);

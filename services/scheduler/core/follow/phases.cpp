@@ -25,6 +25,7 @@ std::uint32_t spread_of(const JobId& job, int execution, int times) {
 bool follows_from_attempt(const Execution& execution) {
   if (!execution.attempt || execution.failures + execution.losses + execution.rounds > 0) return false;
   if (!execution.reason.empty() || !execution.excluded.empty() || !execution.avoid.empty()) return false;
+  if (execution.original) return false;
   return execution.is<Live>() ||
          (execution.state == ExecutionState::succeeded && execution.attempt->state == AttemptState::succeeded);
 }
@@ -101,11 +102,11 @@ void Scheduler::reserve(const Job& job, const DeviceId& device, int sign) {
 }
 
 void Scheduler::enqueue(Job& job, Execution& execution, Time now) {
-  if (const auto start = start_of(job); job.authorised && start > now) {
-    execution.phase = Waiting{start};
-    execution.reason = "starts at " + timestamp(start);
+  if (const auto from = placed_from(job); job.authorised && from > now) {
+    execution.phase = Waiting{from};
+    execution.reason = "starts at " + timestamp(start_of(job));
     set_state(job, execution, ExecutionState::waiting, now);
-    return set_timer(job, execution, start);
+    return set_timer(job, execution, from);
   }
   execution.phase = Queued{.since = now};
   // Of a job that is not authorised yet only the first execution enters a lane: its question decides for all.
@@ -187,6 +188,7 @@ void Scheduler::settle(Job& job, Execution& execution, ExecutionState state, con
   withdraw(job, execution);
   execution.phase = Settled{};
   execution.reason = reason;
+  execution.original.reset();
   set_state(job, execution, state, now);
   if (reason.empty()) return;
   auto text = execution.attempt ? execution.attempt->device.value + ": " + reason : reason;
@@ -201,7 +203,7 @@ void Scheduler::set_state(Job& job, JobState state, Time now) {
   FIELDWORK_CHECK(may_follow(job.state, state));
   live_in_[job.state].erase({job.submitted_ms, job.id});
   job.state = state;
-  job.changed_ms = to_ms(now);
+  job.changed_ms = std::max(to_ms(now), job.changed_ms + 1);
   if (!settled(state)) list(job);
 }
 
@@ -219,10 +221,11 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
   const auto count = [&](ExecutionState state) { return job.counts[at(state)]; };
   const auto all = job.executions.size();
   // Not saved with each attempt: after a restart, too, job.device is taken from the attempt's row.
+  if (all > 1) job.device = {};
   if (all == 1 && job.executions.front().attempt) job.device = job.executions.front().attempt->device;
   std::size_t over = 0;
   for (std::size_t i = at(ExecutionState::succeeded); i < job.counts.size(); ++i) over += job.counts[i];
-  if (over == all) {
+  if (over == all && !is_continuous(*job.spec)) {  // else more devices may join
     const auto needed = successes_needed(job.spec->success, all);
     const auto end = count(ExecutionState::succeeded) >= needed ? JobState::succeeded
                      : count(ExecutionState::denied) == all     ? JobState::denied
@@ -238,6 +241,11 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
   }
   if (job.spec->success.any && count(ExecutionState::succeeded) > 0)
     return end_job(job, JobState::succeeded, "another execution succeeded", now, out);
+  if (over == all) {
+    job.reason = no_target_yet;
+  } else if (job.reason == no_target_yet) {
+    job.reason.clear();
+  }
   const auto state = live_state_of(job);
   if (state != job.state) set_state(job, state, now);
   touched_jobs_.insert(job.id);
@@ -245,6 +253,7 @@ void Scheduler::refresh(Job& job, Time now, Output& out) {
 
 void Scheduler::settle(Job& job, JobState state, Time now, Output& out) {
   set_state(job, state, now);
+  continuous_.erase(job.id);
   --live_;
   live_executions_ -= job.executions.size();
   if (state == JobState::succeeded) job.reason.clear();
@@ -281,9 +290,8 @@ void Scheduler::say_changes(Time now, Output& out) {
       if (execution.attempt) save_attempt(execution, out);
       const bool by_itself = execution.stored || !follows_from_attempt(execution);
       execution.stored = by_itself;
-      if (by_itself) out.executions.push_back({job.id, job.spec->name, job.traceparent, job.bulk, execution});
-      if (execution.shown)
-        out.execution_states.push_back({job.id, job.spec->name, job.traceparent, job.bulk, execution});
+      if (by_itself) out.executions.push_back({job.id, job.spec, job.traceparent, job.bulk, execution});
+      if (execution.shown) out.execution_states.push_back({job.id, job.spec, job.traceparent, job.bulk, execution});
     }
     if (execution.shown && settled(execution.state)) {
       const auto until = from_ms(to_ms(now + limits_.shown_after_end));
@@ -304,6 +312,7 @@ void Scheduler::say_changes(Time now, Output& out) {
     if (settled(it->second.state)) it->second.executions = {};
   }
   out.durations = durations_.changed(durations_saved_max);
+  say_progress(now, out);
   touched_.clear();
   touched_jobs_.clear();
   unsaved_jobs_.clear();

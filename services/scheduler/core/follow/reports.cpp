@@ -1,5 +1,6 @@
 // Inputs from devices: reports, in the order of their stream (docs/decisions/0011), and heartbeats.
 #include <algorithm>
+#include <cmath>
 
 #include "scheduler/core/scheduler.hpp"
 #include "scheduler/limits.hpp"
@@ -83,7 +84,7 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   Execution* execution = find(report.key, job);
   const bool current = execution != nullptr && execution->is<Live>() && execution->attempt->key == report.key &&
                        execution->attempt->device == device;
-  if (!current && apply_late(device, report, now, out)) return;
+  if (!current && (apply_late(device, report, now, out) || original_reports(device, report, now, out))) return;
   if (!current && claim(device, report.key, out)) return;
   if (settled(report.state) && !report.part) out.outbox.emplace_back(CloseCommand{cancel_key(report.key)});
   if (!current) {
@@ -95,6 +96,10 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   auto& attempt = *execution->attempt;
   auto& live = std::get<Live>(execution->phase);
   live.contact = std::max(live.contact, at);
+  if (execution->original && execution->original->device == device) {  // its device speaks under the new fence
+    execution->original.reset();
+    touch(*job, *execution);
+  }
   if (report.part) return out.parts.push_back({report.key, *report.part});
   if (attempt.reported == AttemptState::assigned) out.outbox.emplace_back(CloseCommand{assign_key(report.key)});
   if (live.inquired) out.outbox.emplace_back(CloseCommand{inquire_key(report.key)});
@@ -106,29 +111,43 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
   if (!settled(report.state)) {
     if (attempt.reported != report.state) live.phase_since = now;
     attempt.reported = report.state;
+    if (attempt.reason != report.reason) touch(*job, *execution);
     attempt.reason = report.reason;
     set_attempt_state(*job, *execution, report.state, now);
     rearm(*job, *execution);
     return refresh(*job, now, out);
   }
+  ended(*job, *execution, report, now, out);
+}
+
+// The device has settled the live attempt.
+void Scheduler::ended(Job& job, Execution& execution, const AttemptReport& report, Time now, Output& out) {
+  auto& attempt = *execution.attempt;
   if (report.state == AttemptState::refused)
-    return refused(*job, *execution, report.reason, !report.work_fault, now, out);
-  if (report.state == AttemptState::lost)
-    return lose(*job, *execution, report.reason.empty() ? "the device does not know it" : report.reason, now, out);
+    return refused(job, execution, report.reason, !report.work_fault, now, out);
+  if (report.state == AttemptState::lost) {
+    attempt.decided = report.decided;
+    return lose(job, execution, report.reason.empty() ? "the device does not know it" : report.reason, now, out);
+  }
   const bool makes_room = !attempt.preempted_by.empty() && report.state == AttemptState::cancelled;
   attempt.reason = report.reason;
   if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
+  if (report.progress) attempt.progress = report.progress;
+  attempt.decided = report.decided;
   if (makes_room) {
     attempt.reason = "made room for job " + attempt.preempted_by.value + ", which has a higher priority";
-    settle_attempt(*job, *execution, report.state, now, out);
-    return preempted(*job, *execution, now, out);
+    if (attempt.progress && attempt.progress->fraction)
+      attempt.reason += "; it was at " + std::to_string(std::lround(*attempt.progress->fraction * 100)) + " %";
+    settle_attempt(job, execution, report.state, now, out);
+    return preempted(job, execution, now, out);
   }
   // After a silence nobody knows how long it took.
-  if (report.state == AttemptState::succeeded && attempt.state != AttemptState::unreachable &&
+  const auto began_at = std::max(from_ms(attempt.created_ms), start_of(job));  // it may have been staged
+  if (report.state == AttemptState::succeeded && attempt.state != AttemptState::unreachable && !attempt.went_on &&
       from_ms(attempt.created_ms) >= hears_since_)
-    durations_.add(job->durations, now - from_ms(attempt.created_ms));
-  settle_attempt(*job, *execution, report.state, now, out);
-  attempt_ended(*job, *execution, report.state, now, out);
+    durations_.add(job.durations, now - began_at);
+  settle_attempt(job, execution, report.state, now, out);
+  attempt_ended(job, execution, report.state, now, out);
 }
 
 // A fence that is greater than the execution's newest is one that this memory gave out and forgot
@@ -139,6 +158,7 @@ bool Scheduler::claim(const DeviceId& device, const AttemptKey& key, Output& out
   Execution* execution = find(key, job);
   if (execution == nullptr || settled(execution->state) || execution->is<Live>() || key.fence <= execution->fence)
     return false;
+  if (!execution->target.empty() && execution->target != device) return false;
   if (execution->claimed == device) return true;
   execution->claimed = device;
   out.notices.push_back({"a device has an attempt that is forgotten here (the database went back)", device, key.job});
@@ -162,15 +182,21 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
     if (!settled(report.state)) return true;  // the outbox still repeats the cancel command
     out.outbox.emplace_back(CloseCommand{cancel_key(report.key)});
     out.outbox.emplace_back(CloseCommand{assign_key(report.key)});
-    if (report.result) {
-      it->second.attempt.result = std::make_shared<RunResult>(*report.result);
+    if (report.result || report.progress || !report.decided.empty()) {
+      auto& of = it->second.attempt;
+      if (report.result) of.result = std::make_shared<RunResult>(*report.result);
+      if (report.progress) of.progress = report.progress;
+      of.decided = report.decided;
       Job* job = nullptr;
       // An attempt that was cancelled in this batch is still to be saved: its row takes the result.
       Execution* execution = find(report.key, job);
       if (execution != nullptr && execution->attempt && execution->attempt->key == report.key) {
-        execution->attempt->result = it->second.attempt.result;
+        execution->attempt->result = of.result;
+        execution->attempt->progress = of.progress;
+        execution->attempt->decided = of.decided;
+        touch(*job, *execution);
       } else {
-        out.attempts.push_back(it->second.attempt);
+        out.attempts.push_back(of);
       }
     }
     timers_.clear(it->second.until, CancelOver{report.key});
@@ -191,6 +217,8 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   occupy(*job, device, 1);
   attempt.reason = report.reason;
   if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
+  if (report.progress) attempt.progress = report.progress;
+  attempt.decided = report.decided;
   attempt.changed_ms = to_ms(now);
   for (const auto& key : {assign_key(report.key), inquire_key(report.key)}) out.outbox.emplace_back(CloseCommand{key});
   attempt_ended(*job, *execution, AttemptState::succeeded, now, out);
@@ -247,6 +275,7 @@ void Scheduler::refused(Job& job, Execution& execution, const std::string& reaso
 void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out) {
   const auto device = execution.attempt->device;
   execution.attempt->reason = reason;
+  out.moved.push_back({Moved::What::lost, execution.attempt->key, device, {}, reason});
   settle_attempt(job, execution, AttemptState::lost, now, out);
   ++execution.losses;
   execution.avoid.insert(device);
@@ -278,14 +307,19 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     }
   }
   const auto there = on_device_.find(input.device);
-  bool confirm = false;
+  bool confirm = false, undecided = false;
   std::size_t own = 0, stale = 0;
   for (const auto& key : input.attempts) {
     Job* job = nullptr;
     Execution* execution = find(key, job);
     if (there == on_device_.end() || !there->second.contains(key)) {
+      if (cancelled_.contains(key) || claim(input.device, key, out)) continue;
+      if (returned(input.device, key, now, out)) {
+        undecided = true;
+        continue;
+      }
       // At most stale_max at once: the device's next heartbeats, without these, bring the others.
-      if (!cancelled_.contains(key) && !claim(input.device, key, out) && ++stale <= limits_.stale_max)
+      if (++stale <= limits_.stale_max)
         out.stale.push_back(tell_stale(input.device, key, job, job != nullptr ? job->traceparent : ""));
       continue;
     }
@@ -302,15 +336,18 @@ void Scheduler::on(const HeartbeatArrived& input, Time now, Output& out) {
     refresh(*job, now, out);
   }
   // A confirmed heartbeat lets attempts with stop_after_s begin. So a heartbeat is not confirmed while it lists an
-  // attempt that is another device's by now and that this device was not told of.
-  if (confirm && stale <= limits_.stale_max && input.beat > 0) {
+  // attempt that is another device's by now, or may be, and that this device was not told of.
+  if (confirm && !undecided && stale <= limits_.stale_max && input.beat > 0) {
     out.acknowledgements.push_back({.device = input.device, .stream = stream(input.device), .beat = input.beat});
   }
-  if (there == on_device_.end() || there->second.size() == own) return;
-  // The device is in contact, but does not list an attempt that it had: what became of the attempt?
+  if (there != on_device_.end() && there->second.size() != own) ask_for_missing(input, there->second, out);
+}
+
+// The device is in contact, but does not list an attempt that it had: what became of the attempt?
+void Scheduler::ask_for_missing(const HeartbeatArrived& input, const std::set<AttemptKey>& keys, Output& out) {
   auto listed = input.attempts;
   std::sort(listed.begin(), listed.end());
-  for (const auto& key : there->second) {
+  for (const auto& key : keys) {
     if (std::binary_search(listed.begin(), listed.end(), key)) continue;
     Job* job = nullptr;
     Execution* execution = find(key, job);

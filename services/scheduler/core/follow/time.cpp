@@ -11,6 +11,15 @@ constexpr Duration grace{seconds{5}};        // beyond lost_after_s: the device 
 constexpr Duration stop_grace{seconds{15}};  // the same where the device has a program to end
 constexpr Duration look_again{seconds{5}};   // between looks at an attempt while the link is away
 
+// Work that its device has before its time may do without contact until then, unless the device itself counts.
+Time silent_since(const Job& job, const Contract& rules, const Live& live) {
+  const bool may = job.spec->offline.stage_s && !rules.stop_after_s;
+  return may ? std::max(live.contact, start_of(job)) : live.contact;
+}
+
+// A device that has the work before its time may take until then to fetch its package, and the usual time beyond.
+Time fetching_since(const Job& job, const Live& live) { return std::max(live.phase_since, start_of(job)); }
+
 }  // namespace
 
 void Scheduler::set_timer(const Job& job, Execution& execution, Time at) {
@@ -34,12 +43,13 @@ void Scheduler::rearm(const Job& job, Execution& execution) {
   if (attempt.state != AttemptState::unreachable) {
     at = live.contact + limits_.unreachable_after;
     if (attempt.reported == AttemptState::accepted)
-      at = std::min(at, live.phase_since + seconds(job.spec->timeouts.fetching_s) + limits_.overdue);
+      at = std::min(at, fetching_since(job, live) + seconds(job.spec->timeouts.fetching_s) + limits_.overdue);
     if (attempt.reported == AttemptState::running)
       at = std::min(at, live.phase_since + seconds(job.spec->limits.time_s) + limits_.overdue);
   }
   if (rules.lost_after_s)
-    at = std::min(at, live.contact + seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace));
+    at = std::min(
+        at, silent_since(job, rules, live) + seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace));
   if (at == Time::max()) return clear_timer(job, execution);
   set_timer(job, execution, at);
 }
@@ -79,8 +89,14 @@ void Scheduler::on(const TimePassed& /*input*/, Time now, Output& out) {
 
 void Scheduler::fired(const DeadlineDue& due, Time /*at*/, Time now, Output& out) {
   const auto it = jobs_.find(due.job);
-  if (it != jobs_.end() && !settled(it->second.state))
-    end_job(it->second, JobState::expired, "deadline passed", now, out);
+  if (it == jobs_.end() || settled(it->second.state)) return;
+  auto& job = it->second;
+  const auto all = job.executions.size();
+  const auto good =
+      static_cast<std::size_t>(std::count_if(job.executions.begin(), job.executions.end(),
+                                             [](const auto& one) { return one.state == ExecutionState::succeeded; }));
+  const bool done = is_continuous(*job.spec) && all > 0 && good >= successes_needed(job.spec->success, all);
+  end_job(job, done ? JobState::succeeded : JobState::expired, "deadline passed", now, out);
 }
 
 void Scheduler::fired(const RestOver& due, Time /*at*/, Time /*now*/, Output& /*out*/) {
@@ -104,7 +120,7 @@ void Scheduler::fired(const ExecutionDue& due, Time /*at*/, Time now, Output& ou
   auto& execution = job.executions[static_cast<std::size_t>(due.execution)];
   execution.timer.reset();
   if (const auto* waited = std::get_if<Waiting>(&execution.phase)) {
-    if (waited->until == start_of(job)) execution.reason.clear();
+    if (waited->until == placed_from(job)) execution.reason.clear();
     return enqueue(job, execution, now);
   }
   if (execution.is<Queued>()) {
@@ -139,7 +155,9 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
     out.outbox.emplace_back(PutCommand{
         .key = cancel_key(key), .device = device, .command = Cancel{key, job.traceparent}, .life = command_life_max});
   };
-  if (rules.lost_after_s && silent >= seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace)) {
+  if (rules.lost_after_s && now - silent_since(job, rules, live) >=
+                                seconds(*rules.lost_after_s) + (rules.stop_after_s ? stop_grace : grace)) {
+    remember_original(job, execution);
     return lose(job, execution, "nothing was heard of it for " + std::to_string(*rules.lost_after_s) + " s", now, out);
   }
   if (silent >= limits_.unreachable_after) {
@@ -153,7 +171,7 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
   }
   const auto in_phase = now - live.phase_since;
   if (attempt.reported == AttemptState::accepted &&
-      in_phase >= seconds(job.spec->timeouts.fetching_s) + limits_.overdue) {
+      now - fetching_since(job, live) >= seconds(job.spec->timeouts.fetching_s) + limits_.overdue) {
     const auto reason = "it did not begin within " + std::to_string(job.spec->timeouts.fetching_s) + " s";
     refused(job, execution, reason, true, now, out);
     return tell();

@@ -7,6 +7,12 @@
 
 namespace fieldwork::scheduler {
 
+Error changed_since(std::string_view state, std::int64_t changed_ms) {
+  return {Code::conflict,
+          "the job has changed: it is " + std::string(state) + ", changed_ms " + std::to_string(changed_ms),
+          "/expects"};
+}
+
 std::optional<Error> Scheduler::refuse(const JobSubmitted& input, Time now) const {
   const auto& spec = input.spec;
   if (live_ >= limits_.jobs_live_max) {
@@ -69,7 +75,8 @@ void Scheduler::on(const JobSubmitted& input, Time now, Output& out) {
   if (const auto it = jobs_.find(input.job); it != jobs_.end()) {
     if (conflict(it->second.spec_digest)) return;
     wait(input.job, input.reply, out);
-    if (it->second.state != JobState::submitted) answer(it->second, out);
+    const bool nobody_yet = it->second.executions.empty();  // nothing is asked: the first request was answered at once
+    if (it->second.state != JobState::submitted || nobody_yet) answer(it->second, out);
     return;
   }
   if (input.known) {
@@ -86,6 +93,51 @@ void Scheduler::on(const JobSubmitted& input, Time now, Output& out) {
   accept(std::move(*job), input.reply, now, out);
 }
 
+namespace {
+
+// Whether it is one of the targets. `where`: their expression.
+bool is_target(const Targets& targets, const std::optional<fleet::Expression>& where, const Device& device) {
+  const bool labels = std::all_of(targets.labels.begin(), targets.labels.end(), [&](const auto& label) {
+    const auto it = device.labels.find(label.first);
+    return it != device.labels.end() && it->second == label.second;
+  });
+  const auto& groups = device.groups;
+  const bool grouped = targets.group.empty() || std::find(groups.begin(), groups.end(), targets.group) != groups.end();
+  return !barred(device.lifecycle) && labels && grouped && (!where || fleet::matches(*where, device));
+}
+
+}  // namespace
+
+void Scheduler::remember_continuous(const Job& job) {
+  if (is_continuous(*job.spec)) continuous_[job.id] = {job.targets.begin(), job.targets.end()};
+}
+
+// A device that was seen joins the continuous jobs of which it is a target and has no execution yet.
+void Scheduler::join(const Device& device, Time now, Output& out) {
+  for (auto& [id, joined] : continuous_) {
+    auto& job = jobs_.at(id);
+    if (joined.contains(device.id) || !is_target(*job.spec->targets, job.chooses, device)) continue;
+    joined.insert(device.id);  // also where it cannot: it is told once
+    if (job.executions.size() >= static_cast<std::size_t>(limits::executions_max) ||
+        live_executions_ >= limits_.executions_live_max) {
+      out.notices.push_back(
+          {"a device cannot join a continuous job: it has as many executions as there may be", device.id, id});
+      continue;
+    }
+    auto& execution = job.executions.emplace_back();
+    execution.index = static_cast<int>(job.executions.size()) - 1;
+    execution.target = device.id;
+    execution.changed_ms = to_ms(now);
+    execution.joined = now;
+    job.targets.push_back(device.id);
+    ++job.counts[static_cast<std::size_t>(ExecutionState::queued)];
+    ++live_executions_;
+    enqueue(job, execution, now);
+    unsaved_jobs_.insert(id);
+    refresh(job, now, out);
+  }
+}
+
 // The devices of a job with targets, by id, as they are now.
 Result<std::vector<DeviceId>> Scheduler::devices_of(const Targets& targets) const {
   std::vector<DeviceId> out;
@@ -96,25 +148,15 @@ Result<std::vector<DeviceId>> Scheduler::devices_of(const Targets& targets) cons
     out.push_back(id);
   }
   const auto where = expression_of(targets.expression);
-  const auto fits = [&](const Device& device) {
-    const bool labels = std::all_of(targets.labels.begin(), targets.labels.end(), [&](const auto& label) {
-      const auto it = device.labels.find(label.first);
-      return it != device.labels.end() && it->second == label.second;
-    });
-    const auto& groups = device.groups;
-    const bool grouped =
-        targets.group.empty() || std::find(groups.begin(), groups.end(), targets.group) != groups.end();
-    return !barred(device.lifecycle) && labels && grouped && (!where || fleet::matches(*where, device));
-  };
   if (targets.devices.empty()) {
     for (const auto& [id, number] : fleet_.all())
-      if (fits(fleet_.view(number).device)) out.push_back(id);
+      if (is_target(targets, where, fleet_.view(number).device)) out.push_back(id);
   }
   const char* path = !targets.expression.empty() ? "/targets/expression"
                      : !targets.group.empty()    ? "/targets/group"
                                                  : "/targets/labels";
   const bool labels = path == std::string_view("/targets/labels");
-  if (out.empty())
+  if (out.empty() && !targets.continuous)
     return Error{Code::unknown, labels ? "no device has these labels" : "no device is one of them", path};
   if (out.size() > static_cast<std::size_t>(limits::executions_max))
     return Error{Code::invalid,
@@ -134,6 +176,7 @@ Result<Job> Scheduler::job_if(const JobSubmitted& input, Time now) const {
   job.submitter = input.submitter;
   job.spec = std::make_shared<JobSpec>(input.spec);
   job.made_of = input.made_of;
+  job.retry_of = input.retry_of;
   job.spec_digest = input.spec_digest;
   job.traceparent = input.traceparent;
   job.bulk = input.bulk;
@@ -165,6 +208,12 @@ void Scheduler::accept(Job job, Reply reply, Time now, Output& out) {
   if (job.spec->deadline_s) timers_.set(deadline_of(job), DeadlineDue{job.id});
   auto& stored = jobs_.emplace(job.id, std::move(job)).first->second;
   list(stored);
+  remember_continuous(stored);
+  if (stored.executions.empty()) {  // until a device joins nothing is asked
+    stored.reason = no_target_yet;
+    touched_jobs_.insert(stored.id);
+    answer(stored, out);
+  }
   for (auto& execution : stored.executions) {
     if (auto there = ended_there_.extract({stored.id, execution.index})) execution.claimed = there.mapped().first;
     enqueue(stored, execution, now);
@@ -187,12 +236,15 @@ void Scheduler::on(const CancelRequested& input, Time now, Output& out) {
     return;
   }
   auto& job = it->second;
+  if (input.expects && *input.expects != job.changed_ms) {
+    out.answers.emplace_back(ErrorAnswer{input.reply, changed_since(name(job.state), job.changed_ms)});
+    return;
+  }
   if (!settled(job.state)) end_job(job, JobState::cancelled, "cancelled on request", now, out);
   out.answers.emplace_back(SubmissionAnswer{input.reply, job.id, std::string(name(job.state)), job.reason});
 }
 
-// The job is settled at once. Its devices are told until they answer, or until they can no longer begin
-// (command_life_max).
+// The job is settled at once; its devices are told.
 void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Time now, Output& out) {
   job.reason = reason;
   const auto end = state == JobState::denied        ? ExecutionState::denied
@@ -201,18 +253,7 @@ void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Tim
                                                     : ExecutionState::cancelled;
   for (auto& execution : job.executions) {
     if (settled(execution.state)) continue;
-    if (execution.is<Live>()) {
-      execution.attempt->reason = reason;
-      settle_attempt(job, execution, AttemptState::cancelled, now, out);
-      const auto& key = execution.attempt->key;
-      out.outbox.emplace_back(PutCommand{.key = cancel_key(key),
-                                         .device = execution.attempt->device,
-                                         .command = Cancel{key, job.traceparent},
-                                         .life = command_life_max});
-      auto& cancelled = cancelled_[key] = {*execution.attempt, now + command_life_max};
-      cancelled.attempt.stored = true;  // this batch saves its row
-      timers_.set(cancelled.until, CancelOver{key});
-    }
+    if (execution.is<Live>()) cancel_attempt(job, execution, reason, now, out);
     settle(job, execution, end, reason, now);
   }
   settle(job, state, now, out);

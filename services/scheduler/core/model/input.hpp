@@ -26,6 +26,7 @@ struct JobSubmitted {
   std::string request;    // the client's id of this item
   JobSpec spec;
   std::string made_of;      // NAME@VERSION of its template; empty: none
+  JobId retry_of{};         // the job whose failed executions it tries again; empty: none
   std::string spec_digest;  // SHA-256 of the spec as JSON, or of what was asked of the template: another digest under
                             // the same request is a conflict
   std::string traceparent;  // W3C Trace Context; empty: none
@@ -35,6 +36,7 @@ struct JobSubmitted {
     std::string state;
     std::string reason;
     std::string spec_digest;
+    std::int64_t changed_ms = 0;
   };
   std::optional<Known> known;  // none: the store has no such job, or the job is in memory
 };
@@ -43,6 +45,7 @@ struct JobSubmitted {
 struct CancelRequested {
   Reply reply = 0;
   JobId job;
+  std::optional<std::int64_t> expects{};  // the job's changed_ms as the client saw it; another one is a conflict
 };
 // An operator asked to reset a device's report stream: service/scheduler/reset/{from}, for a device that is known. The
 // device's next report begins its stream. The shell answers.
@@ -85,6 +88,12 @@ struct ReportArrived {
   std::vector<ReportItem> items;  // by number
   Time at{};                      // when the message arrived here: the contact of the attempts it reports
 };
+// The device says how far programs are: device/{device}/up/progress.
+struct ProgressArrived {
+  DeviceId device;
+  std::vector<std::pair<AttemptKey, RunProgress>> items;
+  Time at{};  // when the message arrived here: the contact of these attempts
+};
 // The device sent a heartbeat: device/{device}/up/heartbeat.
 struct HeartbeatArrived {
   DeviceId device;
@@ -98,8 +107,8 @@ struct HeartbeatArrived {
 // LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After
 // LinkBack and Stalled every live attempt has its full time again. TimePassed ends what is due. BatchEnded places
 // executions that wait, then puts out every change of the batch.
-using Input =
-    std::variant<JobSubmitted, CancelRequested, StreamReset, DecisionMade, DeviceSeen, DeviceGone, DeviceReturned,
-                 PackageSeen, ReportArrived, HeartbeatArrived, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+using Input = std::variant<JobSubmitted, CancelRequested, StreamReset, DecisionMade, DeviceSeen, DeviceGone,
+                           DeviceReturned, PackageSeen, ReportArrived, ProgressArrived, HeartbeatArrived, LinkLost,
+                           LinkBack, Stalled, TimePassed, BatchEnded>;
 
 }  // namespace fieldwork::scheduler

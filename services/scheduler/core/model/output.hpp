@@ -96,7 +96,19 @@ struct Preempted {
   AttemptKey key;
   DeviceId device;
   JobId by;
-  Duration ran{};  // since its program began
+  Duration ran{};                         // since its program began
+  std::optional<RunProgress> progress{};  // that it loses
+};
+// Work lost its device, got another one, or is on two of them of which one keeps it.
+struct Moved {
+  // lost: the attempt `key` was given up on `from`. moved: its next attempt, `key`, is on `to`. reconciled: `from`
+  // (empty: none) stops, `to` goes on.
+  enum class What { lost, moved, reconciled };
+  What what = What::lost;
+  AttemptKey key;
+  DeviceId from, to;
+  std::string reason;
+  bool original = false;  // reconciled: the one on the device that came back stays
 };
 // A line for the log, for a person to read.
 struct Notice {
@@ -156,12 +168,14 @@ struct Output {
   // On state/job/{job}, retained (not where `bulk`), and all together on event/job/changed. A settled job is counted
   // in fieldwork_jobs_total and logged. More of these than in `jobs`: not each change of state is saved.
   std::vector<JobRecord> job_states;
-  // On state/execution/{job}.{n}, retained.
+  // On state/execution/{job}.{n}, retained. More of these than saved: progress is not saved by itself.
   std::vector<ExecutionRecord> execution_states;
   // Clears state/job/{job} (not where `bulk`).
   std::vector<ForgetJob> forgotten_jobs;
   // Clears state/execution/{job}.{n}.
   std::vector<ForgetExecution> forgotten_executions;
+  // On event/execution/moved, all together. Logged and counted in fieldwork_moved_total.
+  std::vector<Moved> moved;
   // Logged, and counted in fieldwork_preemptions_total and fieldwork_preempted_seconds_total.
   std::vector<Preempted> preempted;
   // Logged as a warning, and counted in fieldwork_notices_total.

@@ -97,7 +97,9 @@ struct Attempt {
   // in a row of an earlier version.
   std::optional<Contract> contract;
   std::string reason;
-  JobId preempted_by;  // the job that gets its room; its device was told to end it
+  JobId preempted_by;                   // the job that gets its room; its device was told to end it
+  std::optional<RunProgress> progress;  // the newest that was heard
+  std::vector<Decided> decided;         // what its device decided about it by itself
   std::shared_ptr<const RunResult> result;
   std::shared_ptr<const Placement> placement;
   std::int64_t created_ms = 0;
@@ -105,7 +107,8 @@ struct Attempt {
   // The execution's version and shown: an execution that follows from its newest attempt has no row of its own.
   std::int64_t version = 0;
   bool shown = false;
-  bool stored = false;  // has a row: a further save writes only the columns that can change
+  bool went_on = false;  // with a program that an earlier attempt began; not saved
+  bool stored = false;   // has a row: a further save writes only the columns that can change
 };
 
 // The state of an execution by the state of its newest attempt; `queued` where that attempt ended without success.
@@ -140,6 +143,15 @@ struct Exclusion {
   std::string reason;
 };
 
+// The newest attempt that silence took from an execution: its device may come back with it (docs/decisions/0024).
+struct Original {
+  std::int64_t fence = 0;
+  DeviceId device;
+  int number = 1;
+  std::int64_t created_ms = 0;
+  std::optional<RunProgress> progress{};
+};
+
 struct Execution {
   int index = 0;
   DeviceId target;  // empty: the scheduler chooses
@@ -156,7 +168,9 @@ struct Execution {
   std::optional<Attempt> attempt;          // the newest attempt
   std::map<DeviceId, Exclusion> excluded;  // devices that said no in this round
   std::set<DeviceId> avoid;                // devices where it failed or was lost: used only if no other fits
-  DeviceId claimed;                        // the device says that it has an attempt which this memory forgot
+  DeviceId claimed;  // the device says that it has an attempt which this memory forgot, or gave up
+  std::optional<Original> original;
+  Time joined{};  // of a continuous job, in this process: its place in the queue counts from then
   std::int64_t changed_ms = 0;
   bool shown = false;         // has a retained state topic
   bool stored = false;        // has a row of its own, since it did not follow from its newest attempt
@@ -188,6 +202,7 @@ struct JobRecord {
   std::string submitter;
   std::shared_ptr<const JobSpec> spec;
   std::string made_of;  // NAME@VERSION of its template; empty: none
+  JobId retry_of;       // the job whose failed executions it tries again; empty: none
   std::string spec_digest;
   std::string traceparent;
   JobState state = JobState::submitted;
@@ -199,18 +214,19 @@ struct JobRecord {
   Counts counts{};
   std::vector<std::string> reasons;  // of its executions, the newest first, at most reasons_max
   std::int64_t submitted_ms = 0;
-  std::int64_t changed_ms = 0;
-  bool stored = false;  // has a row: a further save writes only the columns that can change
+  std::int64_t changed_ms = 0;  // grows with each change of its state: operators name it as the version that they saw
+  bool stored = false;          // has a row: a further save writes only the columns that can change
 };
 
 // Of its command, its template (0: none) and its program (follow/durations.hpp): the most telling first.
 using DurationKeys = std::array<std::uint64_t, 3>;
 
 struct Job : JobRecord {
-  std::vector<Execution> executions;         // empty once the job is settled and stored
-  std::map<DeviceId, int> taken;             // number of executions that have a device or are proposed to it
-  std::uint64_t order = 0;                   // of submission, within this process
-  std::optional<fleet::Expression> where{};  // of its requirements
+  std::vector<Execution> executions;           // empty once the job is settled and stored
+  std::map<DeviceId, int> taken;               // number of executions that have a device or are proposed to it
+  std::uint64_t order = 0;                     // of submission, within this process
+  std::optional<fleet::Expression> where{};    // of its requirements
+  std::optional<fleet::Expression> chooses{};  // of its targets, where they are continuous
   std::vector<std::optional<fleet::Expression>> affinity{};  // of its affinities, in their order
   DurationKeys durations{};
 };
@@ -218,6 +234,11 @@ struct Job : JobRecord {
 // Before it nothing of the job begins; Time{}: at once.
 [[nodiscard]] inline Time start_of(const Job& job) {
   return job.spec->start_at_ms ? from_ms(*job.spec->start_at_ms) : Time{};
+}
+// Before it no device gets the job.
+[[nodiscard]] inline Time placed_from(const Job& job) {
+  return job.spec->start_at_ms ? from_ms(*job.spec->start_at_ms) - seconds(job.spec->offline.stage_s.value_or(0))
+                               : Time{};
 }
 
 // Of a job with deadline_s.
@@ -231,7 +252,7 @@ struct Job : JobRecord {
 // One execution, as it is stored and published.
 struct ExecutionRecord {
   JobId job;
-  std::string name;
+  std::shared_ptr<const JobSpec> spec;
   std::string traceparent;
   bool bulk = false;
   Execution execution;

@@ -148,7 +148,7 @@ void Scheduler::apply(const Preempt& step, Time now, Output& out) {
     out.outbox.emplace_back(CloseCommand{assign_key(key)});
     out.outbox.emplace_back(
         PutCommand{.key = cancel_key(key), .device = attempt.device, .command = Cancel{key, other->traceparent}});
-    out.preempted.push_back({key, attempt.device, job->id, ran});
+    out.preempted.push_back({key, attempt.device, job->id, ran, attempt.progress});
     touch(*other, *victim);
   }
   keep_free(step.number, step.who);
@@ -230,6 +230,9 @@ void Scheduler::denied(Job& job, Execution& execution, const Decision& decision,
   }
   withdraw(job, execution);
   if (execution.excluded.size() < excluded_max) execution.excluded[decision.device] = {true, decision.reason};
+  // What it has of the execution is not its own any more.
+  if (execution.claimed == decision.device) execution.claimed = {};
+  if (execution.original && execution.original->device == decision.device) execution.original.reset();
   enqueue(job, execution, now);
   touch(job, execution);
   refresh(job, now, out);
@@ -282,9 +285,15 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   auto& asking = std::get<Asking>(execution.phase);
   // The previous attempt may have ended in this batch: its row is saved before the new attempt replaces it.
   if (execution.attempt && touched_.contains({job.id, execution.index})) save_attempt(execution, out);
+  if (execution.attempt && execution.attempt->state == AttemptState::lost &&
+      execution.attempt->device != asking.device && execution.claimed != asking.device)
+    out.moved.push_back(
+        {Moved::What::moved, decision.key, execution.attempt->device, asking.device, execution.attempt->reason});
   Attempt attempt;
   attempt.key = decision.key;
-  attempt.number = execution.attempts + 1;
+  // A device that may still have the program goes on with a try of the same number (Agent::same_try).
+  const bool back = execution.original && execution.original->device == asking.device;
+  attempt.number = back ? execution.original->number : execution.attempts + 1;
   attempt.device = asking.device;
   attempt.grant = decision.grant;
   attempt.contract = contract(job, execution);
@@ -294,7 +303,8 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   asking_.erase({job.id, execution.index});
   execution.phase = Live{.contact = now, .phase_since = now};
   execution.fence = decision.key.fence;
-  execution.attempts = attempt.number;
+  attempt.went_on = back;
+  execution.attempts = std::max(execution.attempts, attempt.number);
   execution.reason.clear();
   execution.claimed = {};
   execution.attempt = std::move(attempt);

@@ -124,6 +124,7 @@ std::optional<fleet::Expression> expression_of(const std::string& text) {
 
 void read_expressions(Job& job) {
   job.where = expression_of(job.spec->requirements.expression);
+  if (is_continuous(*job.spec)) job.chooses = expression_of(job.spec->targets->expression);
   for (const auto& one : job.spec->placement.affinity) job.affinity.push_back(expression_of(one.expression));
 }
 

@@ -47,7 +47,7 @@ class Planner {
     const auto& job = from_.jobs.at(turn.entry->job);
     const auto& execution = job.executions[static_cast<std::size_t>(turn.entry->execution)];
     const Waiter who{turn.lane, job.id, execution.index};
-    if (!job.authorised && start_of(job) > now_) return ask(who);
+    if (!job.authorised && placed_from(job) > now_) return ask(who);
     if (const auto there = from_.fleet.number_of(execution.claimed); there && claimed(who, job, execution, *there))
       return;
     const auto want = want_of(job, execution, now_);

@@ -165,7 +165,8 @@ std::vector<Queue::Head> Queue::sleeping(std::size_t count) const {
 }
 
 QueueEntry entry_of(const Job& job, const Execution& execution) {
-  return {std::max(from_ms(job.submitted_ms), start_of(job)), job.order, job.id, execution.index};
+  return {std::max({from_ms(job.submitted_ms), placed_from(job), execution.joined}), job.order, job.id,
+          execution.index};
 }
 
 Queue::Shape shape_of(const Job& job, const Execution& execution) {

@@ -152,6 +152,7 @@ std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Foreca
 
 Trial try_out(const Job& job, const Snapshot& from, const Durations& durations, Time now) {
   Trial out{.width = job.executions.size()};
+  if (job.executions.empty()) return out;  // of a continuous job for which there is no device yet
   const auto& first = job.executions.front();
   out.placement = explain(want_of(job, first, now), from.fleet, from.limits);
   out.placement.chosen.reset();
@@ -160,7 +161,7 @@ Trial try_out(const Job& job, const Snapshot& from, const Durations& durations, 
   std::vector<Fleet::Number> placed;
   std::vector<int> left;  // executions that get none
   auto with = job;        // as it would be with those that are placed
-  const bool waits = start_of(job) > now;
+  const bool waits = placed_from(job) > now;
   for (const auto& execution : job.executions) {
     if (waits) break;
     auto& some = choices.try_emplace(execution.target.value, overlay, from.limits, job.executions.size()).first->second;
