@@ -9,6 +9,7 @@
 #include "scheduler/limits.hpp"
 #include "scheduler/shell/rows.hpp"
 #include "scheduler/shell/service.hpp"
+#include "scheduler/shell/stored_job.hpp"
 
 namespace fieldwork::scheduler {
 
@@ -102,29 +103,15 @@ Result<Asked> understand(std::string_view operation, std::string_view payload) {
   return out;
 }
 
-Error away(const Error& error) { return {Code::unavailable, error.reason}; }
-
-// The job with its executions, each with its newest attempt, from the store.
-Result<Job> stored_job(store::Reader& store, const JobId& id) {
-  auto rows = store.find("job", "job", {id.value});
-  if (!rows) return away(rows.error());
-  if (rows->empty()) return Error{Code::unknown, "there is no job " + id.value, "/job"};
-  auto executions = store.find("execution", "job", {id.value});
-  if (!executions) return away(executions.error());
-  auto attempts = store.find("attempt", "job", {id.value});
-  if (!attempts) return away(attempts.error());
-  auto jobs = assemble(*rows, *executions, *attempts);
-  if (!jobs) return jobs.error();
-  return std::move(jobs->front());
-}
-
 Json show(const Asked& asked, const Job& job) {
   Page page(asked.limit);
   Json answer{{"v", 1}, {"job", encode_state(job)}};
   for (const auto& execution : job.executions) {
     if (execution.index <= asked.after) continue;
-    auto item = encode_state(ExecutionRecord{job.id, "", "", job.bulk, execution});
+    auto item = encode_state(ExecutionRecord{job.id, job.spec, "", job.bulk, execution});
     for (const char* field : {"v", "job", "name"}) item.erase(field);
+    if (execution.attempt && !execution.attempt->decided.empty())
+      item["decided"] = codec::encode(execution.attempt->decided);
     if (page.add(std::move(item))) continue;
     answer["next"] = execution.index - 1;
     break;

@@ -8,28 +8,33 @@
 #include "crypto/digest.hpp"
 #include "scheduler/shell/rows.hpp"
 #include "scheduler/shell/service.hpp"
+#include "scheduler/shell/stored_job.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
 
 constexpr std::size_t bulk_from = 17;  // jobs in one submission from which on they have no state topics of their own
 
-// The same submitter and request name the same job, also after the scheduler has forgotten it.
-JobId job_id(std::string_view submitter, const std::string& request) {
-  return JobId("j-" + crypto::to_hex(crypto::sha256(std::string(submitter) + "\n" + request)).substr(0, 20));
-}
+struct CancelAsked {
+  JobId job;
+  std::optional<std::int64_t> expects;
+};
 
-Result<JobId> job_asked(const bus::Message& message) {
+Result<CancelAsked> cancel_asked(const bus::Message& message) {
   auto value = codec::parse(message.payload, 4096);
   if (!value) return value.error();
   codec::Reader reader(*value);
   reader.version();
-  JobId job{reader.id("job")};
+  CancelAsked out{JobId{reader.id("job")}, reader.integer_maybe("expects", 0, limits::integer_max)};
   if (!reader.finish()) return reader.error();
-  return job;
+  return out;
 }
 
 }  // namespace
+
+JobId job_id(std::string_view submitter, const std::string& request) {
+  return JobId("j-" + crypto::to_hex(crypto::sha256(std::string(submitter) + "\n" + request)).substr(0, 20));
+}
 
 Error under(const std::string& path, Error error) {
   error.path = path + error.path;
@@ -138,8 +143,8 @@ Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<c
       }
       submissions_.insert_or_assign(message, std::move(submission));
     } else if (topic->channel == "cancel") {
-      const auto job = job_asked(*message);
-      if (job && may_be_stored(*job)) ids.push_back(job->value);
+      const auto asked = cancel_asked(*message);
+      if (asked && may_be_stored(asked->job)) ids.push_back(asked->job.value);
     }
   }
   if (ids.empty()) return {};
@@ -147,7 +152,8 @@ Result<void> SchedulerService::prefetch(store::Store& store, const std::vector<c
   if (!rows) return rows.error();
   for (const auto& text : *rows) {
     const auto row = codec::Json::parse(text);
-    known_[JobId(row.at("job").get<std::string>())] = {row.at("state"), row.at("reason"), row.at("spec_digest")};
+    known_[JobId(row.at("job").get<std::string>())] = {row.at("state"), row.at("reason"), row.at("spec_digest"),
+                                                       row.at("changed_ms")};
   }
   return {};
 }
@@ -182,6 +188,8 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
   if (topic.channel == "scenarios") return show_scenarios(message, topic, now, out);
   if (topic.channel == "templates") return show_templates(message, topic, now, out);
   if (topic.channel == "cancel") return cancel(message, topic, now, out);
+  if (topic.channel == "retry") return retry(message, topic, now, out);
+  if (topic.channel == "logs") return logs(message, topic, now, out);
   if (topic.channel == "reset") return reset(message, topic, now, out);
   reject(topic, message, {Code::unknown, "no such operation"}, now, out);
 }
@@ -209,13 +217,16 @@ void SchedulerService::submit(const bus::Message& message, Time now, runtime::Ou
 }
 
 void SchedulerService::cancel(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out) {
-  const auto asked = job_asked(message);
+  const auto asked = cancel_asked(message);
   if (!asked) return reject(topic, message, asked.error(), now, out);
-  const auto& job = *asked;
+  const auto& job = asked->job;
   if (const auto over = known_.find(job); over != known_.end() && core_->find(job) == nullptr) {
-    return respond(message, {{"v", 1}, {"job", job.value}, {"state", over->second.state}}, out);
+    const auto& is = over->second;
+    if (asked->expects && *asked->expects != is.changed_ms)
+      return reject(topic, message, changed_since(is.state, is.changed_ms), now, out);
+    return respond(message, {{"v", 1}, {"job", job.value}, {"state", is.state}}, out);
   }
-  step(CancelRequested{replies_.open(message), job}, now);
+  step(CancelRequested{replies_.open(message), job, asked->expects}, now);
 }
 
 // For an operator who repairs by hand: the next report of the device begins its stream.

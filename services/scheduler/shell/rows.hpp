@@ -12,6 +12,8 @@
 
 namespace fieldwork::scheduler {
 
+inline constexpr double parts_of_one = 10'000;  // scores are stored as whole numbers of 1/10,000
+
 [[nodiscard]] std::string execution_key(const JobId& job, int execution);
 
 // Of a record that has a row already (`stored`), only the columns that can change.
@@ -30,10 +32,12 @@ namespace fieldwork::scheduler {
 // waits.cpp
 [[nodiscard]] nlohmann::json encode(const Waits& waits);
 
+// load.cpp
 // Loads all live jobs with their executions, and the newest settled jobs without.
 [[nodiscard]] Result<Saved> load(store::Store& store, const Limits& limits);
 
-// Makes jobs of their rows. With the rows of executions and attempts each execution has its newest attempt.
+// Makes jobs of their rows. With the rows of executions and attempts each execution has the attempt that succeeded,
+// else its newest one.
 [[nodiscard]] Result<std::vector<Job>> assemble(const std::vector<std::string>& job_rows,
                                                 const std::vector<std::string>& execution_rows,
                                                 const std::vector<std::string>& attempt_rows);

@@ -1,10 +1,13 @@
 // The core's output to rows and messages.
+#include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "codec/job.hpp"
 #include "codec/policy.hpp"
 #include "model/items.hpp"
 #include "model/key_text.hpp"
+#include "model/limits.hpp"
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
 #include "scheduler/shell/rows.hpp"
@@ -109,6 +112,25 @@ void SchedulerService::say_states(const Output& done, runtime::Output& out) {
   }
 }
 
+void SchedulerService::say_moved(const Output& done, runtime::Output& out) const {
+  constexpr std::array words{"lost", "moved", "reconciled"};
+  std::vector<std::string> events;
+  for (const auto& one : done.moved) {
+    const std::string event = words[static_cast<std::size_t>(one.what)];
+    codec::Json item{{"event", event}, {"reason", clamp_text(one.reason, limits::reason_bytes_max)}};
+    codec::write_key(item, one.key);
+    if (!one.from.empty()) item["from"] = one.from.value;
+    if (!one.to.empty()) item["to"] = one.to.value;
+    if (one.what == Moved::What::reconciled) item["stays"] = one.original ? "original" : "replacement";
+    events.push_back(codec::dump(item));
+    metrics::count("fieldwork_moved_total", {{"event", event}});
+    log::info("execution " + event,
+              {{"attempt", key_text(one.key)}, {"from", one.from.value}, {"to", one.to.value}, {"reason", one.reason}});
+  }
+  for (auto& payload : pack_items(events))
+    out.messages.push_back({.topic = topics_.event("execution", "moved"), .payload = std::move(payload)});
+}
+
 // Once, after the commit. All jobs that changed share one event; each has its latest state in a retained message.
 void SchedulerService::say(const Output& done, Time now, runtime::Output& out) {
   for (const auto& one : done.answers) answer(one, now, out);
@@ -147,6 +169,7 @@ void SchedulerService::say(const Output& done, Time now, runtime::Output& out) {
   }
   for (const auto& one : done.forgotten_executions)
     say_retained(topics_.state("execution", one.job.value + "." + std::to_string(one.execution)), "", out);
+  say_moved(done, out);
   for (const auto& one : done.preempted) {
     const auto ran = std::chrono::duration<double>(one.ran).count();
     metrics::count("fieldwork_preemptions_total");
@@ -154,6 +177,7 @@ void SchedulerService::say(const Output& done, Time now, runtime::Output& out) {
     log::info("preempted", {{"attempt", key_text(one.key)},
                             {"device", one.device.value},
                             {"by", one.by.value},
+                            {"progress", one.progress ? codec::dump(codec::encode(*one.progress)) : ""},
                             {"ran_s", std::to_string(ran)}});
   }
   for (const auto& one : done.notices) {

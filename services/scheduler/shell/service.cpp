@@ -60,7 +60,7 @@ void SchedulerService::say_again(runtime::Output& out) {
     for (; job != nullptr && next < job->executions.size() && states < again_at_once_max; ++next) {
       const auto& execution = job->executions[next];
       if (!execution.shown) continue;
-      some.execution_states.push_back({id, job->spec->name, job->traceparent, job->bulk, execution});
+      some.execution_states.push_back({id, job->spec, job->traceparent, job->bulk, execution});
       ++states;
     }
     if (job == nullptr || next >= job->executions.size()) again_.pop_front();

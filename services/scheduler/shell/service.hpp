@@ -68,6 +68,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void command(const Output& done, runtime::Output& out) const;
   void say(const Output& done, Time now, runtime::Output& out);
   void say_states(const Output& done, runtime::Output& out);
+  void say_moved(const Output& done, runtime::Output& out) const;
   void say_again(runtime::Output& out);
   void say_placement(runtime::Output& out);
   void answer(const Answer& answer, Time now, runtime::Output& out);
@@ -76,6 +77,9 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void submit(const bus::Message& message, Time now, runtime::Output& out);
   void cancel(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   void reset(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
+  // running.cpp, retry.cpp
+  void logs(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
+  void retry(const bus::Message& message, const Topic& topic, Time now, runtime::Output& out);
   Result<Submission> decode_submission(const bus::Message& message, std::string_view from) const;
   [[nodiscard]] Result<std::pair<codec::Template, std::string>> template_of(const std::string& reference) const;
   [[nodiscard]] static Result<void> read_job(codec::Reader& item, Item& out);

@@ -39,7 +39,21 @@ void add_result(Json& into, const RunResult& result) {
   into["stdout_bytes"] = size(result.stdout_text, result.stdout_bytes);
   into["stderr_bytes"] = size(result.stderr_text, result.stderr_bytes);
   into["files"] = result.files.size();
+  if (result.use) into["use"] = codec::encode(*result.use);
   if (auto tail = tail_of(result); !tail.empty()) into["tail"] = std::move(tail);
+}
+
+// What is so from the assignment on: when that was, what was set aside for it, and how far it is.
+void add_attempt(Json& into, const Attempt& attempt, const Requirements& need) {
+  into["assigned_ms"] = attempt.created_ms;
+  into["resources_allocated"] = {
+      {"cpu_millis", need.cpu_millis}, {"memory_bytes", need.memory_bytes}, {"storage_bytes", need.storage_bytes}};
+  if (!attempt.progress) return;
+  auto progress = codec::encode(*attempt.progress);
+  for (const char* field : {"step", "message"}) {
+    if (progress.contains(field)) progress[field] = bounded(progress[field], limits::progress_message_bytes_max);
+  }
+  into["progress"] = std::move(progress);
 }
 
 }  // namespace
@@ -67,6 +81,7 @@ Json encode_state(const JobRecord& job) {
            {"changed_ms", job.changed_ms}};
   if (!job.device.empty()) out["device"] = job.device.value;
   if (!job.made_of.empty()) out["template"] = job.made_of;
+  if (!job.retry_of.empty()) out["retry_of"] = job.retry_of.value;
   codec::write_traceparent(out, job.traceparent);
   return out;
 }
@@ -76,7 +91,7 @@ Json encode_state(const ExecutionRecord& record) {
   Json out{{"v", 1},
            {"job", record.job.value},
            {"execution", execution.index},
-           {"name", bounded(record.name, 256)},
+           {"name", bounded(record.spec->name, 256)},
            {"state", fieldwork::name(execution.state)},
            {"attempt", execution.attempts},
            {"fence", execution.fence},
@@ -87,6 +102,8 @@ Json encode_state(const ExecutionRecord& record) {
   auto reason = execution.reason;
   if (execution.attempt && execution.is<Live>()) reason = execution.attempt->reason;
   if (!reason.empty()) out["reason"] = bounded(reason, limits::reason_bytes_max);
+  if (execution.attempt && (execution.is<Live>() || settled(execution.state)))
+    add_attempt(out, *execution.attempt, record.spec->requirements);
   if (execution.attempt && execution.attempt->result && settled(execution.state))
     add_result(out, *execution.attempt->result);
   codec::write_traceparent(out, record.traceparent);

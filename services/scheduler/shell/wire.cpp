@@ -10,9 +10,13 @@
 namespace fieldwork::scheduler {
 
 std::vector<std::pair<std::string, int>> SchedulerService::subscriptions() const {
-  return {{topics_.up("+", "report"), 1},     {topics_.up("+", "heartbeat"), 0},
-          {topics_.up("+", "presence"), 1},   {topics_.state("device", "+"), 1},
-          {topics_.state("package", "+"), 1}, {topics_.service("scheduler", "+", "+"), 1}};
+  return {{topics_.up("+", "report"), 1},
+          {topics_.up("+", "heartbeat"), 0},
+          {topics_.up("+", "progress"), 0},
+          {topics_.up("+", "presence"), 1},
+          {topics_.state("device", "+"), 1},
+          {topics_.state("package", "+"), 1},
+          {topics_.service("scheduler", "+", "+"), 1}};
 }
 
 void SchedulerService::message(const bus::Message& message, Time now, runtime::Output& out) {
@@ -61,6 +65,13 @@ void SchedulerService::device_message(const Topic& topic, const bus::Message& me
     step(HeartbeatArrived{device, heartbeat->beat, std::move(heartbeat->attempts), when(message, now),
                           std::move(heartbeat->ended)},
          now);
+  } else if (topic.channel == "progress") {
+    auto progress = codec::decode_progress(message.payload);
+    if (!progress) return reject(topic, message, progress.error(), now, out);
+    for (const auto& bad : progress->bad) reject(topic, message, bad.error, now, out);
+    ProgressArrived input{device, {}, when(message, now)};
+    for (auto& item : progress->good) input.items.emplace_back(std::move(item.key), std::move(item.progress));
+    if (!input.items.empty()) step(std::move(input), now);
   } else if (topic.channel == "presence") {
     auto presence = codec::decode_presence(message.payload);
     if (presence && presence->state == PresenceSaid::State::online) step(DeviceReturned{device}, now);
