@@ -165,7 +165,7 @@ void Evaluator::see_counted(const Rule& rule, Memory& memory, const Sample& samp
   }
   auto& one = found->second;
   // Each event counts; of states, each thing once.
-  const bool happens = sample.over == Over::event || sample.over == Over::refusal;
+  const bool happens = sample.over == Over::event || sample.over == Over::move || sample.over == Over::refusal;
   const auto thing = happens ? std::string() : sample.subject;
   if (!thing.empty() && std::any_of(one.seen.begin(), one.seen.end(), [&](const auto& s) { return s.second == thing; }))
     return;

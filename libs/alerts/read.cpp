@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alerts/limits.hpp"
+#include "base/text.hpp"
 #include "codec/device.hpp"
 #include "codec/items.hpp"
 #include "codec/policy.hpp"
@@ -100,6 +101,13 @@ NamedValues read_event(Reader& reader, const std::string& device) {
   return out;
 }
 
+NamedValues read_move(Reader& reader, const std::string& job) {
+  NamedValues out;
+  out.set("job", job);
+  read_texts(reader, out, {"event", "from", "to", "reason", "stays"});
+  return out;
+}
+
 NamedValues read_service(Reader& reader, const std::string& name) {
   NamedValues out;
   out.set("service", name);
@@ -139,6 +147,7 @@ std::vector<std::pair<std::string, int>> read_topics(const Topics& topics) {
   std::vector<std::pair<std::string, int>> out{{topics.state("device", "+"), 1},
                                                {topics.state("audit", "head"), 1},
                                                {topics.event("job", "changed"), 1},
+                                               {topics.event("execution", "moved"), 1},
                                                {topics.event("device", "+"), 1}};
   for (const auto& shape : shapes) out.emplace_back(topics.state(shape.kind, "+"), 1);
   return out;
@@ -169,7 +178,8 @@ bool Messages::read(std::string_view topic, std::string_view payload, Time arriv
     return true;
   }
   const bool of_jobs = at->channel == "job" && at->name == "changed";
-  if (at->kind != Topic::Kind::event || (!of_jobs && at->channel != "device")) return false;
+  const bool of_moves = at->channel == "execution" && at->name == "moved";
+  if (at->kind != Topic::Kind::event || (!of_jobs && !of_moves && at->channel != "device")) return false;
   auto value = codec::parse(payload);
   if (!value) return bad(value.error()), true;
   Reader reader(*value);
@@ -189,6 +199,12 @@ bool Messages::read(std::string_view topic, std::string_view payload, Time arriv
       [&](Reader& item) {
         item.allow_unknown();
         const auto id = item.id("job");
+        if (of_moves) {
+          const auto execution = item.integer("execution", 0, limits::executions_max);
+          auto values = read_move(item, id);
+          if (item.finish()) take(of(Over::move, id + "." + std::to_string(execution), std::move(values)));
+          return;
+        }
         auto values = read_job(item, id);
         if (item.finish()) take(of(Over::job, id, std::move(values), arrived));
       },

@@ -55,6 +55,14 @@ constexpr std::array events{
     Kind{"reason", Type::text, false, "why"},
     Kind{"by", Type::text, false, "the operator whose request it is"},
 };
+constexpr std::array moves{
+    Kind{"event", Type::text, false, "lost, moved or reconciled, as in `event/execution`"},
+    Kind{"job", Type::text, false, "its job's id"},
+    Kind{"from", Type::text, false, "the device that it left"},
+    Kind{"to", Type::text, false, "the device where it is now"},
+    Kind{"reason", Type::text, false, "why"},
+    Kind{"stays", Type::text, false, "original or replacement, where there were both"},
+};
 constexpr std::array services{
     Kind{"service", Type::text, false, "its name"},
     Kind{"state", Type::word, false, "whether it is connected to the broker", {}, {}, service_states},
@@ -99,7 +107,7 @@ constexpr std::array alert_kinds{
 };
 // clang-format on
 
-constexpr std::array names{"device",  "placement", "job",     "execution", "transfer",    "event",
+constexpr std::array names{"device",  "placement", "job",     "execution", "transfer",    "event", "move",
                            "service", "broker",    "refusal", "disk",      "certificate", "audit"};
 
 // Owns its device.
@@ -140,6 +148,7 @@ fleet::Vocabulary vocabulary(Over over) {
     case Over::execution: return executions;
     case Over::transfer: return transfers;
     case Over::event: return events;
+    case Over::move: return moves;
     case Over::service: return services;
     case Over::broker: return brokers;
     case Over::refusal: return refusals;

@@ -56,6 +56,19 @@ all = "fieldwork device ls"
 many = "more devices are flapping"
 
 [[rule]]
+name = "work_moved"
+over = "move"
+when = "event == moved"
+by = "from"
+count = 1
+within = "1h"
+severity = "warning"
+text = "work that it had runs elsewhere; the newest: job {job} is on {to}, because {reason|it was lost}"
+next = "fieldwork device show {from}"
+all = "fieldwork alert ls -f 'rule == work_moved'"
+many = "more devices lost work to others"
+
+[[rule]]
 name = "device_health"
 over = "device"
 when = "lifecycle in (active, draining, inactive) and presence == online and health < 0.7"

@@ -28,6 +28,7 @@ constexpr std::array table{
     Help{"fieldwork_inputs_total", "Messages and ticks that were worked on."},
     Help{"fieldwork_jobs_live", "Jobs that are not over."},
     Help{"fieldwork_jobs_total", "Jobs that are over, by how they ended."},
+    Help{"fieldwork_moved_total", "Executions that lost their device, moved, or were on two devices, by event."},
     Help{"fieldwork_notices_total", "What the scheduler warned of in its log."},
     Help{"fieldwork_notifications_dead_total", "Alerts of which a target will not hear."},
     Help{"fieldwork_notifications_total", "Messages to targets, by result."},

@@ -20,6 +20,7 @@ enum class Over {
   execution,    // state/execution/{execution}
   transfer,     // state/transfer/{transfer}
   event,        // event/device/{device}: something happened to it
+  move,         // event/execution/moved: work lost its device, got another, or is on two
   service,      // state/service/{service}
   broker,       // $SYS/broker/#: its own figures
   refusal,      // $SYS/broker/log/#: the broker refused a connection
