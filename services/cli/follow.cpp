@@ -1,5 +1,6 @@
 #include "follow.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "output.hpp"
@@ -81,20 +82,59 @@ std::optional<Follow::Sending> Follow::transfer(const codec::Json& state) {
                  word == "complete"};
 }
 
-std::optional<std::string> Follow::log(const std::string& device, const codec::LogLine& line) const {
+std::optional<std::string> Follow::log(const std::string& device, const codec::LogLine& line, bool named) {
   if (line.key.job.value != job_) return std::nullopt;
+  if (line.begin && wanted_.erase({line.key, line.stream}) == 0) return std::nullopt;
+  const auto before = named ? device + " | " : "";
   auto text = line.text;
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   std::string out;
-  if (line.dropped > 0) out = device + " | … " + std::to_string(line.dropped) + " lines dropped\n";
+  if (line.dropped > 0) out = before + "… " + std::to_string(line.dropped) + " lines dropped\n";
   std::size_t begin = 0;
   while (true) {
     const auto end = text.find('\n', begin);
-    out += device + " | " + printable(text.substr(begin, end - begin));
+    out += before + printable(text.substr(begin, end - begin));
     if (end == std::string::npos) return out;
     out += "\n";
     begin = end + 1;
   }
+}
+
+void Follow::wants_begin(const AttemptKey& attempt) {
+  for (const char* stream : {"stdout", "stderr"}) wanted_.emplace(attempt, stream);
+}
+
+std::string amount_of(const codec::Json& progress) {
+  std::string out;
+  if (member(progress, "total").is_number())
+    out = std::to_string(integer_of(progress, "done")) + " of " + std::to_string(integer_of(progress, "total"));
+  const auto step = text_of(progress, "step"), message = text_of(progress, "message");
+  if (!step.empty()) out += (out.empty() ? "" : ", ") + step;
+  if (!message.empty()) out += (out.empty() ? "" : step.empty() ? ", " : ": ") + message;
+  return out;
+}
+
+std::optional<HowFar> how_far(const codec::Json& job) {
+  const auto& executions = list_of(job, "executions");
+  const auto state = job_state(text_of(job, "state"));
+  if (!state || settled(*state)) return std::nullopt;
+  double sum = 0;
+  std::size_t over = 0;
+  bool some = false;
+  for (const auto& one : executions) {
+    const auto of_one = execution_state(text_of(one, "state"));
+    const bool is_over = of_one && settled(*of_one);
+    over += is_over ? 1 : 0;
+    const auto& fraction = member(member(one, "progress"), "fraction");
+    some = some || (fraction.is_number() && !is_over);
+    sum += is_over ? 1 : fraction.is_number() ? std::clamp(fraction.get<double>(), 0.0, 1.0) : 0;
+  }
+  if (!some) return std::nullopt;
+  if (executions.size() == 1)
+    return HowFar{text_of(executions[0], "device"), sum, amount_of(member(executions[0], "progress"))};
+  const auto all = std::max<std::size_t>(executions.size(), 1);
+  return HowFar{"executions", sum / static_cast<double>(all),
+                std::to_string(over) + " of " + std::to_string(all) + " over"};
 }
 
 std::string waiting_line(const codec::Json& explained) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,12 @@ class Follow {
   // waits.
   std::optional<Sending> transfer(const codec::Json& state);
 
-  // The text to show for a device's log message; nothing if the message is another job's.
-  [[nodiscard]] std::optional<std::string> log(const std::string& device, const codec::LogLine& line) const;
+  // The text to show for a device's log message; nothing if the message is another job's, or the beginning that
+  // somebody else asked for. `named`: the device stands before each line.
+  std::optional<std::string> log(const std::string& device, const codec::LogLine& line, bool named = true);
+
+  // Somebody asks for what this attempt has written: its beginning is shown once.
+  void wants_begin(const AttemptKey& attempt);
 
   // Whether an event/job/changed names this job.
   [[nodiscard]] bool concerns(const codec::Json& event) const;
@@ -60,8 +65,20 @@ class Follow {
     bool open = false;  // the device's execution does not run yet
     bool seen = false;  // a transfer to the device was seen
   };
-  std::map<std::string, Fetch> devices_;  // the job's devices
+  std::map<std::string, Fetch> devices_;                 // the job's devices
+  std::set<std::pair<AttemptKey, std::string>> wanted_;  // attempts and streams whose beginning was asked for
 };
+
+// How far a job that runs is, by what its programs say; of several executions the mean.
+struct HowFar {
+  std::string what;
+  double share = 0;  // 0 to 1
+  std::string amount;
+};
+// Takes a STATE_JOB with its executions; nothing: no program says how far it is.
+[[nodiscard]] std::optional<HowFar> how_far(const codec::Json& job);
+// "42 of 100, scan: third floor" of the progress of a STATE_EXECUTION.
+[[nodiscard]] std::string amount_of(const codec::Json& progress);
 
 // Takes an answer of `explain`: why no device fits, in one line; empty when something runs or fits.
 [[nodiscard]] std::string waiting_line(const codec::Json& explained);

@@ -16,6 +16,8 @@ struct Chosen {
   ListArguments list;
   PushArguments push;
   ResultArguments result;
+  RetryArguments retry;
+  LogsArguments logs;
   DeviceListArguments devices;
   VerbArguments verb;
   SetArguments set;

@@ -1,5 +1,6 @@
 // Commands about jobs and templates.
 #include "grammar.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::cli {
 
@@ -33,6 +34,25 @@ void add_parameters(CLI::App& app, RunArguments& arguments, CLI::Option* of = nu
   parameters->needs(of);
 }
 
+// What changes a job; nothing is done where it is not any more as it was seen.
+void add_job_changes(const std::function<CLI::App*(const char*, const char*, const char*, std::string&)>& of_job,
+                     Chosen& chosen) {
+  auto& arguments = chosen.retry;
+  const auto expects = [&](CLI::App* sub) {
+    sub->add_option("--expects", arguments.expects, "only if its version (job show) is this one")
+        ->check(CLI::Range(std::int64_t{0}, limits::integer_max));
+    return sub;
+  };
+  expects(of_job("cancel", "stop it", "fieldwork job cancel JOB --expects 1732800000000", arguments.job))
+      ->callback([&chosen] { chosen.command = [&chosen] { return job_cancel(chosen.options, chosen.retry); }; });
+  auto* retry = expects(of_job("retry", "run again what did not succeed of it, as a new job",
+                               "fieldwork job retry JOB --wait", arguments.job));
+  retry->add_flag("--all", arguments.all, "also the executions that succeeded");
+  retry->add_flag("--wait", arguments.wait, "until the new job is settled, as run --wait");
+  retry->add_option("--request", arguments.request, "request id: the same id again is the same new job");
+  retry->callback([&chosen] { chosen.command = [&chosen] { return job_retry(chosen.options, chosen.retry); }; });
+}
+
 }  // namespace
 
 void add_run(CLI::App& app, Chosen& chosen) {
@@ -56,7 +76,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
 }
 
 void add_job(CLI::App& app, Chosen& chosen) {
-  auto* job = command(app, "job", "look at jobs, cancel one", "fieldwork job ls --state running");
+  auto* job = command(app, "job", "look at jobs, follow, cancel or retry one", "fieldwork job ls --state running");
   job->require_subcommand(1);
   auto* list = command(*job, "ls", "jobs, newest first", "fieldwork job ls --state failed --limit 10");
   list->add_option("--state", chosen.list.state, "only those in this state")
@@ -64,23 +84,40 @@ void add_job(CLI::App& app, Chosen& chosen) {
                              "expired", "quarantined"}));
   list->add_option("--limit", chosen.list.limit, "at most so many (50)")->check(CLI::Range(1, 512));
   list->callback([&chosen] { chosen.command = [&chosen] { return job_list(chosen.options, chosen.list); }; });
+  const auto of_job = [&](const char* name, const char* what, const char* example, std::string& id) {
+    auto* sub = command(*job, name, what, example);
+    sub->add_option("JOB", id, "the job's id, or its beginning (j- and 6 digits)")->required();
+    return sub;
+  };
   const auto one = [&](const char* name, const char* what, const char* example,
                        int (*act)(const Options&, const std::string&)) {
-    auto* sub = command(*job, name, what, example);
-    sub->add_option("JOB", chosen.id, "the job's id, or its beginning (j- and 6 digits)")->required();
-    sub->callback([&chosen, act] { chosen.command = [&chosen, act] { return act(chosen.options, chosen.id); }; });
+    of_job(name, what, example, chosen.id)->callback([&chosen, act] {
+      chosen.command = [&chosen, act] { return act(chosen.options, chosen.id); };
+    });
   };
   one("show", "one job with its executions and result files", "fieldwork job show JOB", job_show);
   one("explain", "why it runs where it runs, or does not run", "fieldwork job explain JOB", job_explain);
   auto* result =
-      command(*job, "result", "its output and its files, as run --wait gives them",
-              "fieldwork job result JOB --output-dir out\n\n"
-              "Prints stdout and stderr of the executions that are settled. Exit code: 0 succeeded or not settled,\n"
-              "1 failed, cancelled or expired, 4 denied.");
-  result->add_option("JOB", chosen.result.job, "the job's id, or its beginning (j- and 6 digits)")->required();
+      of_job("result", "its output and its files, as run --wait gives them",
+             "fieldwork job result JOB --output-dir out\n\n"
+             "Prints stdout and stderr of the executions that are settled. Exit code: 0 succeeded or not settled,\n"
+             "1 failed, cancelled or expired, 4 denied.",
+             chosen.result.job);
   result->add_option("--output-dir", chosen.result.output_dir, "write the result files there");
   result->callback([&chosen] { chosen.command = [&chosen] { return job_result(chosen.options, chosen.result); }; });
-  one("cancel", "stop it", "fieldwork job cancel JOB", job_cancel);
+  add_job_changes(of_job, chosen);
+  one("wait", "until it is settled; prints its state",
+      "fieldwork job wait JOB --timeout 60\n\n"
+      "Exit code: 0 succeeded, 1 failed, cancelled or expired, 4 denied, 5 not settled within --timeout.",
+      job_wait);
+  one("watch", "tell what happens to it, and how far it is, until it is settled", "fieldwork job watch JOB", job_watch);
+  auto* logs = of_job("logs", "what it writes, while it runs; else what is kept of that",
+                      "fieldwork job logs JOB --execution 3\n\n"
+                      "Begins with the last lines that it has written. Ctrl-C ends the looking, not the job. A device\n"
+                      "sends at most 16 KiB/s of each program: lines that were dropped are counted.",
+                      chosen.logs.job);
+  logs->add_option("--execution", chosen.logs.execution, "only of this one (0, 1, …)")->check(CLI::Range(0, 9999));
+  logs->callback([&chosen] { chosen.command = [&chosen] { return job_logs(chosen.options, chosen.logs); }; });
 }
 
 void add_template(CLI::App& app, Chosen& chosen) {

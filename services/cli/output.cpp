@@ -132,15 +132,34 @@ std::string Table::text() const {
   return out;
 }
 
-std::string progress_line(std::string_view what, std::int64_t done, std::int64_t total) {
-  constexpr std::int64_t cells = 20;
-  const auto part = std::clamp<std::int64_t>(done, 0, std::max<std::int64_t>(total, 0));
-  const double share = total <= 0 ? 1.0 : static_cast<double>(part) / static_cast<double>(total);
+int whole_percent(double share) { return static_cast<int>(share * 100 + 1e-6); }
+
+std::string progress_line(std::string_view what, double share, const std::string& amount) {
+  constexpr int cells = 20;
   const auto full = static_cast<std::size_t>(share * cells);
-  const auto percent = std::to_string(static_cast<int>(share * 100));
+  const auto percent = std::to_string(whole_percent(share));
   return printable(what) + "  [" + std::string(full, '#') + std::string(cells - full, '-') + "]  " +
-         std::string(3 - std::min<std::size_t>(percent.size(), 3), ' ') + percent + " %  " + human_bytes(part) +
-         " of " + human_bytes(std::max<std::int64_t>(total, 0));
+         std::string(3 - std::min<std::size_t>(percent.size(), 3), ' ') + percent + " %  " + printable(amount);
+}
+
+namespace {
+
+std::int64_t part_of(std::int64_t done, std::int64_t total) {
+  return std::clamp<std::int64_t>(done, 0, std::max<std::int64_t>(total, 0));
+}
+
+double share_of(std::int64_t done, std::int64_t total) {
+  return total <= 0 ? 1.0 : static_cast<double>(part_of(done, total)) / static_cast<double>(total);
+}
+
+std::string bytes_of(std::int64_t done, std::int64_t total) {
+  return human_bytes(part_of(done, total)) + " of " + human_bytes(std::max<std::int64_t>(total, 0));
+}
+
+}  // namespace
+
+std::string progress_line(std::string_view what, std::int64_t done, std::int64_t total) {
+  return progress_line(what, share_of(done, total), bytes_of(done, total));
 }
 
 bool redraws(bool terminal, const char* kind) {
@@ -152,6 +171,10 @@ Progress::Progress() : Progress(redraws(isatty(STDERR_FILENO) == 1, std::getenv(
 Progress::~Progress() { clear(); }
 
 void Progress::show(std::string_view what, std::int64_t done, std::int64_t total) {
+  show(what, share_of(done, total), bytes_of(done, total));
+}
+
+void Progress::show(std::string_view what, double share, const std::string& amount) {
   const auto now = std::chrono::steady_clock::now();
   if (begun_ != what) {
     begun_ = what;
@@ -159,7 +182,7 @@ void Progress::show(std::string_view what, std::int64_t done, std::int64_t total
   }
   if (now - since_ < quiet_) return;
   if (terminal_) {
-    auto line = progress_line(what, done, total);
+    auto line = progress_line(what, share, amount);
     if (drawn_ && line == what_) return;
     what_ = std::move(line);
     std::fprintf(stderr, "\r\x1b[K%s", what_.c_str());
@@ -167,12 +190,11 @@ void Progress::show(std::string_view what, std::int64_t done, std::int64_t total
     drawn_ = true;
     return;
   }
-  const std::int64_t tenth =
-      total <= 0 ? 10 : static_cast<std::int64_t>(static_cast<double>(done) * 10 / static_cast<double>(total));
+  const auto tenth = static_cast<std::int64_t>(share * 10);
   if (what == what_ && tenth == tenth_) return;
   what_ = what;
   tenth_ = tenth;
-  say(progress_line(what, done, total));
+  say(progress_line(what, share, amount));
 }
 
 void Progress::clear() {

@@ -46,6 +46,10 @@ class Fields {
   Table table_{{"", ""}};
 };
 
+// Of a share, 0 to 1, in binary: 0.57 is 57.
+[[nodiscard]] int whole_percent(double share);
+// "edge-1  [########------------]  40 %  4 of 10, scan". `share`: 0 to 1.
+[[nodiscard]] std::string progress_line(std::string_view what, double share, const std::string& amount);
 // "sending  [########------------]  40 %  4.0 of 10.0 MiB". A total of 0 counts as done.
 [[nodiscard]] std::string progress_line(std::string_view what, std::int64_t done, std::int64_t total);
 
@@ -62,7 +66,8 @@ class Progress {
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  void show(std::string_view what, std::int64_t done, std::int64_t total);
+  void show(std::string_view what, std::int64_t done, std::int64_t total);  // bytes
+  void show(std::string_view what, double share, const std::string& amount);
   void clear();  // call it before anything else is written to stderr
 
  private:

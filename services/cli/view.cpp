@@ -8,6 +8,7 @@
 
 #include "codec/transfer.hpp"
 #include "crypto/jws.hpp"
+#include "follow.hpp"
 #include "output.hpp"
 
 namespace fieldwork::cli {
@@ -24,15 +25,24 @@ std::int64_t released_ms(const Json& package) {
 }
 
 std::string executions_table(const Json& executions) {
-  Table table({"EXECUTION", "DEVICE", "ATTEMPT", "FENCE", "STATE", "EXIT", "ELAPSED", "OUTPUT", "REASON"});
+  Table table(
+      {"EXECUTION", "DEVICE", "ATTEMPT", "FENCE", "STATE", "EXIT", "ELAPSED", "CPU", "MEMORY", "OUTPUT", "REASON"});
   for (const auto& one : executions) {
     const bool exited = member(one, "exit_code").is_number();
+    const auto& use = member(one, "use");
+    const auto& progress = member(one, "progress");
+    auto state = or_dash(text_of(one, "state"));
+    if (const auto& far = member(progress, "fraction"); far.is_number() && state != "succeeded")
+      state += " at " + std::to_string(whole_percent(far.get<double>())) + " %";
+    auto reason = text_of(one, "reason");
+    if (reason.empty() && state != "succeeded") reason = amount_of(progress);
     table.add({std::to_string(integer_of(one, "execution")), or_dash(text_of(one, "device")),
-               std::to_string(integer_of(one, "attempt")), std::to_string(integer_of(one, "fence")),
-               or_dash(text_of(one, "state")), exited ? std::to_string(integer_of(one, "exit_code")) : "-",
+               std::to_string(integer_of(one, "attempt")), std::to_string(integer_of(one, "fence")), state,
+               exited ? std::to_string(integer_of(one, "exit_code")) : "-",
                exited ? std::to_string(integer_of(one, "elapsed_ms")) + " ms" : "-",
-               exited ? human_bytes(integer_of(one, "stdout_bytes") + integer_of(one, "stderr_bytes")) : "-",
-               text_of(one, "reason")});
+               use.is_object() ? std::to_string(integer_of(use, "cpu_ms")) + " ms" : "-",
+               use.is_object() ? human_bytes(integer_of(use, "memory_peak_bytes")) : "-",
+               exited ? human_bytes(integer_of(one, "stdout_bytes") + integer_of(one, "stderr_bytes")) : "-", reason});
   }
   return table.text();
 }
@@ -125,6 +135,9 @@ std::string job_text(const Json& job, std::int64_t now) {
   const auto submitted = integer_of(job, "submitted_ms");
   fields.add("submitted", human_time(submitted) + " (" + human_age(submitted, now) + " ago)");
   fields.add("changed", human_age(integer_of(job, "changed_ms"), now) + " ago");
+  fields.add("version", std::to_string(integer_of(job, "changed_ms")));
+  if (const auto of = text_of(job, "template"); !of.empty()) fields.add("template", of);
+  if (const auto of = text_of(job, "retry_of"); !of.empty()) fields.add("retry of", of);
   std::string counts;
   const auto& by_state = member(job, "counts");
   if (by_state.is_object() && integer_of(job, "width") > 1) {
@@ -136,6 +149,12 @@ std::string job_text(const Json& job, std::int64_t now) {
   std::string out = fields.text();
   const auto& executions = list_of(job, "executions");
   if (!executions.empty()) out += "\n" + executions_table(executions);
+  for (const auto& one : executions) {
+    for (const auto& decided : list_of(one, "decided"))
+      out += "\n" + human_time(integer_of(decided, "at_ms")) + "  " + printable(text_of(one, "device")) +
+             ", execution " + std::to_string(integer_of(one, "execution")) + ": " + printable(text_of(decided, "what"));
+  }
+  if (out.back() != '\n') out += "\n";
   return out;
 }
 

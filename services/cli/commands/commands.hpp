@@ -38,7 +38,24 @@ struct ResultArguments {
   std::string output_dir;  // empty: files are only listed
 };
 int job_result(const Options& options, const ResultArguments& arguments);
-int job_cancel(const Options& options, const std::string& job);
+struct ChangeArguments {
+  std::string job;
+  std::optional<std::int64_t> expects{};  // the version of the job that was seen; of another one nothing is done
+};
+int job_cancel(const Options& options, const ChangeArguments& arguments);
+struct RetryArguments : ChangeArguments {
+  bool all = false;     // also the executions that succeeded
+  bool wait = false;    // until the new job is settled
+  std::string request;  // request id; empty: a new one is made
+};
+int job_retry(const Options& options, const RetryArguments& arguments);
+int job_wait(const Options& options, const std::string& job);
+int job_watch(const Options& options, const std::string& job);
+struct LogsArguments {
+  std::string job;
+  std::optional<int> execution{};
+};
+int job_logs(const Options& options, const LogsArguments& arguments);
 
 struct DeviceListArguments {
   std::string expression;
@@ -149,7 +166,11 @@ int doctor(const Options& options);
 
 // Prints the output of the executions that are settled to stdout and stderr. Writes their files into `directory`, or
 // lists them where it is empty. Returns the exit code of the job's state, or of what kept the result away.
-int print_result(Session& session, const Options& options, const std::string& directory, const std::string& job);
+// `execution`: only this one's output.
+int print_result(Session& session, const Options& options, const std::string& directory, const std::string& job,
+                 std::optional<int> execution = std::nullopt);
+// Without an answer the job may have been stored; asking again with the same request id is safe.
+[[nodiscard]] Failure may_be_stored(Failure failure, const std::string& request);
 // Reads the settings and connects.
 [[nodiscard]] Outcome<std::unique_ptr<Session>> open_session(const Options& options,
                                                              const std::vector<std::string>& filters = {});

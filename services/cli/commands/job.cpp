@@ -62,12 +62,14 @@ int job_explain(const Options& options, const std::string& job) {
   return 0;
 }
 
-int job_cancel(const Options& options, const std::string& job) {
+int job_cancel(const Options& options, const ChangeArguments& arguments) {
   auto session = open_session(options);
   if (!session) return end(session.failure());
-  auto id = whole_job(**session, job);
+  auto id = whole_job(**session, arguments.job);
   if (!id) return end(id.failure());
-  auto answer = (*session)->request("scheduler", "cancel", {{"job", *id}});
+  codec::Json body{{"job", *id}};
+  if (arguments.expects) body["expects"] = *arguments.expects;
+  auto answer = (*session)->request("scheduler", "cancel", std::move(body));
   if (!answer) return end(answer.failure());
   if (options.json) {
     print_json(*answer);

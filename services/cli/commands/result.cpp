@@ -36,7 +36,8 @@ Outcome<bool> write_results(Session& session, const Options& options, const std:
 
 }  // namespace
 
-int print_result(Session& session, const Options& options, const std::string& directory, const std::string& id) {
+int print_result(Session& session, const Options& options, const std::string& directory, const std::string& id,
+                 std::optional<int> execution) {
   auto whole = job_with_executions(session, id, limits::executions_max);
   if (!whole) return end(whole.failure());
   Progress progress;
@@ -46,7 +47,8 @@ int print_result(Session& session, const Options& options, const std::string& di
   progress.clear();
   if (!filled) return end(filled.failure());
   const Json& job = *filled;
-  const auto results = results_of(job);
+  auto results = results_of(job);
+  if (execution) std::erase_if(results, [&](const auto& one) { return one.execution != *execution; });
   for (const auto& one : results) {
     if (results.size() > 1) say("--- execution " + std::to_string(one.execution) + " on " + printable(one.device));
     if (!one.wrong.empty())
