@@ -30,6 +30,13 @@ inline AssignArrived assignment(const AttemptKey& k, const std::string& package 
   return {.assign = std::move(assign), .grant = std::move(grant), .work_digest = "d", .wall_ms = 500};
 }
 
+// A scheduler whose database went back gives out the same try again.
+inline AssignArrived same_try(const AttemptKey& k, int number) {
+  auto out = assignment(k);
+  out.assign.attempt = number;
+  return out;
+}
+
 inline RunEnded ended(const AttemptKey& k, int exit_code = 0) {
   return {.key = k, .result = RunResult{.exit_code = exit_code}, .reason = ""};
 }
@@ -41,7 +48,7 @@ inline RunEnded killed(const AttemptKey& k) {
 inline bool same_row(const Attempt& a, const Attempt& b) {
   return a.assign == b.assign && a.phase == b.phase && a.cancelled == b.cancelled && a.stale == b.stale &&
          a.stopped == b.stopped && a.deactivated == b.deactivated && a.number == b.number && a.runs_as == b.runs_as &&
-         a.order == b.order && a.outcome == b.outcome;
+         a.order == b.order && a.outcome == b.outcome && a.decided == b.decided;
 }
 
 struct World {
@@ -52,6 +59,7 @@ struct World {
   Output said;  // of the last batch
   std::uint64_t random = 0;
   bool idle = true;
+  std::int64_t wall_ms = 500;  // the device's clock
 
   explicit World(Limits with = {}) : limits(with), journal(fresh()), core(limits, DeviceId("a"), journal, now) {}
 
@@ -71,13 +79,14 @@ struct World {
   }
   void pass(Duration time) {
     now += time;
-    step({TimePassed{}});
+    wall_ms += std::chrono::duration_cast<milliseconds>(time).count();
+    step({TimePassed{.wall_ms = wall_ms}});
   }
   // A restart after which all that was said since the last batch is lost.
   void restart() {
     ++journal.session;
     core = Agent(limits, DeviceId("a"), journal, now);
-    step({Started{}});
+    step({Started{wall_ms}});
   }
   // An acknowledgement: the scheduler has all reports up to this one.
   [[nodiscard]] AckArrived acknowledge(std::int64_t seq) const {
@@ -142,7 +151,8 @@ struct World {
   // The last batch saved, said and did nothing.
   [[nodiscard]] bool quiet() const {
     return said.attempts.empty() && said.reports.empty() && !said.position && !said.configuration && !said.configured &&
-           !said.enrol && !said.heartbeat && said.messages.empty() && said.notices.empty() && said.acts.empty();
+           !said.enrol && !said.heartbeat && said.progress.empty() && said.messages.empty() && said.notices.empty() &&
+           said.acts.empty();
   }
   // The reports that the batch made, as "j1 running".
   [[nodiscard]] Words reported() const {

@@ -101,12 +101,16 @@ inline Fields key_fields() {
 
 // Times and sizes of a run; each may be missing.
 inline Fields limits_fields() {
+  Rule step_s = maybe(whole(1, 604'800));
+  step_s.good = {1, 60};  // at most time_s of the example
   return {{"/limits", object()},
           {"/limits/time_s", maybe(whole(1, 604'800))},
-          {"/limits/output_bytes", maybe(whole(0, 1 << 20))}};
+          {"/limits/output_bytes", maybe(whole(0, 1 << 20))},
+          {"/limits/step_s", step_s},
+          {"/limits/log_bytes", whole_or_none(limits::kept_log_bytes_max)}};
 }
 
-inline const std::string limits_example = R"("limits":{"output_bytes":100,"time_s":60})";
+inline const std::string limits_example = R"("limits":{"log_bytes":9,"output_bytes":100,"step_s":1,"time_s":60})";
 
 // --- jobs and attempts --------------------------------------------------------------------------------------------
 
@@ -122,7 +126,7 @@ inline Rule environment() {
 inline Fields job_fields() {
   Fields limits = limits_fields();
   limits.at("/limits") = maybe(object());
-  // What contradicts another field of the example has tests of its own.
+  // What contradicts another field of the example, or is read beside another only, has tests of its own.
   Rule attempts_max = maybe(whole(1, 10));
   attempts_max.good = {2, 10};
   Rule lost_after_s = maybe(whole(1, seconds_max));
@@ -130,6 +134,8 @@ inline Fields job_fields() {
   Rule stop_after_s = maybe(whole(1, seconds_max));
   stop_after_s.good = {1, seconds_max - 1};
   Rule on_reboot = maybe(word({"restart"}, "must be fail or restart"));
+  const Rule reconcile =
+      maybe(word({"keep_original", "best_score"}, "must be keep_replacement, keep_original or best_score", 32));
   return both(limits, {{"/command", command()},
                        {"/deadline_s", maybe(whole(1, 2'592'000))},
                        {"/env", environment()},
@@ -151,6 +157,7 @@ inline Fields job_fields() {
                        {"/offline/stop_after_s", stop_after_s},
                        {"/offline/replace", maybe(flag())},
                        {"/offline/on_reboot", on_reboot},
+                       {"/offline/reconcile", reconcile},
                        {"/timeouts", maybe(object())},
                        {"/timeouts/queued_s", maybe(whole(1, seconds_max))},
                        {"/timeouts/fetching_s", maybe(whole(1, seconds_max))}});
@@ -176,6 +183,11 @@ inline Fields result_fields() {
           {"/stderr_bytes", maybe(whole(0, integer_max))},
           {"/truncated", maybe(flag())},
           {"/elapsed_ms", maybe(whole(0, integer_max))},
+          {"/use", maybe(object())},
+          {"/use/cpu_ms", whole(0, integer_max)},
+          {"/use/memory_peak_bytes", whole(0, bytes_2_50)},
+          {"/use/read_bytes", whole(0, integer_max)},
+          {"/use/written_bytes", whole(0, integer_max)},
           {"/files", maybe(array(64))},
           {"/files/0", object()},
           {"/files/0/path", path()},
@@ -189,43 +201,58 @@ inline const std::string result_example = R"({"elapsed_ms":12,"exit_code":-1,"fi
                                           some_digest() + R"(","path":"out/a","size_bytes":2}],"in_parts":true,)" +
                                           R"("signal":9,"stderr":"ü\n","stderr_bytes":3,"stderr_cut_bytes":7,)" +
                                           R"("stdout_base64":"/w==","stdout_bytes":1,"stdout_cut_bytes":5,)" +
-                                          R"("truncated":true})";
+                                          R"("truncated":true,"use":{"cpu_ms":4,"memory_peak_bytes":3,)" +
+                                          R"("read_bytes":2,"written_bytes":1}})";
+
+// `done` and `total` have tests of their own: each is read beside the other only.
+inline Fields progress_fields() {
+  return {{"/progress/fraction", maybe(number(0, 1))},
+          {"/progress/step", maybe(text(64))},
+          {"/progress/message", maybe(text(256))}};
+}
+
+inline const std::string progress_example = R"("progress":{"fraction":0.5,"message":"m","step":"s"})";
 
 inline Fields attempt_fields() {
   Rule base64 = text(43'692);
   base64.good = {"", "YQ==", std::string(43'692, 'A')};
   for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) base64.bad.push_back({wrong, "must be base64"});
-  return below("/result", result_fields(),
-               both(key_fields(),
-                    {{"/reason", maybe(text(1024))},
-                     {"/result", maybe(object())},
-                     {"/cause", maybe(word({"work"}, "must be device or work", 8))},
-                     {"/part", maybe(object())},
-                     {"/part/of", text(261)},
-                     {"/part/offset", whole(0, integer_max)},
-                     {"/part/base64", base64},
-                     {"/traceparent", traceparent()},
-                     {"/state", word({"accepted", "running", "succeeded", "failed", "cancelled", "refused", "lost"},
-                                     "must be accepted, running, succeeded, failed, cancelled, refused or "
-                                     "lost")}}));
+  return below(
+      "/result", result_fields(),
+      both(both(key_fields(), progress_fields()),
+           {{"/reason", maybe(text(1024))},
+            {"/progress", maybe(object())},
+            {"/decided", maybe(array(16))},
+            {"/decided/0", object()},
+            {"/decided/0/at_ms", whole(0, integer_max)},
+            {"/decided/0/what", text(200)},
+            {"/result", maybe(object())},
+            {"/cause", maybe(word({"work"}, "must be device or work", 8))},
+            {"/part", maybe(object())},
+            {"/part/of", text(261)},
+            {"/part/offset", whole(0, integer_max)},
+            {"/part/base64", base64},
+            {"/traceparent", traceparent()},
+            {"/state", word({"accepted", "running", "succeeded", "failed", "timed_out", "cancelled", "refused", "lost"},
+                            "must be accepted, running, succeeded, failed, timed_out, cancelled, refused or lost")}}));
 }
 
-inline const std::string attempt_begin =
-    R"({"cause":"work",)" + key_example +
-    R"(,"part":{"base64":"YQ==","of":"stdout","offset":0},"reason":"r","result":)" + result_example +
-    R"(,"state":"failed",)";
+inline const std::string attempt_begin = R"({"cause":"work","decided":[{"at_ms":8,"what":"w"}],)" + key_example +
+                                         R"(,"part":{"base64":"YQ==","of":"stdout","offset":0},)" + progress_example +
+                                         R"(,"reason":"r","result":)" + result_example + R"(,"state":"failed",)";
 inline const std::string attempt_end = R"("traceparent":")" + some_trace() + R"("})";
 
 inline Fields contract_fields() {
   return {{"/contract", object()},
           {"/contract/lost_after_s", maybe(whole(1, seconds_max))},
           {"/contract/stop_after_s", maybe(whole(1, seconds_max))},
+          {"/contract/start_at_ms", maybe(whole(0, integer_max))},
           {"/contract/replace", maybe(flag())},
           {"/contract/on_reboot", maybe(word({"fail", "restart"}, "must be fail or restart"))}};
 }
 
 inline const std::string contract_example =
-    R"("contract":{"lost_after_s":9,"on_reboot":"restart","replace":false,"stop_after_s":8})";
+    R"("contract":{"lost_after_s":9,"on_reboot":"restart","replace":false,"start_at_ms":7,"stop_after_s":8})";
 
 inline Fields assign_fields() {
   return both(both(both(key_fields(), limits_fields()), contract_fields()), {{"/attempt", whole(1, 2'147'483'647)},
@@ -246,7 +273,7 @@ inline const std::string assign_example = R"({"attempt":1,"command":["./a","b"],
                                           R"(","traceparent":")" + some_trace() + R"(","type":"assign"})";
 
 inline Fields typed(Fields fields) {
-  Rule type = word({}, "must be assign, cancel, inquire or stale");
+  Rule type = word({}, "must be assign, cancel, inquire, stale or tail");
   fields.emplace("/type", type);
   return fields;
 }
@@ -285,12 +312,14 @@ inline std::vector<Kind> job_kinds() {
   auto labels = map(32, 256);
   labels.missing = "is missing: targets need labels, an expression, a group or devices";
   with_targets.emplace("/targets/labels", labels);
+  with_targets.emplace("/targets/continuous", asked());
   auto with_replicas = job_fields();
   with_replicas.emplace("/replicas", maybe(whole(1, 1000)));
-  const std::string job_begin = R"({"command":["./a"],"deadline_s":9,"env":{"K":"V"},)" + limits_example +
-                                R"(,"name":"n","offline":{"lost_after_s":31536000,"on_reboot":"restart",)" +
-                                R"("replace":true,"stop_after_s":1},"outputs":["r"],"package":")" + some_digest() +
-                                R"(","priority":0,)";
+  const std::string job_begin =
+      R"({"command":["./a"],"deadline_s":9,"env":{"K":"V"},)" + limits_example +
+      R"(,"name":"n","offline":{"lost_after_s":31536000,"on_reboot":"restart",)" +
+      R"("reconcile":"best_score","replace":true,"stop_after_s":1},"outputs":["r"],"package":")" + some_digest() +
+      R"(","priority":0,)";
   const std::string job_end = R"("requirements":{"cpu_millis":1,"labels":{"zone":"a"},"memory_bytes":3,)"
                               R"("storage_bytes":2},"retry":{"attempts_max":2,"backoff_s":0,"lost_max":4})";
   const std::string timeouts = R"(,"timeouts":{"fetching_s":5,"queued_s":6}})";
@@ -301,7 +330,7 @@ inline std::vector<Kind> job_kinds() {
   return {
       {"job", much, through(decode_job), job_begin + R"("replicas":2,)" + job_end + timeouts, with_replicas},
       {"job with targets", much, through(decode_job),
-       job_begin + job_end + R"(,"targets":{"labels":{"zone":"a"}})" + timeouts, with_targets},
+       job_begin + job_end + R"(,"targets":{"continuous":true,"labels":{"zone":"a"}})" + timeouts, with_targets},
       {"result", much, through(decode_result), result_example, result_fields()},
       {"report of an attempt", much, through(decode_attempt_report), attempt_begin + attempt_end, attempt_fields()},
       {"report", much, report_again,
@@ -321,6 +350,11 @@ inline std::vector<Kind> job_kinds() {
       {"stale", much, commands_again,
        one_item("{" + key_example + R"(,"state":"lost","traceparent":")" + some_trace() + R"(","type":"stale"})"),
        listed(typed(both(key_fields(), {{"/state", text(32)}, {"/traceparent", traceparent()}})))},
+      {"tail", much, commands_again,
+       one_item(in_order(R"({"begin":false,"for_s":30,)" + key_example + R"(,"traceparent":")" + some_trace() +
+                         R"(","type":"tail"})")),
+       listed(typed(both(key_fields(),
+                         {{"/begin", maybe(flag())}, {"/for_s", whole(1, 600)}, {"/traceparent", traceparent()}})))},
       {"kept assign", much, assign_again, assign_example, both(assign_fields(), {{"/type", free_type}})},
       {"acknowledgement", 4096, through(decode_ack),
        R"({"ask":true,"beat":4,"begin":3,"epoch":5,"seq":0,"tag":9,"v":1})",

@@ -161,6 +161,13 @@ inline Kind state_kind() {
           {"", "/capacity", "/configuration", "/link", "/resources", "/uplink"}};
 }
 
+inline Result<std::string> progress_again(std::string_view text) {
+  const auto value = decode_progress(text);
+  if (!value) return value.error();
+  if (!value->bad.empty()) return value->bad.front().error;
+  return encode(value->good);
+}
+
 inline std::vector<Kind> said_by_devices_kinds() {
   const Rule session = whole(1, integer_max);
   const auto said = [&](const std::vector<std::string>& states) -> Fields {
@@ -193,10 +200,13 @@ inline std::vector<Kind> said_by_devices_kinds() {
                                                  {"/session", session}})))},
       {"configured", 8192, through(decode_configured), R"({"reason":"r","v":1,"version":7})",
        versioned({{"/reason", maybe(text(1024))}, {"/version", whole(0, integer_max)}})},
+      {"progress", much, progress_again, one_item("{" + key_example + "," + progress_example + "}"),
+       listed(both(both(key_fields(), progress_fields()), {{"/progress", object()}}))},
       {"log line", 65536, through(decode_log),
-       R"({"dropped":1,)" + key_example + R"(,"stream":"stdout","text":"t","traceparent":")" + some_trace() +
-           R"(","v":1})",
-       versioned(both(key_fields(), {{"/dropped", whole(0, integer_max)},
+       R"({"begin":true,"dropped":1,)" + key_example + R"(,"stream":"stdout","text":"t","traceparent":")" +
+           some_trace() + R"(","v":1})",
+       versioned(both(key_fields(), {{"/begin", asked()},
+                                     {"/dropped", whole(0, integer_max)},
                                      {"/stream", word({"stdout", "stderr"}, "must be stdout or stderr", 8)},
                                      {"/text", text(32768)},
                                      {"/traceparent", traceparent()}}))},

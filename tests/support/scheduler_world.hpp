@@ -86,7 +86,7 @@ class Rows {
     Job job{record, {}, {}, 0};
     job.stored = true;
     if (settled(job.state)) return job;
-    job.executions.resize(job.targets.empty() ? static_cast<std::size_t>(job.spec->replicas) : job.targets.size());
+    job.executions.resize(job.spec->targets ? job.targets.size() : static_cast<std::size_t>(job.spec->replicas));
     job.counts = {};
     for (std::size_t i = 0; i < job.executions.size(); ++i) {
       auto& execution = job.executions[i];
@@ -95,10 +95,12 @@ class Rows {
       execution.index = index;
       execution.timer.reset();
       execution.attempt.reset();
+      execution.claimed = {};  // has no column
       if (!job.targets.empty()) execution.target = job.targets[i];
       for (auto it = attempts_.lower_bound({job.id, index, 0}); it != attempts_.end(); ++it) {
         if (it->first.job != job.id || it->first.execution != index) break;
-        execution.attempt = it->second;
+        const bool over = execution.attempt && execution.attempt->state == AttemptState::succeeded;
+        if (!over) execution.attempt = it->second;
         execution.attempt->stored = true;
         execution.fence = std::max(execution.fence, it->first.fence);
       }
@@ -131,7 +133,7 @@ inline bool silent(const Output& out) {
          out.streams.empty() && out.shown.empty() && out.placeable.empty() && out.outbox.empty() &&
          out.questions.empty() && out.answers.empty() && out.stale.empty() && out.acknowledgements.empty() &&
          out.job_states.empty() && out.execution_states.empty() && out.forgotten_jobs.empty() &&
-         out.forgotten_executions.empty() && out.notices.empty();
+         out.forgotten_executions.empty() && out.notices.empty() && out.moved.empty();
 }
 
 struct World {

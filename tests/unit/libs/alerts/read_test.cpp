@@ -173,6 +173,9 @@ TEST_F(Read, Events) {
        "event edge-1 device=edge-1 event=retired by=ann"},
       {"event/job/changed", R"({"v":1,"items":[{"job":"j1","state":"failed","reason":"r","device":"edge-1"}],"x":1})",
        "job j1 @1000000000 job=j1 state=failed reason=r"},
+      {"event/execution/moved",
+       R"({"v":1,"items":[{"event":"moved","job":"j1","execution":2,"fence":7,"from":"a","to":"b","reason":"r","x":1}]})",
+       "move j1.2 event=moved job=j1 from=a to=b reason=r"},
   });
   EXPECT_EQ(hear("event/device/edge-2", R"({"v":1,"device":"edge-1","event":"lost"})"), (Heard{true, {}, {"/device"}}));
 }
@@ -288,6 +291,7 @@ TEST(ReadTopics, AreAllThatIsRead) {
   std::map<std::string, int> all;
   for (const auto& [topic, qos] : read_topics(topics)) EXPECT_TRUE(all.emplace(topic, qos).second) << topic;
   EXPECT_EQ(all, (std::map<std::string, int>{{"root/event/device/+", 1},
+                                             {"root/event/execution/moved", 1},
                                              {"root/event/job/changed", 1},
                                              {"root/state/audit/head", 1},
                                              {"root/state/device/+", 1},

@@ -340,7 +340,7 @@ TEST(Rules, ATargetsTimeoutIsThatOfTheHeader) {
 
 TEST(Rules, TheShippedOnesHaveWordsForPeople) {
   const auto& book = shipped();
-  EXPECT_EQ(book.rules.size(), 25U);
+  EXPECT_EQ(book.rules.size(), 26U);
   EXPECT_TRUE(book.targets.empty());
   ASSERT_EQ(book.inhibitions.size(), 1U);
   EXPECT_EQ(book.inhibitions[0].equal, std::vector<std::string>{"site"});

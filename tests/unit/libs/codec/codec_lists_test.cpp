@@ -46,6 +46,8 @@ TEST(ListTest, ABadItemSpoilsNothingButItself) {
   const CertificateAnswer answer{device, "ab", CertificateState::valid, "good"};
   expect_item_by_item(decode_certificate_answers, encode(answer), "state", "device", device);
   expect_item_by_item(decode_commands, encode(Command(Cancel{key, ""})), "type", "job", key);
+  const auto progress = Json::parse(encode(std::vector<ProgressItem>{{key, {.fraction = 0.5}}}));
+  expect_item_by_item(decode_progress, progress.at("items").at(0), "progress", "job", key);
 }
 
 TEST(ListTest, ABadAttemptSpoilsNoHeartbeat) {

@@ -194,8 +194,9 @@ TEST(Job, AnExpressionIsReadWithTheJob) {
   EXPECT_EQ(error(R"({"command":["a"],"targets":{"devices":[]}})").path, "/targets/devices");
   EXPECT_EQ(error(R"({"command":["a"],"targets":{"group":""}})").path, "/targets/group");
   EXPECT_EQ(error(R"({"command":["a"],"targets":{"expression":""}})").path, "/targets/expression");
-  for (const char* text : {R"({"expression":"health > 0.5","labels":{"zone":"a"}})", R"({"group":"g"})",
-                           R"({"devices":["a","b"]})", R"({"labels":{}})"}) {
+  for (const char* text :
+       {R"({"expression":"health > 0.5","labels":{"zone":"a"}})", R"({"group":"g"})", R"({"devices":["a","b"]})",
+        R"({"labels":{}})", R"({"group":"g","continuous":true})", R"({"labels":{},"continuous":true})"}) {
     const auto job = decode_job(Json{{"command", {"a"}}, {"targets", Json::parse(text)}});
     ASSERT_TRUE(job) << text;
     EXPECT_EQ(encode(*job).at("targets"), Json::parse(text));
@@ -250,6 +251,8 @@ TEST(ResultTest, EverySizeIsKnownBeforeAndEveryByteComesBack) {
     result.stderr_text = some_bytes(random);
     result.stdout_cut_bytes = random() % 2 == 0 ? 0 : static_cast<std::int64_t>(random());
     result.elapsed_ms = random();
+    const auto some = [&] { return static_cast<std::int64_t>(random()); };
+    if (random() % 2 == 0) result.use = RunUse{some(), some(), some(), some()};
     for (auto files = random() % 4; files > 0; --files) {
       result.files.push_back({"a\"\n", static_cast<std::int64_t>(random()), rules::some_digest(), std::nullopt});
       if (random() % 2 == 0) result.files.back().content = some_bytes(random);
@@ -384,6 +387,23 @@ TEST(ReportTest, FirstIsNotAboveTheFirstItem) {
   const auto wrong = decode_report(R"({"v":1,"epoch":1,"first":3,"seq":2,)" + item);
   ASSERT_FALSE(wrong.ok());
   EXPECT_EQ(wrong.error(), (Error{Code::invalid, "must not be above seq", "/first"}));
+}
+
+TEST(ReportTest, WhatWasDecidedIsCutByWhoEncodesIt) {
+  const std::vector<Decided> said{{-1, std::string(201, 'w')}, {limits::integer_max, "ü"}};
+  const auto read = decode_decided(encode(said));
+  ASSERT_TRUE(read.ok()) << describe(read.error());
+  EXPECT_EQ(*read, (std::vector<Decided>{{0, std::string(197, 'w') + "..."}, {limits::integer_max, "ü"}}));
+  EXPECT_EQ(decode_decided(Json::array())->size(), 0U);
+  AttemptReport report;
+  report.key = {JobId("j"), 0, 1};
+  EXPECT_FALSE(encode(report).contains("decided")) << "nothing was";
+  report.decided.assign(limits::decided_max, {7, "w"});
+  EXPECT_EQ(decode_attempt_report(encode(report))->decided, report.decided);
+  report.decided.push_back({8, "one more"});
+  const auto refused = decode_attempt_report(encode(report));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error(), (Error{Code::invalid, "has more than 16 entries", "/decided"}));
 }
 
 TEST(ReportTest, ThePartsOfTheLongestPathPass) {
@@ -563,6 +583,9 @@ TEST(GrantTest, TheDigestIsOfAllThatRunsWithoutWhiteSpace) {
   EXPECT_EQ(work_text({"a"}, {{"b", "2"}, {"a", "1"}}, {"r", "q"}, contract),
             R"({"command":["a"],"contract":{"lost_after_s":9,"on_reboot":"restart","replace":false,"stop_after_s":8},)"
             R"("env":{"a":"1","b":"2"},"outputs":["r","q"]})");
+  EXPECT_EQ(
+      work_text({"a"}, {}, {}, {.start_at_ms = 7}),
+      R"({"command":["a"],"contract":{"on_reboot":"fail","replace":true,"start_at_ms":7},"env":{},"outputs":[]})");
 }
 
 }  // namespace

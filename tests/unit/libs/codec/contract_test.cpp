@@ -105,6 +105,7 @@ const std::map<std::string, Decoder>& decoders() {
       {"device.up.log", of_text(decode_log)},
       {"device.up.output", of_text(decode_output_offer)},
       {"device.up.presence", of_text(decode_presence)},
+      {"device.up.progress", of_items(decode_progress)},
       {"device.up.received", of_text(decode_received)},
       {"device.up.report", report_error},
       {"device.up.want", of_text(decode_want)},
@@ -193,12 +194,20 @@ TEST(ContractTest, SchemasNameTheStatesOfTheModel) {
   EXPECT_EQ(listed("attempt_state"), said);
 }
 
+RunProgress whole_progress() { return {1, 0, limits::integer_max, std::string(65, 's'), std::string(257, 'm')}; }
+
 AttemptReport report_of_the_end() {
   return {.key = {JobId("j-1"), 9'999, limits::fence_max},
           .state = AttemptState::refused,
           .reason = std::string(5'000, 'r'),
-          .result = RunResult{.exit_code = -1, .signal = 9, .in_parts = true, .stdout_bytes = 3, .stderr_bytes = 0},
-          .work_fault = true};
+          .result = RunResult{.exit_code = -1,
+                              .signal = 9,
+                              .in_parts = true,
+                              .stdout_bytes = 3,
+                              .use = RunUse{limits::integer_max, limits::size_bytes_max, 0, 0}},
+          .work_fault = true,
+          .progress = whole_progress(),
+          .decided = std::vector<Decided>(limits::decided_max, {limits::integer_max, std::string(201, 'd')})};
 }
 
 ResultPart largest_part() {
@@ -209,8 +218,13 @@ ResultPart largest_part() {
 Assign assignment() {
   return {.key = {JobId("j-1"), 0, 1},
           .attempt = 2'000'000'000,
-          .contract = {.lost_after_s = 300, .stop_after_s = 120, .replace = false, .restart_on_reboot = true},
+          .contract = {.lost_after_s = 300,
+                       .stop_after_s = 120,
+                       .replace = false,
+                       .restart_on_reboot = true,
+                       .start_at_ms = limits::integer_max},
           .command = {"/bin/true"},
+          .limits = {.time_s = 604'800, .step_s = 604'800, .log_bytes = limits::kept_log_bytes_max},
           .grant = "a.b.c"};
 }
 
@@ -326,9 +340,13 @@ TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
       {
           {"device.up.report",
            encode(Report{.epoch = 1, .first = 1, .seq = 2, .after = 7, .items = {{7, part, {}}, {8, end, {}}}})},
+          {"device.up.progress",
+           encode(std::vector<ProgressItem>(limits::progress_items_max, {assign.key, whole_progress()}))},
+          {"device.up.log", encode(LogLine{.key = assign.key, .stream = "stderr", .begin = true})},
           {"device.down.ack", encode(StreamAck{.epoch = 1, .seq = 2, .tag = 0xFFFFFFFF, .begin = 2, .beat = 3})},
           {"device.down.command", items({encode(Command(assign)), encode(Command(Cancel{.key = assign.key})),
                                          encode(Command(Inquire{.key = assign.key})),
+                                         encode(Command(Tail{.key = assign.key, .for_s = limits::tail_s_max})),
                                          encode(Command(Stale{.key = assign.key, .state = "quarantined"}))})},
           {"device.down.echo", encode(Echo{.session = 1, .beat = 2, .held_us = 3})},
           {"device.down.enrolled", encode(Enrolled{.session = 1, .reason = std::string(5'000, 'r'), .now_ms = 1})},
@@ -340,12 +358,20 @@ TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
                                                                        .command = assign.command,
                                                                        .env = {{"K", "V"}},
                                                                        .outputs = {"out/*.csv"},
-                                                                       .contract = assign.contract})})},
+                                                                       .contract = assign.contract,
+                                                                       .limits = assign.limits})})},
           {"service.scheduler.authorised",
            items({encode(Decision{.key = assign.key, .about_device = true, .reason = std::string(5'000, 'r')})})},
           {"job", encode(JobSpec{.command = {"/bin/true"},
-                                 .offline = {.lost_after_s = 300, .stop_after_s = 1, .replace = true},
-                                 .timeouts = {.queued_s = 1, .fetching_s = 1}})
+                                 .targets = Targets{.continuous = true},
+                                 .limits = assign.limits,
+                                 .offline = {.lost_after_s = 300,
+                                             .stop_after_s = 1,
+                                             .replace = true,
+                                             .reconcile = Reconcile::best_score,
+                                             .stage_s = 31'536'000},
+                                 .timeouts = {.queued_s = 1, .fetching_s = 1},
+                                 .start_at_ms = 1'796'090'400'000})
                       .dump()},
       });
   for (const auto& [name, text] : written) {

@@ -207,7 +207,7 @@ TEST(Limits, ALineOfAJobsLogIsCutWhereItIsMade) {
   while (many.size() < (1U << 20)) many += euro;
   for (const auto& text :
        {std::string(1U << 20, 'x'), std::string(1U << 20, '\x01'), std::string(32'768, '"'), many, std::string()}) {
-    const auto encoded = codec::encode(codec::LogLine{key, "stdout", text, 0, traceparent});
+    const auto encoded = codec::encode(codec::LogLine{key, "stdout", text, 0, false, traceparent});
     EXPECT_LE(encoded.size(), limits::log_bytes_max);
     const auto line = codec::decode_log(encoded);
     ASSERT_TRUE(line.ok()) << describe(line.error());

@@ -115,7 +115,7 @@ class Storm {
   }
 
   Input some_input() {
-    switch (random_() % 16) {
+    switch (random_() % 18) {
       case 0:
       case 1:
       case 2: return some_assignment();
@@ -131,6 +131,8 @@ class Storm {
       case 12: return EnrolAnswered{.session = world_.core.session(), .enrolled = chance(90), .reason = ""};
       case 13:
       case 14: return some_answer();
+      case 15: return ProgressMade{one_of(processes_, any_key()), {.fraction = 0.5}};
+      case 16: return TailArrived{{.key = any_key()}};
       default: return chance(20) ? Input(some_configuration()) : TimePassed{};
     }
   }
@@ -201,6 +203,10 @@ class Storm {
       if (const auto* unfetch = std::get_if<Unfetch>(&act)) fetches_.erase(unfetch->digest);
     }
     for (const auto& message : world_.said.messages) on_the_way_.push_back(message);
+    for (const auto& [k, progress] : world_.said.progress) {
+      EXPECT_TRUE(world_.core.find(k) != nullptr) << k.job.value;
+      EXPECT_TRUE(ran_.contains(k) || world_.core.find(k)->runs_as != 0) << k.job.value << " never ran";
+    }
     if (world_.said.heartbeat) beat_ = world_.said.heartbeat->beat;
     std::map<std::pair<JobId, int>, int> at_once;
     for (const auto& k : world_.core.live()) {

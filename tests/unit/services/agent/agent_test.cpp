@@ -323,13 +323,6 @@ TEST(Commands, NewerFenceKillsTheOlder) {
   EXPECT_EQ(world.core.live(), std::vector<AttemptKey>{key("j", 2)});
 }
 
-// A scheduler whose database went back gives out the same try again.
-AssignArrived same_try(const AttemptKey& k, int number) {
-  auto out = assignment(k);
-  out.assign.attempt = number;
-  return out;
-}
-
 TEST(ForgottenTry, ThatIsOverDoesNotRunAgain) {
   World world;
   world.step({assignment(key("j", 1))});

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "agent/shell/capture.hpp"
 #include "agent/shell/process.hpp"
@@ -30,6 +31,14 @@ class Place : public ::testing::Test {
         .command = std::move(words), .directory = directory.string(), .limits = {.time_s = 30, .output_bytes = 65536}};
   }
   [[nodiscard]] Command shell(const std::string& script) const { return command({"/bin/sh", "-c", script}); }
+  // Of a program that may say how far it is.
+  [[nodiscard]] Command reporting(const std::string& script) const {
+    auto out = shell(script);
+    out.progress = directory / "progress";
+    out.env["FIELDWORK_PROGRESS"] = out.progress.string();
+    std::filesystem::remove(out.progress);
+    return out;
+  }
   // Any process whose working directory is in the test's.
   [[nodiscard]] bool somebody_is_here() const {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -97,6 +106,7 @@ TEST_F(ProcessTest, HowItEnds) {
   for (const auto& c : cases) {
     auto ended = run(shell(c.script));
     ended.result.elapsed_ms = 0;
+    EXPECT_TRUE(std::exchange(ended.result.use, std::nullopt).has_value()) << c.name;
     EXPECT_EQ(ended.result, c.result) << c.name << ": " << ended.result.stderr_text;
     EXPECT_EQ(ended.reason, c.reason) << c.name;
   }
@@ -131,22 +141,51 @@ TEST_F(ProcessTest, BeginningAndEndAreKeptAtTheLimit) {
 
 TEST_F(ProcessTest, NoCharacterIsCutInTwo) {
   const std::string e = "\xc3\xa9";
-  Capture capture(5, {});
+  Capture capture(5);
   for (int i = 0; i < 9; ++i) capture.add(e);
   EXPECT_EQ(capture.kept().bytes, e + e);
   EXPECT_EQ(capture.kept().cut_bytes, 14);
-  Capture binary(5, {});
+  Capture binary(5);
   binary.add("\xff\xff\xc3\xff\xff\xff\xff\xff");
   EXPECT_EQ(binary.kept().bytes, "\xff\xff\xc3\xff\xff") << "what is no text stays as it is";
 }
 
-TEST_F(ProcessTest, LinesAreLoggedAsTheyCome) {
+TEST_F(ProcessTest, LinesAreToldAsTheyComeWhileSomebodyFollows) {
+  for (const bool followed : {true, false}) {
+    Process process;
+    if (followed) process.tail(std::chrono::hours(1), true);
+    std::string out, err;
+    const auto tell = [&](const Told& told) {
+      EXPECT_FALSE(told.begin) << "nothing was written before";
+      (told.stream == "stdout" ? out : err) += told.text;
+      return true;
+    };
+    ASSERT_TRUE(process.run(shell("echo a; echo b; echo c >&2; printf d"), {.tell = tell}).ok());
+    EXPECT_EQ(out, followed ? "a\nb\nd" : "");
+    EXPECT_EQ(err, followed ? "c\n" : "");
+  }
+}
+
+TEST_F(ProcessTest, WhoFollowsIsToldWhatWasWrittenThenTheRest) {
   Process process;
-  std::string out, err;
-  const auto log = [&](std::string_view stream, std::string text) { (stream == "stdout" ? out : err) += text; };
-  ASSERT_TRUE(process.run(shell("echo a; echo b; echo c >&2"), log).ok());
-  EXPECT_EQ(out, "a\nb\n");
-  EXPECT_EQ(err, "c\n");
+  process.tail(std::chrono::hours(1), false);
+  std::vector<std::pair<bool, std::string>> said;
+  std::thread other;
+  const auto tell = [&](const Told& told) {
+    said.emplace_back(told.begin, told.text);
+    if (told.begin) std::ofstream(directory / "followed").put('x');
+    // This line was read: for who asks now it was written before.
+    if (!other.joinable()) other = std::thread([&] { process.tail(std::chrono::hours(1), true); });
+    return true;
+  };
+  const auto ended = process.run(
+      shell("echo before; printf half; until [ -e followed ]; do sleep 0.05; done; echo ' after'"), {.tell = tell});
+  if (other.joinable()) other.join();
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->reason, "");
+  const std::vector<std::pair<bool, std::string>> expected{
+      {false, "before\n"}, {true, "before\n"}, {false, "half after\n"}};
+  EXPECT_EQ(said, expected);
 }
 
 TEST_F(ProcessTest, TimeLimitKillsTheGroup) {
@@ -181,12 +220,15 @@ TEST_F(ProcessTest, WhoDoesNotCareForSigtermIsKilled) {
 TEST_F(ProcessTest, CancelLetsAllOfItCleanUp) {
   Process process;
   std::thread other;
+  const auto kill_it = [&](const Told&) {
+    if (!other.joinable()) other = std::thread([&] { process.kill(); });
+    return true;
+  };
+  process.tail(std::chrono::hours(1), false);
   const auto ended =
       process.run(shell("(trap 'sleep 0.2; touch tidied; exit' TERM; echo begun; while :; do sleep 0.05; done) & exec "
                         "sleep 300"),
-                  [&](std::string_view, const std::string&) {
-                    if (!other.joinable()) other = std::thread([&] { process.kill(); });
-                  });
+                  {.tell = kill_it});
   other.join();
   ASSERT_TRUE(ended.ok());
   EXPECT_EQ(ended->reason, "killed");
@@ -229,6 +271,7 @@ TEST_F(ProcessTest, EndingItsKeeperDoesNotFreeIt) {
     EXPECT_EQ(ended.result.exit_code, 7) << "process 1 takes no signal from its own namespace";
   } else {
     EXPECT_EQ(ended.reason, "its keeper was ended by somebody, and the job with it");
+    EXPECT_FALSE(ended.result.use) << "nobody has counted";
   }
   EXPECT_FALSE(somebody_is_here());
 }
@@ -238,6 +281,105 @@ TEST_F(ProcessTest, NoDescriptorIsInherited) {
   ASSERT_GT(inherited, 2);
   EXPECT_EQ(run(command({"/bin/ls", "/proc/self/fd"})).result.stdout_text, "0\n1\n2\n3\n") << "3 is ls's own";
   close(inherited);
+}
+
+TEST_F(ProcessTest, AStepWithoutProgressEndsIt) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"says nothing", "sleep 300"},
+      {"said something once", "echo 'progress 1 3' >>\"$FIELDWORK_PROGRESS\"; sleep 300"},
+      {"what it says is not understood", "while :; do echo '1 of 3' >>\"$FIELDWORK_PROGRESS\"; sleep 0.1; done"},
+      {"its output is no progress", "while :; do echo 'progress 1 3'; sleep 0.1; done"},
+      {"took its file away", "rm \"$FIELDWORK_PROGRESS\"; mkfifo \"$FIELDWORK_PROGRESS\"; sleep 300"},
+  };
+  for (const auto& [name, script] : cases) {
+    auto one = reporting(script);
+    one.limits.step_s = 1;
+    const auto ended = run(one);
+    EXPECT_TRUE(ended.timed_out) << name;
+    EXPECT_NE(ended.reason.find("step_s"), std::string::npos) << name << ": " << ended.reason;
+    EXPECT_EQ(ended.result.signal, SIGTERM) << name;
+  }
+  EXPECT_FALSE(somebody_is_here());
+}
+
+// It runs for longer than its step may take, by the clock that it reads itself. The same line again is a sign, too.
+TEST_F(ProcessTest, WhoGoesOnReportingMayTakeLongerThanAStep) {
+  auto one = reporting(
+      "end=$(($(date +%s) + 7)); while [ $(date +%s) -lt $end ]; do echo 'progress 1 3' >>\"$FIELDWORK_PROGRESS\"; "
+      "sleep 0.1; done; exit 6");
+  one.limits.step_s = 5;
+  const auto ended = run(one);
+  EXPECT_EQ(ended.result.exit_code, 6);
+  EXPECT_EQ(ended.reason, "");
+  EXPECT_FALSE(ended.timed_out);
+}
+
+TEST_F(ProcessTest, ProgressIsToldWhenItSaysSomethingElse) {
+  const auto one = reporting(
+      "say() { echo \"$1\" >>\"$FIELDWORK_PROGRESS\"; }; say 'step a'; say 'progress 1 2 half'; "
+      "until [ -e seen ]; do say 'progress 1 2 half'; sleep 0.05; done; say nonsense; say 'progress 2 2'");
+  std::vector<RunProgress> said;
+  Process process;
+  const auto ended = process.run(one, {.progress = [&](const RunProgress& progress) {
+                                   said.push_back(progress);
+                                   if (progress.done == 1) std::ofstream(directory / "seen").put('x');
+                                 }});
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->reason, "") << "it was seen while it ran";
+  // What it said first may have been seen between its lines.
+  std::erase_if(said, [](const auto& progress) { return !progress.done; });
+  const std::vector<RunProgress> expected{
+      {.fraction = 0.5, .done = 1, .total = 2, .step = "a", .message = "half"},
+      {.fraction = 1, .done = 2, .total = 2, .step = "a"},
+  };
+  EXPECT_EQ(said, expected) << "also what it said just before its end";
+}
+
+TEST_F(ProcessTest, AProgressFileThatIsThereAlreadyLetsNothingRun) {
+  const auto one = reporting("touch ran");
+  std::ofstream(one.progress) << "progress 1 1\n";
+  Process process;
+  EXPECT_FALSE(process.run(one, {}).ok());
+  EXPECT_FALSE(exists("ran"));
+}
+
+TEST_F(ProcessTest, UseIsOfAllThatItStarted) {
+  constexpr std::int64_t bytes = 1 << 20;
+  const std::pair<const char*, const char*> cases[] = {
+      {"itself", "exec head -c 1048576 /dev/zero >big"},
+      {"its child", "head -c 1048576 /dev/zero >big; exit 0"},
+      {"its grandchild", "sh -c 'head -c 1048576 /dev/zero >big; exit 0'; exit 0"},
+      {"an orphan that left it",
+       "sh -c 'setsid sh -c \"head -c 1048576 /dev/zero >big; touch written\" &'; "
+       "until [ -e written ]; do sleep 0.05; done"},
+      {"to its output", "head -c 1048576 /dev/zero; exit 0"},
+  };
+  for (const auto& [name, script] : cases) {
+    std::filesystem::remove(directory / "written");
+    const auto use = run(shell(script)).result.use;
+    ASSERT_TRUE(use.has_value()) << name;
+    EXPECT_GE(use->written_bytes, bytes) << name;
+    EXPECT_GE(use->read_bytes, bytes) << name;
+    EXPECT_GT(use->memory_peak_bytes, 0) << name;
+  }
+  const auto quiet = run(shell("exit 0")).result.use;
+  ASSERT_TRUE(quiet.has_value());
+  EXPECT_LT(quiet->written_bytes, bytes) << "a run has its own use, not that of the runs before";
+}
+
+TEST_F(ProcessTest, UseHasTheProcessorsTime) {
+  const std::string loop = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+  for (const auto& script : {loop, "sh -c '" + loop + "'; exit 0"}) {
+    const auto use = run(shell(script)).result.use;
+    ASSERT_TRUE(use.has_value());
+    EXPECT_GT(use->cpu_ms, 0) << script;
+  }
+  auto endless = shell("while :; do :; done");
+  endless.limits.time_s = 1;
+  const auto ended = run(endless);
+  EXPECT_EQ(ended.reason, "time limit of 1 s");
+  ASSERT_TRUE(ended.result.use.has_value()) << "also of a program that was stopped";
+  EXPECT_GT(ended.result.use->cpu_ms, 0);
 }
 
 // What the agent does at its start, after it and the keepers were ended with SIGKILL.
@@ -342,9 +484,12 @@ TEST_F(ProcessTest, ARecordStandsOnlyWhileItRuns) {
 TEST_F(ProcessTest, KillFromAnotherThread) {
   Process process;
   std::thread other;
-  const auto ended = process.run(shell("echo begun; sleep 30"), [&](std::string_view, const std::string&) {
+  const auto kill_it = [&](const Told&) {
     if (!other.joinable()) other = std::thread([&] { process.kill(); });  // once it runs
-  });
+    return true;
+  };
+  process.tail(std::chrono::hours(1), false);
+  const auto ended = process.run(shell("echo begun; sleep 30"), {.tell = kill_it});
   other.join();
   ASSERT_TRUE(ended.ok());
   EXPECT_EQ(ended->reason, "killed");

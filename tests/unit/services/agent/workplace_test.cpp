@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <random>
 #include <sstream>
@@ -42,7 +43,7 @@ class Place : public ::testing::Test {
     std::ofstream(place / name, std::ios::binary) << bytes;
   }
   [[nodiscard]] Collected collect(const std::vector<std::string>& outputs, std::size_t room = 700'000) const {
-    return collect_outputs({JobId("j1"), 0, 1}, place, outputs, kept, room);
+    return collect_outputs({JobId("j1"), 0, 1}, place, outputs, {}, kept, room);
   }
   static std::vector<std::string> paths(const Collected& collected) {
     std::vector<std::string> out;
@@ -191,6 +192,26 @@ TEST(StreamsTest, WhateverAProgramSaysItsResultFits) {
   }
 }
 
+// Whole logs stand beside the directory, and need no name among the outputs of the job.
+TEST_F(OutputsTest, LogsAreOutputs) {
+  write("a", "1");
+  write("out", "said");
+  write("err", std::string(70'000, 'e'));
+  const std::array<fs::path, 2> logs{place / "out", place / "err"};
+  const auto out = collect_outputs({JobId("j1"), 0, 1}, place, {"a"}, logs, kept, 700'000);
+  EXPECT_EQ(paths(out), (Names{"stdout.log", "stderr.log", "a"}));
+  EXPECT_EQ(out.wrong, Names{});
+  ASSERT_EQ(out.files.size(), 3U);
+  EXPECT_EQ(out.files[0].content, "said");
+  EXPECT_EQ(out.files[1].digest, crypto::digest_of(std::string(70'000, 'e')));
+  EXPECT_EQ(out.files[1].content, std::nullopt);
+  EXPECT_EQ(out.large.size(), 1U) << "it goes by itself, as other outputs do";
+  const auto missing = collect_outputs({JobId("j1"), 0, 1}, place, {}, {root / "nowhere", {}}, kept, 700'000);
+  EXPECT_EQ(paths(missing), Names{});
+  ASSERT_EQ(missing.wrong.size(), 1U);
+  EXPECT_NE(missing.wrong[0].find("stdout.log"), std::string::npos) << missing.wrong[0];
+}
+
 using TreeTest = Place;
 
 TEST_F(TreeTest, DeeperThanThereAreDescriptors) {
@@ -242,53 +263,76 @@ TEST_F(TreeTest, AtItsStartAWorkplaceRemovesWhatIsLeft) {
   EXPECT_TRUE(fs::is_empty(root));
 }
 
-TEST_F(TreeTest, WhatCannotBeginForWantOfAPlaceIsRefused) {
+// A workplace, and what it said.
+struct Watched {
+  explicit Watched(const fs::path& root)
+      : workplace(
+            root / "work", root / "outputs", 1 << 20,
+            [this](Outcome outcome) { note([&] { ended.push_back(std::move(outcome)); }); },
+            [this](const Assign& assign, const Told& told) {
+              note([&] { said[assign.key] += told.text; });
+              return true;
+            },
+            [this](const AttemptKey& key, const RunProgress& now) { note([&] { progress[key] = now; }); }) {}
+
+  template <class Condition>
+  [[nodiscard]] bool until(const Condition& holds) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(60), holds);
+  }
+  // Runs one attempt to its end.
+  Outcome run(const Assign& assign) {
+    workplace.run(assign, {});
+    EXPECT_TRUE(until([&] { return !ended.empty(); }));
+    const std::lock_guard lock(mutex);
+    auto out = ended.empty() ? Outcome{} : ended.front();
+    ended.clear();
+    return out;
+  }
+
   std::mutex mutex;
   std::condition_variable changed;
-  std::optional<Outcome> outcome;
-  Workplace workplace(
-      root / "work", root / "outputs", 1 << 20,
-      [&](Outcome one) {
-        const std::lock_guard lock(mutex);
-        outcome = std::move(one);
-        changed.notify_all();
-      },
-      [](const Assign&, std::string_view, const std::string&) {});
+  std::vector<Outcome> ended;
+  std::map<AttemptKey, std::string> said;  // to who follows
+  std::map<AttemptKey, RunProgress> progress;
+  Workplace workplace;
+
+ private:
+  template <class Change>
+  void note(const Change& change) {
+    const std::lock_guard lock(mutex);
+    change();
+    changed.notify_all();
+  }
+};
+
+Assign attempt_of(const std::string& script, std::int64_t fence = 1) {
+  Assign out{.key = {JobId("j"), 0, fence}, .limits = {.time_s = 60}};
+  out.command = {"/bin/sh", "-c", script};
+  return out;
+}
+
+TEST_F(TreeTest, WhatCannotBeginForWantOfAPlaceIsRefused) {
+  Watched watched(root);
   fs::remove_all(root / "work");
   std::ofstream(root / "work") << "no directory";
-  Assign assign{.key = {JobId("j"), 0, 1}};
-  assign.command = {"true"};
-  workplace.run(assign, {});
-  std::unique_lock lock(mutex);
-  ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return outcome.has_value(); }));
-  EXPECT_TRUE(outcome->refused) << outcome->reason;
-  EXPECT_FALSE(outcome->result);
+  const auto outcome = watched.run(attempt_of("true"));
+  EXPECT_TRUE(outcome.refused) << outcome.reason;
+  EXPECT_FALSE(outcome.result);
 }
 
 TEST_F(TreeTest, ANewerAttemptDoesNotRunBesideTheOlderOne) {
   const auto log = (root / "log").string();
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::size_t begun = 0, ended = 0;
-  const auto count = [&](std::size_t& what) {
-    const std::lock_guard lock(mutex);
-    ++what;
-    changed.notify_all();
-  };
-  Workplace workplace(
-      root / "work", kept, 1 << 20, [&](const Outcome&) { count(ended); },
-      [&](const Assign&, std::string_view, const std::string&) { count(begun); });
-  Assign older{.key = {JobId("j"), 0, 1}, .limits = {.time_s = 60}};
-  older.command = {"/bin/sh", "-c",
-                   "trap 'sleep 0.3; echo older >>" + log + "; exit' TERM; echo; while :; do sleep 0.05; done"};
-  Assign newer{.key = {JobId("j"), 0, 2}, .limits = {.time_s = 60}};
-  newer.command = {"/bin/sh", "-c", "echo newer >>" + log};
-  workplace.run(older, {});
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return begun > 0; });
-  workplace.kill(older.key);
-  workplace.run(newer, {});
-  changed.wait(lock, [&] { return ended == 2; });
+  Watched watched(root);
+  const auto older =
+      attempt_of("trap 'sleep 0.3; echo older >>" + log + "; exit' TERM; echo; while :; do sleep 0.05; done");
+  const auto newer = attempt_of("echo newer >>" + log, 2);
+  watched.workplace.tail(older.key, std::chrono::hours(1), false);
+  watched.workplace.run(older, {});
+  ASSERT_TRUE(watched.until([&] { return !watched.said[older.key].empty(); }));
+  watched.workplace.kill(older.key);
+  watched.workplace.run(newer, {});
+  ASSERT_TRUE(watched.until([&] { return watched.ended.size() == 2; }));
   std::stringstream said;
   said << std::ifstream(log).rdbuf();
   EXPECT_EQ(said.str(), "older\nnewer\n");
@@ -296,31 +340,133 @@ TEST_F(TreeTest, ANewerAttemptDoesNotRunBesideTheOlderOne) {
 
 // Assigned and cancelled in one batch: the run waits for the commit, the kill does not.
 TEST_F(TreeTest, WhatIsKilledBeforeItRunsDoesNotBegin) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<Outcome> ended;
-  Workplace workplace(
-      root / "work", kept, 1 << 20,
-      [&](Outcome outcome) {
-        const std::lock_guard lock(mutex);
-        ended.push_back(std::move(outcome));
-        changed.notify_all();
-      },
-      [](const Assign&, std::string_view, const std::string&) {});
-  Assign one{.key = {JobId("j"), 0, 1}, .limits = {.time_s = 60}};
-  one.command = {"/bin/sh", "-c", "touch " + (root / "ran").string() + "; sleep 60"};
-  auto other = one;
-  other.key.fence = 2;
+  Watched watched(root);
+  const auto one = attempt_of("touch " + (root / "ran").string() + "; sleep 60");
+  auto other = attempt_of("", 2);
   other.command = {"/bin/true"};
-  workplace.kill(one.key);
-  workplace.run(one, {});
-  workplace.run(other, {});
-  std::unique_lock lock(mutex);
-  ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return ended.size() == 2; }));
-  EXPECT_EQ(ended[0].key, one.key);
-  EXPECT_EQ(ended[0].reason, "killed");
-  EXPECT_EQ(ended[1].reason, "");
+  watched.workplace.kill(one.key);
+  watched.workplace.run(one, {});
+  watched.workplace.run(other, {});
+  ASSERT_TRUE(watched.until([&] { return watched.ended.size() == 2; }));
+  EXPECT_EQ(watched.ended[0].key, one.key);
+  EXPECT_EQ(watched.ended[0].reason, "killed");
+  EXPECT_EQ(watched.ended[1].reason, "");
   EXPECT_FALSE(fs::exists(root / "ran"));
+}
+
+using WorkplaceTest = Place;
+
+TEST_F(WorkplaceTest, AProgramIsToldWhatItIs) {
+  Watched watched(root);
+  auto one = attempt_of(
+      "echo \"$FIELDWORK_JOB $FIELDWORK_EXECUTION $FIELDWORK_ATTEMPT $OWN\"; test -f \"$FIELDWORK_PROGRESS\" && "
+      "test ! -s \"$FIELDWORK_PROGRESS\" && echo empty; echo 'progress 1 2 x' >>\"$FIELDWORK_PROGRESS\"; pwd; "
+      "dirname \"$FIELDWORK_PROGRESS\"");
+  one.key = {JobId("j-7"), 3, 9};
+  one.attempt = 5;
+  one.env = {{"OWN", "mine"}};
+  for (const bool replaces : {false, true}) {
+    if (replaces) {
+      for (const char* name : {"FIELDWORK_JOB", "FIELDWORK_EXECUTION", "FIELDWORK_ATTEMPT", "FIELDWORK_PROGRESS"})
+        one.env[name] = "/dev/null";
+      ++one.key.fence;
+    }
+    const auto outcome = watched.run(one);
+    ASSERT_TRUE(outcome.result.has_value()) << outcome.reason;
+    std::stringstream lines(outcome.result->stdout_text);
+    std::string said, empty, directory, progress_is_in;
+    std::getline(lines, said);
+    std::getline(lines, empty);
+    std::getline(lines, directory);
+    std::getline(lines, progress_is_in);
+    EXPECT_EQ(said, "j-7 3 5 mine") << replaces;
+    EXPECT_EQ(empty, "empty") << replaces << outcome.result->stderr_text;
+    EXPECT_NE(directory, progress_is_in) << "no pattern of the outputs finds it";
+    EXPECT_EQ(watched.progress[one.key], (RunProgress{.fraction = 0.5, .done = 1, .total = 2, .message = "x"}));
+  }
+}
+
+TEST_F(WorkplaceTest, NothingStaysWhateverItDoesToItsProgress) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"nothing", "true"},
+      {"reports", "echo 'progress 1 2' >>\"$FIELDWORK_PROGRESS\""},
+      {"fails", "echo x; echo y >&2; exit 3"},
+      {"kills itself", "kill -9 $$"},
+      {"removes it", "rm \"$FIELDWORK_PROGRESS\""},
+      {"a FIFO", "rm \"$FIELDWORK_PROGRESS\"; mkfifo \"$FIELDWORK_PROGRESS\""},
+      {"a link", "ln -sf /etc \"$FIELDWORK_PROGRESS\""},
+      {"a directory", "rm \"$FIELDWORK_PROGRESS\"; mkdir -p \"$FIELDWORK_PROGRESS/below\""},
+  };
+  Watched watched(root);
+  std::int64_t fence = 0;
+  for (const auto& [name, script] : cases) {
+    auto one = attempt_of(script, ++fence);
+    one.limits.log_bytes = 1000;
+    const auto outcome = watched.run(one);
+    ASSERT_TRUE(outcome.result.has_value()) << name << ": " << outcome.reason;
+    EXPECT_TRUE(fs::is_empty(root / "work")) << name;
+  }
+  EXPECT_TRUE(fs::exists("/etc"));
+}
+
+TEST_F(WorkplaceTest, WholeLogsBecomeOutputs) {
+  Watched watched(root);
+  auto one = attempt_of(
+      "i=0; while [ $i -lt 5000 ]; do echo \"line $i\"; i=$((i+1)); done; echo oops >&2; echo out >own; exit 3");
+  one.limits.output_bytes = 100;
+  one.limits.log_bytes = 1 << 20;
+  one.outputs = {"own"};
+  std::string all;
+  for (int i = 0; i < 5000; ++i) all += "line " + std::to_string(i) + "\n";
+  auto outcome = watched.run(one);
+  ASSERT_TRUE(outcome.result.has_value()) << outcome.reason;
+  std::map<std::string, std::string> files;
+  for (const auto& file : outcome.result->files) {
+    files[file.path] = file.content.value_or("");
+    EXPECT_EQ(file.digest, crypto::digest_of(files[file.path])) << file.path;
+  }
+  EXPECT_EQ(files.size(), 3U);
+  EXPECT_TRUE(files["stdout.log"] == all) << "also of a program that failed";
+  EXPECT_EQ(files["stderr.log"], "oops\n");
+  EXPECT_EQ(files["own"], "out\n");
+  EXPECT_EQ(outcome.result->exit_code, 3);
+  EXPECT_EQ(outcome.result->stdout_text.size(), 100U) << "the result keeps what it kept before";
+  one.key.fence = 2;
+  one.limits.log_bytes = 10;
+  outcome = watched.run(one);
+  ASSERT_TRUE(outcome.result.has_value() && !outcome.result->files.empty());
+  const auto log = outcome.result->files[0].content.value_or("");
+  EXPECT_TRUE(log.starts_with("line 0\nlin")) << log;
+  EXPECT_NE(log.find(std::to_string(all.size() - 10)), std::string::npos) << log;
+  one.key.fence = 3;
+  one.limits.log_bytes = 0;
+  outcome = watched.run(one);
+  ASSERT_TRUE(outcome.result.has_value());
+  EXPECT_EQ(outcome.result->files.size(), 1U) << "only where the job asks for them";
+}
+
+// Asked for in one batch with the assignment: the run waits for the commit, the tail does not.
+TEST_F(WorkplaceTest, WhoFollowedBeforeItRanIsTold) {
+  Watched watched(root);
+  const auto followed = attempt_of("echo a; echo b >&2"), other = attempt_of("echo c", 2);
+  watched.workplace.tail(followed.key, std::chrono::hours(1), true);
+  EXPECT_EQ(watched.run(followed).reason, "");
+  EXPECT_EQ(watched.run(other).reason, "");
+  EXPECT_EQ(watched.said[followed.key].size(), 4U) << watched.said[followed.key];
+  EXPECT_FALSE(watched.said.contains(other.key));
+}
+
+TEST_F(WorkplaceTest, WhoFollowsWhileItRunsIsToldWhatWasWritten) {
+  Watched watched(root);
+  auto one = attempt_of("echo before; echo 'progress 1 2' >>\"$FIELDWORK_PROGRESS\"; until [ -e " +
+                        (root / "told").string() + " ]; do sleep 0.05; done; echo after");
+  watched.workplace.run(one, {});
+  ASSERT_TRUE(watched.until([&] { return watched.progress.contains(one.key); }));
+  watched.workplace.tail(one.key, std::chrono::hours(1), true);
+  EXPECT_TRUE(watched.until([&] { return !watched.said[one.key].empty(); }));
+  std::ofstream(root / "told").put('x');
+  ASSERT_TRUE(watched.until([&] { return !watched.ended.empty(); }));
+  EXPECT_EQ(watched.said[one.key], "before\nafter\n");
 }
 
 TEST(ResourcesTest, ADevicesPartOfItsMachine) {

@@ -36,6 +36,9 @@ Seen placement(const char* placeable) {
 Seen event(const char* event) {
   return thing(Over::event, "edge-1", {{"device", "edge-1"}, {"event", event}, {"reason", "why"}});
 }
+Seen moved(const char* event) {
+  return thing(Over::move, "j1.0", {{"event", event}, {"job", "j1"}, {"from", "edge-1"}, {"to", "edge-2"}});
+}
 Seen described(void (*change)(Device&)) {
   Device device;
   device.id = DeviceId("edge-1");
@@ -107,6 +110,7 @@ std::vector<Case> device_cases() {
        2,
        event("x"),
        "firing"},
+      {"work_moved.edge-1", {moved("lost"), moved("moved")}, 1, moved("reconciled"), "firing"},
   };
 }
 

@@ -159,8 +159,45 @@ TEST(CliFollow, NothingIsFetchedForWhatRuns) {
   EXPECT_FALSE(follow.transfer(sending)) << "a bar below what was told to run";
 }
 
+// What somebody else asked for again is not told twice.
+TEST(CliFollow, TheBeginningOfALogComesOnce) {
+  Follow follow("j-1", "");
+  const AttemptKey first{JobId("j-1"), 0, 1}, second{JobId("j-1"), 0, 2};
+  EXPECT_EQ(follow.log("d-1", {first, "stdout", "z", 0, true}, false), std::nullopt) << "another one asked";
+  follow.wants_begin(first);
+  EXPECT_EQ(follow.log("d-1", {first, "stdout", "a", 0, true}, false), "a");
+  EXPECT_EQ(follow.log("d-1", {first, "stdout", "b", 0}, false), "b");
+  EXPECT_EQ(follow.log("d-1", {first, "stdout", "a\nb", 0, true}, false), std::nullopt);
+  EXPECT_EQ(follow.log("d-1", {first, "stderr", "e", 0, true}, false), "e");
+  follow.wants_begin(second);
+  EXPECT_EQ(follow.log("d-1", {second, "stdout", "a", 0, true}, false), "a");
+}
+
+TEST(CliFollow, HowFarItIs) {
+  const auto of = [](Json executions) {
+    return Json{{"job", "j-1"}, {"state", "running"}, {"executions", std::move(executions)}};
+  };
+  const Json quarter{
+      {"execution", 0},
+      {"state", "running"},
+      {"device", "d-1"},
+      {"progress", {{"fraction", 0.25}, {"done", 1}, {"total", 4}, {"step", "scan"}, {"message", "floor"}}}};
+  const auto one = how_far(of(Json::array({quarter})));
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->what, "d-1");
+  EXPECT_EQ(one->share, 0.25);
+  EXPECT_EQ(one->amount, "1 of 4, scan: floor");
+  const auto two = how_far(of(Json::array({quarter, {{"execution", 1}, {"state", "failed"}}})));
+  ASSERT_TRUE(two);
+  EXPECT_EQ(two->share, 0.625);
+  EXPECT_EQ(two->amount, "1 of 2 over");
+  EXPECT_FALSE(how_far(of(Json::array({{{"execution", 0}, {"state", "running"}}}))));
+  EXPECT_FALSE(how_far(of(Json::array())));
+  EXPECT_FALSE(how_far(Json{{"state", "succeeded"}, {"executions", Json::array({quarter})}}));
+}
+
 TEST(CliFollow, LogLines) {
-  const Follow follow("j-1", "");
+  Follow follow("j-1", "");
   EXPECT_EQ(follow.log("d-1", {{JobId("j-1"), 0, 1}, "stdout", "a\nb\n", 0}), "d-1 | a\nd-1 | b");
   EXPECT_EQ(follow.log("d-1", {{JobId("j-1"), 0, 1}, "stdout", "a", 2}), "d-1 | … 2 lines dropped\nd-1 | a");
   EXPECT_EQ(follow.log("d-1", {{JobId("j-2"), 0, 1}, "stdout", "a", 0}), std::nullopt);
@@ -269,7 +306,7 @@ TEST_F(CliCommands, AnErrorIsSaidWithItsField) {
 
 TEST_F(CliCommands, NoAnswerTimesOut) {
   options.timeout_s = 0.3;
-  EXPECT_EQ(job_cancel(options, "j-1"), 5);
+  EXPECT_EQ(job_cancel(options, {.job = "j-1"}), 5);
   EXPECT_NE(said().find("no answer from scheduler (cancel)"), std::string::npos);
 }
 

@@ -25,9 +25,10 @@ TEST(CliView, Jobs) {
             "JOB  NAME  STATE  DEVICE  AGE  REASON\n     -     -      -       -\n");
   const auto text = job_text(job_state_json("running", "running"), 61'000);
   EXPECT_NE(text.find("submitted    1970-01-01 00:00:01Z (1m 0s ago)\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("\nEXECUTION  DEVICE  ATTEMPT  FENCE  STATE    EXIT  ELAPSED  OUTPUT  REASON\n0          d-1     "
+  EXPECT_NE(text.find("\nEXECUTION  DEVICE  ATTEMPT  FENCE  STATE    EXIT  ELAPSED  CPU  MEMORY  OUTPUT  REASON\n0     "
+                      "     d-1     "
                       "1        1      "
-                      "running  -     -        -\n"),
+                      "running  -     -        -    -       -\n"),
             std::string::npos)
       << text;
 }

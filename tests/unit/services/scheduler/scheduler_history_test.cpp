@@ -57,7 +57,8 @@ class HistoryTest : public store::PostgresTest {
       execution.phase = Settled{};
       execution.attempt = attempt;
       const PartRecord part{attempt.key, {"stdout", 0, "text"}};
-      changes.push_back({"execution", execution_key(job.id, 0), execution_row({job.id, "", "", false, execution})});
+      changes.push_back(
+          {"execution", execution_key(job.id, 0), execution_row({job.id, job.spec, "", false, execution})});
       changes.push_back({"attempt", key_text(attempt.key), attempt_row(attempt)});
       changes.push_back({"part", part_key(part), part_row(part)});
       changes.push_back({"shown", execution_key(job.id, 0), shown_row({job.id, 0, 5, false})});
