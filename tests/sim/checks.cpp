@@ -92,7 +92,7 @@ void Checks::said_by_scheduler(const Topic& topic, const Json& payload) const {
 
 // {"job","state"}: the state of a settled job is in its row, that of a live job follows from its attempts.
 void Checks::check_job(const Json& item, bool now) const {
-  if (!item.contains("job") || item.contains("error")) return;
+  if (!item.contains("job") || item.contains("error") || item.contains("event")) return;  // a move has no state
   const auto* job = row("scheduler", "job", item.at("job"));
   require(job != nullptr, saved, item.dump());
   const bool done = is_settled_job(item.at("state"));
@@ -338,9 +338,10 @@ std::string Checks::open(const std::vector<Wish>& wishes) const {
 }
 
 // After the scheduler's memory went back, the end of a try is also said under a newer fence.
-bool Checks::really_ended(const AttemptKey& key) const {
+// `goes_on`: a device that comes back may go on with the program of an older attempt (Reconcile).
+bool Checks::really_ended(const AttemptKey& key, bool goes_on) const {
   if (ended_.contains(key)) return true;
-  if (forgotten_ == 0) return false;
+  if (forgotten_ == 0 && !goes_on) return false;
   const auto any = ended_.lower_bound({key.job, key.execution, 0});
   return any != ended_.end() && any->job == key.job && any->execution == key.execution;
 }
@@ -374,7 +375,8 @@ void Checks::at_the_end(const Wish& wish) const {
   std::set<int> succeeded;
   for (const auto& [key, attempt] : rows("scheduler", "attempt")) {
     if (attempt.at("job") != wish.job || attempt.at("state") != "succeeded") continue;
-    require(really_ended(key_of(attempt)), really_ran, key);
+    const bool goes_on = wish.spec.offline.reconcile != Reconcile::keep_replacement;
+    require(really_ended(key_of(attempt), goes_on), really_ran, key);
     require(succeeded.insert(attempt.at("execution").get<int>()).second, once, key + " succeeded again");
   }
   const auto targets = job->at("targets").size();

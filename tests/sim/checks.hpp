@@ -58,7 +58,7 @@ class Checks {
   [[nodiscard]] bool is_journalled(const Party& party, const AttemptKey& program) const;
 
   void at_the_end(const Wish& wish) const;
-  [[nodiscard]] bool really_ended(const AttemptKey& key) const;
+  [[nodiscard]] bool really_ended(const AttemptKey& key, bool goes_on = false) const;
   [[nodiscard]] const Json* newest_attempt(const std::string& execution) const;
   [[nodiscard]] const Json* row(const std::string& party, const std::string& table, const std::string& key) const;
 

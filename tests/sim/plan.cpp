@@ -59,6 +59,15 @@ Wish wish_of(Random& random, int number, Time start, const Plan& plan, const std
   if (number % 5 == 0) wish.spec.requirements.expression = "label.zone in (a, b) and health > 0.2";
   wish.spec.retry.attempts_max = 10;  // with backoff these tries take longer than the faults last
   if (plan.losses) wish.spec.retry.lost_max = 10;
+  if (plan.losses && number % 3 != 0) {  // devices come back with what runs elsewhere by then
+    wish.spec.retry.lost_max = 100;
+    wish.spec.offline.lost_after_s = 12;
+    wish.spec.offline.reconcile = number % 3 == 1 ? Reconcile::keep_original : Reconcile::best_score;
+  }
+  if (number % 4 == 3) {                                                        // it is on its device before its time
+    wish.spec.start_at_ms = to_ms(wish.submit_at + seconds(15)) / 1000 * 1000;  // as a document says it
+    wish.spec.offline.stage_s = 10;
+  }
   // With a twin no job has a package: the twin has its own copy of each, and nobody can tell whose frames are whose.
   if (random.chance(0.4) && !plan.upset.twin)
     wish.spec.package = packages[random.below(packages.size())].package.digest;
