@@ -18,7 +18,7 @@ namespace fieldwork::bench {
 class SpawnHands : public agent::Hands {
  public:
   SpawnHands(const std::string& directory, agent::Workplace::Done done)
-      : workplace_(directory + "/work", directory + "/outputs", 1 << 20, std::move(done), {}) {}
+      : workplace_(directory + "/work", directory + "/outputs", 1 << 20, std::move(done), {}, {}) {}
   void run(const Assign& assign) override { workplace_.run(assign, {}); }
   void kill(const AttemptKey& key) override { workplace_.kill(key); }
   void fetch(const std::string& /*digest*/, Time /*now*/) override {}

@@ -1,0 +1,395 @@
+// scripts/bench quality: how good placements are. The scheduler's core in virtual time beside three other rules, over
+// the same jobs and devices: any device that fits by chance, the first that fits, and the one of which the least is
+// allocated (as Kubernetes' LeastAllocated scores). All take jobs by priority, then by age, and pass over those that
+// fit nowhere. Beside that, on small instances, the largest value that can be packed at all.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <queue>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "scheduler/core/scheduler.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+constexpr std::int64_t mib = 1 << 20;
+
+struct Work {
+  double arrives = 0, takes = 0, due = 0;  // seconds
+  std::int64_t cpu = 0, memory = 0;        // thousandths of a core; bytes
+  int priority = 5;
+};
+struct Room {
+  std::int64_t cpu = 0, memory = 0;
+};
+struct Scene {
+  const char* name;
+  std::vector<Room> devices;
+  std::vector<Work> works;
+};
+struct Figures {
+  double makespan_s = 0, missed = 0, wait_s = 0, variation = 0;  // missed: share of the jobs
+};
+
+// What a run looks like from outside: fed with beginnings and ends, whoever decided them.
+class Meter {
+ public:
+  explicit Meter(const Scene& scene) : scene_(scene), used_(scene.devices.size()) {}
+  void begin(double now, std::size_t work, std::size_t device) {
+    advance(now);
+    const auto& of = scene_.works[work];
+    used_[device] += of.cpu;
+    waited_ += now - of.arrives;
+    late_ += now + of.takes > of.due ? 1 : 0;
+    last_ = std::max(last_, now + of.takes);
+  }
+  void end(double now, std::size_t work, std::size_t device) {
+    advance(now);
+    used_[device] -= scene_.works[work].cpu;
+  }
+  [[nodiscard]] Figures figures() const {
+    const auto jobs = static_cast<double>(scene_.works.size());
+    return {last_, late_ / jobs, waited_ / jobs, measured_ > 0 ? variation_ / measured_ : 0};
+  }
+
+ private:
+  // While jobs arrive: the coefficient of variation of the devices' use, in the mean over time.
+  void advance(double now) {
+    const double until = std::min(now, scene_.works.back().arrives), span = until - at_;
+    if (span > 0 && at_ > scene_.works.back().arrives / 10) {
+      double sum = 0, squares = 0;
+      const auto count = static_cast<double>(used_.size());
+      for (std::size_t i = 0; i < used_.size(); ++i) {
+        const double share = static_cast<double>(used_[i]) / static_cast<double>(scene_.devices[i].cpu);
+        sum += share;
+        squares += share * share;
+      }
+      const double mean = sum / count;
+      if (mean > 0) {
+        variation_ += span * std::sqrt(std::max(0.0, squares / count - mean * mean)) / mean;
+        measured_ += span;
+      }
+    }
+    at_ = std::max(at_, now);
+  }
+
+  const Scene& scene_;
+  std::vector<std::int64_t> used_;
+  double at_ = 0, waited_ = 0, last_ = 0, late_ = 0, variation_ = 0, measured_ = 0;
+};
+
+using Choose = std::function<int(const std::vector<Room>& free, const std::vector<Room>& all, const Work& work)>;
+
+bool fits(const Room& free, const Work& work) { return free.cpu >= work.cpu && free.memory >= work.memory; }
+
+Figures by_rule(const Scene& scene, const Choose& choose) {
+  Meter meter(scene);
+  auto free = scene.devices;
+  const auto behind = [&](std::size_t a, std::size_t b) {
+    return std::pair(-scene.works[a].priority, a) < std::pair(-scene.works[b].priority, b);
+  };
+  std::vector<std::size_t> waiting;
+  using End = std::pair<double, std::pair<std::size_t, std::size_t>>;
+  std::priority_queue<End, std::vector<End>, std::greater<>> ends;
+  for (std::size_t next = 0; next < scene.works.size() || !ends.empty();) {
+    double now = 0;
+    if (next < scene.works.size() && (ends.empty() || scene.works[next].arrives <= ends.top().first)) {
+      now = scene.works[next].arrives;
+      waiting.insert(std::upper_bound(waiting.begin(), waiting.end(), next, behind), next);
+      ++next;
+    } else {
+      const auto [at, which] = ends.top();
+      ends.pop();
+      now = at;
+      free[which.second].cpu += scene.works[which.first].cpu;
+      free[which.second].memory += scene.works[which.first].memory;
+      meter.end(now, which.first, which.second);
+    }
+    std::erase_if(waiting, [&](std::size_t one) {
+      const auto& work = scene.works[one];
+      const int device = choose(free, scene.devices, work);
+      if (device < 0) return false;
+      auto& on = free[static_cast<std::size_t>(device)];
+      on.cpu -= work.cpu;
+      on.memory -= work.memory;
+      meter.begin(now, one, static_cast<std::size_t>(device));
+      ends.push({now + work.takes, {one, static_cast<std::size_t>(device)}});
+      return true;
+    });
+  }
+  return meter.figures();
+}
+
+Choose by_chance(std::mt19937& random) {
+  return [&random](const auto& free, const auto&, const Work& work) {
+    std::vector<int> good;
+    for (std::size_t i = 0; i < free.size(); ++i) {
+      if (fits(free[i], work)) good.push_back(static_cast<int>(i));
+    }
+    return good.empty() ? -1 : good[random() % good.size()];
+  };
+}
+int first_fit(const std::vector<Room>& free, const std::vector<Room>&, const Work& work) {
+  const auto it = std::find_if(free.begin(), free.end(), [&](const auto& one) { return fits(one, work); });
+  return it == free.end() ? -1 : static_cast<int>(it - free.begin());
+}
+int least_allocated(const std::vector<Room>& free, const std::vector<Room>& all, const Work& work) {
+  int best = -1;
+  double best_score = -1;
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    if (!fits(free[i], work)) continue;
+    const auto share = [](std::int64_t left, std::int64_t of) {
+      return static_cast<double>(left) / static_cast<double>(of);
+    };
+    const double score = share(free[i].cpu - work.cpu, all[i].cpu) + share(free[i].memory - work.memory, all[i].memory);
+    if (score > best_score) best = static_cast<int>(i), best_score = score;
+  }
+  return best;
+}
+
+class Core {
+ public:
+  Core(const Scene& scene, bool spread) : scene_(scene), meter_(scene), spread_(spread), core_(limits()) {
+    for (std::size_t i = 0; i < scene.devices.size(); ++i) {
+      Device device{.id = id_of(i), .lifecycle = Lifecycle::active, .presence = Presence::online};
+      device.about.capacity = {scene.devices[i].cpu, scene.devices[i].memory, std::int64_t{1} << 40};
+      step(DeviceSeen{device});
+    }
+  }
+  Figures run() {
+    for (std::size_t next = 0; next < scene_.works.size() || !ends_.empty();) {
+      if (next < scene_.works.size() && (ends_.empty() || scene_.works[next].arrives <= ends_.top().first)) {
+        now_ = scene_.works[next].arrives;
+        submit(next++);
+      } else {
+        end();
+      }
+    }
+    return meter_.figures();
+  }
+  // All at once and without an end: which of the works have a device.
+  std::vector<std::size_t> pack() {
+    for (std::size_t i = 0; i < scene_.works.size(); ++i) core_.step(submission(i), time(), said_);
+    core_.step(BatchEnded{}, time(), said_);
+    allow();
+    return placed_;
+  }
+
+ private:
+  static Limits limits() {
+    Limits out;
+    out.hear_first = {};
+    return out;
+  }
+  static DeviceId id_of(std::size_t device) { return DeviceId("edge-" + std::to_string(1000 + device)); }
+  [[nodiscard]] Time time() const {
+    return from_ms(1'000'000'000) + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(now_));
+  }
+  void step(const Input& input) {
+    core_.step(input, time(), said_);
+    core_.step(BatchEnded{}, time(), said_);
+    allow();
+  }
+  void allow() {
+    while (!said_.questions.empty()) {
+      for (const auto& one : std::exchange(said_.questions, {}))
+        core_.step(DecisionMade{{.key = one.key, .device = one.device, .allow = true, .reason = "", .grant = "g"}},
+                   time(), said_);
+      core_.step(BatchEnded{}, time(), said_);
+    }
+    for (const auto& change : said_.outbox) {
+      const auto* put = std::get_if<PutCommand>(&change);
+      const auto* assign = put == nullptr ? nullptr : std::get_if<Assign>(&put->command);
+      if (assign == nullptr) continue;
+      const auto work = std::stoul(assign->key.job.value.substr(1));
+      const auto device = std::stoul(put->device.value.substr(5)) - 1000;
+      placed_.push_back(work);
+      meter_.begin(now_, work, device);
+      ends_.push({now_ + scene_.works[work].takes, {assign->key, device}});
+    }
+    said_ = {};
+  }
+  [[nodiscard]] JobSubmitted submission(std::size_t number) const {
+    const auto& work = scene_.works[number];
+    const JobId id("j" + std::to_string(number));
+    JobSpec spec{.command = {"work"}, .priority = work.priority};
+    spec.requirements = {.cpu_millis = work.cpu, .memory_bytes = work.memory};
+    spec.placement.spread = spread_;
+    spec.preemptible = false;  // nobody else here preempts
+    return {.reply = 1, .job = id, .submitter = "ops", .request = id.value, .spec = spec, .spec_digest = "d"};
+  }
+  void submit(std::size_t number) { step(submission(number)); }
+  void end() {
+    const auto [at, which] = ends_.top();
+    ends_.pop();
+    now_ = std::max(now_, at);
+    meter_.end(now_, std::stoul(which.first.job.value.substr(1)), which.second);
+    const auto seq = ++seqs_[which.second];
+    const AttemptReport report{.key = which.first, .state = AttemptState::succeeded};
+    step(ReportArrived{.device = id_of(which.second),
+                       .epoch = 1,
+                       .first = seq,
+                       .seq = seq,
+                       .after = seq - 1,
+                       .items = {{.tag = seq, .report = report}},
+                       .at = time()});
+  }
+
+  using End = std::pair<double, std::pair<AttemptKey, std::size_t>>;
+  const Scene& scene_;
+  Meter meter_;
+  bool spread_;
+  Scheduler core_;
+  double now_ = 0;
+  Output said_;
+  std::vector<std::size_t> placed_;
+  std::priority_queue<End, std::vector<End>, std::greater<>> ends_;
+  std::map<std::size_t, std::int64_t> seqs_;
+};
+
+std::vector<Room> fleet(std::mt19937& random, int count) {
+  std::vector<Room> out;
+  for (int i = 0; i < count; ++i) {
+    const auto size = std::int64_t{1} << (random() % 3);
+    out.push_back({2000 * size, (1024 << (random() % 2)) * mib * size});
+  }
+  return out;
+}
+
+Work work_of(std::mt19937& random) {
+  Work out;
+  out.cpu = 250 * (std::int64_t{1} << (random() % 4)) * (1 + static_cast<int>(random() % 2));
+  out.memory = 64 * mib * (std::int64_t{1} << (random() % 5));
+  out.takes = std::exp(std::uniform_real_distribution<>(std::log(60), std::log(600))(random));
+  return out;
+}
+
+// `load`: of the fleet's processors; 0: all at once. `part`: jobs are so many times smaller.
+Scene scene(const char* name, double load, bool urgent, unsigned seed, int part = 1) {
+  std::mt19937 random(seed);
+  Scene out{name, fleet(random, 40), {}};
+  double capacity = 0, at = 0;
+  for (const auto& one : out.devices) capacity += static_cast<double>(one.cpu);
+  for (int i = 0; i < 2'000 * part; ++i) {
+    auto work = work_of(random);
+    work.cpu /= part;
+    work.memory /= part;
+    if (load > 0)
+      at += std::exponential_distribution<>(1.0)(random) * static_cast<double>(work.cpu) * work.takes / capacity / load;
+    work.arrives = at;
+    const bool hurries = urgent && random() % 5 == 0;
+    work.priority = hurries ? 7 : 5;
+    work.due = work.arrives + work.takes * (hurries ? 1.2 : 3) + (hurries ? 20 : load > 0 ? 120 : 1800);
+    out.works.push_back(work);
+  }
+  return out;
+}
+
+nlohmann::json compare(const Scene& of) {
+  std::mt19937 random(11);
+  const std::pair<const char*, Figures> rows[] = {
+      {"Fieldwork", Core(of, false).run()},
+      {"Fieldwork, strategy spread", Core(of, true).run()},
+      {"by chance", by_rule(of, by_chance(random))},
+      {"first fit", by_rule(of, first_fit)},
+      {"least allocated", by_rule(of, least_allocated)},
+  };
+  auto out = nlohmann::json::object();
+  for (const auto& [name, got] : rows) {
+    std::printf("%-16s %-28s %9.0f s %8.1f %% %9.0f s %10.2f\n", of.name, name, got.makespan_s, 100 * got.missed,
+                got.wait_s, got.variation);
+    out[name] = {{"makespan_s", got.makespan_s},
+                 {"missed", got.missed},
+                 {"mean_wait_s", got.wait_s},
+                 {"load_variation", got.variation}};
+  }
+  return out;
+}
+
+// What it takes; with priorities, times what its class counts.
+double value_of(const Work& work) {
+  constexpr double of_class[] = {1, 4, 16};
+  return of_class[static_cast<int>(class_of(work.priority))] *
+         (static_cast<double>(work.cpu) / 1000 + static_cast<double>(work.memory) / static_cast<double>(1024 * mib));
+}
+
+// The largest value: each work on one of the devices or nowhere.
+double most(const std::vector<Work>& works, std::vector<Room>& free, std::size_t at, double so_far, double left,
+            double best) {
+  if (at == works.size() || so_far + left <= best) return std::max(best, so_far);
+  const auto& work = works[at];
+  const double value = value_of(work);
+  for (std::size_t i = 0; i < free.size(); ++i) {
+    if (!fits(free[i], work)) continue;
+    const auto same = [&](const Room& one) { return one.cpu == free[i].cpu && one.memory == free[i].memory; };
+    if (std::any_of(free.begin(), free.begin() + static_cast<std::ptrdiff_t>(i), same)) continue;
+    free[i].cpu -= work.cpu;
+    free[i].memory -= work.memory;
+    best = most(works, free, at + 1, so_far + value, left - value, best);
+    free[i].cpu += work.cpu;
+    free[i].memory += work.memory;
+  }
+  return most(works, free, at + 1, so_far, left - value, best);
+}
+
+nlohmann::json packed(bool priorities) {
+  constexpr int instances = 300;
+  double sum = 0, worst = 1, sum_first = 0;
+  for (unsigned seed = 0; seed < instances; ++seed) {
+    std::mt19937 random(seed);
+    Scene of{"packed", fleet(random, 3), {}};
+    double all = 0;
+    for (int i = 0; i < 12; ++i) {
+      auto work = work_of(random);
+      while (std::none_of(of.devices.begin(), of.devices.end(), [&](const auto& one) { return fits(one, work); }))
+        work = work_of(random);
+      work.priority = priorities ? static_cast<int>(random() % 10) : 0;
+      all += value_of(work);
+      of.works.push_back(work);
+    }
+    auto free = of.devices;
+    const double exact = most(of.works, free, 0, 0, all, 0);
+    double ours = 0, first = 0;
+    for (const auto one : Core(of, false).pack()) ours += value_of(of.works[one]);
+    std::stable_sort(of.works.begin(), of.works.end(),
+                     [](const auto& a, const auto& b) { return a.priority > b.priority; });
+    for (const auto& work : of.works) {
+      const int device = first_fit(free, of.devices, work);
+      if (device < 0) continue;
+      free[static_cast<std::size_t>(device)].cpu -= work.cpu;
+      free[static_cast<std::size_t>(device)].memory -= work.memory;
+      first += value_of(work);
+    }
+    sum += ours / exact;
+    sum_first += first / exact;
+    worst = std::min(worst, ours / exact);
+  }
+  std::printf("packed %-16s of the largest value: mean %.1f %%, worst %.1f %%; first fit: mean %.1f %%\n",
+              priorities ? "with priorities," : "of one priority,", 100 * sum / instances, 100 * worst,
+              100 * sum_first / instances);
+  return {
+      {"instances", instances}, {"mean", sum / instances}, {"worst", worst}, {"first_fit_mean", sum_first / instances}};
+}
+
+}  // namespace
+}  // namespace fieldwork::scheduler
+
+int main() {
+  using namespace fieldwork::scheduler;
+  std::printf("%-16s %-28s %11s %10s %11s %10s\n", "", "", "makespan", "missed", "mean wait", "variation");
+  auto out = nlohmann::json::object();
+  const Scene scenes[] = {scene("steady, 85 %", 0.85, false, 1), scene("urgent, 95 %", 0.95, true, 2),
+                          scene("all at once", 0, true, 3), scene("calm, 50 %", 0.5, false, 4),
+                          scene("calm, small", 0.5, false, 5, 10)};
+  for (const auto& one : scenes) out[one.name] = compare(one);
+  std::printf("\n300 instances of 12 jobs on 3 devices\n");
+  out["packed"] = {{"one_priority", packed(false)}, {"priorities", packed(true)}};
+  std::printf("%s\n", nlohmann::json{{"quality", out}}.dump().c_str());
+  return 0;
+}
