@@ -243,6 +243,8 @@ class Scheduler {
 
 static_assert(Core<Scheduler>);
 
+// What the report of an attempt's end brings beside its state and reason.
+void add_end(Attempt& attempt, const AttemptReport& report);
 // To who expected another version of the job: its present state.
 [[nodiscard]] Error changed_since(std::string_view state, std::int64_t changed_ms);
 [[nodiscard]] std::string assign_key(const AttemptKey& key);

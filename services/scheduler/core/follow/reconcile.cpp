@@ -134,12 +134,10 @@ bool Scheduler::original_reports(const DeviceId& device, const AttemptReport& re
   attempt.device = device;
   attempt.state = attempt.reported = AttemptState::succeeded;
   attempt.reason = report.reason;
-  attempt.progress = report.progress;
-  attempt.decided = report.decided;
   attempt.created_ms = original.created_ms;
   attempt.changed_ms = to_ms(now);
   attempt.stored = true;
-  if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
+  add_end(attempt, report);
   if (live) {
     cancel_attempt(*job, *execution, reason, now, out);
     save_attempt(*execution, out);

@@ -30,6 +30,12 @@ bool is_tried_again(const Retry& retry, const Attempt& attempt) {
 
 }  // namespace
 
+void add_end(Attempt& attempt, const AttemptReport& report) {
+  if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
+  if (report.progress) attempt.progress = report.progress;
+  attempt.decided = report.decided;
+}
+
 // Number and tag say whether device and scheduler speak of the same history. Every message is answered.
 void Scheduler::on(const ReportArrived& input, Time now, Output& out) {
   const auto found = streams_.try_emplace(input.device);
@@ -131,9 +137,7 @@ void Scheduler::ended(Job& job, Execution& execution, const AttemptReport& repor
   }
   const bool makes_room = !attempt.preempted_by.empty() && report.state == AttemptState::cancelled;
   attempt.reason = report.reason;
-  if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
-  if (report.progress) attempt.progress = report.progress;
-  attempt.decided = report.decided;
+  add_end(attempt, report);
   if (makes_room) {
     attempt.reason = "made room for job " + attempt.preempted_by.value + ", which has a higher priority";
     if (attempt.progress && attempt.progress->fraction)
@@ -184,9 +188,7 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
     out.outbox.emplace_back(CloseCommand{assign_key(report.key)});
     if (report.result || report.progress || !report.decided.empty()) {
       auto& of = it->second.attempt;
-      if (report.result) of.result = std::make_shared<RunResult>(*report.result);
-      if (report.progress) of.progress = report.progress;
-      of.decided = report.decided;
+      add_end(of, report);
       Job* job = nullptr;
       // An attempt that was cancelled in this batch is still to be saved: its row takes the result.
       Execution* execution = find(report.key, job);
@@ -216,9 +218,7 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   attempt.state = AttemptState::succeeded;
   occupy(*job, device, 1);
   attempt.reason = report.reason;
-  if (report.result) attempt.result = std::make_shared<RunResult>(*report.result);
-  if (report.progress) attempt.progress = report.progress;
-  attempt.decided = report.decided;
+  add_end(attempt, report);
   attempt.changed_ms = to_ms(now);
   for (const auto& key : {assign_key(report.key), inquire_key(report.key)}) out.outbox.emplace_back(CloseCommand{key});
   attempt_ended(*job, *execution, AttemptState::succeeded, now, out);
