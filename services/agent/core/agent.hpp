@@ -339,6 +339,7 @@ class Agent {
   void enforce(Time now, Output& out);
   void wait_for_package(Attempt& attempt, Time now, Output& out);
   void beat(Time now, Output& out);
+  void tell_progress_again();
   void say_progress(Time now, Output& out);
   void tell_what_is_here(const StreamAnswer& answer, Time now, Output& out);
   void contact(std::int64_t beat, Time sent, Time now, Output& out);

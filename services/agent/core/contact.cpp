@@ -23,9 +23,7 @@ void Agent::on(const Connected& /*input*/, Time now, Output& out) {
   enrols_ = 0;
   beats_.clear();
   reports_.connected(now);
-  for (const auto& key : live_) {
-    if (attempts_.at(key).progress) progressed_.insert(key);
-  }
+  tell_progress_again();
 }
 
 void Agent::on(const Disconnected& /*input*/, Time now, Output& /*out*/) {
@@ -92,6 +90,13 @@ void Agent::on(const TimePassed& input, Time now, Output& out) {
   }
   if (now >= heartbeat_due_ && input.beat_idle) beat(now, out);
   if (enrolled_ && input.beat_idle) say_progress(now, out);
+}
+
+// Whoever hears this device from now on may have forgotten it.
+void Agent::tell_progress_again() {
+  for (const auto& key : live_) {
+    if (attempts_.at(key).progress) progressed_.insert(key);
+  }
 }
 
 // Of more than fit into one message the others come first in the next.
@@ -247,9 +252,7 @@ void Agent::on(const AckArrived& input, Time now, Output& out) {
 // the newest.
 void Agent::tell_what_is_here(const StreamAnswer& answer, Time now, Output& out) {
   if (!connected_) return;
-  for (const auto& key : live_) {
-    if (attempts_.at(key).progress) progressed_.insert(key);
-  }
+  tell_progress_again();
   beat(now, out);
   auto& ended = out.heartbeat->ended.emplace();
   const auto& state = reports_.state();

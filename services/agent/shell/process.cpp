@@ -130,9 +130,9 @@ void Process::kill(int stop_s_max) {
 }
 
 void Process::tail(Duration left, bool begin) {
-  // Another one may follow for longer.
   if (begin) tail_begins_ = true;  // before it is seen that somebody follows
   const auto until = boot_us() + left.count();
+  // Another one may follow for longer.
   for (auto known = tail_until_us_.load(); known < until && !tail_until_us_.compare_exchange_weak(known, until);)
     continue;
   wake();
