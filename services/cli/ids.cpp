@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "base/id.hpp"
+#include "crypto/bytes.hpp"
 #include "limits.hpp"
 #include "view.hpp"
 
@@ -66,6 +68,12 @@ Outcome<std::string> whole_job(Session& session, const std::string& text) {
                   after.empty() ? "among the jobs. See fieldwork job ls"
                                 : "among the newest " + std::to_string(jobs_searched_max) +
                                       " jobs. An older one has to be typed in full");
+}
+
+Outcome<std::string> request_id(const std::string& given) {
+  if (given.empty()) return "cli-" + crypto::to_hex(crypto::random_bytes(12));
+  if (is_id(given)) return given;
+  return Failure{Exit::usage, "--request: must be 1 to 128 of A-Z a-z 0-9 . : _ - and begin with a letter or digit"};
 }
 
 }  // namespace fieldwork::cli

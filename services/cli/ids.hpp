@@ -22,6 +22,9 @@ namespace fieldwork::cli {
 [[nodiscard]] Outcome<std::string> only_one(const std::string& beginning, const std::vector<std::string>& ids,
                                             const std::string& where);
 
+// The request id that was given, or a new one. A Failure (usage): it is none.
+[[nodiscard]] Outcome<std::string> request_id(const std::string& given);
+
 // The job that `text` means: for a beginning, the only job with it among the newest; any other text is the id itself.
 [[nodiscard]] Outcome<std::string> whole_job(Session& session, const std::string& text);
 

@@ -19,6 +19,10 @@ struct Options {
   bool verbose = false;
   std::optional<double> timeout_s;
 
+  // Of a whole wait; none: without a bound.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const {
+    return timeout_s ? std::optional(timeout()) : std::nullopt;
+  }
   [[nodiscard]] std::chrono::milliseconds timeout() const {
     return std::chrono::milliseconds(static_cast<std::int64_t>(timeout_s.value_or(10.0) * 1000));
   }

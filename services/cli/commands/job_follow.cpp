@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/commands.hpp"
-#include "crypto/bytes.hpp"
 #include "ids.hpp"
 #include "output.hpp"
 #include "view.hpp"
@@ -13,17 +12,13 @@ namespace {
 
 using codec::Json;
 
-std::optional<std::chrono::milliseconds> patience_of(const Options& options) {
-  return options.timeout_s ? std::optional(options.timeout()) : std::nullopt;
-}
-
 // Waits, and returns the exit code of how the job ended. Its state goes to stdout.
 int follow(const Options& options, const std::string& job, const WaitHow& how) {
   auto session = open_session(options, Wait::filters(how));
   if (!session) return end(session.failure());
   auto id = whole_job(**session, job);
   if (!id) return end(id.failure());
-  auto over = Wait(**session, *id, how).run(patience_of(options));
+  auto over = Wait(**session, *id, how).run(options.patience());
   if (!over) return end(over.failure());
   const auto state = job_state(text_of(*over, "state"));
   if (options.json) {
@@ -57,7 +52,7 @@ int job_logs(const Options& options, const LogsArguments& arguments) {
   if (state && settled(*state)) return print_result(**session, options, "", *id, arguments.execution);
   if (state && *state != JobState::running)
     say("job " + printable(*id) + " " + it_is(std::string(name(*state))) + "; waiting");
-  auto over = Wait(**session, *id, how).run(patience_of(options));
+  auto over = Wait(**session, *id, how).run(options.patience());
   if (!over) return end(over.failure());
   const auto ended = text_of(*over, "state");
   say("job " + printable(*id) + " " + it_is(ended) + "; all that is kept of it: fieldwork job result " + *id);
@@ -66,20 +61,18 @@ int job_logs(const Options& options, const LogsArguments& arguments) {
 }
 
 int job_retry(const Options& options, const RetryArguments& arguments) {
-  if (!arguments.request.empty() && !is_id(arguments.request))
-    return end({Exit::usage, "--request: must be 1 to 128 of A-Z a-z 0-9 . : _ - and begin with a letter or digit"});
+  auto request = request_id(arguments.request);
+  if (!request) return end(request.failure());
   const WaitHow how;
   auto session = open_session(options, arguments.wait ? Wait::filters(how) : std::vector<std::string>{});
   if (!session) return end(session.failure());
   auto id = whole_job(**session, arguments.job);
   if (!id) return end(id.failure());
-  const auto request =
-      arguments.request.empty() ? "cli-" + crypto::to_hex(crypto::random_bytes(12)) : arguments.request;
-  Json body{{"job", *id}, {"request", request}};
+  Json body{{"job", *id}, {"request", *request}};
   if (arguments.all) body["all"] = true;
   if (arguments.expects) body["expects"] = *arguments.expects;
   auto answer = (*session)->request("scheduler", "retry", std::move(body));
-  if (!answer) return end(may_be_stored(answer.failure(), request));
+  if (!answer) return end(may_be_stored(answer.failure(), *request));
   const auto made = text_of(*answer, "job");
   if (!arguments.wait) {
     options.json ? print_json(*answer) : print(printable(made) + " " + printable(text_of(*answer, "state")) + "\n");
@@ -87,7 +80,7 @@ int job_retry(const Options& options, const RetryArguments& arguments) {
     return code(state ? exit_of(*state) : Exit::ok);
   }
   say("job " + printable(made) + " tries " + printable(*id) + " again");
-  auto over = Wait(**session, made, how).run(patience_of(options));
+  auto over = Wait(**session, made, how).run(options.patience());
   if (!over) return end(over.failure());
   return print_result(**session, options, "", made);
 }

@@ -6,6 +6,7 @@
 #include "commands/commands.hpp"
 #include "crypto/bytes.hpp"
 #include "document.hpp"
+#include "ids.hpp"
 #include "output.hpp"
 #include "view.hpp"
 #include "wait.hpp"
@@ -14,7 +15,6 @@ namespace fieldwork::cli {
 namespace {
 
 using codec::Json;
-using std::chrono::milliseconds;
 
 std::string traceparent() {
   return "00-" + crypto::to_hex(crypto::random_bytes(16)) + "-" + crypto::to_hex(crypto::random_bytes(8)) + "-01";
@@ -93,9 +93,8 @@ struct Submitted {
   Json waits;  // null: it does not wait
 };
 
-Outcome<Submitted> submit(Session& session, const RunArguments& arguments, const Wanted& wanted) {
-  const auto request =
-      arguments.request.empty() ? "cli-" + crypto::to_hex(crypto::random_bytes(12)) : arguments.request;
+Outcome<Submitted> submit(Session& session, const RunArguments& arguments, const std::string& request,
+                          const Wanted& wanted) {
   Json item = wanted.body;
   item.update({{"request", request}, {"traceparent", traceparent()}});
   auto answer = session.request("scheduler", "submit", {{"items", Json::array({std::move(item)})}});
@@ -150,9 +149,8 @@ Failure may_be_stored(Failure failure, const std::string& request) {
 int run(const Options& options, const RunArguments& arguments) {
   auto wanted = read_job(arguments);
   if (!wanted) return end(wanted.failure());
-  if (!arguments.request.empty() && !is_id(arguments.request)) {
-    return end({Exit::usage, "--request: must be 1 to 128 of A-Z a-z 0-9 . : _ - and begin with a letter or digit"});
-  }
+  auto request = request_id(arguments.request);
+  if (!request) return end(request.failure());
   const bool wait = arguments.wait || arguments.logs || !arguments.output_dir.empty();
   WaitHow how{.logs = arguments.logs};
   auto session = open_session(options, wait ? Wait::filters(how) : std::vector<std::string>{});
@@ -164,14 +162,12 @@ int run(const Options& options, const RunArguments& arguments) {
     wanted->set_package(text_of(*package, "digest"));
   }
   if (arguments.dry_run) return try_out(**session, options, arguments, *wanted);
-  auto submitted = submit(**session, arguments, *wanted);
+  auto submitted = submit(**session, arguments, *request, *wanted);
   if (!submitted) return end(submitted.failure());
   if (!wait) return end_submitted(options, *submitted);
   say("job " + printable(submitted->job) + " was submitted");
-  std::optional<milliseconds> patience;
-  if (options.timeout_s) patience = options.timeout();
   how.package = wanted->package;
-  auto job = Wait(**session, submitted->job, how).run(patience);
+  auto job = Wait(**session, submitted->job, how).run(options.patience());
   if (!job) return end(job.failure());
   return print_result(**session, options, arguments.output_dir, text_of(*job, "job"));
 }
