@@ -40,7 +40,7 @@ await "the fleet" all_there
 
 # --- the jobs, many in a message; each is repeated, which must not make another job of it ---
 mapfile -t door < <(door "$(port operators)" "$dir/pki/operators/operator")
-submit() {  # FIRST LAST
+submit_many() {  # FIRST LAST
   jq -nc --argjson first "$1" --argjson last "$2" '{v: 1, items: [range($first; $last) | {request: "r-\(.)",
     job: {command: ["work"], priority: (. % 10), requirements: {cpu_millis: (500 * (1 + . % 4))},
           offline: {lost_after_s: 20}, retry: {attempts_max: 10, backoff_s: 1, lost_max: 100}}}]}' >"$dir/items"
@@ -48,8 +48,8 @@ submit() {  # FIRST LAST
 }
 for ((at = 0; at < jobs; at += 200)); do
   to=$((at + 200 < jobs ? at + 200 : jobs))
-  submit $at $to
-  submit $at $to
+  submit_many $at $to
+  submit_many $at $to
 done
 count() { psql -XAtq "$(jq -r .database "$dir/stack.json")" -c "$1"; }
 ended() { [ "$(count 'select count(*) from scheduler.job where not live')" -ge "$1" ]; }

@@ -10,14 +10,7 @@ stack up "$dir" --bin "$bin" --fast-disk --ttl 800 --devices "edge-1 edge-2"
 await "edge-1" device_is edge-1 "active online"
 await "edge-2" device_is edge-2 "active online"
 
-job_of() { grep -o 'j-[0-9a-f]*' | head -n 1; }
-submit() {  # JOB
-  printf '%s' "$1" >"$dir/job.json"
-  cli run "$dir/job.json" 2>/dev/null | job_of
-}
-field() { cli job show "$1" --json | jq -r "$2"; }
-is_in() { [ "$(field "$1" .state)" = "$2" ]; }
-execution() { field "$1" ".executions[0].$2"; }
+execution() { job_field "$1" ".executions[0].$2"; }
 
 # Each run leaves a file of its own; it ends when the switch is there, and says so once.
 cat >"$dir/program" <<'T'
@@ -42,7 +35,7 @@ moved() {
   job=$(submit "$(jq -nc --arg p "$dir/program" --arg d "$work" --arg policy "$1" \
     '{command: ["sh", $p, $d], limits: {time_s: 300}, offline: {lost_after_s: 8, reconcile: $policy}, placement: {strategy: "spread"}}')")
   await "the job runs" test -e "$work/run-1"
-  await "the job runs" is_in "$job" running
+  await "the job runs" job_is "$job" running
   lost=$(execution "$job" device)
   other=$([ "$lost" = edge-1 ] && echo edge-2 || echo edge-1)
   fence=$(execution "$job" fence)
@@ -61,7 +54,7 @@ stack kill "$dir" "$lost" CONT
 await "the original is stopped" gone 1
 check "$(goes_on 2 && echo yes)" "the replacement goes on"
 touch "$work/end"
-await "its end" is_in "$job" succeeded
+await "its end" job_is "$job" succeeded
 check "$([ "$(cat "$work/effects")" = 2 ] && echo yes)" "effects: $(cat "$work/effects")"
 await "$lost is back" device_is "$lost" "active online"
 
@@ -71,9 +64,9 @@ stack kill "$dir" "$lost" CONT
 await "the replacement is stopped" gone 2
 back() { [ "$(execution "$job" device)" = "$lost" ] && [ "$(execution "$job" state)" = running ]; }
 await "the original is the execution's again" back
-check "$(goes_on 1 && [ "$(execution "$job" fence)" -gt "$fence" ] && echo yes)" "the original goes on under a newer fence: $(field "$job" .)"
+check "$(goes_on 1 && [ "$(execution "$job" fence)" -gt "$fence" ] && echo yes)" "the original goes on under a newer fence: $(job_field "$job" .)"
 touch "$work/end"
-await "its end" is_in "$job" succeeded
+await "its end" job_is "$job" succeeded
 check "$([ "$(cat "$work/effects")" = 1 ] && echo yes)" "effects: $(cat "$work/effects")"
 await "$lost is back" device_is "$lost" "active online"
 
@@ -90,6 +83,6 @@ stack start "$dir" edge-1
 await "it begins without a broker" test -s "$dir/began"
 check "$([ "$(cat "$dir/began")" -ge "$start" ] && echo yes)" "it began at $(cat "$dir/began"), not before $start"
 stack start "$dir" mosquitto
-await "its end is told" is_in "$staged" succeeded
+await "its end is told" job_is "$staged" succeeded
 check "$(grep -q 'its time has come: it begins, without a link' <<<"$(execution "$staged" decided)" && echo yes)" "decided: $(execution "$staged" decided)"
 verdict

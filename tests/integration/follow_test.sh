@@ -9,14 +9,6 @@ stack up "$dir" --bin "$bin" --fast-disk --ttl 400 --devices "edge-1 edge-2"
 await "the devices" device_is edge-1 "active online"
 await "the devices" device_is edge-2 "active online"
 
-job_of() { grep -o 'j-[0-9a-f]*' | head -n 1; }
-submit() {  # JOB
-  printf '%s' "$1" >"$dir/job.json"
-  cli run "$dir/job.json" 2>/dev/null | job_of
-}
-field() { cli job show "$1" --json | jq -r "$2"; }
-is_in() { [ "$(field "$1" .state)" = "$2" ]; }
-
 # --- progress and logs ---
 cat >"$dir/program" <<'T'
 echo "before anybody looks"
@@ -32,11 +24,11 @@ echo "done"
 T
 job=$(submit "$(jq -nc --arg p "$dir/program" --arg d "$dir" \
   '{name: "watched", command: ["sh", $p, $d], limits: {time_s: 120, log_bytes: 100000}}')")
-at() { [ "$(field "$job" ".executions[0].progress.$1")" = "$2" ]; }
+at() { [ "$(job_field "$job" ".executions[0].progress.$1")" = "$2" ]; }
 await "the first progress" at step scan
-check "$(at total 4 && at fraction 0.25 && at "done" 1 && echo yes)" "progress: $(field "$job" .executions[0])"
-check "$([ "$(field "$job" '.executions[0].resources_allocated.cpu_millis')" = 0 ] && [ "$(field "$job" '.executions[0].assigned_ms')" -gt 0 ] && echo yes)" \
-  "what was set aside: $(field "$job" .executions[0])"
+check "$(at total 4 && at fraction 0.25 && at "done" 1 && echo yes)" "progress: $(job_field "$job" .executions[0])"
+check "$([ "$(job_field "$job" '.executions[0].resources_allocated.cpu_millis')" = 0 ] && [ "$(job_field "$job" '.executions[0].assigned_ms')" -gt 0 ] && echo yes)" \
+  "what was set aside: $(job_field "$job" .executions[0])"
 cli job logs "$job" >"$dir/logs" 2>"$dir/logs.err" &
 logs=$!
 begins() { grep -q '^before anybody looks$' "$dir/logs"; }
@@ -55,9 +47,9 @@ wait $logs || check no "job logs ended with $?: $(cat "$dir/logs.err")"
 wait $watch || check no "job watch ended with $?: $(cat "$dir/watch")"
 check "$(grep -q '^done$' "$dir/logs" && echo yes)" "the last line: $(cat "$dir/logs")"
 check "$(grep -q "job $job has succeeded\|job $job succeeded\|succeeded" "$dir/watch" && echo yes)" "watch: $(cat "$dir/watch")"
-check "$([ "$(field "$job" '.executions[0].progress.fraction')" = 1 ] && echo yes)" "the last progress stays: $(field "$job" .executions[0])"
-check "$([ "$(field "$job" '.executions[0].use.written_bytes')" -ge 1048576 ] && [ "$(field "$job" '.executions[0].use.memory_peak_bytes')" -gt 0 ] && echo yes)" \
-  "what it used: $(field "$job" .executions[0].use)"
+check "$([ "$(job_field "$job" '.executions[0].progress.fraction')" = 1 ] && echo yes)" "the last progress stays: $(job_field "$job" .executions[0])"
+check "$([ "$(job_field "$job" '.executions[0].use.written_bytes')" -ge 1048576 ] && [ "$(job_field "$job" '.executions[0].use.memory_peak_bytes')" -gt 0 ] && echo yes)" \
+  "what it used: $(job_field "$job" .executions[0].use)"
 cli job result "$job" --output-dir "$dir/out" >/dev/null 2>&1
 check "$(grep -q 'before anybody looks' "$dir/out/stdout.log" && grep -q '^done$' "$dir/out/stdout.log" && [ -e "$dir/out/stderr.log" ] && echo yes)" \
   "the whole log: $(ls "$dir/out" 2>&1; cat "$dir/out/stdout.log" 2>&1)"
@@ -70,7 +62,7 @@ listens=$!
 await "the listener" test -s "$dir/heard"
 # shellcheck disable=SC2016
 loud=$(submit '{"command":["sh","-c","for i in 1 2 3; do echo $i; sleep 0.1; done"]}')
-await "a job that nobody follows" is_in "$loud" succeeded
+await "a job that nobody follows" job_is "$loud" succeeded
 heard_its_end() { grep -q "$loud.*\"state\":\"succeeded\"" "$dir/heard"; }
 await "its end is heard" heard_its_end
 kill $listens
@@ -80,19 +72,19 @@ check "$(grep -q '"stream"' "$dir/heard" || echo yes)" "nobody asked, but: $(gre
 # --- a step that stands still ---
 # shellcheck disable=SC2016
 still=$(submit '{"command":["sh","-c","echo progress 1 2 >>$FIELDWORK_PROGRESS; sleep 60"],"limits":{"time_s":60,"step_s":2},"retry":{"attempts_max":1}}')
-failed() { is_in "$still" failed; }
+failed() { job_is "$still" failed; }
 await "the job that stands still" failed
-check "$([ "$(field "$still" '.executions[0].state')" = timed_out ] && grep -q 'no progress for 2 s' <<<"$(field "$still" .reason)" && echo yes)" "$(field "$still" .)"
+check "$([ "$(job_field "$still" '.executions[0].state')" = timed_out ] && grep -q 'no progress for 2 s' <<<"$(job_field "$still" .reason)" && echo yes)" "$(job_field "$still" .)"
 
 # --- versions and retry ---
-version=$(field "$still" .changed_ms)
+version=$(job_field "$still" .changed_ms)
 code=0
 cli job retry "$still" --expects 1 >"$dir/retry" 2>&1 || code=$?
 check "$([ $code -ne 0 ] && grep -q 'the job has changed: it is failed' "$dir/retry" && echo yes)" "another version: $code $(cat "$dir/retry")"
 again=$(cli job retry "$still" --expects "$version" --request r-1 2>/dev/null | job_of)
 same=$(cli job retry "$still" --expects "$version" --request r-1 2>/dev/null | job_of)
 check "$([ -n "$again" ] && [ "$again" = "$same" ] && [ "$again" != "$still" ] && echo yes)" "retry: $again, repeated: $same"
-check "$([ "$(field "$again" .retry_of)" = "$still" ] && echo yes)" "retry of: $(field "$again" .)"
+check "$([ "$(job_field "$again" .retry_of)" = "$still" ] && echo yes)" "retry of: $(job_field "$again" .)"
 code=0
 cli job retry "$job" >"$dir/retry" 2>&1 || code=$?
 check "$([ $code -ne 0 ] && grep -q 'all 1 executions succeeded' "$dir/retry" && echo yes)" "nothing failed: $code $(cat "$dir/retry")"
@@ -105,26 +97,26 @@ check "$([ $code -eq 1 ] && echo yes)" "job wait of a cancelled job: $code"
 touch "$dir/good-0"
 # shellcheck disable=SC2016
 half=$(submit "$(jq -nc --arg d "$dir" '{command: ["sh", "-c", "[ -e \($d)/good-$FIELDWORK_EXECUTION ]"], targets: {devices: ["edge-1", "edge-2"]}, retry: {attempts_max: 1}}')")
-half_failed() { is_in "$half" failed; }
+half_failed() { job_is "$half" failed; }
 await "one of two fails" half_failed
 rest=$(cli job retry "$half" 2>/dev/null | job_of)
-rest_done() { is_in "$rest" succeeded; }
+rest_done() { job_is "$rest" succeeded; }
 await "the one that failed" rest_done
-check "$([ "$(field "$rest" '[.executions[].device] | join(" ")')" = edge-2 ] && echo yes)" "retried on: $(field "$rest" .)"
+check "$([ "$(job_field "$rest" '[.executions[].device] | join(" ")')" = edge-2 ] && echo yes)" "retried on: $(job_field "$rest" .)"
 
 # --- devices that join later ---
 code=0
 joined=$(submit '{"command":["true"],"targets":{"expression":"label.role == press","continuous":true},"deadline_s":3600}')
-check "$([ -n "$joined" ] && is_in "$joined" submitted && grep -q 'waits for devices' <<<"$(field "$joined" .reason)" && echo yes)" "without a target: $(field "$joined" .)"
+check "$([ -n "$joined" ] && job_is "$joined" submitted && grep -q 'waits for devices' <<<"$(job_field "$joined" .reason)" && echo yes)" "without a target: $(job_field "$joined" .)"
 for device in edge-1 edge-2; do
   cli device set "$device" label.role=press --wait >/dev/null
-  one_more() { [ "$(field "$joined" "[.executions[] | select(.device == \"$device\" and .state == \"succeeded\")] | length")" = 1 ]; }
+  one_more() { [ "$(job_field "$joined" "[.executions[] | select(.device == \"$device\" and .state == \"succeeded\")] | length")" = 1 ]; }
   await "$device joins" one_more
 done
 stack kill "$dir" scheduler
 stack start "$dir" scheduler
-two() { [ "$(field "$joined" '.executions | length')" = 2 ] && is_in "$joined" queued; }
+two() { [ "$(job_field "$joined" '.executions | length')" = 2 ] && job_is "$joined" queued; }
 await "the job goes on after a restart" two
 cli job cancel "$joined" >/dev/null
-check "$(is_in "$joined" cancelled && echo yes)" "cancelled: $(field "$joined" .)"
+check "$(job_is "$joined" cancelled && echo yes)" "cancelled: $(job_field "$joined" .)"
 verdict

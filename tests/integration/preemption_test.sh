@@ -10,13 +10,6 @@ stack up "$dir" --bin "$bin" --fast-disk --ttl 300 --devices edge-1
 await "the device" device_is edge-1 "active online"
 cpu=$(cli device show edge-1 --json | jq .capacity.cpu_millis)
 
-job_of() { grep -o 'j-[0-9a-f]*' | head -n 1; }
-submit() {  # JOB
-  printf '%s' "$1" >"$dir/job.json"
-  cli run "$dir/job.json" 2>/dev/null | job_of
-}
-field() { cli job show "$1" --json | jq -r "$2"; }
-is_in() { [ "$(field "$1" .state)" = "$2" ]; }
 # Each run adds a line to two files. The low one goes on as long as there is the switch, also when it is asked to end.
 cat >"$dir/program" <<'T'
 cd "$(dirname "$0")"
@@ -32,16 +25,16 @@ job() {  # NAME PRIORITY
 }
 
 low=$(submit "$(job low 2)")
-await "the low job runs" is_in "$low" running
+await "the low job runs" job_is "$low" running
 await "its program runs" test -s "$dir/runs"
 high=$(submit "$(job high 8)")
 preempted() { grep -q ': preempted attempt=' "$dir/log/scheduler.log"; }
 await "the low job is told to make room" preempted
 stack kill "$dir" scheduler
 stack start "$dir" scheduler
-ended() { is_in "$1" succeeded; }
+ended() { job_is "$1" succeeded; }
 await "the urgent job is done" ended "$high"
-check "$([ "$(field "$low" '.executions[0].failures // 0')" = 0 ] && echo yes)" "the preempted job has failed: $(field "$low" .)"
+check "$([ "$(job_field "$low" '.executions[0].failures // 0')" = 0 ] && echo yes)" "the preempted job has failed: $(job_field "$low" .)"
 rm "$dir/go-on"
 await "the low job is done" ended "$low"
 check "$([ "$(tr '\n' ' ' <"$dir/runs")" = "low high low " ] && echo yes)" "runs: $(tr '\n' ' ' <"$dir/runs")"
@@ -50,7 +43,7 @@ check "$([ "$(tr '\n' ' ' <"$dir/ends")" = "high low " ] && echo yes)" "ends: $(
 # --- a time to start ---
 start=$(($(date +%s) + 4))
 later=$(submit "$(jq -nc --arg at "$(date -u -d "@$start" +%Y-%m-%dT%H:%M:%SZ)" '{command: ["date", "+%s"], start_at: $at}')")
-check "$([ "$(field "$later" '.executions[0].state // .state')" = waiting ] && echo yes)" "before its time: $(field "$later" .)"
+check "$([ "$(job_field "$later" '.executions[0].state // .state')" = waiting ] && echo yes)" "before its time: $(job_field "$later" .)"
 await "the job that had to wait is done" ended "$later"
 began=$(cli job result "$later" 2>/dev/null | grep -o '^[0-9]*$' | head -n 1)
 check "$([ "${began:-0}" -ge "$start" ] && echo yes)" "it began at ${began:-?}, not before $start"
@@ -59,5 +52,5 @@ check "$([ "${began:-0}" -ge "$start" ] && echo yes)" "it began at ${began:-?}, 
 near=$(submit '{"command":["true"],"requirements":{"latency_ms_max":0.000001}}')
 why() { cli job explain "$near" >"$dir/why" && grep -q 'the round trip is .* ms, wanted at most 1e-06 ms' "$dir/why"; }
 await "the reason is said" why
-check "$(is_in "$near" queued && echo yes)" "it waits: $(field "$near" .state)"
+check "$(job_is "$near" queued && echo yes)" "it waits: $(job_field "$near" .state)"
 verdict

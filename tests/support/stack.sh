@@ -36,6 +36,16 @@ await() {
 
 device_is() { [ "$(cli device show "$1" --json 2>/dev/null | jq -r ".lifecycle + \" \" + .presence")" = "$2" ]; }
 
+# What a job's tests share. job_of: the first job id of the input. submit JOB: prints the id of the job, given as JSON.
+# job_field JOB FILTER: what jq finds in it. job_is JOB STATE.
+job_of() { grep -o 'j-[0-9a-f]*' | head -n 1; }
+submit() {
+  printf '%s' "$1" >"$dir/job.json"
+  cli run "$dir/job.json" 2>/dev/null | job_of
+}
+job_field() { cli job show "$1" --json | jq -r "$2"; }
+job_is() { [ "$(job_field "$1" .state)" = "$2" ]; }
+
 # verdict: prints the test's last line and returns its exit code.
 verdict() {
   echo "$passed passed, $failed failed"
