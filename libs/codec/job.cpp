@@ -31,6 +31,7 @@ RunLimits read_limits(Reader& parent, const Json& value) {
   if (const auto step = reader.integer_maybe("step_s", 1, 604'800)) out.step_s = static_cast<int>(*step);
   if (reader.ok() && out.step_s && *out.step_s > out.time_s) reader.fail("step_s", "must not be above time_s");
   out.log_bytes = reader.integer_or("log_bytes", 0, 0, limits::kept_log_bytes_max);
+  out.messages_per_s = static_cast<int>(reader.integer_or("messages_per_s", 0, 0, limits::messages_per_s_max));
   reader.finish();
   return out;
 }
@@ -39,6 +40,7 @@ Json encode(const RunLimits& limits) {
   Json out{{"time_s", limits.time_s}, {"output_bytes", limits.output_bytes}};
   if (limits.step_s) out["step_s"] = *limits.step_s;
   if (limits.log_bytes > 0) out["log_bytes"] = limits.log_bytes;
+  if (limits.messages_per_s > 0) out["messages_per_s"] = limits.messages_per_s;
   return out;
 }
 
@@ -152,6 +154,10 @@ JobSpec read_job(Reader& reader) {
     if (has_replicas) reader.fail("targets", "cannot stand beside replicas");
   }
   if (const Json* value = reader.object_maybe("limits")) job.limits = read_limits(reader, *value);
+  if (reader.ok() && job.limits.messages_per_s > 0 && job.replicas > limits::executions_with_messages_max) {
+    reader.fail("limits/messages_per_s",
+                "is for at most " + std::to_string(limits::executions_with_messages_max) + " replicas");
+  }
   job.outputs = read_outputs(reader);
   for (const auto& output : job.outputs) {
     const auto plain = std::filesystem::path(output).lexically_normal().string();

@@ -21,6 +21,22 @@ std::string read_expression(Reader& reader) {
   return text;
 }
 
+// `architecture` and `capabilities` are terms of the expression, in a form for people: so placement knows one kind.
+void add_terms(Reader& reader, std::string& expression) {
+  std::string terms;
+  const auto add = [&](const char* field, const char* attribute, const std::string& value) {
+    if (!is_id(value)) return reader.fail(field, "must be letters, digits, '-', '_', '.' and ':', at most 128");
+    terms += (terms.empty() ? "" : " and ") + std::string(attribute) + " == \"" + value + "\"";
+  };
+  if (const auto text = reader.text_or("architecture", "", 128); !text.empty())
+    add("architecture", "architecture", text);
+  for (const auto& one : reader.texts_or_empty("capabilities", 16, 128)) add("capabilities", "capability", one);
+  if (terms.empty()) return;
+  expression = expression.empty() ? terms : terms + " and (" + expression + ")";
+  if (expression.size() > fleet::expression_bytes_max || !fleet::Expression::parse(expression))
+    reader.fail("expression", "is too long, or nested too deep, beside architecture and capabilities");
+}
+
 }  // namespace
 
 Requirements read_requirements(Reader& parent, const Json& value) {
@@ -31,6 +47,7 @@ Requirements read_requirements(Reader& parent, const Json& value) {
   out.storage_bytes = reader.integer_or("storage_bytes", 0, 0, limits::size_bytes_max);
   out.labels = read_labels(reader, "labels");
   out.expression = read_expression(reader);
+  add_terms(reader, out.expression);
   out.latency_ms_max = reader.number_maybe("latency_ms_max", 0, 3'600'000);
   out.bandwidth_mbit_min = reader.number_maybe("bandwidth_mbit_min", 0, 1'000'000);
   out.loss_max = reader.number_maybe("loss_max", 0, 1);

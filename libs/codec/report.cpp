@@ -50,9 +50,12 @@ std::vector<Decided> read_decided(Reader& parent, const char* field) {
 AttemptReport read_attempt_report(Reader& reader) {
   AttemptReport report;
   report.key = read_key(reader);
-  const auto state = attempt_state(reader.text("state", 16));
+  auto word = reader.text("state", 16);
+  if (word == "accepted") word = "fetching";  // as an earlier version, or its journal, calls them
+  if (word == "refused") word = "rejected";
+  const auto state = attempt_state(word);
   if (!state || *state == AttemptState::assigned || *state == AttemptState::unreachable) {
-    reader.fail("state", "must be accepted, running, succeeded, failed, timed_out, cancelled, refused or lost");
+    reader.fail("state", "must be fetching, running, succeeded, failed, timed_out, cancelled, rejected or lost");
   } else {
     report.state = *state;
   }

@@ -138,21 +138,23 @@ Result<Received> decode_received(std::string_view text) {
 }
 
 std::string encode(const OutputOffer& offer) {
-  return dump(Json{{"v", 1},
-                   {"digest", offer.digest},
-                   {"size_bytes", offer.size_bytes},
-                   {"job", offer.job},
-                   {"execution", offer.execution},
-                   {"fence", offer.fence}});
+  Json out{{"v", 1},           {"digest", offer.digest},       {"size_bytes", offer.size_bytes},
+           {"job", offer.job}, {"execution", offer.execution}, {"fence", offer.fence}};
+  if (!offer.dropped.empty()) out["dropped"] = clamp_text(offer.dropped, limits::reason_bytes_max);
+  return dump(out);
 }
 
 Result<OutputOffer> decode_output_offer(std::string_view text) {
-  auto value = parse(text, 4096);
+  auto value = parse(text, 8192);
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();
   OutputOffer out{reader.digest("digest"), reader.integer("size_bytes", 0, limits::size_bytes_max), reader.id("job"),
                   reader.integer("execution", 0, 9999), reader.integer("fence", 1, integer_max)};
+  if (value->contains("dropped")) {
+    out.dropped = reader.text("dropped", limits::reason_bytes_max);
+    if (reader.ok() && out.dropped.empty()) reader.fail("dropped", "must not be empty");
+  }
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -164,7 +166,7 @@ std::string encode(const OutputStored& stored) {
 }
 
 Result<OutputStored> decode_output_stored(std::string_view text) {
-  auto value = parse(text, 4096);
+  auto value = parse(text, 8192);
   if (!value) return value.error();
   Reader reader(*value);
   reader.version();

@@ -8,11 +8,11 @@ namespace {
 
 constexpr std::array<std::string_view, 10> job_words{"submitted", "queued", "assigned",  "running", "succeeded",
                                                      "failed",    "denied", "cancelled", "expired", "quarantined"};
-constexpr std::array<std::string_view, 10> attempt_words{"assigned",  "accepted", "running",   "unreachable",
+constexpr std::array<std::string_view, 10> attempt_words{"assigned",  "fetching", "running",   "unreachable",
                                                          "succeeded", "failed",   "timed_out", "cancelled",
-                                                         "refused",   "lost"};
+                                                         "rejected",  "lost"};
 constexpr std::array<std::string_view, 14> execution_words{
-    "queued", "waiting",   "assigned",  "accepted", "running", "unreachable", "succeeded",
+    "queued", "waiting",   "assigned",  "fetching", "running", "unreachable", "succeeded",
     "failed", "timed_out", "cancelled", "lost",     "denied",  "expired",     "quarantined"};
 
 constexpr std::array<std::string_view, 4> privacy_words{"none", "low", "medium", "high"};

@@ -21,22 +21,22 @@ constexpr std::array<std::string_view, 10> jobs{
 };
 
 constexpr std::array<std::string_view, 10> attempts{
-    // assigned accepted running unreachable succeeded failed timed_out cancelled refused lost
+    // assigned fetching running unreachable succeeded failed timed_out cancelled rejected lost
     ".xxxxxxxxx",  // assigned: a report may carry only the last of several changes
-    "..xxxxxxxx",  // accepted
-    "...xxxxxxx",  // running: refused where the program could not begin after all
+    "..xxxxxxxx",  // fetching
+    "...xxxxxxx",  // running: rejected where the program could not begin after all
     "xxx.xxxxxx",  // unreachable: back to the state it had, or settled
     "..........", "..........", "..........", "..........", "..........",
     "....x.....",  // lost: its device was silent, not dead, and no successor has begun
 };
 
 constexpr std::array<std::string_view, 14> executions{
-    // queued waiting assigned accepted running unreachable succeeded failed timed_out cancelled lost denied expired
+    // queued waiting assigned fetching running unreachable succeeded failed timed_out cancelled lost denied expired
     // quarantined
     ".xx...xxxxxxxx",  // queued: a late report of an earlier try may still settle it
     "x.....xxxxxxxx",  // waiting
     "xx.xxxxxxxxxxx",  // assigned
-    "xx..xxxxxxxxxx",  // accepted
+    "xx..xxxxxxxxxx",  // fetching
     "xx...xxxxxxxxx",  // running
     "xxxxx.xxxxxxxx",  // unreachable
     "..............", "..............", "..............", "..............", "..............", "..............",

@@ -87,7 +87,7 @@ std::string refused() {
   Talk talk(2);
   talk.fleet.refusals["d1"] = "disk: full";
   talk.wish("./detect");
-  return talk.run({"device/d1/down/command", R"("state":"refused")", "d2 runs", R"("state":"succeeded")"});
+  return talk.run({"device/d1/down/command", R"("state":"rejected")", "d2 runs", R"("state":"succeeded")"});
 }
 
 // An operator drains the device while a job runs there: it follows, finishes the job and says that it is empty; then

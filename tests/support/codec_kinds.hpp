@@ -107,10 +107,12 @@ inline Fields limits_fields() {
           {"/limits/time_s", maybe(whole(1, 604'800))},
           {"/limits/output_bytes", maybe(whole(0, 1 << 20))},
           {"/limits/step_s", step_s},
-          {"/limits/log_bytes", whole_or_none(limits::kept_log_bytes_max)}};
+          {"/limits/log_bytes", whole_or_none(limits::kept_log_bytes_max)},
+          {"/limits/messages_per_s", whole_or_none(limits::messages_per_s_max)}};
 }
 
-inline const std::string limits_example = R"("limits":{"log_bytes":9,"output_bytes":100,"step_s":1,"time_s":60})";
+inline const std::string limits_example =
+    R"("limits":{"log_bytes":9,"messages_per_s":2,"output_bytes":100,"step_s":1,"time_s":60})";
 
 // --- jobs and attempts --------------------------------------------------------------------------------------------
 
@@ -217,24 +219,24 @@ inline Fields attempt_fields() {
   Rule base64 = text(43'692);
   base64.good = {"", "YQ==", std::string(43'692, 'A')};
   for (const char* wrong : {"Y", "YQ", "Y?==", "YQ==x"}) base64.bad.push_back({wrong, "must be base64"});
-  return below(
-      "/result", result_fields(),
-      both(both(key_fields(), progress_fields()),
-           {{"/reason", maybe(text(1024))},
-            {"/progress", maybe(object())},
-            {"/decided", maybe(array(16))},
-            {"/decided/0", object()},
-            {"/decided/0/at_ms", whole(0, integer_max)},
-            {"/decided/0/what", text(200)},
-            {"/result", maybe(object())},
-            {"/cause", maybe(word({"work"}, "must be device or work", 8))},
-            {"/part", maybe(object())},
-            {"/part/of", text(261)},
-            {"/part/offset", whole(0, integer_max)},
-            {"/part/base64", base64},
-            {"/traceparent", traceparent()},
-            {"/state", word({"accepted", "running", "succeeded", "failed", "timed_out", "cancelled", "refused", "lost"},
-                            "must be accepted, running, succeeded, failed, timed_out, cancelled, refused or lost")}}));
+  return below("/result", result_fields(),
+               both(both(key_fields(), progress_fields()),
+                    {{"/reason", maybe(text(1024))},
+                     {"/progress", maybe(object())},
+                     {"/decided", maybe(array(16))},
+                     {"/decided/0", object()},
+                     {"/decided/0/at_ms", whole(0, integer_max)},
+                     {"/decided/0/what", text(200)},
+                     {"/result", maybe(object())},
+                     {"/cause", maybe(word({"work"}, "must be device or work", 8))},
+                     {"/part", maybe(object())},
+                     {"/part/of", text(261)},
+                     {"/part/offset", whole(0, integer_max)},
+                     {"/part/base64", base64},
+                     {"/traceparent", traceparent()},
+                     {"/state",
+                      word({"fetching", "running", "succeeded", "failed", "timed_out", "cancelled", "rejected", "lost"},
+                           "must be fetching, running, succeeded, failed, timed_out, cancelled, rejected or lost")}}));
 }
 
 inline const std::string attempt_begin = R"({"cause":"work","decided":[{"at_ms":8,"what":"w"}],)" + key_example +
@@ -314,7 +316,9 @@ inline std::vector<Kind> job_kinds() {
   with_targets.emplace("/targets/labels", labels);
   with_targets.emplace("/targets/continuous", asked());
   auto with_replicas = job_fields();
-  with_replicas.emplace("/replicas", maybe(whole(1, 1000)));
+  Rule replicas = maybe(whole(1, 1000));
+  replicas.good = {1, 64};  // at most, with messages_per_s of the example
+  with_replicas.emplace("/replicas", replicas);
   const std::string job_begin =
       R"({"command":["./a"],"deadline_s":9,"env":{"K":"V"},)" + limits_example +
       R"(,"name":"n","offline":{"lost_after_s":31536000,"on_reboot":"restart",)" +

@@ -161,11 +161,37 @@ inline Kind state_kind() {
           {"", "/capacity", "/configuration", "/link", "/resources", "/uplink"}};
 }
 
-inline Result<std::string> progress_again(std::string_view text) {
-  const auto value = decode_progress(text);
-  if (!value) return value.error();
-  if (!value->bad.empty()) return value->bad.front().error;
-  return encode(value->good);
+// For lists that are encoded as a whole.
+template <class T>
+auto list_through(Result<Items<T, AttemptKey>> (*decode)(std::string_view)) {
+  return [decode](std::string_view text) -> Result<std::string> {
+    const auto value = decode(text);
+    if (!value) return value.error();
+    if (!value->bad.empty()) return value->bad.front().error;
+    return encode(value->good);
+  };
+}
+
+inline Fields message_fields(Fields more = {}) {
+  Rule lines = texts(64, 1024);
+  lines.good.push_back(Json::array({"ü \" \\ \t\x7f"}));
+  lines.missing = "must hold a line";
+  lines.bad.push_back({Json::array(), lines.missing});
+  for (const char* wrong : {"", "a\nb", "a\r", "\x01", "\x1b[0m"})
+    lines.bad.push_back({Json::array({"a", wrong}), "must be text on one line, and not empty", "/1"});
+  auto out = listed(both(both(key_fields(), std::move(more)), {{"/lines", lines}}));
+  out.at("/items").bad.push_back({Json(std::vector<int>(65)), "has more than 64 entries"});
+  return out;
+}
+
+inline std::vector<Kind> message_kinds() {
+  return {
+      {"lines sent", much, list_through(decode_sent), one_item("{" + key_example + R"(,"lines":["l"]})"),
+       message_fields()},
+      {"lines heard", much, list_through(decode_heard),
+       one_item(in_order("{" + key_example + R"(,"from":2,"lines":["l"]})")),
+       message_fields({{"/from", whole(0, 9999)}})},
+  };
 }
 
 inline std::vector<Kind> said_by_devices_kinds() {
@@ -200,7 +226,7 @@ inline std::vector<Kind> said_by_devices_kinds() {
                                                  {"/session", session}})))},
       {"configured", 8192, through(decode_configured), R"({"reason":"r","v":1,"version":7})",
        versioned({{"/reason", maybe(text(1024))}, {"/version", whole(0, integer_max)}})},
-      {"progress", much, progress_again, one_item("{" + key_example + "," + progress_example + "}"),
+      {"progress", much, list_through(decode_progress), one_item("{" + key_example + "," + progress_example + "}"),
        listed(both(both(key_fields(), progress_fields()), {{"/progress", object()}}))},
       {"log line", 65536, through(decode_log),
        R"({"begin":true,"dropped":1,)" + key_example + R"(,"stream":"stdout","text":"t","traceparent":")" +
@@ -215,6 +241,7 @@ inline std::vector<Kind> said_by_devices_kinds() {
 
 inline std::vector<Kind> device_kinds() {
   std::vector<Kind> out = said_by_devices_kinds();
+  for (auto& kind : message_kinds()) out.push_back(std::move(kind));
   out.push_back({"echo", 4096, through(decode_echo), R"({"beat":4,"held_us":180,"session":7,"v":1})",
                  versioned({{"/beat", whole(0, integer_max)},
                             {"/held_us", whole(0, integer_max)},

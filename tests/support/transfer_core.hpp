@@ -64,9 +64,9 @@ struct PublishPackage {
 };
 using Effect = std::variant<MakeOffer, OpenSending, AskedAgain, PaceSending, CloseSending, OpenReceiving,
                             FinishReceiving, CloseReceiving, RemoveContent, SendOffer, SayNotOffered, Reject,
-                            AnswerUpload, AnswerStored, RefuseOutput, AskOutput, AnswerFinishing, AckHeld, AckEnded,
-                            SaveSending, DropSending, PublishSending, ClearSending, SayEnded, SaveReceiving,
-                            DropReceiving, SaveContent, DropContent, SaveName, PublishPackage>;
+                            AnswerUpload, AnswerStored, RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing,
+                            AckHeld, AckEnded, SaveSending, DropSending, PublishSending, ClearSending, SayEnded,
+                            SaveReceiving, DropReceiving, SaveContent, DropContent, SaveName, PublishPackage>;
 using Effects = std::vector<Effect>;
 
 inline Effects flat(const Output& done) {

@@ -34,6 +34,14 @@ namespace fieldwork {
   return true;
 }
 
+// Text, as above, that fits on one line: it has no control character but tabs.
+[[nodiscard]] constexpr bool is_line(std::string_view text) {
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\t') return false;
+  }
+  return is_text(text);
+}
+
 // Makes `text` a sentence for people that every receiver accepts. Each byte that is not valid UTF-8 and each control
 // character except line ends and tabs becomes '?'. A text longer than `bytes_max` is cut between two code points and
 // ends in "..." (if that fits). The result has at most `bytes_max` bytes, as a JSON string at most twice as many.

@@ -58,6 +58,28 @@ using ProgressItems = Items<ProgressItem, AttemptKey>;
 [[nodiscard]] std::string encode(const std::vector<ProgressItem>& items);
 [[nodiscard]] Result<ProgressItems> decode_progress(std::string_view text);
 
+// device/{device}/up/message: what programs send to the other executions of their job. A list has at most
+// limits::message_items_max items, an item 1 to limits::message_lines_max lines, and each of them 1 to
+// limits::message_line_bytes_max bytes of one line (base/text.hpp is_line). Whoever encodes keeps to that, and sends
+// several messages where one would exceed limits::items_bytes_max.
+struct SentItem {
+  AttemptKey key;  // of the sender
+  std::vector<std::string> lines;
+};
+using SentItems = Items<SentItem, AttemptKey>;
+[[nodiscard]] std::string encode(const std::vector<SentItem>& items);
+[[nodiscard]] Result<SentItems> decode_sent(std::string_view text);
+
+// device/{device}/down/message: the same bounds.
+struct HeardItem {
+  AttemptKey key;  // of the receiver
+  int from = 0;    // the sender's execution
+  std::vector<std::string> lines;
+};
+using HeardItems = Items<HeardItem, AttemptKey>;
+[[nodiscard]] std::string encode(const std::vector<HeardItem>& items);
+[[nodiscard]] Result<HeardItems> decode_heard(std::string_view text);
+
 // device/{device}/down/command: read item by item, so that a bad item spoils no other.
 using Command = std::variant<Assign, Cancel, Inquire, Stale, Tail>;
 using Commands = Items<Command, AttemptKey>;

@@ -30,13 +30,14 @@ struct NotOffered {
 [[nodiscard]] std::string encode(const Received& received);
 [[nodiscard]] Result<Received> decode_received(std::string_view text);
 
-// device/{device}/up/output: a result file too large for the report waits on the device.
+// device/{device}/up/output: a result file too large for the report waits on the device, or did.
 struct OutputOffer {
   std::string digest;
   std::int64_t size_bytes = 0;
   std::string job;
   std::int64_t execution = 0;
   std::int64_t fence = 0;
+  std::string dropped{};  // why the device has deleted it; empty: it waits
   bool operator==(const OutputOffer&) const = default;
 };
 [[nodiscard]] std::string encode(const OutputOffer& offer);

@@ -47,6 +47,7 @@ struct RunLimits {
   std::int64_t output_bytes = 65536;  // of stdout and of stderr, each
   std::optional<int> step_s{};        // at most between two signs of progress (RunProgress)
   std::int64_t log_bytes = 0;         // of stdout and of stderr, each, that are kept whole as outputs; 0: they are not
+  int messages_per_s = 0;             // lines that the program may send to the job's other executions; 0: none
   bool operator==(const RunLimits&) const = default;
 };
 // The outputs of a job with log_bytes.
@@ -188,19 +189,20 @@ enum class JobState {
   quarantined,
 };
 
-// assigned: granted; the outbox repeats the command until the device answers. accepted: the device has the attempt in
-// its journal. unreachable: nobody hears of the attempt; its contract decides. timed_out: at the limit of its time.
-// refused: the device did not begin. lost: the attempt was given up; its fence is no longer live.
+// assigned: granted; the outbox repeats the command until the device answers. fetching: the device has the attempt in
+// its journal, and does not run it yet: it gets the package, or waits for its time or for contact. unreachable: nobody
+// hears of the attempt; its contract decides. timed_out: at the limit of its time. rejected: the device did not begin.
+// lost: the attempt was given up; its fence is no longer live.
 enum class AttemptState {
   assigned,
-  accepted,
+  fetching,
   running,
   unreachable,
   succeeded,
   failed,
   timed_out,
   cancelled,
-  refused,
+  rejected,
   lost,
 };
 
@@ -210,7 +212,7 @@ enum class ExecutionState {
   queued,   // waits for a device
   waiting,  // waits for its next try
   assigned,
-  accepted,
+  fetching,
   running,
   unreachable,
   succeeded,
@@ -318,7 +320,7 @@ struct Decided {
 // had.
 struct AttemptReport {
   AttemptKey key;
-  AttemptState state = AttemptState::accepted;
+  AttemptState state = AttemptState::fetching;
   std::string reason;
   std::optional<RunResult> result;
   std::optional<ResultPart> part;

@@ -62,6 +62,13 @@ inline constexpr std::size_t decided_max = 16;         // decisions of a device 
 inline constexpr std::size_t decided_bytes_max = 200;  // of one
 inline constexpr int tail_s_max = 600;                 // for how long one request asks for the log
 
+// --- messages between the executions of a job ---
+inline constexpr int messages_per_s_max = 100;               // RunLimits::messages_per_s
+inline constexpr std::size_t message_line_bytes_max = 1024;  // one line, as it is before it is JSON
+inline constexpr std::size_t message_items_max = 64;         // items in one up/message or down/message
+inline constexpr std::size_t message_lines_max = 64;         // lines of one item
+inline constexpr int executions_with_messages_max = 64;      // executions of a job that exchange messages
+
 // --- transfer ---
 inline constexpr std::size_t ranges_max = 4096;        // ranges [begin, end) of one content that a receiver has
 inline constexpr std::size_t content_names_max = 100;  // package names of one content

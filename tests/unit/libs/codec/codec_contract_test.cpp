@@ -127,5 +127,21 @@ TEST(JobTest, WhoKeepsTheLogsMakesNoOutputsOfTheirNames) {
   expect_each(cases);
 }
 
+TEST(JobTest, NotTooManyExecutionsExchangeMessages) {
+  constexpr const char* few = "is for at most 64 replicas";
+  constexpr const char* bounds = "must be a whole number from 0 to 100";
+  const Case cases[] = {
+      {R"("limits":{"messages_per_s":100},"replicas":64)", nullptr, nullptr},
+      {R"("limits":{"messages_per_s":0},"replicas":1000)", nullptr, nullptr},
+      {R"("replicas":1000)", nullptr, nullptr},
+      {R"("limits":{"messages_per_s":1},"replicas":65)", "/limits/messages_per_s", few},
+      {R"("limits":{"messages_per_s":1},"replicas":1001)", "/replicas", "must be a whole number from 1 to 1000"},
+      {R"("limits":{"messages_per_s":101})", "/limits/messages_per_s", bounds},
+      // How many these are, only the scheduler knows.
+      {R"("limits":{"messages_per_s":1},"targets":{"labels":{}})", nullptr, nullptr},
+  };
+  expect_each(cases);
+}
+
 }  // namespace
 }  // namespace fieldwork::codec

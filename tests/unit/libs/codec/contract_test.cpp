@@ -94,6 +94,7 @@ const std::map<std::string, Decoder>& decoders() {
       {"device.down.configure", of_text(decode_configuration)},
       {"device.down.echo", of_text(decode_echo)},
       {"device.down.enrolled", of_text(decode_enrolled)},
+      {"device.down.message", of_items(decode_heard)},
       {"device.down.offer",
        [](const std::string& text) { return decode_not_offered(text) ? std::nullopt : error_of(decode_offer(text)); }},
       {"device.down.output", of_text(decode_output_stored)},
@@ -103,6 +104,7 @@ const std::map<std::string, Decoder>& decoders() {
       {"device.up.enrol", of_text(decode_enrolment)},
       {"device.up.heartbeat", heartbeat_error},
       {"device.up.log", of_text(decode_log)},
+      {"device.up.message", of_items(decode_sent)},
       {"device.up.output", of_text(decode_output_offer)},
       {"device.up.presence", of_text(decode_presence)},
       {"device.up.progress", of_items(decode_progress)},
@@ -198,7 +200,7 @@ RunProgress whole_progress() { return {1, 0, limits::integer_max, std::string(65
 
 AttemptReport report_of_the_end() {
   return {.key = {JobId("j-1"), 9'999, limits::fence_max},
-          .state = AttemptState::refused,
+          .state = AttemptState::rejected,
           .reason = std::string(5'000, 'r'),
           .result = RunResult{.exit_code = -1,
                               .signal = 9,
@@ -224,7 +226,10 @@ Assign assignment() {
                        .restart_on_reboot = true,
                        .start_at_ms = limits::integer_max},
           .command = {"/bin/true"},
-          .limits = {.time_s = 604'800, .step_s = 604'800, .log_bytes = limits::kept_log_bytes_max},
+          .limits = {.time_s = 604'800,
+                     .step_s = 604'800,
+                     .log_bytes = limits::kept_log_bytes_max,
+                     .messages_per_s = limits::messages_per_s_max},
           .grant = "a.b.c"};
 }
 
@@ -334,6 +339,7 @@ TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
   part.part = largest_part();
   const auto assign = assignment();
   const auto items = [](std::vector<Json> all) { return Json{{"v", 1}, {"items", std::move(all)}}.dump(); };
+  const std::vector<std::string> lines(limits::message_lines_max, std::string(limits::message_line_bytes_max, '"'));
   auto written = written_about_devices();
   written.insert(
       written.end(),
@@ -342,6 +348,8 @@ TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
            encode(Report{.epoch = 1, .first = 1, .seq = 2, .after = 7, .items = {{7, part, {}}, {8, end, {}}}})},
           {"device.up.progress",
            encode(std::vector<ProgressItem>(limits::progress_items_max, {assign.key, whole_progress()}))},
+          {"device.up.message", encode(std::vector<SentItem>(limits::message_items_max, {assign.key, {"l"}}))},
+          {"device.down.message", encode(std::vector<HeardItem>{{assign.key, limits::executions_max - 1, lines}})},
           {"device.up.log", encode(LogLine{.key = assign.key, .stream = "stderr", .begin = true})},
           {"device.down.ack", encode(StreamAck{.epoch = 1, .seq = 2, .tag = 0xFFFFFFFF, .begin = 2, .beat = 3})},
           {"device.down.command", items({encode(Command(assign)), encode(Command(Cancel{.key = assign.key})),

@@ -14,6 +14,7 @@
 #include "codec/device.hpp"
 #include "codec/job.hpp"
 #include "codec/policy.hpp"
+#include "codec/transfer.hpp"
 #include "model/device.hpp"
 #include "model/items.hpp"
 #include "model/limits.hpp"
@@ -187,9 +188,29 @@ std::vector<Message> largest_messages_about_devices() {
   return out;
 }
 
+// One item, whose characters all grow; who sends more of them packs them into several messages.
+Message largest_lines() {
+  const std::vector<std::string> lines(limits::message_lines_max, std::string(limits::message_line_bytes_max, '"'));
+  auto text = codec::encode(std::vector<codec::HeardItem>{{key, limits::executions_max - 1, lines}});
+  const auto read = codec::decode_heard(text);
+  return {"lines", std::move(text), read.ok() && read->bad.empty() && read->good.front().lines == lines};
+}
+
+std::vector<Message> largest_messages_about_outputs() {
+  const auto reason = wide(limits::reason_bytes_max);
+  auto offer =
+      codec::encode(codec::OutputOffer{digest, limits::size_bytes_max, id, key.execution, limits::fence_max, reason});
+  auto stored = codec::encode(codec::OutputStored{digest, reason});
+  const bool offer_read = codec::decode_output_offer(offer).ok(),
+             stored_read = codec::decode_output_stored(stored).ok();
+  return {{"dropped output", std::move(offer), offer_read}, {"refused output", std::move(stored), stored_read}};
+}
+
 TEST(Limits, TheLargestOfEachMessagePassesItsConsumerAndTheBus) {
   auto messages = largest_messages_about_jobs();
+  messages.push_back(largest_lines());
   for (auto& message : largest_messages_about_devices()) messages.push_back(std::move(message));
+  for (auto& message : largest_messages_about_outputs()) messages.push_back(std::move(message));
   std::set<std::string> seen;
   for (const auto& message : messages) {
     EXPECT_LE(message.text.size(), limits::packet_bytes_max) << message.name;
@@ -197,7 +218,7 @@ TEST(Limits, TheLargestOfEachMessagePassesItsConsumerAndTheBus) {
     seen.insert(message.name);
   }
   EXPECT_EQ(seen, (std::set<std::string>{"question", "assignment", "decision", "heartbeat", "enrolment",
-                                         "configuration", "device"}));
+                                         "configuration", "device", "lines", "dropped output", "refused output"}));
 }
 
 // Whatever a program writes, also what takes six bytes each as JSON.
@@ -342,8 +363,8 @@ TEST(StateNames, OfTheTablesAreTheModels) {
     return quoted(sql.substr(sql.find(table)), "CHECK (state IN", '\'');
   };
   EXPECT_EQ(of("0001_jobs.sql", "EXISTS job ("), names(job_state_names()));
-  EXPECT_EQ(of("0005_timed_out.sql", "ADD CONSTRAINT execution_state_check"), names(execution_state_names()));
-  EXPECT_EQ(of("0005_timed_out.sql", "ADD CONSTRAINT attempt_state_check"), names(attempt_state_names()));
+  EXPECT_EQ(of("0011_fetching_rejected.sql", "ADD CONSTRAINT execution_state_check"), names(execution_state_names()));
+  EXPECT_EQ(of("0011_fetching_rejected.sql", "ADD CONSTRAINT attempt_state_check"), names(attempt_state_names()));
 }
 
 TEST(StateNames, OfTheCommandLineAreTheModels) {

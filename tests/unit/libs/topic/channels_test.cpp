@@ -68,7 +68,7 @@ TEST(Channels, ADeviceHasItsOwnTreeAlone) {
     EXPECT_NE(line.find("@ROOT@/device/%u/"), std::string::npos) << line;
     EXPECT_EQ(line.find_first_of("+#"), std::string::npos) << line;
   }
-  EXPECT_EQ(lines, 23U);
+  EXPECT_EQ(lines, 25U);
 }
 
 }  // namespace
