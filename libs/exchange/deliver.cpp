@@ -20,9 +20,11 @@ bool Deliveries::busy(const std::string& digest) const {
 }
 
 void Deliveries::on(const Add& input, Time now, Output& /*out*/) {
-  const auto [it, fresh] =
-      all_.try_emplace(input.digest, One{.announce_at = now, .wait = limits_.announce_first, .heard = now});
-  if (fresh) turns_.push_back(input.digest);
+  const auto [it, fresh] = all_.try_emplace(
+      input.digest, One{.added = added_, .announce_at = now, .wait = limits_.announce_first, .heard = now});
+  if (!fresh) return;
+  ++added_;
+  turns_.push_back(input.digest);
 }
 
 void Deliveries::on(const Wanted& input, Time now, Output& out) {
@@ -89,7 +91,8 @@ void Deliveries::close(const std::string& digest, One& one, Time now, Output& ou
 }
 
 // A transfer that was under way is announced again and goes on where the receiver says, which may have lost some bytes.
-// An offer that is being made may be for an outdated want by now; it is made all the same.
+// An offer that is being made may be for an outdated want by now; it is made all the same. Turns that nobody answered
+// during the outage do not count.
 void Deliveries::on(const LinkBack&, Time now, Output& out) {
   for (auto& [digest, one] : all_) {
     one.heard = now;
@@ -97,6 +100,8 @@ void Deliveries::on(const LinkBack&, Time now, Output& out) {
     close(digest, one, now, out);
     one.wait = limits_.announce_first;
   }
+  std::sort(turns_.begin(), turns_.end(),
+            [this](const auto& a, const auto& b) { return all_.at(a).added < all_.at(b).added; });
 }
 
 void Deliveries::give_up(Time now, Output& out) {

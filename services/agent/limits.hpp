@@ -31,6 +31,10 @@ inline constexpr int drain_rounds_max = 64;  // reads of a pipe after its progra
 inline constexpr std::size_t progress_line_bytes_max = 1024;       // what is beyond in a line is passed over
 inline constexpr std::int64_t progress_look_bytes_max = 64 << 10;  // of what was appended since the last look, the end
 
+// --- the files through which programs exchange lines ---
+inline constexpr std::size_t mail_look_bytes_max = 32 << 10;             // of an outbox, read in one look: one message
+inline constexpr std::int64_t inbox_bytes_max = std::int64_t{64} << 20;  // of an inbox: what comes later is left out
+
 // --- what followers of a program's output are told, of each program ---
 inline constexpr std::int64_t told_bytes_per_s_max = 16 << 10;
 inline constexpr std::int64_t told_at_once_bytes_max = 64 << 10;  // also of what waits for the link: more is dropped
@@ -40,6 +44,10 @@ inline constexpr std::size_t told_line_bytes_max = 8 << 10;       // a longer li
 
 // --- files of a job ---
 inline constexpr std::size_t removed_at_once_max = 65536;  // names of one directory, removed in one round
+
+// --- outputs ---
+inline constexpr std::int64_t outputs_bytes = std::int64_t{1} << 30;  // device.outputs_bytes_max, where it is not set
+inline constexpr std::size_t drop_notices_max = 1000;                 // that wait for the transfer service's answer
 
 // --- packages ---
 // Parts of packages from before the start: the sender keeps its own as long.

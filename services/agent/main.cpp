@@ -31,6 +31,7 @@ struct Settings {
   bus::MqttConfig mqtt;
   std::int64_t package_bytes_max = 0;
   std::int64_t packages_bytes_max = 0;
+  std::int64_t outputs_bytes_max = 0;
 };
 
 int fail(const Error& error) {
@@ -84,6 +85,7 @@ Result<Settings> read_settings(runtime::Config& config) {
   read_about(config, own, out.agent);
   out.package_bytes_max = config.integer("device.package_bytes_max", std::int64_t{4} << 30, 1, std::int64_t{1} << 50);
   out.packages_bytes_max = config.integer("device.packages_bytes_max", 0, 0, std::int64_t{1} << 50);
+  out.outputs_bytes_max = config.integer("device.outputs_bytes_max", agent::outputs_bytes, 1, std::int64_t{1} << 50);
   out.grants = config.text("trust.grants");
   out.releases = config.text("trust.releases");
   out.transfer_ca = config.text("trust.transfer_ca");
@@ -247,7 +249,7 @@ int run(Settings settings) {
   std::unique_ptr<agent::DeviceHands> hands;
   const auto done = [&](agent::Outcome outcome) {
     runner->post([&service, &hands, outcome = std::move(outcome)](Time now, runtime::Output&) {
-      hands->deliver(outcome, now);
+      service->step(agent::LinesWritten{hands->finish(outcome, now)}, now);
       service->step(how_it_ended(outcome), now);
     });
   };
@@ -262,7 +264,7 @@ int run(Settings settings) {
   agent::Packages packages(package_directory, *identity, std::move(*releases), topics, settings.package_bytes_max,
                            {.cache_bytes_max = settings.packages_bytes_max, .thread = true});
   agent::Outputs outputs(std::filesystem::path(settings.directory) / "outputs", *identity, std::move(*transfer_ca),
-                         topics, {.thread = true});
+                         topics, {.thread = true, .bytes_max = settings.outputs_bytes_max});
   hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
                                                settings.package_bytes_max, done, tell, progress);
   connect_to_world(settings, topics, *session, runner, hands);

@@ -153,7 +153,7 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   live_.insert(key);
   auto* const earlier = same_try(input);
   if (auto reason = refuse(input, earlier != nullptr, now))
-    return settle(attempt, {.state = AttemptState::refused, .reason = std::move(*reason)}, now, out);
+    return settle(attempt, {.state = AttemptState::rejected, .reason = std::move(*reason)}, now, out);
   // An older attempt of this execution has lost its lease: two must not run side by side here.
   const auto next = attempts_.upper_bound(key);
   if (next != attempts_.end() && next->first.job == key.job && next->first.execution == key.execution) {
@@ -164,7 +164,7 @@ void Agent::on(const AssignArrived& input, Time now, Output& out) {
   std::vector<AttemptKey> older;
   for (auto it = attempts_.lower_bound({key.job, key.execution, 0}); it->first != key; ++it) older.push_back(it->first);
   for (const auto& other : older) on(StaleArrived{{.key = other}}, now, out);
-  report({.key = key, .state = AttemptState::accepted});
+  report({.key = key, .state = AttemptState::fetching});
   const auto& contract = attempt.assign.contract;
   if (contract.stop_after_s || contract.start_at_ms || !attempt.assign.package.empty()) save(attempt, out);
   if (contract.stop_after_s)
@@ -182,7 +182,7 @@ Attempt* Agent::same_try(const AssignArrived& input) {
     auto& one = it->second;
     if (one.number < input.assign.attempt) continue;
     const bool ran = one.phase == Phase::running ||
-                     (one.phase == Phase::settled && one.outcome && one.outcome->state != AttemptState::refused);
+                     (one.phase == Phase::settled && one.outcome && one.outcome->state != AttemptState::rejected);
     if (ran) found = &one;
   }
   return found;
@@ -228,7 +228,7 @@ void Agent::tell_again(const Attempt& attempt) {
     report(attempt.outcome.value_or(AttemptReport{
         .key = key, .state = AttemptState::cancelled, .reason = "it ended here; how is no longer known"}));
   } else if (!attempt.stale) {
-    report({.key = key, .state = attempt.phase == Phase::running ? AttemptState::running : AttemptState::accepted});
+    report({.key = key, .state = attempt.phase == Phase::running ? AttemptState::running : AttemptState::fetching});
   }
 }
 
@@ -298,7 +298,7 @@ void Agent::on(const BadCommandArrived& input, Time now, Output& out) {
   if (const auto known = attempts_.find(input.key); known != attempts_.end()) return tell_again(known->second);
   settle_unseen(
       input.key, "",
-      {.state = AttemptState::refused, .reason = "the command could not be read: " + input.reason, .work_fault = true},
+      {.state = AttemptState::rejected, .reason = "the command could not be read: " + input.reason, .work_fault = true},
       now, out);
 }
 
@@ -313,7 +313,7 @@ void Agent::on(const RunEnded& input, Time now, Output& out) {
     last.state = ended->state;
     last.reason = std::move(ended->reason);
   } else if (input.refused) {
-    last.state = AttemptState::refused;
+    last.state = AttemptState::rejected;
   } else if (!input.result || !input.reason.empty() || input.result->exit_code != 0) {
     last.state = input.timed_out ? AttemptState::timed_out : AttemptState::failed;
     if (last.reason.empty()) last.reason = "exit code " + std::to_string(input.result->exit_code);

@@ -27,6 +27,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/lines.hpp"
 #include "agent/core/reports.hpp"
 #include "base/core.hpp"
 #include "base/result.hpp"
@@ -150,10 +151,10 @@ struct BatchEnded {
   std::uint64_t random = 0;
   bool reports_idle = true;
 };
-using Input =
-    std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived, InquireArrived,
-                 StaleArrived, TailArrived, ProgressMade, ConfigurationArrived, SleepAnnounced, BadCommandArrived,
-                 AckArrived, PackageReady, PackageRefused, RunEnded, TimePassed, BatchEnded>;
+using Input = std::variant<Started, Connected, Disconnected, EnrolAnswered, AssignArrived, CancelArrived,
+                           InquireArrived, StaleArrived, TailArrived, ProgressMade, LinesWritten, LinesHeard,
+                           ConfigurationArrived, SleepAnnounced, BadCommandArrived, AckArrived, PackageReady,
+                           PackageRefused, RunEnded, TimePassed, BatchEnded>;
 
 enum class Phase { fetching, running, settled };
 
@@ -216,6 +217,10 @@ struct Follow {
   Duration left{};
   bool begin = false;
 };
+// Let the program that was started under this key hear lines.
+struct Deliver {
+  Mail mail;
+};
 // Get the package of this digest. PackageReady or PackageRefused must follow, unless Unfetch does.
 struct Fetch {
   std::string digest;
@@ -226,8 +231,8 @@ struct Unfetch {
 };
 // Delete the cached packages that nothing needs. Done again after a restart that came too early: it does no harm.
 struct Prune {};
-using Act =
-    std::variant<Fetch, Unfetch, Run, Kill, Follow, Prune>;  // carried out in this order; when, says Output::acts
+using Act = std::variant<Fetch, Unfetch, Run, Kill, Follow, Deliver,
+                         Prune>;  // carried out in this order; when, says Output::acts
 // Write a warning to the log.
 struct Notice {
   std::string text;
@@ -255,14 +260,16 @@ struct Output {
   std::optional<SendHeartbeat> heartbeat;
   // On device/{device}/up/progress: of each attempt the newest, at most limits::progress_items_max of them. A fact.
   std::vector<std::pair<AttemptKey, RunProgress>> progress;
+  // On device/{device}/up/message, with the keys of the attempts. A fact.
+  std::vector<Mail> mail;
   // On device/{device}/up/report; a message above 8 KiB takes the bulk lane of the bus. The core asks for a repeat
   // until AckArrived acknowledges the reports.
   std::vector<Message> messages;
   // Logged as warnings.
   std::vector<Notice> notices;
   // --- done, in this order ---
-  // Kill, Follow, Fetch, Unfetch and Prune at once, before the commit: a full disk must not keep a program running. Run
-  // after the commit: no program runs that is not in the journal.
+  // Kill, Follow, Deliver, Fetch, Unfetch and Prune at once, before the commit: a full disk must not keep a program
+  // running. Run after the commit: no program runs that is not in the journal.
   std::vector<Act> acts;
 };
 
@@ -289,6 +296,7 @@ class Agent {
   // started under.
   [[nodiscard]] std::vector<std::pair<AttemptKey, Time>> contract_ends() const;
   [[nodiscard]] bool enrolled() const { return enrolled_; }
+  [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] std::int64_t session() const { return session_; }
   [[nodiscard]] const Configuration& configuration() const { return configuration_; }
   [[nodiscard]] const StreamState& stream() const { return reports_.state(); }
@@ -305,6 +313,8 @@ class Agent {
   void on(const StaleArrived& input, Time now, Output& out);
   void on(const TailArrived& input, Time now, Output& out);
   void on(const ProgressMade& input, Time now, Output& out);
+  void on(const LinesWritten& input, Time now, Output& out);
+  void on(const LinesHeard& input, Time now, Output& out);
   void on(const ConfigurationArrived& input, Time now, Output& out);
   void on(const SleepAnnounced& input, Time now, Output& out);
   void on(const BadCommandArrived& input, Time now, Output& out);

@@ -1,4 +1,4 @@
-// From an accepted attempt to its running program, and what the program says then.
+// From an assigned attempt to its running program, and what the program says then.
 #include <utility>
 
 #include "agent/core/agent.hpp"
@@ -12,7 +12,7 @@ void Agent::begin(Attempt& attempt, Time now, Output& out) {
   attempt.waited = true;
   attempt.since = now;
   report({.key = attempt.assign.key,
-          .state = AttemptState::accepted,
+          .state = AttemptState::fetching,
           .reason = "all that it needs is here; it waits for its time"});
 }
 
@@ -55,7 +55,7 @@ void Agent::on(const PackageRefused& input, Time now, Output& out) {
     auto& attempt = attempts_.at(key);
     if (attempt.phase != Phase::fetching || attempt.assign.package != input.digest) continue;
     settle(attempt,
-           {.state = AttemptState::refused, .reason = "package: " + input.reason, .work_fault = input.work_fault}, now,
+           {.state = AttemptState::rejected, .reason = "package: " + input.reason, .work_fault = input.work_fault}, now,
            out);
   }
 }

@@ -113,6 +113,21 @@ void Agent::say_progress(Time now, Output& out) {
   progress_due_ = now + limits_.progress_every;
 }
 
+// limits.messages_per_s is covered by the grant: without it no line leaves the device, and none comes in.
+void Agent::on(const LinesWritten& input, Time /*now*/, Output& out) {
+  const auto* attempt = of_program(input.mail.key);
+  if (attempt == nullptr || attempt->assign.limits.messages_per_s == 0 || !enrolled_ || input.mail.lines.empty())
+    return;
+  out.mail.push_back({attempt->assign.key, input.mail.lines});
+}
+
+void Agent::on(const LinesHeard& input, Time /*now*/, Output& out) {
+  const auto it = attempts_.find(input.mail.key);
+  if (it == attempts_.end() || it->second.phase != Phase::running || it->second.assign.limits.messages_per_s == 0)
+    return;
+  out.acts.emplace_back(Deliver{{program(it->second), input.mail.lines}});
+}
+
 // A new connection, or new work, ends it: the machine was not suspended, or is awake again. It is as quiet as its
 // contracts allow, and no longer than it wanted to sleep.
 void Agent::on(const SleepAnnounced& input, Time now, Output& /*out*/) {
@@ -182,7 +197,7 @@ void Agent::wait_for_package(Attempt& attempt, Time now, Output& out) {
     waited = std::min<Duration>(waited, milliseconds(clock_ms(now) - *start));
   if (waited < seconds(attempt.assign.fetching_s)) return;
   settle(attempt,
-         {.state = AttemptState::refused,
+         {.state = AttemptState::rejected,
           .reason = "package: not here within " + std::to_string(attempt.assign.fetching_s) + " s"},
          now, out);
 }

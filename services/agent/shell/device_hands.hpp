@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "agent/shell/mail.hpp"
 #include "agent/shell/outputs.hpp"
 #include "agent/shell/packages.hpp"
 #include "agent/shell/service.hpp"
@@ -17,17 +18,22 @@ class DeviceHands : public Hands {
               Workplace::Done done, Workplace::Tell tell, Workplace::Progress progress)
       : packages_(std::move(packages)),
         outputs_(std::move(outputs)),
+        mailroom_(directory / "work"),
         workplace_(directory / "work", directory / "outputs", package_bytes_max, std::move(done), std::move(tell),
                    std::move(progress)) {}
 
   void run(const Assign& assign) override {
     if (!assign.package.empty()) unpacked_[assign.key] = assign.package;
+    if (const auto per_s = assign.limits.messages_per_s; per_s > 0)
+      mailroom_.open(assign.key, place_name(assign.key), per_s);
     workplace_.run(assign, assign.package.empty() ? std::filesystem::path() : packages_.archive(assign.package));
   }
   void cache_bytes(std::int64_t bytes_max) { packages_.cache_bytes(bytes_max); }
   void kill(const AttemptKey& key) override { workplace_.kill(key); }
   void contract_ends(const AttemptKey& key, Duration left) override { workplace_.contract_ends(key, left); }
   void tail(const AttemptKey& key, Duration left, bool begin) override { workplace_.tail(key, left, begin); }
+  std::vector<Mail> mail(Time now) override { return mailroom_.look(now); }
+  void deliver(const Mail& mail) override { mailroom_.add(mail.key, mail.lines); }
   void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   void prune(Time now) override { packages_.prune(now); }
@@ -50,19 +56,21 @@ class DeviceHands : public Hands {
     return out;
   }
   // Takes the large outputs of an attempt that has ended; its package is needed a little longer, for the next attempt.
-  // On the engine's thread.
-  void deliver(const Outcome& outcome, Time now) {
+  // Returns the last lines for its job's other executions. On the engine's thread.
+  [[nodiscard]] Mail finish(const Outcome& outcome, Time now) {
     for (const auto& kept : outcome.large) outputs_.add(kept, outcome.key, now);
     const auto ended = unpacked_.extract(outcome.key);
     const bool others = ended && std::any_of(unpacked_.begin(), unpacked_.end(),
                                              [&](const auto& one) { return one.second == ended.mapped(); });
     if (ended && !others) packages_.ran(ended.mapped(), now);
+    return mailroom_.close(outcome.key, now);
   }
   std::vector<PackageNews> news() override { return packages_.news(); }
 
  private:
   Packages packages_;
   Outputs outputs_;
+  Mailroom mailroom_;
   Workplace workplace_;
   std::map<AttemptKey, std::string> unpacked_;  // packages of the programs that run
 };

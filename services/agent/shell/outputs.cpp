@@ -11,6 +11,7 @@
 #include "exchange/drive.hpp"
 #include "exchange/durable.hpp"
 #include "runtime/log.hpp"
+#include "runtime/metrics.hpp"
 
 namespace fieldwork::agent {
 namespace fs = std::filesystem;
@@ -18,29 +19,10 @@ namespace {
 
 constexpr Duration sweep_every = std::chrono::minutes(10);
 constexpr std::int64_t frame_bytes = 65536;
-
-bool older(const fs::path& path, std::chrono::hours age) {
-  std::error_code error;
-  const auto written = fs::last_write_time(path, error);
-  return !error && fs::file_time_type::clock::now() - written > age;
-}
-
-void remove_all_of(const fs::path& file) {
-  std::error_code ignored;
-  for (const char* ending : {".zst", ".zst.new", ".of", ".of.new", ".refused", ""})
-    fs::remove(file.string() + ending, ignored);
-}
+// Each reason of a drop begins with it, and so does the answer to a notice.
+constexpr std::string_view waits_here = "outputs wait on the device ";
 
 }  // namespace
-
-Result<void> keep_output(const fs::path& from, const fs::path& kept, const AttemptKey& key) {
-  const auto text = key.job.value + ' ' + std::to_string(key.execution) + ' ' + std::to_string(key.fence) + '\n';
-  auto done = exchange::move_durably(from, kept);
-  if (done) done = exchange::replace_file(kept.string() + ".of", text);
-  std::error_code ignored;
-  if (!done && !fs::exists(kept.string() + ".of", ignored)) remove_all_of(kept);  // else it is an earlier attempt's
-  return done;
-}
 
 Outputs::Outputs(fs::path directory, Identity identity, crypto::CertificateAuthority transfer_ca, Topics topics)
     : Outputs(std::move(directory), std::move(identity), std::move(transfer_ca), std::move(topics), Options{}) {}
@@ -50,7 +32,9 @@ Outputs::Outputs(fs::path directory, Identity identity, crypto::CertificateAutho
     : directory_(std::move(directory)),
       identity_(std::move(identity)),
       transfer_ca_(std::move(transfer_ca)),
-      topics_(std::move(topics)) {
+      topics_(std::move(topics)),
+      bytes_max_(options.bytes_max),
+      notices_(directory_, now_) {
   if (options.thread) worker_ = std::make_unique<exchange::Worker>();
   load();
 }
@@ -58,19 +42,19 @@ Outputs::Outputs(fs::path directory, Identity identity, crypto::CertificateAutho
 void Outputs::load() {
   std::error_code error;
   fs::create_directories(directory_, error);
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(directory_, error)) {
-    if (crypto::is_hex(entry.path().filename().string(), 64)) files.push_back(entry.path());
-  }
-  for (const auto& path : files) {
-    if (fs::exists(path.string() + ".refused", error)) continue;
-    // Without the file .of, the agent died between the two writes: no report names the output, and nobody will ask for
-    // it.
+  for (const auto& path : kept_outputs(directory_)) {
+    if (fs::exists(path.string() + ".refused", error)) {
+      refused_.put(digest_of(path), size_of(path));
+      make_room("");
+      continue;
+    }
+    // Without the file .of, the agent died between the two writes, and no report names the output; or while it dropped
+    // it. Nobody will ask for it.
     AttemptKey key;
     if (std::ifstream(path.string() + ".of") >> key.job.value >> key.execution >> key.fence) {
       keep(path, key);
     } else {
-      remove_all_of(path);
+      remove_output(path);
     }
   }
 }
@@ -78,16 +62,67 @@ void Outputs::load() {
 void Outputs::add(const fs::path& kept, const AttemptKey& key, Time now) {
   now_ = now;
   std::error_code ignored;
+  const auto digest = digest_of(kept);
+  // An earlier attempt wrote the same, and it was dropped since keep_output(): the notice holds for both.
+  if (notices_.has(digest) && !fs::exists(kept, ignored)) return remove_output(kept);
   fs::remove(kept.string() + ".refused", ignored);  // written again by a job: announced again
+  refused_.remove(digest);
   keep(kept, key);
 }
 
 void Outputs::keep(const fs::path& kept, const AttemptKey& key) {
-  std::error_code error;
-  const auto size = fs::file_size(kept, error);
-  const auto digest = "sha256:" + kept.filename().string();
-  outputs_.try_emplace(digest, Output{.key = key, .size_bytes = error ? 0 : static_cast<std::int64_t>(size)});
+  const auto digest = digest_of(kept);
+  notices_.end(digest, now_);
+  auto& output = outputs_.try_emplace(digest, Output{.key = key, .size_bytes = size_of(kept)}).first->second;
+  output.key = key;
+  const auto bytes = output.size_bytes + size_of(kept.string() + ".zst");
+  waiting_.put(digest, std::max(waiting_.bytes(digest), bytes));
   step(exchange::deliver::Add{digest});
+  make_room(digest);
+}
+
+bool Outputs::fits(std::int64_t more_bytes) const {
+  return refused_.bytes() + waiting_.bytes() + more_bytes <= bytes_max_;
+}
+
+void Outputs::make_room(const std::string& fresh) {
+  if (fits(0)) return;
+  std::int64_t sent = 0;
+  for (const auto& [turn, digest] : waiting_.in_order()) sent += core_.busy(digest) ? waiting_.bytes(digest) : 0;
+  const auto most = std::string(waits_here) + "in at most " + std::to_string(bytes_max_) + " bytes, and ";
+  const auto own = waiting_.bytes(fresh);
+  if (!core_.busy(fresh) && sent + own > bytes_max_) {
+    const auto beside = sent > 0 ? " beside those that were being sent" : "";
+    give_up(fresh, most + "this one of " + std::to_string(own) + " bytes did not fit" + beside);
+  }
+  while (!fits(0) && !refused_.in_order().empty()) {
+    const auto digest = refused_.in_order().begin()->second;
+    log::warn("a refused output is deleted: there is no room for it", {{"digest", digest}});
+    finish(digest);
+  }
+  auto bytes = refused_.bytes() + waiting_.bytes();
+  std::vector<std::string> oldest;
+  for (const auto& [turn, digest] : waiting_.in_order()) {
+    if (bytes <= bytes_max_) break;
+    if (core_.busy(digest)) continue;
+    bytes -= waiting_.bytes(digest);
+    oldest.push_back(digest);
+  }
+  for (const auto& digest : oldest) give_up(digest, most + "newer ones needed the room");
+}
+
+void Outputs::give_up(const std::string& digest, const std::string& reason) {
+  const auto& output = outputs_.at(digest);
+  log::warn("an output is dropped", {{"job", output.key.job.value},
+                                     {"execution", std::to_string(output.key.execution)},
+                                     {"digest", digest},
+                                     {"size_bytes", std::to_string(output.size_bytes)},
+                                     {"reason", reason}});
+  metrics::count("fieldwork_outputs_dropped_total");
+  auto noted = notices_.add(digest, {output.key, output.size_bytes, reason}, now_);
+  step(exchange::deliver::Delivered{digest});  // it ends, and its files go
+  if (!noted) noted = notices_.save(digest);   // now there may be room
+  if (!noted) log::error("no note of a dropped output", {{"digest", digest}, {"reason", describe(noted.error())}});
 }
 
 void Outputs::step(exchange::deliver::Input input) {
@@ -114,6 +149,7 @@ void Outputs::step(exchange::deliver::Input input) {
 void Outputs::connected(Time now) {
   now_ = now;
   step(LinkBack{});
+  notices_.connected(now);
 }
 
 Result<void> Outputs::want(std::string_view payload, Time now) {
@@ -136,9 +172,14 @@ Result<void> Outputs::want(std::string_view payload, Time now) {
 }
 
 void Outputs::act(const exchange::deliver::Make& work, Inputs& then) {
-  auto job = [compressed = compressed_, digest = work.digest, path = file(work.digest),
-              bytes = outputs_.at(work.digest).size_bytes] {
-    auto encoded = exchange::encode_beside(path);
+  const auto path = file(work.digest);
+  const auto bytes = outputs_.at(work.digest).size_bytes;
+  std::error_code ignored;
+  const bool copied = fs::exists(path.string() + ".zst", ignored);
+  const bool room = copied || fits(bytes);
+  if (room && !copied) waiting_.resize(work.digest, 2 * bytes);  // until it is known how large the copy is
+  auto job = [compressed = compressed_, digest = work.digest, path, bytes, room] {
+    auto encoded = room ? exchange::encode_beside(path) : Error{Code::unavailable, "there is no room to compress it"};
     // Without room to compress the output it is sent as it is; once it is delivered, there is more room.
     if (!encoded && bytes > 0) encoded = exchange::Encoded{"identity", path, bytes};
     compressed->put({digest, std::move(encoded)});
@@ -152,9 +193,11 @@ void Outputs::hear_compressed(Inputs& then) {
   for (const auto& compressed : compressed_->take()) {
     const auto it = outputs_.find(compressed.digest);
     if (it == outputs_.end()) {
-      remove_all_of(file(compressed.digest));
+      std::error_code ignored;
+      fs::remove(file(compressed.digest).string() + ".zst", ignored);
       continue;
     }
+    waiting_.resize(compressed.digest, it->second.size_bytes + size_of(file(compressed.digest).string() + ".zst"));
     auto done = compressed.encoded ? make_offer(compressed.digest, it->second, *compressed.encoded)
                                    : Result<void>(compressed.encoded.error());
     if (done) {
@@ -230,6 +273,8 @@ Result<void> Outputs::stored(std::string_view payload, Time now) {
   now_ = now;
   const auto stored = codec::decode_output_stored(payload);
   if (!stored) return stored.error();
+  if (notices_.end(stored->digest, now)) return {};
+  if (stored->refused.starts_with(waits_here)) return {};  // to a notice, late: the output has been written again
   if (stored->refused.empty()) {
     step(exchange::deliver::Delivered{stored->digest});
   } else {
@@ -246,31 +291,32 @@ void Outputs::refused(const std::string& digest, const std::string& reason) {
   const auto noted = exchange::replace_file(file(digest).string() + ".refused", reason + "\n");
   if (!noted) log::error("no note of a refused output", {{"digest", digest}, {"reason", describe(noted.error())}});
   outputs_.erase(it);
+  waiting_.remove(digest);
+  refused_.put(digest, size_of(file(digest)));
   std::error_code ignored;
   fs::remove(file(digest).string() + ".zst", ignored);
 }
 
 void Outputs::finish(const std::string& digest) {
   outputs_.erase(digest);
-  remove_all_of(file(digest));
+  waiting_.remove(digest);
+  refused_.remove(digest);
+  remove_output(file(digest));
 }
 
-// Gives up outputs that are too old.
+// Drops outputs that are too old.
 void Outputs::sweep() {
   if (now_ < sweep_at_) return;
   sweep_at_ = now_ + sweep_every;
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory_, error)) {
-    if (crypto::is_hex(entry.path().filename().string(), 64)) files.push_back(entry.path());
-  }
-  for (const auto& path : files) {
-    const auto digest = "sha256:" + path.filename().string();
-    const bool old = older(path, waiting_kept_max) && !core_.busy(digest);
-    if (!old && !older(path.string() + ".refused", refused_kept_max)) continue;
-    log::warn("an output is given up: it is too old", {{"digest", digest}});
-    step(exchange::deliver::Delivered{digest});
-    finish(digest);
+  for (const auto& path : kept_outputs(directory_)) {
+    const auto digest = digest_of(path);
+    if (outputs_.contains(digest) && !core_.busy(digest) && older(path.string() + ".of", waiting_kept_max)) {
+      give_up(digest,
+              std::string(waits_here) + "for at most " + std::to_string(waiting_kept_max.count() / 24) + " days");
+    } else if (older(path.string() + ".refused", refused_kept_max)) {
+      log::warn("a refused output is deleted: it is too old", {{"digest", digest}});
+      finish(digest);
+    }
   }
 }
 
@@ -281,6 +327,9 @@ std::vector<bus::Message> Outputs::due(Time now) {
   for (auto& input : made) step(std::move(input));
   sweep();
   step(fieldwork::TimePassed{});
+  metrics::gauge("fieldwork_outputs_waiting_bytes", static_cast<double>(waiting_.bytes()));
+  for (const auto& notice : notices_.due(now))
+    to_say_.push_back({.topic = topics_.up(identity_.device, "output"), .payload = codec::encode(notice)});
   std::vector<bus::Message> out;
   out.swap(to_say_);
   for (auto& [digest, output] : outputs_) {

@@ -2,9 +2,14 @@
 // the service wants it, then sent as a package is, with the roles swapped. Every output in the directory is still to be
 // delivered, also after a restart.
 //
+// All of them together, with their compressed copies, take at most Options::bytes_max of the disk. Beyond it refused
+// ones are deleted, then those are dropped that wait: the oldest first, but none that is being sent. An output that
+// does not fit beside those that are being sent is dropped itself. An output is as old as the attempt that wrote it
+// last. What is dropped is logged, counted, and told to the service (drop_notices.hpp).
+//
 // Files: <hex> is the output. <hex>.of names its attempt. <hex>.zst is the output compressed, while it is being sent.
 // <hex>.refused says why the service will never take the output: the output is then announced no more, and stays for
-// refused_kept_max, so that a person can look at it.
+// refused_kept_max, so that a person can look at it. <hex>.dropped: see drop_notices.hpp.
 #pragma once
 
 #include <deque>
@@ -15,6 +20,10 @@
 #include <string>
 #include <vector>
 
+#include "agent/limits.hpp"
+#include "agent/shell/drop_notices.hpp"
+#include "agent/shell/output_files.hpp"
+#include "agent/shell/output_room.hpp"
 #include "agent/shell/packages.hpp"
 #include "crypto/certificate.hpp"
 #include "exchange/deliver.hpp"
@@ -24,18 +33,14 @@
 
 namespace fieldwork::agent {
 
-// Moves an output to `kept` (in the directory, named by its digest) and notes its attempt beside it. Both are on the
-// disk when this returns; before that no report may name the output. Unavailable: the disk failed. On any thread.
-[[nodiscard]] Result<void> keep_output(const std::filesystem::path& from, const std::filesystem::path& kept,
-                                       const AttemptKey& key);
-
 class Outputs {
  public:
   static constexpr std::chrono::hours refused_kept_max{24 * 7};
-  static constexpr std::chrono::hours waiting_kept_max{24 * 30};  // an output that is not delivered by then is given up
+  static constexpr std::chrono::hours waiting_kept_max{24 * 30};  // an output that is not delivered by then is dropped
 
   struct Options {
     bool thread = false;  // compress on a thread of its own; false: on the engine's
+    std::int64_t bytes_max = outputs_bytes;
   };
 
   // `transfer_ca`: the authority that issued the transfer service's certificate, to which content keys are wrapped. A
@@ -52,6 +57,7 @@ class Outputs {
   void connected(Time now);
   [[nodiscard]] std::vector<bus::Message> due(Time now);
   [[nodiscard]] std::size_t size() const { return outputs_.size(); }
+  [[nodiscard]] std::int64_t waiting_bytes() const { return waiting_.bytes(); }
 
  private:
   struct Output {
@@ -86,6 +92,11 @@ class Outputs {
   void refused(const std::string& digest, const std::string& reason);
   void finish(const std::string& digest);
   void sweep();
+  // `fresh` has just been kept.
+  void make_room(const std::string& fresh);
+  [[nodiscard]] bool fits(std::int64_t more_bytes) const;
+  // Deletes an output that waits, and says so.
+  void give_up(const std::string& digest, const std::string& reason);
   [[nodiscard]] std::filesystem::path file(const std::string& digest) const { return directory_ / digest.substr(7); }
 
   std::filesystem::path directory_;
@@ -94,7 +105,11 @@ class Outputs {
   Topics topics_;
   exchange::deliver::Deliveries core_{exchange::deliver::Limits{}};
   std::map<std::string, Output> outputs_;  // by digest
+  OutputRoom waiting_;                     // of outputs_
+  OutputRoom refused_;
+  std::int64_t bytes_max_;
   Time now_{};
+  DropNotices notices_;
   Time sweep_at_{};
   std::vector<bus::Message> to_say_;
   std::shared_ptr<exchange::Mailbox<Compressed>> compressed_ = std::make_shared<exchange::Mailbox<Compressed>>();

@@ -135,6 +135,11 @@ Result<void> AgentService::hear(std::string_view channel, const bus::Message& me
     auto configuration = codec::decode_configuration(payload);
     if (!configuration) return configuration.error();
     step(ConfigurationArrived{std::move(*configuration)}, now);
+  } else if (channel == "message") {
+    auto items = codec::decode_heard(payload);
+    if (!items) return items.error();
+    for (auto& item : items->good) step(LinesHeard{{std::move(item.key), std::move(item.lines)}}, now);
+    if (!items->bad.empty()) return items->bad.front().error;
   } else if (channel == "enrolled") {
     const auto enrolled = codec::decode_enrolled(payload);
     if (!enrolled) return enrolled.error();
@@ -202,6 +207,8 @@ void AgentService::tick(Time now, runtime::Output& out) {
         presence(topics_, config_.device, {PresenceSaid::State::sleeping, core_->session(), config_.boot, sleep_s}));
   }
   step(TimePassed{config_.beat_idle(), config_.wall_ms()}, now);
+  if (!core_->connected() || !core_->enrolled()) return;  // what is written meanwhile waits in its file
+  for (auto& mail : hands_.mail(now)) step(LinesWritten{std::move(mail)}, now);
 }
 
 void AgentService::flush(Time now, runtime::Output& out) {
@@ -315,6 +322,8 @@ void AgentService::say(const Output& done, Time now, runtime::Output& out) {
     for (const auto& [key, progress] : done.progress) items.push_back({key, progress});
     up("progress", codec::encode(items));
   }
+  for (const auto& mail : done.mail)
+    up("message", codec::encode(std::vector<codec::SentItem>{{mail.key, mail.lines}})).qos = 0;
   if (done.configured) up("configured", codec::encode(codec::Configured{*done.configured, ""}));
   for (const auto& notice : done.notices) log::warn(notice.text);
   for (const auto& one : done.attempts) {
@@ -346,6 +355,8 @@ void AgentService::act(const Output& done, Time now, runtime::Output& out) {
       hands_.prune(now);
     } else if (const auto* follow = std::get_if<Follow>(&act)) {
       hands_.tail(follow->key, follow->left, follow->begin);
+    } else if (const auto* deliver = std::get_if<Deliver>(&act)) {
+      hands_.deliver(deliver->mail);
     } else {
       hands_.kill(std::get<Kill>(act).key);  // before the commit: a full disk must not keep a program running
     }

@@ -27,6 +27,10 @@ class Hands {
   virtual void contract_ends(const AttemptKey& /*key*/, Duration /*left*/) {}
   // Somebody follows what a program writes, for so long; `begin`: what it has written before is told first.
   virtual void tail(const AttemptKey& /*key*/, Duration /*left*/, bool /*begin*/) {}
+  // What programs wrote for the other executions of their jobs, since the last call; and what those said, for a
+  // program.
+  virtual std::vector<Mail> mail(Time /*now*/) { return {}; }
+  virtual void deliver(const Mail& /*mail*/) {}
   virtual void fetch(const std::string& digest, Time now) = 0;
   virtual void unfetch(const std::string& /*digest*/) {}  // no attempt needs the package any more
   virtual void prune(Time /*now*/) {}                     // deletes the packages that nothing needs

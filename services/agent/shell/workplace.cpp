@@ -4,6 +4,7 @@
 
 #include "agent/limits.hpp"
 #include "agent/shell/collect.hpp"
+#include "agent/shell/mail.hpp"
 #include "agent/shell/survivors.hpp"
 #include "agent/shell/tree.hpp"
 #include "base/text.hpp"
@@ -27,10 +28,6 @@ constexpr std::string_view stderr_ending = ".stderr";
 
 fs::path beside(const fs::path& place, std::string_view ending) { return place.string() + std::string(ending); }
 
-std::string place_name(const AttemptKey& key) {
-  return key.job.value + "-" + std::to_string(key.execution) + "-" + std::to_string(key.fence);
-}
-
 void remove_place(const fs::path& path) {
   const auto removal = remove_tree(path);
   if (removal.left == 0) return;
@@ -39,6 +36,10 @@ void remove_place(const fs::path& path) {
 }
 
 }  // namespace
+
+std::string place_name(const AttemptKey& key) {
+  return key.job.value + "-" + std::to_string(key.execution) + "-" + std::to_string(key.fence);
+}
 
 Workplace::Workplace(fs::path directory, fs::path outputs, std::int64_t package_bytes_max, Done done, Tell tell,
                      Progress progress)
@@ -147,7 +148,7 @@ void Workplace::work(const Assign& assign, const fs::path& archive, Process& pro
   auto outcome = attempt(assign, archive, place, process);
   outcome.reason = clamp_text(outcome.reason, limits::reason_bytes_max);
   remove_place(place);
-  for (const auto ending : {progress_ending, stdout_ending, stderr_ending}) {
+  for (const auto ending : {progress_ending, stdout_ending, stderr_ending, outbox_ending, inbox_ending}) {
     const auto file = beside(place, ending);
     std::error_code ignored;  // the program may have made anything of it
     if (fs::symlink_status(file, ignored).type() != fs::file_type::not_found) remove_place(file);
@@ -199,6 +200,10 @@ Outcome Workplace::attempt(const Assign& assign, const fs::path& archive, const 
   command.env["FIELDWORK_EXECUTION"] = std::to_string(assign.key.execution);
   command.env["FIELDWORK_ATTEMPT"] = std::to_string(assign.attempt);
   command.env["FIELDWORK_PROGRESS"] = command.progress.string();
+  if (assign.limits.messages_per_s > 0) {
+    command.env["FIELDWORK_OUTBOX"] = fs::absolute(beside(place, outbox_ending)).string();
+    command.env["FIELDWORK_INBOX"] = fs::absolute(beside(place, inbox_ending)).string();
+  }
   if (assign.limits.log_bytes > 0) command.logs = {beside(place, stdout_ending), beside(place, stderr_ending)};
   Watchers watchers;
   if (tell_) watchers.tell = [&](Told told) { return tell_(assign, std::move(told)); };

@@ -27,6 +27,9 @@ struct Outcome {
   std::vector<std::filesystem::path> large;  // outputs too large for the report, kept and named by their digests
 };
 
+// The name of the directory of an attempt; files beside it begin with it.
+[[nodiscard]] std::string place_name(const AttemptKey& key);
+
 class Workplace {
  public:
   using Done = std::function<void(Outcome)>;  // called on any thread

@@ -8,8 +8,12 @@
 // An offer stands while the receiver wants the content under the same terms: after silence, and after an outage, the
 // transfer goes on where the receiver says. A transfer that failed begins anew. Every input may come twice, late or
 // never.
+//
+// Contents are announced in the order in which they were added, also after an outage. While the link is there and
+// nobody answers, each has its turn.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -99,6 +103,7 @@ class Deliveries {
   enum class State { waiting, making, sending };
   struct One {
     State state = State::waiting;
+    std::uint64_t added = 0;  // how many were added before it
     Time announce_at{};
     Duration wait{};              // to the next announcement; grows while nobody answers
     std::optional<Time> asked{};  // the content is announced, and until then counts as being sent
@@ -125,6 +130,7 @@ class Deliveries {
   Limits limits_;
   std::map<std::string, One> all_;  // by digest
   std::deque<std::string> turns_;   // all contents, the next one to announce first
+  std::uint64_t added_ = 0;
 };
 
 static_assert(Core<Deliveries>);

@@ -67,7 +67,7 @@ TEST(Configuration, IsKeptByARestart) {
   EXPECT_EQ(world.core.configuration(), (Configuration{.version = 4, .lifecycle = Lifecycle::draining}));
   EXPECT_EQ(world.said.configured, std::nullopt) << "the enrolment says it";
   world.step({assignment(key("j"))});
-  EXPECT_EQ(world.reported(), Words{"j1 refused"});
+  EXPECT_EQ(world.reported(), Words{"j1 rejected"});
   world.step({wanted(3)});
   EXPECT_EQ(world.said.configured, 4);
 }
@@ -76,7 +76,7 @@ TEST(Configuration, WhoDrainsOrIsInactiveRefusesForItself) {
   for (const auto lifecycle : {Lifecycle::draining, Lifecycle::inactive}) {
     World world;
     world.step({wanted(1, lifecycle), assignment(key("j")), assignment(key("k"), "p")});
-    EXPECT_EQ(world.reported(), (Words{"j1 refused", "k1 refused"}));
+    EXPECT_EQ(world.reported(), (Words{"j1 rejected", "k1 rejected"}));
     EXPECT_EQ(world.last_report().reason, "this device is " + std::string(name(lifecycle)));
     EXPECT_FALSE(world.last_report().work_fault) << "another device can do it";
     EXPECT_TRUE(world.all<agent::Run>().empty() && world.all<Fetch>().empty());
@@ -161,7 +161,7 @@ TEST(Settings, AttemptsMaxIsWhatItTakesAtOnce) {
   world.step({ConfigurationArrived{{.version = 1, .attempts_max = 2}}});
   world.step({assignment(key("j")), assignment(key("k"))});
   world.step({assignment(key("l"))});
-  EXPECT_EQ(world.reported(), Words{"l1 refused"});
+  EXPECT_EQ(world.reported(), Words{"l1 rejected"});
   EXPECT_EQ(world.last_report().reason, "this device is to have at most 2 attempts");
   EXPECT_FALSE(world.last_report().work_fault);
   world.step({ended(key("j")), assignment(key("m"))});

@@ -231,7 +231,7 @@ TEST(StopAfter, BeginsOnlyOnceAHeartbeatThatListsItIsConfirmed) {
     world.pass(seconds(1));
     world.step({assignment(key("j"), package ? "p" : "", stop_10), assignment(key("k")), TimePassed{}});
     EXPECT_EQ(world.all<agent::Run>().size(), 1U) << "what has no such contract";
-    EXPECT_EQ(world.reported(), (Words{"j1 accepted", "k1 running"}));
+    EXPECT_EQ(world.reported(), (Words{"j1 fetching", "k1 running"}));
     const auto beat = world.said.heartbeat.value();
     EXPECT_EQ(beat.attempts, (std::vector{key("j"), key("k")})) << "at once";
     world.step({World::confirmed(before)});
@@ -448,7 +448,7 @@ TEST(Clock, GrantsAreJudgedByTheRegistrys) {
     world.step({command});
     EXPECT_EQ(world.all<agent::Run>().size(), c.good ? 1U : 0U) << c.name;
     if (c.good) continue;
-    EXPECT_EQ(world.last_report().state, AttemptState::refused) << c.name;
+    EXPECT_EQ(world.last_report().state, AttemptState::rejected) << c.name;
     EXPECT_TRUE(world.last_report().reason.starts_with("grant: has expired ")) << c.name;
     EXPECT_FALSE(world.last_report().work_fault) << c.name << ": the device's fault";
   }

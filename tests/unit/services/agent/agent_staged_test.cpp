@@ -32,7 +32,7 @@ TEST(Staged, BeginsAtItsTimeWithoutALink) {
   World world;
   world.step({staged(60'500)});
   EXPECT_TRUE(world.all<agent::Run>().empty());
-  EXPECT_EQ(world.reported(), Words{"j1 accepted"});
+  EXPECT_EQ(world.reported(), Words{"j1 fetching"});
   world.pass(seconds(59));
   EXPECT_TRUE(world.all<agent::Run>().empty());
   world.pass(seconds(1));

@@ -35,7 +35,7 @@ TEST(Commands, RunIsJournalledThenStarted) {
   EXPECT_EQ(world.said.attempts.size(), 1U);
   ASSERT_EQ(world.all<agent::Run>().size(), 1U);
   EXPECT_EQ(world.all<agent::Run>()[0].assign, assignment(key("j")).assign);
-  EXPECT_EQ(world.reported(), Words{"j1 running"}) << "accepted is coalesced";
+  EXPECT_EQ(world.reported(), Words{"j1 running"}) << "fetching is coalesced";
   EXPECT_EQ(world.core.live(), std::vector<AttemptKey>{key("j")});
   world.step({ended(key("j"))});
   EXPECT_EQ(world.reported(), Words{"j1 succeeded"});
@@ -67,7 +67,7 @@ TEST(Commands, RepeatIsToldAgainOnce) {
   world.step({assignment(key("j")), assignment(key("k"), "p")});
   world.acknowledge_all();
   world.step({assignment(key("j")), assignment(key("j")), assignment(key("k"), "p")});
-  EXPECT_EQ(world.reported(), (Words{"j1 running", "k1 accepted"})) << "the answer was acknowledged, then lost there";
+  EXPECT_EQ(world.reported(), (Words{"j1 running", "k1 fetching"})) << "the answer was acknowledged, then lost there";
   world.step({assignment(key("j"))});
   EXPECT_TRUE(world.quiet());
   world.acknowledge_all();
@@ -174,7 +174,7 @@ TEST(Commands, GrantMustCoverEachField) {
     c.change(input);
     world.step({input});
     EXPECT_TRUE(world.all<agent::Run>().empty() && world.all<Fetch>().empty()) << c.name;
-    EXPECT_EQ(world.last_report().state, AttemptState::refused) << c.name;
+    EXPECT_EQ(world.last_report().state, AttemptState::rejected) << c.name;
     EXPECT_EQ(world.last_report().reason, c.reason) << c.name;
     EXPECT_FALSE(world.last_report().work_fault) << c.name;
     EXPECT_TRUE(world.core.live().empty()) << c.name;
@@ -189,14 +189,14 @@ TEST(Commands, ExpiryIsJudgedOnceTheClocksWereCompared) {
   world.step({input});
   EXPECT_EQ(world.core.find(key("j")), nullptr);
   world.step({EnrolAnswered{.session = world.core.session(), .enrolled = true, .now_ms = 4001, .wall_ms = 1}, input});
-  EXPECT_EQ(world.last_report().state, AttemptState::refused);
+  EXPECT_EQ(world.last_report().state, AttemptState::rejected);
   EXPECT_EQ(world.last_report().reason, "grant: has expired 3 s ago by the registry's clock");
 }
 
 TEST(Commands, PackageComesFirst) {
   World world;
   world.step({assignment(key("j"), "p"), assignment(key("k"), "p"), assignment(key("l"), "q")});
-  EXPECT_EQ(world.reported(), (Words{"j1 accepted", "k1 accepted", "l1 accepted"}));
+  EXPECT_EQ(world.reported(), (Words{"j1 fetching", "k1 fetching", "l1 fetching"}));
   EXPECT_EQ(world.said.attempts.size(), 3U);
   EXPECT_EQ(world.all<Fetch>().size(), 3U);
   EXPECT_TRUE(world.all<agent::Run>().empty());
@@ -205,7 +205,7 @@ TEST(Commands, PackageComesFirst) {
   world.step({PackageReady{"p"}});
   EXPECT_TRUE(world.quiet()) << "repeat";
   world.step({PackageRefused{"q", "wrong digest", true}});
-  EXPECT_EQ(world.reported(), Words{"l1 refused"});
+  EXPECT_EQ(world.reported(), Words{"l1 rejected"});
   EXPECT_EQ(world.last_report().reason, "package: wrong digest");
   EXPECT_TRUE(world.last_report().work_fault);
 }
@@ -218,7 +218,7 @@ TEST(Commands, FetchingEndsByItsTimeout) {
   world.pass(seconds(10) - milliseconds(1));
   EXPECT_TRUE(world.reported().empty());
   world.pass(milliseconds(1));
-  EXPECT_EQ(world.reported(), Words{"j1 refused"});
+  EXPECT_EQ(world.reported(), Words{"j1 rejected"});
   EXPECT_EQ(world.last_report().reason, "package: not here within 10 s");
   EXPECT_FALSE(world.last_report().work_fault);
   EXPECT_TRUE(world.all<Unfetch>().empty()) << "another attempt waits for it";
@@ -237,7 +237,7 @@ TEST(Commands, AProgramThatCouldNotBeginHereIsRefused) {
   world.step({assignment(key("j")), assignment(key("k"))});
   EXPECT_EQ(world.reported(), (Words{"j1 running", "k1 running"}));
   world.step({RunEnded{key("j"), std::nullopt, "No space left on device", true}});
-  EXPECT_EQ(world.reported(), Words{"j1 refused"});
+  EXPECT_EQ(world.reported(), Words{"j1 rejected"});
   EXPECT_EQ(world.last_report().reason, "No space left on device");
   EXPECT_FALSE(world.last_report().work_fault);
   world.step({RunEnded{key("k"), std::nullopt, "there is no such program"}});
@@ -247,7 +247,7 @@ TEST(Commands, AProgramThatCouldNotBeginHereIsRefused) {
 TEST(Commands, AsManyAtOnceAsAHeartbeatHolds) {
   World world(Limits{.live_max = 2});
   world.step({assignment(key("j")), assignment(key("k")), assignment(key("l"))});
-  EXPECT_EQ(world.reported(), (Words{"j1 running", "k1 running", "l1 refused"}));
+  EXPECT_EQ(world.reported(), (Words{"j1 running", "k1 running", "l1 rejected"}));
   EXPECT_EQ(world.last_report().reason, "this device has 2 attempts already");
   world.step({ended(key("j")), assignment(key("m"))});
   EXPECT_EQ(world.reported(), (Words{"j1 succeeded", "m1 running"}));
@@ -382,13 +382,13 @@ TEST(Commands, OneThatCannotBeReadIsRefusedAndNeverRuns) {
   World world;
   world.step({assignment(key("k"))});
   world.step({BadCommandArrived{key("j"), "/env: is no map"}, BadCommandArrived{key("j"), "/env: is no map"}});
-  EXPECT_EQ(world.reported(), Words{"j1 refused"});
+  EXPECT_EQ(world.reported(), Words{"j1 rejected"});
   EXPECT_EQ(world.last_report().reason, "the command could not be read: /env: is no map");
   EXPECT_TRUE(world.last_report().work_fault);
   EXPECT_EQ(world.said.notices.size(), 2U);
   world.acknowledge_all();
   world.step({BadCommandArrived{key("j"), "/env: is no map"}});
-  EXPECT_EQ(world.reported(), Words{"j1 refused"}) << "who asks again is told again";
+  EXPECT_EQ(world.reported(), Words{"j1 rejected"}) << "who asks again is told again";
   world.restart();
   world.step({assignment(key("j"))});
   EXPECT_TRUE(world.all<agent::Run>().empty()) << "the fence is dead";
@@ -401,7 +401,7 @@ TEST(Commands, InquireIsAnsweredWithWhatIsSo) {
   world.acknowledge_all();
   const auto ask = [](const char* job) { return InquireArrived{{key(job), ""}}; };
   world.step({ask("f"), ask("r"), ask("d"), ask("u")});
-  EXPECT_EQ(world.reported(), (Words{"f1 accepted", "r1 running", "d1 failed", "u1 lost"}));
+  EXPECT_EQ(world.reported(), (Words{"f1 fetching", "r1 running", "d1 failed", "u1 lost"}));
   world.step({ask("f"), ask("r"), ask("d"), ask("u")});
   EXPECT_TRUE(world.quiet()) << "the answers are on their way";
   world.acknowledge_all();
