@@ -128,13 +128,21 @@ std::optional<std::string> Transfers::over_quota(const Party& device, std::int64
 }
 
 void Transfers::refuse_output(const OutputAnnounced& input, std::string reason, Output& out) {
-  announced_.erase({input.from.party, input.digest});
-  if (refused_.emplace(input.digest, reason).second) refused_order_.push_back(input.digest);
+  remember_refused(input.from, input.digest, "the output was refused: " + reason);
+  out.answers.emplace_back(RefuseOutput{input.from, input.digest, std::move(reason)});
+}
+
+bool Transfers::remember_refused(const Asker& from, const std::string& digest, std::string why) {
+  announced_.erase({from.party, digest});
+  auto [it, fresh] = refused_.try_emplace(digest);
+  if (it->second == why) return false;
+  it->second = std::move(why);
+  if (fresh) refused_order_.push_back(digest);
   if (refused_order_.size() > limits_.refused_max) {
     refused_.erase(refused_order_.front());
     refused_order_.pop_front();
   }
-  out.answers.emplace_back(RefuseOutput{input.from, input.digest, std::move(reason)});
+  return true;
 }
 
 // Drops contents that no name refers to, once they are old. A content that is being sent waits for the next time.

@@ -38,8 +38,8 @@ struct Limits {
   Duration nameless_kept{std::chrono::hours{24 * 30}};            // outputs, and other contents without a name
   std::size_t device_outputs_max = 10'000;                        // of one device, stored and under way
   std::int64_t device_output_bytes_max = std::int64_t{64} << 30;  // of one device, stored and under way
-  std::size_t refused_max = 10'000;                               // refused outputs whose reason is remembered
-  std::size_t prune_max = 100;                                    // rows and files that one TimePassed deletes
+  std::size_t refused_max = 10'000;  // outputs that will not come and whose reason is remembered
+  std::size_t prune_max = 100;       // rows and files that one TimePassed deletes
 };
 
 // --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp, work.cpp,
@@ -100,11 +100,17 @@ struct PackageAnnounced {
   Package package;  // its release is verified and says the same
   TransferId fresh;
 };
-// A device announced an output: device/{device}/up/output.
+// A device announced an output that waits there: device/{device}/up/output.
 struct OutputAnnounced {
   Asker from;
   std::string digest;
   std::int64_t size_bytes = 0;
+};
+// A device deleted an output before it was stored here, to keep within its disk: device/{device}/up/output.
+struct OutputDropped {
+  Asker from;
+  std::string digest;
+  std::string reason;
 };
 // A sender starts a transfer, or takes it up again: device/{device}/up/offer, service/transfer/start/{from}.
 struct Offered {
@@ -147,7 +153,7 @@ struct StrayFrame {
 // again. TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
 using Input =
     std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, ContentLost,
-                 PackageAnnounced, OutputAnnounced, Offered, ReceivingHeard, AllReceived, ContentArrived,
+                 PackageAnnounced, OutputAnnounced, OutputDropped, Offered, ReceivingHeard, AllReceived, ContentArrived,
                  ContentRefused, FrameNotKept, StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 // What is stored: a restarted core begins with it.

@@ -107,6 +107,14 @@ struct RefuseOutput {
   std::string digest;
   std::string reason;
 };
+// To a device on `output`, as a refusal: that the device dropped the output has been heard, it tells it no more. The
+// first time also logged, and counted in fieldwork_device_outputs_dropped_total.
+struct AnswerDropped {
+  Asker to;
+  std::string digest;
+  std::string reason;
+  bool first = true;
+};
 // To a device on `want`: send the output, to the certificate of this service.
 struct AskOutput {
   Asker from;
@@ -130,8 +138,8 @@ struct AckEnded {
   std::string error;             // empty: the content is stored
   std::optional<Asker> asker{};  // a client whose message asked for this is answered, too
 };
-using Answer = std::variant<SendOffer, SayNotOffered, Reject, AnswerUpload, AnswerStored, RefuseOutput, AskOutput,
-                            AnswerFinishing, AckHeld, AckEnded>;
+using Answer = std::variant<SendOffer, SayNotOffered, Reject, AnswerUpload, AnswerStored, RefuseOutput, AnswerDropped,
+                            AskOutput, AnswerFinishing, AckHeld, AckEnded>;
 
 struct Output {
   // --- saved, all in one transaction ---

@@ -91,6 +91,29 @@ void Transfers::on(const OutputAnnounced& input, Time now, Output& out) {
       AskOutput{input.from, input.digest, under_way == receivings_.end() ? TransferId() : under_way->first});
 }
 
+// What is stored stays stored, and what has arrived to its last byte will be: the next notice is answered with that.
+void Transfers::on(const OutputDropped& input, Time, Output& out) {
+  const auto& from = input.from.party;
+  if (auto bad = bad_device(from, "")) {
+    out.answers.emplace_back(Reject{input.from, std::move(*bad)});
+    return;
+  }
+  if (at_hand(input.digest) != nullptr) {
+    announced_.erase({from, input.digest});
+    out.answers.emplace_back(AnswerStored{input.from, input.digest});
+    return;
+  }
+  std::vector<TransferId> parts;
+  for (const auto& [id, receiving] : receivings_) {
+    if (receiving.from != from || receiving.package.digest != input.digest) continue;
+    if (finishing_.contains(id)) return;
+    parts.push_back(id);
+  }
+  for (const auto& id : parts) forget_receiving(id, out);
+  const bool first = remember_refused(input.from, input.digest, from.name + " dropped the output: " + input.reason);
+  out.answers.emplace_back(AnswerDropped{input.from, input.digest, input.reason, first});
+}
+
 void Transfers::on(const Offered& input, Time now, Output& out) {
   const auto& offer = input.offer;
   if (auto bad = bad_device(input.from.party, "")) {

@@ -75,7 +75,7 @@ std::string Transfers::why_not_stored(const std::string& digest) const {
   for (const auto& [announcement, announced] : announced_) {
     if (announcement.second == digest) return "it is still on " + announcement.first.name;
   }
-  if (const auto it = refused_.find(digest); it != refused_.end()) return "the output was refused: " + it->second;
+  if (const auto it = refused_.find(digest); it != refused_.end()) return it->second;
   return "no such content is stored";
 }
 

@@ -98,6 +98,7 @@ class Transfers {
   void on(const ContentLost& input, Time now, Output& out);
   void on(const PackageAnnounced& input, Time now, Output& out);
   void on(const OutputAnnounced& input, Time now, Output& out);
+  void on(const OutputDropped& input, Time now, Output& out);
   void on(const Offered& input, Time now, Output& out);
   void on(const ReceivingHeard& input, Time now, Output& out);
   void on(const AllReceived& input, Time now, Output& out);
@@ -164,6 +165,8 @@ class Transfers {
   void count_usage(const Content& content, int sign);
   [[nodiscard]] std::optional<std::string> over_quota(const Party& device, std::int64_t size_bytes) const;
   void refuse_output(const OutputAnnounced& input, std::string reason, Output& out);
+  // False: it was remembered already, for the same reason.
+  bool remember_refused(const Asker& from, const std::string& digest, std::string why);
   void prune(Time now, Output& out);
   void say_packages(Time now);
   void say_again(Time now);
@@ -194,7 +197,7 @@ class Transfers {
   };
   std::map<TransferId, Hold> held_;
   std::map<Announcement, Announced> announced_;
-  std::map<std::string, std::string> refused_;  // outputs: digest -> reason
+  std::map<std::string, std::string> refused_;  // outputs that will not come: digest -> why, as a sentence
   std::deque<std::string> refused_order_;
   Time swept_{};
   Time say_package_at_;

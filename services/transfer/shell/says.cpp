@@ -76,6 +76,17 @@ void TransferService::say(const RefuseOutput& answer, Time, runtime::Output& out
                           .payload = codec::encode(codec::OutputStored{answer.digest, answer.reason})});
 }
 
+void TransferService::say(const AnswerDropped& answer, Time, runtime::Output& out) {
+  const auto& device = answer.to.party.name;
+  if (answer.first) {
+    log::warn("output dropped by its device",
+              {{"device", device}, {"digest", answer.digest}, {"reason", answer.reason}});
+    metrics::count("fieldwork_device_outputs_dropped_total");
+  }
+  out.messages.push_back({.topic = topics_.down(device, "output"),
+                          .payload = codec::encode(codec::OutputStored{answer.digest, answer.reason})});
+}
+
 void TransferService::say(const AskOutput& answer, Time, runtime::Output& out) {
   const codec::Want want{answer.digest, settings_.certificate.to_pem(), answer.under_way};
   out.messages.push_back({.topic = topics_.down(answer.from.party.name, "want"), .payload = codec::encode(want)});

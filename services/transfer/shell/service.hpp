@@ -77,6 +77,7 @@ class TransferService : public runtime::Shell<Transfers> {
   void say(const AnswerUpload& answer, Time now, runtime::Output& out);
   void say(const AnswerStored& answer, Time now, runtime::Output& out);
   void say(const RefuseOutput& answer, Time now, runtime::Output& out);
+  void say(const AnswerDropped& answer, Time now, runtime::Output& out);
   void say(const AskOutput& answer, Time now, runtime::Output& out);
   void say(const AnswerFinishing& answer, Time now, runtime::Output& out);
   void say(const AckHeld& answer, Time now, runtime::Output& out);

@@ -197,7 +197,11 @@ Result<void> TransferService::frame(const Asker& from, std::string_view payload,
 Result<void> TransferService::output(const Asker& from, std::string_view payload, Time now) {
   const auto output = codec::decode_output_offer(payload);
   if (!output) return output.error();
-  step(OutputAnnounced{from, output->digest, output->size_bytes}, now);
+  if (output->dropped.empty()) {
+    step(OutputAnnounced{from, output->digest, output->size_bytes}, now);
+  } else {
+    step(OutputDropped{from, output->digest, output->dropped}, now);
+  }
   return {};
 }
 

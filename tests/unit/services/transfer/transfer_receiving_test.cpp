@@ -246,6 +246,49 @@ TEST(Receiving, WhoFetchesWhatIsNotHereHearsWhereItIs) {
   only<SendOffer>(t.want(alice, digest_a));
 }
 
+// The device repeats it until it is answered, and its transfers of the output end.
+TEST(Receiving, WhatADeviceDroppedIsRememberedAndAnswered) {
+  Core t;
+  const auto why = [&] { return only<SayNotOffered>(t.want(alice, digest_a)).reason; };
+  announce_output(t, d1);
+  only<OpenReceiving>(t.step(Offered{d1, offer_of(id_of(1))}));
+  const auto heard = t.step(OutputDropped{d1, digest_a, "no room"});
+  EXPECT_EQ(only<CloseReceiving>(heard).id, id_of(1));
+  EXPECT_EQ(only<AnswerDropped>(heard).reason, "no room");
+  EXPECT_TRUE(only<AnswerDropped>(heard).first);
+  EXPECT_EQ(why(), "d1 dropped the output: no room");
+  const auto again = t.step(OutputDropped{d1, digest_a, "no room"});
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_FALSE(only<AnswerDropped>(again).first);
+  EXPECT_EQ(why(), "d1 dropped the output: no room");
+  EXPECT_EQ(only<Reject>(t.step(Offered{d1, offer_of(id_of(1))})).error.code, Code::unknown);
+  // A later attempt wrote the same.
+  bring_output(t, d1, id_of(2));
+  only<SendOffer>(t.want(alice, digest_a));
+}
+
+TEST(Receiving, ADropTakesNothingFromOthersNorWhatIsStored) {
+  Core t;
+  announce_output(t, d1);
+  announce_output(t, d2);
+  only<OpenReceiving>(t.step(Offered{d2, offer_of(id_of(2))}));
+  EXPECT_EQ(count<CloseReceiving>(t.step(OutputDropped{d1, digest_a, "no room"})), 0U);
+  EXPECT_EQ(only<SayNotOffered>(t.want(alice, digest_a)).reason, "it is on its way from d2");
+  // Its last byte has arrived: it will be stored, and only then is there an answer.
+  only<FinishReceiving>(t.step(AllReceived{id_of(2)}));
+  EXPECT_TRUE(t.step(OutputDropped{d2, digest_a, "no room"}).empty());
+  only<SaveContent>(t.step(ContentArrived{id_of(2), "identity", 10}));
+  EXPECT_EQ(only<AnswerStored>(t.step(OutputDropped{d2, digest_a, "no room"})).digest, digest_a);
+  only<SendOffer>(t.want(alice, digest_a));
+}
+
+TEST(Receiving, ADropIsHeardOnlyOfADeviceThatIsServed) {
+  Core t;
+  t.stands("d1", Lifecycle::enrolling);
+  EXPECT_EQ(only<Reject>(t.step(OutputDropped{d1, digest_a, "no room"})).error.code, Code::unavailable);
+  EXPECT_EQ(only<SayNotOffered>(t.want(alice, digest_a)).reason, "no such content is stored");
+}
+
 TEST(Receiving, AStrayFrameOfAClientIsAnsweredOnlyWhereNothingIsKnownOfIt) {
   Core t;
   const auto id = only<AnswerUpload>(t.announce(alice, {.digest = digest_a, .name = "n", .version = "1"})).id;

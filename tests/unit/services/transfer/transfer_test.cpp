@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "runtime/metrics.hpp"
 #include "support/row_of.hpp"
 #include "support/transfer_world.hpp"
 
@@ -416,6 +417,24 @@ TEST_F(World, AnOutputOverTheQuotaIsRefusedForGoodAndPrunedOnesLeaveNoFile) {
   pass(std::chrono::hours(24 * 31));
   EXPECT_EQ(files_in(dir / "store/content"), 0U);
   EXPECT_TRUE(store.select({.table = "content"}).value().empty());
+}
+
+// The device says so until it hears this answer; each drop counts once.
+TEST_F(World, AnOutputThatItsDeviceDroppedIsAnsweredAndCountedOnce) {
+  const auto counted = [] {
+    const auto text = metrics::text();
+    const auto at = text.find("\nfieldwork_device_outputs_dropped_total ");
+    return at == std::string::npos ? 0.0 : std::stod(text.substr(text.find(' ', at)));
+  };
+  const auto before = counted();
+  const codec::OutputOffer notice{digest_a, 10, "j", 0, 1, "no room"};
+  for (int i = 0; i < 2; ++i) {
+    hear(topics.up("d1", "output"), codec::encode(notice));
+    EXPECT_EQ(codec::decode_output_stored(take(topics.down("d1", "output")).at(0))->refused, "no room");
+  }
+  EXPECT_EQ(counted(), before + 1);
+  EXPECT_NE(ask("fetch", "alice", want_of(digest_a, "alice")).dump().find("d1 dropped the output: no room"),
+            std::string::npos);
 }
 
 }  // namespace
