@@ -10,7 +10,9 @@
 namespace fieldwork::scheduler {
 
 // --- answers ---
-inline constexpr std::size_t misses_named_max = 3;  // terms of an expression, in one reason
+inline constexpr std::size_t misses_named_max =
+    3;  // terms of an expression, or things that a device lacks, in one reason
+inline constexpr std::size_t filtered_reason_bytes_max = 512;
 inline constexpr std::int64_t list_max = 1000;
 inline constexpr std::size_t list_page_max = 48;       // jobs in one page, which holds them however long they are
 inline constexpr std::int64_t show_max = 200;          // executions in one page, which is bounded in bytes, too
@@ -37,7 +39,11 @@ inline constexpr int passes_max = 8;                  // over the queue, in one 
 inline constexpr std::size_t walk_max = 256;          // devices: a fleet of at most so many is walked from end to end
 inline constexpr std::size_t all_per_execution = 16;  // devices, for each execution that wants the same: all are rated
 inline constexpr std::size_t visited_max = 1024;      // devices visited in one order before the whole fleet is walked
-inline constexpr std::size_t stuck_max = 64;          // lanes of one plan for which a preemption is sought
+inline constexpr std::size_t small_fleet_max = 64;  // devices: in so small a fleet other orders of the queue are tried,
+inline constexpr std::size_t small_lanes_max = 64;  // of so many lanes at most,
+inline constexpr Duration fresh_for = seconds(2);   // of executions that came not longer ago,
+inline constexpr std::uint64_t orders_max = 16;     // so many
+inline constexpr std::size_t stuck_max = 64;        // lanes of one plan for which a preemption is sought
 inline constexpr std::size_t preempts_of_lane_max = 8;  // executions of each of them
 inline constexpr std::size_t weighed_max = 256;         // devices on which the cheapest preemption is sought
 inline constexpr std::size_t walked_max = 8192;         // devices looked at for one preemption or reservation
@@ -51,13 +57,23 @@ inline constexpr std::size_t spread_values_max = 1024;  // values of a label, ov
 inline constexpr std::size_t more_max = 16;             // devices found at once, where a better one may follow
 inline constexpr std::size_t packages_per_device_max = 64;  // digests remembered of a device, for locality
 inline constexpr std::size_t devices_per_package_max = 64;
+inline constexpr std::size_t versions_max = 8;  // of a package, the newest, that are looked for on devices
 inline constexpr Duration backoff_max = seconds(300);
+inline constexpr Duration move_every = seconds(60);        // at least between two moves of a job
+inline constexpr std::size_t moves_looked_max = 16;        // attempts of a device for which another one is looked for
+inline constexpr std::size_t lines_per_s_max = 50'000;     // passed on to other executions, of all jobs together
+inline constexpr std::size_t lines_bytes_max = 32U << 10;  // in one message, before they are encoded
+inline constexpr int lines_of_job_per_s_max = 10'000;      // that all executions of a job may hear together
+inline constexpr Duration balance_every = seconds(5);      // at least between two looks at the load of all devices
 
 // --- forecast ---
 inline constexpr std::size_t waits_reason_bytes_max = 384;    // in an answer or a state
 inline constexpr std::size_t durations_max = 20'000;          // commands and programs whose durations are known
 inline constexpr std::size_t durations_each_max = 32;         // newest ones of each
 inline constexpr std::size_t durations_saved_max = 64;        // rows in one batch
+inline constexpr std::size_t demand_known_min = 3;            // attempts, before a demand is estimated
+inline constexpr std::size_t demand_devices_max = 64;         // and one for each execution: they limit an estimate
+inline constexpr std::size_t demand_looked_max = 512;         // devices looked at for these
 inline constexpr std::size_t forecast_waiters_max = 20'000;   // executions whose start is looked for
 inline constexpr std::size_t forecast_lanes_max = 4'096;      // that sleep, and as many that are awake
 inline constexpr std::size_t forecast_attempts_max = 50'000;  // that run, of which the end is expected

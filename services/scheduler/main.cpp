@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
              static_cast<std::size_t>(config.integer("scheduler.jobs_settled_max", 1'000, 1, 1'000'000));
          limits.jobs_kept = std::chrono::hours(24 * config.integer("scheduler.jobs_kept_days", 30, 1, 3'650));
          limits.jobs_kept_max = config.integer("scheduler.jobs_kept_max", limits.jobs_kept_max, 1'000, 1'000'000'000);
+         limits.learn_demand = config.boolean("scheduler.learn_demand", true);
          limits.age_every = seconds(config.integer("scheduler.age_every_s", 600, 1, 604'800));
          limits.exact = config.boolean("scheduler.exact", false);
          auto& weights = limits.weights;

@@ -65,7 +65,7 @@ class Bed {
       out.place_us += now_us() - begin;
       const auto question = said_.questions.at(0);
       allow(question);
-      for (const auto state : {AttemptState::accepted, AttemptState::running, AttemptState::succeeded})
+      for (const auto state : {AttemptState::fetching, AttemptState::running, AttemptState::succeeded})
         report(question.device, {.key = question.key, .state = state});
       out.job_us += now_us() - begin;
     }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "scheduler/core/fleet/balance.hpp"
 #include "scheduler/core/scheduler.hpp"
 
 namespace fieldwork::scheduler {
@@ -63,16 +64,10 @@ class Meter {
   void advance(double now) {
     const double until = std::min(now, scene_.works.back().arrives), span = until - at_;
     if (span > 0 && at_ > scene_.works.back().arrives / 10) {
-      double sum = 0, squares = 0;
-      const auto count = static_cast<double>(used_.size());
-      for (std::size_t i = 0; i < used_.size(); ++i) {
-        const double share = static_cast<double>(used_[i]) / static_cast<double>(scene_.devices[i].cpu);
-        sum += share;
-        squares += share * share;
-      }
-      const double mean = sum / count;
-      if (mean > 0) {
-        variation_ += span * std::sqrt(std::max(0.0, squares / count - mean * mean)) / mean;
+      Balance balance;
+      for (std::size_t i = 0; i < used_.size(); ++i) balance.add(used_[i], scene_.devices[i].cpu);
+      if (balance.mean() > 0) {
+        variation_ += span * balance.variation();
         measured_ += span;
       }
     }

@@ -118,6 +118,15 @@ Stream Scheduler::stream(const DeviceId& device) const {
   return it == streams_.end() ? Stream{} : it->second;
 }
 
+Scheduler::Executions Scheduler::shown_of_the_settled() const {
+  Executions out;
+  timers_.each<ShownToTheEnd>([&](const auto& one) {
+    const auto* job = find(one.job);
+    if (job == nullptr || job->executions.empty()) out[one.job].insert(one.execution);
+  });
+  return out;
+}
+
 Placement Scheduler::explain(const Job& job, const Execution& execution, Time now) const {
   return scheduler::explain(want_of(job, execution, now), fleet_, limits_);
 }

@@ -70,6 +70,9 @@ class Scheduler {
   [[nodiscard]] std::size_t deadlines() const { return timers_.count<DeadlineDue>(); }
   [[nodiscard]] std::size_t streams_behind() const { return reports_lost_; }
   [[nodiscard]] Snapshot snapshot() const;
+  // Settled executions that have a state topic still, of jobs whose executions are not in memory any more.
+  using Executions = std::map<JobId, std::set<int>>;
+  [[nodiscard]] Executions shown_of_the_settled() const;
   [[nodiscard]] const Durations& durations() const { return durations_; }
   // Which device the execution would get now, and why no other device.
   [[nodiscard]] Placement explain(const Job& job, const Execution& execution, Time now) const;
@@ -86,6 +89,10 @@ class Scheduler {
   void on(const JobSubmitted& input, Time now, Output& out);
   void on(const CancelRequested& input, Time now, Output& out);
   std::optional<Error> refuse(const JobSubmitted& input, Time now) const;
+  // intake/demand.cpp
+  void estimate(Job& job) const;
+  [[nodiscard]] std::optional<Capacity> had_by_all(const Job& job) const;
+  // intake/submission.cpp
   void accept(Job job, Reply reply, Time now, Output& out);
   [[nodiscard]] Result<std::vector<DeviceId>> devices_of(const Targets& targets) const;
   void remember_continuous(const Job& job);
@@ -140,13 +147,20 @@ class Scheduler {
   void on(const StreamReset& input, Time now, Output& out);
   void apply(const DeviceId& device, const AttemptReport& report, Time at, Time now, Output& out);
   void ended(Job& job, Execution& execution, const AttemptReport& report, Time now, Output& out);
+  [[nodiscard]] std::optional<Demand> used_by(const DeviceId& device, const AttemptReport& report, Duration took) const;
   bool claim(const DeviceId& device, const AttemptKey& key, Output& out);
   void remember_ended(const DeviceId& device, const AttemptKey& key);
   bool apply_late(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
-  void preempted(Job& job, Execution& execution, Time now, Output& out);
+  void back_in_queue(Job& job, Execution& execution, Time now, Output& out);
   void attempt_ended(Job& job, Execution& execution, AttemptState state, Time now, Output& out);
   void refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now, Output& out);
   void lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out);
+  // follow/moves.cpp
+  void look_at_health(const DeviceId& device, Time now, Output& out);
+  void move_away(const DeviceId& device, Time now, Output& out);
+  void tell_to_end(const Job& job, const Execution& execution, Output& out);
+  // follow/messages.cpp
+  void on(const LinesSaid& input, Time now, Output& out);
   // follow/progress.cpp
   void on(const ProgressArrived& input, Time now, Output& out);
   void say_progress(Time now, Output& out);
@@ -168,6 +182,7 @@ class Scheduler {
   void fired(const RestOver& due, Time at, Time now, Output& out);
   void fired(const ShownToTheEnd& due, Time at, Time now, Output& out);
   void fired(const CancelOver& due, Time at, Time now, Output& out);
+  void fired(const SickLook& due, Time at, Time now, Output& out);
   void watch_live(Job& job, Execution& execution, Time now, Output& out);
   void set_timer(const Job& job, Execution& execution, Time at);
   void clear_timer(const Job& job, Execution& execution);
@@ -213,6 +228,9 @@ class Scheduler {
   Holds holds_;
   Shares shares_;
   Time held_at_{};
+  std::map<DeviceId, AttemptKey> sick_;  // devices with a SickLook, and the attempt that was looked at last
+  Time lines_since_{};                   // lines of all jobs that were passed on since then
+  std::size_t lines_ = 0;
   std::unordered_multimap<JobId, Reply> replies_;
   Timers timers_;
   OnDevice on_device_;

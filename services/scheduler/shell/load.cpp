@@ -48,6 +48,7 @@ Result<Attempt> decode_attempt(const Json& row) {
   out.reported = *reported;
   out.reason = row.at("reason");
   out.preempted_by = JobId(row.at("preempted_by").get<std::string>());
+  out.moves = row.at("moves");
   out.grant = row.at("grant");
   if (const auto& contract = row.at("contract"); !contract.is_null()) {
     auto read = codec::decode_contract(contract);
@@ -123,6 +124,8 @@ Result<Job> decode_job_row(const Json& row) {
   job.spec = std::make_shared<JobSpec>(std::move(*spec));
   job.made_of = row.at("template");
   job.retry_of = JobId(row.at("retry_of").get<std::string>());
+  if (const auto& estimated = row.at("estimated"); !estimated.is_null())
+    job.estimated = {estimated.value("cpu_millis", std::int64_t{0}), estimated.value("memory_bytes", std::int64_t{0})};
   job.spec_digest = row.at("spec_digest");
   job.traceparent = row.at("traceparent");
   const auto state = job_state(row.at("state").get<std::string>());
@@ -263,7 +266,10 @@ Result<Saved> load(store::Store& store, const Limits& limits) {
     done = each("shown", [&](const Json& row) {
       saved.shown.push_back({JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("until_ms"), false});
     });
-  if (done) done = each("duration", [&](const Json& row) { saved.durations.push_back({row.at("key"), row.at("ms")}); });
+  if (done)
+    done = each("duration", [&](const Json& row) {
+      saved.durations.push_back({row.at("key"), row.at("ms"), row.at("cpu_millis"), row.at("memory_bytes")});
+    });
   if (!done) return done.error();
   return saved;
 }

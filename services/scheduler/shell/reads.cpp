@@ -109,6 +109,8 @@ Json show(const Asked& asked, const Job& job) {
   for (const auto& execution : job.executions) {
     if (execution.index <= asked.after) continue;
     auto item = encode_state(ExecutionRecord{job.id, job.spec, "", job.bulk, execution});
+    if (execution.attempt && execution.attempt->state == AttemptState::cancelled)
+      item["confirmed"] = settled(execution.attempt->reported);
     for (const char* field : {"v", "job", "name"}) item.erase(field);
     if (execution.attempt && !execution.attempt->decided.empty())
       item["decided"] = codec::encode(execution.attempt->decided);
@@ -248,7 +250,7 @@ void SchedulerService::read_stored(const bus::Message& message, Asked asked, Tim
       range.limit = static_cast<int>(asked.limit);
       if (!asked.state.empty()) range.where["state"] = asked.state;
       return [this, say, asked, page = store.range(range)](Time at, runtime::Output& output) {
-        say(list(asked, page), at, output);
+        say(list(asked, page, at), at, output);
       };
     }
     return [say, answer = answer_stored(store, asked, live)](Time at, runtime::Output& output) {
@@ -266,7 +268,7 @@ Json SchedulerService::with_waits(Json item, const JobId& job, Time now) {
 }
 
 // Newest first; the filter applies before the limit. A live job is shown as it is now in memory.
-Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page) const {
+Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page, Time now) {
   if (!page) {
     const bool cursor = page.error().path == "after";
     return cursor ? Error{Code::invalid, page.error().reason, "/after"} : away(page.error());
@@ -277,7 +279,7 @@ Result<Json> SchedulerService::list(const Asked& asked, Result<store::Page> page
     Page items(asked.limit);
     for (const auto& stored : *jobs) {
       const Job* live = core_->find(stored.id);
-      (void)items.add(item_of(live != nullptr ? *live : stored));
+      (void)items.add(live != nullptr ? with_waits(item_of(*live), live->id, now) : item_of(stored));
     }
     Json answer{{"v", 1}, {"items", items.take()}};
     if (!page->next.empty()) answer["next"] = page->next;

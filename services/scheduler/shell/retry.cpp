@@ -55,6 +55,8 @@ Result<JobSpec> spec_of(const Job& over, const RetryAsked& asked) {
   } else {
     spec.replicas = count;
   }
+  spec.requirements.cpu_millis -= over.estimated.cpu_millis;  // estimated anew
+  spec.requirements.memory_bytes -= over.estimated.memory_bytes;
   spec.start_at_ms.reset();  // it has passed, or somebody does not want to wait for it any more
   spec.offline.stage_s.reset();
   // What is stored must be readable: many named devices may make the document too long.

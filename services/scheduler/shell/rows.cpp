@@ -88,6 +88,7 @@ store::Row job_row(const JobRecord& job) {
     row.add("spec", store::Value::json(codec::dump(codec::encode(*job.spec))));
     row.add("template", job.made_of);
     row.add("retry_of", job.retry_of.value);
+    row.add("estimated", job.estimated == Demand{} ? nullptr : store::Value::json(codec::dump(encode(job.estimated))));
     row.add("spec_digest", job.spec_digest);
     row.add("traceparent", job.traceparent);
     row.add("bulk", job.bulk);
@@ -146,6 +147,7 @@ store::Row attempt_row(const Attempt& attempt) {
   row.add("live", !settled(attempt.state));
   row.add("reason", attempt.reason);
   row.add("preempted_by", attempt.preempted_by.value);
+  row.add("moves", attempt.moves);
   row.add("result", attempt.result ? store::Value::json(codec::dump(codec::encode(*attempt.result))) : nullptr);
   row.add("progress", attempt.progress ? store::Value::json(codec::dump(codec::encode(*attempt.progress))) : nullptr);
   row.add("decided", store::Value::json(codec::dump(codec::encode(attempt.decided))));
@@ -182,7 +184,13 @@ store::Row shown_row(const ShownRecord& record) {
 }
 
 store::Row duration_row(const DurationRecord& record) {
-  return {{"key", record.key}, {"ms", store::Value::json(codec::dump(Json(record.ms)))}};
+  const auto list = [](const std::vector<std::int64_t>& values) {
+    return store::Value::json(codec::dump(Json(values)));
+  };
+  return {{"key", record.key},
+          {"ms", list(record.ms)},
+          {"cpu_millis", list(record.cpu_millis)},
+          {"memory_bytes", list(record.memory_bytes)}};
 }
 
 }  // namespace fieldwork::scheduler

@@ -31,6 +31,7 @@ inline constexpr double parts_of_one = 10'000;  // scores are stored as whole nu
 [[nodiscard]] nlohmann::json encode(const Placement& placement);
 // waits.cpp
 [[nodiscard]] nlohmann::json encode(const Waits& waits);
+[[nodiscard]] nlohmann::json encode(const Demand& estimated);
 
 // load.cpp
 // Loads all live jobs with their executions, and the newest settled jobs without.

@@ -131,6 +131,28 @@ void SchedulerService::say_moved(const Output& done, runtime::Output& out) const
     out.messages.push_back({.topic = topics_.event("execution", "moved"), .payload = std::move(payload)});
 }
 
+void SchedulerService::say_lines(const Output& done, runtime::Output& out) const {
+  std::map<std::string, std::pair<std::vector<codec::HeardItem>, std::size_t>> by_device;  // and the bytes of the lines
+  const auto leave = [&](const std::string& device, auto& some) {
+    if (some.first.empty()) return;
+    out.messages.push_back({.topic = topics_.down(device, "message"), .payload = codec::encode(some.first), .qos = 0});
+    some = {};
+  };
+  for (const auto& one : done.lines) {
+    auto& some = by_device[one.device.value];
+    std::size_t bytes = 0;
+    for (const auto& line : one.lines) bytes += line.size();
+    if (some.first.size() == limits::message_items_max || some.second + bytes > lines_bytes_max)
+      leave(one.device.value, some);
+    some.first.push_back({one.key, one.from, one.lines});
+    some.second += bytes;
+    metrics::count("fieldwork_lines_total", {}, static_cast<double>(one.lines.size()));
+  }
+  for (auto& [device, some] : by_device) leave(device, some);
+  if (done.lines_dropped > 0)
+    metrics::count("fieldwork_lines_dropped_total", {}, static_cast<double>(done.lines_dropped));
+}
+
 // Once, after the commit. All jobs that changed share one event; each has its latest state in a retained message.
 void SchedulerService::say(const Output& done, Time now, runtime::Output& out) {
   for (const auto& one : done.answers) answer(one, now, out);
@@ -147,6 +169,7 @@ void SchedulerService::say(const Output& done, Time now, runtime::Output& out) {
                             .payload = codec::encode(codec::StreamAck{one.stream.epoch, one.stream.seq, one.stream.tag,
                                                                       one.begin, one.beat, one.ask})});
   }
+  say_lines(done, out);
   say_states(done, out);
   std::vector<std::string> events;
   for (const auto& job : done.job_states) {
@@ -167,8 +190,13 @@ void SchedulerService::say(const Output& done, Time now, runtime::Output& out) {
   for (const auto& one : done.forgotten_jobs) {
     if (!one.bulk) say_retained(topics_.state("job", one.job.value), "", out);
   }
-  for (const auto& one : done.forgotten_executions)
+  for (const auto& one : done.forgotten_executions) {
+    if (const auto it = ended_again_.find(one.job); it != ended_again_.end()) {
+      it->second.erase(one.execution);
+      if (it->second.empty()) ended_again_.erase(it);
+    }
     say_retained(topics_.state("execution", one.job.value + "." + std::to_string(one.execution)), "", out);
+  }
   say_moved(done, out);
   for (const auto& one : done.preempted) {
     const auto ran = std::chrono::duration<double>(one.ran).count();
@@ -191,7 +219,13 @@ void SchedulerService::answer(const Answer& answer, Time now, runtime::Output& o
   if (const auto* answered = std::get_if<SubmissionAnswer>(&answer)) {
     codec::Json item{{"job", answered->job.value}, {"state", answered->state}};
     if (!answered->reason.empty()) item["reason"] = answered->reason;
-    if (answered->state == fieldwork::name(JobState::queued)) item = with_waits(std::move(item), answered->job, now);
+    const bool queued = answered->state == fieldwork::name(JobState::queued);
+    if (const auto waits = waits_of(answered->job, now); waits && (queued || waits->reason.word != "policy"))
+      item["waits"] = encode(*waits);
+    const auto* job = core_->find(answered->job);
+    if (job != nullptr && !settled(job->state) && !item.contains("waits")) {
+      if (const auto meets = meets_deadline(*job, now, core_->durations())) item["meets_deadline"] = *meets;
+    }
     ready = replies_.answer(answered->reply, std::move(item));
   } else if (const auto* error = std::get_if<ErrorAnswer>(&answer)) {
     ready = replies_.answer(error->reply, codec::encode_error(error->error));

@@ -4,7 +4,10 @@
 
 #include "runtime/log.hpp"
 #include "runtime/metrics.hpp"
+#include "scheduler/core/fleet/balance.hpp"
+#include "scheduler/limits.hpp"
 #include "scheduler/shell/rows.hpp"
+#include "scheduler/shell/stored_job.hpp"
 
 namespace fieldwork::scheduler {
 
@@ -45,6 +48,7 @@ void SchedulerService::connected(Time now, runtime::Output& out) {
   }
   again_.clear();
   for (const auto& [id, job] : core_->jobs()) again_.emplace_back(id, 0);
+  ended_again_ = core_->shown_of_the_settled();
   say_placement(out);
 }
 
@@ -66,6 +70,37 @@ void SchedulerService::say_again(runtime::Output& out) {
     if (job == nullptr || next >= job->executions.size()) again_.pop_front();
   }
   say_states(some, out);
+}
+
+// The same of executions that are in the store alone, some jobs at a time.
+void SchedulerService::say_ended_again(Time now) {
+  if (!reads_ || ended_asked_ || ended_again_.empty() || now < ended_ask_at_) return;
+  std::vector<JobId> some;
+  for (auto it = ended_again_.begin(); it != ended_again_.end() && some.size() < ended_again_at_once_max; ++it)
+    some.push_back(it->first);
+  ended_asked_ = reads_->ask("", [this, some = std::move(some)](store::Reader& reader) -> runtime::Task {
+    std::vector<Job> jobs;
+    bool away = false;
+    for (const auto& id : some) {
+      auto job = stored_job(reader, id);
+      away = away || (!job && job.error().code == Code::unavailable);
+      if (job) jobs.push_back(std::move(*job));
+    }
+    return [this, some, jobs = std::move(jobs), away](Time answered, runtime::Output& out) {
+      ended_asked_ = false;
+      if (away) return void(ended_ask_at_ = answered + seconds{1});
+      Output said;
+      for (const auto& job : jobs) {
+        for (const auto index : ended_again_[job.id]) {
+          const auto at = static_cast<std::size_t>(index);
+          if (at >= job.executions.size() || !settled(job.executions[at].state)) continue;
+          said.execution_states.push_back({job.id, job.spec, job.traceparent, job.bulk, job.executions[at]});
+        }
+      }
+      for (const auto& id : some) ended_again_.erase(id);
+      say_states(said, out);
+    };
+  });
 }
 
 void SchedulerService::say_placement(runtime::Output& out) {
@@ -109,6 +144,7 @@ void SchedulerService::fill_stored_ids(Time now) {
 void SchedulerService::flush(Time now, runtime::Output& out) {
   Shell::flush(now, out);
   fill_stored_ids(now);
+  say_ended_again(now);
   refresh_waits(now, out);
   submissions_.clear();
   known_.clear();
@@ -117,6 +153,11 @@ void SchedulerService::flush(Time now, runtime::Output& out) {
   metrics::gauge("fieldwork_jobs_live", static_cast<double>(core_->live()));
   metrics::gauge("fieldwork_executions_queued", static_cast<double>(core_->queued()));
   metrics::gauge("fieldwork_questions_open", static_cast<double>(core_->asking()));
+  if (now < balance_at_) return;
+  balance_at_ = now + balance_every;
+  const auto balance = balance_of(core_->fleet());
+  metrics::gauge("fieldwork_load_mean", balance.mean());
+  metrics::gauge("fieldwork_load_variation", balance.variation());
 }
 
 }  // namespace fieldwork::scheduler

@@ -69,6 +69,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void say(const Output& done, Time now, runtime::Output& out);
   void say_states(const Output& done, runtime::Output& out);
   void say_moved(const Output& done, runtime::Output& out) const;
+  void say_lines(const Output& done, runtime::Output& out) const;
   void say_again(runtime::Output& out);
   void say_placement(runtime::Output& out);
   void answer(const Answer& answer, Time now, runtime::Output& out);
@@ -89,6 +90,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   [[nodiscard]] bool may_be_stored(const JobId& job) const;
   // Asks the reads for the next page of stored job ids; the answer's batch asks again, until all pages are read.
   void fill_stored_ids(Time now);
+  void say_ended_again(Time now);
   // waits.cpp
   [[nodiscard]] std::optional<Waits> waits_of(const JobId& id, Time now);
   void refresh_waits(Time now, runtime::Output& out);
@@ -103,7 +105,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   static bool is_read(std::string_view operation);
   void read(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void read_stored(const bus::Message& message, Asked asked, Time now, runtime::Output& out);
-  [[nodiscard]] Result<codec::Json> list(const Asked& asked, Result<store::Page> page) const;
+  [[nodiscard]] Result<codec::Json> list(const Asked& asked, Result<store::Page> page, Time now);
   [[nodiscard]] codec::Json list_live(const Asked& asked, Time now);
   [[nodiscard]] codec::Json with_waits(codec::Json item, const JobId& job, Time now);
 
@@ -112,8 +114,12 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   runtime::Replies replies_;
   Templates templates_;
   Scenarios scenarios_;
-  static constexpr std::size_t again_at_once_max = 250;  // states published again in one batch
-  std::deque<std::pair<JobId, std::size_t>> again_;      // jobs to publish again, and the next execution of each
+  static constexpr std::size_t again_at_once_max = 250;       // states published again in one batch
+  static constexpr std::size_t ended_again_at_once_max = 16;  // jobs
+  Scheduler::Executions ended_again_;                         // settled executions to publish again
+  bool ended_asked_ = false;
+  Time ended_ask_at_{};
+  std::deque<std::pair<JobId, std::size_t>> again_;  // jobs to publish again, and the next execution of each
   StoredIds stored_ids_;
   std::string stored_after_;   // cursor of the next page of stored ids
   bool stored_asked_ = false;  // the answer to that page is awaited
@@ -131,6 +137,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   // Of the current batch only:
   mutable std::optional<double> success_;
   std::size_t tried_ = 0;  // jobs that were tried out
+  Time balance_at_{};      // when the load of all devices is to be looked at
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
   std::unordered_map<JobId, JobSubmitted::Known> known_;
 };

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "codec/job.hpp"
 #include "model/limits.hpp"
+#include "scheduler/shell/rows.hpp"
 
 namespace fieldwork::scheduler {
 namespace {
@@ -82,7 +83,15 @@ Json encode_state(const JobRecord& job) {
   if (!job.device.empty()) out["device"] = job.device.value;
   if (!job.made_of.empty()) out["template"] = job.made_of;
   if (!job.retry_of.empty()) out["retry_of"] = job.retry_of.value;
+  if (job.estimated != Demand{}) out["estimated"] = encode(job.estimated);
   codec::write_traceparent(out, job.traceparent);
+  return out;
+}
+
+Json encode(const Demand& estimated) {
+  Json out = Json::object();
+  if (estimated.cpu_millis > 0) out["cpu_millis"] = estimated.cpu_millis;
+  if (estimated.memory_bytes > 0) out["memory_bytes"] = estimated.memory_bytes;
   return out;
 }
 

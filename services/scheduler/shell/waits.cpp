@@ -108,6 +108,7 @@ void SchedulerService::try_out(const bus::Message& message, const Topic& topic, 
   Json answer{{"v", 1}, {"width", trial.width}, {"placed", trial.placed}, {"devices", std::move(devices)}};
   answer["placement"] = std::move(placement);
   if (trial.waits) answer["waits"] = encode(*trial.waits);
+  if (trial.meets_deadline) answer["meets_deadline"] = *trial.meets_deadline;
   respond(message, answer, out);
 }
 

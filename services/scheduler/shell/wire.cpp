@@ -10,13 +10,10 @@
 namespace fieldwork::scheduler {
 
 std::vector<std::pair<std::string, int>> SchedulerService::subscriptions() const {
-  return {{topics_.up("+", "report"), 1},
-          {topics_.up("+", "heartbeat"), 0},
-          {topics_.up("+", "progress"), 0},
-          {topics_.up("+", "presence"), 1},
-          {topics_.state("device", "+"), 1},
-          {topics_.state("package", "+"), 1},
-          {topics_.service("scheduler", "+", "+"), 1}};
+  return {{topics_.up("+", "report"), 1},     {topics_.up("+", "heartbeat"), 0},
+          {topics_.up("+", "progress"), 0},   {topics_.up("+", "message"), 0},
+          {topics_.up("+", "presence"), 1},   {topics_.state("device", "+"), 1},
+          {topics_.state("package", "+"), 1}, {topics_.service("scheduler", "+", "+"), 1}};
 }
 
 void SchedulerService::message(const bus::Message& message, Time now, runtime::Output& out) {
@@ -72,6 +69,13 @@ void SchedulerService::device_message(const Topic& topic, const bus::Message& me
     ProgressArrived input{device, {}, when(message, now)};
     for (auto& item : progress->good) input.items.emplace_back(std::move(item.key), std::move(item.progress));
     if (!input.items.empty()) step(std::move(input), now);
+  } else if (topic.channel == "message") {
+    auto said = codec::decode_sent(message.payload);
+    if (!said) return reject(topic, message, said.error(), now, out);
+    for (const auto& bad : said->bad) reject(topic, message, bad.error, now, out);
+    LinesSaid input{device, {}};
+    for (auto& item : said->good) input.items.push_back({std::move(item.key), std::move(item.lines)});
+    if (!input.items.empty()) step(std::move(input), now);
   } else if (topic.channel == "presence") {
     auto presence = codec::decode_presence(message.payload);
     if (presence && presence->state == PresenceSaid::State::online) step(DeviceReturned{device}, now);
@@ -94,9 +98,8 @@ void SchedulerService::state_message(const Topic& topic, const bus::Message& mes
   } else {
     auto package = codec::decode_package(*value);
     if (!package) return reject(topic, message, package.error(), now, out);
-    if (core_->knows_package(package->digest)) return;
-    out.insert("package", package->digest, {{"digest", package->digest}});
-    step(PackageSeen{std::move(package->digest)}, now);
+    if (!core_->knows_package(package->digest)) out.insert("package", package->digest, {{"digest", package->digest}});
+    step(PackageSeen{std::move(package->digest), package->size_bytes, std::move(package->name)}, now);
   }
 }
 

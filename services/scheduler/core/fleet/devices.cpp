@@ -32,7 +32,8 @@ void Scheduler::on(const DeviceSeen& input, Time now, Output& out) {
     const auto is = "the device is " + std::string(name(input.device.lifecycle));
     return lose_all(id, input.device.reason.empty() ? is : is + ": " + input.device.reason, now, out);
   }
-  if (input.device.presence == Presence::online || input.device.presence == Presence::starting) return;
+  if (input.device.presence == Presence::online) return look_at_health(id, now, out);
+  if (input.device.presence == Presence::starting) return;
   for (const auto& key : there->second) {
     Job* job = nullptr;
     Execution* execution = find(key, job);
@@ -104,7 +105,10 @@ bool Scheduler::hears_first(Time now) {
   return false;
 }
 
-void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) { packages_.insert(input.digest); }
+void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) {
+  packages_.insert(input.digest);
+  fleet_.released(input.digest, {input.size_bytes, input.name});
+}
 
 // After refusals_max refusals of different jobs in a row the device gets no work for a while: it would refuse
 // executions that other devices can run.

@@ -189,6 +189,20 @@ void Fleet::ran(const DeviceId& device, const std::string& package) {
   packages.erase(packages.begin());
 }
 
+void Fleet::released(const std::string& digest, Content content) {
+  if (!contents_.emplace(digest, content).second) return;
+  auto& versions = versions_[content.name];
+  versions.push_back(digest);
+  if (versions.size() > versions_max) versions.erase(versions.begin());
+}
+
+const Content* Fleet::content(const std::string& digest) const {
+  const auto it = contents_.find(digest);
+  return it == contents_.end() ? nullptr : &it->second;
+}
+
+const std::vector<std::string>& Fleet::versions_of(const Content& content) const { return versions_.at(content.name); }
+
 const Order* Fleet::ready(const Labels& labels) const {
   const Order* smallest = &ready_;
   for (const auto& [key, value] : labels) {

@@ -25,6 +25,12 @@ struct Merit {
 };
 [[nodiscard]] Merit merit_of(const Device& device, int attempts, const Weights& weights, int attempts_per_device_max);
 
+// What is known of a package.
+struct Content {
+  std::int64_t size_bytes = 0;
+  std::string name{};
+};
+
 class Fleet {
  public:
   using Number = Order::Number;
@@ -86,12 +92,18 @@ class Fleet {
   // Devices that ran this package, at most devices_per_package_max of them, the newest last. Null: none.
   [[nodiscard]] const std::vector<Number>* with_package(const std::string& digest) const;
 
+  // Null: nothing is known of it.
+  [[nodiscard]] const Content* content(const std::string& digest) const;
+  // The packages of its name, this one too, as they became known, at most versions_max.
+  [[nodiscard]] const std::vector<std::string>& versions_of(const Content& content) const;
+
   // What the registry says of a device. True: an execution may fit now that did not fit before.
   bool seen(const Device& device);
   void gone(const DeviceId& device);
   // Takes (sign 1) or gives back (sign -1) the room of an attempt or of a proposal.
   void reserve(const DeviceId& device, const Load& load, int sign);
   void ran(const DeviceId& device, const std::string& package);
+  void released(const std::string& digest, Content content);
   void set_hold(Number number, std::optional<Hold> hold) { entries_[number].hold = std::move(hold); }
   // Changes a view and keeps the orders up to date; `change` must leave id, capacity and packages alone.
   template <class Change>
@@ -125,7 +137,9 @@ class Fleet {
   std::unordered_map<std::string, ByValue> by_label_;
   std::unordered_map<std::string, Counted> by_job_;  // by its name
   std::unordered_map<std::string, std::vector<Number>> by_package_;
-  std::multiset<std::int64_t> cpu_, memory_, disk_;  // capacities of all known devices
+  std::unordered_map<std::string, Content> contents_;
+  std::unordered_map<std::string, std::vector<std::string>> versions_;  // digests, by name
+  std::multiset<std::int64_t> cpu_, memory_, disk_;                     // capacities of all known devices
   Capacity total_;
   std::array<int, 2> preemptible_{};  // attempts of the classes low and normal
   fleet::Index index_;

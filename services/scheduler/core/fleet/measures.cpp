@@ -1,5 +1,6 @@
 #include "scheduler/core/fleet/measures.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <limits>
 
@@ -11,9 +12,11 @@ constexpr const char* latency_field = "requirements/latency_ms_max";
 constexpr const char* bandwidth_field = "requirements/bandwidth_mbit_min";
 constexpr const char* loss_field = "requirements/loss_max";
 
+constexpr double unknown_bandwidth_mbit = 10;
+
 std::string text(double value, const char* unit = "") {
   char out[48];
-  std::snprintf(out, sizeof out, "%.3g%s", value, unit);
+  std::snprintf(out, sizeof out, value >= 1000 ? "%.0f%s" : "%.3g%s", value, unit);
   return out;
 }
 
@@ -55,6 +58,18 @@ Unmet unmet(const Requirements& need, const Measures& has) {
   if (need.loss_max && has.loss > *need.loss_max)
     return {loss_field, "the link loses " + text(has.loss) + " of the frames, wanted at most " + text(*need.loss_max)};
   return {};
+}
+
+double serves(const Requirements& need, const Measures& has, std::int64_t fetch_bytes) {
+  double out = 1;
+  if (need.latency_ms_max && *need.latency_ms_max > 0)
+    out *= std::clamp(1 - has.latency_ms / (2 * *need.latency_ms_max), 0.0, 1.0);
+  if (need.bandwidth_mbit_min && *need.bandwidth_mbit_min > 0)
+    out *= std::clamp(has.bandwidth_mbit / (2 * *need.bandwidth_mbit_min), 0.0, 1.0);
+  if (need.loss_max && *need.loss_max > 0) out *= std::clamp(1 - has.loss / (2 * *need.loss_max), 0.0, 1.0);
+  if (fetch_bytes <= 0) return out;
+  const auto bit_per_s = 1e6 * (has.bandwidth_mbit > 0 ? has.bandwidth_mbit : unknown_bandwidth_mbit);
+  return out / (1 + 8 * static_cast<double>(fetch_bytes) / bit_per_s / 60);
 }
 
 bool is_measured(const std::string& requirement) {

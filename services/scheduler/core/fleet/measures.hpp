@@ -24,6 +24,15 @@ struct Unmet {
 };
 [[nodiscard]] Unmet unmet(const Requirements& need, const Measures& has);
 [[nodiscard]] bool is_measured(const std::string& requirement);
+[[nodiscard]] inline bool asks_of_link(const Requirements& need) {
+  return need.latency_ms_max || need.bandwidth_mbit_min || need.loss_max;
+}
+// How well the link serves a job that is to fetch so many bytes first, 0 to 1: the product of
+//   1 - latency / (2 latency_ms_max), bandwidth / (2 bandwidth_mbit_min) up to 1, and 1 - loss / (2 loss_max), where
+//   the job requires it: a device just within what is required counts half;
+//   1 / (1 + fetch / 60 s), with fetch = bytes / bandwidth: a minute counts half. Where the bandwidth is not known,
+//   unknown_bandwidth_mbit is taken.
+[[nodiscard]] double serves(const Requirements& need, const Measures& has, std::int64_t fetch_bytes);
 
 // The values that executions in the queue require: what a device measures is news only where it crosses one of them.
 class Thresholds {

@@ -35,7 +35,7 @@ bool follows_from_attempt(const Execution& execution) {
 ExecutionState seen_as(AttemptState state) {
   switch (state) {
     case AttemptState::assigned: return ExecutionState::assigned;
-    case AttemptState::accepted: return ExecutionState::accepted;
+    case AttemptState::fetching: return ExecutionState::fetching;
     case AttemptState::running: return ExecutionState::running;
     case AttemptState::unreachable: return ExecutionState::unreachable;
     case AttemptState::succeeded: return ExecutionState::succeeded;
@@ -170,15 +170,15 @@ void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState stat
   execution.phase = Settled{};
   out.outbox.emplace_back(CloseCommand{assign_key(attempt.key)});
   out.outbox.emplace_back(CloseCommand{inquire_key(attempt.key)});
-  if (!attempt.preempted_by.empty()) out.outbox.emplace_back(CloseCommand{cancel_key(attempt.key)});
+  if (is_told_to_end(attempt)) out.outbox.emplace_back(CloseCommand{cancel_key(attempt.key)});
   place_ = true;
   // Only lanes that the returned room could serve are tried again.
   if (const auto* view = fleet_.find(attempt.device)) {
     const auto& has = view->device.about.capacity;
     queue_.wake(groups_of(*view), [&](const Queue::Shape& shape) {
       const auto& need = shape.need;
-      return view->used.cpu_millis + need.cpu_millis <= has.cpu_millis &&
-             view->used.memory_bytes + need.memory_bytes <= has.memory_bytes &&
+      return view->used.cpu_millis + std::min(need.cpu_millis, has.cpu_millis) <= has.cpu_millis &&
+             view->used.memory_bytes + std::min(need.memory_bytes, has.memory_bytes) <= has.memory_bytes &&
              view->used.storage_bytes + need.storage_bytes <= has.storage_bytes;
     });
   }
@@ -210,7 +210,7 @@ void Scheduler::set_state(Job& job, JobState state, Time now) {
 JobState live_state_of(const Job& job) {
   const auto count = [&](ExecutionState state) { return job.counts[at(state)]; };
   if (count(ExecutionState::running) > 0) return JobState::running;
-  if (count(ExecutionState::assigned) + count(ExecutionState::accepted) + count(ExecutionState::unreachable) > 0)
+  if (count(ExecutionState::assigned) + count(ExecutionState::fetching) + count(ExecutionState::unreachable) > 0)
     return JobState::assigned;
   return job.authorised ? JobState::queued : JobState::submitted;
 }

@@ -129,29 +129,44 @@ void Scheduler::apply(const DeviceId& device, const AttemptReport& report, Time 
 // The device has settled the live attempt.
 void Scheduler::ended(Job& job, Execution& execution, const AttemptReport& report, Time now, Output& out) {
   auto& attempt = *execution.attempt;
-  if (report.state == AttemptState::refused)
+  attempt.reported = report.state;
+  if (report.state == AttemptState::rejected)
     return refused(job, execution, report.reason, !report.work_fault, now, out);
   if (report.state == AttemptState::lost) {
     attempt.decided = report.decided;
     return lose(job, execution, report.reason.empty() ? "the device does not know it" : report.reason, now, out);
   }
-  const bool makes_room = !attempt.preempted_by.empty() && report.state == AttemptState::cancelled;
+  const bool was_told = is_told_to_end(attempt) && report.state == AttemptState::cancelled;
   attempt.reason = report.reason;
   add_end(attempt, report);
-  if (makes_room) {
-    attempt.reason = "made room for job " + attempt.preempted_by.value + ", which has a higher priority";
+  if (was_told) {
+    attempt.reason = attempt.preempted_by.empty()
+                         ? "left its device: " + attempt.moves
+                         : "made room for job " + attempt.preempted_by.value + ", which has a higher priority";
     if (attempt.progress && attempt.progress->fraction)
       attempt.reason += "; it was at " + std::to_string(std::lround(*attempt.progress->fraction * 100)) + " %";
     settle_attempt(job, execution, report.state, now, out);
-    return preempted(job, execution, now, out);
+    return back_in_queue(job, execution, now, out);
   }
   // After a silence nobody knows how long it took.
   const auto began_at = std::max(from_ms(attempt.created_ms), start_of(job));  // it may have been staged
   if (report.state == AttemptState::succeeded && attempt.state != AttemptState::unreachable && !attempt.went_on &&
       from_ms(attempt.created_ms) >= hears_since_)
-    durations_.add(job.durations, now - began_at);
+    durations_.add(job.durations, now - began_at, used_by(attempt.device, report, now - began_at));
   settle_attempt(job, execution, report.state, now, out);
   attempt_ended(job, execution, report.state, now, out);
+}
+
+// In the mean from assignment to end. No more than its device has: a device may say anything.
+std::optional<Demand> Scheduler::used_by(const DeviceId& device, const AttemptReport& report, Duration took) const {
+  const auto* view = fleet_.find(device);
+  const auto ms = std::chrono::duration_cast<milliseconds>(took).count();
+  if (!report.result || !report.result->use || view == nullptr || ms <= 0) return std::nullopt;
+  const auto& use = *report.result->use;
+  const auto& has = view->device.about.capacity;
+  const auto cpu = 1000 * static_cast<double>(use.cpu_ms) / static_cast<double>(ms);
+  return Demand{static_cast<std::int64_t>(std::min(cpu, static_cast<double>(has.cpu_millis))),
+                std::min(use.memory_peak_bytes, has.memory_bytes)};
 }
 
 // A fence that is greater than the execution's newest is one that this memory gave out and forgot
@@ -186,20 +201,20 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
     if (!settled(report.state)) return true;  // the outbox still repeats the cancel command
     out.outbox.emplace_back(CloseCommand{cancel_key(report.key)});
     out.outbox.emplace_back(CloseCommand{assign_key(report.key)});
-    if (report.result || report.progress || !report.decided.empty()) {
-      auto& of = it->second.attempt;
-      add_end(of, report);
-      Job* job = nullptr;
-      // An attempt that was cancelled in this batch is still to be saved: its row takes the result.
-      Execution* execution = find(report.key, job);
-      if (execution != nullptr && execution->attempt && execution->attempt->key == report.key) {
-        execution->attempt->result = of.result;
-        execution->attempt->progress = of.progress;
-        execution->attempt->decided = of.decided;
-        touch(*job, *execution);
-      } else {
-        out.attempts.push_back(of);
-      }
+    auto& of = it->second.attempt;
+    add_end(of, report);
+    of.reported = report.state;
+    Job* job = nullptr;
+    // An attempt that was cancelled in this batch is still to be saved: its row takes the result.
+    Execution* execution = find(report.key, job);
+    if (execution != nullptr && execution->attempt && execution->attempt->key == report.key) {
+      execution->attempt->result = of.result;
+      execution->attempt->progress = of.progress;
+      execution->attempt->decided = of.decided;
+      execution->attempt->reported = of.reported;
+      touch(*job, *execution);
+    } else {
+      out.attempts.push_back(of);
     }
     timers_.clear(it->second.until, CancelOver{report.key});
     cancelled_.erase(it);
@@ -225,10 +240,11 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
   return true;
 }
 
-// It made room for another job: neither its failure nor a loss. It goes back to its place in the queue.
-void Scheduler::preempted(Job& job, Execution& execution, Time now, Output& out) {
+// It made room for another job, or left its device: neither its failure nor a loss. It goes back to its place in the
+// queue.
+void Scheduler::back_in_queue(Job& job, Execution& execution, Time now, Output& out) {
   execution.reason = execution.attempt->reason;
-  ++execution.preempted;
+  if (!execution.attempt->preempted_by.empty()) ++execution.preempted;
   enqueue(job, execution, now);
   refresh(job, now, out);
 }
@@ -261,7 +277,7 @@ void Scheduler::refused(Job& job, Execution& execution, const std::string& reaso
                         Output& out) {
   const auto device = execution.attempt->device;
   execution.attempt->reason = reason;
-  settle_attempt(job, execution, AttemptState::refused, now, out);
+  settle_attempt(job, execution, AttemptState::rejected, now, out);
   execution.reason = reason;
   // A device that was drained or deactivated while the assignment was on its way is not to blame, and may come back.
   const auto* view = fleet_.find(device);
@@ -292,7 +308,13 @@ void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, 
     }
     const auto text = std::to_string(execution.losses) + " attempts were lost (" + devices +
                       "): it may be what takes its devices down; the last: " + reason;
-    out.notices.push_back({"a job is quarantined: " + text, device, job.id});
+    // The work of one device among many: it may be the device.
+    const bool alone = execution.target.empty() || job.executions.size() == 1;
+    out.notices.push_back({std::string(alone ? "a job" : "an execution") + " is quarantined: " + text, device, job.id});
+    if (!alone) {
+      settle(job, execution, ExecutionState::quarantined, text, now);
+      return refresh(job, now, out);
+    }
     return end_job(job, JobState::quarantined, text, now, out);
   }
   back_off(job, execution, execution.losses, now);

@@ -42,7 +42,7 @@ void Scheduler::rearm(const Job& job, Execution& execution) {
   auto at = Time::max();
   if (attempt.state != AttemptState::unreachable) {
     at = live.contact + limits_.unreachable_after;
-    if (attempt.reported == AttemptState::accepted)
+    if (attempt.reported == AttemptState::fetching)
       at = std::min(at, fetching_since(job, live) + seconds(job.spec->timeouts.fetching_s) + limits_.overdue);
     if (attempt.reported == AttemptState::running)
       at = std::min(at, live.phase_since + seconds(job.spec->limits.time_s) + limits_.overdue);
@@ -95,7 +95,7 @@ void Scheduler::fired(const DeadlineDue& due, Time /*at*/, Time now, Output& out
   const auto good =
       static_cast<std::size_t>(std::count_if(job.executions.begin(), job.executions.end(),
                                              [](const auto& one) { return one.state == ExecutionState::succeeded; }));
-  const bool done = is_continuous(*job.spec) && all > 0 && good >= successes_needed(job.spec->success, all);
+  const bool done = all > 0 && good >= successes_needed(job.spec->success, all);
   end_job(job, done ? JobState::succeeded : JobState::expired, "deadline passed", now, out);
 }
 
@@ -121,7 +121,13 @@ void Scheduler::fired(const ExecutionDue& due, Time /*at*/, Time now, Output& ou
   execution.timer.reset();
   if (const auto* waited = std::get_if<Waiting>(&execution.phase)) {
     if (waited->until == placed_from(job)) execution.reason.clear();
-    return enqueue(job, execution, now);
+    const auto since = waited->since;
+    enqueue(job, execution, now);
+    if (auto* queued = std::get_if<Queued>(&execution.phase); queued != nullptr && since != Time{}) {
+      queued->since = since;
+      set_timer(job, execution, since + seconds(job.spec->timeouts.queued_s));
+    }
+    return;
   }
   if (execution.is<Queued>()) {
     const auto nearest = explain(job, execution, now);
@@ -134,6 +140,12 @@ void Scheduler::fired(const ExecutionDue& due, Time /*at*/, Time now, Output& ou
     return refresh(job, now, out);
   }
   if (const auto* asking = std::get_if<Asking>(&execution.phase)) {
+    // What passed while nobody could be asked does not count.
+    if (link_ && now >= std::max(asking->since, hears_since_) + seconds(job.spec->timeouts.queued_s)) {
+      settle(job, execution, ExecutionState::expired,
+             "security-policy did not answer within " + std::to_string(job.spec->timeouts.queued_s) + " s", now);
+      return refresh(job, now, out);
+    }
     // A question about a device that is no longer ready is not repeated: the execution is queued again.
     if (asking->device.empty() || is_ready(asking->device)) return ask(job, execution, now, out);
     withdraw(job, execution);
@@ -170,7 +182,7 @@ void Scheduler::watch_live(Job& job, Execution& execution, Time now, Output& out
     return rearm(job, execution);
   }
   const auto in_phase = now - live.phase_since;
-  if (attempt.reported == AttemptState::accepted &&
+  if (attempt.reported == AttemptState::fetching &&
       now - fetching_since(job, live) >= seconds(job.spec->timeouts.fetching_s) + limits_.overdue) {
     const auto reason = "it did not begin within " + std::to_string(job.spec->timeouts.fetching_s) + " s";
     refused(job, execution, reason, true, now, out);

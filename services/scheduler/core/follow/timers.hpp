@@ -34,12 +34,17 @@ struct ShownToTheEnd {
   int execution = 0;
   auto operator<=>(const ShownToTheEnd&) const = default;
 };
+// Work that should leave a device is looked at again.
+struct SickLook {
+  DeviceId device;
+  auto operator<=>(const SickLook&) const = default;
+};
 // The device of a cancelled attempt cannot begin it any more: its report is not waited for.
 struct CancelOver {
   AttemptKey key;
   auto operator<=>(const CancelOver&) const = default;
 };
-using Timer = std::variant<DeadlineDue, ExecutionDue, RestOver, ShownToTheEnd, CancelOver>;
+using Timer = std::variant<DeadlineDue, ExecutionDue, RestOver, ShownToTheEnd, CancelOver, SickLook>;
 
 class Timers {
  public:
@@ -57,6 +62,12 @@ class Timers {
     auto node = all_.extract(all_.begin());
     --counts_[node.value().second.index()];
     return std::move(node.value());
+  }
+  template <class Kind, class Visit>
+  void each(Visit visit) const {
+    for (const auto& [at, what] : all_) {
+      if (const auto* one = std::get_if<Kind>(&what)) visit(*one);
+    }
   }
   template <class Kind>
   [[nodiscard]] std::size_t count() const {

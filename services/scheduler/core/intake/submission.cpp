@@ -18,10 +18,6 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input, Time now) cons
   if (live_ >= limits_.jobs_live_max) {
     return Error{Code::unavailable, "there are " + std::to_string(live_) + " live jobs already; try again later"};
   }
-  if (live_executions_ + static_cast<std::size_t>(spec.replicas) > limits_.executions_live_max) {
-    return Error{Code::unavailable,
-                 "there are " + std::to_string(live_executions_) + " live executions already; try again later"};
-  }
   const auto contract = contract_of(spec, spec.targets.has_value(), limits_.lease_s);
   if (contract.stop_after_s && contract.lost_after_s && *contract.stop_after_s >= *contract.lost_after_s) {
     return Error{Code::invalid,
@@ -118,8 +114,9 @@ void Scheduler::join(const Device& device, Time now, Output& out) {
     auto& job = jobs_.at(id);
     if (joined.contains(device.id) || !is_target(*job.spec->targets, job.chooses, device)) continue;
     joined.insert(device.id);  // also where it cannot: it is told once
-    if (job.executions.size() >= static_cast<std::size_t>(limits::executions_max) ||
-        live_executions_ >= limits_.executions_live_max) {
+    const auto most =
+        job.spec->limits.messages_per_s > 0 ? limits::executions_with_messages_max : limits::executions_max;
+    if (job.executions.size() >= static_cast<std::size_t>(most) || live_executions_ >= limits_.executions_live_max) {
       out.notices.push_back(
           {"a device cannot join a continuous job: it has as many executions as there may be", device.id, id});
       continue;
@@ -189,7 +186,22 @@ Result<Job> Scheduler::job_if(const JobSubmitted& input, Time now) const {
     if (!targets) return targets.error();
     job.targets = std::move(*targets);
   }
-  job.executions.resize(job.spec->targets ? job.targets.size() : static_cast<std::size_t>(job.spec->replicas));
+  const auto wanted = job.spec->targets ? job.targets.size() : static_cast<std::size_t>(job.spec->replicas);
+  if (live_executions_ + wanted > limits_.executions_live_max)
+    return Error{Code::unavailable,
+                 "there are " + std::to_string(live_executions_) + " live executions already; try again later"};
+  const auto most = static_cast<std::size_t>(limits::executions_with_messages_max);
+  if (job.spec->limits.messages_per_s > 0 && job.targets.size() > most)
+    return Error{Code::invalid,
+                 "is for at most " + std::to_string(most) + " devices, these are " + std::to_string(job.targets.size()),
+                 "/limits/messages_per_s"};
+  const auto heard = static_cast<std::int64_t>(wanted == 0 ? 0 : wanted * (wanted - 1));  // each hears all others
+  if (heard * job.spec->limits.messages_per_s > lines_of_job_per_s_max)
+    return Error{
+        Code::invalid,
+        "is for " + std::to_string(wanted) + " executions at most " + std::to_string(lines_of_job_per_s_max / heard),
+        "/limits/messages_per_s"};
+  job.executions.resize(wanted);
   for (std::size_t i = 0; i < job.executions.size(); ++i) {
     auto& execution = job.executions[i];
     execution.index = static_cast<int>(i);
@@ -197,6 +209,7 @@ Result<Job> Scheduler::job_if(const JobSubmitted& input, Time now) const {
     execution.changed_ms = job.submitted_ms;
   }
   job.counts[static_cast<std::size_t>(ExecutionState::queued)] = job.executions.size();
+  estimate(job);
   return job;
 }
 

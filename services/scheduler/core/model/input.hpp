@@ -69,10 +69,12 @@ struct DeviceGone {
 struct DeviceReturned {
   DeviceId device;
 };
-// The transfer service published a package that the core does not know: state/package/{digest}, retained. The shell
-// saves the digest in table `package` in the same transaction.
+// The transfer service published a package: state/package/{digest}, retained. The shell saves a new digest in table
+// `package` in the same transaction.
 struct PackageSeen {
   std::string digest;
+  std::int64_t size_bytes = 0;
+  std::string name{};
 };
 struct ReportItem {
   std::int64_t tag = 0;  // 32 random bits, made by the device together with the report's number
@@ -104,11 +106,20 @@ struct HeartbeatArrived {
   // have forgotten.
   std::optional<std::vector<AttemptKey>> ended{};
 };
+// Programs say lines to the other executions of their jobs: device/{device}/up/message.
+struct LinesSaid {
+  struct Item {
+    AttemptKey key;
+    std::vector<std::string> lines;
+  };
+  DeviceId device;
+  std::vector<Item> items;
+};
 // LinkLost, LinkBack, Stalled, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After
 // LinkBack and Stalled every live attempt has its full time again. TimePassed ends what is due. BatchEnded places
 // executions that wait, then puts out every change of the batch.
 using Input = std::variant<JobSubmitted, CancelRequested, StreamReset, DecisionMade, DeviceSeen, DeviceGone,
-                           DeviceReturned, PackageSeen, ReportArrived, ProgressArrived, HeartbeatArrived, LinkLost,
-                           LinkBack, Stalled, TimePassed, BatchEnded>;
+                           DeviceReturned, PackageSeen, ReportArrived, ProgressArrived, LinesSaid, HeartbeatArrived,
+                           LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 }  // namespace fieldwork::scheduler

@@ -110,6 +110,13 @@ struct Moved {
   std::string reason;
   bool original = false;  // reconciled: the one on the device that came back stays
 };
+// To a device: what another execution of the job of its attempt says.
+struct TellLines {
+  DeviceId device;
+  AttemptKey key;
+  int from = 0;  // execution
+  std::vector<std::string> lines;
+};
 // A line for the log, for a person to read.
 struct Notice {
   std::string text;
@@ -165,6 +172,9 @@ struct Output {
   std::vector<TellStale> stale;
   // On device/{device}/down/ack. Lost ones are made good by the next: a device repeats what is not acknowledged.
   std::vector<Acknowledge> acknowledgements;
+  // On device/{device}/down/message. Counted in fieldwork_lines_total.
+  std::vector<TellLines> lines;
+  std::size_t lines_dropped = 0;  // counted in fieldwork_lines_dropped_total
   // On state/job/{job}, retained (not where `bulk`), and all together on event/job/changed. A settled job is counted
   // in fieldwork_jobs_total and logged. More of these than in `jobs`: not each change of state is saved.
   std::vector<JobRecord> job_states;

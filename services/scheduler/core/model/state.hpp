@@ -25,6 +25,8 @@ namespace fieldwork::scheduler {
 // The most that each part of a device's score can be (plan/placement.hpp).
 struct Weights {
   double fit = 0.35, health = 0.25, link = 0.15, locality = 0.15, spread = 0.10, affinity = 0.20;
+  // More than all parts together can differ between two devices.
+  [[nodiscard]] double history() const { return 1 + fit + health + link + locality + spread + 2 * affinity; }
 };
 
 struct Limits {
@@ -61,6 +63,7 @@ struct Limits {
   std::size_t explained_max = 16;         // candidates, and devices that did not fit, kept with an attempt
   Duration age_every{seconds{600}};       // of waiting: one level more
   bool exact = false;                     // rate every device for each placement
+  bool learn_demand = true;               // what a job does not say is estimated by what such work used
   Weights weights;
 };
 
@@ -91,13 +94,16 @@ struct Attempt {
   int number = 1;
   DeviceId device;
   AttemptState state = AttemptState::assigned;
-  AttemptState reported = AttemptState::assigned;  // the last state that the device reported; `unreachable` ends in it
+  // The last state that the device reported; `unreachable` ends in it. A cancelled attempt is confirmed when it is
+  // settled.
+  AttemptState reported = AttemptState::assigned;
   std::string grant;
   // The contract that the device was told and that the grant was signed for: the settings may have changed since. None
   // in a row of an earlier version.
   std::optional<Contract> contract;
   std::string reason;
   JobId preempted_by;                   // the job that gets its room; its device was told to end it
+  std::string moves{};                  // what its device no longer meets; its device was told to end it
   std::optional<RunProgress> progress;  // the newest that was heard
   std::vector<Decided> decided;         // what its device decided about it by itself
   std::shared_ptr<const RunResult> result;
@@ -111,6 +117,10 @@ struct Attempt {
   bool stored = false;   // has a row: a further save writes only the columns that can change
 };
 
+[[nodiscard]] inline bool is_told_to_end(const Attempt& attempt) {
+  return !attempt.preempted_by.empty() || !attempt.moves.empty();
+}
+
 // The state of an execution by the state of its newest attempt; `queued` where that attempt ended without success.
 [[nodiscard]] ExecutionState seen_as(AttemptState state);
 
@@ -121,6 +131,7 @@ struct Queued {
 };
 struct Waiting {  // for the next try, after a backoff
   Time until{};
+  Time since{};  // Queued::since, where it stands aside for a moment
 };
 // Security-policy is asked whether the execution may run on `device`; without a device: whether the job may run at all.
 struct Asking {
@@ -129,11 +140,14 @@ struct Asking {
   std::shared_ptr<const Placement> placement;
   Time again{};
   Duration patience{};
+  Time since{};  // Queued::since
 };
 struct Live {          // Execution::attempt is on a device
   Time contact{};      // when the newest contact of the attempt arrived
   Time phase_since{};  // when the reported state began
   bool inquired = false;
+  int said = 0;  // lines to the job's other executions, in the second that began at
+  Time said_since{};
 };
 struct Settled {};
 using Phase = std::variant<Queued, Waiting, Asking, Live, Settled>;
@@ -195,6 +209,12 @@ void follow_attempt(Execution& execution);
 
 using Counts = std::array<std::size_t, 14>;  // number of executions, by ExecutionState
 
+// What of a job's requirements was estimated; 0: nothing.
+struct Demand {
+  std::int64_t cpu_millis = 0, memory_bytes = 0;
+  bool operator==(const Demand&) const = default;
+};
+
 // A job without its executions, as it is stored and published.
 struct JobRecord {
   JobId id;
@@ -203,6 +223,7 @@ struct JobRecord {
   std::shared_ptr<const JobSpec> spec;
   std::string made_of;  // NAME@VERSION of its template; empty: none
   JobId retry_of;       // the job whose failed executions it tries again; empty: none
+  Demand estimated{};   // is contained in its requirements
   std::string spec_digest;
   std::string traceparent;
   JobState state = JobState::submitted;
@@ -229,6 +250,7 @@ struct Job : JobRecord {
   std::optional<fleet::Expression> chooses{};  // of its targets, where they are continuous
   std::vector<std::optional<fleet::Expression>> affinity{};  // of its affinities, in their order
   DurationKeys durations{};
+  Time moved_at{};  // when work of it was last told to leave its device, in this process
 };
 
 // Before it nothing of the job begins; Time{}: at once.

@@ -122,8 +122,9 @@ void Scheduler::apply(const StandAside& step, Time now, Output& /*out*/) {
   Job* job = nullptr;
   auto* execution = waiting(step.who, job);
   if (execution == nullptr) return;
+  const auto since = std::get<Queued>(execution->phase).since;
   dequeue(*job, *execution);
-  execution->phase = Waiting{now + claim_again};
+  execution->phase = Waiting{now + claim_again, since};
   set_timer(*job, *execution, now + claim_again);
 }
 
@@ -134,7 +135,6 @@ void Scheduler::apply(const Sleep& step, Time now, Output& out) {
   if (!end_round(*job, *execution, now, out)) queue_.sleep(step.who.lane);
 }
 
-// The devices of the victims are told as an operator's cancel would be. Their reports give the room back.
 void Scheduler::apply(const Preempt& step, Time now, Output& out) {
   Job* job = nullptr;
   if (waiting(step.who, job) == nullptr) return;
@@ -145,11 +145,8 @@ void Scheduler::apply(const Preempt& step, Time now, Output& out) {
     auto& attempt = *victim->attempt;
     const auto ran = ran_for(*victim, now);
     attempt.preempted_by = job->id;
-    out.outbox.emplace_back(CloseCommand{assign_key(key)});
-    out.outbox.emplace_back(
-        PutCommand{.key = cancel_key(key), .device = attempt.device, .command = Cancel{key, other->traceparent}});
+    tell_to_end(*other, *victim, out);
     out.preempted.push_back({key, attempt.device, job->id, ran, attempt.progress});
-    touch(*other, *victim);
   }
   keep_free(step.number, step.who);
 }
@@ -157,8 +154,10 @@ void Scheduler::apply(const Preempt& step, Time now, Output& out) {
 // Without a device: security-policy is asked about the job alone.
 void Scheduler::propose(Job& job, Execution& execution, const DeviceId& device,
                         std::shared_ptr<const Placement> placement, Time now, Output& out) {
+  const auto* queued = std::get_if<Queued>(&execution.phase);
+  const auto since = queued != nullptr ? queued->since : now;
   dequeue(job, execution);
-  execution.phase = Asking{device, next_fence(execution, now), std::move(placement), now, limits_.ask_again};
+  execution.phase = Asking{device, next_fence(execution, now), std::move(placement), now, limits_.ask_again, since};
   asking_.emplace(job.id, execution.index);
   if (!device.empty()) {
     reserve(job, device, 1);
@@ -285,7 +284,7 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   auto& asking = std::get<Asking>(execution.phase);
   // The previous attempt may have ended in this batch: its row is saved before the new attempt replaces it.
   if (execution.attempt && touched_.contains({job.id, execution.index})) save_attempt(execution, out);
-  if (execution.attempt && execution.attempt->state == AttemptState::lost &&
+  if (execution.attempt && (execution.attempt->state == AttemptState::lost || !execution.attempt->moves.empty()) &&
       execution.attempt->device != asking.device && execution.claimed != asking.device)
     out.moved.push_back(
         {Moved::What::moved, decision.key, execution.attempt->device, asking.device, execution.attempt->reason});
@@ -337,8 +336,8 @@ std::vector<PutCommand> Scheduler::open_commands() const {
     for (const auto& key : keys) {
       const auto& job = jobs_.at(key.job);
       const auto& execution = job.executions[static_cast<std::size_t>(key.execution)];
-      const bool ends = !execution.attempt->preempted_by.empty();
-      if (execution.attempt->reported == AttemptState::assigned && !ends) out.push_back(command_of(job, execution));
+      if (execution.attempt->reported == AttemptState::assigned && !is_told_to_end(*execution.attempt))
+        out.push_back(command_of(job, execution));
     }
   }
   return out;

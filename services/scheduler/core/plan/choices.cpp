@@ -39,7 +39,7 @@ void Choices::follow(const Want& want) {
       visit(want, number);
     } else if (known->second != never && known->second != i + 1) {
       known->second = never;
-      if (has_room(want.spec, overlay_.fleet().view(number), overlay_.used(number), limits_)) push(want, number);
+      if (has_room(want, overlay_.fleet().view(number), overlay_.used(number), limits_)) push(want, number);
     }
   }
   followed_ = log.size();
@@ -59,7 +59,7 @@ void Choices::begin(const Want& want) {
       want.value == nullptr ? fleet.ready(labels) : fleet.ready(labels, want.spec.placement.spread_by, *want.value);
   if (ready == nullptr) return void(over_ = true);
   all_ = all_ || ready->size() <= walk_max;
-  walk_ = Order::Walk(*ready, want.spec.requirements.cpu_millis);
+  walk_ = Order::Walk(*ready, least_cpu(want));
   if (const auto* there = fleet.with_package(want.spec.package)) {
     for (std::size_t i = 0; i < there->size() && i < others_max; ++i) visit(want, (*there)[i]);
   }
@@ -95,7 +95,7 @@ void Choices::sample(const Want& want) {
 // used as they are now, and the others. The former do not count as visited.
 void Choices::fill(const Want& want, std::size_t enough) {
   const auto& fleet = overlay_.fleet();
-  Order::Walk used(overlay_.order(), want.spec.requirements.cpu_millis);
+  Order::Walk used(overlay_.order(), least_cpu(want));
   std::size_t looked = 0, visited = 0;
   while (!over_ && (all_ || heap_.size() < enough)) {
     if (!all_ && !used.over() && looked < looked_max && (walk_.over() || used.potential() >= walk_.potential())) {
@@ -144,7 +144,7 @@ std::optional<Choice> Choices::best(const Want& wanted) {
     pop();
     if (top.at != known) continue;  // there is a newer entry, or it is left out
     known_[top.number] = never;
-    if (has_room(want.spec, view, used, limits_)) push(want, top.number);
+    if (has_room(want, view, used, limits_)) push(want, top.number);
   }
 }
 

@@ -197,7 +197,8 @@ class Forecasting {
     const auto& [entry, known] = line.waiting[line.next];
     const auto& job = job_of(entry);
     const auto& spec = *job.spec;
-    if (!has_room(spec, from_.fleet.view(number), used(number), from_.limits)) return false;
+    const auto want = want_of(job, job.executions[static_cast<std::size_t>(entry.execution)], now_);
+    if (!has_room(want, from_.fleet.view(number), used(number), from_.limits)) return false;
     if (job.targets.empty() && job.executions.size() > 1 && !taken_.emplace(job.id, number).second) return false;
     known->at = at;
     used(number).add(spec.requirements);

@@ -14,11 +14,16 @@ struct Amount {
   std::int64_t need, used, capacity;
 };
 
-std::array<Amount, 3> amounts(const JobSpec& job, const DeviceView& view, const Use& used) {
-  const auto& need = job.requirements;
+std::array<Amount, 3> amounts(const Want& want, const DeviceView& view, const Use& used) {
+  const auto& need = want.spec.requirements;
   const auto& has = view.device.about.capacity;
-  return {{{"requirements/cpu_millis", need.cpu_millis, used.cpu_millis, has.cpu_millis},
-           {"requirements/memory_bytes", need.memory_bytes, used.memory_bytes, has.memory_bytes},
+  auto cpu = need.cpu_millis, memory = need.memory_bytes;
+  if (want.estimated != nullptr) {
+    if (want.estimated->cpu_millis > 0) cpu = std::min(cpu, has.cpu_millis);
+    if (want.estimated->memory_bytes > 0) memory = std::min(memory, has.memory_bytes);
+  }
+  return {{{"requirements/cpu_millis", cpu, used.cpu_millis, has.cpu_millis},
+           {"requirements/memory_bytes", memory, used.memory_bytes, has.memory_bytes},
            {"requirements/storage_bytes", need.storage_bytes, used.storage_bytes, has.storage_bytes}}};
 }
 
@@ -54,15 +59,15 @@ const Labels* labels_of(const JobSpec& spec, bool targets) {
   return &spec.requirements.labels;
 }
 
-// Calls say(requirement, text, key) for the first thing that is missing, where text() is a sentence about it, and a key
-// belongs to the requirement. True: nothing is missing.
+// Each calls say(requirement, text, key) for what is missing, where text() is a sentence about it, and a key belongs to
+// the requirement, as long as say() returns true. False: it did not.
+
+// What the device is.
 template <class Say>
-bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used, const Limits& limits, Say say) {
-  const auto& view = fleet.view(number);
-  const auto& device = view.device;
+bool check_kind(const Want& want, const Device& device, Say& say) {
   const auto is = [](std::string_view what) { return [what] { return "is " + std::string(what); }; };
-  if (device.lifecycle != Lifecycle::active) return say("lifecycle", is(name(device.lifecycle)));
-  if (device.presence != Presence::online) return say("presence", is(name(device.presence)));
+  if (device.lifecycle != Lifecycle::active && !say("lifecycle", is(name(device.lifecycle)))) return false;
+  if (device.presence != Presence::online && !say("presence", is(name(device.presence)))) return false;
   for (const bool targets : {false, true}) {
     const auto* labels = labels_of(want.spec, targets);
     if (labels == nullptr) continue;
@@ -72,45 +77,64 @@ bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
       const auto text = [&] {
         return (it == device.labels.end() ? "has no such label" : "is " + it->second) + ", wanted " + label.second;
       };
-      return say("labels/", text, label.first);
+      if (!say("labels/", text, label.first)) return false;
     }
   }
   if (want.value != nullptr) {
     const auto it = device.labels.find(want.spec.placement.spread_by);
-    if (it == device.labels.end() || it->second != *want.value)
-      return say("placement/spread_by", [&] { return "is not at " + *want.value; });
+    const bool there = it != device.labels.end() && it->second == *want.value;
+    if (!there && !say("placement/spread_by", [&] { return "is not at " + *want.value; })) return false;
   }
   if (const auto& rung = want.spec.requirements.sandbox_min; !rung.empty()) {
     const auto& has = device.about.sandbox;
-    if (std::find(has.begin(), has.end(), rung) == has.end())
-      return say("requirements/sandbox_min", [&] { return "its sandbox has no " + rung; });
+    if (std::find(has.begin(), has.end(), rung) == has.end() &&
+        !say("requirements/sandbox_min", [&] { return "its sandbox has no " + rung; }))
+      return false;
   }
+  return true;
+}
+
+// How it is now.
+template <class Say>
+bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used, const Limits& limits, Say say) {
+  const auto& view = fleet.view(number);
+  const auto& device = view.device;
+  if (!check_kind(want, device, say)) return false;
   if (const auto measures = measures_of(device); want.measured && !meets(want.spec.requirements, measures)) {
     const auto why = unmet(want.spec.requirements, measures);
-    return say(why.requirement, [&] { return why.reason; });
+    if (!say(why.requirement, [&] { return why.reason; })) return false;
   }
-  if (want.measured && !matches(want, device)) return say("expression", [&] { return missed(*want.where, device); });
-  if (const auto it = want.excluded.find(device.id); it != want.excluded.end())
-    return say(it->second.by_policy ? "policy" : "refused", [&] { return it->second.reason; });
-  if (view.unplaceable_until > want.now) return say("placeable", [&] { return view.unplaceable_reason; });
-  for (const auto& amount : amounts(want.spec, view, used)) {
+  if (want.measured && !matches(want, device) && !say("expression", [&] { return missed(*want.where, device); }))
+    return false;
+  if (const auto it = want.excluded.find(device.id);
+      it != want.excluded.end() && !say(it->second.by_policy ? "policy" : "refused", [&] { return it->second.reason; }))
+    return false;
+  if (view.unplaceable_until > want.now && !say("placeable", [&] { return view.unplaceable_reason; })) return false;
+  for (const auto& amount : amounts(want, view, used)) {
     if (amount.need == 0 || amount.used + amount.need <= amount.capacity) continue;
-    return say(amount.requirement, [&] {
-      return "has " + std::to_string(amount.capacity - amount.used) + " free of " + std::to_string(amount.capacity) +
-             ", wanted " + std::to_string(amount.need);
-    });
+    if (!say(amount.requirement, [&] {
+          return "has " + std::to_string(amount.capacity - amount.used) + " free of " +
+                 std::to_string(amount.capacity) + ", wanted " + std::to_string(amount.need);
+        }))
+      return false;
   }
-  if (used.attempts >= attempts_max(device, limits))
-    return say("attempts", [&] { return "runs " + std::to_string(used.attempts) + " already"; });
-  if (const auto resource = pressed(want, view); want.measured && !resource.empty())
-    return say("pressure", [&] { return "its use of " + std::string(resource) + " is over the threshold"; });
-  if (const auto& hold = fleet.hold(number); hold && hold->lane != want.lane)
-    return say("held", [&] { return "is kept free for " + hold->job.value + ", which waits longer"; });
+  if (used.attempts >= attempts_max(device, limits) &&
+      !say("attempts", [&] { return "runs " + std::to_string(used.attempts) + " already"; }))
+    return false;
+  if (const auto resource = pressed(want, view);
+      want.measured && !resource.empty() &&
+      !say("pressure", [&] { return "its use of " + std::string(resource) + " is over the threshold"; }))
+    return false;
+  const auto& hold = fleet.hold(number);
+  if (hold && hold->lane != want.lane &&
+      !say("held", [&] { return "is kept free for " + hold->job.value + ", which waits longer"; }))
+    return false;
   for (const auto& name : want.spec.placement.apart_from) {
-    if (fleet.has_job(number, name)) return say("placement/apart_from", [&] { return "runs job " + name; });
+    if (fleet.has_job(number, name) && !say("placement/apart_from", [&] { return "runs job " + name; })) return false;
   }
-  if (want.target.empty() && want.taken.contains(device.id))
-    return say("replicas", [] { return "has another replica of this job"; });
+  if (want.target.empty() && want.taken.contains(device.id) &&
+      !say("replicas", [] { return "has another replica of this job"; }))
+    return false;
   return true;
 }
 
@@ -141,7 +165,8 @@ Want want_of(const Job& job, const Execution& execution, Time now) {
           .lane = execution.is<Queued>() ? std::get<Queued>(execution.phase).lane : 0,
           .now = now,
           .where = job.where ? &*job.where : nullptr,
-          .affinity = &job.affinity};
+          .affinity = &job.affinity,
+          .estimated = job.estimated == Demand{} ? nullptr : &job.estimated};
 }
 
 bool could_ever(const Want& want, const DeviceView& view) {
@@ -155,7 +180,7 @@ bool could_ever(const Want& want, const DeviceView& view) {
       if (it == view.device.labels.end() || it->second != value) return false;
     }
   }
-  for (const auto& amount : amounts(want.spec, view, view.used)) {
+  for (const auto& amount : amounts(want, view, view.used)) {
     if (amount.need > amount.capacity) return false;
   }
   const auto& has = view.device.about.sandbox;
@@ -179,6 +204,22 @@ double affinity_of(const Want& want, const Fleet& fleet, Fleet::Number number) {
   return all == 0 ? 0 : static_cast<double>(met) / all;
 }
 
+struct There {
+  double locality = 1;
+  std::int64_t fetch_bytes = 0;
+};
+There data_there(const Want& want, const Fleet& fleet, const DeviceView& view) {
+  const auto& package = want.spec.package;
+  if (package.empty()) return {};
+  if (!view.packages.empty() && ran_here(view, package)) return {};
+  const auto* content = fleet.content(package);
+  if (content == nullptr) return {0, 0};
+  const auto& versions = fleet.versions_of(*content);
+  const bool other = !view.packages.empty() && std::any_of(versions.begin(), versions.end(),
+                                                           [&](const auto& one) { return ran_here(view, one); });
+  return {other ? 0.5 : 0, content->size_bytes};
+}
+
 }  // namespace
 
 Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used, const Limits& limits) {
@@ -186,7 +227,7 @@ Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
   Score out;
   int asked = 0;
   double fit = 0;
-  for (const auto& amount : amounts(want.spec, view, used)) {
+  for (const auto& amount : amounts(want, view, used)) {
     if (amount.need == 0 || amount.capacity == 0) continue;
     ++asked;
     fit += static_cast<double>(amount.used + amount.need) / static_cast<double>(amount.capacity);
@@ -196,17 +237,20 @@ Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
   out.fit = weights.fit * (want.spec.placement.spread ? 1 - full : full);
   const auto merit = merit_of(view.device, used.attempts, weights, limits.attempts_per_device_max);
   out.health = merit.health;
+  const auto there = data_there(want, fleet, view);
   out.link = merit.link;
+  if (there.fetch_bytes > 0 || asks_of_link(want.spec.requirements))
+    out.link *= serves(want.spec.requirements, measures_of(view.device), there.fetch_bytes);
   out.spread = merit.spread;
-  out.locality = want.spec.package.empty() || ran_here(view, want.spec.package) ? weights.locality : 0.0;
+  out.locality = weights.locality * there.locality;
   out.affinity = weights.affinity * affinity_of(want, fleet, number);
-  out.history = want.avoid.contains(view.device.id) ? -1.0 : 0.0;
+  out.history = want.avoid.contains(view.device.id) ? -weights.history() : 0.0;
   out.score = out.fit + out.health + out.link + out.locality + out.spread + out.affinity + out.history;
   return out;
 }
 
-bool has_room(const JobSpec& spec, const DeviceView& view, const Use& used, const Limits& limits) {
-  for (const auto& amount : amounts(spec, view, used)) {
+bool has_room(const Want& want, const DeviceView& view, const Use& used, const Limits& limits) {
+  for (const auto& amount : amounts(want, view, used)) {
     if (amount.need > 0 && amount.used + amount.need > amount.capacity) return false;
   }
   return used.attempts < attempts_max(view.device, limits);
@@ -215,6 +259,17 @@ bool has_room(const JobSpec& spec, const DeviceView& view, const Use& used, cons
 bool fits(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used, const Limits& limits) {
   return check(want, fleet, number, used, limits,
                [](std::string_view, auto&&, std::string_view = {}) { return false; });
+}
+
+std::vector<Filtered> missing(const Want& want, const Fleet& fleet, Fleet::Number number, const Limits& limits) {
+  const auto& view = fleet.view(number);
+  std::vector<Filtered> out;
+  check(want, fleet, number, view.used, limits,
+        [&](std::string_view requirement, auto&& text, std::string_view key = {}) {
+          out.push_back({view.device.id, std::string(requirement).append(key), text()});
+          return true;
+        });
+  return out;
 }
 
 std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used,

@@ -5,11 +5,13 @@
 //   fit       mean of (used + wanted) / capacity over the wanted ones of cpu, memory and disk: the fullest first; with
 //             placement/strategy spread 1 less that: the emptiest first
 //   health    the device's health, 0 to 1, as the registry says it
-//   link      1 / (1 + round_trip_ms / 100)
-//   locality  1 when the package ran on the device before, or the job has no package; else 0
+//   link      1 / (1 + round_trip_ms / 100), times how well the link serves the job (serves(), fleet/measures.hpp)
+//   locality  1 when the package ran on the device before, or the job has no package; 0.5 when another version of it
+//             did; else 0
 //   spread    1 - attempts / attempts_per_device_max
 //   affinity  sum of the weights of the job's affinities that the device meets / sum of the absolute weights of all
-//   history   -1, weighed by nothing: an attempt of the execution failed or was lost there; the last choice
+//   history   below all other sums (Weights::history): an attempt of the execution failed or was lost there; the last
+//             choice
 #pragma once
 
 #include "scheduler/core/fleet/fleet.hpp"
@@ -27,7 +29,8 @@ struct Want {
   Time now{};
   const fleet::Expression* where = nullptr;                                 // of the requirements
   const std::vector<std::optional<fleet::Expression>>* affinity = nullptr;  // of the job
-  bool measured = true;  // false: what is measured of a device does not count
+  bool measured = true;               // false: what is measured of a device does not count
+  const Demand* estimated = nullptr;  // what of the requirements is an estimate: at most the whole device
   // Only devices with this value of placement/spread_by; null: all.
   const std::string* value = nullptr;
 };
@@ -39,18 +42,26 @@ void read_expressions(Job& job);
 // Looks at some devices, those of the highest potential first, and says which it saw: the best candidates, and devices
 // that do not fit with the reason. Of a fleet of at most walk_max devices all are looked at.
 [[nodiscard]] Placement describe(const Want& want, const Fleet& fleet, const Limits& limits);
-// Looks at all devices: counts every reason, and names the explained_max devices that are nearest to fitting.
+// Looks at all devices: counts what they miss, and names the explained_max devices that are nearest to fitting, each
+// with all that it misses. Nearer is who misses less that does not pass by itself, then who misses fewer things.
 [[nodiscard]] Placement explain(const Want& want, const Fleet& fleet, const Limits& limits);
 
+// The free processor that a device must have at least.
+[[nodiscard]] inline std::int64_t least_cpu(const Want& want) {
+  return want.estimated != nullptr && want.estimated->cpu_millis > 0 ? 0 : want.spec.requirements.cpu_millis;
+}
 // Whether it is a device that the requirements' expression asks for, as it is now.
 [[nodiscard]] bool matches(const Want& want, const Device& device);
 // Whether the execution can run now on a device of which `used` is taken.
 [[nodiscard]] bool fits(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used,
                         const Limits& limits);
 // The same of the amounts alone, which are all that changes within a plan.
-[[nodiscard]] bool has_room(const JobSpec& spec, const DeviceView& view, const Use& used, const Limits& limits);
+[[nodiscard]] bool has_room(const Want& want, const DeviceView& view, const Use& used, const Limits& limits);
 // Why not; nullopt: it can.
 [[nodiscard]] std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used,
+                                            const Limits& limits);
+// All that is missing, in the order in which unfit() looks.
+[[nodiscard]] std::vector<Filtered> missing(const Want& want, const Fleet& fleet, Fleet::Number number,
                                             const Limits& limits);
 [[nodiscard]] inline std::optional<Filtered> unfit(const Want& want, const Fleet& fleet, Fleet::Number number,
                                                    const Limits& limits) {

@@ -1,7 +1,9 @@
 #include "scheduler/core/plan/plan.hpp"
 
 #include <algorithm>
+#include <array>
 
+#include "model/limits.hpp"
 #include "scheduler/core/plan/choices.hpp"
 #include "scheduler/limits.hpp"
 
@@ -16,8 +18,11 @@ bool is_for_good(const std::string& requirement) {
 
 class Planner {
  public:
-  Planner(const Snapshot& snapshot, Time now)
-      : from_(snapshot), now_(now), turns_(snapshot.queue, snapshot.shares), overlay_(snapshot.fleet) {
+  Planner(const Snapshot& snapshot, Time now, std::uint64_t order = 0)
+      : from_(snapshot),
+        now_(now),
+        turns_(snapshot.queue, snapshot.shares, order, now - fresh_for),
+        overlay_(snapshot.fleet) {
     for (const auto& [number, hold] : snapshot.holds) {
       if (is_ending(snapshot, number)) ending_.insert(number);
     }
@@ -145,19 +150,25 @@ class Planner {
     return out;
   }
 
-  // The best device at the value with the fewest executions of the job that has one; devices without the label last.
-  // Room is only taken: a value that has none has none later in this plan.
+  // The best device at the value with the fewest executions of the job that has one; devices without the label last,
+  // and behind these the ones where it failed. Room is only taken: a value that has none has none later in this plan.
   std::optional<Choice> best_spread(const Turns::Turn& turn, const Want& wanted, const Job& job) {
     if (!wanted.target.empty()) return best(turn, wanted, job);
+    const auto is_avoided = [&](const std::optional<Choice>& choice) {
+      return wanted.avoid.contains(from_.fleet.view(choice->number).device.id);
+    };
     auto& spread = spread_of(job);
     auto want = wanted;
-    while (!spread.order.empty()) {
-      const auto value = spread.order.begin()->second;
-      want.value = &value;
-      if (auto choice = best(turn, want, job)) return choice;
-      spread.order.erase(spread.order.begin());
+    std::optional<Choice> avoided;
+    for (auto at = spread.order.begin(); at != spread.order.end();) {
+      want.value = &at->second;
+      const auto choice = best(turn, want, job);
+      if (choice && !is_avoided(choice)) return choice;
+      if (!avoided) avoided = choice;
+      at = choice ? std::next(at) : spread.order.erase(at);
     }
-    return best(turn, wanted, job);
+    const auto other = best(turn, wanted, job);
+    return other && (!avoided || !is_avoided(other)) ? other : avoided;
   }
 
   // A device that has room, and is held for the lane or gives way.
@@ -202,6 +213,64 @@ Claim claim_of(const Fleet& fleet, Fleet::Number number, const Use& used, const 
   return passes ? Claim::waits : Claim::none;
 }
 
-Plan plan(const Snapshot& snapshot, Time now) { return Planner(snapshot, now).make(); }
+namespace {
+
+// What a plan places, by priority, the highest first: the shares of the fleet that are set aside.
+std::array<double, limits::priority_max + 1> packed(const Snapshot& from, const Plan& made) {
+  std::array<double, limits::priority_max + 1> out{};
+  for (const auto& step : made.steps) {
+    const auto* place = std::get_if<Place>(&step);
+    if (place == nullptr) continue;
+    const auto& spec = *from.jobs.at(place->who.job).spec;
+    Use use;
+    use.add(spec.requirements);
+    const auto& all = from.shares.total;
+    const auto part = [](std::int64_t some, std::int64_t whole) {
+      return whole <= 0 ? 0.0 : static_cast<double>(some) / static_cast<double>(whole);
+    };
+    out[static_cast<std::size_t>(limits::priority_max - spec.priority)] += part(use.cpu_millis, all.cpu_millis) +
+                                                                           part(use.memory_bytes, all.memory_bytes) +
+                                                                           part(use.storage_bytes, all.storage_bytes);
+  }
+  return out;
+}
+
+// Who fits nowhere sleeps, or is asked about first.
+bool leaves_some(const Plan& made) {
+  return std::any_of(made.steps.begin(), made.steps.end(), [](const auto& step) {
+    return std::holds_alternative<Sleep>(step) || std::holds_alternative<Ask>(step);
+  });
+}
+
+// Lanes that are awake, and whose head has just come.
+std::size_t fresh_lanes(const Queue& queue, Time from) {
+  std::size_t out = 0;
+  for (const auto& [rank, by_submitter] : queue.awake()) {
+    for (const auto& [submitter, heads] : by_submitter)
+      out += static_cast<std::size_t>(
+          std::count_if(heads.begin(), heads.end(), [&](const auto& head) { return head.first.since >= from; }));
+  }
+  return out;
+}
+
+}  // namespace
+
+// In a small fleet the order decides how much fits: where some are left over, other orders of those that have just come
+// at the same time are tried, and the fullest plan is taken. Who waits longer keeps its place, which forecasts go by.
+Plan plan(const Snapshot& snapshot, Time now) {
+  auto best = Planner(snapshot, now).make();
+  if (snapshot.fleet.size() > small_fleet_max || !leaves_some(best)) return best;
+  if (const auto lanes = fresh_lanes(snapshot.queue, now - fresh_for); lanes < 2 || lanes > small_lanes_max)
+    return best;
+  auto most = packed(snapshot, best);
+  for (std::uint64_t order = 1; order <= orders_max; ++order) {
+    auto other = Planner(snapshot, now, order).make();
+    if (const auto value = packed(snapshot, other); value > most) {
+      most = value;
+      best = std::move(other);
+    }
+  }
+  return best;
+}
 
 }  // namespace fieldwork::scheduler

@@ -34,7 +34,7 @@ Victims victims_on(const Snapshot& from, const DeviceId& device, PriorityClass o
   each_attempt(from, device, [&](const JobSpec& spec, const Execution& execution) {
     if (class_of(spec.priority) >= of || !may_be_preempted(spec)) return;
     const auto& attempt = *execution.attempt;
-    if (execution.is<Live>() && attempt.preempted_by.empty() && attempt.state != AttemptState::unreachable &&
+    if (execution.is<Live>() && !is_told_to_end(attempt) && attempt.state != AttemptState::unreachable &&
         execution.preempted < from.limits.preempted_max)
       out.push_back({attempt.key, &spec.requirements, ran_for(execution, now)});
   });
@@ -47,7 +47,7 @@ Victims victims_on(const Snapshot& from, const DeviceId& device, PriorityClass o
 Use used_by_ending(const Snapshot& from, const DeviceId& device) {
   Use out;
   each_attempt(from, device, [&](const JobSpec& spec, const Execution& execution) {
-    if (!execution.attempt->preempted_by.empty()) out.add(spec.requirements);
+    if (is_told_to_end(*execution.attempt)) out.add(spec.requirements);
   });
   return out;
 }
@@ -55,7 +55,7 @@ Use used_by_ending(const Snapshot& from, const DeviceId& device) {
 // The places in `all` of the victims without which the job has room on the device: the cheapest set where there are few
 // to choose from, else the first that suffice, without those that are not needed after all. Empty: not even all
 // suffice.
-std::vector<std::size_t> enough(const Victims& all, const JobSpec& spec, const DeviceView& view, const Use& used,
+std::vector<std::size_t> enough(const Victims& all, const Want& want, const DeviceView& view, const Use& used,
                                 const Limits& limits) {
   std::vector<std::size_t> out;
   if (all.size() <= subsets_of_max) {
@@ -69,7 +69,7 @@ std::vector<std::size_t> enough(const Victims& all, const JobSpec& spec, const D
         loss.first += all[i].ran;
         left.add(*all[i].need, -1);
       }
-      if ((least && *least <= loss) || !has_room(spec, view, left, limits)) continue;
+      if ((least && *least <= loss) || !has_room(want, view, left, limits)) continue;
       least = loss;
       best = set;
     }
@@ -79,15 +79,15 @@ std::vector<std::size_t> enough(const Victims& all, const JobSpec& spec, const D
     return out;
   }
   auto left = used;
-  for (std::size_t i = 0; i < all.size() && (i == 0 || !has_room(spec, view, left, limits)); ++i) {
+  for (std::size_t i = 0; i < all.size() && (i == 0 || !has_room(want, view, left, limits)); ++i) {
     left.add(*all[i].need, -1);
     out.push_back(i);
   }
-  if (!has_room(spec, view, left, limits)) return {};
+  if (!has_room(want, view, left, limits)) return {};
   for (auto i = out.size(); i-- > 0 && out.size() > 1;) {
     auto with = left;
     with.add(*all[out[i]].need);
-    if (!has_room(spec, view, with, limits)) continue;
+    if (!has_room(want, view, with, limits)) continue;
     left = with;
     out.erase(out.begin() + static_cast<std::ptrdiff_t>(i));
   }
@@ -151,14 +151,14 @@ class Weighing {
       return;
     auto want = want_;
     if (is_kept(number, want) || !fits(want, from_.fleet, number, least, from_.limits)) return;
-    if (has_room(*job_.spec, view, used, from_.limits)) return;  // nobody need end for that
+    if (has_room(want, view, used, from_.limits)) return;  // nobody need end for that
     ++weighed_;
     auto left = used;
     left.remove(used_by_ending(from_, view.device.id));
     const auto all = victims_on(from_, view.device.id, of_, now_);
     std::vector<std::size_t> some;
-    if (!has_room(*job_.spec, view, left, from_.limits)) {
-      some = enough(all, *job_.spec, view, left, from_.limits);
+    if (!has_room(want, view, left, from_.limits)) {
+      some = enough(all, want, view, left, from_.limits);
       if (some.empty()) return;
     }
     Preempt made{.who = who_, .number = number};

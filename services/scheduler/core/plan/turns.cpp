@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/fnv.hpp"
+
 namespace fieldwork::scheduler {
 
 double Shares::of(const Use& use) const {
@@ -24,6 +26,15 @@ void Turns::list(std::size_t number) {
   if (!line.running.empty() && (head == nullptr || *line.running.begin()->entry < *head))
     head = &*line.running.begin()->entry;
   if (head != nullptr) keys_.emplace(share(*line.submitter), head->since, head->order, number);
+}
+
+// By what stands in the queue alone: the order in which lanes were made says nothing.
+std::uint64_t Turns::tie_of(const QueueEntry& entry) const {
+  if (order_ == 0 || entry.since < fresh_from_) return 0;
+  auto mixed = fnv1a_64(entry.job.value + '.' + std::to_string(entry.execution));
+  mixed = (mixed + order_ * 0x9E37'79B9'7F4A'7C15U) * 0xBF58'476D'1CE4'E5B9U;  // as SplitMix64 does
+  mixed = (mixed ^ mixed >> 27U) * 0x94D0'49BB'1331'11EBU;
+  return mixed ^ mixed >> 31U;
 }
 
 // Lanes of which entries went before in a better rank.
@@ -51,7 +62,14 @@ bool Turns::begin_rank() {
   }
   lines_.clear();
   if (level != awake.end() && level->first == *rank_) {
-    for (const auto& [submitter, heads] : level->second) lines_.push_back({&submitter, heads.begin(), heads.end(), {}});
+    for (const auto& [submitter, heads] : level->second) {
+      auto& line = lines_.emplace_back(Line{&submitter, heads.begin(), heads.end(), {}});
+      for (; order_ != 0 && line.next != line.end; ++line.next) {
+        const auto lane = line.next->second;
+        const auto entry = queue_.lane(lane).entries.begin();
+        line.running.insert({lane, entry, tie_of(*entry)});
+      }
+    }
   }
   if (const auto went = later_.extract(*rank_)) go_on(went.mapped());
   for (std::size_t i = 0; i < lines_.size(); ++i) list(i);
@@ -103,9 +121,9 @@ void Turns::got(const Requirements* need) {
   if (const auto behind = std::next(turn_.entry); behind != turn_.state->entries.end()) {
     const auto rank = queue_.rank_of(turn_.state->shape, *behind);
     if (rank > *rank_) {
-      later_[rank].push_back({turn_.lane, behind});
+      later_[rank].push_back({turn_.lane, behind, tie_of(*behind)});
     } else {
-      line.running.insert({turn_.lane, behind});
+      line.running.insert({turn_.lane, behind, tie_of(*behind)});
     }
   }
   list(number);

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -28,7 +29,10 @@ class Turns {
     const Queue::LaneState* state = nullptr;
     std::set<QueueEntry>::const_iterator entry;
   };
-  Turns(const Queue& queue, const Shares& shares) : queue_(queue), shares_(shares) {}
+  // `order`: 0, entries of one submitter and rank in the order in which they came; else another order of those that
+  // came at the same time, not before `fresh_from`, by this number.
+  Turns(const Queue& queue, const Shares& shares, std::uint64_t order = 0, Time fresh_from = {})
+      : queue_(queue), shares_(shares), order_(order), fresh_from_(fresh_from) {}
 
   // The lane whose turn it is; the same again until one of the two below is called. Nothing: all had theirs.
   [[nodiscard]] std::optional<Turn> next();
@@ -41,9 +45,10 @@ class Turns {
   struct Running {  // a lane that goes on
     Queue::Lane lane = 0;
     std::set<QueueEntry>::const_iterator entry;
+    std::uint64_t tie = 0;
     bool operator<(const Running& other) const {
-      if (*entry != *other.entry) return *entry < *other.entry;
-      return lane < other.lane;
+      return std::tie(entry->since, tie, *entry, lane) <
+             std::tie(other.entry->since, other.tie, *other.entry, other.lane);
     }
   };
   struct Line {  // the lanes of one submitter and rank
@@ -58,9 +63,12 @@ class Turns {
   [[nodiscard]] double share(const std::string& submitter) const;
   void unhead();
   void go_on(const std::vector<Running>& lanes);
+  [[nodiscard]] std::uint64_t tie_of(const QueueEntry& entry) const;
 
   const Queue& queue_;
   const Shares& shares_;
+  std::uint64_t order_;
+  Time fresh_from_;
   std::optional<int> rank_;
   std::vector<Line> lines_;
   std::set<Key> keys_;

@@ -97,15 +97,14 @@ std::size_t place_in(const Queue::LaneState& lane, const QueueEntry& entry) {
   return lane.entries.size() + 1 - behind;
 }
 
-// Whether an execution that starts then ends before the job's deadline; nothing: not known, or it has none.
-std::optional<bool> in_time(const Job& job, const std::optional<Time>& start, const Durations& durations) {
+}  // namespace
+
+std::optional<bool> meets_deadline(const Job& job, const std::optional<Time>& start, const Durations& durations) {
   if (!job.spec->deadline_s || !start) return std::nullopt;
   const auto takes = durations.expected(job.durations);
   if (!takes && *start <= deadline_of(job)) return std::nullopt;
   return *start + takes.value_or(Duration{}) <= deadline_of(job);
 }
-
-}  // namespace
 
 Reason why(const Want& want, const Fleet& fleet, const Limits& limits) { return Looking(want, fleet, limits).run(); }
 
@@ -146,7 +145,7 @@ std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Foreca
     if (start->at) out.until_start = std::max(Duration{}, *start->at - now);
   }
   if (!job.spec->deadline_s) return out;
-  if (const auto end = start_of(*last)) out.meets_deadline = in_time(job, end->at, durations);
+  if (const auto end = start_of(*last)) out.meets_deadline = meets_deadline(job, end->at, durations);
   return out;
 }
 
@@ -178,7 +177,10 @@ Trial try_out(const Job& job, const Snapshot& from, const Durations& durations, 
     if (out.devices.size() < from.limits.explained_max) out.devices.push_back(device);
   }
   out.placed = placed.size();
-  if (out.placed == out.width) return out;
+  if (out.placed == out.width) {
+    out.meets_deadline = meets_deadline(job, now, durations);
+    return out;
+  }
   Waits told;
   if (waits) {
     told.reason = {"later", "starts at " + timestamp(start_of(job))};
@@ -192,7 +194,7 @@ Trial try_out(const Job& job, const Snapshot& from, const Durations& durations, 
   told.reason = why(want_of(with, waiting, now), from.fleet, from.limits);
   told.position = seen.extra().position;
   if (const auto at = seen.extra().at) told.until_start = *at - now;
-  told.meets_deadline = in_time(job, seen.extra().at, durations);
+  told.meets_deadline = meets_deadline(job, seen.extra().at, durations);
   out.waits = told;
   return out;
 }

@@ -26,6 +26,10 @@ struct Waits {
   std::optional<bool> meets_deadline{};   // nothing: not known, or it has none
 };
 using Reasons = std::unordered_map<Queue::Lane, Reason>;  // that are known already
+// Whether an execution that starts then ends before the job's deadline, by how long such work took; nothing: not known,
+// or the job has none.
+[[nodiscard]] std::optional<bool> meets_deadline(const Job& job, const std::optional<Time>& start,
+                                                 const Durations& durations);
 // Of a job that has executions which wait; nothing: none does, or reasons_looked_max others were looked at already.
 [[nodiscard]] std::optional<Waits> waits_of(const Job& job, const Snapshot& snapshot, const Forecast& forecast,
                                             const Durations& durations, Reasons& known, Time now);
@@ -35,8 +39,9 @@ struct Trial {
   std::vector<DeviceId> devices;  // that its executions would get now, at most explained_max are named
   std::size_t placed = 0;
   std::size_t width = 0;
-  Placement placement;         // of its first execution: the candidates, and why not others
-  std::optional<Waits> waits;  // of those that would get none
+  Placement placement;                   // of its first execution: the candidates, and why not others
+  std::optional<Waits> waits;            // of those that would get none
+  std::optional<bool> meets_deadline{};  // where all would get one
 };
 [[nodiscard]] Trial try_out(const Job& job, const Snapshot& snapshot, const Durations& durations, Time now);
 

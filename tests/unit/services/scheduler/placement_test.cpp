@@ -221,6 +221,32 @@ TEST(Placement, ADeviceThatTheExpressionLeavesOutSaysWhichTermsItMisses) {
   EXPECT_TRUE(place_on({.requirements = {.expression = "label.zone == x or health > 2"}}, {view("a")}).chosen);
 }
 
+// Who is asked why sees all that a device misses, and first the device that misses least.
+TEST(Placement, TheNearestDeviceMissesLeast) {
+  auto full = view("z"), fuller = view("y"), other = view("x");
+  full.used.cpu_millis = fuller.used.cpu_millis = other.used.cpu_millis = 4000;
+  fuller.used.memory_bytes = 4000;
+  other.device.labels["zone"] = "b";
+  const Wanted wanted{.spec = {.requirements = {.cpu_millis = 1000, .memory_bytes = 1000, .labels = {{"zone", "x"}}}}};
+  const auto fleet = fleet_of({other, fuller, full, view("free")});
+  const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.lane, now};
+  for (const auto& out : {explain(want, fleet, {}), describe(want, fleet, {})}) {
+    ASSERT_EQ(out.filtered.size(), 3U);
+    EXPECT_EQ(out.filtered[0].device, DeviceId("z"));
+    EXPECT_EQ(out.filtered[0].reason, "has 0 free of 4000, wanted 1000");
+    EXPECT_EQ(out.filtered[1].device, DeviceId("y"));
+    EXPECT_EQ(out.filtered[1].requirement, "requirements/cpu_millis");
+    EXPECT_EQ(out.filtered[1].reason,
+              "has 0 free of 4000, wanted 1000; also requirements/memory_bytes has 0 free of 4000, wanted 1000");
+    EXPECT_EQ(out.filtered[2].device, DeviceId("x"));
+    EXPECT_EQ(out.filtered[2].requirement, "labels/zone");
+    EXPECT_EQ(out.filtered_total, 3U);
+  }
+  EXPECT_EQ(explain(want, fleet, {}).reasons,
+            (std::map<std::string, std::size_t>{
+                {"requirements/cpu_millis", 3}, {"requirements/memory_bytes", 1}, {"labels/zone", 1}}));
+}
+
 TEST(Placement, PressureKeepsWorkAway) {
   using Names = std::vector<std::string>;
   struct Case {
@@ -351,6 +377,49 @@ TEST(Placement, ScoreComponents) {
     EXPECT_NEAR(got.score, 0.35 * c.fit + 0.25 * c.health + 0.15 * c.link + 0.15 * c.locality + 0.10 * c.spread, 1e-12)
         << c.name;
   }
+}
+
+// What the job asks of the link, and what it has to fetch first.
+TEST(Placement, TheLinkCountsByWhatTheJobNeeds) {
+  constexpr std::int64_t mega = 1'000'000;
+  auto on = view("a");
+  on.device.link = {.round_trip_ms = 0, .goodput_bit_per_s = 8 * mega, .loss = 0.01};
+  struct Case {
+    const char* name;
+    JobSpec job;
+    double link = 1, locality = 0;
+  };
+  const Case cases[] = {
+      {"nothing to fetch", {}, 1, 1},
+      {"fetched in a minute", {.package = "sha256:large"}, 0.5},
+      {"fetched in a second", {.package = "sha256:small"}, 60.0 / 61},
+      {"of unknown size", {.package = "sha256:unknown"}, 1},
+      {"the version before is there", {.package = "sha256:next"}, 0.5, 0.5},
+      {"half of what it has is asked", {.requirements = {.bandwidth_mbit_min = 4}}, 1, 1},
+      {"just what it has", {.requirements = {.bandwidth_mbit_min = 8}}, 0.5, 1},
+      {"loses half of what it may", {.requirements = {.loss_max = 0.02}}, 0.75, 1},
+      {"no round trip", {.requirements = {.latency_ms_max = 10}}, 1, 1},
+  };
+  for (const auto& one : cases) {
+    auto device = on;
+    device.packages = {"sha256:before"};
+    auto fleet = fleet_of({device});
+    fleet.released("sha256:large", {60 * mega, "large"});
+    fleet.released("sha256:small", {mega, "small"});
+    fleet.released("sha256:before", {60 * mega, "app"});
+    fleet.released("sha256:next", {60 * mega, "app"});
+    const Wanted wanted{.spec = one.job};
+    const Want want{wanted.spec, wanted.target, wanted.avoid, wanted.excluded, wanted.taken, wanted.lane, now};
+    const auto got = describe(want, fleet, {}).candidates.at(0);
+    EXPECT_NEAR(got.link, 0.15 * one.link, 1e-12) << one.name;
+    EXPECT_NEAR(got.locality, 0.15 * one.locality, 1e-12) << one.name;
+  }
+  auto near = view("b"), far = view("a");
+  near.device.link.round_trip_ms = 4;
+  far.device.link.round_trip_ms = 8;
+  const auto placed = place_on({.requirements = {.latency_ms_max = 8}}, {near, far});
+  EXPECT_NEAR(placed.candidates.at(0).link, 0.15 / 1.04 * 0.75, 1e-12);
+  EXPECT_NEAR(placed.candidates.at(1).link, 0.15 / 1.08 * 0.5, 1e-12);
 }
 
 struct OrderCase {

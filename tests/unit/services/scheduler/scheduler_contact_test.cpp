@@ -155,6 +155,19 @@ TEST(OfflineContract, ReplaceIsTheJobsWord) {
   EXPECT_EQ(never.state("j"), JobState::failed);
 }
 
+// Of work on each of many devices one may be bad: the others go on.
+TEST(OfflineContract, OneLostTargetDoesNotEndTheOthers) {
+  World world({ready("a"), ready("b")});
+  world.run("j", {.targets = Targets{}, .retry = {.backoff_s = 0, .lost_max = 1}, .offline = {.replace = true}});
+  ASSERT_EQ(world.execution("j").target, dev("a"));
+  world.report("a", world.attempt("j").key, AttemptState::lost, "its journal is new");
+  EXPECT_EQ(world.execution("j").state, ExecutionState::quarantined);
+  EXPECT_FALSE(settled(world.state("j")));
+  EXPECT_TRUE(world.commands<Cancel>().empty());
+  world.report("b", world.attempt("j", 1).key, AttemptState::succeeded);
+  EXPECT_EQ(world.state("j"), JobState::failed) << "all must succeed";
+}
+
 // A job that takes its devices down does not walk through the fleet.
 TEST(OfflineContract, LostMaxQuarantines) {
   World world({ready("a"), ready("b"), ready("c"), ready("d")});
@@ -232,10 +245,10 @@ TEST(Overdue, FetchingEndsAndTheDeviceIsExcluded) {
   World world({ready("a"), ready("b")});
   world.run("j", {.timeouts = {.fetching_s = 100}});
   const auto device = world.attempt("j").device.value;
-  world.report(device, key("j"), AttemptState::accepted);
+  world.report(device, key("j"), AttemptState::fetching);
   world.live_through(seconds(220), {{device, {key("j")}}});
   EXPECT_EQ(world.execution("j").state, ExecutionState::queued) << "it is being asked about elsewhere";
-  EXPECT_EQ(world.attempt("j").state, AttemptState::refused);
+  EXPECT_EQ(world.attempt("j").state, AttemptState::rejected);
   EXPECT_EQ(world.attempt("j").reason, "it did not begin within 100 s");
   EXPECT_EQ(world.execution("j").excluded.count(dev(device)), 1U);
   EXPECT_EQ(world.execution("j").failures, 0);
@@ -259,6 +272,32 @@ TEST(Overdue, QueuedEndsWithTheNearestReason) {
   world.pass(seconds(100));
   EXPECT_EQ(world.state("j"), JobState::expired);
   EXPECT_EQ(world.job("j").reason, "no device took it within 100 s; nearest: a: labels/zone is x, wanted y");
+}
+
+TEST(Overdue, APolicyThatNeverAnswersEndsTheWait) {
+  World world({ready("a")});
+  world.submit("j", {.timeouts = {.queued_s = 100}});
+  for (int i = 0; i < 9; ++i) world.pass(seconds(10));
+  EXPECT_FALSE(settled(world.state("j")));
+  for (int i = 0; i < 8; ++i) world.pass(seconds(10));
+  EXPECT_EQ(world.state("j"), JobState::expired);
+  EXPECT_EQ(world.job("j").reason, "security-policy did not answer within 100 s");
+  EXPECT_EQ(world.view("a").used.attempts, 0);
+}
+
+// Its device has an attempt of it that is forgotten here, and no room for it: it waits for that device, and not for
+// ever.
+TEST(Overdue, AClaimThatFindsNoRoomEndsTheWait) {
+  World world({ready("a")});
+  world.run("large", {.requirements = {.cpu_millis = 4000}});
+  world.report("a", world.attempt("large").key, AttemptState::running);
+  world.step(HeartbeatArrived{dev("a"), 0, {world.attempt("large").key}, world.now, std::vector{key("j", 50)}});
+  world.run("j", {.requirements = {.cpu_millis = 1000}, .timeouts = {.queued_s = 100}});
+  ASSERT_EQ(world.execution("j").claimed, dev("a"));
+  world.live_through(seconds(99), {{"a", {world.attempt("large").key}}});
+  EXPECT_FALSE(settled(world.state("j"))) << world.job("j").reason;
+  world.live_through(seconds(2), {{"a", {world.attempt("large").key}}});
+  EXPECT_EQ(world.state("j"), JobState::expired) << fieldwork::name(world.state("j"));
 }
 
 // --- inquiries ----------------------------------------------------------------------------------------------------

@@ -117,12 +117,12 @@ TEST(Staged, TheDeviceHasTheWorkBeforeItsTime) {
   const auto& contract = std::get<Assign>(assigned[0].command).contract;
   EXPECT_EQ(contract.start_at_ms, to_ms(world.now + seconds(400)));
   const auto is = world.attempt("j").key;
-  world.report("a", is, AttemptState::accepted, "it waits for its time");
+  world.report("a", is, AttemptState::fetching, "it waits for its time");
   world.live_through(seconds(440), {{"a", {is}}});
-  EXPECT_EQ(world.execution("j").state, ExecutionState::accepted) << "fetching_s counts from its time on";
+  EXPECT_EQ(world.execution("j").state, ExecutionState::fetching) << "fetching_s counts from its time on";
   EXPECT_EQ(world.attempt("j").reason, "it waits for its time");
   world.live_through(seconds(150), {{"a", {is}}});
-  EXPECT_NE(world.execution("j").state, ExecutionState::accepted) << "it should have begun long ago";
+  EXPECT_NE(world.execution("j").state, ExecutionState::fetching) << "it should have begun long ago";
 }
 
 }  // namespace

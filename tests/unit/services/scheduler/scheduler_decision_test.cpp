@@ -170,7 +170,7 @@ TEST(Refusal, IsNotTheJobsFailureAndExcludesTheDevice) {
   World world({ready("a"), ready("b")});
   world.run("j", {.retry = {.attempts_max = 1}});
   const auto first = world.attempt("j").device;
-  world.report(first.value, key("j"), AttemptState::refused, "disk is full");
+  world.report(first.value, key("j"), AttemptState::rejected, "disk is full");
   EXPECT_EQ(world.execution("j").failures, 0);
   EXPECT_EQ(world.execution("j").losses, 0);
   EXPECT_NE(world.question().device, first) << "at once, elsewhere";
@@ -186,7 +186,7 @@ TEST(Refusal, ByAllIsOneFailedRound) {
   std::int64_t fence = 1;
   for (int round = 1; round <= 2; ++round) {
     for (int device = 0; device < 2; ++device) {
-      world.report(world.attempt("j").device.value, key("j", fence++), AttemptState::refused, "clock is wrong");
+      world.report(world.attempt("j").device.value, key("j", fence++), AttemptState::rejected, "clock is wrong");
       world.allow_all();
     }
     EXPECT_EQ(world.core.find(JobId("j"))->state, round == 1 ? JobState::queued : JobState::failed);
@@ -210,7 +210,7 @@ TEST(Refusal, ByAllThatAreLeftIsARoundToo) {
   world.run("j", {.replicas = 2, .retry = {.attempts_max = 3, .backoff_s = 1}});
   const auto& executions = world.core.jobs().at(JobId("j")).executions;
   const auto first = executions[0].attempt->device.value, second = executions[1].attempt->device.value;
-  world.report(second, executions[1].attempt->key, AttemptState::refused, "not here within 3600 s");
+  world.report(second, executions[1].attempt->key, AttemptState::rejected, "not here within 3600 s");
   world.report(first, executions[0].attempt->key, AttemptState::succeeded);
   world.pass(seconds(0));
   world.pass(seconds(2));
@@ -222,7 +222,7 @@ TEST(Refusal, WaitsForADeviceThatCouldTakeItLater) {
   World world({ready("a")});
   world.step(DeviceSeen{in_presence(ready("b"), Presence::suspect)});
   world.run("j", {.retry = {.attempts_max = 1}});
-  world.report("a", key("j"), AttemptState::refused, "disk is full");
+  world.report("a", key("j"), AttemptState::rejected, "disk is full");
   EXPECT_EQ(world.execution("j").state, ExecutionState::queued);
   EXPECT_TRUE(world.said.questions.empty());
   world.step(DeviceSeen{ready("b")});
@@ -234,7 +234,7 @@ TEST(Refusal, ARoundEndsWhenTheLastOneThatCouldTakeItIsNoMore) {
     World world({ready("a")});
     world.step(DeviceSeen{in_presence(ready("b"), Presence::suspect)});
     world.run("j", {.retry = {.attempts_max = 1}});
-    world.report("a", key("j"), AttemptState::refused, "disk is full");
+    world.report("a", key("j"), AttemptState::rejected, "disk is full");
     ASSERT_EQ(world.execution("j").state, ExecutionState::queued);
     if (removed) {
       world.step(DeviceGone{dev("b")});
@@ -251,7 +251,7 @@ TEST(Refusal, OfADeviceThatIsPutAsideBlamesNobody) {
   for (const std::string id : {"j1", "j2", "j3"}) world.run(id, {.retry = {.attempts_max = 1}});
   world.step(DeviceSeen{in_lifecycle(ready("a"), Lifecycle::draining)});
   for (const std::string id : {"j1", "j2", "j3"}) {
-    world.report("a", key(id), AttemptState::refused, "this device is draining");
+    world.report("a", key(id), AttemptState::rejected, "this device is draining");
     EXPECT_TRUE(world.said.placeable.empty()) << id;
     EXPECT_EQ(world.state(id), JobState::queued) << id;
   }
@@ -264,7 +264,7 @@ TEST(Refusal, OfDifferentJobsMakesTheDeviceUnplaceable) {
   for (const std::string id : {"j1", "j2", "j3"}) {
     world.run(id);
     EXPECT_TRUE(world.said.placeable.empty()) << id;
-    world.report("a", key(id), AttemptState::refused, "clock is wrong");
+    world.report("a", key(id), AttemptState::rejected, "clock is wrong");
     world.step(CancelRequested{1, JobId(id)});
   }
   // The third one was said with its report.
@@ -279,7 +279,7 @@ TEST(Refusal, OfDifferentJobsMakesTheDeviceUnplaceable) {
   EXPECT_TRUE(world.said.questions.empty());
   world.pass(milliseconds(1));
   ASSERT_EQ(world.allow_all().size(), 1U) << "it is tried again";
-  world.report("a", key("k"), AttemptState::refused, "clock is wrong");
+  world.report("a", key("k"), AttemptState::rejected, "clock is wrong");
   ASSERT_EQ(world.said.placeable.size(), 1U);
   EXPECT_FALSE(world.said.placeable[0].placeable);
   EXPECT_EQ(world.said.placeable[0].times, 2);
@@ -288,12 +288,12 @@ TEST(Refusal, OfDifferentJobsMakesTheDeviceUnplaceable) {
 
 // A full disk shows when the package is fetched, or when the program is to begin.
 TEST(Refusal, ThatFollowsAPromiseCountsToo) {
-  for (const auto before : {AttemptState::accepted, AttemptState::running}) {
+  for (const auto before : {AttemptState::fetching, AttemptState::running}) {
     World world({ready("a")});
     for (const std::string id : {"j1", "j2", "j3"}) {
       world.run(id);
       world.report("a", key(id), before);
-      world.report("a", key(id), AttemptState::refused, "the disk is full");
+      world.report("a", key(id), AttemptState::rejected, "the disk is full");
       EXPECT_EQ(world.state(id), JobState::queued);
       world.step(CancelRequested{1, JobId(id)});
     }
@@ -305,14 +305,14 @@ TEST(Refusal, UnplaceableIsKeptOverARestartAndEndsWithWork) {
   World world({ready("a")});
   for (const std::string id : {"j1", "j2", "j3"}) {
     world.run(id);
-    world.report("a", key(id), AttemptState::refused);
+    world.report("a", key(id), AttemptState::rejected);
     world.step(CancelRequested{1, JobId(id)});
   }
   world.restart({ready("a")});
   EXPECT_TRUE(world.run("k").empty());
   world.pass(seconds(60));
   ASSERT_EQ(world.allow_all().size(), 1U);
-  world.report("a", key("k"), AttemptState::accepted);
+  world.report("a", key("k"), AttemptState::fetching);
   EXPECT_TRUE(world.said.placeable.empty()) << "it may still refuse";
   world.report("a", key("k"), AttemptState::succeeded);
   ASSERT_EQ(world.said.placeable.size(), 1U);
@@ -325,7 +325,7 @@ TEST(Refusal, UnplaceableIsKeptOverARestartAndEndsWithWork) {
 TEST(Refusal, OfWhatItHadAlreadyDoesNotDoubleTheRest) {
   World world({ready("a")});
   for (int i = 0; i < 50; ++i) world.run("j" + std::to_string(i));
-  for (int i = 0; i < 50; ++i) world.report("a", key("j" + std::to_string(i)), AttemptState::refused);
+  for (int i = 0; i < 50; ++i) world.report("a", key("j" + std::to_string(i)), AttemptState::rejected);
   EXPECT_EQ(world.view("a").unplaceable_until, world.now + seconds(60));
   EXPECT_EQ(world.view("a").unplaceable_times, 1);
 }
@@ -334,15 +334,15 @@ TEST(Refusal, OfOneJobOrBecauseOfTheWorkSaysNothingOfTheDevice) {
   World world({ready("a")});
   world.run("j", {.retry = {.attempts_max = 10, .backoff_s = 0}});
   for (std::int64_t fence = 1; fence <= 5; ++fence) {
-    world.report("a", key("j", fence), AttemptState::refused);
+    world.report("a", key("j", fence), AttemptState::rejected);
     world.pass(seconds(0));
     world.allow_all();
   }
   EXPECT_EQ(world.view("a").unplaceable_times, 0) << "one job";
   for (const std::string id : {"k1", "k2", "k3", "k4"}) {
     world.run(id);
-    world.report("a",
-                 {.key = key(id), .state = AttemptState::refused, .reason = "not what was signed", .work_fault = true});
+    world.report(
+        "a", {.key = key(id), .state = AttemptState::rejected, .reason = "not what was signed", .work_fault = true});
   }
   EXPECT_EQ(world.view("a").unplaceable_times, 0) << "the work's fault";
 }
@@ -351,7 +351,7 @@ TEST(Refusal, SuccessInBetweenStartsTheCountAnew) {
   World world({ready("a")});
   for (const std::string id : {"j1", "j2", "ok", "j3", "j4"}) {
     world.run(id);
-    world.report("a", key(id), id == "ok" ? AttemptState::succeeded : AttemptState::refused);
+    world.report("a", key(id), id == "ok" ? AttemptState::succeeded : AttemptState::rejected);
     world.step(CancelRequested{1, JobId(id)});
   }
   EXPECT_EQ(world.view("a").unplaceable_times, 0);

@@ -97,10 +97,10 @@ TEST(Stream, PositionIsKeptOverARestart) {
 TEST(Report, FollowsAnAttemptToItsEnd) {
   World world({ready("a")});
   world.run("j");
-  world.report("a", key("j"), AttemptState::accepted);
+  world.report("a", key("j"), AttemptState::fetching);
   EXPECT_EQ(world.closed_keys(), std::vector<std::string>{assign_key(key("j"))});
   EXPECT_EQ(world.state("j"), JobState::assigned);
-  EXPECT_EQ(world.execution("j").state, ExecutionState::accepted);
+  EXPECT_EQ(world.execution("j").state, ExecutionState::fetching);
   world.report("a", key("j"), AttemptState::running);
   EXPECT_EQ(world.state("j"), JobState::running);
   world.report("a", {.key = key("j"), .state = AttemptState::succeeded, .result = RunResult{.stdout_text = "hi"}});
@@ -166,7 +166,7 @@ TEST(Report, NeverGoesBack) {
   World world({ready("a")});
   world.run("j");
   world.report("a", key("j"), AttemptState::running);
-  world.report("a", key("j"), AttemptState::accepted);
+  world.report("a", key("j"), AttemptState::fetching);
   EXPECT_EQ(world.attempt("j").state, AttemptState::running);
   EXPECT_TRUE(world.said.attempts.empty());
 }
@@ -416,7 +416,7 @@ TEST(Saved, OrdersThatNobodySpokeOfAreMadeAgainFromAttempts) {
   const auto report = [&](const char* job, AttemptState state) {
     world.report(world.attempt(job).device.value, key(job), state);
   };
-  report("heard", AttemptState::accepted);
+  report("heard", AttemptState::fetching);
   report("over", AttemptState::succeeded);
   world.limits.lease_s = 77;  // what the grant was signed for counts, not what the settings say now
   world.restart();

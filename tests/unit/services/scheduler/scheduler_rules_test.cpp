@@ -31,6 +31,34 @@ TEST(Rules, ReplicasGoToDifferentSites) {
   EXPECT_EQ(sites, (std::multiset<std::string>{"", "a", "a", "a", "b", "c"})) << "what has no site comes last";
 }
 
+// Not back to where it failed while another device fits, wherever that is.
+TEST(Rules, AnotherSiteComesBeforeTheDeviceWhereItFailed) {
+  World world({ready("a1", {{"site", "a"}}), ready("b1", {{"site", "b"}})});
+  world.run("j", {.placement = {.spread_by = "site"}, .retry = {.backoff_s = 0}});
+  const auto first = world.attempt("j").device;
+  world.report(first.value, world.attempt("j").key, AttemptState::failed);
+  world.pass(seconds(0));
+  world.allow_all();
+  EXPECT_NE(world.attempt("j").device, first);
+  world.report(world.attempt("j").device.value, world.attempt("j").key, AttemptState::failed);
+  world.pass(seconds(0));
+  world.allow_all();
+  EXPECT_EQ(world.attempt("j").number, 3) << "where it failed, when nothing else is left";
+}
+
+// Whatever the weights are, and whoever fits better.
+TEST(Rules, WhereItFailedIsTheLastChoice) {
+  auto bad = ready("z");
+  bad.health = 0.3;
+  World world({ready("a"), bad}, {.weights = {.fit = 10, .health = 10, .affinity = 10}});
+  world.run("j", {.placement = {.affinity = {{.expression = "health > 0.9"}}}, .retry = {.backoff_s = 0}});
+  ASSERT_EQ(world.attempt("j").device, dev("a"));
+  world.report("a", world.attempt("j").key, AttemptState::failed);
+  world.pass(seconds(0));
+  world.allow_all();
+  EXPECT_EQ(world.attempt("j").device, dev("z"));
+}
+
 // Also what was placed before a restart counts.
 TEST(Rules, SpreadGoesOnAfterARestart) {
   World world({ready("a1", {{"site", "a"}})});
@@ -41,6 +69,40 @@ TEST(Rules, SpreadGoesOnAfterARestart) {
   world.step(BatchEnded{});
   world.allow_all();
   EXPECT_EQ(site_of(world, "j", 0) + site_of(world, "j", 1), "ab");
+}
+
+// None of those that came at the same time has a right before the others: the device is filled as well as it can be.
+TEST(Rules, InASmallFleetTheFullestOrderIsTaken) {
+  for (const auto earlier : {Duration{}, Duration(milliseconds(1))}) {
+    World world({ready("a")});
+    const auto come = [&](const char* id, std::int64_t cpu_millis, int priority = 5) {
+      world.core.step(World::submission(id, {.requirements = {.cpu_millis = cpu_millis}, .priority = priority}),
+                      world.now, world.said);
+    };
+    world.said = {};
+    come("large", 3000);
+    world.now += earlier;
+    for (const char* id : {"half1", "half2"}) come(id, 2000);
+    world.core.step(BatchEnded{}, world.now, world.said);
+    world.rows.keep(world.said);
+    world.allow_all();
+    const bool same = earlier == Duration{};
+    EXPECT_EQ(world.execution("large").state == ExecutionState::queued, same);
+    EXPECT_EQ(world.view("a").used.cpu_millis, same ? 4000 : 3000);
+  }
+  // Not against a higher priority.
+  World world({ready("a")});
+  world.said = {};
+  const auto come = [&](const char* id, std::int64_t cpu_millis, int priority) {
+    world.core.step(World::submission(id, {.requirements = {.cpu_millis = cpu_millis}, .priority = priority}),
+                    world.now, world.said);
+  };
+  come("first", 3000, 6);
+  for (const char* id : {"half1", "half2"}) come(id, 2000, 5);
+  world.core.step(BatchEnded{}, world.now, world.said);
+  world.rows.keep(world.said);
+  world.allow_all();
+  EXPECT_EQ(world.execution("first").state, ExecutionState::assigned);
 }
 
 // Jobs that stay apart from each other do so within one batch, too; who finds no device waits until one is free.

@@ -135,8 +135,8 @@ class Storm {
     if (given_.empty()) return;
     const auto [where, k] = one_of(given_);
     static const std::vector<AttemptState> states{
-        AttemptState::accepted, AttemptState::running,   AttemptState::running, AttemptState::succeeded,
-        AttemptState::failed,   AttemptState::cancelled, AttemptState::refused, AttemptState::lost};
+        AttemptState::fetching, AttemptState::running,   AttemptState::running,  AttemptState::succeeded,
+        AttemptState::failed,   AttemptState::cancelled, AttemptState::rejected, AttemptState::lost};
     say(where, k, one_of(states));
   }
 

@@ -375,6 +375,17 @@ TEST(Stop, LastWordsAreAwaitedAsLongAsTheOrderLives) {
   EXPECT_TRUE(world.closes(cancel_key(key("j"))));
 }
 
+// The device's word is kept with the attempt, also where it brings nothing else.
+TEST(Stop, ACancelIsConfirmedByTheDevice) {
+  World world({ready("a")});
+  world.run("j");
+  world.report("a", key("j"), AttemptState::running);
+  world.step(CancelRequested{1, JobId("j")});
+  EXPECT_FALSE(settled(world.rows.attempts().at(key("j")).reported));
+  world.report("a", key("j"), AttemptState::cancelled);
+  EXPECT_TRUE(settled(world.rows.attempts().at(key("j")).reported));
+}
+
 TEST(Stop, DeadlineExpires) {
   World world({ready("a")});
   world.run("j", {.deadline_s = 10});
@@ -384,6 +395,19 @@ TEST(Stop, DeadlineExpires) {
   EXPECT_EQ(world.state("j"), JobState::expired);
   ASSERT_EQ(world.commands<Cancel>().size(), 1U);
   EXPECT_EQ(world.commands<Cancel>()[0].key, cancel_key(key("j")));
+}
+
+// What has succeeded by then is judged as at any other end.
+TEST(Stop, AtTheDeadlineTheSuccessRuleDecides) {
+  for (const auto& [percent, end] : {std::pair(50, JobState::succeeded), {80, JobState::expired}}) {
+    World world({ready("a"), ready("b")});
+    world.run("j", {.replicas = 2, .success = {.percent = percent}, .deadline_s = 10});
+    world.report("a", world.attempt("j", world.attempt("j", 0).device == dev("a") ? 0 : 1).key,
+                 AttemptState::succeeded);
+    world.pass(seconds(10));
+    EXPECT_EQ(world.state("j"), end) << percent;
+    EXPECT_EQ(world.commands<Cancel>().size(), 1U);
+  }
 }
 
 TEST(Stop, DeadlineOfAFinishedJobPassesSilently) {

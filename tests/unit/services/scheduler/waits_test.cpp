@@ -77,6 +77,18 @@ TEST(Waits, AnAnswerSaysWhyAndForHowLong) {
   const auto third = stack.submit("r-3", "work", {{"deadline_s", 100}});
   EXPECT_EQ(third.at("waits").at("wait_s"), 59.0);
   EXPECT_EQ(third.at("waits").at("meets_deadline"), false) << "60 s more, after 59 s";
+  const auto dry = stack.ask("try", {{"v", 1}, {"job", {{"command", {"work"}}, {"deadline_s", 59}}}});
+  EXPECT_EQ(dry.at("placed"), 1);
+  EXPECT_EQ(dry.at("meets_deadline"), false) << "it starts at once, and takes 60 s";
+  EXPECT_EQ(stack.ask("try", {{"v", 1}, {"job", {{"command", {"work"}}, {"deadline_s", 61}}}}).at("meets_deadline"),
+            true);
+}
+
+TEST(Waits, AJobOfWhichAPartStartsSaysWhatTheOthersWaitFor) {
+  Stack stack;
+  const auto wide = stack.submit("r-1", "work", {{"replicas", 2}, {"deadline_s", 100}});
+  ASSERT_EQ(wide.at("state"), "assigned") << wide.dump();
+  EXPECT_EQ(wide.at("waits").at("code"), "no_room");
 }
 
 TEST(Waits, QuestionsAndTheRetainedStateSayIt) {
