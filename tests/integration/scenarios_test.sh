@@ -28,6 +28,22 @@ for path in "$bin"/edge-scenarios/*/*/template.json; do
   check "$("$place/check" "$result" "$dir/truth.csv" "$dir/input" >"$dir/checked" 2>&1 && echo yes)" "$job: $(cat "$dir/checked")"
   echo "$job: $(head -n 1 "$dir/said"); $(tail -n 1 "$dir/checked")"
 done
+# Two vehicles, each on a device of its own: what each heard of the other came through their agents.
+cli device set edge-2 label.sensor=lidar --wait >/dev/null
+out=$dir/out/both
+cli scenario run autonomous-vehicle vehicle-to-vehicle --with "$with" --privacy none --param seed=3 --param vehicles=2 --param lag_ms=10000 \
+  --output-dir "$out" >"$dir/said" 2>&1 || check "" "two vehicles: $(cat "$dir/said")"
+place=$bin/edge-scenarios/autonomous-vehicle/vehicle-to-vehicle
+"$place/package/make-input" --seed 3 --truth >"$dir/truth.csv"
+mapfile -t results < <(find "$out" -name result.json | sort)
+check "$([ ${#results[@]} = 2 ] && echo yes)" "results of two vehicles: $(find "$out")"
+for result in "${results[@]}"; do
+  check "$("$place/check" "$result" "$dir/truth.csv" >"$dir/checked" 2>&1 && echo yes)" "two vehicles: $(cat "$dir/checked")"
+  check "$(jq -e '.peer != .vehicle and .heard > 1000 and .lost < 100' "$result" >/dev/null && echo yes)" "it heard the other: $(head -c 400 "$result")"
+done
+check "$([ "$(jq -s 'map(.vehicle) | sort | @json' "${results[@]}")" = '"[1,2]"' ] && echo yes)" "each is one of them"
+cli device set edge-2 label.sensor=none --wait >/dev/null
+
 check "$(cli scenario run autonomous-vehicle path-planning --privacy none --json --wait | jq -e '.device == "edge-1"' >/dev/null && echo yes)" \
   "the job of the sensor runs where the sensor is"
 
