@@ -23,7 +23,7 @@ std::string execution_line(const codec::Json& one, bool alone) {
 // Whether the device may still be fetching the package: after that, news of the transfer is no news of the job.
 bool before_running(const codec::Json& one) {
   const auto state = text_of(one, "state");
-  return state == "assigned" || state == "accepted" || state == "unreachable";
+  return state == "assigned" || state == "fetching" || state == "unreachable";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "view.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -24,6 +25,16 @@ std::int64_t released_ms(const Json& package) {
   return release ? release->released_ms : 0;
 }
 
+// What was set aside for each execution though the job does not say it.
+std::string needs_text(const Json& estimated) {
+  std::string out;
+  if (const auto cpu = integer_of(estimated, "cpu_millis"); cpu > 0)
+    out = decimal(static_cast<double>(cpu) / 1000, 2) + " cores";
+  if (const auto memory = integer_of(estimated, "memory_bytes"); memory > 0)
+    out += (out.empty() ? "" : ", ") + human_bytes(memory) + " of memory";
+  return out + ", by what such work used";
+}
+
 std::string executions_table(const Json& executions) {
   Table table(
       {"EXECUTION", "DEVICE", "ATTEMPT", "FENCE", "STATE", "EXIT", "ELAPSED", "CPU", "MEMORY", "OUTPUT", "REASON"});
@@ -35,6 +46,8 @@ std::string executions_table(const Json& executions) {
     if (const auto& far = member(progress, "fraction"); far.is_number() && state != "succeeded")
       state += " at " + std::to_string(whole_percent(far.get<double>())) + " %";
     auto reason = text_of(one, "reason");
+    if (member(one, "confirmed") == false)
+      reason += (reason.empty() ? "" : "; ") + std::string("its device has not said yet that it ended");
     if (reason.empty() && state != "succeeded") reason = amount_of(progress);
     table.add({std::to_string(integer_of(one, "execution")), or_dash(text_of(one, "device")),
                std::to_string(integer_of(one, "attempt")), std::to_string(integer_of(one, "fence")), state,
@@ -47,6 +60,12 @@ std::string executions_table(const Json& executions) {
   return table.text();
 }
 
+std::string bar(double value, double whole) {
+  constexpr double cells = 20;
+  const auto full = whole > 0 ? std::clamp(std::lround(cells * value / whole), 0L, static_cast<long>(cells)) : 0L;
+  return full == 0 ? "-" : std::string(static_cast<std::size_t>(full), '#');
+}
+
 std::string candidates_table(const Json& candidates, const std::string& chosen) {
   if (candidates.empty()) return "";
   std::set<std::string> names;  // of all parts of the score
@@ -55,12 +74,15 @@ std::string candidates_table(const Json& candidates, const std::string& chosen) 
     if (!components.is_object()) continue;
     for (const auto& part : components.items()) names.insert(part.key());
   }
-  std::vector<std::string> header{" ", "CANDIDATE", "SCORE"};
+  double best = 0;
+  for (const auto& candidate : candidates) best = std::max(best, number_of(candidate, "score"));
+  std::vector<std::string> header{" ", "CANDIDATE", "SCORE", "OF THE BEST"};
   header.insert(header.end(), names.begin(), names.end());
   Table table(header);
   for (const auto& candidate : candidates) {
     const auto device = text_of(candidate, "device");
-    std::vector<std::string> row{device == chosen ? "*" : " ", device, decimal(number_of(candidate, "score"), 3)};
+    const auto score = number_of(candidate, "score");
+    std::vector<std::string> row{device == chosen ? "*" : " ", device, decimal(score, 3), bar(score, best)};
     for (const auto& part : names) {
       const auto& value = member(member(candidate, "components"), part.c_str());
       row.push_back(value.is_number() ? decimal(value.get<double>(), 3) : "-");
@@ -138,6 +160,8 @@ std::string job_text(const Json& job, std::int64_t now) {
   fields.add("version", std::to_string(integer_of(job, "changed_ms")));
   if (const auto of = text_of(job, "template"); !of.empty()) fields.add("template", of);
   if (const auto of = text_of(job, "retry_of"); !of.empty()) fields.add("retry of", of);
+  if (const auto& estimated = member(job, "estimated"); estimated.is_object())
+    fields.add("estimated", needs_text(estimated));
   std::string counts;
   const auto& by_state = member(job, "counts");
   if (by_state.is_object() && integer_of(job, "width") > 1) {
@@ -166,7 +190,8 @@ std::string it_is(const std::string& state) {
 
 std::string waits_line(const Json& job) {
   const auto& waits = member(job, "waits");
-  if (!waits.is_object()) return "";
+  const bool late = member(job, "meets_deadline") == false;
+  if (!waits.is_object()) return late ? "such work takes longer than there is time before its deadline" : "";
   std::string out;
   const auto add = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
   if (const auto position = integer_of(waits, "position"); position > 0)
@@ -229,7 +254,9 @@ std::string trial_text(const Json& answer) {
     out += (width > 1 ? std::to_string(placed) + " of " + std::to_string(width) + " executions" : "It") +
            " would run now, on " + devices + (placed > 16 ? ", …" : "") + "\n";
   }
-  if (const auto waits = waits_line(answer); !waits.empty())
+  if (const auto waits = waits_line(answer); !waits.empty() && !member(answer, "waits").is_object())
+    out += "Too late: " + waits + "\n";
+  else if (!waits.empty())
     out += (placed > 0 ? "The others would wait: " : "It would wait: ") + printable(waits) + "\n";
   out += "Nothing was submitted, and security-policy was not asked.\n\n";
   const auto& first = list_of(answer, "devices");

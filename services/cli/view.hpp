@@ -38,7 +38,8 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // one row per name
 [[nodiscard]] std::string package_text(const codec::Json& package, std::int64_t now_ms);
 
-// Of a job that waits: "2 in the queue, starts in about 40s: no room (…)"; empty: it does not wait.
+// Of a job that waits: "2 in the queue, starts in about 40s: no room (…)"; of one that starts now, that it will be
+// late; empty: neither.
 [[nodiscard]] std::string waits_line(const codec::Json& job);
 // What `run --dry-run` was answered.
 [[nodiscard]] std::string trial_text(const codec::Json& answer);

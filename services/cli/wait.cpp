@@ -102,7 +102,7 @@ void Wait::ask_for_logs(const Json& job) {
   for (const auto& one : list_of(job, "executions")) {
     const auto state = execution_state(text_of(one, "state"));
     const auto execution = integer_of(one, "execution"), fence = integer_of(one, "fence");
-    const bool runs = state && (*state == ExecutionState::accepted || *state == ExecutionState::running);
+    const bool runs = state && (*state == ExecutionState::fetching || *state == ExecutionState::running);
     if (!runs || (how_.execution && *how_.execution != execution)) continue;
     some = true;
     if (logs_of_.contains({execution, fence}) || logs_of_.size() >= followed_max) continue;

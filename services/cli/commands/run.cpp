@@ -90,7 +90,7 @@ struct Submitted {
   std::string request;
   std::string state;
   std::string reason;
-  Json waits;  // null: it does not wait
+  Json answer;  // the item about it
 };
 
 Outcome<Submitted> submit(Session& session, const RunArguments& arguments, const std::string& request,
@@ -102,7 +102,7 @@ Outcome<Submitted> submit(Session& session, const RunArguments& arguments, const
   for (const auto& one : list_of(*answer, "items")) {
     if (text_of(one, "request") != request) continue;
     if (const auto& error = member(one, "error"); error.is_object()) return refused(error, arguments);
-    return Submitted{text_of(one, "job"), request, text_of(one, "state"), text_of(one, "reason"), member(one, "waits")};
+    return Submitted{text_of(one, "job"), request, text_of(one, "state"), text_of(one, "reason"), one};
   }
   return Failure{Exit::failed, "the scheduler's answer does not name the request " + request};
 }
@@ -111,12 +111,14 @@ int end_submitted(const Options& options, const Submitted& submitted) {
   if (options.json) {
     Json out{{"job", submitted.job}, {"state", submitted.state}, {"request", submitted.request}};
     if (!submitted.reason.empty()) out["reason"] = submitted.reason;
-    if (submitted.waits.is_object()) out["waits"] = submitted.waits;
+    for (const char* field : {"waits", "meets_deadline"}) {
+      if (const auto& value = member(submitted.answer, field); !value.is_null()) out[field] = value;
+    }
     print_json(out);
   } else {
     print(printable(submitted.job) + " " + printable(submitted.state) + "\n");
     if (!submitted.reason.empty()) say(printable(submitted.reason));
-    if (const auto waits = waits_line({{"waits", submitted.waits}}); !waits.empty()) say(printable(waits));
+    if (const auto waits = waits_line(submitted.answer); !waits.empty()) say(printable(waits));
   }
   const auto state = job_state(submitted.state);
   return code(state ? exit_of(*state) : Exit::ok);

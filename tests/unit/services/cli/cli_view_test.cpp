@@ -41,14 +41,19 @@ TEST(CliView, Explain) {
        {{{"execution", 0},
          {"state", "running"},
          {"chosen", "d-1"},
-         {"candidates", {{{"device", "d-1"}, {"score", 0.75}, {"components", {{"fit", 0.5}, {"health", 1}}}}}},
+         {"candidates",
+          {{{"device", "d-1"}, {"score", 0.75}, {"components", {{"fit", 0.5}, {"health", 1}}}},
+           {{"device", "d-3"}, {"score", 0.375}},
+           {{"device", "d-4"}, {"score", -1}}}},
          {"filtered", {{{"device", "d-2"}, {"requirement", "labels.zone"}, {"reason", "is b, not a"}}}}}}}};
   EXPECT_EQ(explain_text(answer),
             "job j-1 is running\n"
             "\n"
             "execution 0 is running: d-1 was chosen\n"
-            "   CANDIDATE  SCORE  fit    health\n"
-            "*  d-1        0.750  0.500  1.000\n"
+            "   CANDIDATE  SCORE   OF THE BEST           fit    health\n"
+            "*  d-1        0.750   ####################  0.500  1.000\n"
+            "   d-3        0.375   ##########            -      -\n"
+            "   d-4        -1.000  -                     -      -\n"
             "   NOT POSSIBLE  REQUIREMENT  REASON\n"
             "   d-2           labels.zone  is b, not a\n");
 }
@@ -95,6 +100,9 @@ TEST(CliView, WhatWaitsSaysWhyAndForHowLong) {
   EXPECT_NE(job_text(job, 0).find(line), std::string::npos);
   EXPECT_NE(explain_text(job).find(line), std::string::npos);
   EXPECT_EQ(waits_line(Json{{"waits", 7}}), "");
+  EXPECT_EQ(waits_line(Json{{"meets_deadline", true}}), "");
+  EXPECT_EQ(waits_line(Json{{"meets_deadline", false}}),
+            "such work takes longer than there is time before its deadline");
 }
 
 TEST(CliView, ATemplateShowsWhatItTakes) {
