@@ -129,12 +129,14 @@ bool MqttBus::Impl::send(Message message, Lanes::Ticket ticket) {
 // Reason codes of MQTT 5 from 128 on are refusals; a 3.1.1 broker acknowledges also a publish that it refuses.
 void MqttBus::Impl::finished(const mqtt::token& token, bool good) {
   const int code = static_cast<int>(token.get_reason_code());
+  // Paho's own value of a token to which no broker answered.
+  const bool refused = code >= 128 && code != static_cast<int>(mqtt::ReasonCode::MQTTPP_V3_CODE);
   if (code >= 128) good = false;
   const auto ticket = reinterpret_cast<Lanes::Ticket>(token.get_user_context());
   {
     std::lock_guard lock(mutex);
     const auto done = lanes.done(ticket, good, Clock::now());
-    if (done && code >= 128) {
+    if (done && refused) {
       ++denied;
       const auto kind = topic_kind(done->message.topic);
       note("denied " + kind, "the broker refuses what '" + config.client_id + "' says on " + kind + ": " +

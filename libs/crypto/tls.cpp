@@ -125,9 +125,9 @@ std::string wrong_talk(int failure, const TlsFiles& files) {
       return "that port does not speak TLS: is it the broker's TLS port, or is broker.url wrong?";
     default: break;
   }
-  if (failure == SSL_ERROR_SYSCALL && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    return "that port takes connections and says nothing: does it speak TLS?";
-  }
+  const bool silent = failure == SSL_ERROR_SYSCALL && (errno == EAGAIN || errno == EWOULDBLOCK);
+  if (silent || failure == SSL_ERROR_WANT_READ || failure == SSL_ERROR_WANT_WRITE)
+    return "that port takes connections and says nothing: does it speak TLS, and does the network let answers through?";
   std::array<char, 256> words{};
   ERR_error_string_n(ERR_peek_error(), words.data(), words.size());
   if (ERR_peek_error() != 0 && ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING) {
