@@ -33,7 +33,7 @@ J
   job=$!
   # Kills the victim once the device has the job, or after 60 s; by then the job may have ended.
   deadline=$((SECONDS + 60))
-  until grep -q accepted "$dir/progress-$victim.txt"; do [ $SECONDS -lt $deadline ] || break; done
+  until grep -q fetching "$dir/progress-$victim.txt"; do [ $SECONDS -lt $deadline ] || break; done
   if [ "$victim" = wipe ]; then
     stack wipe-broker "$dir"
   else

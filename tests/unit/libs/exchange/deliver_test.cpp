@@ -132,6 +132,26 @@ TEST(Deliver, WhoWaitsForAPersonGivesUpInTheEnd) {
   EXPECT_EQ(one.step(TimePassed{}), "refused(nothing was heard of it for 30 s)");
 }
 
+// The turns of a time without a link count for nothing.
+TEST(Deliver, AfterAnOutageTheOldestGoFirst) {
+  Conversation one;
+  for (int i = 9; i >= 0; --i) one.step(Add{std::to_string(i)});
+  one.step(TimePassed{});
+  for (int second = 0; second < 7; ++second, one.now += seconds(1)) one.step(TimePassed{});
+  one.step(LinkBack{});
+  std::string told;
+  while (one.core.size() > 0) {
+    Output out;
+    one.core.step(TimePassed{}, one.now, out);
+    ASSERT_FALSE(out.announcements.empty());
+    for (const auto& one_told : out.announcements) {
+      told += one_told.digest;
+      one.step(Delivered{one_told.digest});
+    }
+  }
+  EXPECT_EQ(told, "9876543210");
+}
+
 TEST(Deliver, FourAtOnceAndTheOthersInTurn) {
   Conversation one;
   for (int i = 0; i < 10; ++i) one.step(Add{std::to_string(i)});
