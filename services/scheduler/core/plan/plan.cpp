@@ -242,13 +242,14 @@ bool leaves_some(const Plan& made) {
   });
 }
 
-// Lanes that are awake, and whose head has just come.
+// Lanes that are awake, and whose head has just come at the same time as that of another one of its line.
 std::size_t fresh_lanes(const Queue& queue, Time from) {
   std::size_t out = 0;
   for (const auto& [rank, by_submitter] : queue.awake()) {
-    for (const auto& [submitter, heads] : by_submitter)
-      out += static_cast<std::size_t>(
-          std::count_if(heads.begin(), heads.end(), [&](const auto& head) { return head.first.since >= from; }));
+    for (const auto& [submitter, heads] : by_submitter) {
+      for (auto head = heads.begin(); head != heads.end() && std::next(head) != heads.end(); ++head)
+        out += head->first.since >= from && head->first.since == std::next(head)->first.since ? 1 : 0;
+    }
   }
   return out;
 }
@@ -260,7 +261,7 @@ std::size_t fresh_lanes(const Queue& queue, Time from) {
 Plan plan(const Snapshot& snapshot, Time now) {
   auto best = Planner(snapshot, now).make();
   if (snapshot.fleet.size() > small_fleet_max || !leaves_some(best)) return best;
-  if (const auto lanes = fresh_lanes(snapshot.queue, now - fresh_for); lanes < 2 || lanes > small_lanes_max)
+  if (const auto lanes = fresh_lanes(snapshot.queue, now - fresh_for); lanes == 0 || lanes > small_lanes_max)
     return best;
   auto most = packed(snapshot, best);
   for (std::uint64_t order = 1; order <= orders_max; ++order) {
