@@ -35,6 +35,10 @@ class Durations {
   // From the assignment to the end: the median. By the command, else by the template, else by the program. Nothing:
   // none of them has ever succeeded.
   [[nodiscard]] std::optional<Duration> expected(const DurationKeys& keys) const;
+  // Not by the program alone.
+  [[nodiscard]] std::optional<Duration> expected_of_command(const DurationKeys& keys) const {
+    return expected({keys[0], keys[1], keys[1]});
+  }
   // What is left of an attempt that was assigned so long ago: the median of those that took longer, less that; where
   // none did, a quarter of that.
   [[nodiscard]] std::optional<Duration> left(const DurationKeys& keys, Duration since) const;

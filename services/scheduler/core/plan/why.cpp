@@ -101,7 +101,7 @@ std::size_t place_in(const Queue::LaneState& lane, const QueueEntry& entry) {
 
 std::optional<bool> meets_deadline(const Job& job, const std::optional<Time>& start, const Durations& durations) {
   if (!job.spec->deadline_s || !start) return std::nullopt;
-  const auto takes = durations.expected(job.durations);
+  const auto takes = durations.expected_of_command(job.durations);
   if (!takes && *start <= deadline_of(job)) return std::nullopt;
   return *start + takes.value_or(Duration{}) <= deadline_of(job);
 }

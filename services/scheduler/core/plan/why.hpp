@@ -26,8 +26,8 @@ struct Waits {
   std::optional<bool> meets_deadline{};   // nothing: not known, or it has none
 };
 using Reasons = std::unordered_map<Queue::Lane, Reason>;  // that are known already
-// Whether an execution that starts then ends before the job's deadline, by how long such work took; nothing: not known,
-// or the job has none.
+// Whether an execution that starts then ends before the job's deadline, by how long the same command, or work of the
+// same template, took; nothing: not known, or the job has none.
 [[nodiscard]] std::optional<bool> meets_deadline(const Job& job, const std::optional<Time>& start,
                                                  const Durations& durations);
 // Of a job that has executions which wait; nothing: none does, or reasons_looked_max others were looked at already.

@@ -82,6 +82,9 @@ TEST(Waits, AnAnswerSaysWhyAndForHowLong) {
   EXPECT_EQ(dry.at("meets_deadline"), false) << "it starts at once, and takes 60 s";
   EXPECT_EQ(stack.ask("try", {{"v", 1}, {"job", {{"command", {"work"}}, {"deadline_s", 61}}}}).at("meets_deadline"),
             true);
+  EXPECT_FALSE(stack.ask("try", {{"v", 1}, {"job", {{"command", {"work", "less"}}, {"deadline_s", 5}}}})
+                   .contains("meets_deadline"))
+      << "nobody knows how long that takes";
 }
 
 TEST(Waits, AJobOfWhichAPartStartsSaysWhatTheOthersWaitFor) {
