@@ -13,7 +13,7 @@ class Balance {
  public:
   void add(std::int64_t used, std::int64_t capacity) {
     if (capacity <= 0) return;
-    const auto load = static_cast<double>(used) / static_cast<double>(capacity);
+    const auto load = share_of(used, capacity);
     sum_ += load;
     squares_ += load * load;
     ++count_;

@@ -8,10 +8,6 @@ namespace {
 
 constexpr double unknown_round_trip_ms = 100;
 
-double part(std::int64_t used, std::int64_t capacity) {
-  return capacity <= 0 ? 0 : static_cast<double>(used) / static_cast<double>(capacity);
-}
-
 }  // namespace
 
 Merit merit_of(const Device& device, int attempts, const Weights& weights, int attempts_per_device_max) {
@@ -23,7 +19,7 @@ Merit merit_of(const Device& device, int attempts, const Weights& weights, int a
 double Fleet::potential(const Device& device, const Use& used) const {
   const auto merit = merit_of(device, used.attempts, weights_, attempts_per_device_max_);
   const auto& has = device.about.capacity;
-  const auto fit = (part(used.cpu_millis, has.cpu_millis) + part(used.memory_bytes, has.memory_bytes)) / 2;
+  const auto fit = (share_of(used.cpu_millis, has.cpu_millis) + share_of(used.memory_bytes, has.memory_bytes)) / 2;
   return weights_.fit * fit + merit.health + merit.link + merit.spread;
 }
 

@@ -280,6 +280,11 @@ struct ExecutionRecord {
   Execution execution;
 };
 
+// 0 where there is nothing of it.
+[[nodiscard]] inline double share_of(std::int64_t some, std::int64_t all) {
+  return all <= 0 ? 0 : static_cast<double>(some) / static_cast<double>(all);
+}
+
 // What attempts use, or may use.
 struct Use {
   std::int64_t cpu_millis = 0;

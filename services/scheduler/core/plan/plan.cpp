@@ -222,15 +222,11 @@ std::array<double, limits::priority_max + 1> packed(const Snapshot& from, const 
     const auto* place = std::get_if<Place>(&step);
     if (place == nullptr) continue;
     const auto& spec = *from.jobs.at(place->who.job).spec;
-    Use use;
-    use.add(spec.requirements);
+    const auto& need = spec.requirements;
     const auto& all = from.shares.total;
-    const auto part = [](std::int64_t some, std::int64_t whole) {
-      return whole <= 0 ? 0.0 : static_cast<double>(some) / static_cast<double>(whole);
-    };
-    out[static_cast<std::size_t>(limits::priority_max - spec.priority)] += part(use.cpu_millis, all.cpu_millis) +
-                                                                           part(use.memory_bytes, all.memory_bytes) +
-                                                                           part(use.storage_bytes, all.storage_bytes);
+    out[static_cast<std::size_t>(limits::priority_max - spec.priority)] +=
+        share_of(need.cpu_millis, all.cpu_millis) + share_of(need.memory_bytes, all.memory_bytes) +
+        share_of(need.storage_bytes, all.storage_bytes);
   }
   return out;
 }

@@ -7,11 +7,8 @@
 namespace fieldwork::scheduler {
 
 double Shares::of(const Use& use) const {
-  const auto part = [](std::int64_t some, std::int64_t all) {
-    return all <= 0 ? 0.0 : static_cast<double>(some) / static_cast<double>(all);
-  };
-  return std::max({part(use.cpu_millis, total.cpu_millis), part(use.memory_bytes, total.memory_bytes),
-                   part(use.storage_bytes, total.storage_bytes), part(use.attempts, attempts)});
+  return std::max({share_of(use.cpu_millis, total.cpu_millis), share_of(use.memory_bytes, total.memory_bytes),
+                   share_of(use.storage_bytes, total.storage_bytes), share_of(use.attempts, attempts)});
 }
 
 double Turns::share(const std::string& submitter) const {
