@@ -55,13 +55,7 @@ counted() {  # NAME BEGUN EFFECTS: checks which attempts of the job began, and w
 }
 decided() { check "$(grep -q "$2" <<<"$(execution "$1" decided)" && echo yes)" "$1: decided: $(execution "$1" decided)"; }  # NAME WHAT
 # goes_on NAME ATTEMPT: whether its program runs, on whichever device of this machine
-goes_on() {
-  local pid
-  for pid in $(pgrep -f "program $dir/$1\$"); do
-    if grep -qz "^FIELDWORK_ATTEMPT=$2\$" "/proc/$pid/environ" 2>/dev/null; then return 0; fi
-  done
-  return 1
-}
+goes_on() { runs_attempt "program $dir/$1\$" "$2"; }
 gone() { ! goes_on "$1" "$2"; }
 # where NAME: sets lost, the device that has the job, other, and the attempt's fence
 where() {

@@ -87,13 +87,7 @@ effects() { [ ! -e "$dir/effects/$1" ] || sort "$dir/effects/$1" | tr '\n' ';'; 
 some_effects() { [ -e "$dir/effects/$1" ] && [ "$(wc -l <"$dir/effects/$1")" = "$2" ]; }
 began() { [ "$(find "$dir/runs" -name "$1-*-$2.beats" | wc -l)" = "$3" ]; } # NAME ATTEMPT COUNT
 # goes_on NAME ATTEMPT: whether such a program runs, on whichever device of this machine
-goes_on() {
-  local pid
-  for pid in $(pgrep -f "program $dir $1\$"); do
-    if grep -qz "^FIELDWORK_ATTEMPT=$2\$" "/proc/$pid/environ" 2>/dev/null; then return 0; fi
-  done
-  return 1
-}
+goes_on() { runs_attempt "program $dir $1\$" "$2"; }
 gone() { ! goes_on "$1" "$2"; }
 
 # work NAME FIELDS: submits a job of this name; FIELDS are the rest of its document. Sets job[NAME].

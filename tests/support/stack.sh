@@ -46,6 +46,15 @@ submit() {
 job_field() { cli job show "$1" --json | jq -r "$2"; }
 job_is() { [ "$(job_field "$1" .state)" = "$2" ]; }
 
+# runs_attempt PATTERN ATTEMPT: whether a program of this attempt runs whose command line fits, on whichever device of this machine
+runs_attempt() {
+  local pid
+  for pid in $(pgrep -f "$1"); do
+    if grep -qz "^FIELDWORK_ATTEMPT=$2\$" "/proc/$pid/environ" 2>/dev/null; then return 0; fi
+  done
+  return 1
+}
+
 # verdict: prints the test's last line and returns its exit code.
 verdict() {
   echo "$passed passed, $failed failed"
