@@ -39,10 +39,15 @@ Result<Items<Item, AttemptKey>> decode_list(std::string_view text, Item (*read)(
   return out;
 }
 
-Json encode(const SentItem& item) {
-  Json out{{"lines", item.lines}};
-  write_key(out, item.key);
-  return out;
+}  // namespace
+
+std::string encode(const std::vector<SentItem>& items) {
+  Json list = Json::array();
+  for (const auto& item : items) {
+    list.push_back(Json{{"lines", item.lines}});
+    write_key(list.back(), item.key);
+  }
+  return dump(Json{{"v", 1}, {"items", std::move(list)}});
 }
 
 Json encode(const HeardItem& item) {
@@ -50,19 +55,6 @@ Json encode(const HeardItem& item) {
   write_key(out, item.key);
   return out;
 }
-
-template <class Item>
-std::string encode_list(const std::vector<Item>& items) {
-  Json list = Json::array();
-  for (const auto& item : items) list.push_back(encode(item));
-  return dump(Json{{"v", 1}, {"items", std::move(list)}});
-}
-
-}  // namespace
-
-std::string encode(const std::vector<SentItem>& items) { return encode_list(items); }
-
-std::string encode(const std::vector<HeardItem>& items) { return encode_list(items); }
 
 Result<SentItems> decode_sent(std::string_view text) { return decode_list(text, read_sent); }
 

@@ -62,7 +62,7 @@ inline constexpr Duration backoff_max = seconds(300);
 inline constexpr Duration move_every = seconds(60);        // at least between two moves of a job
 inline constexpr std::size_t moves_looked_max = 16;        // attempts of a device for which another one is looked for
 inline constexpr std::size_t lines_per_s_max = 50'000;     // passed on to other executions, of all jobs together
-inline constexpr std::size_t lines_bytes_max = 32U << 10;  // in one message, before they are encoded
+inline constexpr std::size_t lines_bytes_max = 32U << 10;  // in one message, encoded
 inline constexpr int lines_of_job_per_s_max = 10'000;      // that all executions of a job may hear together
 inline constexpr Duration balance_every = seconds(5);      // at least between two looks at the load of all devices
 

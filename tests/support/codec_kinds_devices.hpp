@@ -1,7 +1,10 @@
 // The kinds of messages about devices; see codec_kinds.hpp.
 #pragma once
 
+#include <type_traits>
+
 #include "codec_kinds.hpp"
+#include "model/items.hpp"
 
 namespace fieldwork::codec::rules {
 
@@ -168,7 +171,13 @@ auto list_through(Result<Items<T, AttemptKey>> (*decode)(std::string_view)) {
     const auto value = decode(text);
     if (!value) return value.error();
     if (!value->bad.empty()) return value->bad.front().error;
-    return encode(value->good);
+    if constexpr (std::is_same_v<T, HeardItem>) {
+      std::vector<std::string> items;
+      for (const auto& item : value->good) items.push_back(dump(encode(item)));
+      return dump(Json::parse(pack_items(items).at(0)));
+    } else {
+      return encode(value->good);
+    }
   };
 }
 

@@ -132,23 +132,15 @@ void SchedulerService::say_moved(const Output& done, runtime::Output& out) const
 }
 
 void SchedulerService::say_lines(const Output& done, runtime::Output& out) const {
-  std::map<std::string, std::pair<std::vector<codec::HeardItem>, std::size_t>> by_device;  // and the bytes of the lines
-  const auto leave = [&](const std::string& device, auto& some) {
-    if (some.first.empty()) return;
-    out.messages.push_back({.topic = topics_.down(device, "message"), .payload = codec::encode(some.first), .qos = 0});
-    some = {};
-  };
+  std::map<std::string, std::vector<std::string>> by_device;
   for (const auto& one : done.lines) {
-    auto& some = by_device[one.device.value];
-    std::size_t bytes = 0;
-    for (const auto& line : one.lines) bytes += line.size();
-    if (some.first.size() == limits::message_items_max || some.second + bytes > lines_bytes_max)
-      leave(one.device.value, some);
-    some.first.push_back({one.key, one.from, one.lines});
-    some.second += bytes;
+    by_device[one.device.value].push_back(codec::dump(codec::encode(codec::HeardItem{one.key, one.from, one.lines})));
     metrics::count("fieldwork_lines_total", {}, static_cast<double>(one.lines.size()));
   }
-  for (auto& [device, some] : by_device) leave(device, some);
+  for (const auto& [device, items] : by_device) {
+    for (auto& payload : pack_items(items, lines_bytes_max, limits::message_items_max))
+      out.messages.push_back({.topic = topics_.down(device, "message"), .payload = std::move(payload), .qos = 0});
+  }
   if (done.lines_dropped > 0)
     metrics::count("fieldwork_lines_dropped_total", {}, static_cast<double>(done.lines_dropped));
 }

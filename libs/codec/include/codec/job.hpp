@@ -60,8 +60,7 @@ using ProgressItems = Items<ProgressItem, AttemptKey>;
 
 // device/{device}/up/message: what programs send to the other executions of their job. A list has at most
 // limits::message_items_max items, an item 1 to limits::message_lines_max lines, and each of them 1 to
-// limits::message_line_bytes_max bytes of one line (base/text.hpp is_line). Whoever encodes keeps to that, and sends
-// several messages where one would exceed limits::items_bytes_max.
+// limits::message_line_bytes_max bytes of one line (base/text.hpp is_line). Whoever encodes keeps to that.
 struct SentItem {
   AttemptKey key;  // of the sender
   std::vector<std::string> lines;
@@ -70,14 +69,15 @@ using SentItems = Items<SentItem, AttemptKey>;
 [[nodiscard]] std::string encode(const std::vector<SentItem>& items);
 [[nodiscard]] Result<SentItems> decode_sent(std::string_view text);
 
-// device/{device}/down/message: the same bounds.
+// device/{device}/down/message: the same bounds. One item is encoded; pack_items (model/items.hpp) packs items into
+// messages.
 struct HeardItem {
   AttemptKey key;  // of the receiver
   int from = 0;    // the sender's execution
   std::vector<std::string> lines;
 };
 using HeardItems = Items<HeardItem, AttemptKey>;
-[[nodiscard]] std::string encode(const std::vector<HeardItem>& items);
+[[nodiscard]] Json encode(const HeardItem& item);
 [[nodiscard]] Result<HeardItems> decode_heard(std::string_view text);
 
 // device/{device}/down/command: read item by item, so that a bad item spoils no other.

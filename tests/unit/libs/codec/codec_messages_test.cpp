@@ -2,8 +2,11 @@
 // What programs send to the other executions of their job: what a line is, and that it arrives as it was sent.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/text.hpp"
 #include "codec/job.hpp"
+#include "model/items.hpp"
 #include "model/limits.hpp"
 
 namespace fieldwork::codec {
@@ -28,7 +31,7 @@ TEST(MessagesTest, ArriveAsTheyWereSent) {
   EXPECT_EQ(sent->good[0].key, key);
   EXPECT_EQ(sent->good[0].lines, lines);
   EXPECT_EQ(sent->good[1].lines, std::vector<std::string>{"after"});
-  const auto heard = decode_heard(encode(std::vector<HeardItem>{{key, 5, lines}}));
+  const auto heard = decode_heard(pack_items({dump(encode(HeardItem{key, 5, lines}))}).at(0));
   ASSERT_TRUE(heard.ok()) << describe(heard.error());
   ASSERT_EQ(heard->good.size(), 1U);
   EXPECT_EQ(heard->good[0].key, key);

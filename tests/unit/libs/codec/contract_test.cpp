@@ -349,7 +349,7 @@ TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
           {"device.up.progress",
            encode(std::vector<ProgressItem>(limits::progress_items_max, {assign.key, whole_progress()}))},
           {"device.up.message", encode(std::vector<SentItem>(limits::message_items_max, {assign.key, {"l"}}))},
-          {"device.down.message", encode(std::vector<HeardItem>{{assign.key, limits::executions_max - 1, lines}})},
+          {"device.down.message", items({encode(HeardItem{assign.key, limits::executions_max - 1, lines})})},
           {"device.up.log", encode(LogLine{.key = assign.key, .stream = "stderr", .begin = true})},
           {"device.down.ack", encode(StreamAck{.epoch = 1, .seq = 2, .tag = 0xFFFFFFFF, .begin = 2, .beat = 3})},
           {"device.down.command", items({encode(Command(assign)), encode(Command(Cancel{.key = assign.key})),

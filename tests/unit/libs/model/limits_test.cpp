@@ -191,7 +191,7 @@ std::vector<Message> largest_messages_about_devices() {
 // One item, whose characters all grow; who sends more of them packs them into several messages.
 Message largest_lines() {
   const std::vector<std::string> lines(limits::message_lines_max, std::string(limits::message_line_bytes_max, '"'));
-  auto text = codec::encode(std::vector<codec::HeardItem>{{key, limits::executions_max - 1, lines}});
+  auto text = pack_items({codec::dump(codec::encode(codec::HeardItem{key, limits::executions_max - 1, lines}))}).at(0);
   const auto read = codec::decode_heard(text);
   return {"lines", std::move(text), read.ok() && read->bad.empty() && read->good.front().lines == lines};
 }
