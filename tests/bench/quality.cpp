@@ -1,152 +1,21 @@
-// scripts/bench quality: how good placements are. The scheduler's core in virtual time beside three other rules, over
-// the same jobs and devices: any device that fits by chance, the first that fits, and the one of which the least is
-// allocated (as Kubernetes' LeastAllocated scores). All take jobs by priority, then by age, and pass over those that
-// fit nowhere. Beside that, on small instances, the largest value that can be packed at all.
-#include <algorithm>
-#include <cmath>
+// scripts/bench quality: how good placements are. The scheduler's core in virtual time beside four other rules, over
+// the same jobs and devices: any device that fits by chance, the first that fits, the one of which the least is
+// allocated (as Kubernetes' LeastAllocated scores), and the one after which the use of all varies least. All take jobs
+// by priority, then by age, and pass over those that fit nowhere. Beside that how evenly the devices could be used if
+// jobs could move, and, on small instances, the largest value that can be packed at all.
 #include <cstdio>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <queue>
-#include <random>
 #include <string>
-#include <vector>
 
-#include "scheduler/core/fleet/balance.hpp"
+#include "possible.hpp"
+#include "rules.hpp"
 #include "scheduler/core/scheduler.hpp"
 
-namespace fieldwork::scheduler {
+namespace fieldwork::bench {
 namespace {
 
-constexpr std::int64_t mib = 1 << 20;
-
-struct Work {
-  double arrives = 0, takes = 0, due = 0;  // seconds
-  std::int64_t cpu = 0, memory = 0;        // thousandths of a core; bytes
-  int priority = 5;
-};
-struct Room {
-  std::int64_t cpu = 0, memory = 0;
-};
-struct Scene {
-  const char* name;
-  std::vector<Room> devices;
-  std::vector<Work> works;
-};
-struct Figures {
-  double makespan_s = 0, missed = 0, wait_s = 0, variation = 0;  // missed: share of the jobs
-};
-
-// What a run looks like from outside: fed with beginnings and ends, whoever decided them.
-class Meter {
- public:
-  explicit Meter(const Scene& scene) : scene_(scene), used_(scene.devices.size()) {}
-  void begin(double now, std::size_t work, std::size_t device) {
-    advance(now);
-    const auto& of = scene_.works[work];
-    used_[device] += of.cpu;
-    waited_ += now - of.arrives;
-    late_ += now + of.takes > of.due ? 1 : 0;
-    last_ = std::max(last_, now + of.takes);
-  }
-  void end(double now, std::size_t work, std::size_t device) {
-    advance(now);
-    used_[device] -= scene_.works[work].cpu;
-  }
-  [[nodiscard]] Figures figures() const {
-    const auto jobs = static_cast<double>(scene_.works.size());
-    return {last_, late_ / jobs, waited_ / jobs, measured_ > 0 ? variation_ / measured_ : 0};
-  }
-
- private:
-  // While jobs arrive: the coefficient of variation of the devices' use, in the mean over time.
-  void advance(double now) {
-    const double until = std::min(now, scene_.works.back().arrives), span = until - at_;
-    if (span > 0 && at_ > scene_.works.back().arrives / 10) {
-      Balance balance;
-      for (std::size_t i = 0; i < used_.size(); ++i) balance.add(used_[i], scene_.devices[i].cpu);
-      if (balance.mean() > 0) {
-        variation_ += span * balance.variation();
-        measured_ += span;
-      }
-    }
-    at_ = std::max(at_, now);
-  }
-
-  const Scene& scene_;
-  std::vector<std::int64_t> used_;
-  double at_ = 0, waited_ = 0, last_ = 0, late_ = 0, variation_ = 0, measured_ = 0;
-};
-
-using Choose = std::function<int(const std::vector<Room>& free, const std::vector<Room>& all, const Work& work)>;
-
-bool fits(const Room& free, const Work& work) { return free.cpu >= work.cpu && free.memory >= work.memory; }
-
-Figures by_rule(const Scene& scene, const Choose& choose) {
-  Meter meter(scene);
-  auto free = scene.devices;
-  const auto behind = [&](std::size_t a, std::size_t b) {
-    return std::pair(-scene.works[a].priority, a) < std::pair(-scene.works[b].priority, b);
-  };
-  std::vector<std::size_t> waiting;
-  using End = std::pair<double, std::pair<std::size_t, std::size_t>>;
-  std::priority_queue<End, std::vector<End>, std::greater<>> ends;
-  for (std::size_t next = 0; next < scene.works.size() || !ends.empty();) {
-    double now = 0;
-    if (next < scene.works.size() && (ends.empty() || scene.works[next].arrives <= ends.top().first)) {
-      now = scene.works[next].arrives;
-      waiting.insert(std::upper_bound(waiting.begin(), waiting.end(), next, behind), next);
-      ++next;
-    } else {
-      const auto [at, which] = ends.top();
-      ends.pop();
-      now = at;
-      free[which.second].cpu += scene.works[which.first].cpu;
-      free[which.second].memory += scene.works[which.first].memory;
-      meter.end(now, which.first, which.second);
-    }
-    std::erase_if(waiting, [&](std::size_t one) {
-      const auto& work = scene.works[one];
-      const int device = choose(free, scene.devices, work);
-      if (device < 0) return false;
-      auto& on = free[static_cast<std::size_t>(device)];
-      on.cpu -= work.cpu;
-      on.memory -= work.memory;
-      meter.begin(now, one, static_cast<std::size_t>(device));
-      ends.push({now + work.takes, {one, static_cast<std::size_t>(device)}});
-      return true;
-    });
-  }
-  return meter.figures();
-}
-
-Choose by_chance(std::mt19937& random) {
-  return [&random](const auto& free, const auto&, const Work& work) {
-    std::vector<int> good;
-    for (std::size_t i = 0; i < free.size(); ++i) {
-      if (fits(free[i], work)) good.push_back(static_cast<int>(i));
-    }
-    return good.empty() ? -1 : good[random() % good.size()];
-  };
-}
-int first_fit(const std::vector<Room>& free, const std::vector<Room>&, const Work& work) {
-  const auto it = std::find_if(free.begin(), free.end(), [&](const auto& one) { return fits(one, work); });
-  return it == free.end() ? -1 : static_cast<int>(it - free.begin());
-}
-int least_allocated(const std::vector<Room>& free, const std::vector<Room>& all, const Work& work) {
-  int best = -1;
-  double best_score = -1;
-  for (std::size_t i = 0; i < free.size(); ++i) {
-    if (!fits(free[i], work)) continue;
-    const auto share = [](std::int64_t left, std::int64_t of) {
-      return static_cast<double>(left) / static_cast<double>(of);
-    };
-    const double score = share(free[i].cpu - work.cpu, all[i].cpu) + share(free[i].memory - work.memory, all[i].memory);
-    if (score > best_score) best = static_cast<int>(i), best_score = score;
-  }
-  return best;
-}
+using namespace scheduler;
 
 class Core {
  public:
@@ -248,45 +117,8 @@ class Core {
   std::map<std::size_t, std::int64_t> seqs_;
 };
 
-std::vector<Room> fleet(std::mt19937& random, int count) {
-  std::vector<Room> out;
-  for (int i = 0; i < count; ++i) {
-    const auto size = std::int64_t{1} << (random() % 3);
-    out.push_back({2000 * size, (1024 << (random() % 2)) * mib * size});
-  }
-  return out;
-}
-
-Work work_of(std::mt19937& random) {
-  Work out;
-  out.cpu = 250 * (std::int64_t{1} << (random() % 4)) * (1 + static_cast<int>(random() % 2));
-  out.memory = 64 * mib * (std::int64_t{1} << (random() % 5));
-  out.takes = std::exp(std::uniform_real_distribution<>(std::log(60), std::log(600))(random));
-  return out;
-}
-
-// `load`: of the fleet's processors; 0: all at once. `part`: jobs are so many times smaller.
-Scene scene(const char* name, double load, bool urgent, unsigned seed, int part = 1) {
-  std::mt19937 random(seed);
-  Scene out{name, fleet(random, 40), {}};
-  double capacity = 0, at = 0;
-  for (const auto& one : out.devices) capacity += static_cast<double>(one.cpu);
-  for (int i = 0; i < 2'000 * part; ++i) {
-    auto work = work_of(random);
-    work.cpu /= part;
-    work.memory /= part;
-    if (load > 0)
-      at += std::exponential_distribution<>(1.0)(random) * static_cast<double>(work.cpu) * work.takes / capacity / load;
-    work.arrives = at;
-    const bool hurries = urgent && random() % 5 == 0;
-    work.priority = hurries ? 7 : 5;
-    work.due = work.arrives + work.takes * (hurries ? 1.2 : 3) + (hurries ? 20 : load > 0 ? 120 : 1800);
-    out.works.push_back(work);
-  }
-  return out;
-}
-
-nlohmann::json compare(const Scene& of) {
+// `calm`: nobody waits.
+nlohmann::json compare(const Scene& of, bool calm) {
   std::mt19937 random(11);
   const std::pair<const char*, Figures> rows[] = {
       {"Fieldwork", Core(of, false).run()},
@@ -294,16 +126,25 @@ nlohmann::json compare(const Scene& of) {
       {"by chance", by_rule(of, by_chance(random))},
       {"first fit", by_rule(of, first_fit)},
       {"least allocated", by_rule(of, least_allocated)},
+      {"least variation after it", by_rule(of, least_variation)},
   };
+  const double chance = rows[2].second.variation;
+  const auto ratio = [&](double variation) { return chance > 0 ? variation / chance : 0; };
   auto out = nlohmann::json::object();
   for (const auto& [name, got] : rows) {
-    std::printf("%-16s %-28s %9.0f s %8.1f %% %9.0f s %10.2f\n", of.name, name, got.makespan_s, 100 * got.missed,
-                got.wait_s, got.variation);
+    std::printf("%-16s %-28s %9.0f s %8.1f %% %9.0f s %10.2f %9.0f %%\n", of.name, name, got.makespan_s,
+                100 * got.missed, got.wait_s, got.variation, 100 * ratio(got.variation));
     out[name] = {{"makespan_s", got.makespan_s},
                  {"missed", got.missed},
                  {"mean_wait_s", got.wait_s},
-                 {"load_variation", got.variation}};
+                 {"load_variation", got.variation},
+                 {"of_chance", ratio(got.variation)}};
   }
+  if (!calm) return out;
+  const auto got = possible(of);
+  std::printf("%-16s %-28s %11s %10s %11s %10.2f %9.0f %%\n", of.name, "possible: all put anew", "", "", "",
+              got.variation, 100 * ratio(got.variation));
+  out["possible"] = {{"load_variation", got.variation}, {"of_chance", ratio(got.variation)}, {"moments", got.moments}};
   return out;
 }
 
@@ -373,16 +214,19 @@ nlohmann::json packed(bool priorities) {
 }
 
 }  // namespace
-}  // namespace fieldwork::scheduler
+}  // namespace fieldwork::bench
 
 int main() {
-  using namespace fieldwork::scheduler;
-  std::printf("%-16s %-28s %11s %10s %11s %10s\n", "", "", "makespan", "missed", "mean wait", "variation");
+  using namespace fieldwork::bench;
+  std::printf("%-16s %-28s %11s %10s %11s %10s %11s\n", "", "", "makespan", "missed", "mean wait", "variation",
+              "of chance's");
   auto out = nlohmann::json::object();
-  const Scene scenes[] = {scene("steady, 85 %", 0.85, false, 1), scene("urgent, 95 %", 0.95, true, 2),
-                          scene("all at once", 0, true, 3), scene("calm, 50 %", 0.5, false, 4),
-                          scene("calm, small", 0.5, false, 5, 10)};
-  for (const auto& one : scenes) out[one.name] = compare(one);
+  const std::pair<Scene, bool> scenes[] = {{scene("steady, 85 %", 0.85, false, 1), false},
+                                           {scene("urgent, 95 %", 0.95, true, 2), false},
+                                           {scene("all at once", 0, true, 3), false},
+                                           {scene("calm, 50 %", 0.5, false, 4), true},
+                                           {scene("calm, small", 0.5, false, 5, 10), true}};
+  for (const auto& [one, calm] : scenes) out[one.name] = compare(one, calm);
   std::printf("\n300 instances of 12 jobs on 3 devices\n");
   out["packed"] = {{"one_priority", packed(false)}, {"priorities", packed(true)}};
   std::printf("%s\n", nlohmann::json{{"quality", out}}.dump().c_str());
