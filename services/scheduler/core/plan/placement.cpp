@@ -191,6 +191,26 @@ bool could_ever(const Want& want, const DeviceView& view) {
 
 namespace {
 
+// Of what is wanted. Half of it would spread best: by u + d / 2 the sum of squares of the uses u grows for each part
+// of d that it adds to their sum. But the nearer to all of it, the fewer are late where far more comes than fits.
+constexpr double spread_counts = 0.75;
+
+// 0 to 1.
+double fit_of(const Want& want, const DeviceView& view, const Use& used) {
+  int asked = 0;
+  double filled = 0, fullest = 0;
+  for (const auto& amount : amounts(want, view, used)) {
+    if (amount.need == 0 || amount.capacity == 0) continue;
+    const auto capacity = static_cast<double>(amount.capacity);
+    ++asked;
+    filled += static_cast<double>(amount.used + amount.need) / capacity;
+    const auto counts = static_cast<double>(amount.used) + spread_counts * static_cast<double>(amount.need);
+    fullest = std::max(fullest, counts / capacity);
+  }
+  if (asked == 0) return 0.5;
+  return want.spec.placement.spread ? 1 - fullest : filled / asked;
+}
+
 // -1 to 1.
 double affinity_of(const Want& want, const Fleet& fleet, Fleet::Number number) {
   int met = 0, all = 0;
@@ -225,16 +245,8 @@ There data_there(const Want& want, const Fleet& fleet, const DeviceView& view) {
 Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used, const Limits& limits) {
   const auto& view = fleet.view(number);
   Score out;
-  int asked = 0;
-  double fit = 0;
-  for (const auto& amount : amounts(want, view, used)) {
-    if (amount.need == 0 || amount.capacity == 0) continue;
-    ++asked;
-    fit += static_cast<double>(amount.used + amount.need) / static_cast<double>(amount.capacity);
-  }
   const auto& weights = limits.weights;
-  const auto full = asked == 0 ? 0.5 : fit / asked;
-  out.fit = weights.fit * (want.spec.placement.spread ? 1 - full : full);
+  out.fit = weights.fit * fit_of(want, view, used);
   const auto merit = merit_of(view.device, used.attempts, weights, limits.attempts_per_device_max);
   out.health = merit.health;
   const auto there = data_there(want, fleet, view);

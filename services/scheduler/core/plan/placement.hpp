@@ -3,7 +3,7 @@
 //
 // The score is the sum of its parts, each of which is kept with the decision. Each part is its weight (Weights), times
 //   fit       mean of (used + wanted) / capacity over the wanted ones of cpu, memory and disk: the fullest first; with
-//             placement/strategy spread 1 less that: the emptiest first
+//             placement/strategy spread 1 less the largest of (used + 3/4 wanted) / capacity: the emptiest first
 //   health    the device's health, 0 to 1, as the registry says it
 //   link      1 / (1 + round_trip_ms / 100), times how well the link serves the job (serves(), fleet/measures.hpp)
 //   locality  1 when the package ran on the device before, or the job has no package; 0.5 when another version of it
