@@ -8,48 +8,42 @@
 #include <vector>
 
 #include "scheduler/core/plan/plan.hpp"
+#include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
 
+// What becomes known in the opposite order.
+struct Turned {
+  bool devices = false, jobs = false;
+};
+
 class PlanWorld {
  public:
+  // small: 2 to 9 devices. large: 300 to 2,000, of which few are of the kinds that much asks for; there a plan rates a
+  // selection, and walks the whole fleet only where that has nothing.
+  enum class Size { small, large };
   PlanWorld() { queue.age(now); }
-  // `turned`: devices and jobs become known in the opposite order.
-  explicit PlanWorld(unsigned seed, bool turned = false) : random_(seed), queue(seconds(600)) {
+  PlanWorld(Size size, unsigned seed, Turned turned = {}) : random_(seed), queue(seconds(600)) {
     queue.age(now);
-    std::vector<Device> devices;
-    for (int i = 2 + draw(8); i > 0; --i) devices.push_back(some_device(static_cast<int>(devices.size())));
-    std::vector<std::shared_ptr<JobSpec>> specs;
-    const int jobs_count = 3 + draw(20);
-    for (int i = 0; i < jobs_count; ++i) specs.push_back(some_spec());
-    std::vector<std::string> submitters;
-    std::vector<int> waits;
-    for (int i = 0; i < jobs_count; ++i) {
-      submitters.push_back("s" + std::to_string(draw(3)));
-      waits.push_back(draw(4) == 0 ? draw(4000) : 0);
-    }
-    std::vector<int> runs_on;
-    std::vector<int> for_s;
-    for (int i = 0; i < jobs_count; ++i) {
-      runs_on.push_back(draw(2) == 0 ? draw(static_cast<int>(devices.size())) : -1);
-      for_s.push_back(draw(1000));
-    }
-    if (turned) std::reverse(devices.begin(), devices.end());
+    auto devices = some_devices(size);
+    auto all = some_jobs(size, devices);
+    if (turned.devices) std::reverse(devices.begin(), devices.end());
     for (const auto& one : devices) fleet.seen(one);
-    const auto known = [&](std::size_t i, const DeviceId& device) {
-      add(static_cast<int>(i), submitters[i], specs[i], seconds(waits[i]), device, seconds(for_s[i]));
-    };
-    std::vector<std::size_t> waiting;
-    for (std::size_t i = 0; i < specs.size(); ++i) {
-      const auto device = runs_on[i] < 0 ? DeviceId() : DeviceId("d" + std::to_string(runs_on[i]));
-      if (runs(*specs[i], device)) {
-        known(i, device);
+    if (size == Size::large) know_packages(devices);
+    std::vector<Some> waiting;
+    int running = 0;
+    for (auto& one : all) {
+      // Of more devices with work that may be preempted not all would be weighed.
+      if (running < static_cast<int>(weighed_max) && runs(*one.spec, one.device)) {
+        add(one);
+        ++running;
       } else {
-        waiting.push_back(i);
+        one.device = {};
+        waiting.push_back(one);
       }
     }
-    if (turned) std::reverse(waiting.begin(), waiting.end());
-    for (const auto i : waiting) known(i, {});
+    if (turned.jobs) std::reverse(waiting.begin(), waiting.end());
+    for (const auto& one : waiting) add(one);
   }
 
   void device(const std::string& id, Capacity capacity) {
@@ -58,10 +52,10 @@ class PlanWorld {
                 .presence = Presence::online,
                 .about = {.capacity = capacity}});
   }
-  void add_device() { fleet.seen(some_device(100)); }
+  void add_device(Size size) { fleet.seen(size == Size::small ? some_device(100) : of_a_kind(some_device(10'000))); }
   void job(const std::string& submitter, Requirements need, int priority) {
     JobSpec spec{.requirements = std::move(need), .priority = priority};
-    add(static_cast<int>(jobs.size()), submitter, std::make_shared<JobSpec>(spec), {}, {}, {});
+    add({static_cast<int>(jobs.size()), submitter, std::make_shared<JobSpec>(spec)});
   }
   // Of all that wait only the first execution of the job that was added first.
   void keep_one_waiter() {
@@ -107,89 +101,6 @@ class PlanWorld {
     return out;
   }
 
-  // --- the rules, read plainly ---
-  // What is taken on each device, also by what the plan places.
-  [[nodiscard]] std::map<DeviceId, Use> rooms(const Plan& plan = {}) const {
-    std::map<DeviceId, Use> out;
-    for (const auto& [id, number] : fleet.all()) out[id] = fleet.view(number).used;
-    for (const auto& step : plan.steps) {
-      if (const auto* place = std::get_if<Place>(&step))
-        out.at(fleet.view(place->number).device.id).add(jobs.at(place->who.job).spec->requirements);
-    }
-    return out;
-  }
-  using Names = std::map<DeviceId, std::set<std::string>>;
-  // Of the jobs that the plan places there.
-  [[nodiscard]] Names names(const Plan& plan) const {
-    Names out;
-    for (const auto& step : plan.steps) {
-      if (const auto* place = std::get_if<Place>(&step))
-        out[fleet.view(place->number).device.id].insert(jobs.at(place->who.job).spec->name);
-    }
-    return out;
-  }
-  // What keeps the job from the device of which `used` is taken; empty: nothing.
-  // `placed`: names of jobs that the plan has placed there.
-  [[nodiscard]] std::string missing(const Job& job, const DeviceId& id, const Use& used,
-                                    const std::set<std::string>& placed = {}) const {
-    for (const auto& name : job.spec->placement.apart_from) {
-      if (placed.contains(name) || fleet.has_job(*fleet.number_of(id), name)) return "apart from " + name;
-    }
-    const auto& device = fleet.find(id)->device;
-    const auto& need = job.spec->requirements;
-    const auto& has = device.about.capacity;
-    if (device.lifecycle != Lifecycle::active || device.presence != Presence::online) return "online";
-    for (const auto& [key, value] : need.labels) {
-      if (!device.labels.contains(key) || device.labels.at(key) != value) return "label " + key;
-    }
-    if (job.where && !fleet::matches(*job.where, device)) return "expression";
-    if (device.health < need.health_min.value_or(0.3)) return "health";
-    if (need.latency_ms_max && device.link.round_trip_ms.value_or(1e9) > *need.latency_ms_max) return "latency";
-    if (need.cpu_millis > 0 && used.cpu_millis + need.cpu_millis > has.cpu_millis) return "cpu";
-    if (need.memory_bytes > 0 && used.memory_bytes + need.memory_bytes > has.memory_bytes) return "memory";
-    if (need.storage_bytes > 0 && used.storage_bytes + need.storage_bytes > has.storage_bytes) return "storage";
-    if (used.attempts >= device.configuration.attempts_max.value_or(limits.attempts_per_device_max)) return "attempts";
-    if (job.taken.contains(id)) return "replicas";
-    return "";
-  }
-  [[nodiscard]] int level(const Waiter& who) const {
-    const auto& job = jobs.at(who.job);
-    const auto waited = now - from_ms(job.submitted_ms);
-    return std::min<int>(9, job.spec->priority + static_cast<int>(waited / limits.age_every));
-  }
-  [[nodiscard]] Duration ran(const AttemptKey& key) const {
-    const auto& execution = jobs.at(key.job).executions[static_cast<std::size_t>(key.execution)];
-    return now - from_ms(execution.attempt->changed_ms);
-  }
-  // The least run time whose loss makes room for the job: over every set of victims on every device.
-  // `without`: devices on which the plan places others of the job.
-  [[nodiscard]] std::optional<Duration> cheapest(const Job& job, const std::map<DeviceId, Use>& rooms,
-                                                 const std::set<DeviceId>& without, Names placed) const {
-    std::optional<Duration> least;
-    for (const auto& [id, used] : rooms) {
-      if (without.contains(id)) continue;
-      const auto there = on_device.find(id);
-      if (there == on_device.end()) continue;
-      std::vector<AttemptKey> may;
-      for (const auto& key : there->second) {
-        const auto& victim = *jobs.at(key.job).spec;
-        if (class_of(victim.priority) < class_of(job.spec->priority) && victim.retry.attempts_max > 1)
-          may.push_back(key);
-      }
-      for (unsigned set = 1; set < (1U << may.size()); ++set) {
-        auto left = used;
-        Duration lost{};
-        for (std::size_t i = 0; i < may.size(); ++i) {
-          if ((set >> i & 1U) == 0) continue;
-          left.add(jobs.at(may[i].job).spec->requirements, -1);
-          lost += ran(may[i]);
-        }
-        if (missing(job, id, left, placed[id]).empty() && (!least || lost < *least)) least = lost;
-      }
-    }
-    return least;
-  }
-
   const Time now = from_ms(100'000'000);
   Limits limits;
   Fleet fleet;
@@ -203,8 +114,82 @@ class PlanWorld {
   Holds holds;
   OnDevice on_device;
   std::map<std::string, Use> given;
+  std::map<Fleet::Number, std::set<std::string>> names;  // of jobs that run there
 
  private:
+  struct Some {
+    int number = 0;
+    std::string submitter;
+    std::shared_ptr<const JobSpec> spec;
+    Duration waited{};
+    DeviceId device{};  // on which it runs, if it fits there
+    Duration ran{};
+  };
+  std::vector<Device> some_devices(Size size) {
+    std::vector<Device> out;
+    const int count = size == Size::small ? 2 + draw(8) : 300 + draw(1'701);
+    for (int i = 0; i < count; ++i) {
+      auto one = some_device(i);
+      out.push_back(size == Size::small ? std::move(one) : of_a_kind(std::move(one)));
+    }
+    return out;
+  }
+  std::vector<Some> some_jobs(Size size, const std::vector<Device>& devices) {
+    const bool small = size == Size::small;
+    std::vector<DeviceId> rare;
+    for (const auto& one : devices) {
+      if (small || one.labels.at("kind") >= "k2") rare.push_back(one.id);
+    }
+    std::vector<std::shared_ptr<const JobSpec>> known;  // of a large queue many want the same
+    for (int i = small ? 0 : 5 + draw(40); i > 0; --i) known.push_back(wanting(some_spec()));
+    // Of those that have just come a small fleet tries 17 orders, which takes nearly all of the time.
+    const auto least = small && draw(8) > 0 ? 3 : 0;
+    std::vector<Some> out;
+    int left = small ? 3 + draw(20) : 50 + draw(451);
+    while (left > 0) {
+      const auto number = static_cast<int>(out.size());
+      auto spec = known.empty() ? std::make_shared<const JobSpec>(some_spec())
+                                : known[static_cast<std::size_t>(draw(static_cast<int>(known.size())))];
+      left -= small ? 1 : spec->replicas;
+      Some one{number, "s" + std::to_string(draw(3)), std::move(spec)};
+      one.waited = seconds(draw(4) == 0 ? least + draw(4000) : least);
+      if (!rare.empty() && draw(2) == 0)
+        one.device = rare[static_cast<std::size_t>(draw(static_cast<int>(rare.size())))];
+      one.ran = seconds(draw(1000));
+      out.push_back(std::move(one));
+    }
+    return out;
+  }
+  // Of a large fleet: the rarer the kind, the more memory.
+  Device of_a_kind(Device out) {
+    const int by = draw(200);
+    const int kind = by < 140 ? 0 : by < 190 ? 1 : by < 197 ? 2 : 3;
+    out.labels["kind"] = "k" + std::to_string(kind);
+    out.about.capacity.memory_bytes += 2000 * kind;
+    if (draw(10) > 0) out.labels["rack"] = "r" + std::to_string(draw(20));
+    if (draw(20) == 0) out.labels.erase("zone");
+    return out;
+  }
+  std::shared_ptr<const JobSpec> wanting(JobSpec out) {
+    auto& need = out.requirements;
+    const auto kind = [&] { return "k" + std::to_string(draw(4)); };
+    if (draw(3) == 0) need.memory_bytes = 4000 + 500 * draw(14);
+    if (draw(5) == 0) need.labels["kind"] = kind();
+    if (draw(8) == 0) need.expression = "label.kind == " + kind();
+    if (draw(12) == 0) need.expression = "label.rack == r" + std::to_string(draw(20));
+    if (draw(6) == 0) out.replicas = 1 + draw(20);
+    if (draw(8) == 0) out.placement.spread_by = draw(2) == 0 ? "rack" : "kind";
+    if (draw(8) == 0) out.placement.affinity.push_back({.expression = "label.kind == " + kind(), .weight = 30});
+    if (draw(4) == 0) out.package = "p" + std::to_string(draw(3));
+    return std::make_shared<const JobSpec>(std::move(out));
+  }
+  void know_packages(const std::vector<Device>& devices) {
+    for (int i = 0; i < 3; ++i) fleet.released("p" + std::to_string(i), {.size_bytes = 1'000'000, .name = "p"});
+    for (const auto& one : devices) {
+      if (const auto by = std::stoi(one.id.value.substr(1)); by % 17 == 0)
+        fleet.ran(one.id, "p" + std::to_string(by % 3));
+    }
+  }
   int draw(int below) { return static_cast<int>(random_() % static_cast<unsigned>(below)); }
   Device some_device(int number) {
     Device out{.id = DeviceId("d" + std::to_string(number)),
@@ -217,7 +202,7 @@ class PlanWorld {
     if (draw(4) == 0) out.configuration.attempts_max = 1 + draw(3);
     return out;
   }
-  std::shared_ptr<JobSpec> some_spec() {
+  JobSpec some_spec() {
     JobSpec out{.requirements = {.cpu_millis = 500 * draw(5), .memory_bytes = 500 * draw(4)}, .priority = draw(10)};
     if (draw(5) == 0) out.requirements.storage_bytes = 500 * draw(4);
     if (draw(4) == 0) out.requirements.labels["zone"] = draw(2) == 0 ? "a" : "b";
@@ -233,44 +218,48 @@ class PlanWorld {
     if (draw(6) == 0) rules.spread_by = "zone";
     if (draw(8) == 0) rules.affinity.push_back({.expression = "label.zone == a", .weight = draw(2) == 0 ? -50 : 50});
     if (draw(8) == 0) rules.affinity.push_back({.job = "n0", .weight = draw(2) == 0 ? -100 : 20});
-    return std::make_shared<JobSpec>(out);
+    return out;
   }
+  // Whether there is room for it to run there already.
   [[nodiscard]] bool runs(const JobSpec& spec, const DeviceId& device) const {
+    if (device.empty() || spec.replicas != 1) return false;
     Job job;
     job.spec = std::make_shared<JobSpec>(spec);
     read_expressions(job);
-    return !device.empty() && spec.replicas == 1 && missing(job, device, fleet.find(device)->used).empty();
+    const Execution none;
+    const auto number = *fleet.number_of(device);
+    return fits(want_of(job, none, now), fleet, number, fleet.view(number).used, limits);
   }
-  // A job that waits, or that runs on `device`.
-  void add(int number, const std::string& submitter, std::shared_ptr<const JobSpec> spec, Duration waited,
-           const DeviceId& device, Duration ran) {
+  // It waits, or runs on its device.
+  void add(const Some& one) {
     Job job;
-    job.id = JobId("j" + std::to_string(1000 + number));
-    job.submitter = submitter;
-    job.spec = std::move(spec);
+    job.id = JobId("j" + std::to_string(1000 + one.number));
+    job.submitter = one.submitter;
+    job.spec = one.spec;
     job.authorised = true;
-    job.order = static_cast<std::uint64_t>(number);
-    job.submitted_ms = to_ms(now - waited);
+    job.order = static_cast<std::uint64_t>(one.number);
+    job.submitted_ms = to_ms(now - one.waited);
     read_expressions(job);
     job.executions.resize(static_cast<std::size_t>(job.spec->replicas));
     auto& stored = jobs.emplace(job.id, std::move(job)).first->second;
     for (std::size_t i = 0; i < stored.executions.size(); ++i) {
       auto& execution = stored.executions[i];
       execution.index = static_cast<int>(i);
-      if (device.empty()) {
+      if (one.device.empty()) {
         execution.phase = Queued{.lane = queue.add(shape_of(stored, execution), entry_of(stored, execution))};
         continue;
       }
       const AttemptKey key{stored.id, execution.index, 1};
-      execution.phase = Live{.contact = now, .phase_since = now - ran};
-      execution.attempt = Attempt{.key = key, .device = device, .reported = AttemptState::running};
-      execution.attempt->changed_ms = to_ms(now - ran);
-      on_device[device].insert(key);
-      fleet.reserve(device,
+      execution.phase = Live{.contact = now, .phase_since = now - one.ran};
+      execution.attempt = Attempt{.key = key, .device = one.device, .reported = AttemptState::running};
+      execution.attempt->changed_ms = to_ms(now - one.ran);
+      on_device[one.device].insert(key);
+      fleet.reserve(one.device,
                     {stored.spec->requirements, class_of(stored.spec->priority), may_be_preempted(*stored.spec),
                      stored.spec->name},
                     1);
-      given[submitter].add(stored.spec->requirements);
+      given[one.submitter].add(stored.spec->requirements);
+      if (!stored.spec->name.empty()) names[*fleet.number_of(one.device)].insert(stored.spec->name);
     }
   }
 };

@@ -1,0 +1,51 @@
+// links: scheduler_core GTest::gtest_main
+// The properties of plan_test.cpp in fleets of which a plan rates a selection (docs/decisions/0019).
+#include "scheduler/core/plan/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "support/plan_rules.hpp"
+
+namespace fieldwork::scheduler {
+namespace {
+
+constexpr auto large = PlanWorld::Size::large;
+constexpr unsigned seeds = 500;
+
+TEST(PlanProperty, HoldsInALargeFleet) {
+  std::size_t placed = 0, asleep = 0, preempted = 0;
+  for (unsigned seed = 1; seed <= seeds; ++seed) {
+    PlanWorld world(large, seed);
+    const auto made = world.plan();
+    ASSERT_EQ(rules::given_out(world, made), "") << "seed " << seed;
+    ASSERT_EQ(rules::in_turn(world, made), "") << "seed " << seed;
+    ASSERT_EQ(rules::preempted(world, made), "") << "seed " << seed;
+    ASSERT_EQ(rules::one_more(world, large), "") << "seed " << seed;
+    placed += rules::count<Place>(made);
+    asleep += rules::count<Sleep>(made);
+    preempted += rules::count<Preempt>(made);
+  }
+  std::printf("%zu executions placed, %zu lanes asleep, %zu preemptions\n", placed, asleep, preempted);
+  EXPECT_GT(placed, seeds * 50);
+  EXPECT_GT(asleep, seeds);
+  EXPECT_GT(preempted, seeds / 10);
+}
+
+// Chance draws devices by their numbers, which follow from the order in which they became known: that may change the
+// plan, unless all devices are rated.
+TEST(PlanProperty, TheSameLargeWorldGivesTheSamePlan) {
+  for (unsigned seed = 1; seed <= seeds; ++seed) {
+    PlanWorld one(large, seed);
+    const PlanWorld jobs(large, seed, {.jobs = true});
+    ASSERT_EQ(rules::same(one, one.plan(), jobs, jobs.plan()), "") << "seed " << seed;
+    if (seed % 20 > 0) continue;  // all of a large fleet takes its time
+    PlanWorld all(large, seed, {.devices = true, .jobs = true});
+    one.limits.exact = all.limits.exact = true;
+    ASSERT_EQ(rules::same(one, one.plan(), all, all.plan()), "") << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace fieldwork::scheduler
