@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
                                            {"scheduler.weight_link", &weights.link},
                                            {"scheduler.weight_locality", &weights.locality},
                                            {"scheduler.weight_spread", &weights.spread},
-                                           {"scheduler.weight_affinity", &weights.affinity}})
+                                           {"scheduler.weight_affinity", &weights.affinity},
+                                           {"scheduler.weight_history", &weights.history}})
            *weight = config.number(key, *weight, 0, 10);
          auto scenarios = scheduler::Scenarios::load(
              config.text("scheduler.scenarios", runtime::beside_program("edge-scenarios").string()));

@@ -60,6 +60,10 @@ class Rows {
       placeable_[one.device] = one;
       if (one.placeable) placeable_.erase(one.device);
     }
+    for (const auto& one : out.failures) {
+      failures_[one.work] = one;
+      if (one.remove) failures_.erase(one.work);
+    }
     for (const auto& one : out.shown) {
       shown_[{one.job, one.execution}] = one;
       if (one.remove) shown_.erase({one.job, one.execution});
@@ -71,6 +75,7 @@ class Rows {
     for (const auto& id : order_) saved.jobs.push_back(job_of(jobs_.at(id)));
     for (const auto& [device, one] : placeable_) saved.placeable.push_back(one);
     for (const auto& [at, one] : shown_) saved.shown.push_back(one);
+    for (const auto& [work, one] : failures_) saved.failures.push_back(one);
     return saved;
   }
   [[nodiscard]] const std::map<AttemptKey, Attempt>& attempts() const { return attempts_; }
@@ -125,6 +130,7 @@ class Rows {
   std::map<DeviceId, Stream> streams_;
   std::map<DeviceId, PlaceableRecord> placeable_;
   std::map<std::pair<JobId, int>, ShownRecord> shown_;
+  std::map<std::string, FailureRecord> failures_;
 };
 
 // True: the output is empty.

@@ -12,7 +12,7 @@ std::string inquire_key(const AttemptKey& key) { return "inquire:" + key_text(ke
 
 Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     : limits_(limits),
-      fleet_(limits),
+      fleet_(limits, std::move(saved.failures)),
       streams_(std::move(saved.streams)),
       packages_(saved.packages.begin(), saved.packages.end()),
       queue_(limits.age_every),

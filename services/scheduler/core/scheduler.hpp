@@ -40,6 +40,7 @@ struct Saved {
   std::vector<PlaceableRecord> placeable;
   std::vector<ShownRecord> shown;
   std::vector<DurationRecord> durations{};
+  std::vector<FailureRecord> failures{};
 };
 
 class Scheduler {

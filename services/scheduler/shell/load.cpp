@@ -270,6 +270,12 @@ Result<Saved> load(store::Store& store, const Limits& limits) {
     done = each("duration", [&](const Json& row) {
       saved.durations.push_back({row.at("key"), row.at("ms"), row.at("cpu_millis"), row.at("memory_bytes")});
     });
+  if (done)
+    done = each("failure", [&](const Json& row) {
+      FailureRecord one{.work = row.at("work"), .failing = {}};
+      for (const auto& [device_id, share] : row.at("failing").items()) one.failing[DeviceId(device_id)] = share;
+      saved.failures.push_back(std::move(one));
+    });
   if (!done) return done.error();
   return saved;
 }

@@ -183,6 +183,12 @@ store::Row shown_row(const ShownRecord& record) {
   return {{"job", record.job.value}, {"execution", record.execution}, {"until_ms", record.until_ms}};
 }
 
+store::Row failure_row(const FailureRecord& record) {
+  Json failing = Json::object();
+  for (const auto& [device, share] : record.failing) failing[device.value] = share;
+  return {{"work", record.work}, {"failing", store::Value::json(codec::dump(failing))}};
+}
+
 store::Row duration_row(const DurationRecord& record) {
   const auto list = [](const std::vector<std::int64_t>& values) {
     return store::Value::json(codec::dump(Json(values)));

@@ -27,6 +27,7 @@ inline constexpr double parts_of_one = 10'000;  // scores are stored as whole nu
 [[nodiscard]] store::Row shown_row(const ShownRecord& record);
 
 [[nodiscard]] store::Row duration_row(const DurationRecord& record);
+[[nodiscard]] store::Row failure_row(const FailureRecord& record);
 
 [[nodiscard]] nlohmann::json encode(const Placement& placement);
 // waits.cpp

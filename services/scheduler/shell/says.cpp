@@ -55,6 +55,13 @@ void SchedulerService::save(const Output& done, runtime::Output& out) {
       out.upsert("duration", one.key, duration_row(one));
     }
   }
+  for (const auto& one : done.failures) {
+    if (one.remove) {
+      out.remove("failure", one.work, failure_row(one));
+    } else {
+      out.upsert("failure", one.work, failure_row(one));
+    }
+  }
   for (const auto& one : done.shown) {
     const auto key = execution_key(one.job, one.execution);
     if (one.remove) {

@@ -131,6 +131,7 @@ void Fleet::gone(const DeviceId& device) {
   const auto number = it->second;
   unlist(number);
   count(number, false);
+  failures_.forget(device);
   if (entries_[number].view.used.attempts > 0) {  // removed when the room that an open question reserves is given back
     entries_[number].view.device.lifecycle = Lifecycle::retired;
     entries_[number].gone = true;

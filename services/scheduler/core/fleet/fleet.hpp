@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fleet/index.hpp"
+#include "scheduler/core/fleet/failures.hpp"
 #include "scheduler/core/fleet/order.hpp"
 #include "scheduler/core/model/state.hpp"
 #include "scheduler/limits.hpp"
@@ -35,8 +36,10 @@ class Fleet {
  public:
   using Number = Order::Number;
 
-  explicit Fleet(const Limits& limits = {})
-      : weights_(limits.weights), attempts_per_device_max_(limits.attempts_per_device_max) {}
+  explicit Fleet(const Limits& limits = {}, std::vector<FailureRecord> failures = {})
+      : weights_(limits.weights),
+        attempts_per_device_max_(limits.attempts_per_device_max),
+        failures_(std::move(failures)) {}
 
   // What a device is kept free for: whoever stands first in the lane may use it, the hold ends with its execution.
   struct Hold {
@@ -92,6 +95,9 @@ class Fleet {
   // Devices that ran this package, at most devices_per_package_max of them, the newest last. Null: none.
   [[nodiscard]] const std::vector<Number>* with_package(const std::string& digest) const;
 
+  [[nodiscard]] const Failures& failures() const { return failures_; }
+  [[nodiscard]] Failures& failures() { return failures_; }
+
   // Null: nothing is known of it.
   [[nodiscard]] const Content* content(const std::string& digest) const;
   // The packages of its name, this one too, as they became known, at most versions_max.
@@ -143,6 +149,7 @@ class Fleet {
   Capacity total_;
   std::array<int, 2> preemptible_{};  // attempts of the classes low and normal
   fleet::Index index_;
+  Failures failures_;
 };
 
 }  // namespace fieldwork::scheduler

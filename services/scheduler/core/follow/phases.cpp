@@ -316,6 +316,7 @@ void Scheduler::say_changes(Time now, Output& out) {
   touched_.clear();
   touched_jobs_.clear();
   unsaved_jobs_.clear();
+  out.failures = fleet_.failures().changed(failures_saved_max);
 }
 
 void Scheduler::forget_settled(Time now, Output& out) {

@@ -260,6 +260,8 @@ void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state
     ++execution.failures;
     const bool again = is_tried_again(job.spec->retry, attempt);
     if (again && execution.failures < job.spec->retry.attempts_max) {
+  if (state != AttemptState::cancelled)
+    fleet_.failures().add(job.durations[0], attempt.device, state != AttemptState::succeeded);
       execution.reason = attempt.reason;
       back_off(job, execution, execution.failures, now);
     } else {

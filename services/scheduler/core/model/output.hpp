@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "model/policy.hpp"
+#include "scheduler/core/fleet/failures.hpp"
 #include "scheduler/core/follow/durations.hpp"
 #include "scheduler/core/model/input.hpp"
 #include "scheduler/core/model/state.hpp"
@@ -152,6 +153,8 @@ struct Output {
 
   // Table `duration`: upsert, or remove.
   std::vector<DurationRecord> durations;
+  // Table `failure`: upsert, or remove.
+  std::vector<FailureRecord> failures;
 
   // --- the outbox ---
   // Applied in this order, in the same transaction: what is put and closed in one batch is gone.

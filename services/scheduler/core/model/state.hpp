@@ -24,9 +24,11 @@ namespace fieldwork::scheduler {
 
 // The most that each part of a device's score can be (plan/placement.hpp).
 struct Weights {
-  double fit = 0.35, health = 0.25, link = 0.15, locality = 0.15, spread = 0.10, affinity = 0.20;
+  double fit = 0.35, health = 0.25, link = 0.15, locality = 0.15, spread = 0.10, affinity = 0.20, history = 0.15;
   // More than all parts together can differ between two devices.
-  [[nodiscard]] double history() const { return 1 + fit + health + link + locality + spread + 2 * affinity; }
+  [[nodiscard]] double last_choice() const {
+    return 1 + fit + health + link + locality + spread + 2 * affinity + history;
+  }
 };
 
 struct Limits {

@@ -135,11 +135,14 @@ std::optional<Choice> Choices::best(const Want& wanted) {
     const auto known = known_.at(top.number);
     if (top.at == known && known == overlay_.changed_at(top.number)) {
       // Is there a better one among those that were not visited yet?
-      if (bounded_ && !over_ && !walk_.over() && walk_.potential() > overlay_.fleet().potential(view.device, used)) {
+      const auto score = rate(want, overlay_.fleet(), top.number, used, limits_);
+      const auto least =
+          overlay_.fleet().potential(view.device, used) + std::max(score.history, -limits_.weights.history);
+      if (bounded_ && !over_ && !walk_.over() && walk_.potential() > least) {
         fill(want, heap_.size() + more_max);
         continue;
       }
-      return Choice{top.number, rate(want, overlay_.fleet(), top.number, used, limits_)};
+      return Choice{top.number, score};
     }
     pop();
     if (top.at != known) continue;  // there is a newer entry, or it is left out

@@ -166,6 +166,7 @@ Want want_of(const Job& job, const Execution& execution, Time now) {
           .now = now,
           .where = job.where ? &*job.where : nullptr,
           .affinity = &job.affinity,
+          .work = job.durations[0],
           .estimated = job.estimated == Demand{} ? nullptr : &job.estimated};
 }
 
@@ -256,7 +257,9 @@ Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
   out.spread = merit.spread;
   out.locality = weights.locality * there.locality;
   out.affinity = weights.affinity * affinity_of(want, fleet, number);
-  out.history = want.avoid.contains(view.device.id) ? -weights.history() : 0.0;
+  out.history = want.avoid.contains(view.device.id)
+                    ? -weights.last_choice()
+                    : -weights.history * fleet.failures().failing(want.work, view.device.id);
   out.score = out.fit + out.health + out.link + out.locality + out.spread + out.affinity + out.history;
   return out;
 }

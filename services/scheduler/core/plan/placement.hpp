@@ -10,8 +10,8 @@
 //             did; else 0
 //   spread    1 - attempts / attempts_per_device_max
 //   affinity  sum of the weights of the job's affinities that the device meets / sum of the absolute weights of all
-//   history   below all other sums (Weights::history): an attempt of the execution failed or was lost there; the last
-//             choice
+//   history   less by the share of the command's newest tries there that failed (fleet/failures.hpp); below all other
+//             sums (Weights::last_choice) where an attempt of this execution failed or was lost: the last choice
 #pragma once
 
 #include "scheduler/core/fleet/fleet.hpp"
@@ -30,6 +30,7 @@ struct Want {
   const fleet::Expression* where = nullptr;                                 // of the requirements
   const std::vector<std::optional<fleet::Expression>>* affinity = nullptr;  // of the job
   bool measured = true;               // false: what is measured of a device does not count
+  std::uint64_t work = 0;             // of Failures
   const Demand* estimated = nullptr;  // what of the requirements is an estimate: at most the whole device
   // Only devices with this value of placement/spread_by; null: all.
   const std::string* value = nullptr;
