@@ -73,6 +73,7 @@ inline constexpr Duration balance_every = seconds(5);      // at least between t
 
 // --- forecast ---
 inline constexpr std::size_t waits_reason_bytes_max = 384;    // in an answer or a state
+inline constexpr Duration ends_within = seconds(10);          // a program that is told to (the agent's stop_s_default)
 inline constexpr std::size_t durations_max = 20'000;          // commands and programs whose durations are known
 inline constexpr std::size_t durations_each_max = 32;         // newest ones of each
 inline constexpr std::size_t durations_saved_max = 64;        // rows in one batch
@@ -103,6 +104,8 @@ inline constexpr Duration progress_said_every = milliseconds(200);
 inline constexpr const char* no_target_yet = "waits for devices that are its targets";
 
 // --- devices ---
+inline constexpr Duration room_kept =
+    seconds(15);  // of what was cancelled, where its device does not say that it ended
 inline constexpr Duration command_life_max = std::chrono::hours{24};  // a grant's: after it the device cannot begin
 inline constexpr std::size_t lost_devices_bytes_max = 200;            // names of devices in a quarantine's reason
 

@@ -171,6 +171,8 @@ class Scheduler {
   [[nodiscard]] bool original_stays(const Job& job, const Execution& execution, bool done, Time now) const;
   bool returned(const DeviceId& device, const AttemptKey& key, Time now, Output& out);
   bool original_reports(const DeviceId& device, const AttemptReport& report, Time now, Output& out);
+  void wake_for_room(const DeviceId& device);
+  void give_room_back(const DeviceId& device, const AttemptKey& key);
   void cancel_attempt(Job& job, Execution& execution, const std::string& reason, Time now, Output& out);
   // follow/time.cpp
   void on(const LinkLost& input, Time now, Output& out);
@@ -183,6 +185,7 @@ class Scheduler {
   void fired(const RestOver& due, Time at, Time now, Output& out);
   void fired(const ShownToTheEnd& due, Time at, Time now, Output& out);
   void fired(const CancelOver& due, Time at, Time now, Output& out);
+  void fired(const RoomBack& due, Time at, Time now, Output& out);
   void fired(const SickLook& due, Time at, Time now, Output& out);
   void watch_live(Job& job, Execution& execution, Time now, Output& out);
   void set_timer(const Job& job, Execution& execution, Time at);
@@ -238,8 +241,11 @@ class Scheduler {
   struct Cancelled {  // its device may still report how it ended
     Attempt attempt;
     Time until{};  // when its CancelOver is
+    // Of an execution with a state topic whose job is over: told again when the device answers.
+    std::optional<ExecutionRecord> shown{};
   };
   std::map<AttemptKey, Cancelled> cancelled_;
+  Leaving leaving_;
   Time hears_since_{};  // of this process, or of the newest connection: what ended before was not heard then
   // What devices listed as `ended` after the start, of jobs that this memory does not know: (job, execution) to
   // (device, fence).

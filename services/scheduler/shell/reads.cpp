@@ -109,8 +109,6 @@ Json show(const Asked& asked, const Job& job) {
   for (const auto& execution : job.executions) {
     if (execution.index <= asked.after) continue;
     auto item = encode_state(ExecutionRecord{job.id, job.spec, "", job.bulk, execution});
-    if (execution.attempt && execution.attempt->state == AttemptState::cancelled)
-      item["confirmed"] = settled(execution.attempt->reported);
     for (const char* field : {"v", "job", "name"}) item.erase(field);
     if (execution.attempt && !execution.attempt->decided.empty())
       item["decided"] = codec::encode(execution.attempt->decided);

@@ -96,6 +96,14 @@ void SchedulerService::command(const Output& done, runtime::Output& out) const {
   }
 }
 
+// Its state was published, or cleared: what is read of it for ended_again_ would be older.
+void SchedulerService::not_again(const JobId& job, int execution) {
+  const auto it = ended_again_.find(job);
+  if (it == ended_again_.end()) return;
+  it->second.erase(execution);
+  if (it->second.empty()) ended_again_.erase(it);
+}
+
 void SchedulerService::say_states(const Output& done, runtime::Output& out) {
   for (const auto& job : done.job_states) {
     if (job.bulk) continue;
@@ -106,6 +114,7 @@ void SchedulerService::say_states(const Output& done, runtime::Output& out) {
   }
   for (const auto& one : done.execution_states) {
     const auto id = one.job.value + "." + std::to_string(one.execution.index);
+    if (settled(one.execution.state)) not_again(one.job, one.execution.index);
     say_retained(topics_.state("execution", id), codec::dump(encode_state(one)), out);
   }
   for (const auto& one : done.placeable) {
@@ -190,10 +199,7 @@ void SchedulerService::say(const Output& done, Time now, runtime::Output& out) {
     if (!one.bulk) say_retained(topics_.state("job", one.job.value), "", out);
   }
   for (const auto& one : done.forgotten_executions) {
-    if (const auto it = ended_again_.find(one.job); it != ended_again_.end()) {
-      it->second.erase(one.execution);
-      if (it->second.empty()) ended_again_.erase(it);
-    }
+    not_again(one.job, one.execution);
     say_retained(topics_.state("execution", one.job.value + "." + std::to_string(one.execution)), "", out);
   }
   say_moved(done, out);

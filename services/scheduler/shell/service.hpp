@@ -68,6 +68,7 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void command(const Output& done, runtime::Output& out) const;
   void say(const Output& done, Time now, runtime::Output& out);
   void say_states(const Output& done, runtime::Output& out);
+  void not_again(const JobId& job, int execution);
   void say_moved(const Output& done, runtime::Output& out) const;
   void say_lines(const Output& done, runtime::Output& out) const;
   void say_again(runtime::Output& out);

@@ -115,6 +115,8 @@ Json encode_state(const ExecutionRecord& record) {
     add_attempt(out, *execution.attempt, record.spec->requirements);
   if (execution.attempt && execution.attempt->result && settled(execution.state))
     add_result(out, *execution.attempt->result);
+  if (settled(execution.state) && execution.attempt && execution.attempt->state == AttemptState::cancelled)
+    out["confirmed"] = settled(execution.attempt->reported);
   codec::write_traceparent(out, record.traceparent);
   return out;
 }

@@ -171,9 +171,13 @@ void Scheduler::settle_attempt(Job& job, Execution& execution, AttemptState stat
   out.outbox.emplace_back(CloseCommand{assign_key(attempt.key)});
   out.outbox.emplace_back(CloseCommand{inquire_key(attempt.key)});
   if (is_told_to_end(attempt)) out.outbox.emplace_back(CloseCommand{cancel_key(attempt.key)});
+  wake_for_room(attempt.device);
+}
+
+// Only lanes that the returned room could serve are tried again.
+void Scheduler::wake_for_room(const DeviceId& device) {
   place_ = true;
-  // Only lanes that the returned room could serve are tried again.
-  if (const auto* view = fleet_.find(attempt.device)) {
+  if (const auto* view = fleet_.find(device)) {
     const auto& has = view->device.about.capacity;
     queue_.wake(groups_of(*view), [&](const Queue::Shape& shape) {
       const auto& need = shape.need;
@@ -312,11 +316,11 @@ void Scheduler::say_changes(Time now, Output& out) {
     if (settled(it->second.state)) it->second.executions = {};
   }
   out.durations = durations_.changed(durations_saved_max);
+  out.failures = fleet_.failures().changed(failures_saved_max);
   say_progress(now, out);
   touched_.clear();
   touched_jobs_.clear();
   unsaved_jobs_.clear();
-  out.failures = fleet_.failures().changed(failures_saved_max);
 }
 
 void Scheduler::forget_settled(Time now, Output& out) {

@@ -154,16 +154,31 @@ bool Scheduler::original_reports(const DeviceId& device, const AttemptReport& re
 // The device is told until it answers, or until it can no longer begin (command_life_max). What becomes of the
 // execution is the caller's next step.
 void Scheduler::cancel_attempt(Job& job, Execution& execution, const std::string& reason, Time now, Output& out) {
-  execution.attempt->reason = reason;
+  auto& attempt = *execution.attempt;
+  attempt.reason = reason;
+  Left left{{.need = job.spec->requirements, .name = job.spec->name}, now + room_kept};
+  fleet_.reserve(attempt.device, left.load, 1);  // before the attempt's own is given back
+  timers_.set(left.until, RoomBack{attempt.device, attempt.key});
+  leaving_[attempt.device][attempt.key] = std::move(left);
   settle_attempt(job, execution, AttemptState::cancelled, now, out);
-  const auto& key = execution.attempt->key;
-  out.outbox.emplace_back(PutCommand{.key = cancel_key(key),
-                                     .device = execution.attempt->device,
-                                     .command = Cancel{key, job.traceparent},
+  out.outbox.emplace_back(PutCommand{.key = cancel_key(attempt.key),
+                                     .device = attempt.device,
+                                     .command = Cancel{attempt.key, job.traceparent},
                                      .life = command_life_max});
-  auto& cancelled = cancelled_[key] = {*execution.attempt, now + command_life_max};
+  auto& cancelled = cancelled_[attempt.key] = {attempt, now + command_life_max};
   cancelled.attempt.stored = true;  // this batch saves its row
-  timers_.set(cancelled.until, CancelOver{key});
+  timers_.set(cancelled.until, CancelOver{attempt.key});
+}
+
+void Scheduler::give_room_back(const DeviceId& device, const AttemptKey& key) {
+  const auto there = leaving_.find(device);
+  if (there == leaving_.end()) return;
+  const auto left = there->second.extract(key);
+  if (left.empty()) return;
+  if (there->second.empty()) leaving_.erase(there);
+  timers_.clear(left.mapped().until, RoomBack{device, key});
+  fleet_.reserve(device, left.mapped().load, -1);
+  wake_for_room(device);
 }
 
 }  // namespace fieldwork::scheduler

@@ -215,7 +215,15 @@ bool Scheduler::apply_late(const DeviceId& device, const AttemptReport& report, 
       touch(*job, *execution);
     } else {
       out.attempts.push_back(of);
+      if (auto& shown = it->second.shown;
+          shown && from_ms(shown->execution.changed_ms) + limits_.shown_after_end > now) {
+        shown->execution.attempt = of;
+        ++shown->execution.version;
+        out.executions.push_back(*shown);
+        out.execution_states.push_back(*shown);
+      }
     }
+    give_room_back(device, report.key);
     timers_.clear(it->second.until, CancelOver{report.key});
     cancelled_.erase(it);
     return true;
@@ -252,6 +260,8 @@ void Scheduler::back_in_queue(Job& job, Execution& execution, Time now, Output& 
 // Settles the execution, or lets it wait out its backoff before the next try.
 void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state, Time now, Output& out) {
   const auto& attempt = *execution.attempt;
+  if (state != AttemptState::cancelled)
+    fleet_.failures().add(job.durations[0], attempt.device, state != AttemptState::succeeded);
   if (state == AttemptState::succeeded) {
     fleet_.ran(attempt.device, job.spec->package);
     settle(job, execution, ExecutionState::succeeded, "", now);
@@ -260,8 +270,6 @@ void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state
     ++execution.failures;
     const bool again = is_tried_again(job.spec->retry, attempt);
     if (again && execution.failures < job.spec->retry.attempts_max) {
-  if (state != AttemptState::cancelled)
-    fleet_.failures().add(job.durations[0], attempt.device, state != AttemptState::succeeded);
       execution.reason = attempt.reason;
       back_off(job, execution, execution.failures, now);
     } else {

@@ -115,6 +115,10 @@ void Scheduler::fired(const ShownToTheEnd& due, Time at, Time /*now*/, Output& o
 
 void Scheduler::fired(const CancelOver& due, Time /*at*/, Time /*now*/, Output& /*out*/) { cancelled_.erase(due.key); }
 
+void Scheduler::fired(const RoomBack& due, Time /*at*/, Time /*now*/, Output& /*out*/) {
+  give_room_back(due.device, due.key);
+}
+
 void Scheduler::fired(const ExecutionDue& due, Time /*at*/, Time now, Output& out) {
   auto& job = jobs_.at(due.job);
   auto& execution = job.executions[static_cast<std::size_t>(due.execution)];

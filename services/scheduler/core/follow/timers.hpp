@@ -44,7 +44,13 @@ struct CancelOver {
   AttemptKey key;
   auto operator<=>(const CancelOver&) const = default;
 };
-using Timer = std::variant<DeadlineDue, ExecutionDue, RestOver, ShownToTheEnd, CancelOver, SickLook>;
+// Its program has ended by now, though the device has not said so.
+struct RoomBack {
+  DeviceId device;
+  AttemptKey key;
+  auto operator<=>(const RoomBack&) const = default;
+};
+using Timer = std::variant<DeadlineDue, ExecutionDue, RestOver, ShownToTheEnd, CancelOver, RoomBack, SickLook>;
 
 class Timers {
  public:

@@ -266,8 +266,11 @@ void Scheduler::end_job(Job& job, JobState state, const std::string& reason, Tim
                                                     : ExecutionState::cancelled;
   for (auto& execution : job.executions) {
     if (settled(execution.state)) continue;
-    if (execution.is<Live>()) cancel_attempt(job, execution, reason, now, out);
+    const bool live = execution.is<Live>();
+    if (live) cancel_attempt(job, execution, reason, now, out);
     settle(job, execution, end, reason, now);
+    if (live && execution.shown)
+      cancelled_.at(execution.attempt->key).shown = {job.id, job.spec, job.traceparent, job.bulk, execution};
   }
   settle(job, state, now, out);
 }

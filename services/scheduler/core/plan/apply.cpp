@@ -39,7 +39,8 @@ Snapshot Scheduler::snapshot() const {
           .shares = shares_,
           .limits = limits_,
           .most = limits_.questions_open_max - std::min(asking_.size(), limits_.questions_open_max),
-          .asking = asking_};
+          .asking = asking_,
+          .leaving = leaving_};
 }
 
 void Scheduler::place_waiting(Time now, Output& out) {

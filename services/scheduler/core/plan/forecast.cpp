@@ -133,11 +133,11 @@ class Forecasting {
   void running() {
     for (const auto& [device, keys] : from_.on_device) {
       for (const auto& key : keys) {
-        const auto it = from_.jobs.find(key.job);
-        if (it == from_.jobs.end()) continue;
-        const auto& execution = it->second.executions[static_cast<std::size_t>(key.execution)];
+        const auto* job = from_.jobs.find(key.job);
+        if (job == nullptr) continue;
+        const auto& execution = job->executions[static_cast<std::size_t>(key.execution)];
         if (execution.attempt && execution.attempt->key == key)
-          will_end(it->second, device, now_ - from_ms(execution.attempt->created_ms));
+          will_end(*job, device, now_ - from_ms(execution.attempt->created_ms));
         if (ends_.size() >= forecast_attempts_max) return;
       }
     }
@@ -145,6 +145,12 @@ class Forecasting {
       used(number).add(extra_->job.spec->requirements);
       taken_.emplace(extra_->job.id, number);
       will_end(extra_->job, from_.fleet.view(number).device.id, {});
+    }
+    for (const auto& [device, programs] : from_.leaving) {
+      const auto number = from_.fleet.number_of(device);
+      for (const auto& [key, one] : programs) {
+        if (number) ends_.push({one.until, *number, &one.load.need});
+      }
     }
     for (const auto& [job, index] : from_.asking) {
       const auto& of = from_.jobs.at(job);

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/check.hpp"
 #include "scheduler/core/fleet/fleet.hpp"
 #include "scheduler/core/plan/overlay.hpp"
 #include "scheduler/core/plan/placement.hpp"
@@ -18,22 +19,55 @@ namespace fieldwork::scheduler {
 using Holds = std::map<Fleet::Number, Fleet::Hold>;
 using OnDevice = std::unordered_map<DeviceId, std::set<AttemptKey>>;  // live attempts
 
+// What of a device a cancelled program still takes, until the device says that it has ended, or `until`.
+struct Left {
+  Fleet::Load load;
+  Time until{};
+};
+using Leaving = std::unordered_map<DeviceId, std::map<AttemptKey, Left>>;
+
 using Which = std::set<std::pair<JobId, int>>;  // executions
+
+// All jobs, and one more that has not come (try_out).
+class Jobs {
+ public:
+  Jobs(const std::unordered_map<JobId, Job>& all, const Job* more = nullptr) : all_(all), more_(more) {}
+  [[nodiscard]] const Job* find(const JobId& id) const {
+    if (more_ != nullptr && more_->id == id) return more_;
+    const auto it = all_.find(id);
+    return it == all_.end() ? nullptr : &it->second;
+  }
+  [[nodiscard]] const Job& at(const JobId& id) const {
+    const auto* job = find(id);
+    FIELDWORK_CHECK(job != nullptr);
+    return *job;
+  }
+  [[nodiscard]] Jobs with(const Job& more) const { return {all_, &more}; }
+
+ private:
+  const std::unordered_map<JobId, Job>& all_;
+  const Job* more_;
+};
 
 // What a plan is made of. It must not change meanwhile.
 struct Snapshot {
   const Fleet& fleet;
   const Queue& queue;  // its ranks are up to date
-  const std::unordered_map<JobId, Job>& jobs;
+  Jobs jobs;
   const Holds& holds;
   const OnDevice& on_device;
   const Shares& shares;
   const Limits& limits;
   std::size_t most = SIZE_MAX;   // placements
   const Which& asking = none();  // executions of which security-policy is asked
+  const Leaving& leaving = nobody();
 
   static const Which& none() {
     static const Which empty;
+    return empty;
+  }
+  static const Leaving& nobody() {
+    static const Leaving empty;
     return empty;
   }
 };
@@ -108,6 +142,8 @@ struct Given {
 [[nodiscard]] bool gives_way(const Snapshot& snapshot, Fleet::Number number, PriorityClass of);
 // Whether attempts are still to end on the device that were told to make room. A device that is not heard makes none.
 [[nodiscard]] bool is_ending(const Snapshot& snapshot, Fleet::Number number);
+// The device on which others were told to end for this execution.
+[[nodiscard]] std::optional<Fleet::Number> makes_room(const Snapshot& snapshot, const JobId& job, int execution);
 
 struct Reservation {
   Waiter who;

@@ -55,7 +55,7 @@ class Queue {
     Lane lane = 0;
   };
 
-  explicit Queue(Duration age_every = seconds(600)) : age_every_(age_every) {}
+  explicit Queue(Duration age_every = seconds(600), Lane first = 1) : age_every_(age_every), next_lane_(first) {}
 
   // An entry waits like the rest of its lane, before or behind the head: adding it does not wake a lane that sleeps.
   Lane add(const Shape& shape, QueueEntry entry);
@@ -107,7 +107,7 @@ class Queue {
   std::map<int, std::map<std::string, Heads>> awake_;
   std::unordered_map<std::string, std::set<Place>> asleep_;  // by group
   std::set<std::pair<Time, Lane>> ageing_;                   // when a lane's rank changes next
-  Lane next_lane_ = 1;
+  Lane next_lane_;
   std::size_t size_ = 0;
   std::size_t expressions_ = 0;  // lanes that have one
   std::size_t apart_ = 0;        // lanes that stay apart from other jobs

@@ -21,10 +21,10 @@ void each_attempt(const Snapshot& from, const DeviceId& device, Visit visit) {
   const auto there = from.on_device.find(device);
   if (there == from.on_device.end()) return;
   for (const auto& key : there->second) {
-    const auto job = from.jobs.find(key.job);
-    if (job == from.jobs.end()) continue;
-    const auto& execution = job->second.executions[static_cast<std::size_t>(key.execution)];
-    if (execution.attempt && execution.attempt->key == key) visit(*job->second.spec, execution);
+    const auto* job = from.jobs.find(key.job);
+    if (job == nullptr) continue;
+    const auto& execution = job->executions[static_cast<std::size_t>(key.execution)];
+    if (execution.attempt && execution.attempt->key == key) visit(*job->spec, execution);
   }
 }
 
@@ -49,6 +49,9 @@ Use used_by_ending(const Snapshot& from, const DeviceId& device) {
   each_attempt(from, device, [&](const JobSpec& spec, const Execution& execution) {
     if (is_told_to_end(*execution.attempt)) out.add(spec.requirements);
   });
+  if (const auto there = from.leaving.find(device); there != from.leaving.end()) {
+    for (const auto& [key, one] : there->second) out.add(one.load.need);
+  }
   return out;
 }
 
@@ -192,13 +195,26 @@ bool is_ending(const Snapshot& from, Fleet::Number number) {
 }
 
 bool is_for_lower(const Snapshot& from, const Fleet::Hold& hold, PriorityClass of) {
-  const auto holder = from.jobs.find(hold.job);
-  return holder == from.jobs.end() || class_of(holder->second.spec->priority) < of;
+  const auto* holder = from.jobs.find(hold.job);
+  return holder == nullptr || class_of(holder->spec->priority) < of;
 }
 
 bool gives_way(const Snapshot& from, Fleet::Number number, PriorityClass of) {
   const auto hold = from.holds.find(number);
   return hold != from.holds.end() && is_for_lower(from, hold->second, of) && !is_ending(from, number);
+}
+
+std::optional<Fleet::Number> makes_room(const Snapshot& from, const JobId& job, int execution) {
+  for (const auto& [number, hold] : from.holds) {
+    if (hold.job != job || hold.execution != execution || !is_ending(from, number)) continue;
+    const auto& device = from.fleet.view(number).device.id;
+    bool preempted = from.leaving.contains(device);
+    each_attempt(from, device, [&](const JobSpec&, const Execution& one) {
+      preempted = preempted || !one.attempt->preempted_by.empty();
+    });
+    if (preempted) return number;
+  }
+  return std::nullopt;
 }
 
 std::optional<Preempt> preempt(const Snapshot& from, const Overlay& overlay, const Waiter& who, const Given& given,
@@ -252,9 +268,9 @@ std::vector<Preempt> preempt_for_sleepers(const Snapshot& from, Time now) {
 
 bool is_idle(const Snapshot& from, Fleet::Number number, const Fleet::Hold& hold, Time now) {
   if (is_ending(from, number)) return false;
-  const auto job = from.jobs.find(hold.job);
-  if (job == from.jobs.end()) return true;
-  auto want = want_of(job->second, job->second.executions[static_cast<std::size_t>(hold.execution)], now);
+  const auto* job = from.jobs.find(hold.job);
+  if (job == nullptr) return true;
+  auto want = want_of(*job, job->executions[static_cast<std::size_t>(hold.execution)], now);
   want.lane = hold.lane;
   return !fits(want, from.fleet, number, Use{}, from.limits);
 }

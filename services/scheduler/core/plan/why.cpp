@@ -4,7 +4,6 @@
 
 #include "base/timestamp.hpp"
 #include "scheduler/core/fleet/measures.hpp"
-#include "scheduler/core/plan/choices.hpp"
 #include "scheduler/limits.hpp"
 
 namespace fieldwork::scheduler {
@@ -88,6 +87,8 @@ class Looking {
   std::size_t fitting_ = 0, looked_ = 0, suitable_ = 0;
 };
 
+constexpr Queue::Lane lane_of_trial = Queue::Lane{1} << 62U;  // no lane has it, and no hold is for it
+
 // 1: the first. Counted from the end, where new ones stand; 0: it is too far from there.
 std::size_t place_in(const Queue::LaneState& lane, const QueueEntry& entry) {
   std::size_t behind = 0;
@@ -95,6 +96,10 @@ std::size_t place_in(const Queue::LaneState& lane, const QueueEntry& entry) {
     if (++behind > forecast_waiters_max) return 0;
   }
   return lane.entries.size() + 1 - behind;
+}
+
+Waits preempting(const DeviceId& device) {
+  return {.reason = {"preempting", "room is made for it on " + device.value}, .until_start = ends_within};
 }
 
 }  // namespace
@@ -132,10 +137,13 @@ std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Foreca
     return out;
   }
   const auto lane_of_first = std::get<Queued>(first->phase).lane;
-  if (known.size() >= reasons_looked_max && !known.contains(lane_of_first)) return std::nullopt;
-  const auto [reason, fresh] = known.try_emplace(lane_of_first);
-  if (fresh) reason->second = why(want_of(job, *first, now), from.fleet, from.limits);
-  out.reason = reason->second;
+  const auto making = makes_room(from, job.id, first->index);
+  if (!making) {
+    if (known.size() >= reasons_looked_max && !known.contains(lane_of_first)) return std::nullopt;
+    const auto [reason, fresh] = known.try_emplace(lane_of_first);
+    if (fresh) reason->second = why(want_of(job, *first, now), from.fleet, from.limits);
+    out.reason = reason->second;
+  }
   const auto start_of = [&](const Execution& execution) {
     const auto lane = std::get<Queued>(execution.phase).lane;
     return forecast.of(job.id, execution.index, lane, place_in(from.queue.lane(lane), entry_of(job, execution)));
@@ -144,58 +152,109 @@ std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Foreca
     out.position = start->position;
     if (start->at) out.until_start = std::max(Duration{}, *start->at - now);
   }
+  if (making) {
+    const auto told = preempting(from.fleet.view(*making).device.id);
+    out.reason = told.reason;
+    out.until_start = told.until_start;
+  }
   if (!job.spec->deadline_s) return out;
-  if (const auto end = start_of(*last)) out.meets_deadline = meets_deadline(job, end->at, durations);
+  if (making && first == last) {
+    out.meets_deadline = meets_deadline(job, now + ends_within, durations);
+  } else if (const auto end = start_of(*last)) {
+    out.meets_deadline = meets_deadline(job, end->at, durations);
+  }
   return out;
 }
+
+namespace {
+
+// What a plan would do with the job alone.
+struct Outcome {
+  std::vector<Fleet::Number> placed;
+  std::map<int, Fleet::Number> preempts;  // executions for which others would end, and where
+  std::vector<int> left;                  // executions that get no device now, these too
+};
+
+Outcome plan_alone(Job& job, const Snapshot& from, Time now) {
+  Queue queue(from.limits.age_every, lane_of_trial);
+  for (auto& execution : job.executions) {
+    execution.phase = Queued{.since = now};
+    std::get<Queued>(execution.phase).lane = queue.add(shape_of(job, execution), entry_of(job, execution));
+  }
+  queue.age(now);
+  const auto made = plan({.fleet = from.fleet,
+                          .queue = queue,
+                          .jobs = from.jobs.with(job),
+                          .holds = from.holds,
+                          .on_device = from.on_device,
+                          .shares = from.shares,
+                          .limits = from.limits,
+                          .asking = from.asking,
+                          .leaving = from.leaving},
+                         now);
+  Outcome out;
+  std::map<int, Fleet::Number> places;
+  for (const auto& step : made.steps) {
+    if (const auto* place = std::get_if<Place>(&step)) places[place->who.execution] = place->number;
+    if (const auto* one = std::get_if<Preempt>(&step)) out.preempts.emplace(one->who.execution, one->number);
+  }
+  for (const auto& execution : job.executions) {
+    const auto place = places.find(execution.index);
+    if (place == places.end()) {
+      out.left.push_back(execution.index);
+    } else {
+      out.placed.push_back(place->second);
+      ++job.taken[from.fleet.view(place->second).device.id];
+    }
+  }
+  return out;
+}
+
+// Of those that get no device now: the first one's reason, and when the last one starts.
+Waits waits_of_left(const Job& job, const Job& with, const Outcome& outcome, const Snapshot& from,
+                    const Durations& durations, Time now) {
+  const auto first = outcome.left.front();
+  const auto preempts = outcome.preempts.find(first);
+  const bool all = outcome.preempts.size() == outcome.left.size();
+  const Extra extra{job, outcome.placed, outcome.left};
+  const auto seen = forecast(from, durations, now, &extra);
+  Waits out;
+  if (preempts != outcome.preempts.end()) {
+    out = preempting(from.fleet.view(preempts->second).device.id);
+  } else {
+    out.reason = why(want_of(with, with.executions[static_cast<std::size_t>(first)], now), from.fleet, from.limits);
+  }
+  out.position = seen.extra().position;
+  if (!all) {
+    out.until_start.reset();
+    if (const auto at = seen.extra().at) out.until_start = *at - now;
+  }
+  out.meets_deadline = meets_deadline(job, all ? std::optional(now + ends_within) : seen.extra().at, durations);
+  return out;
+}
+
+}  // namespace
 
 Trial try_out(const Job& job, const Snapshot& from, const Durations& durations, Time now) {
   Trial out{.width = job.executions.size()};
   if (job.executions.empty()) return out;  // of a continuous job for which there is no device yet
-  const auto& first = job.executions.front();
-  out.placement = explain(want_of(job, first, now), from.fleet, from.limits);
+  out.placement = explain(want_of(job, job.executions.front(), now), from.fleet, from.limits);
   out.placement.chosen.reset();
-  Overlay overlay(from.fleet);
-  std::map<std::string, Choices> choices;  // by target
-  std::vector<Fleet::Number> placed;
-  std::vector<int> left;  // executions that get none
-  auto with = job;        // as it would be with those that are placed
-  const bool waits = placed_from(job) > now;
-  for (const auto& execution : job.executions) {
-    if (waits) break;
-    auto& some = choices.try_emplace(execution.target.value, overlay, from.limits, job.executions.size()).first->second;
-    const auto choice = some.best(want_of(job, execution, now));
-    if (!choice) {
-      left.push_back(execution.index);
-      continue;
-    }
-    if (execution.target.empty()) some.leave_out();
-    overlay.reserve(choice->number, job.spec->requirements);
-    placed.push_back(choice->number);
-    const auto& device = from.fleet.view(choice->number).device.id;
-    ++with.taken[device];
-    if (out.devices.size() < from.limits.explained_max) out.devices.push_back(device);
+  if (placed_from(job) > now) {
+    out.waits = Waits{.reason = {"later", "starts at " + timestamp(start_of(job))}, .until_start = start_of(job) - now};
+    return out;
   }
-  out.placed = placed.size();
-  if (out.placed == out.width) {
+  auto with = job;  // as it would be with those that are placed
+  with.authorised = true;
+  const auto outcome = plan_alone(with, from, now);
+  out.placed = outcome.placed.size();
+  for (std::size_t i = 0; i < std::min(outcome.placed.size(), from.limits.explained_max); ++i)
+    out.devices.push_back(from.fleet.view(outcome.placed[i]).device.id);
+  if (outcome.left.empty()) {
     out.meets_deadline = meets_deadline(job, now, durations);
-    return out;
+  } else {
+    out.waits = waits_of_left(job, with, outcome, from, durations, now);
   }
-  Waits told;
-  if (waits) {
-    told.reason = {"later", "starts at " + timestamp(start_of(job))};
-    told.until_start = start_of(job) - now;
-    out.waits = told;
-    return out;
-  }
-  const Extra extra{job, placed, left};
-  const auto seen = forecast(from, durations, now, &extra);
-  const auto& waiting = with.executions[static_cast<std::size_t>(left.front())];
-  told.reason = why(want_of(with, waiting, now), from.fleet, from.limits);
-  told.position = seen.extra().position;
-  if (const auto at = seen.extra().at) told.until_start = *at - now;
-  told.meets_deadline = meets_deadline(job, seen.extra().at, durations);
-  out.waits = told;
   return out;
 }
 

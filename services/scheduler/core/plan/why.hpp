@@ -12,7 +12,8 @@ namespace fieldwork::scheduler {
 struct Reason {
   // no_device: none is known. no_suitable_device: none could ever run it, as they are. no_device_ready: those that
   // could are offline or take no work. no_healthy_device, no_good_link: a measurement keeps the nearest ones away.
-  // no_room: they are full. in_turn: it is tried next. policy: security-policy is asked. later: it waits for its time.
+  // no_room: they are full. preempting: others end for it. in_turn: it is tried next. policy: security-policy is asked.
+  // later: it waits for its time.
   std::string word;
   std::string text;
 };

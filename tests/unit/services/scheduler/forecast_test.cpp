@@ -319,17 +319,106 @@ TEST(Why, DeadlinesAndTimes) {
 
 // --- tried out ----------------------------------------------------------------------------------------------------
 
+Trial tried(const World& world, const JobSpec& spec) {
+  return try_out(*world.core.job_if(World::submission("t", spec), world.now), world.core.snapshot(),
+                 world.core.durations(), world.now);
+}
+
+// What the plan does then: first what is tried out, then the same in earnest.
+TEST(Try, KnowsPreemption) {
+  World world({ready("a")});
+  auto low = wanting("p", 4000);
+  low.priority = 1;
+  low.preemptible = true;
+  world.run("low", low);
+  auto high = wanting("q", 4000);
+  high.priority = 8;
+  high.deadline_s = 60;
+  const auto trial = tried(world, high);
+  EXPECT_EQ(trial.placed, 0U);
+  ASSERT_TRUE(trial.waits);
+  EXPECT_EQ(trial.waits->reason.word, "preempting");
+  EXPECT_EQ(trial.waits->until_start, ends_within);
+  EXPECT_EQ(world.attempt("low").preempted_by, JobId());
+  world.run("high", high);
+  EXPECT_EQ(world.attempt("low").preempted_by, JobId("high"));
+  EXPECT_EQ(waits(world, "high")->reason.text, trial.waits->reason.text);
+  EXPECT_EQ(waits(world, "high")->until_start, ends_within);
+  low.preemptible = false;
+  World other({ready("a")});
+  other.run("low", low);
+  EXPECT_EQ(tried(other, high).waits->reason.word, "no_room");
+}
+
+// The room of a cancelled program is about to be free: nobody else is ended for that, and it is waited for.
+TEST(Why, WhatIsCancelledIsAboutToGiveItsRoom) {
+  World world({ready("a")});
+  auto low = wanting("p", 2000);
+  low.priority = 1;
+  low.preemptible = true;
+  world.run("one", low);
+  world.run("two", low);
+  const auto one = world.attempt("one").key;
+  world.step(CancelRequested{1, JobId("one")});
+  auto high = wanting("q", 2000);
+  high.priority = 8;
+  world.run("high", high);
+  EXPECT_EQ(world.attempt("two").preempted_by, JobId());
+  EXPECT_EQ(waits(world, "high")->reason.word, "preempting");
+  world.run("next", low);
+  EXPECT_EQ(waits(world, "next")->reason.word, "no_room");
+  world.report("a", one, AttemptState::cancelled);
+  world.allow_all();
+  EXPECT_EQ(world.attempt("high").device, dev("a"));
+  EXPECT_EQ(world.attempt("two").preempted_by, JobId());
+  World other({ready("a")});
+  other.run("one", wanting("p", 4000));
+  other.step(CancelRequested{1, JobId("one")});
+  other.run("next", wanting("p", 4000));
+  EXPECT_EQ(waits(other, "next")->until_start, room_kept);
+}
+
+// Who was told to end for another is cancelled: nobody else is ended for that one.
+TEST(Why, AVictimThatIsCancelledStillMakesRoom) {
+  World world({ready("a")});
+  auto low = wanting("p", 2000);
+  low.priority = 1;
+  low.preemptible = true;
+  world.run("one", low);
+  world.run("two", low);
+  auto high = wanting("q", 2000);
+  high.priority = 8;
+  world.run("high", high);
+  const auto* victim = world.attempt("one").preempted_by.empty() ? "two" : "one";
+  const auto* other = victim == std::string("one") ? "two" : "one";
+  world.step(CancelRequested{1, JobId(victim)});
+  world.pass(seconds(2));
+  EXPECT_EQ(world.attempt(other).preempted_by, JobId());
+  EXPECT_EQ(waits(world, "high")->reason.word, "preempting");
+}
+
+// One of each zone first, as the plan does it.
+TEST(Try, KnowsSpreading) {
+  auto first = ready("a"), second = ready("b"), third = ready("c");
+  first.labels = second.labels = {{"zone", "east"}};
+  third.labels = {{"zone", "west"}};
+  third.health = 0.4;  // the worst of them
+  World world({first, second, third});
+  auto spec = wanting("p", 1000);
+  spec.replicas = 2;
+  spec.placement.spread_by = "zone";
+  auto devices = tried(world, spec).devices;
+  ASSERT_EQ(devices.size(), 2U);
+  EXPECT_TRUE(devices[0] == DeviceId("c") || devices[1] == DeviceId("c"));
+}
+
 TEST(Try, SaysWhereItWouldRunAndWhatTheOthersWaitFor) {
   World world({ready("a"), ready("b")});
   teach(world, "a", "p", seconds(10));
   world.run("r", wanting("p", 4000));
   auto spec = wanting("p", 4000);
   spec.replicas = 2;
-  const auto tried = [&](const JobSpec& some) {
-    return try_out(*world.core.job_if(World::submission("t", some), world.now), world.core.snapshot(),
-                   world.core.durations(), world.now);
-  };
-  const auto trial = tried(spec);
+  const auto trial = tried(world, spec);
   EXPECT_EQ(trial.placed, 1U);
   EXPECT_EQ(trial.width, 2U);
   ASSERT_EQ(trial.devices.size(), 1U);
@@ -338,11 +427,11 @@ TEST(Try, SaysWhereItWouldRunAndWhatTheOthersWaitFor) {
   EXPECT_EQ(trial.waits->until_start, seconds(10));
   EXPECT_EQ(trial.waits->position, 1U);
   spec.replicas = 1;
-  EXPECT_FALSE(tried(spec).waits);
+  EXPECT_FALSE(tried(world, spec).waits);
   world.run("s", wanting("p", 4000));
   world.run("w", wanting("p", 4000));
   spec.deadline_s = 15;
-  const auto late = tried(spec);
+  const auto late = tried(world, spec);
   EXPECT_EQ(late.placed, 0U);
   EXPECT_EQ(late.waits->position, 2U) << "behind w";
   EXPECT_EQ(late.waits->meets_deadline, false);

@@ -12,7 +12,7 @@ namespace fieldwork::scheduler {
 namespace {
 
 constexpr auto large = PlanWorld::Size::large;
-constexpr unsigned seeds = 500;
+constexpr unsigned seeds = 300;
 
 TEST(PlanProperty, HoldsInALargeFleet) {
   std::size_t placed = 0, asleep = 0, preempted = 0;

@@ -115,6 +115,7 @@ TEST(Reconcile, AnOriginalThatIsDoneIsTheResult) {
   EXPECT_EQ(kept.state, AttemptState::succeeded);
   ASSERT_TRUE(kept.result);
   EXPECT_EQ(kept.result->stdout_text, "of the original\n");
+  world.report(world.other, world.second, AttemptState::cancelled);
   EXPECT_EQ(world.view(world.other).used, Use{});
   EXPECT_EQ(world.view(world.lost_on).used, Use{});
 }
@@ -250,6 +251,7 @@ TEST(Reconcile, AResultThatComesWhileItIsAskedIsTaken) {
   world.report(world.lost_on, world.first, AttemptState::succeeded);
   EXPECT_EQ(world.state("j"), JobState::succeeded);
   EXPECT_EQ(world.view(world.lost_on).used, Use{});
+  world.report(world.other, world.second, AttemptState::cancelled);
   EXPECT_EQ(world.view(world.other).used, Use{});
   world.run("k");
   EXPECT_EQ(world.view("a").used.attempts + world.view("b").used.attempts, 1) << "no room was given back twice";

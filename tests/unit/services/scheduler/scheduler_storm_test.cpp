@@ -48,6 +48,7 @@ class Storm {
     world_.now += std::chrono::hours(24 * 8);
     feed(TimePassed{});
     EXPECT_EQ(world_.core.live(), 0U) << stuck();
+    EXPECT_TRUE(world_.core.snapshot().leaving.empty());
     EXPECT_EQ(world_.core.queued(), 0U);
     EXPECT_EQ(world_.core.asking(), 0U);
     EXPECT_EQ(world_.core.timers(), 0U);
@@ -248,10 +249,15 @@ class Storm {
     EXPECT_EQ(asking, world_.core.asking());
     EXPECT_LE(asking, open_max);
     if (asking < open_max) nobody_sleeps_who_fits();
+    std::map<DeviceId, Use> leaving;
+    const auto snapshot = world_.core.snapshot();
+    for (const auto& [id, programs] : snapshot.leaving) {
+      for (const auto& [key, one] : programs) leaving[id].add(one.load.need);
+    }
     for (const auto& [id, number] : world_.core.fleet().all()) {
       const auto& view = world_.core.fleet().view(number);
-      EXPECT_EQ(view.used.attempts, used[id].first) << id.value;
-      EXPECT_EQ(view.used.cpu_millis, used[id].second) << id.value;
+      EXPECT_EQ(view.used.attempts, used[id].first + leaving[id].attempts) << id.value;
+      EXPECT_EQ(view.used.cpu_millis, used[id].second + leaving[id].cpu_millis) << id.value;
       EXPECT_LE(view.used.cpu_millis, 4000) << id.value;
     }
   }

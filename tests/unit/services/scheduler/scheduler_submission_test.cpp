@@ -386,6 +386,52 @@ TEST(Stop, ACancelIsConfirmedByTheDevice) {
   EXPECT_TRUE(settled(world.rows.attempts().at(key("j")).reported));
 }
 
+// Who watches the execution's state hears of it, though the job is over and its executions left the memory.
+TEST(Stop, TheConfirmationIsPublished) {
+  World world({ready("a")});
+  world.run("j");
+  world.report("a", key("j"), AttemptState::running);
+  world.step(CancelRequested{1, JobId("j")});
+  world.report("a", {.key = key("j"), .state = AttemptState::cancelled, .result = RunResult{.exit_code = 143}});
+  ASSERT_EQ(world.said.execution_states.size(), 1U);
+  const auto& execution = world.said.execution_states[0].execution;
+  EXPECT_EQ(execution.state, ExecutionState::cancelled);
+  EXPECT_EQ(execution.attempt->reported, AttemptState::cancelled);
+  EXPECT_EQ(execution.attempt->result->exit_code, 143);
+  World late({ready("a")});
+  late.run("j");
+  late.report("a", key("j"), AttemptState::running);
+  late.step(CancelRequested{1, JobId("j")});
+  late.pass(late.limits.shown_after_end);
+  late.report("a", key("j"), AttemptState::cancelled);
+  EXPECT_TRUE(late.said.execution_states.empty()) << "its topic is cleared by now, and stays so";
+}
+
+// A program that was told to end runs for a while: nothing else gets its room until the device says that it has ended,
+// or must have ended it.
+TEST(Stop, TheRoomOfACancelledProgramIsTakenUntilItHasEnded) {
+  JobSpec whole;
+  whole.requirements.cpu_millis = 4000;
+  for (const bool answers : {true, false}) {
+    World world({ready("a")});
+    world.run("j", whole);
+    world.report("a", key("j"), AttemptState::running);
+    world.step(CancelRequested{1, JobId("j")});
+    world.run("next", whole);
+    EXPECT_EQ(world.state("next"), JobState::queued);
+    if (answers) {
+      world.report("a", key("j"), AttemptState::cancelled);
+    } else {
+      world.pass(room_kept - milliseconds(1));
+      EXPECT_TRUE(world.said.questions.empty());
+      world.pass(milliseconds(1));
+    }
+    EXPECT_EQ(world.question().device, dev("a"));
+    world.report("a", key("j"), AttemptState::cancelled);
+    EXPECT_EQ(world.core.fleet().find(dev("a"))->used.attempts, 1) << "of next; given back once";
+  }
+}
+
 TEST(Stop, DeadlineExpires) {
   World world({ready("a")});
   world.run("j", {.deadline_s = 10});

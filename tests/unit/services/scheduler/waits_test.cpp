@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
+#include "scheduler/shell/rows.hpp"
 #include "support/scheduler_stack.hpp"
 
 namespace fieldwork::scheduler {
@@ -35,7 +36,7 @@ struct Stack : OwnStore, SchedulerStack {
     });
   }
   // The job's running attempt ends after this time.
-  void end(const std::string& job, Duration after, std::int64_t seq) {
+  void end(const std::string& job, Duration after, std::int64_t seq, const char* state = "succeeded") {
     now += after;
     const auto command = bus.last("device/edge-1/down/command").at("items").at(0);
     ASSERT_EQ(command.at("job"), job);
@@ -43,7 +44,7 @@ struct Stack : OwnStore, SchedulerStack {
                 {"job", job},
                 {"execution", 0},
                 {"fence", command.at("fence")},
-                {"state", "succeeded"},
+                {"state", state},
                 {"result",
                  {{"exit_code", 0},
                   {"stdout", ""},
@@ -157,6 +158,21 @@ TEST(Waits, DurationsAreStored) {
   const auto saved = stack.store.select({.table = "duration"});
   ASSERT_TRUE(saved.ok());
   EXPECT_EQ(saved->size(), 2U) << "of the command, and of the program";
+}
+
+TEST(Waits, WhereACommandFailsIsStored) {
+  Stack stack;
+  const auto first = stack.submit("r-1", "work", {{"retry", {{"attempts_max", 1}}}});
+  stack.end(first.at("job"), seconds(60), 1, "failed");
+  stack.tick(seconds(1));
+  const auto saved = stack.store.select({.table = "failure"});
+  ASSERT_TRUE(saved.ok());
+  ASSERT_EQ(saved->size(), 1U);
+  EXPECT_EQ(Json::parse(saved->front()).at("failing"), (Json{{"edge-1", failure_step}}));
+  const auto loaded = load(stack.store, Limits{});
+  ASSERT_TRUE(loaded.ok());
+  ASSERT_EQ(loaded->failures.size(), 1U);
+  EXPECT_EQ(loaded->failures[0].failing, (Failing{{DeviceId("edge-1"), failure_step}}));
 }
 
 }  // namespace
