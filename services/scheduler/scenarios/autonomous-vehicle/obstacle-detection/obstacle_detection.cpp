@@ -1,7 +1,6 @@
 // Finds obstacles in the way of a vehicle in scans of a lidar, and measures how long each decision takes; see usage
 // below. scan.hpp has the coordinates, detector.hpp the method, world.hpp the made scans.
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -11,9 +10,13 @@
 #include <string_view>
 
 #include "detector.hpp"
+#include "response.hpp"
+#include "samples.hpp"
 #include "world.hpp"
 
 using namespace obstacles;
+using vehicle::read_number;
+using vehicle::Response;
 
 namespace {
 
@@ -30,7 +33,7 @@ Measures for each scan the time from having it to having the decision. Writes re
   --count N            scans, 1 to 10000000, default 10000
   --ttc-s X            a time to collision below this is dangerous: 0.5 to 10 s, default 4
   --corridor-m X       the width that the vehicle needs: 1 to 6 m, default 2.5
-  --response-ms-max X  of the response times, 95 % must not be longer: 0.001 to 1000 ms, default 1
+  --response-ms-max X  of the response times, 95 % must not be longer: 0.001 to 10000 ms, default 1
   --make-input         writes scans as CSV to stdout
   --truth              writes the planted dangers as CSV to stdout: first_scan,last_scan,kind
 
@@ -67,13 +70,6 @@ struct Options {
   std::exit(1);
 }
 
-// The whole text as a number; false for anything else, such as nan.
-template <typename Number>
-bool read_number(std::string_view text, Number& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size() && std::isfinite(static_cast<double>(out));
-}
-
 template <typename Number>
 void set(Number& out, const std::string& name, std::string_view text, Number least, Number most) {
   Number value{};
@@ -104,7 +100,7 @@ Options read_options(int argc, char** argv) {
     if (name == "--count") set<std::int64_t>(options.count, name, value, 1, 10000000);
     if (name == "--ttc-s") set<double>(options.need.ttc_s, name, value, 0.5, 10);
     if (name == "--corridor-m") set<double>(options.need.corridor_m, name, value, 1, 6);
-    if (name == "--response-ms-max") set<double>(options.response_ms, name, value, 0.001, 1000);
+    if (name == "--response-ms-max") set<double>(options.response_ms, name, value, 0.001, 10000);
   }
   return options;
 }
@@ -260,40 +256,6 @@ class Reader {
   std::int64_t lines_ = 0, line_number_ = 0;
 };
 
-// How long the decisions took: counts by tenths of a microsecond, so that memory does not grow with the scans.
-class Response {
- public:
-  void add(std::chrono::nanoseconds time) {
-    const auto tenths = static_cast<std::size_t>(std::max<std::int64_t>(0, time.count() / 100));
-    ++counts_[std::min(tenths, counts_.size() - 1)];
-    ++total_;
-    longest_us_ = std::max(longest_us_, static_cast<double>(time.count()) / 1000);
-  }
-
-  // So many parts of all took at most this time (the upper end of the count's tenth).
-  double quantile_us(double part) const {
-    const auto wanted = static_cast<std::int64_t>(std::ceil(part * static_cast<double>(total_)));
-    std::int64_t sum = 0;
-    for (std::size_t i = 0; i + 1 < counts_.size(); ++i) {
-      sum += counts_[i];
-      if (sum >= wanted) return std::min(static_cast<double>(i + 1) / 10, longest_us_);
-    }
-    return longest_us_;
-  }
-
- private:
-  std::vector<std::int64_t> counts_ = std::vector<std::int64_t>(200001);  // up to 20 ms
-  std::int64_t total_ = 0;
-  double longest_us_ = 0;
-};
-
-// "progress N M" to the file that FIELDWORK_PROGRESS names, at most each tenth. Nothing depends on it.
-void report_progress(std::int64_t done, std::int64_t total) {
-  const char* name = std::getenv("FIELDWORK_PROGRESS");
-  if (name == nullptr || total < 1 || done * 10 / total == (done - 1) * 10 / total) return;
-  std::ofstream(name, std::ios::app) << "progress " << done << ' ' << total << '\n';
-}
-
 class Result {
  public:
   Result() : file_(std::fopen("result.json.part", "w")) {
@@ -311,22 +273,16 @@ class Result {
                  e.lateral_m, e.closing_mps, e.ttc_s);
   }
 
-  // Writes the rest; returns whether p95 is within.
-  bool finish(std::int64_t scans, const Detector& detector, const Response& response, double response_ms) {
-    const double p95 = response.quantile_us(0.95), most = response.quantile_us(1);
-    const bool within = p95 <= response_ms * 1000;
+  // Writes the rest.
+  void finish(std::int64_t scans, const Detector& detector, const Response& response) {
     std::fprintf(file_, "],\n\"scans\":%lld,\"clusters\":%lld,\"tracks\":%lld,\n", static_cast<long long>(scans),
                  static_cast<long long>(detector.clusters_seen()), static_cast<long long>(detector.tracks_confirmed()));
-    std::fprintf(
-        file_,
-        "\"response_us\":{\"p50\":%.1f,\"p95\":%.1f,\"p99\":%.1f,\"max\":%.1f},\"response_ms_max\":%g,\"within\":%s}\n",
-        response.quantile_us(0.5), p95, response.quantile_us(0.99), most, response_ms, within ? "true" : "false");
+    std::fprintf(file_, "%s}\n", response.fields().c_str());
     const bool bad_write = std::ferror(file_) != 0;
     if (std::fclose(file_) != 0 || bad_write || std::rename("result.json.part", "result.json") != 0)
       bad("result.json: cannot be written");
-    std::printf("%lld dangers in %lld scans; response p95 %.1f us, max %.1f us\n", static_cast<long long>(events_),
-                static_cast<long long>(scans), p95, most);
-    return within;
+    std::printf("%lld dangers in %lld scans; %s\n", static_cast<long long>(events_), static_cast<long long>(scans),
+                response.summary().c_str());
   }
 
  private:
@@ -334,22 +290,25 @@ class Result {
   std::int64_t events_ = 0;
 };
 
+// Returns whether the response was within the need.
 template <typename Scans>
 bool detect(Scans& scans, std::int64_t total, const Options& options) {
   Detector detector(options.need);
-  Response response;
+  Response response(options.response_ms);
   Result result;
   Scan scan;
   std::int64_t done = 0;
   while (scans.next(scan)) {
-    const auto begin = std::chrono::steady_clock::now();
+    const vehicle::Stopwatch stopwatch;
     detector.decide(scan);
-    response.add(std::chrono::steady_clock::now() - begin);
+    response.add(stopwatch.elapsed());
     for (const auto& event : detector.ended()) result.add(event);
-    report_progress(++done, total);
+    vehicle::report_progress(done, done + 1, total);
+    ++done;
   }
   for (const auto& event : detector.finish()) result.add(event);
-  return result.finish(done, detector, response, options.response_ms);
+  result.finish(done, detector, response);
+  return response.within();
 }
 
 }  // namespace
@@ -368,5 +327,5 @@ int main(int argc, char** argv) {
     Reader reader(options.input);
     within = detect(reader, reader.scans(), options);
   }
-  return within ? 0 : 3;
+  return within ? 0 : vehicle::exit_too_slow;
 }
