@@ -149,7 +149,7 @@ void SchedulerService::flush(Time now, runtime::Output& out) {
   submissions_.clear();
   known_.clear();
   success_.reset();
-  tried_ = 0;
+  tried_ = tried_width_ = 0;
   metrics::gauge("fieldwork_jobs_live", static_cast<double>(core_->live()));
   metrics::gauge("fieldwork_executions_queued", static_cast<double>(core_->queued()));
   metrics::gauge("fieldwork_questions_open", static_cast<double>(core_->asking()));

@@ -137,8 +137,8 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   std::unordered_map<JobId, Waits> waits_said_;
   // Of the current batch only:
   mutable std::optional<double> success_;
-  std::size_t tried_ = 0;  // jobs that were tried out
-  Time balance_at_{};      // when the load of all devices is to be looked at
+  std::size_t tried_ = 0, tried_width_ = 0;  // jobs that were tried out, and their executions
+  Time balance_at_{};                        // when the load of all devices is to be looked at
   std::unordered_map<const bus::Message*, Result<Submission>> submissions_;
   std::unordered_map<JobId, JobSubmitted::Known> known_;
 };

@@ -101,6 +101,10 @@ void SchedulerService::try_out(const bus::Message& message, const Topic& topic, 
   if (!read || !reader.ok()) return reject(topic, message, reader.ok() ? read.error() : reader.error(), now, out);
   const auto job = core_->job_if(asked.job, now);
   if (!job) return reject(topic, message, under("/job", job.error()), now, out);
+  tried_width_ += job->executions.size();
+  if (tried_ > 1 && tried_width_ > tries_width_max)
+    return reject(topic, message, {Code::unavailable, "too many executions are tried out at once; ask again"}, now,
+                  out);
   const auto trial = scheduler::try_out(*job, core_->snapshot(), core_->durations(), now);
   Json devices = Json::array();
   for (const auto& device : trial.devices) devices.push_back(device.value);
