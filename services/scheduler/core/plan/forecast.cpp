@@ -196,6 +196,7 @@ class Forecasting {
     if (!fresh) return it->second;
     auto want = want_of(job, job.executions[static_cast<std::size_t>(entry.execution)], now_);
     want.lane = line.lane;
+    if (!want.target.empty() && want.target != from_.fleet.view(number).device.id) return false;
     return it->second = fits(want, from_.fleet, number, Use{}, from_.limits);
   }
 

@@ -259,7 +259,7 @@ Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
   out.affinity = weights.affinity * affinity_of(want, fleet, number);
   out.history = want.avoid.contains(view.device.id)
                     ? -weights.last_choice()
-                    : -weights.history * fleet.failures().failing(want.work, view.device.id);
+                    : 0.0 - weights.history * fleet.failures().failing(want.work, view.device.id);
   out.score = out.fit + out.health + out.link + out.locality + out.spread + out.affinity + out.history;
   return out;
 }

@@ -378,6 +378,27 @@ TEST(Why, WhatIsCancelledIsAboutToGiveItsRoom) {
   EXPECT_EQ(waits(other, "next")->until_start, room_kept);
 }
 
+// A device that gives room is no help to work that is bound to another one.
+TEST(Why, WorkThatIsBoundToADeviceWaitsForThatOne) {
+  World world({ready("a"), ready("b")});
+  teach(world, "a", "p", seconds(100));
+  teach(world, "a", "q", seconds(1));
+  auto on = [](const char* device, JobSpec spec) {
+    spec.targets = Targets{.devices = {dev(device)}};
+    spec.deadline_s = 50;
+    return spec;
+  };
+  world.run("long", on("a", wanting("p", 4000)));
+  world.run("short", on("b", wanting("q", 4000)));
+  ASSERT_EQ(world.attempt("short").device, dev("b"));
+  const auto bound = on("a", wanting("p", 4000));
+  EXPECT_EQ(tried(world, bound).waits->until_start, seconds(100));
+  EXPECT_EQ(tried(world, bound).waits->meets_deadline, false);
+  world.run("bound", bound);
+  EXPECT_EQ(waits(world, "bound")->until_start, seconds(100));
+  EXPECT_EQ(waits(world, "bound")->meets_deadline, false);
+}
+
 // Who was told to end for another is cancelled: nobody else is ended for that one.
 TEST(Why, AVictimThatIsCancelledStillMakesRoom) {
   World world({ready("a")});
