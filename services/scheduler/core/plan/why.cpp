@@ -113,6 +113,16 @@ std::optional<bool> meets_deadline(const Job& job, const std::optional<Time>& st
 
 Reason why(const Want& want, const Fleet& fleet, const Limits& limits) { return Looking(want, fleet, limits).run(); }
 
+namespace {
+
+// Where room is made for it: said only if it holds for whoever ends at once, and for whoever takes ends_within.
+std::optional<bool> meets_within(const Job& job, Time now, const Durations& durations) {
+  const auto soon = meets_deadline(job, now, durations), late = meets_deadline(job, now + ends_within, durations);
+  return soon == late ? late : std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Forecast& forecast,
                               const Durations& durations, Reasons& known, Time now) {
   const Execution *first = nullptr, *later = nullptr, *asking = nullptr, *last = nullptr;
@@ -159,7 +169,7 @@ std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Foreca
   }
   if (!job.spec->deadline_s) return out;
   if (making && first == last) {
-    out.meets_deadline = meets_deadline(job, now + ends_within, durations);
+    out.meets_deadline = meets_within(job, now, durations);
   } else if (const auto end = start_of(*last)) {
     out.meets_deadline = meets_deadline(job, end->at, durations);
   }
@@ -229,7 +239,7 @@ Waits waits_of_left(const Job& job, const Job& with, const Outcome& outcome, con
     out.until_start.reset();
     if (const auto at = seen.extra().at) out.until_start = *at - now;
   }
-  out.meets_deadline = meets_deadline(job, all ? std::optional(now + ends_within) : seen.extra().at, durations);
+  out.meets_deadline = all ? meets_within(job, now, durations) : meets_deadline(job, seen.extra().at, durations);
   return out;
 }
 

@@ -327,6 +327,7 @@ Trial tried(const World& world, const JobSpec& spec) {
 // What the plan does then: first what is tried out, then the same in earnest.
 TEST(Try, KnowsPreemption) {
   World world({ready("a")});
+  teach(world, "a", "q", seconds(4));
   auto low = wanting("p", 4000);
   low.priority = 1;
   low.preemptible = true;
@@ -339,7 +340,13 @@ TEST(Try, KnowsPreemption) {
   ASSERT_TRUE(trial.waits);
   EXPECT_EQ(trial.waits->reason.word, "preempting");
   EXPECT_EQ(trial.waits->until_start, ends_within);
+  for (const auto& [deadline, meets] : {std::pair<int, std::optional<bool>>{3, false}, {6, std::nullopt}, {14, true}}) {
+    high.deadline_s = deadline;
+    EXPECT_EQ(tried(world, high).waits->meets_deadline, meets)
+        << "the victim may end at once, or in 10 s: " << deadline;
+  }
   EXPECT_EQ(world.attempt("low").preempted_by, JobId());
+  high.deadline_s = 60;
   world.run("high", high);
   EXPECT_EQ(world.attempt("low").preempted_by, JobId("high"));
   EXPECT_EQ(waits(world, "high")->reason.text, trial.waits->reason.text);
