@@ -34,42 +34,14 @@ void SchedulerService::save(const Output& done, runtime::Output& out) {
     out.upsert("execution", execution_key(one.job, one.execution.index), execution_row(one));
   for (const auto& attempt : done.attempts) put("attempt", key_text(attempt.key), attempt.stored, attempt_row(attempt));
   for (const auto& part : done.parts) out.upsert("part", part_key(part), part_row(part));
-  for (const auto& one : done.streams) {
-    if (one.remove) {
-      out.remove("stream", one.device.value, stream_row(one.device, one.stream));
-    } else {
-      out.upsert("stream", one.device.value, stream_row(one.device, one.stream));
-    }
-  }
-  for (const auto& one : done.placeable) {
-    if (one.placeable) {
-      out.remove("unplaceable", one.device.value, placeable_row(one));
-    } else {
-      out.upsert("unplaceable", one.device.value, placeable_row(one));
-    }
-  }
-  for (const auto& one : done.durations) {
-    if (one.remove) {
-      out.remove("duration", one.key, duration_row(one));
-    } else {
-      out.upsert("duration", one.key, duration_row(one));
-    }
-  }
-  for (const auto& one : done.failures) {
-    if (one.remove) {
-      out.remove("failure", one.work, failure_row(one));
-    } else {
-      out.upsert("failure", one.work, failure_row(one));
-    }
-  }
-  for (const auto& one : done.shown) {
-    const auto key = execution_key(one.job, one.execution);
-    if (one.remove) {
-      out.remove("shown", key, shown_row(one));
-    } else {
-      out.upsert("shown", key, shown_row(one));
-    }
-  }
+  const auto keep = [&](const char* table, std::string key, bool remove, store::Row row) {
+    remove ? out.remove(table, std::move(key), std::move(row)) : out.upsert(table, std::move(key), std::move(row));
+  };
+  for (const auto& one : done.streams) keep("stream", one.device.value, one.remove, stream_row(one.device, one.stream));
+  for (const auto& one : done.placeable) keep("unplaceable", one.device.value, one.placeable, placeable_row(one));
+  for (const auto& one : done.durations) keep("duration", one.key, one.remove, duration_row(one));
+  for (const auto& one : done.failures) keep("failure", one.work, one.remove, failure_row(one));
+  for (const auto& one : done.shown) keep("shown", execution_key(one.job, one.execution), one.remove, shown_row(one));
 }
 
 void SchedulerService::put(const PutCommand& put, runtime::Output& out) const {
