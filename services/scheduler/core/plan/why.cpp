@@ -148,7 +148,9 @@ std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Foreca
   }
   const auto lane_of_first = std::get<Queued>(first->phase).lane;
   const auto making = makes_room(from, job.id, first->index);
-  if (!making) {
+  if (making) {
+    out = preempting(from.fleet.view(*making).device.id);
+  } else {
     if (known.size() >= reasons_looked_max && !known.contains(lane_of_first)) return std::nullopt;
     const auto [reason, fresh] = known.try_emplace(lane_of_first);
     if (fresh) reason->second = why(want_of(job, *first, now), from.fleet, from.limits);
@@ -160,12 +162,7 @@ std::optional<Waits> waits_of(const Job& job, const Snapshot& from, const Foreca
   };
   if (const auto start = start_of(*first)) {
     out.position = start->position;
-    if (start->at) out.until_start = std::max(Duration{}, *start->at - now);
-  }
-  if (making) {
-    const auto told = preempting(from.fleet.view(*making).device.id);
-    out.reason = told.reason;
-    out.until_start = told.until_start;
+    if (start->at && !making) out.until_start = std::max(Duration{}, *start->at - now);
   }
   if (!job.spec->deadline_s) return out;
   if (making && first == last) {
