@@ -208,4 +208,18 @@ template <class Step>
   return count<Place>(world.plan()) < before ? "it fitted with one device less" : "";
 }
 
+struct Tally {
+  std::size_t placed = 0, asleep = 0, preempted = 0;
+};
+// All of the above, of a world and its plan: the first that does not hold. Leaves the world as one_more() does.
+[[nodiscard]] inline std::string hold(PlanWorld& world, const Plan& plan, PlanWorld::Size size, Tally& tally) {
+  tally.placed += count<Place>(plan);
+  tally.asleep += count<Sleep>(plan);
+  tally.preempted += count<Preempt>(plan);
+  for (const auto rule : {given_out, in_turn, preempted}) {
+    if (auto why = rule(world, plan); !why.empty()) return why;
+  }
+  return one_more(world, size);
+}
+
 }  // namespace fieldwork::scheduler::rules

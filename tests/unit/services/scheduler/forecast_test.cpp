@@ -324,16 +324,32 @@ Trial tried(const World& world, const JobSpec& spec) {
                  world.core.durations(), world.now);
 }
 
+JobSpec preemptible(const char* program, std::int64_t cpu_millis) {
+  auto out = wanting(program, cpu_millis);
+  out.priority = 1;
+  out.preemptible = true;
+  return out;
+}
+JobSpec urgent(const char* program, std::int64_t cpu_millis) {
+  auto out = wanting(program, cpu_millis);
+  out.priority = 8;
+  return out;
+}
+// One device, which two jobs fill.
+World half_and_half(const JobSpec& each) {
+  World world({ready("a")});
+  world.run("one", each);
+  world.run("two", each);
+  return world;
+}
+
 // What the plan does then: first what is tried out, then the same in earnest.
 TEST(Try, KnowsPreemption) {
   World world({ready("a")});
   teach(world, "a", "q", seconds(4));
-  auto low = wanting("p", 4000);
-  low.priority = 1;
-  low.preemptible = true;
+  auto low = preemptible("p", 4000);
   world.run("low", low);
-  auto high = wanting("q", 4000);
-  high.priority = 8;
+  auto high = urgent("q", 4000);
   high.deadline_s = 60;
   const auto trial = tried(world, high);
   EXPECT_EQ(trial.placed, 0U);
@@ -359,17 +375,11 @@ TEST(Try, KnowsPreemption) {
 
 // The room of a cancelled program is about to be free: nobody else is ended for that, and it is waited for.
 TEST(Why, WhatIsCancelledIsAboutToGiveItsRoom) {
-  World world({ready("a")});
-  auto low = wanting("p", 2000);
-  low.priority = 1;
-  low.preemptible = true;
-  world.run("one", low);
-  world.run("two", low);
+  const auto low = preemptible("p", 2000);
+  auto world = half_and_half(low);
   const auto one = world.attempt("one").key;
   world.step(CancelRequested{1, JobId("one")});
-  auto high = wanting("q", 2000);
-  high.priority = 8;
-  world.run("high", high);
+  world.run("high", urgent("q", 2000));
   EXPECT_EQ(world.attempt("two").preempted_by, JobId());
   EXPECT_EQ(waits(world, "high")->reason.word, "preempting");
   world.run("next", low);
@@ -408,15 +418,9 @@ TEST(Why, WorkThatIsBoundToADeviceWaitsForThatOne) {
 
 // Who was told to end for another is cancelled: nobody else is ended for that one.
 TEST(Why, AVictimThatIsCancelledStillMakesRoom) {
-  World world({ready("a")});
-  auto low = wanting("p", 2000);
-  low.priority = 1;
-  low.preemptible = true;
-  world.run("one", low);
-  world.run("two", low);
-  auto high = wanting("q", 2000);
-  high.priority = 8;
-  world.run("high", high);
+  const auto low = preemptible("p", 2000);
+  auto world = half_and_half(low);
+  world.run("high", urgent("q", 2000));
   const auto* victim = world.attempt("one").preempted_by.empty() ? "two" : "one";
   const auto* other = victim == std::string("one") ? "two" : "one";
   world.step(CancelRequested{1, JobId(victim)});
