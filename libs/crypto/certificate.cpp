@@ -66,7 +66,7 @@ Result<Certificate> Certificate::from_pem(std::string_view pem) {
   if (!x509) return Error{Code::invalid, "the certificate is malformed"};
   Pkey pkey(X509_get_pubkey(x509.get()));
   if (!pkey) return Error{Code::invalid, "the certificate's key is malformed"};
-  auto key = checked_public_key(std::move(pkey));
+  auto key = checked_public_key(std::move(pkey), KeyUse::receive);
   if (!key) return key.error();
   const auto from = time_of(X509_get0_notBefore(x509.get()));
   const auto to = time_of(X509_get0_notAfter(x509.get()));

@@ -1,11 +1,14 @@
 // AES-256-GCM. Private to this library.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace fieldwork::crypto {
+
+inline constexpr std::size_t gcm_tag_bytes = 16;
 
 /// Appends ciphertext and 16 bytes of tag to `out`. The key has 32 bytes, the nonce 12.
 void gcm_seal(std::string_view key, std::string_view nonce, std::string_view additional, std::string_view plain,

@@ -38,6 +38,8 @@ Result<std::string> issue_certificate(const Certificate& authority, const Privat
   const ErrorScope scope;
   if (!(authority_key.public_key() == authority.public_key()))
     return Error{Code::invalid, "the key is not the one of the authority's certificate"};
+  if (authority_key.public_key().kind() != KeyKind::p256 || subject.kind() != KeyKind::p256)
+    return Error{Code::invalid, "an authority's key, and one that it certifies, are of the curve P-256"};
   if (terms.common_name.empty() || terms.common_name.size() > 64)
     return Error{Code::invalid, "a common name has 1 to 64 bytes"};
   const X509Pointer x509(X509_new());

@@ -96,6 +96,7 @@ std::string der_signature(std::string_view raw) {
 }
 
 std::string sign(const PrivateKey& key, std::string_view text) {
+  must(key.public_key().kind() == KeyKind::p256, "sign_jws: a key that does not sign");
   const MdContext context(EVP_MD_CTX_new());
   must(context && EVP_DigestSignInit(context.get(), nullptr, sha256_method(), nullptr, key.native()) == 1,
        "signing cannot start");
@@ -127,7 +128,7 @@ Result<PublicKey> key_of(const PemBlock& block) {
     return Error{Code::invalid, "holds a block that is neither PUBLIC KEY nor CERTIFICATE"};
   }
   if (!key) return Error{Code::invalid, "holds a malformed " + block.name};
-  return checked_public_key(std::move(key));
+  return checked_public_key(std::move(key), KeyUse::sign);
 }
 
 }  // namespace
@@ -231,6 +232,7 @@ Result<TrustStore> TrustStore::load(const std::filesystem::path& path) {
 }
 
 void TrustStore::add(PublicKey key) {
+  must(key.kind() == KeyKind::p256, "TrustStore: a key that does not sign");
   std::string id = key.id();
   keys_.insert_or_assign(std::move(id), std::move(key));
 }

@@ -3,6 +3,7 @@
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 #include "file.hpp"
+#include "oaep.hpp"
 #include "openssl.hpp"
 
 namespace fieldwork::crypto {
@@ -23,10 +24,22 @@ PublicKey public_half(const EVP_PKEY* key) {
   return PublicKey(std::shared_ptr<EVP_PKEY>(half.release(), EVP_PKEY_free));
 }
 
+/// Whether the private half belongs to the public one. OpenSSL's check of an RSA key looks at its primes, which takes
+/// seconds where the key is long: what is wrapped must open, instead.
+bool fits_together(EVP_PKEY* key) {
+  if (kind_of(key) == KeyKind::rsa) {
+    const std::string text = random_bytes(32);
+    const auto wrapped = oaep_wrap(key, {}, text);
+    return wrapped && oaep_unwrap(key, {}, *wrapped) == text;
+  }
+  const PkeyContext check(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
+  return check && EVP_PKEY_check(check.get()) == 1;
+}
+
 }  // namespace
 
 PublicKey::PublicKey(std::shared_ptr<evp_pkey_st> key)
-    : key_(std::move(key)), id_(to_hex(sha256(der_of(key_.get())))) {}
+    : key_(std::move(key)), kind_(kind_of(key_.get()).value()), id_(to_hex(sha256(der_of(key_.get())))) {}
 
 Result<PublicKey> PublicKey::from_pem(std::string_view pem) {
   const ErrorScope scope;
@@ -34,7 +47,7 @@ Result<PublicKey> PublicKey::from_pem(std::string_view pem) {
   const Bio bio = bio_over(pem);
   Pkey key(PEM_read_bio_PUBKEY(bio.get(), nullptr, no_passphrase, nullptr));
   if (!key) return Error{Code::invalid, "is not a public key in PEM"};
-  return checked_public_key(std::move(key));
+  return checked_public_key(std::move(key), KeyUse::sign);
 }
 
 std::string PublicKey::to_pem() const {
@@ -53,24 +66,23 @@ PrivateKey PrivateKey::generate() {
   return PrivateKey(key);
 }
 
-Result<PrivateKey> PrivateKey::load(const std::filesystem::path& path) {
+Result<PrivateKey> PrivateKey::load(const std::filesystem::path& path, KeyUse use) {
   auto pem = read_file(path, pem_bytes_max);
   if (!pem) return pem.error();
-  auto key = from_pem(*pem);
+  auto key = from_pem(*pem, use);
   OPENSSL_cleanse(pem->data(), pem->size());
   if (!key) return Error{key.error().code, key.error().reason, path.string()};
   return key;
 }
 
-Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
+Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, KeyUse use) {
   const ErrorScope scope;
   if (pem.size() > pem_bytes_max) return Error{Code::invalid, "the PEM text is too long"};
   const Bio bio = bio_over(pem);
   Pkey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
   if (!key) return Error{Code::invalid, "is not a private key in PEM without a passphrase"};
-  if (!is_p256(key.get())) return Error{Code::invalid, "the key is not of the curve P-256"};
-  const PkeyContext check(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
-  if (!check || EVP_PKEY_check(check.get()) != 1) return Error{Code::invalid, "the key does not fit together"};
+  if (auto good = check_kind(key.get(), use); !good) return good.error();
+  if (!fits_together(key.get())) return Error{Code::invalid, "the key does not fit together"};
   return PrivateKey(key.release());
 }
 

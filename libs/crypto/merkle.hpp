@@ -1,5 +1,5 @@
-// The Merkle tree over a batch of payloads: its root, and the path from each payload to the root (docs/formats.md,
-// "Batches").
+// The Merkle tree over a batch of payloads (docs/formats.md, "Batches") or over the chunks of a sealed content: its
+// root, and the path from each payload to the root.
 //
 //   leaf = SHA-256(0x00 || payload)    node = SHA-256(0x01 || left || right)    an odd last node rises unchanged
 #pragma once
@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "crypto/digest.hpp"
 
 namespace fieldwork::crypto {
 
@@ -24,5 +26,19 @@ struct MerkleTree {
 // `index` and `count`.
 [[nodiscard]] std::string merkle_root(std::string_view payload, std::size_t index, std::size_t count,
                                       std::string_view path);
+
+// The root alone, of payloads that come one after another. Keeps one hash for each level of the tree.
+class MerkleRoot {
+ public:
+  void add(std::string_view payload);
+
+  // The 32 bytes of the root of what was added, which is at least one payload; afterwards the object is as new.
+  [[nodiscard]] std::string finish();
+
+ private:
+  Sha256 sha_;
+  std::vector<std::string>
+      whole_;  // by level: the root of the last 2^level payloads that no higher one covers, or empty
+};
 
 }  // namespace fieldwork::crypto

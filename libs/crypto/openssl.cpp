@@ -1,5 +1,8 @@
 #include "openssl.hpp"
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -32,6 +35,8 @@ std::string bio_text(BIO* bio) {
 
 int no_passphrase(char*, int, int, void*) { return -1; }
 
+namespace {
+
 bool is_p256(const EVP_PKEY* key) {
   char group[32] = {};
   std::size_t length = 0;
@@ -39,9 +44,36 @@ bool is_p256(const EVP_PKEY* key) {
          std::string_view(group, length) == "prime256v1";
 }
 
-Result<PublicKey> checked_public_key(Pkey key) {
+/// With an exponent that encrypts (it is odd and above 1) and is short, as everybody's is: it bounds the work.
+bool is_rsa(const EVP_PKEY* key) {
+  const int bits = EVP_PKEY_is_a(key, "RSA") == 1 ? EVP_PKEY_get_bits(key) : 0;
+  if (bits < rsa_bits_min || bits > rsa_bits_max) return false;
+  BIGNUM* exponent = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1) return false;
+  const bool good = BN_is_odd(exponent) == 1 && BN_num_bits(exponent) >= 2 && BN_num_bits(exponent) <= 64;
+  BN_free(exponent);
+  return good;
+}
+
+}  // namespace
+
+std::optional<KeyKind> kind_of(const EVP_PKEY* key) {
   const ErrorScope scope;
-  if (!is_p256(key.get())) return Error{Code::invalid, "the key is not of the curve P-256"};
+  if (is_p256(key)) return KeyKind::p256;
+  if (is_rsa(key)) return KeyKind::rsa;
+  return std::nullopt;
+}
+
+Result<void> check_kind(const EVP_PKEY* key, KeyUse use) {
+  const auto kind = kind_of(key);
+  if (kind == KeyKind::p256 || (kind == KeyKind::rsa && use == KeyUse::receive)) return {};
+  if (use == KeyUse::sign) return Error{Code::invalid, "the key is not of the curve P-256"};
+  return Error{Code::invalid, "the key is neither of the curve P-256 nor RSA with " + std::to_string(rsa_bits_min) +
+                                  " to " + std::to_string(rsa_bits_max) + " bits"};
+}
+
+Result<PublicKey> checked_public_key(Pkey key, KeyUse use) {
+  if (auto good = check_kind(key.get(), use); !good) return good.error();
   return PublicKey(std::shared_ptr<EVP_PKEY>(key.release(), EVP_PKEY_free));
 }
 

@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -58,9 +59,21 @@ inline unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsi
 /// For PEM readers: never ask the terminal for a passphrase.
 int no_passphrase(char*, int, int, void*);
 
-/// Denies keys that are not of P-256.
-[[nodiscard]] Result<PublicKey> checked_public_key(Pkey key);
-[[nodiscard]] bool is_p256(const EVP_PKEY* key);
+/// Of an RSA key within our bounds, or of one of P-256; null: any other key.
+[[nodiscard]] std::optional<KeyKind> kind_of(const EVP_PKEY* key);
+
+/// Invalid where the key is not of a kind for this use.
+[[nodiscard]] Result<void> check_kind(const EVP_PKEY* key, KeyUse use);
+[[nodiscard]] Result<PublicKey> checked_public_key(Pkey key, KeyUse use);
+
+/// A string whose bytes are erased when it ends.
+struct Secret {
+  std::string bytes;
+  explicit Secret(std::size_t size) : bytes(size, '\0') {}
+  ~Secret() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+  Secret(const Secret&) = delete;
+  Secret& operator=(const Secret&) = delete;
+};
 
 struct PemBlock {
   std::string name;  // as in "-----BEGIN <name>-----"

@@ -19,8 +19,8 @@ namespace fieldwork::crypto {
 
 /// A revocation list (CRL) longer than crl_bytes_max (some 150,000 entries) is refused.
 
-/// One certificate with a P-256 key, parsed but not yet believed: see CertificateAuthority::verify. Copies share the
-/// certificate.
+/// One certificate with a key of P-256 or RSA (public_key().kind()), parsed but not yet believed: see
+/// CertificateAuthority::verify. Copies share the certificate.
 class Certificate {
  public:
   /// Exactly one `CERTIFICATE` block; text around it is ignored.

@@ -17,8 +17,8 @@ struct IssueTerms {
 };
 
 /// A certificate for a client (clientAuth, digitalSignature and keyAgreement, not an authority) with a random serial
-/// number of 126 random bits, in PEM. Invalid where the authority's key is not the one of its certificate, or the name
-/// is no common name.
+/// number of 126 random bits, in PEM. Invalid where the authority's key is not the one of its certificate, a key is
+/// not of P-256, or the name is no common name.
 [[nodiscard]] Result<std::string> issue_certificate(const Certificate& authority, const PrivateKey& authority_key,
                                                     const PublicKey& subject, const IssueTerms& terms);
 

@@ -26,7 +26,7 @@ namespace fieldwork::crypto {
 /// A JWS longer than jws_bytes_max is refused unread. A payload of up to jws_payload_bytes_max always fits.
 
 /// `type` is one of docs/formats.md: 1 to 64 characters of a-z, 0-9, '+', '-', '.', '/'; anything else is our own bug
-/// and aborts.
+/// and aborts, as does a key that is not of P-256.
 [[nodiscard]] std::string sign_jws(const PrivateKey& key, std::string_view type, std::string_view payload_json);
 
 /// One signature for many payloads. Returns one text per payload; each text verifies alone, as a JWS of `type` does.
@@ -53,6 +53,7 @@ class TrustStore {
   /// dates or issuer. Any other block, a malformed one, a key that is not P-256 or a file without keys is an Error.
   [[nodiscard]] static Result<TrustStore> load(const std::filesystem::path& path);
 
+  /// A key that is not of P-256 is our own bug and aborts.
   void add(PublicKey key);
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
 

@@ -1,5 +1,6 @@
-// Keys of the elliptic curve P-256, the only kind that Fieldwork uses. Both kinds of object always hold a usable key
-// (save after a move) and may be used by several threads at once.
+// Keys: of the elliptic curve P-256, which do everything, and of RSA, for which a content key can be wrapped and
+// nothing else. A public and a private key always hold a usable key (save after a move) and may be used by several
+// threads at once.
 #pragma once
 
 #include <filesystem>
@@ -16,33 +17,43 @@ namespace fieldwork::crypto {
 
 /// A PEM text of a key or certificate longer than pem_bytes_max is refused.
 
+enum class KeyKind { p256, rsa };
+
+/// What a key is read for. `sign`, and all else: P-256 alone. `receive`: P-256, or RSA with rsa_bits_min to
+/// rsa_bits_max bits.
+enum class KeyUse { sign, receive };
+
 /// Copies share the key.
 class PublicKey {
  public:
-  /// The first `PUBLIC KEY` block of the text.
+  /// The first `PUBLIC KEY` block of the text, a key of P-256.
   [[nodiscard]] static Result<PublicKey> from_pem(std::string_view pem);
+
+  [[nodiscard]] KeyKind kind() const { return kind_; }
 
   /// Hex SHA-256 of the DER SubjectPublicKeyInfo: the `kid` of a JWS.
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] std::string to_pem() const;
   bool operator==(const PublicKey& other) const { return id_ == other.id_; }
 
-  /// For the sources of this library. The key must be of P-256.
+  /// For the sources of this library. The key must be of a kind above.
   explicit PublicKey(std::shared_ptr<evp_pkey_st> key);
   [[nodiscard]] evp_pkey_st* native() const { return key_.get(); }
 
  private:
   std::shared_ptr<evp_pkey_st> key_;
+  KeyKind kind_;
   std::string id_;
 };
 
 class PrivateKey {
  public:
+  /// Of P-256.
   [[nodiscard]] static PrivateKey generate();
 
-  /// A PEM file, PKCS#8 or SEC1. A key protected by a passphrase is an Error: nobody is there to type it.
-  [[nodiscard]] static Result<PrivateKey> load(const std::filesystem::path& path);
-  [[nodiscard]] static Result<PrivateKey> from_pem(std::string_view pem);
+  /// A PEM file, PKCS#8, SEC1 or PKCS#1. A key protected by a passphrase is an Error: nobody is there to type it.
+  [[nodiscard]] static Result<PrivateKey> load(const std::filesystem::path& path, KeyUse use = KeyUse::sign);
+  [[nodiscard]] static Result<PrivateKey> from_pem(std::string_view pem, KeyUse use = KeyUse::sign);
 
   /// PKCS#8, not encrypted: the caller writes it with mode 0600.
   [[nodiscard]] std::string to_pem() const;

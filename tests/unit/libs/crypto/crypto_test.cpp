@@ -3,14 +3,12 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <set>
 
 #include "crypto/bytes.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/jws.hpp"
 #include "crypto/key.hpp"
-#include "crypto/seal.hpp"
 #include "support/temp_dir.hpp"
 
 namespace fieldwork::crypto {
@@ -277,7 +275,7 @@ TEST(Jws, IsRefusedInEveryOtherForm) {
   }
 }
 
-// Made once by another implementation (Python's cryptography 48), as are the known frame and wrapped key below.
+// Made once by another implementation (Python's cryptography 48).
 constexpr const char* known_key =
     "-----BEGIN PRIVATE KEY-----\n"
     "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgOVb9pv623Nve6r4K\n"
@@ -345,7 +343,6 @@ openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -revoke revoked.pem
 before=$(date -u -d '1 hour ago' +%Y%m%d%H%M%SZ)  # older than the other's, which has the same name: the key's identifier
 openssl ca -config ca.conf -cert ca.pem -keyfile ca.key -gencrl -crldays 30 -crl_lastupdate $before -out one.crl
 openssl ca -config ca.conf -cert other.pem -keyfile other.key -gencrl -crldays 30 -out other.crl
-openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -subj /CN=rsa
 )");
     const std::string run = "cd " + dir_->path().string() + " && sh make.sh >log 2>&1 || { cat log; false; }";
     ASSERT_EQ(std::system(run.c_str()), 0);
@@ -392,7 +389,7 @@ TEST_F(CertificateTest, IsRefusedWhenMalformed) {
   std::string damaged = good;
   damaged.replace(28, 4, "AAAA");  // the first bytes of the DER
   for (const std::string& text : {""s, "junk"s, good + good, good.substr(0, good.size() / 2), damaged,
-                                  good + std::string(70'000, '\n'), dir_->read("good.key"), dir_->read("rsa.pem")}) {
+                                  good + std::string(70'000, '\n'), dir_->read("good.key")}) {
     EXPECT_FALSE(Certificate::from_pem(text).ok()) << text;
   }
 }
@@ -454,121 +451,6 @@ TEST_F(CertificateTest, AuthorityNeedsItsFilesWhole) {
   EXPECT_EQ(verdict(*both, "revoked.pem", 0s), "revoked");
   const auto unlisted = CertificateAuthority::load(*dir_ / "both.pem", fs::path(*dir_ / "one.crl"));
   EXPECT_NE(verdict(*unlisted, "foreign.pem", 0s), "good");  // no list of that issuer
-}
-
-constexpr std::string_view id = "000102030405060708090a0b0c0d0e0f";
-const std::string fixed_key(32, 'k');
-
-TEST(Frame, IsOpenedWithItsKeyOnly) {
-  const std::string key = generate_content_key();
-  for (const std::size_t size : {std::size_t{1}, std::size_t{15}, std::size_t{65'536}, frame_piece_bytes_max}) {
-    const std::string piece = random_bytes(size);
-    const std::string sealed = seal_frame(key, id, 1ULL << 40, piece);
-    EXPECT_EQ(sealed.size(), size + frame_header_bytes + frame_tag_bytes);
-    EXPECT_EQ(open_frame(key, sealed).value(), (Frame{std::string(id), 1ULL << 40, piece}));
-    EXPECT_EQ(frame_header(sealed).value(), (FrameHeader{std::string(id), 1ULL << 40, static_cast<uint32_t>(size)}));
-    EXPECT_EQ(open_frame(generate_content_key(), sealed).error().code, Code::denied);
-    EXPECT_EQ(open_frame("short", sealed).error().code, Code::invalid);
-  }
-}
-
-TEST(Frame, IsRefusedAfterAnyChange) {
-  const std::string sealed = seal_frame(fixed_key, id, 4096, "piece of content");
-  for (std::size_t at = 0; at < sealed.size(); ++at) {
-    for (const int bit : {0, 3, 7}) {
-      std::string changed = sealed;
-      changed[at] = static_cast<char>(changed[at] ^ (1 << bit));
-      EXPECT_FALSE(open_frame(fixed_key, changed).ok()) << at;
-    }
-    EXPECT_FALSE(open_frame(fixed_key, sealed.substr(0, at)).ok()) << at;
-  }
-  EXPECT_FALSE(open_frame(fixed_key, sealed + "x").ok());
-}
-
-TEST(Frame, HeaderIsBounded) {
-  std::string no_piece = seal_frame(fixed_key, id, 0, "x");
-  no_piece.erase(32, 1);
-  no_piece[31] = 0;
-  EXPECT_FALSE(frame_header(no_piece).ok());
-  std::string past_the_end = seal_frame(fixed_key, id, 0, "xy");
-  for (std::size_t at = 20; at < 28; ++at) past_the_end[at] = '\xff';
-  EXPECT_FALSE(frame_header(past_the_end).ok());
-  std::string long_piece = seal_frame(fixed_key, id, 0, std::string(frame_piece_bytes_max, 'x')) + "y";
-  long_piece[31] = 1;
-  EXPECT_FALSE(frame_header(long_piece).ok());
-}
-
-// The nonce stands in the header (bytes 20 to 32): offset and length name it, and no two pairs share one.
-TEST(Frame, NoncesAreNeverShared) {
-  std::set<std::string> nonces;
-  std::size_t count = 0;
-  for (const std::uint64_t offset : {0ULL, 1ULL, 255ULL, 256ULL, 65'536ULL, 1ULL << 32, 1ULL << 63}) {
-    for (const std::size_t length : {1U, 2U, 255U, 256U, 65'536U}) {
-      nonces.insert(seal_frame(fixed_key, id, offset, std::string(length, 'x')).substr(20, 12));
-      ++count;
-    }
-  }
-  EXPECT_EQ(nonces.size(), count);
-  EXPECT_EQ(seal_frame(fixed_key, id, 5, "abc"), seal_frame(fixed_key, id, 5, "abc"));
-  // One offset, two lengths: another key stream, so the common beginning looks different.
-  EXPECT_NE(seal_frame(fixed_key, id, 5, "abc").substr(32, 3), seal_frame(fixed_key, id, 5, "abcd").substr(32, 3));
-}
-
-TEST(Frame, IsWhatTheFormatSays) {
-  EXPECT_EQ(to_hex(seal_frame(fixed_key, id, 4096, "piece of content")),
-            "46570100000102030405060708090a0b0c0d0e0f000000000000100000000010a7cb588e1d04d7b7075c97a26ff05e375b44"
-            "0e0efe4ae2427545797846d6f0f2");
-}
-
-TEST(Wrap, IsForOneReceiverAndTransfer) {
-  const PrivateKey receiver = PrivateKey::generate(), other = PrivateKey::generate();
-  const std::string key = generate_content_key(), fingerprint(64, 'a');
-  const auto wrapped = wrap_key(key, receiver.public_key(), fingerprint, id);
-  ASSERT_TRUE(wrapped.ok());
-  EXPECT_EQ(unwrap_key(*wrapped, receiver, fingerprint, id).value(), key);
-  EXPECT_NE(wrap_key(key, receiver.public_key(), fingerprint, id).value(), *wrapped);
-  EXPECT_EQ(unwrap_key(*wrapped, other, fingerprint, id).error().code, Code::denied);
-  EXPECT_EQ(unwrap_key(*wrapped, receiver, std::string(64, 'b'), id).error().code, Code::denied);
-  EXPECT_EQ(unwrap_key(*wrapped, receiver, fingerprint, std::string(32, '0')).error().code, Code::denied);
-}
-
-TEST(Wrap, RefusesWhatIsMalformed) {
-  const PrivateKey receiver = PrivateKey::generate();
-  const std::string key = generate_content_key(), fingerprint(64, 'a');
-  const WrappedKey good = wrap_key(key, receiver.public_key(), fingerprint, id).value();
-  const std::string point = base64url_decode(good.ephemeral).value();
-  std::string off_curve = point;
-  off_curve[64] = static_cast<char>(off_curve[64] ^ 1);
-  std::string changed = good.wrapped;
-  changed[0] = changed[0] == 'A' ? 'B' : 'A';
-  const std::string compressed = "\x02" + point.substr(1, 32);
-  const WrappedKey cases[] = {
-      {"dir", good.ephemeral, good.wrapped},
-      {good.alg, "", good.wrapped},
-      {good.alg, base64url_encode(off_curve), good.wrapped},
-      {good.alg, base64url_encode(compressed), good.wrapped},
-      {good.alg, base64url_encode(std::string(1, '\0')), good.wrapped},
-      {good.alg, base64url_encode("\x04" + std::string(64, '\0')), good.wrapped},
-      {good.alg, good.ephemeral + "=", good.wrapped},
-      {good.alg, good.ephemeral, changed},
-      {good.alg, good.ephemeral, good.wrapped.substr(4)},
-      {good.alg, good.ephemeral, ""},
-      {good.alg, receiver.public_key().id(), good.wrapped},
-  };
-  for (const WrappedKey& wrapped : cases) EXPECT_FALSE(unwrap_key(wrapped, receiver, fingerprint, id).ok());
-  EXPECT_FALSE(unwrap_key(good, receiver, "aa", id).ok());
-  EXPECT_FALSE(unwrap_key(good, receiver, fingerprint, "aa").ok());
-  EXPECT_FALSE(wrap_key("short", receiver.public_key(), fingerprint, id).ok());
-  EXPECT_FALSE(wrap_key(key, receiver.public_key(), "zz", id).ok());
-  EXPECT_FALSE(wrap_key(key, receiver.public_key(), fingerprint, std::string(32, 'F')).ok());
-}
-
-TEST(Wrap, OfAnEarlierVersionIsStillOpened) {
-  const WrappedKey wrapped{"ECDH-ES+HKDF-SHA256+A256GCM",
-                           "BETMBOl9Ky3-wLDbQBsJUaZhsFIljZI0Y9v9BENtUFQ7kj2BLfJR53moCk-Hc_yil9p_oauo6tbU6sO99Jk5sP0",
-                           "grh8ErE4Hicu8DvElWZ_53PpYh1bPFlYiVacbBGoJ9QWbFfYOTumAjo55IPjHZTb"};
-  const auto receiver = PrivateKey::from_pem(known_key);
-  EXPECT_EQ(unwrap_key(wrapped, *receiver, std::string(64, 'a'), id).value(), fixed_key);
 }
 
 }  // namespace

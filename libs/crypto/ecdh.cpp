@@ -1,29 +1,19 @@
+#include "ecdh.hpp"
+
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
 #include "crypto/bytes.hpp"
-#include "crypto/seal.hpp"
 #include "gcm.hpp"
 #include "openssl.hpp"
 
 namespace fieldwork::crypto {
 namespace {
 
-constexpr std::string_view algorithm = "ECDH-ES+HKDF-SHA256+A256GCM";
-constexpr std::string_view label = "fieldwork transfer key v1";
 constexpr std::size_t point_bytes = 65;
 constexpr std::size_t secret_bytes = 32;
 
 std::string zero_nonce() { return std::string(12, '\0'); }
-
-/// A string whose bytes are erased when it ends.
-struct Secret {
-  std::string bytes;
-  explicit Secret(std::size_t size) : bytes(size, '\0') {}
-  ~Secret() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
-  Secret(const Secret&) = delete;
-  Secret& operator=(const Secret&) = delete;
-};
 
 std::string point_of(const PublicKey& key) {
   unsigned char* encoded = nullptr;
@@ -67,54 +57,47 @@ void derive_kek(Secret& secret, std::string info, Secret& kek) {
   must(context && EVP_KDF_derive(context.get(), bytes_of(kek.bytes), kek.bytes.size(), parameters) == 1, "HKDF failed");
 }
 
-Result<std::string> info_of(std::string_view fingerprint_hex, std::string_view transfer_id_hex) {
-  if (!is_hex(fingerprint_hex, 64)) return Error{Code::invalid, "a fingerprint has 64 hex digits"};
-  if (!is_hex(transfer_id_hex, 32)) return Error{Code::invalid, "a transfer id has 32 hex digits"};
-  std::string info(label);
-  info += '\0';
-  return info + from_hex(transfer_id_hex).value() + from_hex(fingerprint_hex).value();
-}
-
 }  // namespace
 
-Result<WrappedKey> wrap_key(std::string_view content_key, const PublicKey& receiver,
-                            std::string_view receiver_fingerprint_hex, std::string_view transfer_id_hex) {
+Result<std::string> wrap_info(std::string_view label, std::string_view id_hex, std::string_view fingerprint_hex) {
+  if (!is_hex(fingerprint_hex, 64)) return Error{Code::invalid, "a fingerprint has 64 hex digits"};
+  if (!is_hex(id_hex, 32)) return Error{Code::invalid, "an id has 32 hex digits"};
+  std::string info(label);
+  info += '\0';
+  return info + from_hex(id_hex).value() + from_hex(fingerprint_hex).value();
+}
+
+Result<WrappedKey> ecdh_wrap(std::string_view content_key, const PublicKey& receiver, const std::string& info) {
   const ErrorScope scope;
-  if (content_key.size() != content_key_bytes) return Error{Code::invalid, "a content key has 32 bytes"};
-  const auto info = info_of(receiver_fingerprint_hex, transfer_id_hex);
-  if (!info) return info.error();
   const PrivateKey ephemeral = PrivateKey::generate();
   Secret secret(secret_bytes), kek(content_key_bytes);
-  if (!shared_secret(ephemeral.native(), receiver.native(), secret)) {
+  if (receiver.kind() != KeyKind::p256 || !shared_secret(ephemeral.native(), receiver.native(), secret)) {
     return Error{Code::invalid, "the receiver's key cannot be used"};
   }
-  derive_kek(secret, *info, kek);
+  derive_kek(secret, info, kek);
   std::string sealed;
   gcm_seal(kek.bytes, zero_nonce(), {}, content_key, sealed);
-  return WrappedKey{std::string(algorithm), base64url_encode(point_of(ephemeral.public_key())),
+  return WrappedKey{std::string(ecdh_algorithm), base64url_encode(point_of(ephemeral.public_key())),
                     base64url_encode(sealed)};
 }
 
-Result<std::string> unwrap_key(const WrappedKey& wrapped, const PrivateKey& receiver,
-                               std::string_view receiver_fingerprint_hex, std::string_view transfer_id_hex) {
+Result<std::string> ecdh_unwrap(const WrappedKey& wrapped, const PrivateKey& own, const std::string& info) {
   const ErrorScope scope;
-  if (wrapped.alg != algorithm) return Error{Code::invalid, "the algorithm is unknown", "/alg"};
-  const auto info = info_of(receiver_fingerprint_hex, transfer_id_hex);
-  if (!info) return info.error();
+  if (own.public_key().kind() != KeyKind::p256) return Error{Code::invalid, "is for a key of P-256", "/alg"};
   auto point = base64url_decode(wrapped.ephemeral);
   const Pkey ephemeral = point ? key_of_point(*point) : nullptr;
   if (!ephemeral) return Error{Code::invalid, "is not a point of P-256", "/ephemeral"};
   const auto sealed = base64url_decode(wrapped.wrapped);
-  if (!sealed || sealed->size() != content_key_bytes + frame_tag_bytes) {
+  if (!sealed || sealed->size() != content_key_bytes + gcm_tag_bytes) {
     return Error{Code::invalid, "is not 48 bytes of base64url", "/wrapped"};
   }
   Secret secret(secret_bytes), kek(content_key_bytes);
-  if (!shared_secret(receiver.native(), ephemeral.get(), secret)) {
+  if (!shared_secret(own.native(), ephemeral.get(), secret)) {
     return Error{Code::invalid, "cannot be used", "/ephemeral"};
   }
-  derive_kek(secret, *info, kek);
+  derive_kek(secret, info, kek);
   auto key = gcm_open(kek.bytes, zero_nonce(), {}, *sealed);
-  if (!key) return Error{Code::denied, "the key was wrapped for another receiver or transfer, or was changed"};
+  if (!key) return Error{Code::denied, "the key was wrapped for another receiver or content, or was changed"};
   return std::move(*key);
 }
 
