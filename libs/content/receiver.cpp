@@ -4,12 +4,12 @@
 
 namespace fieldwork::content {
 
-Result<bool> Receiver::accept(std::uint64_t offset, std::uint64_t length, Time now) {
+Result<bool> Receiver::accept(std::uint64_t offset, std::uint64_t length) {
   if (length == 0 || length > config_.piece_bytes_max) return Error{Code::invalid, "the piece is empty or too long"};
   if (length > config_.encoded_bytes || offset > config_.encoded_bytes - length) {
     return Error{Code::invalid, "the piece ends after the content"};
   }
-  if (!waiting_since_) waiting_since_ = now;
+  waiting_ = true;
   longest_ = std::max(longest_, length);
   if (offset >= reached_) {
     ++came_;
@@ -27,14 +27,14 @@ Result<bool> Receiver::accept(std::uint64_t offset, std::uint64_t length, Time n
     at_once_ = true;
     return Error{Code::unavailable, "the piece would leave too many gaps"};
   }
-  ++waiting_frames_;
+  waiting_bytes_ += length;
   at_once_ = at_once_ || complete();
   return true;
 }
 
 bool Receiver::ack_due(Time now) const {
-  if (!waiting_since_) return false;
-  return at_once_ || waiting_frames_ >= config_.ack_every_frames || now >= *waiting_since_ + config_.ack_after;
+  const auto due = next_due();
+  return due && *due <= now;
 }
 
 std::optional<double> Receiver::loss() const {
@@ -42,15 +42,16 @@ std::optional<double> Receiver::loss() const {
   return static_cast<double>(lost_) / static_cast<double>(came_ + lost_);
 }
 
-void Receiver::ack_sent() {
-  waiting_frames_ = 0;
-  at_once_ = false;
-  waiting_since_.reset();
+void Receiver::ack_sent(Time now) {
+  waiting_bytes_ = 0;
+  at_once_ = waiting_ = false;
+  acked_at_ = now;
 }
 
 std::optional<Receiver::Time> Receiver::next_due() const {
-  if (!waiting_since_) return std::nullopt;
-  return ack_due(*waiting_since_) ? *waiting_since_ : *waiting_since_ + config_.ack_after;
+  if (!waiting_) return std::nullopt;
+  if (at_once_ || waiting_bytes_ >= config_.ack_every_bytes || !acked_at_) return Time::zero();
+  return *acked_at_ + config_.ack_pause;
 }
 
 }  // namespace fieldwork::content

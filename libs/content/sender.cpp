@@ -3,116 +3,131 @@
 #include <algorithm>
 
 namespace fieldwork::content {
+namespace {
 
-Sender::Sender(const SenderConfig& config, Ranges acknowledged) : config_(config) {
-  config_.frame_bytes = std::max(config_.frame_bytes, 1U);
-  window_max_ = std::max<std::uint64_t>(config_.window_bytes, config_.frame_bytes);
-  window_ = std::min(window_max_, window_start_frames * config_.frame_bytes);
-  slow_start_until_ = window_max_;
-  merge(acknowledged);
+using namespace std::chrono_literals;
+
+// What could not leave while nobody asked is made up for within this time.
+constexpr Sender::Time burst = 4ms;
+
+std::unique_ptr<Pace> pace_of(const SenderConfig& config) {
+  if (!config.goes_on || !config.link.bit_per_s) return model_pace(config.pace);
+  return model_pace(config.pace, *config.link.bit_per_s / 8, config.link.round_trip);
 }
+
+}  // namespace
+
+Sender::Sender(const SenderConfig& config, Ranges acknowledged)
+    : config_(config),
+      pieces_(config.encoded_bytes, config.align, std::move(acknowledged)),
+      pace_(pace_of(config)),
+      measured_(config.link),
+      strategy_(content::strategy(config.link)) {}
+
+Sender::Sender(const SenderConfig& config, Ranges acknowledged, std::unique_ptr<Pace> pace, std::uint32_t frame_bytes)
+    : config_(config),
+      pieces_(config.encoded_bytes, config.align, std::move(acknowledged)),
+      pace_(std::move(pace)),
+      adapts_(false),
+      measured_(config.link),
+      strategy_{.frame_bytes = frame_bytes} {}
 
 std::vector<Piece> Sender::due(Time now, std::size_t pieces_max) {
   now_ = std::max(now_, now);
-  find_lost();
-  forget_answered_losses();
   std::vector<Piece> out;
-  while (out.size() < pieces_max && !lost_.empty() && fits(lost_.front())) {
-    const Piece piece = lost_.front();
-    lost_.pop_front();
-    send(piece, true, out);
+  if (!up_ || suspended_) return out;
+  if (pieces_.in_flight_bytes() > 0 && now_ >= silent_at()) {
+    pace_->silent();
+    heard_ = now_;
+    if (attempt_ >= config_.retry.retries) {
+      suspended_ = true;
+      return out;
+    }
+    ++attempt_;
+    if (const auto probe = pieces_.probe(now_)) out.push_back(*probe);
   }
-  if (!lost_.empty()) return out;
-  for (auto piece = next_new(); out.size() < pieces_max && piece && fits(*piece); piece = next_new()) {
-    cursor_ = piece->offset + piece->length;
-    send(*piece, false, out);
+  const auto rate = this->rate();
+  while (out.size() < pieces_max && fits() && (!rate || paced_until_ <= now_)) {
+    const auto piece = pieces_.next(frame_bytes());
+    if (!piece) break;
+    if (pieces_.in_flight_bytes() == 0) heard_ = now_;
+    const bool limited = limit_ > 0 && rate && *rate >= static_cast<double>(limit_);
+    pieces_.sent(*piece, now_, limited);
+    out.push_back(*piece);
+    if (!rate) continue;
+    paced_until_ = std::max(paced_until_, now_ - burst) + Time(static_cast<std::int64_t>(1e6 * piece->length / *rate));
   }
   return out;
 }
 
 void Sender::acknowledged(const Ranges& ranges, Time now) {
   now_ = std::max(now_, now);
-  merge(ranges);
-  std::uint64_t answered = 0;
-  std::optional<Time> longest;
-  std::erase_if(in_flight_, [&](const Sent& sent) {
-    if (!acked_.contains(sent.piece.offset, sent.piece.offset + sent.piece.length)) return false;
-    answered += sent.piece.length;
-    if (!sent.again) longest = std::max(longest.value_or(Time::zero()), now_ - sent.at);
-    return true;
-  });
-  in_flight_bytes_ -= answered;
-  forget_answered_losses();
-  if (longest) sample(*longest);
-  grow(answered);
+  const auto answer = pieces_.acknowledged(ranges, now_, pace_->round_trip().value_or(Time::zero()));
+  if (suspended_ || answer.bytes > 0) resume(now_);
+  attempt_ = 0;
+  if (answer.round_trip_longest) sample(*answer.round_trip_longest);
+  pace_->answered(answer, pieces_.in_flight_bytes(), pieces_.delivered(), now_);
+  if (adapts_) measure();
+}
+
+void Sender::measure() {
+  if (const auto rate = pace_->delivers_bytes_per_s()) measured_.bit_per_s = 8 * *rate;
+  if (const auto round_trip = pace_->round_trip()) measured_.round_trip = round_trip;
+  strategy_ = content::strategy(measured_, strategy_.row);
 }
 
 std::optional<Sender::Time> Sender::next_due() const {
-  if (finished()) return std::nullopt;
-  const std::optional<Piece> next = lost_.empty() ? next_new() : lost_.front();
-  if ((next && fits(*next)) || in_flight_.empty()) return now_;
-  return in_flight_.front().at + retransmit_wait();
+  if (finished() || !up_ || suspended_) return std::nullopt;
+  const bool more = pieces_.unsent();
+  if (!more || !fits()) return pieces_.in_flight_bytes() > 0 ? std::optional(silent_at()) : std::nullopt;
+  return rate() ? std::max(paced_until_, Time::zero()) : now_;
 }
 
-Sender::Time Sender::retransmit_wait() const {
-  Time wait = srtt_ ? std::max(config_.retransmit_min, *srtt_ + 4 * rttvar_) : config_.retransmit_after;
-  for (int i = 0; i < backoffs_ && wait < config_.retransmit_max; ++i) wait *= 2;
-  return std::min(wait, config_.retransmit_max);
+void Sender::link(bool up, Time now) {
+  now_ = std::max(now_, now);
+  if (up == up_) return;
+  up_ = up;
+  if (!up) return;
+  resume(now_);
+  pieces_.lose_all();
+  pace_->silent();
 }
 
-void Sender::find_lost() {
-  const Time wait = retransmit_wait();
-  bool event = false;
-  while (!in_flight_.empty() && in_flight_.front().at + wait <= now_) {
-    const Sent& sent = in_flight_.front();
-    event = event || sent.at >= last_event_;
-    in_flight_bytes_ -= sent.piece.length;
-    lost_.push_back(sent.piece);
-    in_flight_.pop_front();
-  }
-  if (!event) return;
-  last_event_ = now_;
-  backoffs_ = std::min(backoffs_ + 1, 32);
-  window_ = std::max<std::uint64_t>(window_ / 2, config_.frame_bytes);
-  slow_start_until_ = window_;
-  growth_ = 0;
+void Sender::resume(Time now) {
+  now_ = std::max(now_, now);
+  heard_ = now_;
+  attempt_ = 0;
+  if (!suspended_) return;
+  suspended_ = false;
+  pieces_.lose_all();
 }
 
-void Sender::forget_answered_losses() {
-  std::erase_if(lost_, [&](const Piece& piece) { return acked_.contains(piece.offset, piece.offset + piece.length); });
+std::uint32_t Sender::frame_bytes() const { return std::min(strategy_.frame_bytes, config_.frame_bytes_max); }
+
+std::optional<double> Sender::rate() const {
+  auto rate = pace_->bytes_per_s();
+  if (limit_ > 0) rate = std::min(rate.value_or(static_cast<double>(limit_)), static_cast<double>(limit_));
+  return rate;
 }
 
-std::optional<Piece> Sender::next_new() const {
-  const auto gap = acked_.first_missing(cursor_, config_.encoded_bytes);
-  if (!gap) return std::nullopt;
-  const std::uint64_t length = std::min<std::uint64_t>(gap->second - gap->first, config_.frame_bytes);
-  return Piece{gap->first, static_cast<std::uint32_t>(length)};
+// However small the window, some pieces may be on their way: one is sent while another is acknowledged.
+bool Sender::fits() const {
+  const bool long_ones = strategy_.row == Strategy::Row::far || strategy_.row == Strategy::Row::narrow;
+  const std::uint64_t least = adapts_ ? (long_ones ? 2 : 4) * std::uint64_t{frame_bytes()} : frame_bytes();
+  return pieces_.in_flight_bytes() + frame_bytes() <= std::max(pace_->window_bytes(), least);
 }
 
-void Sender::send(Piece piece, bool again, std::vector<Piece>& out) {
-  in_flight_.push_back({piece, now_, again});
-  in_flight_bytes_ += piece.length;
-  bytes_sent_ += piece.length;
-  if (again) bytes_resent_ += piece.length;
-  out.push_back(piece);
+Sender::Time Sender::silent_at() const {
+  const Time answer = srtt_ ? *srtt_ + 4 * rttvar_ : Time::zero();
+  return heard_ + std::max(answer, retry_wait(config_.retry, attempt_ + 1, chance()));
 }
 
-// Where both sets together need too many ranges, the newer one replaces the older: bytes that it lacks are sent once
-// more.
-void Sender::merge(const Ranges& ranges) {
-  Ranges merged = acked_;
-  Ranges alone;
-  bool whole = true;
-  for (const auto& [begin, end] : ranges.as_pairs()) {
-    const std::uint64_t last = std::min(end, config_.encoded_bytes);
-    whole = merged.add(begin, last) && whole;
-    if (begin < last) (void)alone.add(begin, last);
-  }
-  if (!whole) {
-    cursor_ = 0;
-    lost_.clear();
-  }
-  acked_ = whole ? std::move(merged) : std::move(alone);
+// In [0, 1), another one for each retry (splitmix64).
+double Sender::chance() const {
+  std::uint64_t x = config_.seed + 0x9e3779b97f4a7c15ULL * static_cast<std::uint64_t>(attempt_ + 1);
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return static_cast<double>((x ^ (x >> 31)) >> 11) * 0x1.0p-53;
 }
 
 void Sender::sample(Time round_trip) {
@@ -124,21 +139,6 @@ void Sender::sample(Time round_trip) {
     srtt_ = round_trip;
     rttvar_ = round_trip / 2;
   }
-  backoffs_ = 0;
 }
-
-void Sender::grow(std::uint64_t answered_bytes) {
-  if (window_ < slow_start_until_) {
-    window_ = std::min(slow_start_until_, window_ + answered_bytes);
-    return;
-  }
-  growth_ += answered_bytes;
-  while (growth_ >= window_) {
-    growth_ -= window_;
-    window_ = std::min(window_max_, window_ + config_.frame_bytes);
-  }
-}
-
-bool Sender::fits(Piece piece) const { return in_flight_bytes_ + piece.length <= window_; }
 
 }  // namespace fieldwork::content
