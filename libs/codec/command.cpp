@@ -14,6 +14,7 @@ Assign read_assign(Reader& reader) {
   assign.key = read_key(reader);
   assign.attempt = static_cast<int>(reader.integer("attempt", 1, std::numeric_limits<int>::max()));
   assign.fetching_s = static_cast<int>(reader.integer("fetching_s", 1, 31'536'000));
+  assign.priority = static_cast<int>(reader.integer_or("priority", assign.priority, 0, limits::priority_max));
   if (const Json* value = reader.object("contract")) assign.contract = read_contract(reader, *value);
   assign.command = read_command(reader);
   assign.env = read_env(reader);
@@ -88,6 +89,7 @@ Json encode(const Command& command) {
     out["type"] = "assign";
     out["attempt"] = assign->attempt;
     out["fetching_s"] = assign->fetching_s;
+    if (assign->priority != Assign{}.priority) out["priority"] = assign->priority;
     out["contract"] = encode(assign->contract);
     out["command"] = assign->command;
     out["limits"] = encode(assign->limits);

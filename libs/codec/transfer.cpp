@@ -8,11 +8,98 @@
 namespace fieldwork::codec {
 namespace {
 
-std::string read_transfer(Reader& reader) {
-  auto id = reader.text("transfer", 32);
-  const bool hex = id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (reader.ok() && !hex) reader.fail("transfer", "must be 32 hex digits");
-  return id;
+std::string read_hex(Reader& reader, const char* name, std::size_t digits) {
+  auto text = reader.text(name, digits);
+  const bool hex = text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (reader.ok() && !hex) reader.fail(name, "must be " + std::to_string(digits) + " hex digits");
+  return text;
+}
+
+std::string read_hex_id(Reader& reader, const char* name) { return read_hex(reader, name, 32); }
+
+std::string read_transfer(Reader& reader) { return read_hex_id(reader, "transfer"); }
+
+std::vector<std::string> read_words(Reader& reader, const char* name, std::size_t count_max) {
+  std::vector<std::string> out;
+  const Json* words = reader.array(name, count_max);
+  if (words == nullptr) return out;
+  for (const auto& word : *words) {
+    if (!word.is_string() || word.get_ref<const std::string&>().empty() ||
+        word.get_ref<const std::string&>().size() > limits::accepted_word_bytes_max) {
+      reader.fail(name, "must hold words of at most 71 bytes");
+      return out;
+    }
+    out.push_back(word.get<std::string>());
+  }
+  return out;
+}
+
+Accepts read_accepts(Reader& outer, const Json& json) {
+  Reader reader(outer, "accepts", json);
+  reader.allow_unknown();
+  Accepts out;
+  if (json.contains("decoders")) out.decoders = read_words(reader, "decoders", limits::accepted_max);
+  if (json.contains("ciphers")) out.ciphers = read_words(reader, "ciphers", limits::accepted_max);
+  if (json.contains("bases")) out.bases = read_words(reader, "bases", limits::bases_max);
+  out.window_log_max = static_cast<int>(reader.integer_or("window_log_max", out.window_log_max, 10, 31));
+  if (json.contains("round_trip_ms")) out.round_trip_ms = reader.number("round_trip_ms", 0, 1e7);
+  if (json.contains("goodput_bit_per_s")) out.goodput_bit_per_s = reader.integer("goodput_bit_per_s", 1, integer_max);
+  reader.finish();
+  return out;
+}
+
+Json encode(const Accepts& accepts) {
+  Json out{{"window_log_max", accepts.window_log_max}};
+  out["decoders"] = accepts.decoders;
+  out["ciphers"] = accepts.ciphers;
+  if (!accepts.bases.empty()) out["bases"] = accepts.bases;
+  if (accepts.round_trip_ms) out["round_trip_ms"] = *accepts.round_trip_ms;
+  if (accepts.goodput_bit_per_s) out["goodput_bit_per_s"] = *accepts.goodput_bit_per_s;
+  return out;
+}
+
+Json encode(const Envelope& envelope) {
+  Json out{
+      {"content", envelope.content},
+      {"epoch", envelope.epoch},
+      {"encryption_algorithm", envelope.encryption_algorithm},
+      {"chunk_bytes", envelope.chunk_bytes},
+      {"key_encryption_algorithm", envelope.key_encryption_algorithm},
+      {"wrapped", envelope.wrapped},
+  };
+  if (!envelope.header.empty()) out["header"] = envelope.header;
+  if (!envelope.certificate.empty()) out["certificate"] = envelope.certificate;
+  if (!envelope.ephemeral.empty()) out["ephemeral"] = envelope.ephemeral;
+  return out;
+}
+
+Envelope read_envelope(Reader& outer, const Json& json) {
+  Reader reader(outer, "envelope", json);
+  Envelope out;
+  out.content = read_hex_id(reader, "content");
+  out.epoch = reader.integer("epoch", 1, integer_max);
+  out.encryption_algorithm = reader.text("encryption_algorithm", 64);
+  out.chunk_bytes = reader.integer("chunk_bytes", 1024, 65'536);
+  out.key_encryption_algorithm = reader.text("key_encryption_algorithm", 64);
+  out.ephemeral = reader.text_or("ephemeral", "", 128);
+  out.wrapped = reader.text("wrapped", 2048);
+  out.header = reader.text_or("header", "", 8192);
+  out.certificate = reader.text_or("certificate", "", 16'384);
+  reader.finish();
+  return out;
+}
+
+// Reads what an offer and a content header have in common.
+std::string read_encoding(Reader& reader, std::string& base, bool has_base) {
+  auto encoding = reader.text("encoding", 16);
+  if (has_base) base = reader.digest("base");
+  if (!reader.ok()) return encoding;
+  if (encoding != "zstd" && encoding != "identity" && encoding != "zstd-patch") {
+    reader.fail("encoding", "must be identity, zstd or zstd-patch");
+  } else if (base.empty() == (encoding == "zstd-patch")) {
+    reader.fail("base", "is there exactly for zstd-patch");
+  }
+  return encoding;
 }
 
 constexpr const char* received_words[] = {"receiving", "complete", "failed", "unwanted"};
@@ -22,6 +109,8 @@ constexpr const char* received_words[] = {"receiving", "complete", "failed", "un
 std::string encode(const Want& want) {
   Json json{{"v", 1}, {"digest", want.digest}, {"certificate", want.certificate}};
   if (!want.transfer.value.empty()) json["transfer"] = want.transfer.value;
+  if (want.accepts != Accepts{}) json["accepts"] = encode(want.accepts);
+  if (want.priority != Want{}.priority) json["priority"] = want.priority;
   return dump(json);
 }
 
@@ -32,6 +121,10 @@ Result<Want> decode_want(std::string_view text) {
   reader.version();
   Want want{reader.digest("digest"), reader.text("certificate", 16384)};
   if (value->contains("transfer")) want.transfer = TransferId(read_transfer(reader));
+  if (value->contains("accepts")) {
+    if (const Json* accepts = reader.object("accepts")) want.accepts = read_accepts(reader, *accepts);
+  }
+  want.priority = static_cast<int>(reader.integer_or("priority", want.priority, 0, 9));
   if (!reader.finish()) return reader.error();
   return want;
 }
@@ -43,8 +136,9 @@ std::string encode(const Offer& offer) {
            {"size_bytes", offer.size_bytes},
            {"encoding", offer.encoding},
            {"encoded_bytes", offer.encoded_bytes},
-           {"frame_bytes", offer.frame_bytes},
-           {"key", Json{{"alg", offer.key.alg}, {"ephemeral", offer.key.ephemeral}, {"wrapped", offer.key.wrapped}}}};
+           {"encoded_digest", offer.encoded_digest},
+           {"envelope", encode(offer.envelope)}};
+  if (!offer.base.empty()) out["base"] = offer.base;
   if (!offer.release.empty()) out["release"] = offer.release;
   return dump(out);
 }
@@ -58,18 +152,45 @@ Result<Offer> decode_offer(std::string_view text) {
   out.transfer = TransferId(read_transfer(reader));
   out.digest = reader.digest("digest");
   out.size_bytes = reader.integer("size_bytes", 0, limits::size_bytes_max);
-  out.encoding = reader.text("encoding", 16);
-  if (reader.ok() && out.encoding != "zstd" && out.encoding != "identity") {
-    reader.fail("encoding", "must be zstd or identity");
-  }
+  out.encoding = read_encoding(reader, out.base, value->contains("base"));
   out.encoded_bytes = reader.integer("encoded_bytes", 1, limits::size_bytes_max);
-  out.frame_bytes = reader.integer("frame_bytes", 1, 1 << 20);
-  if (const Json* key = reader.object("key")) {
-    Reader fields(reader, "key", *key);
-    out.key = WrappedContentKey{fields.text("alg", 64), fields.text("ephemeral", 128), fields.text("wrapped", 128)};
-    fields.finish();
-  }
+  out.encoded_digest = reader.digest("encoded_digest");
+  if (const Json* envelope = reader.object("envelope")) out.envelope = read_envelope(reader, *envelope);
   out.release = reader.text_or("release", "", 65536);
+  if (!reader.finish()) return reader.error();
+  return out;
+}
+
+std::string encode(const ContentHeader& header) {
+  Json out{{"content", header.content},
+           {"epoch", header.epoch},
+           {"digest", header.digest},
+           {"size_bytes", header.size_bytes},
+           {"encoding", header.encoding},
+           {"encoded_bytes", header.encoded_bytes},
+           {"encoded_digest", header.encoded_digest},
+           {"encryption_algorithm", header.encryption_algorithm},
+           {"chunk_bytes", header.chunk_bytes},
+           {"root", header.root}};
+  if (!header.base.empty()) out["base"] = header.base;
+  return dump(out);
+}
+
+Result<ContentHeader> decode_content_header(std::string_view text) {
+  auto value = parse(text, 8192);
+  if (!value) return value.error();
+  Reader reader(*value);
+  ContentHeader out;
+  out.content = read_hex_id(reader, "content");
+  out.epoch = reader.integer("epoch", 1, integer_max);
+  out.digest = reader.digest("digest");
+  out.size_bytes = reader.integer("size_bytes", 0, limits::size_bytes_max);
+  out.encoding = read_encoding(reader, out.base, value->contains("base"));
+  out.encoded_bytes = reader.integer("encoded_bytes", 1, limits::size_bytes_max);
+  out.encoded_digest = reader.digest("encoded_digest");
+  out.encryption_algorithm = reader.text("encryption_algorithm", 64);
+  out.chunk_bytes = reader.integer("chunk_bytes", 1024, 65'536);
+  out.root = read_hex(reader, "root", 64);
   if (!reader.finish()) return reader.error();
   return out;
 }

@@ -95,6 +95,13 @@ inline Rule whole_or_none(std::int64_t max) {
   return out;
 }
 
+// 5 is that of a job that says nothing, and is not written.
+inline Rule priority() {
+  auto out = maybe(whole(0, 9));
+  out.good = {0, 4, 6, 9};
+  return out;
+}
+
 inline Fields key_fields() {
   return {{"/job", id()}, {"/execution", whole(0, 9999)}, {"/fence", whole(1, integer_max)}};
 }
@@ -265,6 +272,7 @@ inline Fields assign_fields() {
                                                                              {"/limits", object()},
                                                                              {"/outputs", outputs()},
                                                                              {"/package", maybe(digest())},
+                                                                             {"/priority", priority()},
                                                                              {"/traceparent", traceparent()}});
 }
 
@@ -272,7 +280,7 @@ inline const std::string assign_example = R"({"attempt":1,"command":["./a","b"],
                                           R"(,"env":{"K":"V"},"execution":3,)"
                                           R"("fence":7,"fetching_s":30,"grant":"g","job":"j-1",)" +
                                           limits_example + R"(,"outputs":["r"],"package":")" + some_digest() +
-                                          R"(","traceparent":")" + some_trace() + R"(","type":"assign"})";
+                                          R"(","priority":7,"traceparent":")" + some_trace() + R"(","type":"assign"})";
 
 inline Fields typed(Fields fields) {
   Rule type = word({}, "must be assign, cancel, inquire, stale or tail");

@@ -8,15 +8,17 @@ namespace fieldwork::codec::rules {
 
 // --- packages and transfers ---------------------------------------------------------------------------------------
 
-inline Rule transfer_id() {
-  const std::string good = "0123456789abcdef0123456789abcdef";
-  Rule out = text(32);
+inline Rule hex(std::size_t digits) {
+  const std::string good = some_digest().substr(71 - digits);
+  Rule out = text(digits);
   out.good = {good};
   for (const auto& wrong : {std::string(), good.substr(1), "G" + good.substr(1), "A" + good.substr(1)}) {
-    out.bad.push_back({wrong, "must be 32 hex digits"});
+    out.bad.push_back({wrong, "must be " + std::to_string(digits) + " hex digits"});
   }
   return out;
 }
+
+inline Rule transfer_id() { return hex(32); }
 
 inline Rule ranges() {
   Rule out = array(4096);
@@ -44,25 +46,110 @@ inline Fields content_fields() { return {{"/digest", digest()}, {"/size_bytes", 
 
 inline Fields package_fields() { return both(content_fields(), {{"/name", text(128)}, {"/version", text(128)}}); }
 
+// What a receiver says that it takes.
+inline Rule accepted_words(std::size_t count_max) {
+  Rule out = array(count_max);
+  out.good = {Json(std::vector<std::string>(count_max, "w")), Json::array({letters(71)})};
+  for (const Json& wrong :
+       {Json::array({1}), Json::array({"a", nullptr}), Json::array({""}), Json::array({letters(72)})}) {
+    out.bad.push_back({wrong, "must hold words of at most 71 bytes"});
+  }
+  return maybe(out);
+}
+
+inline Fields accepts_fields() {
+  auto decoders = accepted_words(8);
+  decoders.good.push_back(Json::array());  // none is not the same as not said
+  return {{"/accepts", maybe(object())},
+          {"/accepts/bases", accepted_words(32)},
+          {"/accepts/ciphers", decoders},
+          {"/accepts/decoders", decoders},
+          {"/accepts/goodput_bit_per_s", maybe(whole(1, integer_max))},
+          {"/accepts/round_trip_ms", maybe(number(0, 1e7))},
+          {"/accepts/window_log_max", maybe(whole(10, 31))}};
+}
+
+inline Rule encoding(const std::vector<std::string>& good) {
+  return word(good, "must be identity, zstd or zstd-patch");
+}
+
+inline Rule base() {
+  Rule out = digest();
+  out.missing = "is there exactly for zstd-patch";
+  return out;
+}
+
+inline Fields encoded_fields(const std::vector<std::string>& encodings) {
+  return both(
+      content_fields(),
+      {{"/encoded_bytes", whole(1, bytes_2_50)}, {"/encoded_digest", digest()}, {"/encoding", encoding(encodings)}});
+}
+
+// Of an envelope, and of the header in it.
+inline Fields sealed_fields() {
+  return {{"/chunk_bytes", whole(1024, 65'536)},
+          {"/content", hex(32)},
+          {"/encryption_algorithm", text(64)},
+          {"/epoch", whole(1, integer_max)}};
+}
+
+inline Fields offer_fields(const std::vector<std::string>& encodings) {
+  const auto envelope = both(sealed_fields(), {{"/certificate", maybe(text(16384))},
+                                               {"/ephemeral", maybe(text(128))},
+                                               {"/header", maybe(text(8192))},
+                                               {"/key_encryption_algorithm", text(64)},
+                                               {"/wrapped", text(2048)}});
+  return versioned(
+      below("/envelope", envelope,
+            both(encoded_fields(encodings),
+                 {{"/envelope", object()}, {"/release", maybe(text(65536))}, {"/transfer", transfer_id()}})));
+}
+
+inline Fields content_header_fields(const std::vector<std::string>& encodings) {
+  return both(both(encoded_fields(encodings), sealed_fields()), {{"/root", hex(64)}});
+}
+
+inline const std::string envelope_example =
+    R"("envelope":{"certificate":"PEM","chunk_bytes":4096,"content":"0123456789abcdef0123456789abcdef",)"
+    R"("encryption_algorithm":"C","ephemeral":"E","epoch":2,"header":"H","key_encryption_algorithm":"K","wrapped":"W"})";
+
 inline std::vector<Kind> transfer_kinds() {
   const std::string digest_example = R"("digest":")" + some_digest() + "\"";
   const std::string transfer_example = R"("transfer":"0123456789abcdef0123456789abcdef")";
-  const std::string key_of_content = R"("key":{"alg":"A","ephemeral":"E","wrapped":"W"})";
+  const std::string base_example = R"("base":")" + some_digest() + "\"";
+  const std::string encoded_digest_example = R"("encoded_digest":")" + some_digest() + "\"";
+  const std::string header_begin = R"("chunk_bytes":4096,"content":"0123456789abcdef0123456789abcdef",)" +
+                                   digest_example + R"(,"encoded_bytes":9,)" + encoded_digest_example + ",";
+  const std::string header_end =
+      R"("encryption_algorithm":"C","epoch":2,"root":")" + std::string(64, 'a') + R"(","size_bytes":10})";
+  const std::string accepts_example =
+      R"("accepts":{"bases":[")" + some_digest() +
+      R"("],"ciphers":["c"],"decoders":["d"],"goodput_bit_per_s":9,"round_trip_ms":0.5,"window_log_max":27},)";
   return {
-      {"want", 32768, through(decode_want), R"({"certificate":"PEM",)" + digest_example + R"(,"v":1})",
-       versioned({{"/certificate", text(16384)}, {"/digest", digest()}})},
+      {"want",
+       32768,
+       through(decode_want),
+       "{" + accepts_example + R"("certificate":"PEM",)" + digest_example + R"(,"priority":7,)" + transfer_example +
+           R"(,"v":1})",
+       versioned(both(accepts_fields(), {{"/certificate", text(16384)},
+                                         {"/digest", digest()},
+                                         {"/priority", priority()},
+                                         {"/transfer", maybe(transfer_id())}})),
+       {"/accepts"}},
       {"offer", 131072, through(decode_offer),
-       "{" + digest_example + R"(,"encoded_bytes":9,"encoding":"zstd","frame_bytes":65536,)" + key_of_content +
-           R"(,"release":"jws","size_bytes":10,)" + transfer_example + R"(,"v":1})",
-       versioned(both(content_fields(), {{"/encoded_bytes", whole(1, bytes_2_50)},
-                                         {"/encoding", word({"zstd", "identity"}, "must be zstd or identity")},
-                                         {"/frame_bytes", whole(1, 1 << 20)},
-                                         {"/key", object()},
-                                         {"/key/alg", text(64)},
-                                         {"/key/ephemeral", text(128)},
-                                         {"/key/wrapped", text(128)},
-                                         {"/release", maybe(text(65536))},
-                                         {"/transfer", transfer_id()}}))},
+       "{" + digest_example + R"(,"encoded_bytes":9,)" + encoded_digest_example + R"(,"encoding":"zstd",)" +
+           envelope_example + R"(,"release":"jws","size_bytes":10,)" + transfer_example + R"(,"v":1})",
+       offer_fields({"zstd", "identity"})},
+      {"offer of a patch", 131072, through(decode_offer),
+       "{" + base_example + "," + digest_example + R"(,"encoded_bytes":9,)" + encoded_digest_example +
+           R"(,"encoding":"zstd-patch",)" + envelope_example + R"(,"release":"jws","size_bytes":10,)" +
+           transfer_example + R"(,"v":1})",
+       both(offer_fields({"zstd-patch"}), {{"/base", base()}})},
+      {"content header", 8192, through(decode_content_header),
+       "{" + header_begin + R"("encoding":"identity",)" + header_end, content_header_fields({"zstd", "identity"})},
+      {"content header of a patch", 8192, through(decode_content_header),
+       "{" + base_example + "," + header_begin + R"("encoding":"zstd-patch",)" + header_end,
+       both(content_header_fields({"zstd-patch"}), {{"/base", base()}})},
       {"received", 262144, through(decode_received),
        R"({"ranges":[[0,1],[3,9]],"reason":"r","state":"receiving",)" + transfer_example + R"(,"v":1})",
        versioned({{"/ranges", ranges()},
@@ -117,15 +204,6 @@ auto items_through(Result<Items<T, Key>> (*decode)(std::string_view)) {
   };
 }
 
-inline Rule sha256_hex() {
-  Rule out = text(64);
-  out.good = {some_digest().substr(7)};
-  for (const auto& wrong : {std::string(), std::string(63, 'a'), std::string(64, 'A')}) {
-    out.bad.push_back({wrong, "must be 64 hex digits"});
-  }
-  return out;
-}
-
 inline std::vector<Kind> policy_kinds() {
   const Rule reason = text(1024);
   return {
@@ -170,7 +248,7 @@ inline std::vector<Kind> policy_kinds() {
                   {"/broken/reason", reason},
                   {"/broken/sequence", whole(1, integer_max)},
                   {"/checkpoint", text(65536)},
-                  {"/hash", sha256_hex()},
+                  {"/hash", hex(64)},
                   {"/sequence", whole(0, integer_max)}}),
        {"", "/broken"}},
   };

@@ -1,4 +1,4 @@
-// Packages and transfers <-> JSON. Frames are binary: crypto/seal.hpp.
+// Packages and transfers <-> JSON. Frames are binary: crypto/sealed.hpp.
 #pragma once
 
 #include "codec/json.hpp"
@@ -11,12 +11,31 @@ struct Want {
   std::string digest;
   std::string certificate;  // PEM; of the receiver that wants the content
   TransferId transfer{};    // of which the receiver already holds a part; empty: none
+  Accepts accepts{};
+  int priority = 5;  // of the job that waits for it
 };
 [[nodiscard]] std::string encode(const Want& want);
 [[nodiscard]] Result<Want> decode_want(std::string_view text);
 
 [[nodiscard]] std::string encode(const Offer& offer);
 [[nodiscard]] Result<Offer> decode_offer(std::string_view text);
+
+// The payload of the JWS in an envelope: what is sealed under this content id, and the root over its chunks.
+struct ContentHeader {
+  std::string content;
+  std::int64_t epoch = 1;
+  std::string digest;
+  std::int64_t size_bytes = 0;
+  std::string encoding, base;
+  std::int64_t encoded_bytes = 0;
+  std::string encoded_digest;
+  std::string encryption_algorithm;
+  std::int64_t chunk_bytes = 0;
+  std::string root;  // 64 hex digits
+  bool operator==(const ContentHeader&) const = default;
+};
+[[nodiscard]] std::string encode(const ContentHeader& header);
+[[nodiscard]] Result<ContentHeader> decode_content_header(std::string_view text);
 
 // The other kind of message on an offer channel: why there is no offer.
 struct NotOffered {

@@ -336,6 +336,7 @@ struct Assign {
   AttemptKey key;
   int attempt = 1;
   int fetching_s = 3'600;
+  int priority = 5;  // of the job
   Contract contract;
   std::vector<std::string> command;
   std::map<std::string, std::string> env;

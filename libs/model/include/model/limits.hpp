@@ -72,6 +72,9 @@ inline constexpr int executions_with_messages_max = 64;      // executions of a 
 // --- transfer ---
 inline constexpr std::size_t ranges_max = 4096;        // ranges [begin, end) of one content that a receiver has
 inline constexpr std::size_t content_names_max = 100;  // package names of one content
+inline constexpr std::size_t accepted_max = 8;         // decoders, ciphers that a receiver names
+inline constexpr std::size_t accepted_word_bytes_max = 71;
+inline constexpr std::size_t bases_max = 32;  // contents against which a receiver can take a patch
 
 // --- policy ---
 inline constexpr std::size_t trace_rules_max = 8;  // rules in the trace of a decision

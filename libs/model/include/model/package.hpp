@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,11 +30,30 @@ struct Package {
   bool operator==(const Package&) const = default;
 };
 
-struct WrappedContentKey {
-  std::string alg;
-  std::string ephemeral;
+// What a receiver can take, and what it has measured of its link. The defaults are those of one that says nothing.
+struct Accepts {
+  std::vector<std::string> decoders{"identity", "zstd"};
+  std::vector<std::string> ciphers{"aes-256-gcm", "chacha20-poly1305"};  // the one it is fastest with first
+  std::vector<std::string> bases{};  // digests of contents that are there, the most useful first
+  int window_log_max = 23;           // of zstd: 2^23 bytes of memory
+  std::optional<double> round_trip_ms{};
+  std::optional<std::int64_t> goodput_bit_per_s{};
+  bool operator==(const Accepts&) const = default;
+};
+
+// How an encoded content is sealed, and its key for one receiver (docs/formats.md, SEALED and WRAPPED).
+struct Envelope {
+  std::string content;  // id: 32 hex digits; frames name it
+  std::int64_t epoch = 1;
+  std::string encryption_algorithm;  // aes-256-gcm or chacha20-poly1305
+  std::int64_t chunk_bytes = 4096;
+  std::string key_encryption_algorithm;  // of WRAPPED
+  std::string ephemeral;                 // only of ECDH
   std::string wrapped;
-  bool operator==(const WrappedContentKey&) const = default;
+  // Of what others hold the key to as well: JWS of a ContentHeader, and the certificate (PEM) of who signed it. Else
+  // empty.
+  std::string header, certificate;
+  bool operator==(const Envelope&) const = default;
 };
 
 // What the sender promises to send.
@@ -41,10 +61,11 @@ struct Offer {
   TransferId transfer;
   std::string digest;
   std::int64_t size_bytes = 0;
-  std::string encoding;  // zstd or identity
+  std::string encoding;  // identity, zstd or zstd-patch
+  std::string base;      // of a zstd-patch: the digest of the content against which it is made
   std::int64_t encoded_bytes = 0;
-  std::int64_t frame_bytes = 0;
-  WrappedContentKey key;
+  std::string encoded_digest;
+  Envelope envelope;
   std::string release;  // JWS, empty for outputs
   bool operator==(const Offer&) const = default;
 };

@@ -220,6 +220,7 @@ ResultPart largest_part() {
 Assign assignment() {
   return {.key = {JobId("j-1"), 0, 1},
           .attempt = 2'000'000'000,
+          .priority = limits::priority_max,
           .contract = {.lost_after_s = 300,
                        .stop_after_s = 120,
                        .replace = false,
@@ -331,6 +332,49 @@ std::vector<std::pair<std::string, std::string>> written_about_devices() {
   };
 }
 
+// What is wanted, and offered: to many by ECDH, as a patch; to one by RSA.
+std::vector<std::pair<std::string, std::string>> written_about_transfers() {
+  const std::string digest = "sha256:" + std::string(64, 'd');
+  const std::string id(32, 'a');
+  const Accepts accepts{.decoders = std::vector<std::string>(limits::accepted_max, std::string(71, 'w')),
+                        .ciphers = {},
+                        .bases = std::vector<std::string>(limits::bases_max, digest),
+                        .window_log_max = 31,
+                        .round_trip_ms = 1e7,
+                        .goodput_bit_per_s = limits::integer_max};
+  Offer offer{.transfer = TransferId(id),
+              .digest = digest,
+              .size_bytes = limits::size_bytes_max,
+              .encoding = "zstd-patch",
+              .base = digest,
+              .encoded_bytes = limits::size_bytes_max,
+              .encoded_digest = digest,
+              .envelope = {.content = id,
+                           .epoch = limits::integer_max,
+                           .encryption_algorithm = "chacha20-poly1305",
+                           .chunk_bytes = 65'536,
+                           .key_encryption_algorithm = "ECDH-ES+HKDF-SHA256+A256GCM",
+                           .ephemeral = std::string(87, 'e'),
+                           .wrapped = std::string(64, 'w'),
+                           .header = std::string(8192, 'h'),
+                           .certificate = std::string(16'384, 'p')},
+              .release = std::string(65'536, 'r')};
+  const auto to_many = encode(offer);
+  offer.encoding = "identity";
+  offer.base = offer.release = "";
+  offer.envelope = {.content = id,
+                    .encryption_algorithm = "aes-256-gcm",
+                    .key_encryption_algorithm = "RSA-OAEP-256",
+                    .wrapped = std::string(1366, 'w')};
+  const auto to_one = encode(offer);
+  return {{"device.up.want", encode(Want{digest, std::string(16'384, 'p'), TransferId(id), accepts, 0})},
+          {"device.down.want", encode(Want{digest, "PEM"})},
+          {"device.down.offer", to_many},
+          {"device.down.offer", to_one},
+          {"device.down.offer", encode(NotOffered{digest, std::string(5'000, 'r')})},
+          {"service.transfer.start", to_one}};
+}
+
 // Not only what is read: what is written has the form of the schemas, at its bounds too, and is read again.
 TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
   const auto end = report_of_the_end();
@@ -341,6 +385,7 @@ TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
   const auto items = [](std::vector<Json> all) { return Json{{"v", 1}, {"items", std::move(all)}}.dump(); };
   const std::vector<std::string> lines(limits::message_lines_max, std::string(limits::message_line_bytes_max, '"'));
   auto written = written_about_devices();
+  for (auto& one : written_about_transfers()) written.push_back(std::move(one));
   written.insert(
       written.end(),
       {

@@ -115,6 +115,7 @@ std::vector<Message> largest_messages_about_jobs() {
     const Assign assign{.key = key,
                         .attempt = 1 << 30,
                         .fetching_s = 31'536'000,
+                        .priority = limits::priority_max,
                         .contract = whole_contract(),
                         .command = job.command,
                         .env = job.env,
@@ -206,19 +207,62 @@ std::vector<Message> largest_messages_about_outputs() {
   return {{"dropped output", std::move(offer), offer_read}, {"refused output", std::move(stored), stored_read}};
 }
 
+// PEM and JWS grow by a line break in 65 bytes at most.
+std::vector<Message> largest_messages_about_transfers() {
+  std::string pem;
+  while (pem.size() < 16'384) pem += pem.size() % 65 == 64 ? '\n' : 'p';
+  const std::string word(limits::accepted_word_bytes_max, 'w');
+  const codec::Want want{digest,
+                         pem,
+                         TransferId(std::string(32, 'a')),
+                         {.decoders = std::vector<std::string>(limits::accepted_max, word),
+                          .ciphers = std::vector<std::string>(limits::accepted_max, word),
+                          .bases = std::vector<std::string>(limits::bases_max, digest),
+                          .window_log_max = 31,
+                          .round_trip_ms = 1e7 / 3,
+                          .goodput_bit_per_s = limits::integer_max},
+                         limits::priority_max};
+  const Offer offer{.transfer = want.transfer,
+                    .digest = digest,
+                    .size_bytes = limits::size_bytes_max,
+                    .encoding = "zstd-patch",
+                    .base = digest,
+                    .encoded_bytes = limits::size_bytes_max,
+                    .encoded_digest = digest,
+                    .envelope = {.content = std::string(32, 'b'),
+                                 .epoch = limits::integer_max,
+                                 .encryption_algorithm = std::string(64, 'c'),
+                                 .chunk_bytes = 65'536,
+                                 .key_encryption_algorithm = std::string(64, 'k'),
+                                 .ephemeral = std::string(128, 'e'),
+                                 .wrapped = std::string(2048, 'w'),
+                                 .header = std::string(8192, 'h'),
+                                 .certificate = pem},
+                    .release = std::string(65'536, 'r')};
+  auto wanted = codec::encode(want);
+  auto offered = codec::encode(offer);
+  const auto want_read = codec::decode_want(wanted);
+  const auto offer_read = codec::decode_offer(offered);
+  const bool want_same = want_read.ok() && want_read->accepts == want.accepts;
+  const bool offer_same = offer_read.ok() && *offer_read == offer;
+  return {{"want", std::move(wanted), want_same}, {"offer", std::move(offered), offer_same}};
+}
+
 TEST(Limits, TheLargestOfEachMessagePassesItsConsumerAndTheBus) {
   auto messages = largest_messages_about_jobs();
   messages.push_back(largest_lines());
   for (auto& message : largest_messages_about_devices()) messages.push_back(std::move(message));
   for (auto& message : largest_messages_about_outputs()) messages.push_back(std::move(message));
+  for (auto& message : largest_messages_about_transfers()) messages.push_back(std::move(message));
   std::set<std::string> seen;
   for (const auto& message : messages) {
     EXPECT_LE(message.text.size(), limits::packet_bytes_max) << message.name;
     EXPECT_TRUE(message.decoded) << message.name;
     seen.insert(message.name);
   }
-  EXPECT_EQ(seen, (std::set<std::string>{"question", "assignment", "decision", "heartbeat", "enrolment",
-                                         "configuration", "device", "lines", "dropped output", "refused output"}));
+  EXPECT_EQ(seen,
+            (std::set<std::string>{"question", "assignment", "decision", "heartbeat", "enrolment", "configuration",
+                                   "device", "lines", "dropped output", "refused output", "want", "offer"}));
 }
 
 // Whatever a program writes, also what takes six bytes each as JSON.
