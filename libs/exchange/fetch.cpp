@@ -72,7 +72,7 @@ void Fetches::on(const CannotReceive& input, Time /*now*/, Output& out) {
   if (it != all_.end() && !it->second.finishing) refuse(it, input.reason, false, out);
 }
 
-void Fetches::on(const Finished& input, Time /*now*/, Output& out) {
+void Fetches::on(const Finished& input, Time now, Output& out) {
   const auto it = all_.find(input.digest);
   const bool wanted = it != all_.end() && it->second.transfer == input.transfer;
   if (!input.error) {
@@ -86,12 +86,19 @@ void Fetches::on(const Finished& input, Time /*now*/, Output& out) {
     out.work.emplace_back(Discard{input.transfer});
     return;
   }
+  const bool changed = input.error->code == Code::conflict;
+  if (changed && it->second.fetched_again++ < limits_.fetched_again_max) {
+    out.work.emplace_back(Discard{input.transfer});
+    out.say.emplace_back(Word{input.transfer, ReceivedState::failed, describe(*input.error)});
+    it->second = One{.ask_at = now, .heard = now, .fetched_again = it->second.fetched_again};
+    return;
+  }
   const bool disk = input.error->code == Code::unavailable;
   if (disk && input.again && !std::exchange(it->second.tried_again, true)) {
     out.work.emplace_back(Finish{input.digest});
     return;
   }
-  refuse(it, (disk ? "disk: " : "") + describe(*input.error), !disk, out);
+  refuse(it, (disk ? "disk: " : "") + describe(*input.error), !disk && !changed, out);
 }
 
 void Fetches::refuse(Place at, std::string reason, bool work_fault, Output& out) {

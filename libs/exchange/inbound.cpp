@@ -6,10 +6,9 @@
 #include <sstream>
 
 #include "codec/transfer.hpp"
-#include "content/encode.hpp"
+#include "content/encoding.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
-#include "crypto/seal.hpp"
 #include "exchange/durable.hpp"
 #include "file.hpp"
 
@@ -18,29 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<void> check(const Offer& offer, std::int64_t size_max) {
-  const auto invalid = [](const char* path, std::string reason) {
-    return Error{Code::invalid, std::move(reason), path};
-  };
-  if (offer.size_bytes < 0 || offer.size_bytes > size_max) {
-    return invalid("/size_bytes", "is more than the limit of " + std::to_string(size_max) + " bytes");
-  }
-  if (offer.encoded_bytes < 1 || offer.encoded_bytes > encoded_bytes_max(offer.size_bytes)) {
-    return invalid("/encoded_bytes", "is implausible for " + std::to_string(offer.size_bytes) + " bytes of content");
-  }
-  if (offer.encoding == "identity") {
-    if (offer.encoded_bytes != offer.size_bytes) return invalid("/encoded_bytes", "must be size_bytes for identity");
-  } else if (offer.encoding != "zstd") {
-    return invalid("/encoding", "must be zstd or identity");
-  }
-  if (!crypto::is_hex(offer.transfer.value, 32)) return invalid("/transfer", "must be 32 hex digits");
-  if (!crypto::is_digest(offer.digest)) return invalid("/digest", "must be sha256: and 64 hex digits");
-  return {};
-}
-
 // The first line of the sidecar (.ranges): the content to which its ranges belong.
 std::string content_line(const Offer& offer) {
-  return offer.digest + " " + offer.encoding + " " + std::to_string(offer.encoded_bytes);
+  return offer.digest + " " + offer.encoded_digest + " " + std::to_string(offer.encoded_bytes);
 }
 
 // The ranges in the sidecar, if it belongs to the content of the offer and the part is there.
@@ -55,7 +34,8 @@ content::Ranges stored_ranges(const fs::path& sidecar, const fs::path& part, con
   return ranges ? *ranges : content::Ranges{};
 }
 
-constexpr Duration longest_pause = seconds(5);  // between two frames; a longer one is no part of the transfer's pace
+constexpr std::uint64_t hashed_at_once = 1 << 20;  // bytes of the file, with one piece
+constexpr Duration longest_pause = seconds(5);     // between two frames; a longer one is no part of the transfer's pace
 
 content::Receiver::Time since_origin(Time now) { return now.time_since_epoch(); }
 
@@ -63,10 +43,14 @@ content::Receiver::Time since_origin(Time now) { return now.time_since_epoch(); 
 
 struct Inbound::Impl {
   Offer offer;
-  std::string key;
+  crypto::Sealed sealed;
+  std::string piece;  // of the newest frame; its room is used again
+  fs::path base;
   fs::path part, sidecar, plain;
   std::shared_ptr<const File> file;  // shared with checkpoints that run elsewhere
   content::Receiver receiver;
+  crypto::Sha256 hash;  // of an identity: of the first `hashed` bytes
+  std::uint64_t hashed = 0;
   bool announce = true;
   bool elsewhere = false;
   std::uint64_t unsaved_bytes = 0;
@@ -84,33 +68,55 @@ struct Inbound::Impl {
     for (const auto& path : {part, sidecar, plain}) fs::remove(path, ignored);
   }
 
-  // The error for a content that is not what was offered; deletes all its files.
-  Error refuse(std::string reason) const {
-    remove_files();
-    return Error{Code::denied, std::move(reason)};
+  [[nodiscard]] bool base_is_whole() const {
+    const auto digest = offer.base.empty() ? Result<std::string>(offer.base) : crypto::digest_of_file(base);
+    return digest && *digest == offer.base;
   }
 
-  Result<void> verify(const fs::path& path) const {
-    std::error_code error;
-    const auto size = fs::file_size(path, error);
-    if (error) return Error{Code::unavailable, error.message(), path.string()};
-    if (size != static_cast<std::uint64_t>(offer.size_bytes))
-      return refuse("the content is not as long as was offered");
-    const auto digest = crypto::digest_of_file(path);
-    if (!digest) return digest.error();
-    if (*digest != offer.digest) return refuse("the content does not have the digest that was offered");
+  // The error for a content that is not what was offered; deletes all its files.
+  [[nodiscard]] Error refuse(std::string reason) const {
+    const auto encoded = crypto::digest_of_file(part);
+    if (!encoded) return encoded.error();
+    const bool promised = *encoded == offer.encoded_digest && base_is_whole();
+    remove_files();
+    if (promised) return Error{Code::denied, std::move(reason)};
+    return Error{Code::conflict, "bytes were changed on their way or on the disk: " + reason};
+  }
+
+  // The digest of the plain content, which is in its file then: `plain`, or `part` where that is the same.
+  [[nodiscard]] Result<std::string> decoded() {
+    const auto kind = content::encoding_kind(offer.encoding);
+    if (kind && *kind != content::EncodingKind::identity)
+      return content::decode(*kind, part, base, plain, static_cast<std::uint64_t>(offer.size_bytes));
+    while (hashed < static_cast<std::uint64_t>(offer.size_bytes)) {
+      if (auto done = hash_on(hashed_at_once); !done) return done.error();
+    }
+    hashed = 0;  // if this has to be done again
+    return "sha256:" + crypto::to_hex(hash.finish());
+  }
+
+  // Plain bytes are hashed when they come, as far as they come in order; others when the gap before them is filled.
+  Result<void> hash_piece(std::uint64_t offset) {
+    if (offer.encoding != "identity") return {};
+    if (offset == hashed) {
+      hash.update(piece);
+      hashed += piece.size();
+    }
+    return hash_on(hashed_at_once);
+  }
+
+  // Goes on with bytes that are in the file.
+  Result<void> hash_on(std::uint64_t bytes_max) {
+    const auto gap = receiver.ranges().first_missing(hashed, static_cast<std::uint64_t>(offer.encoded_bytes));
+    const auto end = std::min(gap ? gap->first : static_cast<std::uint64_t>(offer.encoded_bytes), hashed + bytes_max);
+    if (end <= hashed) return {};
+    const auto bytes = file->read_at(hashed, end - hashed);
+    if (!bytes) return bytes.error();
+    hash.update(*bytes);
+    hashed = end;
     return {};
   }
 };
-
-Result<std::string> check_offer(const Offer& offer, const crypto::PrivateKey& own_key,
-                                std::string_view own_certificate_fingerprint_hex, std::int64_t size_max) {
-  if (auto good = check(offer, size_max); !good) return good.error();
-  auto key = crypto::unwrap_key({offer.key.alg, offer.key.ephemeral, offer.key.wrapped}, own_key,
-                                own_certificate_fingerprint_hex, offer.transfer.value);
-  if (!key) return Error{key.error().code, key.error().reason, "/key" + key.error().path};
-  return key;
-}
 
 Inbound::Inbound(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Inbound::Inbound(Inbound&&) noexcept = default;
@@ -119,45 +125,53 @@ Inbound::~Inbound() = default;
 
 Result<Inbound> Inbound::open(const Offer& offer, const crypto::PrivateKey& own_key,
                               std::string_view own_certificate_fingerprint_hex, const fs::path& directory,
-                              std::int64_t size_max) {
+                              std::int64_t size_max, const fs::path& base) {
   auto key = check_offer(offer, own_key, own_certificate_fingerprint_hex, size_max);
   if (!key) return key.error();
+  auto sealed = crypto::Sealed::make(sealed_header(offer).value(), *key);
+  if (!sealed) return sealed.error();
   std::error_code error;
+  if (!offer.base.empty() && (base.empty() || !fs::exists(base, error)))
+    return Error{Code::invalid, "the content is not here against which the patch is made", "/base"};
   fs::create_directories(directory, error);
   if (error) return Error{Code::unavailable, error.message(), directory.string()};
-  const auto base = directory / offer.transfer.value;  // 32 hex digits, as checked
-  const auto named = [&](const char* suffix) { return fs::path(base.string() + suffix); };
+  const auto stem = directory / offer.transfer.value;  // 32 hex digits, as checked
+  const auto named = [&](const char* suffix) { return fs::path(stem.string() + suffix); };
   auto have = stored_ranges(named(".ranges"), named(".part"), offer);
+  if (have.covered_bytes() == 0) fs::remove(named(".ranges"), error);  // of a part that is cut now
   auto file = File::open(named(".part"), O_RDWR | O_CREAT | (have.covered_bytes() == 0 ? O_TRUNC : 0));
   if (!file) return file.error();
   const content::ReceiverConfig config{.encoded_bytes = static_cast<std::uint64_t>(offer.encoded_bytes)};
-  return Inbound(std::make_unique<Impl>(Impl{offer, std::move(*key), named(".part"), named(".ranges"), named(".plain"),
+  return Inbound(std::make_unique<Impl>(Impl{offer,
+                                             std::move(*sealed),
+                                             {},
+                                             base,
+                                             named(".part"),
+                                             named(".ranges"),
+                                             named(".plain"),
                                              std::make_shared<const File>(std::move(*file)),
-                                             content::Receiver(config, std::move(have))}));
+                                             content::Receiver(config, std::move(have)),
+                                             {}}));
 }
 
 Result<bool> Inbound::frame(std::string_view bytes, Time now) {
   auto& in = *impl_;
-  auto frame = crypto::open_frame(in.key, bytes);
-  if (!frame) return frame.error();
-  if (frame->transfer_id_hex != in.offer.transfer.value)
-    return Error{Code::invalid, "the frame is of another transfer"};
-  const auto total = static_cast<std::uint64_t>(in.offer.encoded_bytes);
-  const std::uint64_t end = frame->offset + frame->piece.size();
-  if (end > total) return Error{Code::invalid, "the frame ends after the content"};
+  const auto offset = in.sealed.open_into(bytes, in.piece);
+  if (!offset) return offset.error();
   // The piece is written before it counts as received, so that every acknowledged byte is in the file.
-  if (!in.receiver.ranges().contains(frame->offset, end)) {
-    if (auto written = in.file->write_at(frame->piece, frame->offset); !written) return written.error();
+  if (!in.receiver.ranges().contains(*offset, *offset + in.piece.size())) {
+    if (auto written = in.file->write_at(in.piece, *offset); !written) return written.error();
   }
-  auto fresh = in.receiver.accept(frame->offset, frame->piece.size(), since_origin(now));
+  auto fresh = in.receiver.accept(*offset, in.piece.size());
   if (!fresh) return fresh.error();
   if (!*fresh) return false;
   if (in.last_at) {
-    in.later_bytes += frame->piece.size();
+    in.later_bytes += in.piece.size();
     in.took += std::min<Duration>(now - *in.last_at, longest_pause);
   }
   in.last_at = now;
-  in.unsaved_bytes += frame->piece.size();
+  if (auto done = in.hash_piece(*offset); !done) return done.error();
+  in.unsaved_bytes += in.piece.size();
   if (!in.unsaved_since) in.unsaved_since = now;
   if (!in.elsewhere && (in.checkpoint_due(now) || complete())) {
     if (auto saved = checkpoint(); !saved) return saved.error();
@@ -172,7 +186,7 @@ Received Inbound::received() const {
 std::optional<Received> Inbound::ack_due(Time now) {
   if (!impl_->announce && !impl_->receiver.ack_due(since_origin(now))) return std::nullopt;
   impl_->announce = false;
-  impl_->receiver.ack_sent();
+  impl_->receiver.ack_sent(since_origin(now));
   return received();
 }
 
@@ -224,15 +238,10 @@ Result<void> Inbound::reserve() { return impl_->file->reserve(static_cast<std::u
 Result<std::string> Inbound::finish(const fs::path& final_path) {
   auto& in = *impl_;
   if (!complete()) return Error{Code::conflict, "the transfer is not complete"};
-  const bool encoded = in.offer.encoding == "zstd";
-  if (encoded) {
-    const auto size = static_cast<std::uint64_t>(in.offer.size_bytes);
-    auto decoded = content::decompress_file(in.part, in.plain, size);
-    if (!decoded)
-      return decoded.error().code == Code::unavailable ? decoded.error() : in.refuse(decoded.error().reason);
-  }
-  const auto& plain = encoded ? in.plain : in.part;
-  if (auto good = in.verify(plain); !good) return good.error();
+  const auto digest = in.decoded();
+  if (!digest) return digest.error().code == Code::unavailable ? digest.error() : in.refuse(digest.error().reason);
+  if (*digest != in.offer.digest) return in.refuse("the content does not have the digest that was offered");
+  const auto& plain = in.offer.encoding == "identity" ? in.part : in.plain;
   if (auto moved = move_durably(plain, final_path); !moved) return moved.error();
   in.remove_files();
   return final_path.string();

@@ -4,61 +4,22 @@
 
 #include <algorithm>
 
-#include "content/encode.hpp"
-#include "crypto/seal.hpp"
-#include "exchange/durable.hpp"
+#include "crypto/sealed.hpp"
+#include "exchange/sealing.hpp"
 #include "file.hpp"
 
 namespace fieldwork::exchange {
 namespace {
 
-namespace fs = std::filesystem;
 constexpr Duration prod_first = seconds(1);
 constexpr Duration prod_last = seconds(60);
 constexpr Duration held_pause = seconds(10);  // after the receiver said that it cannot store more now
 
 }  // namespace
 
-Result<Encoded> encode_beside(const fs::path& plain_path, int level) {
-  const fs::path encoded = plain_path.string() + ".zst";
-  std::error_code error;
-  const auto plain_bytes = fs::file_size(plain_path, error);
-  if (error) return Error{Code::unavailable, error.message(), plain_path.string()};
-  if (!fs::exists(encoded, error)) {
-    const fs::path fresh = encoded.string() + ".new";
-    if (auto done = content::compress_file(plain_path, fresh, level); !done) return done.error();
-    const auto bytes = fs::file_size(fresh, error);
-    // Empty content is sent as an empty zstd stream: an offer of 0 encoded bytes does not exist.
-    if (!error && bytes >= plain_bytes && plain_bytes > 0) {
-      fs::remove(fresh, error);
-      return Encoded{"identity", plain_path, static_cast<std::int64_t>(plain_bytes)};
-    }
-    if (auto moved = move_durably(fresh, encoded); !moved) return moved.error();
-  }
-  const auto bytes = fs::file_size(encoded, error);
-  if (error) return Error{Code::unavailable, error.message(), encoded.string()};
-  return Encoded{"zstd", encoded, static_cast<std::int64_t>(bytes)};
-}
-
-Result<Offer> make_offer(const TransferId& transfer, const std::string& digest, std::int64_t size_bytes,
-                         const std::string& encoding, std::int64_t encoded_bytes, std::int64_t frame_bytes,
-                         std::string_view content_key, const crypto::Certificate& receiver,
-                         const std::string& release) {
-  auto wrapped = crypto::wrap_key(content_key, receiver.public_key(), receiver.fingerprint(), transfer.value);
-  if (!wrapped) return wrapped.error();
-  return Offer{.transfer = transfer,
-               .digest = digest,
-               .size_bytes = size_bytes,
-               .encoding = encoding,
-               .encoded_bytes = encoded_bytes,
-               .frame_bytes = frame_bytes,
-               .key = {std::move(wrapped->alg), std::move(wrapped->ephemeral), std::move(wrapped->wrapped)},
-               .release = release};
-}
-
 struct Outbound::Impl {
   Offer offer;
-  std::string key;
+  crypto::Sealed sealed;
   File file;
   content::SenderConfig config;
   content::Sender sender;
@@ -66,42 +27,34 @@ struct Outbound::Impl {
   Time prod_at;
   Duration prod_wait = prod_first;
   Time held_until{};
-  std::int64_t bit_per_s_max = 0;  // 0: no limit
-  Time paced_until{};              // when what was sent is within the limit
-  std::uint64_t sent_before = 0;   // encoded bytes sent by replaced senders and by prods
-  bool replace = false;            // the ranges of the next answer replace those that were acknowledged
+  std::uint64_t limit = 0;  // bytes per second; 0: none
+  bool up = true;
+  std::uint64_t sent_before = 0;  // encoded bytes sent by replaced senders and by prods
+  std::uint64_t resent_before = 0;
+  bool replace = false;  // the ranges of the next answer replace those that were acknowledged
   bool finished = false;
   bool failed = false;
   std::string reason;
 
   void serve_from(content::Ranges acked, Time now) {
-    sent_before += sender.bytes_sent();
+    sent_before += sender.pieces().bytes_sent();
+    resent_before += sender.pieces().bytes_resent();
+    config.link = sender.measured();
+    config.goes_on = true;
     sender = content::Sender(config, std::move(acked));
+    sender.limit(limit);
+    sender.link(up, now.time_since_epoch());
     prod_at = now;
     prod_wait = prod_first;
   }
 
-  // Within the limit one piece at a time: each takes as long as the link would need for it at that rate.
-  std::vector<content::Piece> due(Time now) {
-    if (bit_per_s_max == 0) return sender.due(now.time_since_epoch());
-    std::vector<content::Piece> pieces;
-    while (paced_until <= now) {
-      const auto one = sender.due(now.time_since_epoch(), 1);
-      if (one.empty()) break;
-      pieces.push_back(one.front());
-      const auto lasts = 8e6 * static_cast<double>(one.front().length) / static_cast<double>(bit_per_s_max);
-      // What could not be sent while nobody asked is made up for, within a tenth of a second.
-      paced_until = std::max(paced_until, now - milliseconds(100)) + Duration(static_cast<std::int64_t>(lasts));
-    }
-    return pieces;
-  }
-
   std::optional<content::Piece> prod(Time now) {
-    if (!sender.finished() || now < prod_at) return std::nullopt;
+    if (!sender.finished() || !up || now < prod_at) return std::nullopt;
     prod_at = now + prod_wait;
     prod_wait = std::min(prod_wait * 2, prod_last);
-    const auto length = std::min<std::uint64_t>(config.frame_bytes, config.encoded_bytes);
+    const auto length = std::min<std::uint64_t>(config.align, config.encoded_bytes);
     sent_before += length;
+    resent_before += length;
     return content::Piece{0, static_cast<std::uint32_t>(length)};
   }
 };
@@ -111,12 +64,12 @@ Outbound::Outbound(Outbound&&) noexcept = default;
 Outbound& Outbound::operator=(Outbound&&) noexcept = default;
 Outbound::~Outbound() = default;
 
-Result<Outbound> Outbound::open(const Offer& offer, std::string content_key, const fs::path& encoded_path,
+Result<Outbound> Outbound::open(const Offer& offer, std::string content_key, const std::filesystem::path& encoded_path,
                                 content::Ranges acked, content::SenderConfig config, Time now) {
-  const auto frame_max = static_cast<std::int64_t>(crypto::frame_piece_bytes_max);
-  if (offer.frame_bytes < 1 || offer.frame_bytes > frame_max) {
-    return Error{Code::invalid, "must be from 1 to " + std::to_string(frame_max), "/frame_bytes"};
-  }
+  auto header = sealed_header(offer);
+  if (!header) return header.error();
+  auto sealed = crypto::Sealed::make(std::move(*header), content_key);
+  if (!sealed) return sealed.error();
   auto file = File::open(encoded_path, O_RDONLY);
   if (!file) return file.error();
   const auto size = file->size();
@@ -125,17 +78,17 @@ Result<Outbound> Outbound::open(const Offer& offer, std::string content_key, con
     return Error{Code::invalid, "is not as long as was offered", encoded_path.string()};
   }
   config.encoded_bytes = *size;
-  config.frame_bytes = static_cast<std::uint32_t>(offer.frame_bytes);
+  config.align = static_cast<std::uint32_t>(offer.envelope.chunk_bytes);
   content::Sender sender(config, std::move(acked));
-  return Outbound(std::make_unique<Impl>(
-      Impl{offer, std::move(content_key), std::move(*file), config, std::move(sender), now, now}));
+  return Outbound(
+      std::make_unique<Impl>(Impl{offer, std::move(*sealed), std::move(*file), config, std::move(sender), now, now}));
 }
 
 std::vector<std::string> Outbound::due(Time now) {
   auto& out = *impl_;
   std::vector<std::string> frames;
   if (out.finished || out.failed || now < out.held_until) return frames;
-  auto pieces = out.due(now);
+  auto pieces = out.sender.due(now.time_since_epoch());
   if (const auto prod = out.prod(now)) pieces.push_back(*prod);
   for (const auto& piece : pieces) {
     const auto bytes = out.file.read_at(piece.offset, piece.length);
@@ -144,7 +97,7 @@ std::vector<std::string> Outbound::due(Time now) {
       out.reason = describe(bytes.error());
       break;
     }
-    frames.push_back(crypto::seal_frame(out.key, out.offer.transfer.value, piece.offset, *bytes));
+    frames.push_back(out.sealed.frame(piece.offset, *bytes));
   }
   return frames;
 }
@@ -152,16 +105,24 @@ std::vector<std::string> Outbound::due(Time now) {
 std::optional<Time> Outbound::next_due() const {
   const auto& out = *impl_;
   if (out.finished || out.failed) return std::nullopt;
-  if (out.sender.finished()) return std::max(out.prod_at, out.held_until);
+  if (out.sender.finished()) return out.up ? std::optional(std::max(out.prod_at, out.held_until)) : std::nullopt;
   const auto due = out.sender.next_due();
   if (!due) return std::nullopt;
-  return std::max({Time{*due}, out.held_until, out.paced_until});
+  return std::max(Time{*due}, out.held_until);
 }
 
-void Outbound::pace(std::int64_t bit_per_s_max) {
-  impl_->bit_per_s_max = bit_per_s_max;
-  if (bit_per_s_max == 0) impl_->paced_until = {};
+void Outbound::limit(std::int64_t bit_per_s_max) {
+  impl_->limit = static_cast<std::uint64_t>(bit_per_s_max) / 8;
+  if (bit_per_s_max > 0) impl_->limit = std::max<std::uint64_t>(impl_->limit, 1);
+  impl_->sender.limit(impl_->limit);
 }
+
+void Outbound::link(bool up, Time now) {
+  impl_->up = up;
+  impl_->sender.link(up, now.time_since_epoch());
+}
+
+bool Outbound::linked() const { return impl_->up; }
 
 bool is_held(const Received& answer) { return answer.state == ReceivedState::receiving && !answer.reason.empty(); }
 
@@ -202,19 +163,23 @@ void Outbound::asked_again(Time now) {
   auto& out = *impl_;
   out.heard = now;
   out.replace = true;
-  out.serve_from(out.sender.acked(), now);
+  out.serve_from(out.sender.pieces().acked(), now);
 }
 
 bool Outbound::finished() const { return impl_->finished; }
 bool Outbound::failed() const { return impl_->failed; }
 const std::string& Outbound::reason() const { return impl_->reason; }
-std::uint64_t Outbound::sent_bytes() const { return impl_->sent_before + impl_->sender.bytes_sent(); }
+std::uint64_t Outbound::sent_bytes() const { return impl_->sent_before + impl_->sender.pieces().bytes_sent(); }
+std::uint64_t Outbound::resent_bytes() const { return impl_->resent_before + impl_->sender.pieces().bytes_resent(); }
 std::uint64_t Outbound::acked_bytes() const {
-  return impl_->finished ? impl_->config.encoded_bytes : impl_->sender.acked_bytes();
+  return impl_->finished ? impl_->config.encoded_bytes : acked().covered_bytes();
 }
 std::uint64_t Outbound::total_bytes() const { return impl_->config.encoded_bytes; }
-std::uint64_t Outbound::in_flight_bytes() const { return impl_->finished ? 0 : impl_->sender.in_flight_bytes(); }
-const content::Ranges& Outbound::acked() const { return impl_->sender.acked(); }
+std::uint64_t Outbound::in_flight_bytes() const {
+  return impl_->finished ? 0 : impl_->sender.pieces().in_flight_bytes();
+}
+const content::Sender& Outbound::sender() const { return impl_->sender; }
+const content::Ranges& Outbound::acked() const { return impl_->sender.pieces().acked(); }
 const Offer& Outbound::offer() const { return impl_->offer; }
 Time Outbound::heard() const { return impl_->heard; }
 

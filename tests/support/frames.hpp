@@ -1,28 +1,25 @@
 // Every frame of an offered transfer, once, as a sender with an open window makes them.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "../support/pki.hpp"
-#include "crypto/seal.hpp"
-#include "exchange/outbound.hpp"
+#include "crypto/sealed.hpp"
+#include "exchange/sealing.hpp"
 
 namespace fieldwork::support {
 
-inline std::vector<std::string> frames_of(const Offer& offer, const std::string& key, const fs::path& encoded) {
-  auto sender = exchange::Outbound::open(offer, key, encoded, {}, {.window_bytes = 1 << 30}, wall()).value();
+// Of `piece_bytes` each, a multiple of the chunk size; the last may be shorter.
+inline std::vector<std::string> frames_of(const Offer& offer, const std::string& key, const fs::path& encoded,
+                                          std::size_t piece_bytes = 4096) {
+  auto sealed = crypto::Sealed::make(exchange::sealed_header(offer).value(), key).value();
+  const auto bytes = read(encoded).substr(0, static_cast<std::size_t>(offer.encoded_bytes));
   std::vector<std::string> all;
-  Received received{.transfer = offer.transfer};
-  while (sender.acked_bytes() < sender.total_bytes()) {
-    for (auto& frame : sender.due(wall())) {
-      const auto header = crypto::frame_header(frame).value();
-      received.ranges.emplace_back(header.offset, header.offset + header.length);
-      all.push_back(std::move(frame));
-    }
-    sender.received(received, wall());
-  }
+  for (std::size_t at = 0; at < bytes.size(); at += piece_bytes)
+    all.push_back(sealed.frame(at, std::string_view(bytes).substr(at, piece_bytes)));
   return all;
 }
 

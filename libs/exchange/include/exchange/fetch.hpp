@@ -25,6 +25,7 @@ struct Limits {
   Duration silent{seconds(20)};       // longest silence with an offer; then the content is asked for again
   std::optional<Duration> not_yet{};  // after NotOffered: ask again after this. None: the content is refused
   std::optional<Duration> give_up{};  // longest silence; then the content is refused. None: never
+  int fetched_again_max = 3;          // times that a content is fetched anew whose bytes were changed on their way
 };
 
 // --- inputs
@@ -54,8 +55,9 @@ struct CannotReceive {  // the offer is bad, there is no room, the disk refuses
 struct Finished {  // the outcome of Finish, later; no error: the content is verified and in its place
   std::string digest;
   TransferId transfer;
-  std::optional<Error> error{};  // unavailable: the disk failed; else: the content is not what was offered
-  bool again = false;            // after the disk failed: there may be room now
+  // unavailable: the disk failed; conflict: bytes were changed on their way; else: the content is not what was offered
+  std::optional<Error> error{};
+  bool again = false;  // after the disk failed: there may be room now
 };
 using Input = std::variant<Want, Unwant, OfferCame, NotOffered, FrameCame, CannotReceive, Finished, LinkBack,
                            TimePassed, BatchEnded>;
@@ -112,6 +114,7 @@ class Fetches {
     TransferId transfer;  // transfer of the offer that was taken; empty: none yet
     bool finishing = false;
     bool tried_again = false;
+    int fetched_again = 0;
   };
   using Place = std::map<std::string, One>::iterator;
 

@@ -22,32 +22,23 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "content/receiver.hpp"
-#include "crypto/key.hpp"
+#include "exchange/sealing.hpp"
 #include "model/package.hpp"
 
 namespace fieldwork::exchange {
 
-/// Upper bound on the encoded size of `size_bytes` plain bytes.
-[[nodiscard]] constexpr std::int64_t encoded_bytes_max(std::int64_t size_bytes) {
-  return size_bytes + 64 * 1024 + size_bytes / 100;
-}
-
-/// Checks the offer as open() does, without touching a file, and returns the unwrapped content key. Denied where the
-/// key is not for us; invalid, with the field's path, where the offer is larger than `size_max` or implausible.
-[[nodiscard]] Result<std::string> check_offer(const Offer& offer, const crypto::PrivateKey& own_key,
-                                              std::string_view own_certificate_fingerprint_hex, std::int64_t size_max);
-
 class Inbound {
  public:
-  static constexpr std::uint64_t checkpoint_bytes = 1024 * 1024;
+  static constexpr std::uint64_t checkpoint_bytes = 16 * 1024 * 1024;
   static constexpr Duration checkpoint_after = seconds(2);  // after the first byte that is in no checkpoint
 
-  /// check_offer(), then goes on from the files in `directory` if they belong to the same digest and encoding.
-  /// Unavailable: the disk failed. Afterwards an answer is due at once: it tells the sender which bytes are here
-  /// already.
+  /// check_offer(), then goes on from the files in `directory` if they belong to the same digest and encoded bytes.
+  /// `base`: for a zstd-patch, the file of the content that offer.base names. Unavailable: the disk failed. Afterwards
+  /// an answer is due at once: it tells the sender which bytes are here already.
   [[nodiscard]] static Result<Inbound> open(const Offer& offer, const crypto::PrivateKey& own_key,
                                             std::string_view own_certificate_fingerprint_hex,
-                                            const std::filesystem::path& directory, std::int64_t size_max);
+                                            const std::filesystem::path& directory, std::int64_t size_max,
+                                            const std::filesystem::path& base = {});
   Inbound(Inbound&&) noexcept;
   Inbound& operator=(Inbound&&) noexcept;
   ~Inbound();  // closes; the files stay
@@ -86,9 +77,10 @@ class Inbound {
   [[nodiscard]] Result<void> reserve();
 
   /// Decodes, compares size and digest with the offer, and puts the content at `final_path` (on the file system of
-  /// `directory`) with fsync and rename. The part is gone afterwards; the answer is `final_path`. A mismatch is
-  /// `denied` and deletes the part as well: the transfer has failed. Unavailable: the disk failed; finish() may be
-  /// tried again.
+  /// `directory`) with fsync and rename. The part is gone afterwards; the answer is `final_path`. A mismatch deletes
+  /// the part as well: the transfer has failed. It is `denied` where the encoded bytes are what the offer promised, so
+  /// that any other transfer of it would end in the same way, and `conflict` where they are not: they were changed on
+  /// their way or on this disk. Unavailable: the disk failed; finish() may be tried again.
   [[nodiscard]] Result<std::string> finish(const std::filesystem::path& final_path);
 
   /// Deletes the files of this transfer.

@@ -1,8 +1,7 @@
 // The sending side of one transfer over files: what to offer, and which sealed frames to publish when. Used by the
 // transfer service, the device agent and the CLI.
 //
-//   auto encoded = encode_beside(plain_path);                          once per content; the file must stay as it is
-//   auto offer = make_offer(…);            publish(codec::encode(*offer));
+//   auto offer = make_offer(…);            publish(codec::encode(*offer));              sealing.hpp
 //   auto outbound = Outbound::open(*offer, key, encoded->path, acked, config, now);
 //   for (auto& frame : outbound->due(now)) publish(frame);             on start, after received(), and at next_due()
 //   outbound->received(answer, now);                                   for every answer
@@ -23,35 +22,17 @@
 #include "base/time.hpp"
 #include "content/ranges.hpp"
 #include "content/sender.hpp"
-#include "crypto/certificate.hpp"
 #include "model/package.hpp"
 
 namespace fieldwork::exchange {
-
-struct Encoded {
-  std::string encoding;  // zstd or identity
-  std::filesystem::path path;
-  std::int64_t encoded_bytes = 0;
-};
-
-/// Compresses to `<plain_path>.zst` where that is smaller, else the plain file is its own encoding (and there is no
-/// .zst). An existing .zst is taken as it is: one content is encoded once (crypto/seal.hpp says why).
-[[nodiscard]] Result<Encoded> encode_beside(const std::filesystem::path& plain_path, int level = 3);
-
-/// The offer, with `content_key` (crypto::generate_content_key(), 32 bytes, one per transfer id) wrapped for
-/// `receiver`, a certificate that the caller has verified. `release` is empty for outputs.
-[[nodiscard]] Result<Offer> make_offer(const TransferId& transfer, const std::string& digest, std::int64_t size_bytes,
-                                       const std::string& encoding, std::int64_t encoded_bytes,
-                                       std::int64_t frame_bytes, std::string_view content_key,
-                                       const crypto::Certificate& receiver, const std::string& release);
 
 /// True: the receiver cannot store more of the content now; `answer.reason` says why.
 [[nodiscard]] bool is_held(const Received& answer);
 
 class Outbound {
  public:
-  /// Takes encoded_bytes and frame_bytes of `config` from the offer. Unavailable where the file cannot be read, invalid
-  /// where it is not as long as the offer says.
+  /// Takes encoded_bytes and align of `config` from the offer. Unavailable where the file cannot be read, invalid where
+  /// it is not as long as the offer says.
   [[nodiscard]] static Result<Outbound> open(const Offer& offer, std::string content_key,
                                              const std::filesystem::path& encoded_path, content::Ranges acked,
                                              content::SenderConfig config, Time now);
@@ -74,7 +55,10 @@ class Outbound {
   void asked_again(Time now);
 
   /// Sends at most at this rate from now on; 0: as fast as the link takes it.
-  void pace(std::int64_t bit_per_s_max);
+  void limit(std::int64_t bit_per_s_max);
+  /// Whether there is a link to the receiver: without one nothing is sent, and no time passes.
+  void link(bool up, Time now);
+  [[nodiscard]] bool linked() const;
 
   [[nodiscard]] bool finished() const;  // the receiver has the verified content
   [[nodiscard]] bool failed() const;    // the receiver gave the transfer up, or our file cannot be read
@@ -83,7 +67,9 @@ class Outbound {
   [[nodiscard]] std::uint64_t sent_bytes() const;  // encoded bytes since open(), with repetitions
   [[nodiscard]] std::uint64_t acked_bytes() const;
   [[nodiscard]] std::uint64_t total_bytes() const;
+  [[nodiscard]] std::uint64_t resent_bytes() const;
   [[nodiscard]] std::uint64_t in_flight_bytes() const;  // sent, neither acknowledged nor taken for lost
+  [[nodiscard]] const content::Sender& sender() const;
   [[nodiscard]] const content::Ranges& acked() const;
   [[nodiscard]] const Offer& offer() const;
   [[nodiscard]] Time heard() const;  // the receiver's last sign of life, or open()

@@ -4,8 +4,9 @@
 #include <functional>
 
 #include "crypto/digest.hpp"
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "exchange/durable.hpp"
+#include "exchange/fetch.hpp"
 #include "exchange/inbound.hpp"
 #include "exchange/outbound.hpp"
 #include "exchange/worker.hpp"
@@ -31,6 +32,7 @@ TEST(Exchange, BringsTheBytesThroughAStorm) {
     std::vector<Received> to_sender;
     bool stored = false;
     content::Ranges checkpoint;
+    Time heard = now;  // by the receiver
     for (int round = 0; !sender.finished(); ++round) {
       ASSERT_LT(round, 200'000);
       ASSERT_FALSE(sender.failed()) << sender.reason();
@@ -39,7 +41,13 @@ TEST(Exchange, BringsTheBytesThroughAStorm) {
         for (int copies = chance(20) ? 0 : chance(10) ? 2 : 1; copies > 0; --copies) to_receiver.push_back(frame);
       }
       std::shuffle(to_receiver.begin(), to_receiver.end(), random);
+      // A sender that has retried often enough waits until the receiver asks.
+      if (now - heard >= fetch::Limits{}.silent) {
+        if (!chance(20)) sender.asked_again(now);
+        heard = now;
+      }
       while (!to_receiver.empty() && chance(85)) {
+        heard = now;
         if (!stored) {
           ASSERT_TRUE(receiver.frame(to_receiver.back(), now).ok());
         }
@@ -87,13 +95,13 @@ TEST(Exchange, KeepsToTheRateThatItIsGiven) {
     }
     sent = sender.sent_bytes() - before;
   };
-  sender.pace(160'000);  // 20,000 bytes per second
+  sender.limit(160'000);  // 20,000 bytes per second
   run(seconds(4));
-  EXPECT_NEAR(static_cast<double>(sent), 80'000, 3 * 4096);
-  sender.pace(80'000);
+  EXPECT_NEAR(static_cast<double>(sent), 80'000, 16'384 + 3 * 4096);  // a frame is longer until the link is known
+  sender.limit(80'000);
   run(seconds(4));
   EXPECT_NEAR(static_cast<double>(sent), 40'000, 3 * 4096);
-  sender.pace(0);
+  sender.limit(0);
   run(seconds(4));
   EXPECT_TRUE(receiver.complete()) << "as fast as the link takes it";
 }
@@ -145,7 +153,9 @@ TEST(Exchange, AReceiverThatLostWhatItHadIsServedAgain) {
   all.ranges = {{0, 4096}};
   sender.received(all, t0 + seconds(1));
   EXPECT_EQ(sender.acked_bytes(), 4096U);
-  EXPECT_GT(sender.due(t0 + seconds(1)).size(), 1U);
+  std::uint64_t again = 0;
+  for (const auto& frame : sender.due(t0 + seconds(1))) again += crypto::sealed_frame_header(frame)->length;
+  EXPECT_EQ(again, sender.total_bytes() - 4096);
   all.state = ReceivedState::failed;
   all.reason = "no space";
   sender.received(all, t0);
@@ -166,8 +176,10 @@ TEST(Exchange, KeepsOutWhatIsNotForItOrNotWhole) {
   }
   EXPECT_FALSE(inbound.frame("FW", wall()).ok());
   EXPECT_FALSE(inbound.frame(frame.substr(0, frame.size() - 1), wall()).ok());
-  const auto beyond = crypto::seal_frame(ends.key, ends.offer.transfer.value,
-                                         static_cast<std::uint64_t>(ends.offer.encoded_bytes) - 1, "12");
+  auto longer = sealed_header(ends.offer).value();
+  const auto end = longer.encoded_bytes / 4096 * 4096;
+  longer.encoded_bytes += 4096;
+  const auto beyond = crypto::Sealed::make(longer, ends.sealing.key)->frame(end, std::string(4096, 'x'));
   EXPECT_EQ(inbound.frame(beyond, wall()).error().code, Code::invalid);
   EXPECT_EQ(inbound.received_bytes(), 0U);
   EXPECT_EQ(inbound.finish(ends.dir / "final").error().code, Code::conflict);
@@ -187,6 +199,7 @@ TEST(Exchange, AWrongContentNeverGetsAFinalFile) {
        [](Ends& e) {
          e.encoded.path = e.dir / "plain";
          e.offer.encoded_bytes = e.offer.size_bytes;
+         e.offer.encoded_digest = e.offer.digest;
        }},
   };
   for (const auto& one : cases) {
@@ -210,10 +223,27 @@ TEST(Exchange, RefusesImplausibleOffers) {
   const Case cases[] = {
       {"/size_bytes", [](Offer& o) { o.size_bytes = (1 << 30) + 1; }},
       {"/encoded_bytes", [](Offer& o) { o.encoded_bytes = exchange::encoded_bytes_max(o.size_bytes) + 1; }},
+      {"/encoded_bytes", [](Offer& o) { o.encoded_bytes = 0; }},
       {"/encoded_bytes", [](Offer& o) { o.encoding = "identity"; }},
+      {"/encoded_digest",
+       [](Offer& o) {
+         o.encoding = "identity";
+         o.encoded_bytes = o.size_bytes;
+       }},
       {"/encoding", [](Offer& o) { o.encoding = "gzip"; }},
       {"/digest", [](Offer& o) { o.digest = "sha256:"; }},
-      {"/key/wrapped", [](Offer& o) { o.key.wrapped = "AAAA"; }},
+      {"/base", [](Offer& o) { o.base = o.digest; }},
+      {"/base", [](Offer& o) { o.encoding = "zstd-patch"; }},
+      {"/envelope/wrapped", [](Offer& o) { o.envelope.wrapped = "AAAA"; }},
+      {"/envelope/ephemeral", [](Offer& o) { o.envelope.ephemeral = "AAAA"; }},
+      {"/envelope/key_encryption_algorithm",
+       [](Offer& o) {
+         o.envelope.key_encryption_algorithm = "dir";
+         o.envelope.ephemeral.clear();
+       }},
+      {"/envelope/encryption_algorithm", [](Offer& o) { o.envelope.encryption_algorithm = "aes-128-gcm"; }},
+      {"/envelope/chunk_bytes", [](Offer& o) { o.envelope.chunk_bytes = 4095; }},
+      {"/envelope/content", [](Offer& o) { o.envelope.content = "../../etc/passwd"; }},
       {"/transfer", [](Offer& o) { o.transfer = TransferId("../../etc/passwd"); }},
   };
   for (const auto& one : cases) {
@@ -224,6 +254,85 @@ TEST(Exchange, RefusesImplausibleOffers) {
     EXPECT_EQ(opened.error().path, one.path) << describe(opened.error());
     EXPECT_FALSE(fs::exists(ends.dir / "in"));
   }
+}
+
+// After a restart the bytes on the disk are not those that came: they are fetched again, from the beginning.
+TEST(Exchange, BytesThatChangeOnTheDiskAreNoFaultOfTheContent) {
+  for (const auto& content : {make_bytes(50'000, 6), make_bytes(2000, 1).substr(0, 1000)}) {  // zstd, identity
+    const Ends ends(content);
+    for (const bool changed : {true, false}) {
+      {
+        auto before = ends.inbound().value();
+        EXPECT_EQ(before.received_bytes(), 0U);
+        for (const auto& frame : ends.frames()) ASSERT_TRUE(before.frame(frame, wall()).ok());
+      }
+      const auto part = ends.dir / "in" / (ends.offer.transfer.value + ".part");
+      auto bytes = read(part);
+      bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ (changed ? 1 : 0));
+      write(part, bytes);
+      auto inbound = ends.inbound().value();
+      const auto finished = inbound.finish(ends.dir / "final");
+      EXPECT_EQ(finished.ok(), !changed) << ends.offer.encoding;
+      if (changed) {
+        EXPECT_EQ(finished.error().code, Code::conflict);
+      }
+      EXPECT_EQ(fs::exists(ends.dir / "final"), !changed);
+      EXPECT_EQ(files_in(ends.dir / "in"), 0U);
+    }
+    EXPECT_EQ(read(ends.dir / "final"), content);
+  }
+}
+
+// Whoever takes another content under the same transfer has nothing left of the first.
+TEST(Exchange, APartThatWasReplacedIsClaimedByNobody) {
+  Ends ends(make_bytes(300'000, 3));
+  {
+    auto first = ends.inbound().value();
+    for (const auto& frame : ends.frames()) ASSERT_TRUE(first.frame(frame, wall()).value());
+  }
+  ends.offer.encoded_bytes -= 1;
+  EXPECT_EQ(ends.inbound()->received_bytes(), 0U);
+  ends.offer.encoded_bytes += 1;
+  EXPECT_EQ(ends.inbound()->received_bytes(), 0U);
+}
+
+TEST(Exchange, APatchNeedsItsBase) {
+  const auto before = make_bytes(200'000, 7);
+  const auto after = "new" + before;
+  const Ends ends(after, before);
+  EXPECT_EQ(ends.offer.encoding, "zstd-patch");
+  EXPECT_LT(ends.offer.encoded_bytes, 1000);
+  fs::rename(ends.base(), ends.dir / "elsewhere");
+  EXPECT_EQ(ends.inbound().error().path, "/base");
+  const auto fingerprint = pki().certificate("d1").fingerprint();
+  const auto none = Inbound::open(ends.offer, pki().key("d1"), fingerprint, ends.dir / "in", 1 << 30);
+  EXPECT_EQ(none.error().path, "/base");
+  EXPECT_FALSE(fs::exists(ends.dir / "in"));
+  fs::rename(ends.dir / "elsewhere", ends.base());
+
+  Time now = wall();
+  auto sender = ends.outbound({}, now);
+  auto receiver = ends.inbound().value();
+  for (int round = 0; round < 100 && !receiver.complete(); ++round, now += milliseconds(10)) {
+    for (const auto& frame : sender.due(now)) ASSERT_TRUE(receiver.frame(frame, now).ok());
+    if (const auto answer = receiver.ack_due(now)) sender.received(*answer, now);
+  }
+  EXPECT_EQ(sender.acked_bytes(), sender.total_bytes());
+  ASSERT_TRUE(receiver.finish(ends.dir / "final").ok());
+  EXPECT_EQ(read(ends.dir / "final"), after);
+  EXPECT_EQ(read(ends.base()), before);
+}
+
+// It is this disk's fault: another device may have a base that is whole.
+TEST(Exchange, ABaseThatChangedIsNoFaultOfTheContent) {
+  auto before = make_bytes(200'000, 7);
+  const Ends ends("new" + before, before);
+  before[5] = static_cast<char>(before[5] ^ 1);
+  write(ends.base(), before);
+  auto inbound = ends.inbound().value();
+  for (const auto& frame : ends.frames()) ASSERT_TRUE(inbound.frame(frame, wall()).ok());
+  EXPECT_EQ(inbound.finish(ends.dir / "final").error().code, Code::conflict);
+  EXPECT_FALSE(fs::exists(ends.dir / "final"));
 }
 
 TEST(Exchange, SendsWhatDoesNotShrinkAsItIsAndNothingAsAStream) {

@@ -43,7 +43,7 @@ struct Conversation : support::Conversation<Fetches, told> {
 
 const std::string d = "sha256:d";
 const TransferId t1("t1"), t2("t2");
-const Error disk{Code::unavailable, "no space"}, wrong{Code::denied, "wrong digest"};
+const Error disk{Code::unavailable, "no space"}, wrong{Code::denied, "wrong digest"}, changed{Code::conflict, "bytes"};
 
 using Line = support::Line<Fetches>;
 
@@ -77,6 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         Line{"verified, said twice", {}, Finished{d, t1}, "complete:t1"},
         Line{"it is not what was offered", finishing, Finished{d, t1, wrong},
              "discard:t1 failed:t1 refused(wrong digest)"},
+        Line{"bytes were changed on their way", finishing, Finished{d, t1, changed}, "discard:t1 failed:t1"},
         Line{"the disk is full", finishing, Finished{d, t1, disk}, "discard:t1 failed:t1 refused(disk: no space)"},
         Line{"the disk has room again", finishing, Finished{d, t1, disk, true}, "finish"},
         Line{"of a transfer that was replaced", receiving, Finished{d, t2, wrong}, "discard:t2"},
@@ -93,6 +94,32 @@ TEST(Fetch, TheDiskIsTriedOnceMore) {
   EXPECT_EQ(one.step(Finished{d, t1, disk, true}), "finish");
   EXPECT_EQ(one.step(Finished{d, t1, disk, true}), "discard:t1 failed:t1 refused(disk: no space)");
   EXPECT_EQ(one.core.size(), 0U);
+}
+
+TEST(Fetch, WhatWasChangedOnItsWayIsFetchedAgainAtMostThreeTimes) {
+  Conversation one;
+  one.step(Want{d});
+  for (int time = 0; time < 3; ++time) {
+    EXPECT_EQ(one.step(TimePassed{}), "ask") << "at once";
+    EXPECT_EQ(one.step(OfferCame{d, t1}), "open:t1");
+    one.step(FrameCame{d, true});
+    EXPECT_EQ(one.step(Finished{d, t1, changed}), "discard:t1 failed:t1") << time;
+  }
+  one.step(OfferCame{d, t2});
+  one.step(FrameCame{d, true});
+  EXPECT_EQ(one.step(Finished{d, t2, changed}), "discard:t2 failed:t2 refused(bytes)");
+  EXPECT_EQ(one.core.size(), 0U);
+}
+
+TEST(Fetch, OnlyWhatWasOfferedWrongIsWrongForEveryone) {
+  for (const auto& [error, fault] : {std::pair{wrong, true}, {disk, false}, {changed, false}}) {
+    Conversation one({.fetched_again_max = 0});
+    for (const auto& input : finishing) one.step(input);
+    Output out;
+    one.core.step(Finished{d, t1, error}, one.now, out);
+    ASSERT_EQ(out.ended.size(), 1U);
+    EXPECT_EQ(out.ended[0].work_fault, fault) << error.reason;
+  }
 }
 
 TEST(Fetch, AsksAgainWhileThereIsNoOfferAndAfterSilence) {
