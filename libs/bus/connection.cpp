@@ -9,6 +9,7 @@ namespace fieldwork::bus {
 
 namespace {
 constexpr std::chrono::seconds connect_timeout_last{30};
+constexpr int attempts_before_patience = 3;
 }  // namespace
 
 MqttBus::Impl::Impl(MqttConfig c, MqttEvents e)
@@ -146,11 +147,12 @@ bool MqttBus::Impl::connect(std::string& reason) {
   }
 }
 
-// After an attempt to connect that failed for want of time: the link may be slow, so the next attempt has twice as
-// long.
+// After an attempt to connect that failed for want of time: the link may be slow, so a later attempt has twice as long.
+// Not the next one: of a link that was cut, a new attempt hears sooner that it is back.
 void MqttBus::Impl::if_slow(Clock::time_point began) {
   const auto nearly = patience - std::chrono::milliseconds(200);
-  if (Clock::now() - began >= nearly) patience = std::max(patience, std::min(patience * 2, connect_timeout_last));
+  if (Clock::now() - began >= nearly && ++slow_attempts % attempts_before_patience == 0)
+    patience = std::max(patience, std::min(patience * 2, connect_timeout_last));
 }
 
 // Ends a connection that is of no use, so that the next attempt makes a new one.

@@ -68,6 +68,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   std::thread thread;
 
   // Used by `thread` alone.
+  int slow_attempts = 0;
   std::chrono::seconds patience;  // for an attempt to connect; grows where connecting takes long
   struct Explained {
     std::string reported, cause;

@@ -27,7 +27,7 @@ struct MqttConfig {
   std::string key;
   bool mqtt5 = true;  // devices speak 3.1.1
   int keep_alive_s = 15;
-  int connect_timeout_s = 5;                       // of the first attempt; doubles up to 30 s if a broker answers late
+  int connect_timeout_s = 5;  // of the first three attempts; doubles up to 30 s if a broker answers late
   std::chrono::milliseconds reconnect_first{200};  // upper bound of the first random wait; doubles
   std::chrono::milliseconds reconnect_last{10'000};
   LaneLimits lanes{};
