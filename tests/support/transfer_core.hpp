@@ -62,11 +62,18 @@ struct SaveName {
 struct PublishPackage {
   std::string digest;
 };
-using Effect = std::variant<MakeOffer, OpenSending, AskedAgain, PaceSending, CloseSending, OpenReceiving,
-                            FinishReceiving, CloseReceiving, RemoveContent, SendOffer, SayNotOffered, Reject,
-                            AnswerUpload, AnswerStored, RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing,
-                            AckHeld, AckEnded, SaveSending, DropSending, PublishSending, ClearSending, SayEnded,
-                            SaveReceiving, DropReceiving, SaveContent, DropContent, SaveName, PublishPackage>;
+struct SaveEncoding {
+  std::string id;
+};
+struct DropEncoding {
+  std::string id;
+};
+using Effect =
+    std::variant<MakeEncoding, RemoveEncoding, MakeOffer, OpenSending, AskedAgain, PaceSending, LinkSending,
+                 CloseSending, OpenReceiving, FinishReceiving, CloseReceiving, RemoveContent, SendOffer, SayNotOffered,
+                 Reject, AnswerUpload, AnswerStored, RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing, AckHeld,
+                 AckEnded, SaveSending, DropSending, PublishSending, ClearSending, SayEnded, SaveReceiving,
+                 DropReceiving, SaveContent, DropContent, SaveName, PublishPackage, SaveEncoding, DropEncoding>;
 using Effects = std::vector<Effect>;
 
 inline Effects flat(const Output& done) {
@@ -88,6 +95,8 @@ inline Effects flat(const Output& done) {
   for (const auto& digest : done.dropped_contents) add(DropContent{digest});
   for (const auto& one : done.names) add(SaveName{one.of});
   for (const auto& one : done.packages) add(PublishPackage{one.digest});
+  for (const auto& one : done.encodings) add(SaveEncoding{one.id});
+  for (const auto& id : done.dropped_encodings) add(DropEncoding{id});
   return out;
 }
 
@@ -95,6 +104,7 @@ inline Effects flat(const Output& done) {
 struct Rows {
   std::map<std::string, Content> contents;
   std::map<PackageName, Name> names;
+  std::map<std::string, SealedEncoding> encodings;
   std::map<TransferId, Sending> sendings;
   std::map<TransferId, Receiving> receivings;
 
@@ -102,6 +112,8 @@ struct Rows {
     for (const auto& one : done.contents) contents[one.package.digest] = one;
     for (const auto& digest : done.dropped_contents) contents.erase(digest);
     for (const auto& one : done.names) names[one.of] = one;
+    for (const auto& one : done.encodings) encodings[one.id] = one;
+    for (const auto& id : done.dropped_encodings) encodings.erase(id);
     for (const auto& one : done.sendings) sendings[one.id] = one;
     for (const auto& id : done.dropped_sendings) sendings.erase(id);
     for (const auto& one : done.receivings) receivings[one.id] = one;
@@ -115,7 +127,13 @@ struct Rows {
       out.contents.push_back(std::move(one));
     }
     for (const auto& [name, one] : names) out.names.push_back(one);
+    for (auto [id, one] : encodings) {
+      for (Time* time : {&one.made, &one.used}) *time = from_ms(to_ms(*time));
+      out.encodings.push_back(std::move(one));
+    }
     for (auto [id, one] : sendings) {
+      one.round_trip_ms.reset();
+      one.goodput_bit_per_s.reset();
       for (Time* time : {&one.started, &one.heard, &one.changed}) *time = from_ms(to_ms(*time));
       out.sendings.push_back(std::move(one));
     }
@@ -127,18 +145,40 @@ struct Rows {
   }
 };
 
-// The core, for which the service's part is done at once: offers are made, and devices are ready.
+inline SealedEncoding sealed_as(const MakeEncoding& work, const std::string& id, Time now) {
+  const auto bytes = work.making.encoding.kind == content::EncodingKind::identity ? work.size_bytes : 100;
+  return {.id = id,
+          .digest = work.making.digest,
+          .encoded = {.encoding = work.making.encoding, .bytes = bytes, .digest = "sha256:encoded", .window_log = 21},
+          .cipher = work.making.cipher,
+          .epoch = work.epoch,
+          .key = "key of " + id,
+          .header = "jws",
+          .made = now,
+          .used = now};
+}
+inline Offer offer_for(const MakeOffer& work) {
+  return {.transfer = work.id,
+          .digest = work.content.package.digest,
+          .encoded_bytes = 100,
+          .envelope = {.content = work.encoding.id}};
+}
+
+// The core, for which the service's part is done at once: encodings and offers are made, and devices are ready.
 struct Core {
   Limits limits;
   std::optional<Transfers> core;
   Rows rows;
   Time now = wall();
   int next_id = 1;
+  int next_encoding = 1;
+  bool makes = true;  // MakeEncoding has its outcome at once
 
   explicit Core(Limits with = {}, Saved saved = {}) : limits(with) {
     Output stored;
     stored.contents = saved.contents;
     stored.names = saved.names;
+    stored.encodings = saved.encodings;
     stored.sendings = saved.sendings;
     stored.receivings = saved.receivings;
     rows.keep(stored);
@@ -160,22 +200,27 @@ struct Core {
     core->step(BatchEnded{}, now, done);
     rows.keep(done);
     auto effects = flat(done);
+    const auto then = [&](const Input& outcome) {
+      for (auto& more : step(outcome)) effects.push_back(std::move(more));
+    };
     for (const auto& effect : Effects(effects)) {
-      const auto* begin = std::get_if<MakeOffer>(&effect);
-      if (begin == nullptr) continue;
-      const Offer offer{.transfer = begin->id, .digest = begin->content.package.digest, .encoded_bytes = 100};
-      for (auto& more : step(OfferMade{begin->id, offer, "key", begin->asker})) effects.push_back(std::move(more));
+      const auto* make = std::get_if<MakeEncoding>(&effect);
+      if (make != nullptr && makes) then(EncodingMade{made(*make)});
+      if (const auto* begin = std::get_if<MakeOffer>(&effect))
+        then(OfferMade{begin->id, offer_for(*begin), begin->asker});
     }
     return effects;
   }
+  // What comes of the work, under the next content id: e1, e2, …
+  SealedEncoding made(const MakeEncoding& work) { return sealed_as(work, "e" + std::to_string(next_encoding++), now); }
   Effects stands(const std::string& device, Lifecycle state, const std::string& fingerprint = "") {
     return step(DeviceHeard{device, Standing{state, "why", fingerprint}});
   }
-  Effects want(const Asker& from, const std::string& digest) {
-    return step(Wanted{from, digest, pki().certificate("d1"), made_id(next_id++)});
+  Effects want(const Asker& from, const std::string& digest, const Accepts& accepts = {}) {
+    return step(Wanted{from, digest, pki().certificate("d1"), made_id(next_id++), accepts});
   }
-  Effects want(const std::string& device, const std::string& digest) {
-    return want(Asker{.party = {Party::Kind::device, device}, .channel = "want"}, digest);
+  Effects want(const std::string& device, const std::string& digest, const Accepts& accepts = {}) {
+    return want(Asker{.party = {Party::Kind::device, device}, .channel = "want"}, digest, accepts);
   }
   Effects announce(const Asker& from, const Package& package) {
     return step(PackageAnnounced{from, package, made_id(next_id++)});

@@ -16,9 +16,10 @@
 #include "codec/device.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/digest.hpp"
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "exchange/inbound.hpp"
 #include "exchange/outbound.hpp"
+#include "exchange/sealing.hpp"
 #include "runtime/engine.hpp"
 #include "store/memory.hpp"
 #include "transfer/shell/service.hpp"
@@ -40,6 +41,7 @@ class World : public ::testing::Test, public bus::Bus {
   std::unique_ptr<runtime::Engine> engine;
   std::mt19937 random{42};
   unsigned loss_percent = 0;
+  bool slow = false;  // what is sent to d1 and d2 shares 600 kbit/s each
 
   void SetUp() override { restart(); }
 
@@ -64,7 +66,6 @@ class World : public ::testing::Test, public bus::Bus {
     service.reset();
     auto settings = settings_here();
     settings.limits = limits;
-    settings.frame_bytes = 4096;
     settings.window_bytes = 64 << 10;
     service = std::make_unique<TransferService>("fieldwork/v1", std::move(settings), runtime::Post{});
     engine = std::make_unique<runtime::Engine>(*service, store, *this);
@@ -79,15 +80,19 @@ class World : public ::testing::Test, public bus::Bus {
                    .lifecycle = state,
                    .about = {.capacity = {1000, 1, 0}, .agent = "0.1.0"},
                    .fingerprint = pki().certificate(device).fingerprint()};
+    if (slow) {
+      said_of.about.uplink.bit_per_s = 1'000'000;
+      said_of.pressure = {"network"};
+    }
     said_of.changed_ms = to_ms(now);
     hear(topics.state("device", device), codec::dump(codec::encode(said_of)));
   }
 
-  // Runs the batch, and the two batches in which what follows is done: an offer made, a transfer opened, its first
-  // frames.
+  // Runs the batch, and the batches in which what follows is done: an encoding made, an offer made, a transfer opened,
+  // its first frames.
   void run(const std::vector<runtime::Input>& batch) {
     ASSERT_TRUE(engine->run(batch, now).ok());
-    for (int i = 0; i < 2; ++i) ASSERT_TRUE(engine->run({}, now).ok());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(engine->run({}, now).ok());
   }
   void hear(const std::string& topic, const std::string& payload) { run({bus::Message{topic, payload}}); }
   void pass(Duration time) {
@@ -136,24 +141,27 @@ class World : public ::testing::Test, public bus::Bus {
     const TransferId id(answer.at("transfer").get<std::string>());
     write(dir / "upload", bytes);
     fs::remove(dir / "upload.zst");
-    const auto encoded = exchange::encode_beside(dir / "upload").value();
-    auto key = crypto::generate_content_key();
+    const auto encoded = exchange::encode_beside(dir / "upload", upload.digest).value();
+    const auto sealing = exchange::seal_for_one(id.value, crypto::Cipher::aes_256_gcm);
     const auto offer =
-        exchange::make_offer(id, upload.digest, upload.size_bytes, encoded.encoding, encoded.encoded_bytes, 4096, key,
+        exchange::make_offer(id, upload.digest, upload.size_bytes, encoded, sealing,
                              crypto::Certificate::from_pem(answer.at("certificate").get<std::string>()).value(),
                              upload.release)
             .value();
     EXPECT_EQ(ask("start", "alice", codec::encode(offer)).at("transfer"), id.value);
-    auto sender = exchange::Outbound::open(offer, key, encoded.path, {}, {.window_bytes = 32 << 10}, now).value();
+    auto sender =
+        exchange::Outbound::open(offer, sealing.key, encoded.path, {}, {.pace = {.window_max = 32 << 10}}, now).value();
     send(sender, topics.service("transfer", "frame", "alice"), topics.reply("cli-alice", "received"), each);
   }
 
   void send(
       exchange::Outbound& sender, const std::string& frames, const std::string& acks,
       const std::function<void(int round)>& each = [](int) {}) {
+    sender.limit(400'000);
     for (int round = 0; !sender.finished(); ++round) {
       ASSERT_LT(round, 20'000);
       ASSERT_FALSE(sender.failed()) << sender.reason();
+      if (sender.sender().suspended()) sender.asked_again(now);  // whoever sends asks again after a silence
       for (auto& frame : sender.due(now)) {
         if (!lost()) hear(frames, frame);
       }

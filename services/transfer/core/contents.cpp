@@ -163,6 +163,7 @@ void Transfers::prune(Time now, Output& out) {
     contents_.erase(digest);
     lost_.erase(digest);
     unsaved_contents_.insert(digest);
+    for (auto& one : encodings_.forget(digest)) out.work.emplace_back(RemoveEncoding{std::move(one)});
     out.work.emplace_back(RemoveContent{digest});
     --budget;
   }

@@ -35,11 +35,14 @@ struct Limits {
   std::size_t ended_max = 20'000;                  // rows of settled transfers
   std::size_t announced_max = 10'000;              // announced outputs; beyond it the oldest announcement is forgotten
   std::size_t names_max = 100;                     // of one content
+  std::size_t strategies_max = 16;                 // changes of its strategy that a transfer's record keeps
   Duration nameless_kept{std::chrono::hours{24 * 30}};            // outputs, and other contents without a name
   std::size_t device_outputs_max = 10'000;                        // of one device, stored and under way
   std::int64_t device_output_bytes_max = std::int64_t{64} << 30;  // of one device, stored and under way
   std::size_t refused_max = 10'000;  // outputs that will not come and whose reason is remembered
   std::size_t prune_max = 100;       // rows and files that one TimePassed deletes
+  std::int64_t encodings_bytes_max = std::int64_t{16} << 30;  // of encodings besides the stored ones
+  Duration epoch_kept{std::chrono::hours{24 * 30}};           // then a content key is used for no new transfer
 };
 
 // --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp, work.cpp,
@@ -56,12 +59,22 @@ struct Wanted {
   std::string digest;
   crypto::Certificate certificate;  // verified, and issued to the party
   TransferId fresh;
+  Accepts accepts{};
+  int priority = 5;
+};
+// The outcome of MakeEncoding.
+struct EncodingMade {
+  SealedEncoding encoding;
+};
+// The outcome of MakeEncoding.
+struct EncodingFailed {
+  MakingOf making;
+  std::string reason;
 };
 // The outcome of MakeOffer.
 struct OfferMade {
   TransferId id;
   Offer offer;
-  std::string content_key;
   Asker asker;  // as MakeOffer said it
 };
 // The outcome of MakeOffer.
@@ -82,7 +95,9 @@ struct Progressed {
   TransferId id;
   ByteRanges acked;
   std::int64_t acked_bytes = 0;
-  std::int64_t sent_bytes = 0;  // since the last Progressed; 0: an acknowledgement
+  std::int64_t sent_bytes = 0;    // since the last Progressed; 0: an acknowledgement
+  std::int64_t resent_bytes = 0;  // of these
+  Measurements measured{};
 };
 // The outcome of OpenSending, or of sending frames: the stored file cannot be read.
 struct SendingBroke {
@@ -151,15 +166,16 @@ struct StrayFrame {
 // LinkLost comes from load(), since nobody can be heard before the first connection. After LinkBack and Stalled every
 // party has its full time again, and whoever waits keeps its turn; after LinkBack offers and states are published
 // again. TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
-using Input =
-    std::variant<DeviceHeard, Wanted, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, ContentLost,
-                 PackageAnnounced, OutputAnnounced, OutputDropped, Offered, ReceivingHeard, AllReceived, ContentArrived,
-                 ContentRefused, FrameNotKept, StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+using Input = std::variant<DeviceHeard, Wanted, EncodingMade, EncodingFailed, OfferMade, OfferFailed, Answered,
+                           Progressed, SendingBroke, ContentLost, PackageAnnounced, OutputAnnounced, OutputDropped,
+                           Offered, ReceivingHeard, AllReceived, ContentArrived, ContentRefused, FrameNotKept,
+                           StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 // What is stored: a restarted core begins with it.
 struct Saved {
   std::vector<Content> contents;
   std::vector<Name> names;  // in any order
+  std::vector<SealedEncoding> encodings{};
   std::vector<Sending> sendings;
   std::vector<Receiving> receivings;
 };

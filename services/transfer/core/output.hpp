@@ -19,12 +19,25 @@ namespace fieldwork::transfer {
 
 // --- work on keys and files ---
 
-// Make a content key and the offer of a new sending. OfferMade or OfferFailed must follow.
+// Make this encoding of the content, if it is not there, and seal it. EncodingMade or EncodingFailed must follow.
+struct MakeEncoding {
+  MakingOf making;
+  std::int64_t size_bytes = 0;  // of the plain content
+  std::int64_t epoch = 1;
+  std::optional<content::Encoded> known{};  // it was made before: its file may be there
+  Duration at_most{};                       // then making it is given up: EncodingFailed
+};
+// Delete the file of this encoding after the commit, unless it is made again by then.
+struct RemoveEncoding {
+  SealedEncoding encoding;
+};
+// Make the offer of a new sending. OfferMade or OfferFailed must follow.
 struct MakeOffer {
   TransferId id;
   Party to;
   int attempt = 1;
   Content content;
+  SealedEncoding encoding;
   crypto::Certificate certificate;  // the receiver's: the content key is wrapped for it
   Asker asker;                      // the outcome carries it back
 };
@@ -32,6 +45,7 @@ struct MakeOffer {
 // was sent or acknowledged; SendingBroke, when the file cannot be read.
 struct OpenSending {
   Sending sending;
+  SealedEncoding encoding;
 };
 // The receiver of an open sending came back: send what it did not acknowledge again.
 struct AskedAgain {
@@ -41,6 +55,11 @@ struct AskedAgain {
 struct PaceSending {
   TransferId id;
   std::int64_t bit_per_s_max = 0;
+};
+// The receiver of this open sending went offline, or is back: without a link nothing is sent, and no retry is counted.
+struct LinkSending {
+  TransferId id;
+  bool up = true;
 };
 // The sending has settled, or lost its slot: send no more frames of it. Not open: nothing happens.
 struct CloseSending {
@@ -67,8 +86,8 @@ struct CloseReceiving {
 struct RemoveContent {
   std::string digest;
 };
-using Work = std::variant<MakeOffer, OpenSending, AskedAgain, PaceSending, CloseSending, OpenReceiving, FinishReceiving,
-                          CloseReceiving, RemoveContent>;
+using Work = std::variant<MakeEncoding, RemoveEncoding, MakeOffer, OpenSending, AskedAgain, PaceSending, LinkSending,
+                          CloseSending, OpenReceiving, FinishReceiving, CloseReceiving, RemoveContent>;
 
 // --- answers. A device is answered on device/{device}/down/{channel}, a client on its response topic, or, without an
 // asker, on reply/{client}/{channel}. ---
@@ -148,7 +167,10 @@ struct Output {
   std::vector<std::string> dropped_contents;
   // Table `name`: upsert. A content with a name is never dropped.
   std::vector<Name> names;
-  // Table `sending`: upsert; of the dropped, remove. A sending's content key is saved before its first frame leaves.
+  // Table `encoding`: upsert; of the dropped, remove. Its key is saved before its first frame leaves.
+  std::vector<SealedEncoding> encodings;
+  std::vector<std::string> dropped_encodings;
+  // Table `sending`: upsert; of the dropped, remove.
   std::vector<Sending> sendings;
   std::vector<TransferId> dropped_sendings;
   // Table `receiving`: upsert; of the dropped, remove.
@@ -164,6 +186,8 @@ struct Output {
   // --- facts: published once, after the commit ---
   // On event/transfer/{transfer}; also logged, and counted in fieldwork_transfers_ended_total.
   std::vector<Sending> ended;
+  // On event/transfer/{transfer}: the sending has begun with a strategy, or changed it.
+  std::vector<Sending> new_strategies;
   // On state/package/{hex digest}, retained.
   std::vector<Package> packages;
   // On state/transfer/{transfer}, retained.

@@ -64,6 +64,9 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
   sending.reply = input.from.client;
   sending.digest = input.digest;
   sending.attempt = *attempt;
+  sending.priority = input.priority;
+  sending.round_trip_ms = input.accepts.round_trip_ms;
+  sending.goodput_bit_per_s = input.accepts.goodput_bit_per_s;
   begin(std::move(sending), input, now, out);
 }
 
@@ -95,9 +98,81 @@ void Transfers::begin(Sending sending, const Wanted& input, Time now, Output& ou
   auto before = std::exchange(latest_[target_of(sending)], id);
   add_live(sendings_.insert_or_assign(id, std::move(sending)).first->second, now);
   tracks_.at(id).before = std::move(before);
-  const auto& begun = sendings_.at(id);
-  out.work.emplace_back(
-      MakeOffer{id, begun.to, begun.attempt, contents_.at(begun.digest), input.certificate, input.from});
+  const auto& content = contents_.at(input.digest);
+  const auto choice = encodings_.choose(content, input.accepts, bases_of(content, input.accepts), now);
+  offer(id, choice, {id, input.certificate, input.from}, now, out);
+}
+
+void Transfers::offer(const TransferId& id, const Encodings::Choice& choice, Waiter waiter, Time now, Output& out) {
+  auto& begun = sendings_.at(id);
+  const auto& content = contents_.at(begun.digest);
+  if (const auto* encoding = encodings_.find(choice.id)) {
+    begun.offer.envelope.content = choice.id;  // from now on it is in use
+    out.work.emplace_back(MakeOffer{id, begun.to, begun.attempt, content, *encoding, std::move(waiter.certificate),
+                                    std::move(waiter.asker)});
+    return encodings_.used(choice.id, now);
+  }
+  auto& waiters = making_[choice.make];
+  waiters.push_back(std::move(waiter));
+  if (waiters.size() == 1)
+    out.work.emplace_back(encodings_.order(choice.make, content.package.size_bytes, choice.make_s_max));
+}
+
+// Other contents of the same name: their files have something in common.
+std::vector<std::string> Transfers::bases_of(const Content& content, const Accepts& accepts) const {
+  std::vector<std::string> out;
+  for (const auto& digest : accepts.bases) {
+    const auto* base = this->content(digest);
+    if (base == nullptr || digest == content.package.digest || lost_.contains(digest)) continue;
+    const auto& names = base->package.names;
+    const bool related = std::any_of(names.begin(), names.end(), [&](const auto& one) {
+      const auto& own = content.package.names;
+      return std::any_of(own.begin(), own.end(), [&](const auto& other) { return other.name == one.name; });
+    });
+    if (related) out.push_back(digest);
+  }
+  return out;
+}
+
+void Transfers::on(const EncodingMade& input, Time now, Output& out) {
+  const auto making = input.encoding.making();
+  auto waiters = making_.extract(making);
+  if (!contents_.contains(making.digest)) return;
+  encodings_.add(input.encoding);
+  encodings_.used(input.encoding.id, now);
+  if (waiters.empty()) return;
+  for (auto& waiter : waiters.mapped()) {
+    const auto it = sendings_.find(waiter.id);
+    if (it != sendings_.end() && live_.contains(waiter.id))
+      offer(it->first, {input.encoding.id, making, {}}, std::move(waiter), now, out);
+  }
+}
+
+// The plain content can be sealed where the disk has no room for another file. If that fails too, the receiver hears
+// it.
+void Transfers::on(const EncodingFailed& input, Time now, Output& out) {
+  auto waiters = making_.extract(input.making);
+  const MakingOf plain{input.making.digest, {}, input.making.cipher};
+  encodings_.failed(input.making, now);
+  if (waiters.empty()) return;
+  for (auto& waiter : waiters.mapped()) {
+    const auto it = sendings_.find(waiter.id);
+    if (it == sendings_.end() || !live_.contains(waiter.id)) continue;
+    if (input.making == plain || !contents_.contains(plain.digest)) {
+      on(OfferFailed{waiter.id, input.reason, waiter.asker}, now, out);
+    } else {
+      const auto* there = encodings_.sealed(plain, now);
+      offer(it->first, {there == nullptr ? "" : there->id, plain, {}}, std::move(waiter), now, out);
+    }
+  }
+}
+
+void Transfers::prune_encodings(Time now, Output& out) {
+  std::set<std::string> in_use;
+  for (const auto& id : live_) in_use.insert(sendings_.at(id).offer.envelope.content);
+  for (auto& one : encodings_.prune(in_use, now)) {
+    if (!encodings_.shares_file(one)) out.work.emplace_back(RemoveEncoding{std::move(one)});
+  }
 }
 
 void Transfers::on(const OfferMade& input, Time now, Output& out) {
@@ -105,9 +180,9 @@ void Transfers::on(const OfferMade& input, Time now, Output& out) {
   if (it == sendings_.end() || it->second.state != SendingState::sending) return;  // it settled meanwhile
   auto& sending = it->second;
   sending.offer = input.offer;
-  sending.content_key = input.content_key;
   wait(sending);
   give_slots(now, out);
+  if (!live_.contains(input.id)) return;  // its encoding is lost
   if (!tracks_.at(input.id).slot) sending.reason = "it waits for its turn: " + std::to_string(slots_) + " others run";
   save(sending, now);
   out.answers.emplace_back(SendOffer{sending, input.asker});
@@ -141,7 +216,10 @@ void Transfers::on(const Answered& input, Time now, Output& out) {
   auto& sending = it->second;
   if (sending.state != SendingState::sending || sending.offer.transfer.empty()) return;
   heard(sending, now);
-  tracks_.at(input.id).answered = now;
+  auto& track = tracks_.at(input.id);
+  track.answered = now;
+  if (!std::exchange(track.answered_once, true) && sending.resumed_from == 0)
+    sending.resumed_from = sending.acked_bytes;
   if (input.state == ReceivedState::complete) {
     sending.acked_bytes = sending.offer.encoded_bytes;
     sending.acked = {{0, static_cast<std::uint64_t>(sending.acked_bytes)}};
@@ -164,7 +242,9 @@ void Transfers::on(const Progressed& input, Time now, Output& out) {
   sending.acked = input.acked;
   sending.acked_bytes = input.acked_bytes;
   sending.sent_bytes += input.sent_bytes;
+  sending.resent_bytes += input.resent_bytes;
   track.unsaid = true;
+  measured(sending, input.measured, now, out);
   // Everything is acknowledged, but the receiver did not say `complete`; or it says nothing at all. The offer asks a
   // receiver that may have forgotten the transfer.
   const bool all_there = sending.acked_bytes == sending.offer.encoded_bytes;
@@ -172,18 +252,37 @@ void Transfers::on(const Progressed& input, Time now, Output& out) {
     out.answers.emplace_back(SendOffer{sending});
 }
 
+void Transfers::measured(Sending& sending, const Measurements& now_measured, Time now, Output& out) {
+  const bool changed = now_measured.strategy != sending.measured.strategy;
+  sending.measured = now_measured;
+  if (!changed || now_measured.strategy.empty()) return;
+  sending.strategies.push_back({now, now_measured.why});
+  if (sending.strategies.size() > limits_.strategies_max) sending.strategies.erase(sending.strategies.begin());
+  out.new_strategies.push_back(sending);
+}
+
+Phase Transfers::phase_of(const Sending& sending) const {
+  const auto& track = tracks_.at(sending.id);
+  if (sending.acked_bytes > 0 && sending.acked_bytes == sending.offer.encoded_bytes) return Phase::verifying;
+  if (!track.answered_once) return Phase::offered;
+  return track.slot && !sending.measured.suspended ? Phase::sending : Phase::suspended;
+}
+
 void Transfers::on(const SendingBroke& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() || it->second.state != SendingState::sending) return;
+  encodings_.lost(it->second.offer.envelope.content);
   settle(it->second, SendingState::failed, input.reason, true, now, out);
 }
 
+// Whoever brings the content back may bring it in other bytes of the same encoding: its keys have been used.
 void Transfers::on(const ContentLost& input, Time now, Output& out) {
   if (!contents_.contains(input.digest) || !lost_.insert(input.digest).second) return;
   for (const auto& id : std::set<TransferId>(live_)) {
     auto& sending = sendings_.at(id);
     if (sending.digest == input.digest) settle(sending, SendingState::failed, is_lost, true, now, out);
   }
+  for (auto& one : encodings_.forget(input.digest)) out.work.emplace_back(RemoveEncoding{std::move(one)});
 }
 
 // `say`: publish the end. Of a sending that another one follows at once, only the row tells the end.
@@ -192,7 +291,6 @@ void Transfers::settle(Sending& sending, SendingState state, std::string reason,
   sending.state = state;
   sending.reason = std::move(reason);
   sending.changed = now;
-  sending.content_key.clear();
   end_live(sending.id, out);
   if (say) {
     sending.said = true;
@@ -249,6 +347,7 @@ void Transfers::publish(Sending& sending, Time now) {
     track.said = now;
     track.unsaid = false;
     sending.changed = now;
+    sending.phase = phase_of(sending);
   }
   sending.said = true;
   unsaid_sendings_.insert(sending.id);

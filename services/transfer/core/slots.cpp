@@ -72,7 +72,9 @@ void Transfers::fill_slot(Sending& sending, Time now, Output& out) {
   track.answered = now;
   ++slots_;
   ++slots_with_[sending.to];
-  out.work.emplace_back(OpenSending{sending});
+  const auto* encoding = encodings_.find(sending.offer.envelope.content);
+  if (encoding == nullptr) return settle(sending, SendingState::failed, "its encoding is lost", true, now, out);
+  out.work.emplace_back(OpenSending{sending, *encoding});
   pace(sending.to, false, out);
   if (sending.reason.empty()) return;
   sending.reason.clear();

@@ -2,11 +2,16 @@
 // and how devices stand with the registry.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "base/id.hpp"
 #include "base/time.hpp"
+#include "content/encoding.hpp"
 #include "model/device.hpp"
 #include "model/package.hpp"
 
@@ -43,6 +48,34 @@ struct Content {
   Time stored{};
 };
 
+// Which encoding of which content, and how it is sealed.
+struct MakingOf {
+  std::string digest;  // of the content
+  content::Encoding encoding;
+  std::string cipher;
+  auto operator<=>(const MakingOf& other) const {
+    const auto all = [](const MakingOf& one) {
+      return std::tie(one.digest, one.encoding.kind, one.encoding.level, one.encoding.base, one.encoding.window_log,
+                      one.cipher);
+    };
+    return all(*this) <=> all(other);
+  }
+  bool operator==(const MakingOf& other) const { return (*this <=> other) == 0; }
+};
+
+// A content in one encoding, sealed under one id and key: what transfers of it send.
+struct SealedEncoding {
+  std::string id;      // content id of its frames: 32 hex digits
+  std::string digest;  // of the content
+  content::Encoded encoded;
+  std::string cipher;
+  std::int64_t epoch = 1;
+  std::string key;     // 32 bytes
+  std::string header;  // JWS
+  Time made{}, used{};
+  [[nodiscard]] MakingOf making() const { return {digest, encoded.encoding, cipher}; }
+};
+
 // NAME@VERSION names one content, for ever.
 struct Name {
   PackageName of;
@@ -54,6 +87,31 @@ struct Name {
 
 enum class SendingState { sending, complete, failed };
 
+// What a sending does while its state is `sending`.
+enum class Phase {
+  offered,    // the receiver has not answered yet
+  sending,    //
+  suspended,  // the receiver is silent: nothing is sent, nothing is forgotten
+  verifying,  // all bytes have arrived
+};
+
+// What the sender has measured, and what it has decided for that (content/strategy.hpp).
+struct Measurements {
+  std::string strategy;  // far, narrow, near or unknown
+  std::string why;       // one line
+  std::int64_t frame_bytes = 0;
+  std::int64_t bit_per_s = 0;  // what the link delivers; 0: not known
+  double round_trip_ms = 0;    // 0: not known
+  bool suspended = false;
+  bool operator==(const Measurements&) const = default;
+};
+
+struct StrategyNote {
+  Time at{};
+  std::string why;
+  bool operator==(const StrategyNote&) const = default;
+};
+
 struct Sending {
   // A transfer of a stored content to a receiver.
   TransferId id;
@@ -64,12 +122,19 @@ struct Sending {
   SendingState state = SendingState::sending;
   std::string reason;  // of a failure; of a sending that waits: why
   int attempt = 1;
+  int priority = 5;                                 // of the job that waits for it
+  std::optional<double> round_trip_ms{};            // of the receiver's link, as it said; not saved
+  std::optional<std::int64_t> goodput_bit_per_s{};  // the same
   Offer offer;
-  std::string content_key;  // empty once settled
   ByteRanges acked;
   std::int64_t acked_bytes = 0;
   std::int64_t sent_bytes = 0;
-  bool said = false;  // a retained state of it is published
+  std::int64_t resent_bytes = 0;
+  Phase phase = Phase::offered;            // as it was published last; not saved
+  std::int64_t resumed_from = 0;           // bytes that the receiver had when it answered first
+  Measurements measured{};                 // not saved
+  std::vector<StrategyNote> strategies{};  // the newest strategies_max
+  bool said = false;                       // a retained state of it is published
   Time started{}, heard{}, changed{};
 };
 
@@ -90,6 +155,7 @@ struct Standing {
   std::string reason;
   std::string fingerprint;         // of the certificate that the device is enrolled with
   std::int64_t bit_per_s_max = 0;  // for all sendings to it together, while its network is under pressure; 0: no limit
+  bool offline = false;            // its connection to the broker has ended
 };
 
 }  // namespace fieldwork::transfer

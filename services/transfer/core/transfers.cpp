@@ -10,7 +10,9 @@ constexpr Duration sweep_every = seconds(10);
 }  // namespace
 
 Transfers::Transfers(Limits limits, Saved saved, Time now)
-    : limits_(limits), say_package_at_(now + limits.packages_again) {
+    : limits_(limits),
+      encodings_(limits.encodings_bytes_max, limits.epoch_kept, std::move(saved.encodings)),
+      say_package_at_(now + limits.packages_again) {
   load_contents(saved);
   for (auto& one : saved.sendings) {
     auto& sending = sendings_.emplace(one.id, std::move(one)).first->second;
@@ -43,11 +45,13 @@ void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
     return;
   }
   auto& standing = standings_[input.device];
+  const bool was_offline = std::exchange(standing.offline, input.standing->offline);
   const bool repaced = standing.bit_per_s_max != input.standing->bit_per_s_max;
   standing = *input.standing;
-  if (repaced) pace({Party::Kind::device, input.device}, true, out);
-  if (!barred(input.standing->lifecycle)) return;
   const Party device{Party::Kind::device, input.device};
+  if (repaced) pace(device, true, out);
+  if (was_offline != standing.offline) tell_link(device, !standing.offline, out);
+  if (!barred(input.standing->lifecycle)) return;
   if (const auto it = live_with_.find(device); it != live_with_.end()) {
     for (const auto& id : std::set<TransferId>(it->second)) {
       settle(sendings_.at(id), SendingState::failed,
@@ -60,6 +64,14 @@ void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
     if (receiving.from == device && !finishing_.contains(id)) receivings.push_back(id);
   }
   for (const auto& id : receivings) forget_receiving(id, out);
+}
+
+void Transfers::tell_link(const Party& to, bool up, Output& out) const {
+  const auto it = live_with_.find(to);
+  if (it == live_with_.end()) return;
+  for (const auto& id : it->second) {
+    if (tracks_.at(id).slot) out.work.emplace_back(LinkSending{id, up});
+  }
 }
 
 bool Transfers::serves(const Party& party) const {
@@ -108,6 +120,9 @@ void Transfers::on(const BatchEnded&, Time, Output& out) {
     if (content != nullptr) out.contents.push_back(*content);
     if (content == nullptr) out.dropped_contents.push_back(digest);
   }
+  auto [encodings, dropped_encodings] = encodings_.take_changes();
+  out.encodings = std::move(encodings);
+  out.dropped_encodings = std::move(dropped_encodings);
   for (const auto& id : std::exchange(unsaved_sendings_, {})) {
     const auto* sending = this->sending(id);
     if (sending != nullptr) out.sendings.push_back(*sending);
@@ -173,6 +188,7 @@ void Transfers::on(const TimePassed&, Time now, Output& out) {
   std::erase_if(announced_, [&](const auto& one) { return now - one.second.at > limits_.silence_max; });
   sweep_receivings(now, out);
   prune(now, out);
+  prune_encodings(now, out);
 }
 
 const Content* Transfers::content(const std::string& digest) const {

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "transfer/core/encodings.hpp"
 #include "transfer/core/input.hpp"
 #include "transfer/core/output.hpp"
 
@@ -49,6 +50,9 @@ class Transfers {
   // The content of that name, or null.
   [[nodiscard]] const Content* named(const PackageName& name) const;
   [[nodiscard]] const Name* name(const PackageName& name) const;
+  [[nodiscard]] const SealedEncoding* encoding(const std::string& id) const { return encodings_.find(id); }
+  // One that uses the same file.
+  [[nodiscard]] bool has_encoding(const SealedEncoding& one) const { return encodings_.shares_file(one); }
   [[nodiscard]] const Sending* sending(const TransferId& id) const;
   [[nodiscard]] const Receiving* receiving(const TransferId& id) const;
   [[nodiscard]] const std::map<std::string, Content>& contents() const { return contents_; }
@@ -72,10 +76,16 @@ class Transfers {
     bool slot = false;
     bool queued = false;  // is in waiting_
     Time awake{};         // when the receiver was heard last, or the sending loaded
-    Time answered{};      // when the receiver said last what it has, or the sending got its slot
-    Time offer_at{};      // without a slot: when the offer is repeated
+    bool answered_once = false;
+    Time answered{};  // when the receiver said last what it has, or the sending got its slot
+    Time offer_at{};  // without a slot: when the offer is repeated
     Duration offer_wait{};
     TransferId before{};  // until the offer is made: what latest_ named before
+  };
+  struct Waiter {  // for an encoding that is being made
+    TransferId id{};
+    crypto::Certificate certificate;
+    Asker asker{};
   };
   struct Announced {
     std::int64_t size_bytes = 0;
@@ -90,6 +100,8 @@ class Transfers {
 
   void on(const DeviceHeard& input, Time now, Output& out);
   void on(const Wanted& input, Time now, Output& out);
+  void on(const EncodingMade& input, Time now, Output& out);
+  void on(const EncodingFailed& input, Time now, Output& out);
   void on(const OfferMade& input, Time now, Output& out);
   void on(const OfferFailed& input, Time now, Output& out);
   void on(const Answered& input, Time now, Output& out);
@@ -114,6 +126,11 @@ class Transfers {
 
   // sending.cpp
   void begin(Sending sending, const Wanted& input, Time now, Output& out);
+  // The offer, at once or when its encoding is made.
+  void offer(const TransferId& id, const Encodings::Choice& choice, Waiter waiter, Time now, Output& out);
+  // Contents that the receiver has and that could be bases of patches for this one.
+  [[nodiscard]] std::vector<std::string> bases_of(const Content& content, const Accepts& accepts) const;
+  void prune_encodings(Time now, Output& out);
   // Which attempt a new want is, or why the want has to wait.
   [[nodiscard]] Result<int> attempt_for(const Target& target, Time now) const;
   [[nodiscard]] std::string why_not_stored(const std::string& digest) const;
@@ -123,6 +140,8 @@ class Transfers {
   void remember_ended(const Sending& sending);
   void forget(const TransferId& id, Output& out);
   void save(Sending& sending, Time now);
+  void measured(Sending& sending, const Measurements& now_measured, Time now, Output& out);
+  [[nodiscard]] Phase phase_of(const Sending& sending) const;
   void publish(Sending& sending, Time now);
   void pass_time(Sending& sending, Time now, Output& out);
   Sending* live_for(const Target& target);
@@ -142,6 +161,7 @@ class Transfers {
   // Divides the receiver's rate among its open sendings, where it has a limit; `always`: where it had one, too.
   void pace(const Party& to, bool always, Output& out);
   bool make_room(const Party& to, Output& out);
+  void tell_link(const Party& to, bool up, Output& out) const;
 
   // receiving.cpp
   std::optional<Error> room_for(const Party& from, Time now, Output& out);
@@ -174,6 +194,8 @@ class Transfers {
   Limits limits_;
   std::map<std::string, Content> contents_;  // by digest
   std::set<std::string> lost_;               // of these the file is lost
+  Encodings encodings_;
+  std::map<MakingOf, std::vector<Waiter>> making_;
   std::map<PackageName, Name> names_;
   std::set<Place> packages_, nameless_;        // each content is in one of the two
   std::map<TransferId, std::string> brought_;  // transfer -> digest

@@ -1,7 +1,8 @@
-// The service's directory. content/<hex> and content/<hex>.zst are verified contents and never change; incoming/ has
-// the receivings that are not complete (exchange/inbound.hpp).
+// The service's directory. content/<hex> are verified contents and content/<hex>.<encoding> what is made of them (.zst
+// is zstd at level 3); both never change. incoming/ has the receivings that are not complete (exchange/inbound.hpp).
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -10,7 +11,7 @@
 #include "base/result.hpp"
 #include "exchange/inbound.hpp"
 #include "exchange/outbound.hpp"
-#include "transfer/core/state.hpp"
+#include "transfer/core/output.hpp"
 
 namespace fieldwork::transfer {
 
@@ -20,11 +21,15 @@ class ContentStore {
   [[nodiscard]] static Result<ContentStore> open(const std::filesystem::path& directory);
 
   [[nodiscard]] std::filesystem::path plain(const std::string& digest) const;
-  [[nodiscard]] std::filesystem::path encoded(const std::string& digest, const std::string& encoding) const;
+  [[nodiscard]] std::filesystem::path encoded(const std::string& digest, const content::Encoding& encoding) const;
   [[nodiscard]] std::filesystem::path incoming() const { return directory_ / "incoming"; }
 
-  // Whether the file that is sent is there, of that size.
+  // Whether the content is there, of that size.
   [[nodiscard]] bool holds(const Content& content) const;
+  // Makes the encoding if its file is not there. May run on any thread.
+  [[nodiscard]] Result<content::Encoded> make(const MakeEncoding& work, int threads,
+                                              const std::atomic<bool>& stop) const;
+  void remove(const std::string& digest, const content::Encoding& encoding) const;
   // Deletes files of contents and transfers that are not among the given ones; leaves files with other names alone.
   void sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers) const;
   void discard(const TransferId& transfer) const;

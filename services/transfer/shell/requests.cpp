@@ -31,7 +31,7 @@ std::optional<Transfers::Place> place_of(const std::string& cursor) {
 codec::Json brief(const Sending& sending) {
   return {{"transfer", sending.id.value},
           {"device", sending.to.name},
-          {"state", word(sending.state)},
+          {"state", shown_state(sending)},
           {"reason", sending.reason},
           {"sent_bytes", sending.sent_bytes},
           {"acked_bytes", sending.acked_bytes},

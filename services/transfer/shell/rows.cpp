@@ -51,6 +51,25 @@ Offer read_offer(Reader& reader) {
   return std::move(*offer);
 }
 
+Json strategies_of(const Sending& sending) {
+  auto out = Json::array();
+  for (const auto& one : sending.strategies) out.push_back({{"at_ms", to_ms(one.at)}, {"why", one.why}});
+  return out;
+}
+
+std::vector<StrategyNote> read_strategies(Reader& reader) {
+  std::vector<StrategyNote> out;
+  const auto value = codec::parse(reader.text("strategies", row_text_max));
+  if (!value || !value->is_array()) return reader.fail("strategies", "is not a list"), out;
+  for (std::size_t i = 0; i < value->size(); ++i) {
+    Reader one(reader, "strategies", i, (*value)[i]);
+    const auto at = read_time(one, "at_ms");
+    out.push_back({at, one.text("why", 1024)});
+    one.finish();
+  }
+  return out;
+}
+
 SendingState read_state(Reader& reader) {
   const auto text = reader.text("state");
   for (const auto state : {SendingState::sending, SendingState::complete, SendingState::failed}) {
@@ -69,6 +88,18 @@ const char* word(SendingState state) {
     case SendingState::failed: return "failed";
   }
   return "failed";
+}
+
+const char* shown_state(const Sending& sending) {
+  if (sending.state == SendingState::complete) return "completed";
+  if (sending.state == SendingState::failed) return "failed";
+  switch (sending.phase) {
+    case Phase::offered: return "offered";
+    case Phase::sending: return "sending";
+    case Phase::suspended: return "suspended";
+    case Phase::verifying: return "verifying";
+  }
+  return "sending";
 }
 
 store::Row to_row(const Content& content) {
@@ -115,6 +146,52 @@ Result<Name> name_from_row(std::string_view text) {
   return out;
 }
 
+store::Row to_row(const SealedEncoding& one) {
+  const auto& encoded = one.encoded;
+  return {{"content", one.id},
+          {"digest", one.digest},
+          {"kind", content::name(encoded.encoding.kind)},
+          {"level", encoded.encoding.level},
+          {"base", encoded.encoding.base},
+          {"window_log", encoded.encoding.window_log},
+          {"encoded_bytes", encoded.bytes},
+          {"encoded_digest", encoded.digest},
+          {"needs_window_log", encoded.window_log},
+          {"cipher", one.cipher},
+          {"epoch", one.epoch},
+          {"content_key", crypto::to_hex(one.key)},
+          {"header", one.header},
+          {"made_ms", to_ms(one.made)},
+          {"used_ms", to_ms(one.used)}};
+}
+
+Result<SealedEncoding> encoding_from_row(std::string_view text) {
+  auto row = codec::parse(text);
+  if (!row) return row.error();
+  Reader reader(*row);
+  SealedEncoding out;
+  out.id = reader.text("content");
+  out.digest = reader.digest("digest");
+  const auto kind = content::encoding_kind(reader.text("kind"));
+  if (!kind) reader.fail("kind", "is not a word of this table");
+  out.encoded.encoding = {kind.value_or(content::EncodingKind::identity),
+                          static_cast<int>(reader.integer("level", 0, 99)), reader.text("base"),
+                          static_cast<int>(reader.integer("window_log", 0, 31))};
+  out.encoded.bytes = reader.integer("encoded_bytes", 0, INT64_MAX);
+  out.encoded.digest = reader.digest("encoded_digest");
+  out.encoded.window_log = static_cast<int>(reader.integer("needs_window_log", 0, 99));
+  out.cipher = reader.text("cipher");
+  out.epoch = reader.integer("epoch", 1, INT64_MAX);
+  const auto key = crypto::from_hex(reader.text("content_key"));
+  if (!key) reader.fail("content_key", "is not hex");
+  out.header = reader.text("header", row_text_max);
+  out.made = read_time(reader, "made_ms");
+  out.used = read_time(reader, "used_ms");
+  if (!reader.finish()) return reader.error();
+  out.key = *key;
+  return out;
+}
+
 store::Row to_row(const Sending& sending) {
   const Received received{.transfer = sending.id, .ranges = sending.acked};
   return {{"transfer", sending.id.value},
@@ -126,11 +203,14 @@ store::Row to_row(const Sending& sending) {
           {"state", word(sending.state)},
           {"reason", sending.reason},
           {"attempt", sending.attempt},
-          {"offer", codec::encode(sending.offer)},
-          {"content_key", crypto::to_hex(sending.content_key)},
+          {"offer", sending.offer.transfer.empty() ? "" : codec::encode(sending.offer)},
+          {"priority", sending.priority},
           {"received", codec::encode(received)},
           {"acked_bytes", sending.acked_bytes},
           {"sent_bytes", sending.sent_bytes},
+          {"resent_bytes", sending.resent_bytes},
+          {"resumed_from", sending.resumed_from},
+          {"strategies", codec::dump(strategies_of(sending))},
           {"said", sending.said},
           {"started_ms", to_ms(sending.started)},
           {"heard_ms", to_ms(sending.heard)},
@@ -151,18 +231,19 @@ Result<Sending> sending_from_row(std::string_view text) {
   out.reason = reader.text("reason", row_text_max);
   out.attempt = static_cast<int>(reader.integer("attempt", 1, INT32_MAX));
   out.offer = read_offer(reader);
-  const auto key = crypto::from_hex(reader.text("content_key"));
-  if (!key) reader.fail("content_key", "is not hex");
+  out.priority = static_cast<int>(reader.integer("priority", 0, 9));
   const auto received = codec::decode_received(reader.text("received", row_text_max));
   if (!received) reader.fail("received", describe(received.error()));
   out.acked_bytes = reader.integer("acked_bytes", 0, INT64_MAX);
   out.sent_bytes = reader.integer("sent_bytes", 0, INT64_MAX);
+  out.resent_bytes = reader.integer("resent_bytes", 0, INT64_MAX);
+  out.resumed_from = reader.integer("resumed_from", 0, INT64_MAX);
+  out.strategies = read_strategies(reader);
   out.said = reader.boolean_or("said", false);
   out.started = read_time(reader, "started_ms");
   out.heard = read_time(reader, "heard_ms");
   out.changed = read_time(reader, "changed_ms");
   if (!reader.finish()) return reader.error();
-  out.content_key = *key;
   out.acked = received->ranges;
   return out;
 }

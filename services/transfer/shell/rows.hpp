@@ -1,4 +1,4 @@
-// The core's state from rows of tables content, name, sending and receiving, and back.
+// The core's state from rows of tables content, name, encoding, sending and receiving, and back.
 #pragma once
 
 #include <string>
@@ -12,14 +12,18 @@ namespace fieldwork::transfer {
 
 [[nodiscard]] store::Row to_row(const Content& content);
 [[nodiscard]] store::Row to_row(const Name& name);
+[[nodiscard]] store::Row to_row(const SealedEncoding& encoding);
 [[nodiscard]] store::Row to_row(const Sending& sending);
 [[nodiscard]] store::Row to_row(const Receiving& receiving);
 [[nodiscard]] Result<Content> content_from_row(std::string_view row);
 [[nodiscard]] Result<Name> name_from_row(std::string_view row);
+[[nodiscard]] Result<SealedEncoding> encoding_from_row(std::string_view row);
 [[nodiscard]] Result<Sending> sending_from_row(std::string_view row);
 [[nodiscard]] Result<Receiving> receiving_from_row(std::string_view row);
 
 // sending, complete, failed
 [[nodiscard]] const char* word(SendingState state);
+// What is published: offered, sending, suspended, verifying, completed, failed.
+[[nodiscard]] const char* shown_state(const Sending& sending);
 
 }  // namespace fieldwork::transfer

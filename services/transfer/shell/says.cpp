@@ -15,6 +15,7 @@ void TransferService::apply(const Output& done, Time now, runtime::Output& out) 
   for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, now, out); }, one);
   for (const auto& one : done.answers) std::visit([&](const auto& answer) { say(answer, now, out); }, one);
   for (const auto& sending : done.ended) say_ended(sending, out);
+  for (const auto& sending : done.new_strategies) say_strategy(sending, out);
   for (const auto& package : done.packages)
     say_retained(topics_.state("package", package.digest.substr(7)), codec::dump(codec::encode(package)), out);
   for (const auto& sending : done.sending_states) say_state(sending, out);
@@ -28,6 +29,8 @@ void TransferService::save(const Output& done, runtime::Output& out) {
     out.remove("content", digest, {{"digest", digest}});
   }
   for (const auto& name : done.names) out.upsert("name", name.of.name + "@" + name.of.version, to_row(name));
+  for (const auto& one : done.encodings) out.upsert("encoding", one.id, to_row(one));
+  for (const auto& id : done.dropped_encodings) out.remove("encoding", id, {{"content", id}});
   for (const auto& sending : done.sendings) out.upsert("sending", sending.id.value, to_row(sending));
   for (const auto& id : done.dropped_sendings) out.remove("sending", id.value, {{"transfer", id.value}});
   for (const auto& receiving : done.receivings) out.upsert("receiving", receiving.id.value, to_row(receiving));
@@ -132,16 +135,35 @@ void TransferService::say_ended(const Sending& sending, runtime::Output& out) {
   out.messages.push_back({.topic = topics_.event("transfer", sending.id.value), .payload = codec::dump(json)});
 }
 
+void TransferService::say_strategy(const Sending& sending, runtime::Output& out) {
+  const auto& why = sending.measured.why;
+  log::info("transfer strategy", {{"transfer", sending.id.value}, {"to", sending.to.name}, {"reason", why}});
+  const codec::Json json{{"v", 1}, {"transfer", sending.id.value}, {"event", "strategy"}, {"reason", why}};
+  out.messages.push_back({.topic = topics_.event("transfer", sending.id.value), .payload = codec::dump(json)});
+}
+
 void TransferService::say_state(const Sending& sending, runtime::Output& out) {
   codec::Json state{{"v", 1},
                     {"transfer", sending.id.value},
                     {"digest", sending.digest},
-                    {"state", word(sending.state)},
+                    {"state", shown_state(sending)},
                     {"reason", sending.reason},
+                    {"size_bytes", sending.offer.size_bytes},
+                    {"encoding", sending.offer.encoding},
                     {"encoded_bytes", sending.offer.encoded_bytes},
                     {"acked_bytes", sending.acked_bytes},
                     {"sent_bytes", sending.sent_bytes},
+                    {"resent_bytes", sending.resent_bytes},
+                    {"resumed_from", sending.resumed_from},
                     {"changed_ms", to_ms(sending.changed)}};
+  const auto& measured = sending.measured;
+  if (!measured.strategy.empty())
+    state["strategy"] = {{"name", measured.strategy}, {"reason", measured.why}, {"frame_bytes", measured.frame_bytes}};
+  if (measured.bit_per_s > 0 && sending.state == SendingState::sending) {
+    state["bit_per_s"] = measured.bit_per_s;
+    state["eta_s"] = (sending.offer.encoded_bytes - sending.acked_bytes) * 8 / measured.bit_per_s;
+  }
+  if (measured.round_trip_ms > 0) state["round_trip_ms"] = measured.round_trip_ms;
   state[sending.to.kind == Party::Kind::device ? "device" : "client"] = sending.to.name;
   say_retained(topics_.state("transfer", sending.id.value), codec::dump(state), out);
 }

@@ -19,7 +19,9 @@ store::Query all_of(const std::string& table) {
 
 TransferService::TransferService(std::string root, Settings settings, runtime::Post post)
     : Shell(std::move(root)), settings_(std::move(settings)), post_(std::move(post)) {
-  if (post_.task) worker_ = std::make_unique<exchange::Worker>();
+  if (!post_.task) return;
+  worker_ = std::make_unique<exchange::Worker>();
+  encoder_ = std::make_unique<exchange::Worker>();
 }
 
 Result<void> TransferService::load(store::Store& store, Time now) {
@@ -27,12 +29,16 @@ Result<void> TransferService::load(store::Store& store, Time now) {
   if (!contents) return contents.error();
   auto names = rows(store, all_of("name"), name_from_row);
   if (!names) return names.error();
+  auto encodings = rows(store, all_of("encoding"), encoding_from_row);
+  if (!encodings) return encodings.error();
   auto sendings = rows(store, all_of("sending"), sending_from_row);
   if (!sendings) return sendings.error();
   auto receivings = rows(store, all_of("receiving"), receiving_from_row);
   if (!receivings) return receivings.error();
   core_.emplace(settings_.limits,
-                Saved{std::move(*contents), std::move(*names), std::move(*sendings), std::move(*receivings)}, now);
+                Saved{std::move(*contents), std::move(*names), std::move(*encodings), std::move(*sendings),
+                      std::move(*receivings)},
+                now);
   step(LinkLost{}, now);  // until the first connection nobody can be heard
   check_files(now);
   running_ = true;
@@ -74,6 +80,7 @@ void TransferService::tick(Time now, runtime::Output& out) {
 }
 
 void TransferService::flush(Time now, runtime::Output& out) {
+  give_up_making(now);
   acknowledge(now, out);
   Shell::flush(now, out);
   send_frames(now, out);  // behind the offers; the core puts out what follows with the next batch
@@ -109,16 +116,30 @@ void TransferService::pump(const TransferId& id, Time now, runtime::Output& out)
   const auto* sending = core_->sending(id);
   if (sending == nullptr || sending->state != SendingState::sending) return;  // this batch closed it
   const auto before = outbound.sent_bytes();
+  const auto resent_before = outbound.resent_bytes();
+  const bool suspended_before = outbound.sender().suspended();
   auto frames = outbound.due(now);
   if (outbound.failed()) return step(SendingBroke{id, outbound.reason()}, now);
-  if (frames.empty()) return;
+  if (frames.empty() && outbound.sender().suspended() == suspended_before) return;
   const auto topic = topic_to(sending->to, sending->reply, "frame");
   for (auto& frame : frames) out.messages.push_back({.topic = topic, .payload = std::move(frame), .qos = 0});
   const auto sent = outbound.sent_bytes() - before;
   metrics::count("fieldwork_transfer_sent_bytes_total", {}, static_cast<double>(sent));
   step(Progressed{id, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
-                  static_cast<std::int64_t>(sent)},
+                  static_cast<std::int64_t>(sent), static_cast<std::int64_t>(outbound.resent_bytes() - resent_before),
+                  measured(outbound)},
        now);
+}
+
+Measurements TransferService::measured(const exchange::Outbound& outbound) {
+  const auto& sender = outbound.sender();
+  const auto& link = sender.measured();
+  return {.strategy = std::string(content::name_of(sender.strategy().row)),
+          .why = content::reason(sender.strategy(), link),
+          .frame_bytes = sender.strategy().frame_bytes,
+          .bit_per_s = static_cast<std::int64_t>(link.bit_per_s.value_or(0)),
+          .round_trip_ms = link.round_trip ? static_cast<double>(link.round_trip->count()) / 1000 : 0,
+          .suspended = sender.suspended() || !outbound.linked()};
 }
 
 void TransferService::acknowledge(Time now, runtime::Output& out) {

@@ -2,6 +2,7 @@
 // and files.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -30,8 +31,9 @@ struct Settings {
   crypto::Certificate certificate;  // this service's own
   crypto::PrivateKey key;
   Limits limits{};
-  std::int64_t frame_bytes = 65'536;
-  std::uint64_t window_bytes = 1 << 20;
+  std::uint64_t window_bytes = 4 << 20;
+  std::uint32_t frame_bytes_max = 256 * 1024;
+  int encoding_threads = 1;
   std::uint64_t in_flight_bytes_max = 64 << 20;  // of all sendings together
   std::int64_t inline_bytes_max = 1 << 20;       // a larger content is verified on the worker's thread
   std::function<TransferId()> fresh_id = random_transfer_id;
@@ -45,6 +47,9 @@ class TransferService : public runtime::Shell<Transfers> {
  public:
   // Without `post.task` all work is done on the engine's thread.
   TransferService(std::string root, Settings settings, runtime::Post post);
+  ~TransferService() override {
+    for (const auto& one : making_) *one.stop = true;
+  }
 
   [[nodiscard]] std::string name() const override { return "transfer"; }
   [[nodiscard]] std::vector<std::pair<std::string, int>> subscriptions() const override;
@@ -83,6 +88,7 @@ class TransferService : public runtime::Shell<Transfers> {
   void say(const AckHeld& answer, Time now, runtime::Output& out);
   void say(const AckEnded& answer, Time now, runtime::Output& out);
   void say_ended(const Sending& sending, runtime::Output& out);
+  void say_strategy(const Sending& sending, runtime::Output& out);
   void say_state(const Sending& sending, runtime::Output& out);
   void say_received(const Receiving& to, const Received& received, int qos, runtime::Output& out);
   [[nodiscard]] std::string topic_to(const Party& party, const std::string& reply, std::string_view channel) const;
@@ -90,10 +96,13 @@ class TransferService : public runtime::Shell<Transfers> {
   void answer(const Asker& to, const codec::Json& json, runtime::Output& out);
 
   // work.cpp
+  void act(const MakeEncoding& work, Time now, runtime::Output& out);
+  void act(const RemoveEncoding& work, Time now, runtime::Output& out);
   void act(const MakeOffer& work, Time now, runtime::Output& out);
   void act(const OpenSending& work, Time now, runtime::Output& out);
   void act(const AskedAgain& work, Time now, runtime::Output& out);
   void act(const PaceSending& work, Time now, runtime::Output& out);
+  void act(const LinkSending& work, Time now, runtime::Output& out);
   void act(const CloseSending& work, Time now, runtime::Output& out);
   void act(const OpenReceiving& work, Time now, runtime::Output& out);
   void act(const FinishReceiving& work, Time now, runtime::Output& out);
@@ -101,6 +110,10 @@ class TransferService : public runtime::Shell<Transfers> {
   void act(const RemoveContent& work, Time now, runtime::Output& out);
   [[nodiscard]] Input finished(const TransferId& id, std::shared_ptr<exchange::Inbound> inbound,
                                const Result<exchange::Encoded>& encoded);
+  void give_up_making(Time now);
+  [[nodiscard]] exchange::Encoded file_of(const SealedEncoding& encoding) const;
+  [[nodiscard]] exchange::Sealing sealing_of(const SealedEncoding& encoding) const;
+  [[nodiscard]] static Measurements measured(const exchange::Outbound& outbound);
   void later(Input input);
   void lose(const std::string& digest);
 
@@ -117,7 +130,14 @@ class TransferService : public runtime::Shell<Transfers> {
   std::string last_pumped_;      // the transfer that send_frames() pumped last; the next round begins behind it
   std::vector<Input> outcomes_;  // outcomes of work, inputs of the next batch
   bool running_ = false;         // load() is done: batches follow
-  std::unique_ptr<exchange::Worker> worker_;
+  struct Making {
+    std::shared_ptr<std::atomic<bool>> stop;  // the job has a copy
+    Duration at_most{};
+    std::optional<Time> began{};
+  };
+  std::deque<Making> making_;                  // what encoder_ does, and will do
+  std::unique_ptr<exchange::Worker> worker_;   // verifies what has arrived
+  std::unique_ptr<exchange::Worker> encoder_;  // makes and seals encodings
 };
 
 }  // namespace fieldwork::transfer

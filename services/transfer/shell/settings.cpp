@@ -62,13 +62,17 @@ Result<Settings> read_settings(runtime::Config& config) {
   limits.device_output_bytes_max =
       config.integer("transfer.device_output_bytes_max", limits.device_output_bytes_max, 0, std::int64_t{1} << 60);
   limits.nameless_kept = std::chrono::hours(24 * config.integer("transfer.outputs_kept_days", 30, 1, 36'500));
-  const auto frame_bytes = config.integer("transfer.frame_bytes", 65'536, 1024, 1 << 20);
-  const auto window_bytes = config.integer("transfer.window_bytes", 1 << 20, 1024, 1 << 28);
+  limits.encodings_bytes_max =
+      config.integer("transfer.encodings_bytes_max", limits.encodings_bytes_max, 0, std::int64_t{1} << 50);
+  const auto window_bytes = config.integer("transfer.window_bytes", 4 << 20, 16'384, 1 << 28);
+  const auto frame_bytes = config.integer("transfer.frame_bytes_max", 256 * 1024, 4096, 512 * 1024);
+  const auto threads = config.integer("transfer.encoding_threads", 1, 1, 64);
   if (auto good = config.finish(); !good) return good.error();
   auto settings = load(config, paths);
   if (!settings) return settings.error();
   settings->limits = limits;
-  settings->frame_bytes = frame_bytes;
+  settings->frame_bytes_max = static_cast<std::uint32_t>(frame_bytes);
+  settings->encoding_threads = static_cast<int>(threads);
   settings->window_bytes = static_cast<std::uint64_t>(window_bytes);
   return settings;
 }

@@ -4,7 +4,7 @@
 #include "codec/device.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "runtime/metrics.hpp"
 #include "transfer/shell/service.hpp"
 
@@ -93,7 +93,8 @@ void TransferService::device_state(std::string_view device, const bus::Message& 
   if (!state) return rejections_.note("state/device", std::string(device), state.error(), now);
   if (state->id.value != device) return;
   const auto most = is_pressed(state->pressure, Resource::network) ? state->about.uplink.bit_per_s * 6 / 10 : 0;
-  step(DeviceHeard{state->id.value, Standing{state->lifecycle, state->reason, state->fingerprint, most}}, now);
+  const bool here = state->presence == Presence::starting || state->presence == Presence::online;
+  step(DeviceHeard{state->id.value, Standing{state->lifecycle, state->reason, state->fingerprint, most, !here}}, now);
 }
 
 void TransferService::from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out) {
@@ -128,7 +129,9 @@ Result<void> TransferService::want(const Asker& from, std::string_view payload, 
   auto certificate =
       verify(device ? settings_.device_ca : settings_.operator_ca, want->certificate, from.party.name, now);
   if (!certificate) return certificate.error();
-  step(Wanted{from, want->digest, std::move(*certificate), settings_.fresh_id()}, now);
+  step(Wanted{from, want->digest, std::move(*certificate), settings_.fresh_id(), std::move(want->accepts),
+              want->priority},
+       now);
   return {};
 }
 
@@ -142,9 +145,10 @@ Result<void> TransferService::received(const Asker& from, std::string_view paylo
     note_received(*sending, *received, now);
   if (ours && it != outbounds_.end()) {
     auto& outbound = it->second;
+    outbound.link(true, now);  // whatever the registry has heard
     outbound.received(*received, now);
     step(Progressed{received->transfer, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
-                    0},
+                    0, 0, measured(outbound)},
          now);
   }
   step(Answered{from, received->transfer, received->state, received->reason}, now);
@@ -170,14 +174,16 @@ Result<void> TransferService::offer(const Asker& from, std::string_view payload,
   const auto good = exchange::check_offer(*offer, settings_.key, settings_.certificate.fingerprint(),
                                           settings_.limits.content_bytes_max);
   if (!good) return good.error();
+  if (offer->envelope.content != offer->transfer.value)
+    return Error{Code::invalid, "must be the id of the transfer", "/envelope/content"};
   step(Offered{from, std::move(*offer)}, now);
   return {};
 }
 
 Result<void> TransferService::frame(const Asker& from, std::string_view payload, Time now) {
-  const auto header = crypto::frame_header(payload);
+  const auto header = crypto::sealed_frame_header(payload);
   if (!header) return header.error();
-  const TransferId id(header->transfer_id_hex);
+  const TransferId id(header->content_id_hex);  // what comes here is sealed under the id of its transfer
   const auto* receiving = core_->receiving(id);
   if (receiving == nullptr || receiving->from != from.party) {
     step(StrayFrame{from, id, static_cast<std::int64_t>(header->offset + header->length)}, now);

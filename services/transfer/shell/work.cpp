@@ -2,32 +2,99 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "runtime/log.hpp"
 #include "transfer/shell/service.hpp"
 
 namespace fieldwork::transfer {
 
+// Reads the encoded file once: on the thread for encodings, unless there is none.
+void TransferService::act(const MakeEncoding& work, Time now, runtime::Output&) {
+  const auto stop = std::make_shared<std::atomic<bool>>(false);
+  const auto made = [this, work, stop, id = settings_.fresh_id().value]() -> Result<SealedEncoding> {
+    const auto& [digest, encoding, cipher_name] = work.making;
+    const auto cipher = crypto::cipher_named(cipher_name);
+    if (!cipher) return cipher.error();
+    auto encoded = settings_.store.make(work, settings_.encoding_threads, *stop);
+    if (!encoded) return encoded.error();
+    const exchange::Encoded file{content::name(encoding.kind), settings_.store.encoded(digest, encoding),
+                                 encoded->bytes, encoded->digest, encoding.base};
+    auto sealing =
+        exchange::seal(file, digest, work.size_bytes, id, work.epoch, *cipher, settings_.key, settings_.certificate);
+    if (!sealing) return sealing.error();
+    return SealedEncoding{sealing->content_id, digest,       std::move(*encoded), cipher_name,
+                          work.epoch,          sealing->key, sealing->header};
+  };
+  const auto outcome = [making = work.making](Result<SealedEncoding> done, Time at) -> Input {
+    if (!done) return EncodingFailed{making, describe(done.error())};
+    done->made = done->used = at;
+    return EncodingMade{std::move(*done)};
+  };
+  if (!encoder_) return later(outcome(made(), now));
+  making_.push_back({stop, work.at_most});
+  encoder_->run([this, made, outcome] {
+    post_.task([this, outcome, done = made()](Time at, runtime::Output&) { step(outcome(done, at), at); });
+  });
+}
+
+// One is made at a time, in sequence: its time begins when it is the first.
+void TransferService::give_up_making(Time now) {
+  while (!making_.empty() && making_.front().stop.use_count() == 1) making_.pop_front();  // it is done
+  if (making_.empty()) return;
+  auto& first = making_.front();
+  if (!first.began) first.began = now;
+  if (now - *first.began > first.at_most) *first.stop = true;
+}
+
+void TransferService::act(const RemoveEncoding& work, Time, runtime::Output& out) {
+  out.acts.push_back([this, one = work.encoding] {
+    if (!core_->has_encoding(one)) settings_.store.remove(one.digest, one.encoded.encoding);
+  });
+}
+
 void TransferService::act(const MakeOffer& work, Time, runtime::Output&) {
   const auto& content = work.content;
-  auto key = crypto::generate_content_key();
-  auto offer = exchange::make_offer(work.id, content.package.digest, content.package.size_bytes, content.encoding,
-                                    content.encoded_bytes, settings_.frame_bytes, key, work.certificate,
-                                    content.package.release);
+  const auto& encoding = work.encoding;
+  const auto offer =
+      exchange::make_offer(work.id, content.package.digest, content.package.size_bytes, file_of(encoding),
+                           sealing_of(encoding), work.certificate, content.package.release);
   if (!offer) return later(OfferFailed{work.id, describe(offer.error()), work.asker});
   log::info("transfer begins", {{"transfer", work.id.value},
                                 {"to", work.to.name},
                                 {"digest", content.package.digest},
+                                {"encoding", encoding.encoded.encoding.kind == content::EncodingKind::identity
+                                                 ? "identity"
+                                                 : content::name(encoding.encoded.encoding.kind) +
+                                                       (" " + std::to_string(encoding.encoded.encoding.level))},
+                                {"encoded_bytes", std::to_string(encoding.encoded.bytes)},
                                 {"attempt", std::to_string(work.attempt)}});
-  later(OfferMade{work.id, std::move(*offer), std::move(key), work.asker});
+  later(OfferMade{work.id, *offer, work.asker});
+}
+
+exchange::Encoded TransferService::file_of(const SealedEncoding& encoding) const {
+  const auto& what = encoding.encoded.encoding;
+  return {content::name(what.kind), settings_.store.encoded(encoding.digest, what), encoding.encoded.bytes,
+          encoding.encoded.digest, what.base};
+}
+
+exchange::Sealing TransferService::sealing_of(const SealedEncoding& encoding) const {
+  const auto cipher = crypto::cipher_named(encoding.cipher);
+  return {encoding.id,  encoding.epoch,  cipher ? *cipher : crypto::Cipher::aes_256_gcm,
+          encoding.key, encoding.header, settings_.certificate.to_pem()};
 }
 
 void TransferService::act(const OpenSending& work, Time now, runtime::Output&) {
   const auto& sending = work.sending;
   auto acked = content::Ranges::parse(sending.acked, static_cast<std::uint64_t>(sending.offer.encoded_bytes));
-  const content::SenderConfig config{.window_bytes = settings_.window_bytes};
-  auto opened = exchange::Outbound::open(sending.offer, sending.content_key,
-                                         settings_.store.encoded(sending.digest, sending.offer.encoding),
+  content::SenderConfig config{.retry = content::retry_of(class_of(sending.priority)),
+                               .pace = {.window_max = settings_.window_bytes},
+                               .frame_bytes_max = settings_.frame_bytes_max,
+                               .seed = std::hash<std::string>{}(sending.id.value)};
+  if (sending.round_trip_ms)
+    config.link.round_trip = Duration(static_cast<std::int64_t>(1000 * *sending.round_trip_ms));
+  if (sending.goodput_bit_per_s) config.link.bit_per_s = static_cast<double>(*sending.goodput_bit_per_s);
+  auto opened = exchange::Outbound::open(sending.offer, work.encoding.key,
+                                         settings_.store.encoded(sending.digest, work.encoding.encoded.encoding),
                                          acked ? std::move(*acked) : content::Ranges{}, config, now);
   if (opened) {
     outbounds_.insert_or_assign(sending.id, std::move(*opened));
@@ -44,7 +111,11 @@ void TransferService::act(const AskedAgain& work, Time now, runtime::Output&) {
 }
 
 void TransferService::act(const PaceSending& work, Time, runtime::Output&) {
-  if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.pace(work.bit_per_s_max);
+  if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.limit(work.bit_per_s_max);
+}
+
+void TransferService::act(const LinkSending& work, Time now, runtime::Output&) {
+  if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.link(work.up, now);
 }
 
 void TransferService::act(const CloseSending& work, Time, runtime::Output&) { outbounds_.erase(work.id); }

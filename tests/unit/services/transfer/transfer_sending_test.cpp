@@ -49,7 +49,6 @@ TEST(Sending, EndsInEachStateAsItsReceiverSays) {
       }
       EXPECT_EQ(t.core->sending(id)->state, one.state);
       EXPECT_EQ(t.core->sending(id)->reason, one.reason);
-      EXPECT_EQ(t.core->sending(id)->content_key, "");
       // Nothing that comes later changes it.
       t.now += hours(1) - seconds(1);
       EXPECT_TRUE(t.step(Progressed{id, {{0, 20}}, 20, 20}).empty());
@@ -82,9 +81,9 @@ TEST(Sending, UnwantedInAnyStateLeavesNothing) {
 
 // Whatever ended it: its slot goes to who waits, and the want of a receiver that still needs it begins a new transfer.
 TEST(Sending, ItsEndMakesRoomAndTheNextWantBeginsAnew) {
-  Core t({.slots_max = 1}, packages_of({digest_a}));
+  Core t({.slots_max = 1}, packages_of({digest_a, digest_b}));
   auto id = running(t);
-  const auto other = only<SendOffer>(t.want("d2", digest_a)).sending.id;
+  const auto other = only<SendOffer>(t.want("d2", digest_b)).sending.id;
   EXPECT_EQ(only<SayEnded>(t.step(SendingBroke{id, "the stored content cannot be read"})).id, id);
   EXPECT_EQ(t.core->sending(id)->reason, "the stored content cannot be read");
   EXPECT_EQ(only<OpenSending>(t.step(TimePassed{})).sending.id, other);
@@ -167,6 +166,7 @@ TEST(Sending, AnOfferThatCannotBeMadeIsToldAndHidesNoFailure) {
   }
   Output done;
   t.core->step(Wanted{d1, digest_a, pki().certificate("d1"), id_of(50)}, t.now, done);
+  EXPECT_EQ(count<MakeOffer>(flat(done)), 1U);
   const auto failed = t.step(OfferFailed{id_of(50), "no random numbers", d2});
   EXPECT_EQ(only<Reject>(failed).to.party, d2.party);  // as MakeOffer said it
   EXPECT_EQ(only<Reject>(failed).error.code, Code::unavailable);

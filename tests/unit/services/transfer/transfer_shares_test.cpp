@@ -189,6 +189,7 @@ TEST(Slots, AnAbsenceOfOursIsNobodysSilence) {
   auto saved = packages_of({digest_a});
   Core t({}, saved);
   const auto id = only<SendOffer>(t.want("d1", digest_a)).sending.id;
+  saved.encodings.push_back(*t.core->encoding("e1"));
   saved.sendings.push_back(*t.core->sending(id));
   saved.sendings.back().heard -= std::chrono::hours(2);
   Core after({}, saved);
