@@ -107,7 +107,7 @@ Result<Settings> read_settings(runtime::Config& config) {
 }
 
 Result<agent::Identity> read_identity(const Settings& settings) {
-  auto key = crypto::PrivateKey::load(settings.mqtt.key);
+  auto key = crypto::PrivateKey::load(settings.mqtt.key, crypto::KeyUse::receive);
   if (!key) return Error{Code::invalid, describe(key.error()), "broker.key"};
   auto certificate = crypto::Certificate::from_pem(settings.agent.certificate_pem);
   if (!certificate) return Error{Code::invalid, describe(certificate.error()), "broker.certificate"};
@@ -116,8 +116,10 @@ Result<agent::Identity> read_identity(const Settings& settings) {
                  "the certificate is for " + certificate->common_name() + ", not for " + settings.agent.device,
                  "device.id"};
   }
+  auto transfer_ca = crypto::CertificateAuthority::load(settings.transfer_ca);
+  if (!transfer_ca) return Error{Code::invalid, describe(transfer_ca.error()), "trust.transfer_ca"};
   return agent::Identity{settings.agent.device, settings.agent.certificate_pem, certificate->fingerprint(),
-                         std::make_shared<const crypto::PrivateKey>(std::move(*key))};
+                         std::make_shared<const crypto::PrivateKey>(std::move(*key)), std::move(*transfer_ca)};
 }
 
 std::int64_t wall_ms() {
@@ -225,8 +227,6 @@ int run(Settings settings) {
   if (!identity) return fail(identity.error());
   auto releases = crypto::TrustStore::load(settings.releases);
   if (!releases) return fail({Code::invalid, describe(releases.error()), "trust.releases"});
-  auto transfer_ca = crypto::CertificateAuthority::load(settings.transfer_ca);
-  if (!transfer_ca) return fail({Code::invalid, describe(transfer_ca.error()), "trust.transfer_ca"});
   const auto lock = agent::DirectoryLock::acquire(settings.directory);
   if (!lock) return fail(lock.error());
   const auto package_directory = clear_directories(settings.directory);
@@ -263,7 +263,7 @@ int run(Settings settings) {
   };
   agent::Packages packages(package_directory, *identity, std::move(*releases), topics, settings.package_bytes_max,
                            {.cache_bytes_max = settings.packages_bytes_max, .thread = true});
-  agent::Outputs outputs(std::filesystem::path(settings.directory) / "outputs", *identity, std::move(*transfer_ca),
+  agent::Outputs outputs(std::filesystem::path(settings.directory) / "outputs", *identity, *identity->transfer_ca,
                          topics, {.thread = true, .bytes_max = settings.outputs_bytes_max});
   hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
                                                settings.package_bytes_max, done, tell, progress);

@@ -34,6 +34,7 @@ class Download {
   using Inputs = std::deque<fetch::Input>;
 
   Outcome<bool> identify();
+  [[nodiscard]] std::optional<Failure> check_header() const;
   void step(fetch::Input input);
   void act(const fetch::Open& work, Inputs& then);
   void act(const fetch::Finish& work, Inputs& then);
@@ -94,7 +95,7 @@ Outcome<bool> Download::identify() {
   if (!pem) return Failure{Exit::usage, describe(pem.error())};
   auto certificate = crypto::Certificate::from_pem(*pem);
   if (!certificate) return Failure{Exit::usage, describe(certificate.error())};
-  auto key = crypto::PrivateKey::load(mqtt.key);
+  auto key = crypto::PrivateKey::load(mqtt.key, crypto::KeyUse::receive);
   if (!key) return Failure{Exit::usage, describe(key.error())};
   pem_ = certificate->to_pem();
   fingerprint_ = certificate->fingerprint();
@@ -128,7 +129,22 @@ void Download::say(const fetch::Word& word, Inputs& /*then*/) {
   say_received({word.transfer, word.state, {}, word.reason});
 }
 
+// Without TLS nobody vouches for the service (see upload.cpp, which warns).
+std::optional<Failure> Download::check_header() const {
+  const auto& settings = session_.settings();
+  if (settings.mqtt.ca.empty()) return std::nullopt;
+  const auto authority = crypto::CertificateAuthority::load(settings.mqtt.ca);
+  if (!authority) return Failure{Exit::usage, settings.ca_origin + ": " + describe(authority.error())};
+  const auto good = exchange::check_header(*offer_, *authority, "transfer", std::chrono::system_clock::now());
+  if (good) return std::nullopt;
+  return Failure{Exit::denied, "the offer is not the transfer service's: " + describe(good.error())};
+}
+
 void Download::act(const fetch::Open& work, Inputs& then) {
+  if (auto bad = check_header()) {
+    failure_ = std::move(*bad);
+    return then.push_back(fetch::CannotReceive{work.digest, failure_->reason});
+  }
   auto opened = exchange::Inbound::open(*offer_, *key_, fingerprint_, parts_, wanted_.size_bytes);
   if (!opened) {
     failure_ = Failure{exit_of(opened.error()), describe(opened.error())};

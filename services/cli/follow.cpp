@@ -75,11 +75,11 @@ std::optional<Follow::Sending> Follow::transfer(const codec::Json& state) {
   const auto word = text_of(state, "state");
   // An old retained state may be complete, too: a completion is news only after the transfer was seen sending.
   auto& fetch = device->second;
-  if (!fetch.open || (word != "sending" && !(word == "complete" && fetch.seen))) return std::nullopt;
-  fetch.seen = word == "sending";
+  const bool runs = word == "offered" || word == "sending" || word == "suspended" || word == "verifying";
+  if (!fetch.open || (!runs && !(word == "completed" && fetch.seen))) return std::nullopt;
+  fetch.seen = runs;
   const auto total = integer_of(state, "encoded_bytes");
-  return Sending{device->first, word == "sending" ? integer_of(state, "acked_bytes") : total, total,
-                 word == "complete"};
+  return Sending{device->first, runs ? integer_of(state, "acked_bytes") : total, total, word == "completed"};
 }
 
 std::optional<std::string> Follow::log(const std::string& device, const codec::LogLine& line, bool named) {

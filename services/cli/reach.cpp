@@ -69,7 +69,7 @@ std::optional<Trouble> certificate_trouble(const Settings& settings) {
   const auto pem = read_file(mqtt.certificate, crypto::pem_bytes_max);
   const auto certificate = pem ? crypto::Certificate::from_pem(*pem) : Result<crypto::Certificate>(pem.error());
   if (!certificate) return Trouble{mqtt.certificate + ": " + certificate.error().reason, renew};
-  const auto key = crypto::PrivateKey::load(mqtt.key);
+  const auto key = crypto::PrivateKey::load(mqtt.key, crypto::KeyUse::receive);
   if (!key) return Trouble{describe(key.error()), renew};
   if (!(key->public_key() == certificate->public_key()))
     return Trouble{mqtt.key + " is not the key of " + mqtt.certificate, renew};

@@ -70,7 +70,7 @@ Outcome<std::string> own_name(const Settings& settings) {
 Outcome<bool> check_files(const Settings& settings, const std::string& key_origin) {
   if (!settings.mqtt.url.starts_with("ssl://")) return true;
   if (auto ca = read_file(settings.mqtt.ca, 1 << 20); !ca) return bad(settings.ca_origin + ": " + describe(ca.error()));
-  auto key = crypto::PrivateKey::load(settings.mqtt.key);
+  auto key = crypto::PrivateKey::load(settings.mqtt.key, crypto::KeyUse::receive);
   if (!key) return bad(key_origin + ": " + describe(key.error()));
   return true;
 }

@@ -6,17 +6,17 @@
 
 #include "codec/transfer.hpp"
 #include "crypto/certificate.hpp"
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "exchange/deliver.hpp"
 #include "exchange/drive.hpp"
 #include "exchange/outbound.hpp"
+#include "exchange/sealing.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
 namespace {
 
 namespace deliver = exchange::deliver;
-constexpr std::int64_t frame_bytes = 65'536;
 constexpr std::chrono::milliseconds look_at_upload_every{200};
 
 bool passing(const Failure& failure) { return failure.exit == Exit::timed_out || failure.exit == Exit::unreachable; }
@@ -61,7 +61,7 @@ class Upload {
   std::optional<crypto::Certificate> receiver_;
   std::optional<exchange::Encoded> encoded_;
   std::optional<Offer> offer_;  // the offer that stands
-  std::string content_key_;
+  exchange::Sealing sealing_;
   content::Ranges acked_;  // what was acknowledged when `outbound_` was closed
   std::optional<exchange::Outbound> outbound_;
   std::int64_t sent_before_ = 0;
@@ -162,13 +162,13 @@ void Upload::act(const deliver::Make& work, Inputs& then) {
 
 Outcome<bool> Upload::make_offer() {
   if (!encoded_) {
-    auto encoded = exchange::encode_beside(packed_.path);
+    auto encoded = exchange::encode_beside(packed_.path, packed_.digest);
     if (!encoded) return Failure{Exit::failed, describe(encoded.error())};
     encoded_ = std::move(*encoded);
   }
-  content_key_ = crypto::generate_content_key();
-  auto made = exchange::make_offer(TransferId(transfer_), packed_.digest, packed_.size_bytes, encoded_->encoding,
-                                   encoded_->encoded_bytes, frame_bytes, content_key_, *receiver_, packed_.release);
+  sealing_ = exchange::seal_for_one(transfer_, crypto::fast_cipher());
+  auto made = exchange::make_offer(TransferId(transfer_), packed_.digest, packed_.size_bytes, *encoded_, sealing_,
+                                   *receiver_, packed_.release);
   if (!made) return Failure{Exit::failed, "the transfer service's answer: " + describe(made.error())};
   offer_ = std::move(*made);
   return true;
@@ -186,7 +186,7 @@ void Upload::act(const deliver::Close& /*work*/, Inputs& /*then*/) {
 // The answer says what has arrived already. Without an answer the frames reach no transfer, and the package is
 // announced again.
 void Upload::start(Inputs& then) {
-  auto opened = exchange::Outbound::open(*offer_, content_key_, encoded_->path, acked_, {}, Session::now());
+  auto opened = exchange::Outbound::open(*offer_, sealing_.key, encoded_->path, acked_, {}, Session::now());
   if (!opened) {
     failure_ = Failure{Exit::failed, describe(opened.error())};
     return;

@@ -108,7 +108,7 @@ void Agent::resume(Attempt& attempt, Time now, Output& out) {
   if (attempt.assign.package.empty())
     begin(attempt, now, out);
   else
-    out.acts.emplace_back(Fetch{attempt.assign.package});
+    out.acts.emplace_back(Fetch{attempt.assign.package, attempt.assign.priority});
 }
 
 // --- commands -------------------------------------------------------------------------------------------------------

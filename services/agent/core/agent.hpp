@@ -224,6 +224,7 @@ struct Deliver {
 // Get the package of this digest. PackageReady or PackageRefused must follow, unless Unfetch does.
 struct Fetch {
   std::string digest;
+  int priority = 5;  // of the job that needs it
 };
 // Stop getting the package: no attempt here needs it any more.
 struct Unfetch {

@@ -189,7 +189,7 @@ void Agent::wait_for_package(Attempt& attempt, Time now, Output& out) {
   }
   if (attempt.staged && !attempt.assign.package.empty() && now - attempt.since >= limits_.fetch_again) {
     attempt.since = now;
-    out.acts.emplace_back(Fetch{attempt.assign.package});
+    out.acts.emplace_back(Fetch{attempt.assign.package, attempt.assign.priority});
   }
   if (early) return;
   auto waited = now - attempt.since;

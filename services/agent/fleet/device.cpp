@@ -176,7 +176,9 @@ void FleetDevice::kill(const AttemptKey& key) {
   });
 }
 
-void FleetDevice::fetch(const std::string& digest, Time /*now*/) { news_.push_back({digest, std::nullopt, false}); }
+void FleetDevice::fetch(const std::string& digest, int /*priority*/, Time /*now*/) {
+  news_.push_back({digest, std::nullopt, false});
+}
 
 // --- failures -------------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class DeviceHands : public Hands {
   void tail(const AttemptKey& key, Duration left, bool begin) override { workplace_.tail(key, left, begin); }
   std::vector<Mail> mail(Time now) override { return mailroom_.look(now); }
   void deliver(const Mail& mail) override { mailroom_.add(mail.key, mail.lines); }
-  void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
+  void fetch(const std::string& digest, int priority, Time now) override { packages_.fetch(digest, now, priority); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   void prune(Time now) override { packages_.prune(now); }
   [[nodiscard]] std::int64_t prunable_bytes() const { return packages_.prunable_bytes(); }

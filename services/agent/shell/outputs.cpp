@@ -7,7 +7,6 @@
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
-#include "crypto/seal.hpp"
 #include "exchange/drive.hpp"
 #include "exchange/durable.hpp"
 #include "runtime/log.hpp"
@@ -18,7 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr Duration sweep_every = std::chrono::minutes(10);
-constexpr std::int64_t frame_bytes = 65536;
 // Each reason of a drop begins with it, and so does the answer to a notice.
 constexpr std::string_view waits_here = "outputs wait on the device ";
 
@@ -179,9 +177,10 @@ void Outputs::act(const exchange::deliver::Make& work, Inputs& then) {
   const bool room = copied || fits(bytes);
   if (room && !copied) waiting_.resize(work.digest, 2 * bytes);  // until it is known how large the copy is
   auto job = [compressed = compressed_, digest = work.digest, path, bytes, room] {
-    auto encoded = room ? exchange::encode_beside(path) : Error{Code::unavailable, "there is no room to compress it"};
+    auto encoded =
+        room ? exchange::encode_beside(path, digest) : Error{Code::unavailable, "there is no room to compress it"};
     // Without room to compress the output it is sent as it is; once it is delivered, there is more room.
-    if (!encoded && bytes > 0) encoded = exchange::Encoded{"identity", path, bytes};
+    if (!encoded && bytes > 0) encoded = exchange::Encoded{"identity", path, bytes, digest};
     compressed->put({digest, std::move(encoded)});
   };
   if (worker_) return worker_->run(std::move(job));
@@ -212,9 +211,8 @@ void Outputs::hear_compressed(Inputs& then) {
 Result<void> Outputs::make_offer(const std::string& digest, Output& output, const exchange::Encoded& encoded) {
   const bool goes_on = !output.under_way.value.empty();  // the transfer began under an earlier start of the agent
   const auto transfer = goes_on ? output.under_way : TransferId(crypto::to_hex(crypto::random_bytes(16)));
-  output.content_key = crypto::generate_content_key();  // a new one for each offer
-  auto offer = exchange::make_offer(transfer, digest, output.size_bytes, encoded.encoding, encoded.encoded_bytes,
-                                    frame_bytes, output.content_key, *output.receiver, "");
+  output.sealing = exchange::seal_for_one(transfer.value, crypto::fast_cipher());  // a new key for each offer
+  auto offer = exchange::make_offer(transfer, digest, output.size_bytes, encoded, output.sealing, *output.receiver, "");
   if (!offer) return offer.error();
   output.offer = std::move(*offer);
   output.encoded = encoded.path;
@@ -224,7 +222,7 @@ Result<void> Outputs::make_offer(const std::string& digest, Output& output, cons
 
 // Publishes the offer, also a second time: the answer says from where on to send.
 Result<void> Outputs::open(Output& output) {
-  auto outbound = exchange::Outbound::open(*output.offer, output.content_key, output.encoded, output.acked, {}, now_);
+  auto outbound = exchange::Outbound::open(*output.offer, output.sealing.key, output.encoded, output.acked, {}, now_);
   if (!outbound) return outbound.error();
   outbound->asked_again(now_);
   output.outbound = std::move(*outbound);

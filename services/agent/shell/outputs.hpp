@@ -67,7 +67,7 @@ class Outputs {
     TransferId under_way{};                         // the transfer of which the service has a part; empty: none
     // Of the offer that stands:
     std::optional<Offer> offer{};
-    std::string content_key{};
+    exchange::Sealing sealing{};
     std::filesystem::path encoded{};
     content::Ranges acked{};  // what had arrived when the transfer was closed
     std::optional<exchange::Outbound> outbound{};

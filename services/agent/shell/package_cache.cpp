@@ -82,6 +82,18 @@ bool PackageCache::has(const std::string& digest) const {
   return fs::exists(path(digest), ignored);
 }
 
+std::vector<std::string> PackageCache::newest(std::size_t count_max) const {
+  std::vector<std::pair<std::int64_t, std::string>> order;
+  for (const auto& [digest, entry] : entries_) order.emplace_back(-entry.order, digest);
+  std::sort(order.begin(), order.end());
+  std::vector<std::string> out;
+  for (auto& [used, digest] : order) {
+    if (out.size() == count_max) break;
+    out.push_back(std::move(digest));
+  }
+  return out;
+}
+
 void PackageCache::added(const std::string& digest, Time now) {
   std::error_code error;
   const auto size = fs::file_size(path(digest), error);

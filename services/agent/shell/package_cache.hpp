@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -36,6 +37,9 @@ class PackageCache {
 
   [[nodiscard]] std::filesystem::path path(const std::string& digest) const;
   [[nodiscard]] bool has(const std::string& digest) const;
+
+  // Digests of packages that are here, the one that was used last first.
+  [[nodiscard]] std::vector<std::string> newest(std::size_t count_max) const;
 
   void added(const std::string& digest, Time now);
   void used(const std::string& digest, Time now);  // then needed until unneeded(), or for needed_for

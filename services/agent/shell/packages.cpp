@@ -8,7 +8,7 @@
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "exchange/drive.hpp"
 #include "runtime/log.hpp"
 
@@ -58,18 +58,21 @@ fs::path Packages::archive(const std::string& digest) {
   return cache_.path(digest);
 }
 
-void Packages::fetch(const std::string& digest, Time now) {
+void Packages::fetch(const std::string& digest, Time now, int priority) {
   now_ = now;
   if (cache_.has(digest)) {
     cache_.added(digest, now);
     news_.push_back({digest, std::nullopt});
     return;
   }
+  auto& most = priorities_.try_emplace(digest, priority).first->second;
+  most = std::max(most, priority);
   step(exchange::fetch::Want{digest});
 }
 
 void Packages::unfetch(const std::string& digest) {
   cache_.unneeded(digest);
+  priorities_.erase(digest);
   step(exchange::fetch::Unwant{digest});
 }
 
@@ -81,6 +84,7 @@ void Packages::step(exchange::fetch::Input input) {
         for (const auto& one : done.say) std::visit([&](const auto& word) { say(word); }, one);
         for (auto& ended : done.ended) {
           if (ended.refused) log::warn("package refused", {{"package", ended.digest}, {"reason", *ended.refused}});
+          priorities_.erase(ended.digest);
           news_.push_back({ended.digest, std::move(ended.refused), ended.work_fault});
         }
       });
@@ -91,9 +95,21 @@ void Packages::run(std::function<void()> job) {
   job();
 }
 
+Accepts Packages::accepts() const {
+  Accepts out{.decoders = {"identity", "zstd", "zstd-patch"}, .bases = cache_.newest(limits::bases_max)};
+  std::erase_if(out.bases, [&](const auto& base) { return bad_bases_.contains(base); });
+  if (!crypto::has_aes()) std::reverse(out.ciphers.begin(), out.ciphers.end());
+  out.round_trip_ms = round_trip_ms_;
+  const auto goodput = figures().goodput_bit_per_s;
+  if (goodput && *goodput > 0) out.goodput_bit_per_s = goodput;
+  return out;
+}
+
 void Packages::say(const exchange::fetch::Ask& ask) {
-  to_say_.push_back({.topic = topics_.up(identity_.device, "want"),
-                     .payload = codec::encode(codec::Want{ask.digest, identity_.certificate_pem})});
+  codec::Want want{ask.digest, identity_.certificate_pem};
+  want.accepts = accepts();
+  if (const auto it = priorities_.find(ask.digest); it != priorities_.end()) want.priority = it->second;
+  to_say_.push_back({.topic = topics_.up(identity_.device, "want"), .payload = codec::encode(want)});
 }
 
 void Packages::say(const exchange::fetch::Word& word) {
@@ -131,6 +147,11 @@ Result<void> Packages::offer(std::string_view payload, Time now) {
   }
   auto offer = codec::decode_offer(payload);
   if (!offer) return offer.error();
+  if (!offer->base.empty() && !cache_.has(offer->base)) {  // evicted since it was named: the next want names it no more
+    const Received word{.transfer = offer->transfer, .state = ReceivedState::unwanted, .ranges = {}, .reason = {}};
+    to_say_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(word)});
+    return {};
+  }
   const exchange::fetch::OfferCame came{offer->digest, offer->transfer, cache_.has(offer->digest)};
   offers_.insert_or_assign(offer->transfer, std::move(*offer));
   step(came);
@@ -138,7 +159,7 @@ Result<void> Packages::offer(std::string_view payload, Time now) {
 }
 
 std::optional<std::string> Packages::no_room(const Offer& offer) {
-  const auto plain = [](const Offer& one) { return one.encoding == "zstd" ? one.size_bytes : 0; };
+  const auto plain = [](const Offer& one) { return one.encoding == "identity" ? 0 : one.size_bytes; };
   // Room for the received bytes is reserved already (reserve()), room for the decoded package is not.
   auto wanted = offer.encoded_bytes + plain(offer);
   for (const auto& [transfer, other] : incoming_) {
@@ -170,8 +191,15 @@ void Packages::act(const exchange::fetch::Open& work, Inputs& then) {
 std::optional<std::string> Packages::open(Incoming& incoming) {
   const auto& offer = incoming.offer;
   if (auto bad = bad_release(offer)) return bad;
+  if (identity_.transfer_ca) {
+    const auto good =
+        exchange::check_header(offer, *identity_.transfer_ca, "transfer", std::chrono::system_clock::now());
+    if (!good) return describe(good.error());
+  }
+  const auto base = offer.base.empty() ? fs::path() : cache_.path(offer.base);
+  if (!offer.base.empty()) cache_.used(offer.base, now_);  // it is not evicted to make room
   if (auto none = no_room(offer)) return none;
-  auto inbound = exchange::Inbound::open(offer, *identity_.key, identity_.fingerprint, directory_, size_max_);
+  auto inbound = exchange::Inbound::open(offer, *identity_.key, identity_.fingerprint, directory_, size_max_, base);
   const auto reserved = inbound ? inbound->reserve() : Result<void>(inbound.error());
   if (!reserved) {
     const bool disk = reserved.error().code == Code::unavailable;
@@ -184,9 +212,11 @@ std::optional<std::string> Packages::open(Incoming& incoming) {
 
 Result<void> Packages::frame(std::string_view payload, Time now) {
   now_ = now;
-  const auto header = crypto::frame_header(payload);
+  const auto header = crypto::sealed_frame_header(payload);
   if (!header) return header.error();
-  const auto it = incoming_.find(TransferId(header->transfer_id_hex));
+  const auto it = std::find_if(incoming_.begin(), incoming_.end(), [&](const auto& one) {
+    return one.second.offer.envelope.content == header->content_id_hex;
+  });
   // The transfer is over here: the sender missed its last word, and will make the offer again.
   if (it == incoming_.end()) return {};
   auto& incoming = it->second;
@@ -258,6 +288,7 @@ void Packages::finished(const Outcome& outcome) {
   } else {
     input.error = outcome.done.error();
     const auto it = incoming_.find(outcome.transfer);
+    if (input.error->code == Code::conflict && it != incoming_.end()) bad_bases_.insert(it->second.offer.base);
     if (input.error->code == Code::unavailable && it != incoming_.end()) {
       it->second.inbound = std::move(*outcome.inbound);
       input.again = !no_room(it->second.offer);  // something was evicted, or the disk has recovered

@@ -17,6 +17,7 @@
 #include "agent/shell/package_cache.hpp"
 #include "base/time.hpp"
 #include "bus/bus.hpp"
+#include "crypto/certificate.hpp"
 #include "crypto/jws.hpp"
 #include "crypto/key.hpp"
 #include "exchange/fetch.hpp"
@@ -32,6 +33,7 @@ struct Identity {
   std::string certificate_pem;
   std::string fingerprint;
   std::shared_ptr<const crypto::PrivateKey> key;
+  std::optional<crypto::CertificateAuthority> transfer_ca{};  // of the transfer service's certificate
 };
 
 struct PackageNews {
@@ -62,7 +64,9 @@ class Packages {
   void ran(const std::string& digest, Time now) { cache_.ran(digest, now); }
   void prune(Time now) { cache_.prune(now); }
   [[nodiscard]] std::int64_t prunable_bytes() const { return cache_.prunable_bytes(now_); }
-  void fetch(const std::string& digest, Time now);
+  // `priority`: of the job that needs it.
+  void fetch(const std::string& digest, Time now, int priority = 5);
+  void round_trip(std::optional<double> ms) { round_trip_ms_ = ms; }  // of the link, as it was measured last
   // Goodput and loss of the newest transfer, for a while: else one bad transfer would be held against the device until
   // the next one.
   [[nodiscard]] Link figures() const { return now_ - figures_at_ < figures_good_for ? figures_ : Link{}; }
@@ -105,6 +109,7 @@ class Packages {
   void checkpoint(const TransferId& transfer, Incoming& incoming);
   // Why there is no room for the package; nullopt: there is.
   std::optional<std::string> no_room(const Offer& offer);
+  [[nodiscard]] Accepts accepts() const;
   void discard(const TransferId& transfer);
   void sweep();
   [[nodiscard]] std::optional<std::string> bad_release(const Offer& offer) const;
@@ -118,12 +123,15 @@ class Packages {
   exchange::fetch::Fetches core_{exchange::fetch::Limits{}};
   std::map<TransferId, Incoming> incoming_;  // at most one for each attempt that waits
   std::map<TransferId, Offer> offers_;       // offers that arrived in this batch
+  std::set<std::string> bad_bases_;          // a patch of them gave other bytes: they are named in no want
   std::set<TransferId> leftovers_;           // parts from before this start that no offer has taken up yet
   std::optional<Time> started_;
   Time now_{};
   static constexpr Duration figures_good_for = std::chrono::minutes(10);
   Link figures_;
   Time figures_at_{};  // when the newest frame came
+  std::optional<double> round_trip_ms_;
+  std::map<std::string, int> priorities_;  // of what is being fetched, by digest
   std::vector<PackageNews> news_;
   std::vector<bus::Message> to_say_;
   std::shared_ptr<exchange::Mailbox<Outcome>> outcomes_ = std::make_shared<exchange::Mailbox<Outcome>>();

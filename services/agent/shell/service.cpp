@@ -342,7 +342,7 @@ void AgentService::act(const Output& done, Time now, runtime::Output& out) {
   }
   for (const auto& act : done.acts) {
     if (const auto* fetch = std::get_if<Fetch>(&act)) {
-      hands_.fetch(fetch->digest, now);
+      hands_.fetch(fetch->digest, fetch->priority, now);
     } else if (const auto* unfetch = std::get_if<Unfetch>(&act)) {
       hands_.unfetch(unfetch->digest);
     } else if (const auto* run = std::get_if<Run>(&act)) {

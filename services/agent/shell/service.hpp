@@ -31,7 +31,7 @@ class Hands {
   // program.
   virtual std::vector<Mail> mail(Time /*now*/) { return {}; }
   virtual void deliver(const Mail& /*mail*/) {}
-  virtual void fetch(const std::string& digest, Time now) = 0;
+  virtual void fetch(const std::string& digest, int priority, Time now) = 0;
   virtual void unfetch(const std::string& /*digest*/) {}  // no attempt needs the package any more
   virtual void prune(Time /*now*/) {}                     // deletes the packages that nothing needs
   // offer, frame and output fail only with what is wrong with the message.

@@ -320,6 +320,7 @@ PutCommand Scheduler::command_of(const Job& job, const Execution& execution) con
           .command = Assign{.key = attempt.key,
                             .attempt = attempt.number,
                             .fetching_s = job.spec->timeouts.fetching_s,
+                            .priority = job.spec->priority,
                             .contract = contract(job, execution),
                             .command = job.spec->command,
                             .env = job.spec->env,

@@ -21,7 +21,7 @@ struct WritingHands : Hands {
   explicit WritingHands(fakes::Journal& to) : journal(to) {}
   void run(const Assign& assign) override { journal.push_back("run " + assign.key.job.value); }
   void kill(const AttemptKey& key) override { journal.push_back("kill " + key.job.value); }
-  void fetch(const std::string& /*digest*/, Time /*now*/) override {}
+  void fetch(const std::string& /*digest*/, int /*priority*/, Time /*now*/) override {}
   fakes::Journal& journal;
 };
 

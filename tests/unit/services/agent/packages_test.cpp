@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "codec/transfer.hpp"
+#include "content/encoding.hpp"
 #include "crypto/digest.hpp"
-#include "crypto/seal.hpp"
-#include "exchange/outbound.hpp"
+#include "exchange/sealing.hpp"
 #include "support/frames.hpp"
 #include "support/pki.hpp"
 
@@ -24,22 +24,34 @@ constexpr std::int64_t mib = 1 << 20;
 struct Sent {
   TempDir dir;
   std::string bytes, digest;
-  Offer offer;
-  std::string key = crypto::generate_content_key();
   exchange::Encoded encoded;
+  exchange::Sealing sealing;
+  Offer offer;
 
   explicit Sent(std::size_t size, unsigned char id = 7)
       : bytes(make_bytes(size, id)), digest(crypto::digest_of(bytes)) {
     write(dir / "plain", bytes);
-    encoded = exchange::encode_beside(dir / "plain").value();
-    const auto size_bytes = static_cast<std::int64_t>(size);
+    encoded = exchange::encode_beside(dir / "plain", digest).value();
+    seal(id);
+  }
+  // As a patch of what another transfer brought.
+  Sent(const Sent& base, unsigned char id) : bytes("new" + base.bytes), digest(crypto::digest_of(bytes)) {
+    write(dir / "plain", bytes);
+    const auto made =
+        content::make({content::EncodingKind::patch, 3, base.digest}, dir / "plain", base.dir / "plain", dir / "patch");
+    encoded = {"zstd-patch", dir / "patch", made->bytes, made->digest, base.digest};
+    seal(id);
+  }
+  void seal(unsigned char id) {
+    const auto size_bytes = static_cast<std::int64_t>(bytes.size());
+    sealing = exchange::seal(encoded, digest, size_bytes, id_of(static_cast<unsigned char>(id + 100)).value, 1,
+                             crypto::Cipher::chacha20_poly1305, pki().key("transfer"), pki().certificate("transfer"))
+                  .value();
     const codec::Release release{digest, size_bytes, "n", "1", 1};
     const auto jws = crypto::sign_jws(pki().releaser, "fieldwork-release+jws", codec::encode(release));
-    offer = exchange::make_offer(id_of(id), digest, size_bytes, encoded.encoding, encoded.encoded_bytes, 65'536, key,
-                                 pki().certificate("d1"), jws)
-                .value();
+    offer = exchange::make_offer(id_of(id), digest, size_bytes, encoded, sealing, pki().certificate("d1"), jws).value();
   }
-  [[nodiscard]] std::vector<std::string> frames() const { return frames_of(offer, key, encoded.path); }
+  [[nodiscard]] std::vector<std::string> frames() const { return frames_of(offer, sealing.key, encoded.path, 65'536); }
 };
 
 class Device : public ::testing::Test {
@@ -56,7 +68,8 @@ class Device : public ::testing::Test {
     releases.add(pki().releaser.public_key());
     options.measure = [this](const fs::path&) { return Result<exchange::Disk>(disk); };
     const Identity identity{"d1", pki().pem("d1"), pki().certificate("d1").fingerprint(),
-                            std::make_shared<const crypto::PrivateKey>(pki().key("d1"))};
+                            std::make_shared<const crypto::PrivateKey>(pki().key("d1")),
+                            crypto::CertificateAuthority::load(pki().path("operator-ca.crt")).value()};
     packages.reset();
     packages.emplace(dir / "packages", identity, releases, topics, std::int64_t{1} << 40, std::move(options));
   }
@@ -89,6 +102,85 @@ TEST_F(Device, TakesAPackageInAndSaysSo) {
   EXPECT_EQ(read(packages->archive(sent.digest)), sent.bytes);
   EXPECT_EQ(codec::decode_received(said("received").back())->state, ReceivedState::complete);
   EXPECT_EQ(files_in(dir / "packages"), 1U);
+}
+
+TEST_F(Device, TakesNothingOfWhichTheServiceDidNotSignTheHeader) {
+  Sent sent(300'000);
+  sent.offer.envelope.header.clear();
+  bring(sent);
+  const auto news = packages->news();
+  ASSERT_EQ(news.size(), 1U);
+  EXPECT_EQ(news.front().refused->rfind("/envelope/header", 0), 0U) << *news.front().refused;
+  EXPECT_FALSE(news.front().work_fault);
+  EXPECT_EQ(codec::decode_received(said("received").back())->state, ReceivedState::failed);
+  EXPECT_EQ(files_in(dir / "packages"), 0U);
+}
+
+TEST_F(Device, AppliesAPatchToAPackageThatIsHere) {
+  const Sent base(300'000, 1), sent(base, 2);
+  packages->fetch(base.digest, now);
+  EXPECT_TRUE(codec::decode_want(said("want").at(0))->accepts.bases.empty());
+  bring(base);
+  (void)packages->news();
+  packages->fetch(sent.digest, now, 8);
+  const auto want = codec::decode_want(said("want").at(0)).value();
+  EXPECT_EQ(want.accepts.bases, std::vector{base.digest});
+  EXPECT_EQ(want.accepts.decoders, (std::vector<std::string>{"identity", "zstd", "zstd-patch"}));
+  EXPECT_EQ(want.priority, 8);
+  bring(sent);
+  EXPECT_FALSE(packages->news().front().refused);
+  EXPECT_EQ(read(packages->archive(sent.digest)), sent.bytes);
+  EXPECT_TRUE(has(base));
+}
+
+// The base was evicted after the want that named it.
+TEST_F(Device, APatchWithoutItsBaseIsDeclinedAndThePackageAskedForAgain) {
+  const Sent base(300'000, 1), sent(base, 2);
+  bring(sent);
+  EXPECT_TRUE(packages->news().empty());
+  EXPECT_EQ(codec::decode_received(said("received").back())->state, ReceivedState::unwanted);
+  now += seconds(6);
+  const auto want = codec::decode_want(said("want").at(0));
+  EXPECT_EQ(want->digest, sent.digest);
+  EXPECT_TRUE(want->accepts.bases.empty());
+}
+
+TEST_F(Device, ABaseThatChangedOnItsDiskIsNamedNoMore) {
+  const Sent base(300'000, 1), sent(base, 2);
+  bring(base);
+  (void)packages->news();
+  auto bytes = base.bytes;
+  bytes[100] = static_cast<char>(bytes[100] ^ 1);
+  write(packages->archive(base.digest), bytes);
+  bring(sent);
+  EXPECT_TRUE(packages->news().empty());
+  const auto want = codec::decode_want(said("want").at(0)).value();
+  EXPECT_EQ(want.digest, sent.digest);
+  EXPECT_TRUE(want.accepts.bases.empty());
+}
+
+TEST_F(Device, BytesThatChangedOnItsDiskAreFetchedAgain) {
+  const Sent sent(300'000);
+  for (int time = 0; time < 4; ++time, now += seconds(5)) {
+    packages->fetch(sent.digest, now);
+    EXPECT_EQ(said("want").size(), 1U) << time;
+    ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+    const auto frames = sent.frames();
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      ASSERT_TRUE(packages->frame(frames[i], now).ok());
+      if (i > 0) continue;
+      auto bytes = read(part(sent, ".part"));
+      bytes[100] = static_cast<char>(bytes[100] ^ 1);
+      write(part(sent, ".part"), bytes);
+    }
+    const auto news = packages->news();
+    EXPECT_EQ(news.size(), time < 3 ? 0U : 1U) << time;
+    for (const auto& one : news) EXPECT_FALSE(one.work_fault) << "another device's disk may be good";
+    const auto word = codec::decode_received(said("received").back()).value();
+    EXPECT_EQ(word.state, ReceivedState::failed);
+    EXPECT_NE(word.reason.find("bytes were changed"), std::string::npos) << word.reason;
+    EXPECT_EQ(files_in(dir / "packages"), 0U);
+  }
 }
 
 TEST_F(Device, KnowsGoodputAndLossOfTheNewestTransfer) {
@@ -166,13 +258,14 @@ TEST_F(Device, StopsFetchingWhatNobodyNeeds) {
   EXPECT_TRUE(said("want").empty());
 }
 
-// The decoded file is a pipe that nobody reads: who decodes stands still. It must not be the engine's thread.
+// What is decoded is a pipe that nobody writes: who decodes stands still. It must not be the engine's thread.
 TEST_F(Device, DecodesOnAThreadOfItsOwn) {
   start({.thread = true});
   const Sent sent(300'000);
   packages->fetch(sent.digest, now);
   ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
-  ASSERT_EQ(mkfifo(part(sent, ".plain").c_str(), 0600), 0);
+  fs::rename(part(sent, ".part"), dir / "part");
+  ASSERT_EQ(mkfifo(part(sent, ".part").c_str(), 0600), 0);
   for (const auto& frame : sent.frames()) ASSERT_TRUE(packages->frame(frame, now).ok());
   EXPECT_TRUE(packages->news().empty());
   now += std::chrono::minutes(1);
@@ -181,7 +274,7 @@ TEST_F(Device, DecodesOnAThreadOfItsOwn) {
   const auto busy = codec::decode_received(said("received").back()).value();
   EXPECT_EQ(busy.state, ReceivedState::receiving);
   EXPECT_EQ(busy.ranges, (ByteRanges{{0, static_cast<std::uint64_t>(sent.encoded.encoded_bytes)}}));
-  drain(part(sent, ".plain"));
+  write(part(sent, ".part"), read(dir / "part"));
   std::vector<PackageNews> news;
   while (news.empty()) {
     news = packages->news();
@@ -196,7 +289,10 @@ TEST_F(Device, GoesOnAfterARestartWhatIsLeftOver) {
   packages->fetch(sent.digest, now);
   ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
   const auto frames = sent.frames();
-  for (std::size_t i = 0; i < 20; ++i) ASSERT_TRUE(packages->frame(frames[i], now).ok());  // more than a checkpoint
+  for (std::size_t i = 0; i < 20; ++i) {
+    if (i == 19) now += seconds(3);  // now a checkpoint is due
+    ASSERT_TRUE(packages->frame(frames[i], now).ok());
+  }
   for (const char* name : {"11111111111111111111111111111111.part", "22222222222222222222222222222222.ranges",
                            "33333333333333333333333333333333.plain", "x.new"}) {
     write(dir / "packages" / name, "x");

@@ -116,7 +116,7 @@ TEST(CliFollow, TransfersOfThisPackageToItsDevices) {
   const Json sending{
       {"digest", "sha256:p"}, {"device", "d-1"}, {"state", "sending"}, {"encoded_bytes", 10}, {"acked_bytes", 4}};
   auto complete = sending;
-  complete["state"] = "complete";
+  complete["state"] = "completed";
   EXPECT_FALSE(follow.transfer(sending));  // d-1 is not known as the job's
   follow.job(job_state_json("assigned", "assigned"));
   EXPECT_FALSE(follow.transfer(complete));  // of long ago

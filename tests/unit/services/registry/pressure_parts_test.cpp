@@ -84,19 +84,21 @@ TEST(PressureParts, TransfersSlowDownUntilTheLinkHasRoom) {
   Time now = at(0);
   auto sender = ends.outbound({}, now);
   auto receiver = ends.inbound().value();
-  std::deque<std::string> link;
+  std::deque<std::pair<Time, std::string>> link;  // when each frame arrives
+  Time free = now;                                // when the newest has left
   double most = 0;
   bool was_pressed = false, was_relieved = false;
   int changes = 0;
   for (int beat = 1; beat <= 24; ++beat) {
     std::int64_t bytes = 0;
-    for (const auto end = now + seconds(5); now < end; now += milliseconds(100)) {
-      for (auto& frame : sender.due(now)) link.push_back(std::move(frame));
-      for (std::int64_t room = 12'500; room > 0 && !link.empty(); link.pop_front()) {
-        const auto size = static_cast<std::int64_t>(link.front().size());
-        room -= size;
-        bytes += size;
-        ASSERT_TRUE(receiver.frame(link.front(), now).ok());
+    for (const auto end = now + seconds(5); now < end; now += milliseconds(5)) {
+      for (auto& frame : sender.due(now)) {
+        free = std::max(free, now) + Duration(8 * frame.size());
+        link.emplace_back(free + milliseconds(10), std::move(frame));
+      }
+      for (; !link.empty() && link.front().first <= now; link.pop_front()) {
+        bytes += static_cast<std::int64_t>(link.front().second.size());
+        ASSERT_TRUE(receiver.frame(link.front().second, now).ok());
       }
       if (const auto answer = receiver.ack_due(now)) sender.received(*answer, now);
     }
@@ -113,7 +115,7 @@ TEST(PressureParts, TransfersSlowDownUntilTheLinkHasRoom) {
       EXPECT_LT(use, 65);
     }
     was_pressed = pressed;
-    sender.pace(pressed ? device.about.uplink.bit_per_s * 6 / 10 : 0);
+    sender.limit(pressed ? device.about.uplink.bit_per_s * 6 / 10 : 0);
   }
   EXPECT_GT(most, 70);
   EXPECT_TRUE(was_relieved);
