@@ -125,7 +125,7 @@ for kind in malformed empty bytes deep large array type version field; do
   for operation in offer start fetch received show list; do tell operator service/transfer/$operation/operator "$kind" transfer $operation $reply; done
 done
 for kind in malformed bytes large; do
-  reason[$kind]="not a transfer frame"
+  reason[$kind]="not a frame of sealed content"
   tell mallory device/mallory/up/frame "$kind" transfer frame $down
   tell operator service/transfer/frame/operator "$kind" transfer frame $reply
 done

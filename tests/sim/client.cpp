@@ -5,7 +5,7 @@
 
 #include "codec/job.hpp"
 #include "codec/transfer.hpp"
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "exchange/drive.hpp"
 #include "world.hpp"
 
@@ -121,10 +121,9 @@ void Client::offered(const std::string& digest, const codec::Json& answer, Time 
 void Client::act(const exchange::deliver::Make& work, Time now, Inputs& then, runtime::Output& out) {
   auto& push = pushes_.at(work.digest);
   const auto& [package, encoded] = *push.released;
-  push.content_key = crypto::generate_content_key();
-  push.offer = exchange::make_offer(TransferId(push.transfer), package.digest, package.size_bytes, encoded.encoding,
-                                    encoded.encoded_bytes, bounds_.frame_bytes, push.content_key, *push.receiver,
-                                    package.release)
+  push.sealing = exchange::seal_for_one(push.transfer, crypto::Cipher::aes_256_gcm);
+  push.offer = exchange::make_offer(TransferId(push.transfer), package.digest, package.size_bytes, encoded,
+                                    push.sealing, *push.receiver, package.release)
                    .value();
   push.acked = {};
   then.push_back(exchange::deliver::Made{work.digest});
@@ -143,8 +142,9 @@ void Client::act(const exchange::deliver::Close& work, Time /*now*/, Inputs& /*t
 }
 
 void Client::start(Push& push, Time now, runtime::Output& out) {
-  push.outbound = exchange::Outbound::open(*push.offer, push.content_key, push.released->encoded.path, push.acked,
-                                           {.window_bytes = bounds_.window_bytes}, now)
+  push.outbound = exchange::Outbound::open(
+                      *push.offer, push.sealing.key, push.released->encoded.path, push.acked,
+                      {.pace = {.window_max = bounds_.window_bytes}, .frame_bytes_max = bounds_.frame_bytes_max}, now)
                       .value();
   push.started = false;
   ask("transfer", "start", codec::encode(*push.offer), push.transfer, out);

@@ -34,7 +34,7 @@ struct Wish {
 };
 
 struct TransferBounds {
-  std::int64_t frame_bytes = 2048;
+  std::uint32_t frame_bytes_max = 4096;
   std::uint64_t window_bytes = 16 << 10;
 };
 
@@ -60,7 +60,7 @@ class Client : public runtime::Service {
     std::optional<crypto::Certificate> receiver;
     // Of the standing offer:
     std::optional<Offer> offer;
-    std::string content_key;
+    exchange::Sealing sealing;
     content::Ranges acked;  // what was acknowledged when the transfer was closed
     std::optional<exchange::Outbound> outbound;
     bool started = false;  // the service knows the key, and has said which bytes it has

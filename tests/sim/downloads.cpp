@@ -4,7 +4,7 @@
 
 #include "codec/json.hpp"
 #include "codec/transfer.hpp"
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "said.hpp"
 #include "world.hpp"
 
@@ -48,9 +48,9 @@ void Downloads::offered(const std::string& payload, Time now, runtime::Output& o
 }
 
 void Downloads::frame(const std::string& payload, Time now, runtime::Output& out) {
-  const auto header = crypto::frame_header(payload);
+  const auto header = crypto::sealed_frame_header(payload);
   for (auto& [digest, inbound] : inbounds_) {
-    if (!header || inbound.offer().transfer.value != header->transfer_id_hex) continue;
+    if (!header || inbound.offer().envelope.content != header->content_id_hex) continue;
     (void)inbound.frame(payload, now);
     return answer(std::string(digest), now, out);  // which may forget the inbound, with its key
   }

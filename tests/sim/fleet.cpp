@@ -198,8 +198,8 @@ void Fleet::add_transfer() {
                                 .releases = supplies_.releases(),
                                 .certificate = crypto::Certificate::from_pem(own.certificate_pem).value(),
                                 .key = crypto::PrivateKey::from_pem(own.key->to_pem()).value(),
-                                .frame_bytes = bounds_.frame_bytes,
                                 .window_bytes = bounds_.window_bytes,
+                                .frame_bytes_max = bounds_.frame_bytes_max,
                                 .fresh_id = [this] { return fresh_transfer(world_.random()); }};
     return std::make_unique<transfer::TransferService>(root, std::move(settings), runtime::Post{});
   });

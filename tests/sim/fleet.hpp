@@ -27,7 +27,7 @@ class SimHands : public agent::Hands {
            std::filesystem::path kept);
   void run(const Assign& assign) override;
   void kill(const AttemptKey& key) override;
-  void fetch(const std::string& digest, Time now) override { packages_.fetch(digest, now); }
+  void fetch(const std::string& digest, int priority, Time now) override { packages_.fetch(digest, now, priority); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }
   Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }

@@ -3,15 +3,15 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 
 namespace fieldwork::sim {
 namespace {
 
 bool is_volatile(const std::string& field) {
-  static const std::set<std::string> fields{"certificate", "epoch",     "ephemeral", "fingerprint", "grant",
-                                            "hash",        "tag",       "after",     "checkpoint",  "release",
-                                            "released_by", "signature", "wrapped"};
+  static const std::set<std::string> fields{"certificate", "epoch",       "ephemeral", "fingerprint", "grant",
+                                            "header",      "hash",        "tag",       "after",       "checkpoint",
+                                            "release",     "released_by", "signature", "wrapped"};
   return fields.contains(field) || field.ends_with("_ms");
 }
 
@@ -39,9 +39,9 @@ bool is_frame(const bus::Message& message) { return message.payload.starts_with(
 std::string payload_text(const bus::Message& message) {
   if (message.payload.empty()) return "(nothing)";
   if (is_frame(message)) {
-    const auto header = crypto::frame_header(message.payload);
+    const auto header = crypto::sealed_frame_header(message.payload);
     if (!header) return "FRAME (broken)";
-    return "FRAME " + header->transfer_id_hex + " [" + std::to_string(header->offset) + "," +
+    return "FRAME " + header->content_id_hex + " [" + std::to_string(header->offset) + "," +
            std::to_string(header->offset + header->length) + ")";
   }
   auto value = nlohmann::json::parse(message.payload, nullptr, false);

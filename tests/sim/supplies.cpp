@@ -115,7 +115,7 @@ void Supplies::release(const std::string& name, std::size_t bytes) {
                         .size_bytes = size,
                         .release = crypto::sign_jws(releaser_, "fieldwork-release+jws", codec::encode(release)),
                         .released_by = releaser_.public_key().id()};
-  packages_.push_back({package, exchange::encode_beside(archive).value()});
+  packages_.push_back({package, exchange::encode_beside(archive, digest).value()});
 }
 
 }  // namespace fieldwork::sim

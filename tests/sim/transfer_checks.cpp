@@ -50,6 +50,14 @@ std::optional<Received> received_of(const Topic& topic, const std::string& paylo
                   .ranges = answer.at("ranges").get<ByteRanges>()};
 }
 
+// The client that fetches and pushes asks in the name of an operator.
+constexpr const char* client = "cli";
+std::string party_of(const std::string& name) { return name == "operator" ? client : name; }
+std::string receiver_of(const Topic& topic) { return std::string(topic.name); }
+std::string sender_of(const Topic& topic) {
+  return topic.kind == Topic::Kind::device ? std::string(topic.name) : client;
+}
+
 }  // namespace
 
 TransferChecks::TransferChecks(World& world, const Checks& checks, std::uint64_t window_bytes)
@@ -76,7 +84,7 @@ void TransferChecks::starts(const Party& party) {
   for (const auto& [id, row] : checks_.rows("transfer", "sending")) {
     if (row.at("state") != "sending") continue;
     // The frames of a transfer may go out before its offer: the offer may have died with the service.
-    begins(codec::decode_offer(row.at("offer").get<std::string>()).value(), party.name(), row.at("receiver"));
+    begins(codec::decode_offer(row.at("offer").get<std::string>()).value(), party.name(), party_of(row.at("receiver")));
     transfers_.at(id).known = ranges_of(codec::decode_received(row.at("received").get<std::string>())->ranges);
   }
 }
@@ -108,6 +116,8 @@ void TransferChecks::begins(const Offer& offer, const std::string& sender, const
   it->second.sender = sender;
   it->second.receiver = receiver;
   it->second.digest = offer.digest;
+  it->second.content = offer.envelope.content;
+  it->second.number = transfers_.size();
   it->second.encoded_bytes = static_cast<std::uint64_t>(offer.encoded_bytes);
   it->second.anew = true;  // the content may have been asked for twice at once
 }
@@ -117,7 +127,10 @@ void TransferChecks::begins(const Offer& offer, const std::string& sender, const
 void TransferChecks::says(const Party& party, const bus::Message& message) {
   const auto topic = topics_.parse(message.topic);
   if (!topic || message.payload.empty()) return;
-  if (is_frame(message)) return sends(party, crypto::frame_header(message.payload).value());
+  if (is_frame(message)) {
+    const auto receiver = party.name() == "transfer" ? receiver_of(*topic) : "transfer";
+    return sends(party, receiver, crypto::sealed_frame_header(message.payload).value());
+  }
   const bool device = topic->kind == Topic::Kind::device;
   if (const auto received = received_of(*topic, message.payload)) return answers(party, *received);
   if (device && topic->channel == "want") {
@@ -136,29 +149,40 @@ void TransferChecks::says(const Party& party, const bus::Message& message) {
 void TransferChecks::offers(const Party& party, const Offer& offer, const std::string& to) {
   for (const auto& [id, row] : checks_.rows("transfer", "sending")) {
     const bool other = party.name() == "transfer" && id != offer.transfer.value && row.at("state") == "sending";
-    require(!other || row.at("receiver") != to || row.at("digest") != offer.digest, one_transfer,
+    require(!other || party_of(row.at("receiver")) != to || row.at("digest") != offer.digest, one_transfer,
             offer.transfer.value + " beside " + id);
   }
   begins(offer, party.name(), to);
 }
 
-void TransferChecks::sends(const Party& party, const crypto::FrameHeader& frame) {
-  const auto it = transfers_.find(frame.transfer_id_hex);
-  require(it != transfers_.end() && it->second.sender == party.name(), one_transfer, party.name() + " sends a frame");
-  auto& transfer = it->second;
-  const auto place = frame.transfer_id_hex + " [" + std::to_string(frame.offset) + ",+" + std::to_string(frame.length);
+TransferChecks::Transfer* TransferChecks::of(const std::string& sender, const std::string& receiver,
+                                             const std::string& content) {
+  Transfer* newest = nullptr;
+  for (auto& [id, transfer] : transfers_) {
+    if (transfer.sender != sender || transfer.receiver != receiver || transfer.content != content) continue;
+    if (newest == nullptr || newest->number < transfer.number) newest = &transfer;
+  }
+  return newest;
+}
+
+void TransferChecks::sends(const Party& party, const std::string& receiver, const crypto::SealedFrameHeader& frame) {
+  auto* found = of(party.name(), receiver, frame.content_id_hex);
+  require(found != nullptr, one_transfer, party.name() + " sends a frame");
+  auto& transfer = *found;
+  const auto place = frame.content_id_hex + " [" + std::to_string(frame.offset) + ",+" + std::to_string(frame.length);
   // The first piece is also sent to ask the receiver how it stands.
   const bool known = transfer.known.contains(frame.offset, frame.offset + frame.length);
   require(frame.offset == 0 || !known || world_.now() < transfer.known_since + turn, goes_on,
           place + ") is sent again, and was acknowledged");
   auto& in_flight = transfer.in_flight;
   while (!in_flight.empty() && in_flight.front().sent + lost_after <= world_.now()) in_flight.pop_front();
+  std::erase_if(in_flight, [&](const Piece& piece) { return piece.at.offset == frame.offset; });  // it was lost
   in_flight.push_back({frame, world_.now()});
   std::uint64_t bytes = 0;
   for (const auto& piece : in_flight) bytes += piece.at.length;
   const auto late = late_until_.find(party.name());
   if (late != late_until_.end() && world_.now() < late->second) return;
-  const auto most = party.is_device ? content::SenderConfig{}.window_bytes : window_bytes_;
+  const auto most = party.is_device ? content::PaceConfig{}.window_max : window_bytes_;
   require(bytes <= most, window, place + "): " + std::to_string(bytes) + " bytes are on their way");
 }
 
@@ -189,8 +213,11 @@ void TransferChecks::hears(const Party& party, const bus::Message& message, bool
   if (!topic || message.payload.empty()) return;
   if (is_frame(message)) {
     if (!whole) return;
-    const auto frame = crypto::frame_header(message.payload).value();
-    (void)transfers_.at(frame.transfer_id_hex).arrived.add(frame.offset, frame.offset + frame.length);
+    const auto frame = crypto::sealed_frame_header(message.payload).value();
+    const bool here = party.name() == "transfer";
+    const auto sender = here ? sender_of(*topic) : "transfer";
+    if (auto* transfer = of(sender, party.name(), frame.content_id_hex))
+      (void)transfer->arrived.add(frame.offset, frame.offset + frame.length);
     return;
   }
   if (const auto received = received_of(*topic, message.payload)) {
@@ -216,9 +243,13 @@ void TransferChecks::is_answered(const Party& party, const Received& received) {
     transfer.known_since = world_.now();
     transfer.in_flight.clear();
   }
-  std::erase_if(transfer.in_flight, [&](const Piece& piece) {
+  // What has arrived, and what was sent before that: it is lost.
+  const auto arrived = [&](const Piece& piece) {
     return ranges.contains(piece.at.offset, piece.at.offset + piece.at.length);
-  });
+  };
+  auto& in_flight = transfer.in_flight;
+  const auto newest = std::find_if(in_flight.rbegin(), in_flight.rend(), arrived);
+  in_flight.erase(in_flight.begin(), newest.base());
 }
 
 // The receiver asks anew: the sender begins anew, with the ranges that it knows.

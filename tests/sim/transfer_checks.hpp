@@ -10,7 +10,7 @@
 
 #include "checks.hpp"
 #include "content/ranges.hpp"
-#include "crypto/seal.hpp"
+#include "crypto/sealed.hpp"
 #include "said.hpp"
 #include "world.hpp"
 
@@ -40,11 +40,12 @@ class TransferChecks {
  private:
   using Json = codec::Json;
   struct Piece {
-    crypto::FrameHeader at;
+    crypto::SealedFrameHeader at;
     Time sent;
   };
   struct Transfer {
-    std::string sender, receiver, digest;
+    std::string sender, receiver, digest, content;
+    std::size_t number = 0;  // in the order in which they began
     std::uint64_t encoded_bytes = 0;
     std::deque<Piece> in_flight;  // as the frames in flight look from outside
     bool anew = false;            // the receiver came back: its next answer counts as it stands
@@ -56,7 +57,9 @@ class TransferChecks {
 
   void begins(const Offer& offer, const std::string& sender, const std::string& receiver);
   void offers(const Party& party, const Offer& offer, const std::string& to);
-  void sends(const Party& party, const crypto::FrameHeader& frame);
+  void sends(const Party& party, const std::string& receiver, const crypto::SealedFrameHeader& frame);
+  // The newest transfer of these frames; null: there is none.
+  Transfer* of(const std::string& sender, const std::string& receiver, const std::string& content);
   void answers(const Party& party, const Received& received);
   void is_answered(const Party& party, const Received& received);
   void is_asked(const std::string& device, const std::string& digest);

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -25,13 +24,6 @@ inline void write(const fs::path& path, const std::string& bytes) { std::ofstrea
 inline std::string read(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-// Releases a writer that is blocked on this pipe, and removes the pipe's name: the next writer makes a file.
-inline void drain(const fs::path& pipe) {
-  std::ifstream in(pipe, std::ios::binary);
-  fs::remove(pipe);
-  in.ignore(std::numeric_limits<std::streamsize>::max());
 }
 
 // Bytes of which half are noise: zstd makes them smaller and leaves many frames.
