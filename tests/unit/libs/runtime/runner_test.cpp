@@ -200,8 +200,9 @@ TEST(RunnerTest, NothingIsSteppedBeforeTheStoreIsKnownGoodAfterAPause) {
   rig.store.is_contested = true;
   rig.limits.look_each = milliseconds(50);
   rig.store.on_check = [&]() -> Result<void> {
-    rig.journal.emplace_back("looked");
-    return rig.journal.size() < 2 ? Result<void>() : Error{Code::conflict, "another instance took over"};
+    // A machine that is busy makes pauses of its own before the first step: then it looks more than once.
+    if (rig.journal.empty() || rig.journal.back() != "looked") rig.journal.emplace_back("looked");
+    return rig.journal.size() < 3 ? Result<void>() : Error{Code::conflict, "another instance took over"};
   };
   const auto runner = rig.runner();
   runner->post([&](Time, Output&) {
