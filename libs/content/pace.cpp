@@ -41,7 +41,7 @@ class ModelPace : public Pace {
 
   // Fills the link and no queue; the answers show whether that is still right.
   void go_on(double bytes_per_s, Time round_trip) {
-    rate_.add(bytes_per_s, Time::zero(), rate_kept);
+    rate_.add(bytes_per_s, Time::zero(), rate_kept, 0, rounds_kept);
     shortest_ = round_trip;
     window_ = std::max(window_, clamped(pipe()));
   }
@@ -49,7 +49,10 @@ class ModelPace : public Pace {
   void answered(const Answered& answer, std::uint64_t in_flight, std::uint64_t delivered, Time now) override {
     see_round_trip(answer, now);
     round_ended_ = answer.bytes > 0 && answer.delivered_before >= round_until_;
-    if (round_ended_) round_until_ = delivered;
+    if (round_ended_) {
+      round_until_ = delivered;
+      ++round_;
+    }
     see_rate(answer, now);
     see_extra(answer, now);
     see_loss(answer);
@@ -86,7 +89,6 @@ class ModelPace : public Pace {
     return static_cast<std::uint64_t>(
         std::clamp(bytes, static_cast<double>(config_.window_min), static_cast<double>(config_.window_max)));
   }
-  [[nodiscard]] Time rounds(int count) const { return count * shortest_.value_or(100ms); }
 
   void see_round_trip(const Answered& answer, Time now) {
     const auto& seen = answer.round_trip_shortest;
@@ -100,7 +102,7 @@ class ModelPace : public Pace {
 
   void see_rate(const Answered& answer, Time now) {
     if (answer.bytes_per_s <= 0 || (answer.limited && answer.bytes_per_s < rate_.value())) return;
-    rate_.add(answer.bytes_per_s, now, std::max(rate_kept, rounds(rounds_kept)));
+    rate_.add(answer.bytes_per_s, now, rate_kept, round_, rounds_kept);
   }
 
   void see_extra(const Answered& answer, Time now) {
@@ -109,11 +111,11 @@ class ModelPace : public Pace {
     if (static_cast<double>(epoch_bytes_) <= expected) {
       epoch_at_ = now;
       epoch_bytes_ = 0;
-      extra_.add(static_cast<double>(answer.bytes), now, std::max(rate_kept, rounds(rounds_kept)));
+      extra_.add(static_cast<double>(answer.bytes), now, rate_kept, round_, rounds_kept);
       return;
     }
     epoch_bytes_ += answer.bytes;
-    extra_.add(static_cast<double>(epoch_bytes_) - expected, now, std::max(rate_kept, rounds(rounds_kept)));
+    extra_.add(static_cast<double>(epoch_bytes_) - expected, now, rate_kept, round_, rounds_kept);
   }
 
   void see_loss(const Answered& answer) {
@@ -170,17 +172,17 @@ class ModelPace : public Pace {
   std::optional<Time> shortest_, probe_shortest_;
   Time shortest_at_{}, probe_until_{}, epoch_at_{};
   bool probing_ = false, round_ended_ = false;
-  std::uint64_t round_until_ = 0, epoch_bytes_ = 0, round_lost_ = 0, round_came_ = 0;
+  std::uint64_t round_ = 0, round_until_ = 0, epoch_bytes_ = 0, round_lost_ = 0, round_came_ = 0;
   int careful_rounds_ = 0, full_count_ = 0;
   double full_rate_ = 0;
 };
 
 }  // namespace
 
-void WindowedMax::add(double value, Time now, Time span) {
+void WindowedMax::add(double value, Time now, Time span, std::uint64_t round, std::uint64_t rounds) {
   while (!values_.empty() && values_.back().value <= value) values_.pop_back();
-  values_.push_back({now, value});
-  while (values_.front().at + span < now) values_.pop_front();
+  values_.push_back({now, round, value});
+  while (values_.front().at + span < now && values_.front().round + rounds < round) values_.pop_front();
 }
 
 std::unique_ptr<Pace> fixed_pace(std::uint64_t window_bytes) { return std::make_unique<FixedPace>(window_bytes); }

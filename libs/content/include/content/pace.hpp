@@ -4,16 +4,16 @@
 // ModelPace follows BBR (draft-cardwell-iccrg-bbr-congestion-control-02). It believes the delivery rate and the
 // shortest round trip, and not loss: a link that loses a fifth of its packets and still delivers is sent what it
 // delivers.
-//   rate       = the largest delivery rate of the last 10 round trips (at least a second)
-//   round_trip = the shortest of the last 10 s; then the window is halved for one round trip, so that it can be seen
-//   again extra      = the most bytes that arrived beyond rate * time in the last 10 round trips, at most rate * 1 s:
-//   what a
-//                stalled connection, or a receiver that collects its answers, hands over at once
-//   window     = 2 * rate * round_trip + extra, within window_min and window_max
-//   pacing     = gain * rate, gain 2.89 until the rate has stopped growing by a quarter in three rounds, or in one
-//   while
-//                the round trip doubled; then so little that the queue drains; then 1.25: the window bounds the queue,
-//                and what a stalled connection did not take is made up for
+//   rate        the largest delivery rate of the last 10 rounds, and of the last second. A round ends when a piece
+//               arrives that was sent after the round began: while a connection stalls, no round passes
+//   round_trip  the shortest of the last 10 s; then the window is halved for a round trip, to see it again
+//   extra       the most bytes that arrived beyond rate * time in the last 10 rounds, at most rate * 2 s: what a
+//               stalled connection, or a receiver that collects its answers, hands over at once
+//   window      2 * rate * round_trip + extra, within window_min and window_max
+//   pacing      gain * rate. The gain is 2.89 until the rate has stopped growing by a quarter in three rounds, or in
+//               one while the round trip doubled; then so little that the queue drains; then 1.25: the window bounds
+//               the queue, and what a stalled connection did not take is made up for
+//
 // Where more than a fiftieth of a round was lost and the link is known, the next 10 rounds have a window of 1.25
 // instead of 2: some queue on the way is full.
 #pragma once
@@ -58,16 +58,17 @@ struct PaceConfig {
 [[nodiscard]] std::unique_ptr<Pace> model_pace(const PaceConfig& config, std::optional<double> bytes_per_s = {},
                                                std::optional<Pace::Time> round_trip = {});
 
-/// The largest value of the newest `span` of time.
+/// The largest value of the newest rounds and of the newest span of time: of whichever is longer.
 class WindowedMax {
  public:
   using Time = Answered::Time;
-  void add(double value, Time now, Time span);
+  void add(double value, Time now, Time span, std::uint64_t round, std::uint64_t rounds);
   [[nodiscard]] double value() const { return values_.empty() ? 0 : values_.front().value; }
 
  private:
   struct One {
     Time at{};
+    std::uint64_t round = 0;
     double value = 0;
   };
   std::deque<One> values_;  // falling

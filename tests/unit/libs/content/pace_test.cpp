@@ -124,12 +124,14 @@ TEST(Pace, KeepsAFixedWindow) {
 
 TEST(WindowedMax, ForgetsWhatIsOld) {
   WindowedMax max;
-  max.add(5, 1s, 2s);
-  max.add(3, 2s, 2s);
+  max.add(5, 1s, 2s, 0, 1);
+  max.add(3, 2s, 2s, 1, 1);
   EXPECT_EQ(max.value(), 5);
-  max.add(1, 3500ms, 2s);
+  max.add(1, 3500ms, 2s, 1, 1);
+  EXPECT_EQ(max.value(), 5) << "no round has passed";
+  max.add(1, 3500ms, 2s, 2, 1);
   EXPECT_EQ(max.value(), 3);
-  max.add(4, 3600ms, 2s);
+  max.add(4, 3600ms, 2s, 2, 1);
   EXPECT_EQ(max.value(), 4);
 }
 
