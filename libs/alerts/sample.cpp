@@ -13,7 +13,9 @@ using fleet::Kind;
 using fleet::Type;
 
 std::vector<std::string_view> flags() { return {"false", "true"}; }
-std::vector<std::string_view> transfer_states() { return {"sending", "complete", "failed"}; }
+std::vector<std::string_view> transfer_states() {
+  return {"offered", "sending", "suspended", "verifying", "completed", "failed", "cancelled"};
+}
 std::vector<std::string_view> service_states() { return {"up", "down"}; }
 std::vector<std::string_view> alert_states() { return {"pending", "firing", "resolved"}; }
 

@@ -249,7 +249,7 @@ labels = ["device"]
 [[rule]]
 name = "transfer_stalled"
 over = "transfer"
-when = "state == sending"
+when = "state in (offered, sending, suspended, verifying)"
 for = "15min"
 value = "done"
 severity = "warning"

@@ -131,7 +131,7 @@ std::vector<Case> other_cases() {
   const auto audit = [](const char* broken) { return thing(Over::audit, "head", {{"broken", broken}}); };
   return {
       {"job_failed.j1", {job("j1", "failed")}, 0, job("j1", "succeeded"), "resolved"},
-      {"job_failed.j1", {job("j1", "failed")}, 0, transfer("=complete"), "firing"},
+      {"job_failed.j1", {job("j1", "failed")}, 0, transfer("=completed"), "firing"},
       {"job_failed.j1", {job("j1", "failed")}, 0, {alerts::gone(Over::job, "j1")}, "firing"},
       {"job_failed.j1", {job("j1", "failed", at(-86'400))}, -1, job("j1", "failed", at(-86'400)), ""},
       {"job_quarantined.j1", {job("j1", "quarantined")}, 0, job("j1", "failed"), "resolved"},
