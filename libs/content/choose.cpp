@@ -11,16 +11,6 @@ constexpr double bit_per_s_unknown = 10e6;
 constexpr int patch_level = 3;  // higher ones take long and gain little: what is new is a small part
 constexpr int zstd_levels[] = {3, 9, 19};
 
-int level_max(Compression compression) {
-  switch (compression) {
-    case Compression::none: return 0;
-    case Compression::fast: return 3;
-    case Compression::high: return 9;
-    case Compression::maximum: return 19;
-  }
-  return 0;
-}
-
 bool contains(const auto& list, const auto& one) { return std::find(list.begin(), list.end(), one) != list.end(); }
 
 std::string text_of(const char* form, double value, const char* unit) {
@@ -64,7 +54,7 @@ class Candidates {
     for (const auto& made : content_.made) {
       if (made.is_there && can_decode(made.encoded)) add(made.encoded.encoding, false, made.encoded.bytes);
     }
-    const int most = level_max(content_.compression);
+    const int most = level_of(content_.compression);
     if (contains(device_.decoders, EncodingKind::zstd)) {
       const int window = device_.window_log_max < zstd_window_log_max ? device_.window_log_max : 0;
       for (const int level : zstd_levels) {
@@ -135,6 +125,16 @@ std::string why(const Choice& chosen, const Choice* other) {
 }
 
 }  // namespace
+
+int level_of(Compression compression) {
+  switch (compression) {
+    case Compression::none: return 0;
+    case Compression::fast: return 3;
+    case Compression::high: return 9;
+    case Compression::maximum: return 19;
+  }
+  return 0;
+}
 
 Choice choose(const ContentView& content, const LinkView& link, const DeviceView& device) {
   auto candidates = Candidates(content, link, device).all();

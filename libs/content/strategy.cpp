@@ -56,16 +56,6 @@ std::string milliseconds_of(std::chrono::microseconds time) {
 
 }  // namespace
 
-int level_of(Compression compression) {
-  switch (compression) {
-    case Compression::none: return 0;
-    case Compression::fast: return 3;
-    case Compression::high: return 9;
-    case Compression::maximum: return 19;
-  }
-  return 0;
-}
-
 Retry retry_of(PriorityClass priority) {
   switch (priority) {
     case PriorityClass::high: return {5, 1.5};

@@ -14,12 +14,9 @@ constexpr double unknown_bit_per_s = 10e6;
 // whatever is being made is given up after half of the time in which what is stored would arrive.
 constexpr double patch_from_s = 5;
 constexpr double make_least_s = 1;
-constexpr int stored_level = 3;        // of the encoding that is made when a content comes
-constexpr int stored_window_log = 21;  // of zstd at that level
 
 bool is_stored(const SealedEncoding& one) {
-  return one.encoded.encoding.kind == content::EncodingKind::identity ||
-         one.encoded.encoding == content::Encoding{content::EncodingKind::zstd, stored_level};
+  return one.encoded.encoding.kind == content::EncodingKind::identity || one.encoded.encoding == stored_encoding;
 }
 
 content::Measured measured(const Accepts& accepts) {
@@ -61,9 +58,8 @@ Encodings::Choice Encodings::choose(const Content& content, const Accepts& accep
   content::ContentView have{.profile = {.plain_bytes = content.package.size_bytes}, .bases = bases};
   have.compression = content::strategy(measured(accepts)).compression;
   if (content.encoding == "zstd") {
-    have.made.push_back({{.encoding = {content::EncodingKind::zstd, stored_level},
-                          .bytes = content.encoded_bytes,
-                          .window_log = stored_window_log}});
+    have.made.push_back(
+        {{.encoding = stored_encoding, .bytes = content.encoded_bytes, .window_log = stored_window_log}});
   }
   if (content.encoded_bytes > 0)
     have.profile.ratio = static_cast<double>(content.package.size_bytes) / static_cast<double>(content.encoded_bytes);

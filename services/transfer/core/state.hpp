@@ -48,6 +48,10 @@ struct Content {
   Time stored{};
 };
 
+// The encoding that is made when a content comes, if it is smaller; and the window of zstd at that level.
+inline const content::Encoding stored_encoding{content::EncodingKind::zstd, 3};
+inline constexpr int stored_window_log = 21;
+
 // Which encoding of which content, and how it is sealed.
 struct MakingOf {
   std::string digest;  // of the content

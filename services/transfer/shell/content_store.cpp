@@ -16,9 +16,6 @@ std::string hex_name(const fs::path& path, std::size_t digits) {
   return ours ? hex : std::string();
 }
 
-const content::Encoding stored_encoding{content::EncodingKind::zstd, 3};
-constexpr int stored_window_log = 21;  // of zstd at that level
-
 bool has(const fs::path& path, std::int64_t bytes) {
   std::error_code error;
   const auto there = fs::file_size(path, error);

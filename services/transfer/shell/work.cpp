@@ -17,13 +17,13 @@ void TransferService::act(const MakeEncoding& work, Time now, runtime::Output&) 
     if (!cipher) return cipher.error();
     auto encoded = settings_.store.make(work, settings_.encoding_threads, *stop);
     if (!encoded) return encoded.error();
-    const exchange::Encoded file{content::name(encoding.kind), settings_.store.encoded(digest, encoding),
-                                 encoded->bytes, encoded->digest, encoding.base};
-    auto sealing =
-        exchange::seal(file, digest, work.size_bytes, id, work.epoch, *cipher, settings_.key, settings_.certificate);
+    SealedEncoding out{id, digest, std::move(*encoded), cipher_name, work.epoch};
+    auto sealing = exchange::seal(file_of(out), digest, work.size_bytes, id, work.epoch, *cipher, settings_.key,
+                                  settings_.certificate);
     if (!sealing) return sealing.error();
-    return SealedEncoding{sealing->content_id, digest,       std::move(*encoded), cipher_name,
-                          work.epoch,          sealing->key, sealing->header};
+    out.key = std::move(sealing->key);
+    out.header = std::move(sealing->header);
+    return out;
   };
   const auto outcome = [making = work.making](Result<SealedEncoding> done, Time at) -> Input {
     if (!done) return EncodingFailed{making, describe(done.error())};

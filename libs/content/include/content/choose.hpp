@@ -32,6 +32,8 @@ struct Made {
 
 /// How much time may be spent to make a content small. What is there already may be used whatever this says.
 enum class Compression { none, fast, high, maximum };  // identity; zstd up to level 3, 9, 19; patches from `fast` on
+/// The level of zstd: 3, 9 and 19; 0 of none.
+[[nodiscard]] int level_of(Compression compression);
 
 /// What the service has.
 struct ContentView {

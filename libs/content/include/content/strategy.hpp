@@ -28,9 +28,6 @@
 
 namespace fieldwork::content {
 
-/// The level of zstd: 3, 9 and 19; 0 of none.
-[[nodiscard]] int level_of(Compression compression);
-
 struct Measured {
   std::optional<std::chrono::microseconds> round_trip;
   std::optional<double> bit_per_s;  // what the link delivers
