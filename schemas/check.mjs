@@ -99,7 +99,7 @@ function check_examples() {
 // Topics named in docs/topics.md, without the root and with every parameter written as {}.
 function documented_topics() {
   const topics = new Set();
-  const section = { 'Device to services': 'device/{}/up/', 'Services to device': 'device/{}/down/', 'To a service': '', State: '', Events: '' };
+  const section = { 'Device to services': 'device/{}/up/', 'Services to device': 'device/{}/down/', 'To many devices': '', 'To a service': '', State: '', Events: '' };
   let prefix;
   for (const line of read('..', 'docs', 'topics.md').split('\n')) {
     const heading = /^## ([^:,]*)/.exec(line);
