@@ -43,6 +43,7 @@ constexpr std::array all{
     Channel{"device/{device}/up/offer", effect, 1, false, "device", "transfer"},
     Channel{"device/{device}/up/frame", piece, 1, false, "device", "transfer"},
     Channel{"device/{device}/up/output", effect, 1, false, "device", "transfer"},
+    Channel{"device/{device}/up/stage", effect, 1, false, "device", "transfer"},
     Channel{"device/{device}/up/configured", effect, 1, false, "device", "registry"},
 
     Channel{"device/{device}/down/enrolled", answer, 1, false, "registry", "device"},
@@ -56,7 +57,10 @@ constexpr std::array all{
     Channel{"device/{device}/down/frame", piece, 1, false, "transfer", "device"},
     Channel{"device/{device}/down/received", fact, 1, false, "transfer", "device"},
     Channel{"device/{device}/down/output", answer, 1, false, "transfer", "device"},
+    Channel{"device/{device}/down/stage", effect, 1, false, "transfer", "device"},
     Channel{"device/{device}/down/rejected", answer, 1, false, "registry scheduler transfer", "device"},
+
+    Channel{"content/{id}/frame", piece, 0, false, "transfer", "device"},
 
     Channel{"service/scheduler/submit/{from}", question, 1, false, "operator", "scheduler"},
     Channel{"service/scheduler/cancel/{from}", question, 1, false, "operator", "scheduler"},
@@ -96,6 +100,14 @@ constexpr std::array all{
     Channel{"service/transfer/received/{from}", fact, 1, false, "operator", "transfer"},
     Channel{"service/transfer/show/{from}", question, 1, false, "operator", "transfer"},
     Channel{"service/transfer/list/{from}", question, 1, false, "operator", "transfer"},
+    Channel{"service/transfer/transfer/{from}", question, 1, false, "operator", "transfer"},
+    Channel{"service/transfer/transfers/{from}", question, 1, false, "operator", "transfer"},
+    Channel{"service/transfer/pause/{from}", question, 1, false, "operator", "transfer"},
+    Channel{"service/transfer/resume/{from}", question, 1, false, "operator", "transfer"},
+    Channel{"service/transfer/cancel/{from}", question, 1, false, "operator", "transfer"},
+    Channel{"service/transfer/stage/{from}", question, 1, false, "operator", "transfer"},
+    Channel{"service/transfer/stages/{from}", question, 1, false, "operator", "transfer"},
+    Channel{"service/transfer/unstage/{from}", question, 1, false, "operator", "transfer"},
 
     Channel{"service/alerting/list/{from}", question, 1, false, "operator", "alerting"},
     Channel{"service/alerting/show/{from}", question, 1, false, "operator", "alerting"},
@@ -114,6 +126,7 @@ constexpr std::array all{
     Channel{"state/placement/{device}", fact, 1, true, "scheduler", "alerting"},
     Channel{"state/package/{digest}", fact, 1, true, "transfer", "scheduler"},
     Channel{"state/transfer/{transfer}", fact, 1, true, "transfer", "alerting"},
+    Channel{"state/stage/{stage}", fact, 1, true, "transfer", ""},
     Channel{"state/alert/{alert}", fact, 1, true, "alerting", ""},
     Channel{"state/audit/head", fact, 1, true, "security-policy", "security-policy alerting"},
     Channel{"state/service/{from}", fact, 1, true, services, "alerting"},
@@ -153,7 +166,7 @@ std::string filter_of(std::string_view topic, std::string_view field, std::strin
 }
 
 std::string lines_of_devices() {
-  std::string out = "# A device speaks and hears in its own tree, and nowhere else.\n";
+  std::string out = "# A device speaks and hears in its own tree alone; besides, it hears frames that are for many.\n";
   for (const auto& one : all) {
     const bool says = holds(one.from, "device");
     if (says || holds(one.to, "device"))

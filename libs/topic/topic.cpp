@@ -35,6 +35,10 @@ std::string Topics::reply(std::string_view client, std::string_view channel) con
 std::string Topics::state(std::string_view kind, std::string_view id) const { return join(root_, {"state", kind, id}); }
 std::string Topics::event(std::string_view kind, std::string_view id) const { return join(root_, {"event", kind, id}); }
 
+std::string Topics::content(std::string_view id, std::string_view channel) const {
+  return join(root_, {"content", id, channel});
+}
+
 std::optional<Topic> Topics::parse(std::string_view topic) const {
   if (topic.size() <= root_.size() || !topic.starts_with(root_) || topic[root_.size()] != '/') return std::nullopt;
   topic.remove_prefix(root_.size() + 1);
@@ -59,6 +63,7 @@ std::optional<Topic> Topics::parse(std::string_view topic) const {
   if (level[0] == "reply") return Topic{.kind = Kind::reply, .name = level[1], .channel = level[2]};
   if (level[0] == "state") return Topic{.kind = Kind::state, .name = level[2], .channel = level[1]};
   if (level[0] == "event") return Topic{.kind = Kind::event, .name = level[2], .channel = level[1]};
+  if (level[0] == "content") return Topic{.kind = Kind::content, .name = level[1], .channel = level[2]};
   return std::nullopt;
 }
 

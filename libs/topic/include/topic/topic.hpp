@@ -12,8 +12,9 @@ namespace fieldwork {
 //   service: name = service, channel = operation, from = client
 //   reply: name = client, channel
 //   state, event: channel = kind, name = id
+//   content: name = content id, channel
 struct Topic {
-  enum class Kind { device, service, reply, state, event };
+  enum class Kind { device, service, reply, state, event, content };
   Kind kind = Kind::device;
   std::string_view name{};
   std::string_view direction{};
@@ -31,6 +32,7 @@ class Topics {
   [[nodiscard]] std::string reply(std::string_view client, std::string_view channel) const;
   [[nodiscard]] std::string state(std::string_view kind, std::string_view id) const;
   [[nodiscard]] std::string event(std::string_view kind, std::string_view id) const;
+  [[nodiscard]] std::string content(std::string_view id, std::string_view channel) const;
   // The levels of `topic`, as views into it: `topic` must outlive them. Empty when the topic is not one of ours: it
   // lies below another root, has another shape, or one of its levels is not an id (base/id.hpp), as a wildcard is not.
   // Every topic that comes from outside is parsed here.
