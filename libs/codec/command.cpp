@@ -15,6 +15,8 @@ Assign read_assign(Reader& reader) {
   assign.attempt = static_cast<int>(reader.integer("attempt", 1, std::numeric_limits<int>::max()));
   assign.fetching_s = static_cast<int>(reader.integer("fetching_s", 1, 31'536'000));
   assign.priority = static_cast<int>(reader.integer_or("priority", assign.priority, 0, limits::priority_max));
+  assign.executions = reader.integer_or("executions", assign.executions, 1, integer_max);
+  assign.metered = reader.boolean_or("metered", false);
   if (const Json* value = reader.object("contract")) assign.contract = read_contract(reader, *value);
   assign.command = read_command(reader);
   assign.env = read_env(reader);
@@ -90,6 +92,8 @@ Json encode(const Command& command) {
     out["attempt"] = assign->attempt;
     out["fetching_s"] = assign->fetching_s;
     if (assign->priority != Assign{}.priority) out["priority"] = assign->priority;
+    if (assign->executions != Assign{}.executions) out["executions"] = assign->executions;
+    if (assign->metered) out["metered"] = true;
     out["contract"] = encode(assign->contract);
     out["command"] = assign->command;
     out["limits"] = encode(assign->limits);

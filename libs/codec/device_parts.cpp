@@ -16,7 +16,7 @@ Json encode(const Capacity& capacity) {
 Capacity read_capacity(Reader& parent, const Json& value) {
   Reader reader(parent, "capacity", value);
   Capacity out;
-  out.cpu_millis = reader.integer("cpu_millis", 1, 1'024'000);
+  out.cpu_millis = reader.integer("cpu_millis", 1, limits::cpu_millis_max);
   out.memory_bytes = reader.integer("memory_bytes", 1, limits::size_bytes_max);
   out.storage_bytes = reader.integer("storage_bytes", 0, limits::size_bytes_max);
   reader.finish();

@@ -45,7 +45,7 @@ Json encode(const RunLimits& limits) {
 }
 
 std::vector<std::string> read_command(Reader& reader) {
-  auto command = reader.texts_or_empty("command", 64, 4096);
+  auto command = reader.texts_or_empty("command", limits::command_words_max, limits::command_word_bytes_max);
   if (reader.ok() && (command.empty() || command.front().empty())) reader.fail("command", "must name a program");
   return command;
 }
@@ -115,6 +115,7 @@ Json encode(const JobSpec& job) {
   if (job.start_at_ms) out["start_at"] = timestamp(from_ms(*job.start_at_ms));
   if (job.at_most_once) out["semantics"] = *job.at_most_once ? "at_most_once" : "at_least_once";
   if (job.preemptible) out["preemptible"] = *job.preemptible;
+  if (job.metered) out["metered"] = true;
   return out;
 }
 
@@ -171,6 +172,7 @@ JobSpec read_job(Reader& reader) {
   read_start(reader, job);
   if (const Json* value = reader.object_maybe("offline")) job.offline = read_offline(reader, *value, job);
   if (reader.any_maybe("preemptible") != nullptr) job.preemptible = reader.boolean_or("preemptible", true);
+  job.metered = reader.boolean_or("metered", false);
   if (const Json* value = reader.object_maybe("timeouts")) {
     Reader timeouts(reader, "timeouts", *value);
     auto& of = job.timeouts;

@@ -42,7 +42,7 @@ void add_terms(Reader& reader, std::string& expression) {
 Requirements read_requirements(Reader& parent, const Json& value) {
   Reader reader(parent, "requirements", value);
   Requirements out;
-  out.cpu_millis = reader.integer_or("cpu_millis", 0, 0, 1'024'000);
+  out.cpu_millis = reader.integer_or("cpu_millis", 0, 0, limits::cpu_millis_max);
   out.memory_bytes = reader.integer_or("memory_bytes", 0, 0, limits::size_bytes_max);
   out.storage_bytes = reader.integer_or("storage_bytes", 0, 0, limits::size_bytes_max);
   out.labels = read_labels(reader, "labels");

@@ -102,6 +102,14 @@ std::string read_encoding(Reader& reader, std::string& base, bool has_base) {
   return encoding;
 }
 
+std::optional<TransferFailure> read_failure(Reader& reader, bool failed) {
+  const auto word = reader.text("failure", 32);
+  const auto out = transfer_failure(word);
+  if (reader.ok() && !out) reader.fail("failure", "is not a word for a failure");
+  if (reader.ok() && !failed) reader.fail("failure", "is there only with the state failed");
+  return out;
+}
+
 constexpr const char* received_words[] = {"receiving", "complete", "failed", "unwanted"};
 
 }  // namespace
@@ -111,6 +119,7 @@ std::string encode(const Want& want) {
   if (!want.transfer.value.empty()) json["transfer"] = want.transfer.value;
   if (want.accepts != Accepts{}) json["accepts"] = encode(want.accepts);
   if (want.priority != Want{}.priority) json["priority"] = want.priority;
+  if (want.receivers != Want{}.receivers) json["receivers"] = want.receivers;
   return dump(json);
 }
 
@@ -125,6 +134,7 @@ Result<Want> decode_want(std::string_view text) {
     if (const Json* accepts = reader.object("accepts")) want.accepts = read_accepts(reader, *accepts);
   }
   want.priority = static_cast<int>(reader.integer_or("priority", want.priority, 0, 9));
+  want.receivers = reader.integer_or("receivers", want.receivers, 1, integer_max);
   if (!reader.finish()) return reader.error();
   return want;
 }
@@ -139,6 +149,7 @@ std::string encode(const Offer& offer) {
            {"encoded_digest", offer.encoded_digest},
            {"envelope", encode(offer.envelope)}};
   if (!offer.base.empty()) out["base"] = offer.base;
+  if (offer.shared) out["shared"] = true;
   if (!offer.release.empty()) out["release"] = offer.release;
   return dump(out);
 }
@@ -156,6 +167,7 @@ Result<Offer> decode_offer(std::string_view text) {
   out.encoded_bytes = reader.integer("encoded_bytes", 1, limits::size_bytes_max);
   out.encoded_digest = reader.digest("encoded_digest");
   if (const Json* envelope = reader.object("envelope")) out.envelope = read_envelope(reader, *envelope);
+  out.shared = reader.boolean_or("shared", false);
   out.release = reader.text_or("release", "", 65536);
   if (!reader.finish()) return reader.error();
   return out;
@@ -221,6 +233,8 @@ std::string encode(const Received& received) {
            {"state", received_words[static_cast<int>(received.state)]},
            {"ranges", std::move(ranges)}};
   if (!received.reason.empty()) out["reason"] = clamp_text(received.reason, limits::reason_bytes_max);
+  if (received.failure) out["failure"] = name(*received.failure);
+  if (received.bad_frames > 0) out["bad_frames"] = received.bad_frames;
   return dump(out);
 }
 
@@ -241,6 +255,8 @@ Result<Received> decode_received(std::string_view text) {
   }
   if (reader.ok() && !known) reader.fail("state", "must be receiving, complete, failed or unwanted");
   out.reason = reader.text_or("reason", "", limits::reason_bytes_max);
+  if (value->contains("failure")) out.failure = read_failure(reader, out.state == ReceivedState::failed);
+  out.bad_frames = reader.integer_or("bad_frames", 0, 1, integer_max);
   if (const Json* ranges = reader.array("ranges", limits::ranges_max)) {
     for (const auto& range : *ranges) {
       const bool good = range.is_array() && range.size() == 2 && range[0].is_number_unsigned() &&
@@ -254,126 +270,6 @@ Result<Received> decode_received(std::string_view text) {
       out.ranges.emplace_back(range[0].get<std::uint64_t>(), range[1].get<std::uint64_t>());
     }
   }
-  if (!reader.finish()) return reader.error();
-  return out;
-}
-
-std::string encode(const OutputOffer& offer) {
-  Json out{{"v", 1},           {"digest", offer.digest},       {"size_bytes", offer.size_bytes},
-           {"job", offer.job}, {"execution", offer.execution}, {"fence", offer.fence}};
-  if (!offer.dropped.empty()) out["dropped"] = clamp_text(offer.dropped, limits::reason_bytes_max);
-  return dump(out);
-}
-
-Result<OutputOffer> decode_output_offer(std::string_view text) {
-  auto value = parse(text, 8192);
-  if (!value) return value.error();
-  Reader reader(*value);
-  reader.version();
-  OutputOffer out{reader.digest("digest"), reader.integer("size_bytes", 0, limits::size_bytes_max), reader.id("job"),
-                  reader.integer("execution", 0, 9999), reader.integer("fence", 1, integer_max)};
-  if (value->contains("dropped")) {
-    out.dropped = reader.text("dropped", limits::reason_bytes_max);
-    if (reader.ok() && out.dropped.empty()) reader.fail("dropped", "must not be empty");
-  }
-  if (!reader.finish()) return reader.error();
-  return out;
-}
-
-std::string encode(const OutputStored& stored) {
-  Json out{{"v", 1}, {"digest", stored.digest}, {"state", stored.refused.empty() ? "stored" : "refused"}};
-  if (!stored.refused.empty()) out["reason"] = clamp_text(stored.refused, limits::reason_bytes_max);
-  return dump(out);
-}
-
-Result<OutputStored> decode_output_stored(std::string_view text) {
-  auto value = parse(text, 8192);
-  if (!value) return value.error();
-  Reader reader(*value);
-  reader.version();
-  OutputStored out{reader.digest("digest"), ""};
-  const auto state = reader.text("state", 16);
-  if (!reader.ok()) return reader.error();  // without the state no other field is known
-  if (state == "refused") {
-    out.refused = reader.text("reason", limits::reason_bytes_max);
-    if (reader.ok() && out.refused.empty()) reader.fail("reason", "must not be empty");
-  } else if (state != "stored" && reader.ok()) {
-    reader.fail("state", "must be stored or refused");
-  }
-  if (!reader.finish()) return reader.error();
-  return out;
-}
-
-std::string encode(const Upload& upload) {
-  return dump(Json{{"v", 1},
-                   {"digest", upload.digest},
-                   {"size_bytes", upload.size_bytes},
-                   {"name", upload.name},
-                   {"version", upload.version},
-                   {"release", upload.release}});
-}
-
-Result<Upload> decode_upload(std::string_view text) {
-  auto value = parse(text, 131072);
-  if (!value) return value.error();
-  Reader reader(*value);
-  reader.version();
-  Upload out{reader.digest("digest"), reader.integer("size_bytes", 0, limits::size_bytes_max), reader.text("name", 128),
-             reader.text("version", 128), reader.text("release", 65536)};
-  if (!reader.finish()) return reader.error();
-  return out;
-}
-
-Json encode(const Package& package) {
-  auto names = Json::array();
-  for (const auto& [name, version] : package.names) names.push_back({{"name", name}, {"version", version}});
-  return Json{{"v", 1},
-              {"digest", package.digest},
-              {"name", package.name},
-              {"version", package.version},
-              {"names", std::move(names)},
-              {"size_bytes", package.size_bytes},
-              {"release", package.release},
-              {"released_by", package.released_by}};
-}
-
-Result<Package> decode_package(const Json& value) {
-  Reader reader(value);
-  reader.version();
-  reader.allow_unknown();
-  Package out;
-  out.digest = reader.digest("digest");
-  out.name = reader.text("name", 128);
-  out.version = reader.text("version", 128);
-  out.size_bytes = reader.integer("size_bytes", 0, limits::size_bytes_max);
-  out.release = reader.text("release", 65536);
-  out.released_by = reader.text_or("released_by", "", 128);
-  if (const Json* names = reader.array("names", limits::content_names_max)) {
-    if (names->empty()) reader.fail("names", "must not be empty");
-    for (std::size_t i = 0; i < names->size(); ++i) {
-      Reader one(reader, "names", i, (*names)[i]);
-      out.names.push_back({one.text("name", 128), one.text("version", 128)});
-      one.finish();
-    }
-  }
-  if (!reader.finish()) return reader.error();
-  return out;
-}
-
-std::string encode(const Release& release) {
-  return dump(Json{{"digest", release.digest},
-                   {"size_bytes", release.size_bytes},
-                   {"name", release.name},
-                   {"version", release.version},
-                   {"released_ms", release.released_ms}});
-}
-
-Result<Release> decode_release(std::string_view text) {
-  auto value = parse(text, 65536);
-  if (!value) return value.error();
-  Reader reader(*value);
-  Release out{reader.digest("digest"), reader.integer("size_bytes", 0, limits::size_bytes_max),
-              reader.text("name", 128), reader.text("version", 128), reader.integer("released_ms", 0, integer_max)};
   if (!reader.finish()) return reader.error();
   return out;
 }

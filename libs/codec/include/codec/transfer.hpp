@@ -12,7 +12,8 @@ struct Want {
   std::string certificate;  // PEM; of the receiver that wants the content
   TransferId transfer{};    // of which the receiver already holds a part; empty: none
   Accepts accepts{};
-  int priority = 5;  // of the job that waits for it
+  int priority = 5;            // of the job that waits for it
+  std::int64_t receivers = 1;  // so many devices will want it at about the same time
 };
 [[nodiscard]] std::string encode(const Want& want);
 [[nodiscard]] Result<Want> decode_want(std::string_view text);
@@ -37,6 +38,9 @@ struct ContentHeader {
 [[nodiscard]] std::string encode(const ContentHeader& header);
 [[nodiscard]] Result<ContentHeader> decode_content_header(std::string_view text);
 
+// `strategy` in OUTPUT, UPLOAD and STATE_TRANSFER.
+[[nodiscard]] Json encode(const SaidStrategy& strategy);
+
 // The other kind of message on an offer channel: why there is no offer.
 struct NotOffered {
   std::string digest;
@@ -56,7 +60,8 @@ struct OutputOffer {
   std::string job;
   std::int64_t execution = 0;
   std::int64_t fence = 0;
-  std::string dropped{};  // why the device has deleted it; empty: it waits
+  std::string dropped{};                   // why the device has deleted it; empty: it waits
+  std::optional<SaidStrategy> strategy{};  // it is being sent, and so
   bool operator==(const OutputOffer&) const = default;
 };
 [[nodiscard]] std::string encode(const OutputOffer& offer);
@@ -76,7 +81,8 @@ struct Upload {
   std::int64_t size_bytes = 0;
   std::string name;
   std::string version;
-  std::string release;  // JWS
+  std::string release;                     // JWS
+  std::optional<SaidStrategy> strategy{};  // it is being sent, and so
 };
 [[nodiscard]] std::string encode(const Upload& upload);
 [[nodiscard]] Result<Upload> decode_upload(std::string_view text);
@@ -92,6 +98,7 @@ struct Release {
   std::string name;
   std::string version;
   std::int64_t released_ms = 0;
+  PackageAbout about{};  // as the package's manifest says it
 };
 [[nodiscard]] std::string encode(const Release& release);
 [[nodiscard]] Result<Release> decode_release(std::string_view text);

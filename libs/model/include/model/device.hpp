@@ -56,6 +56,9 @@ struct Uplink {
   bool metered = false;
   bool operator==(const Uplink&) const = default;
 };
+// Why work is kept away from a metered one.
+inline constexpr const char* metered_reason =
+    "its connection is metered; the job allows no metered one (metered: true)";
 
 // What a device says of itself when it enrols.
 struct Description {

@@ -162,6 +162,7 @@ struct JobSpec {
   std::optional<std::int64_t> start_at_ms{};  // Unix time before which it does not begin
   std::optional<bool> at_most_once{};         // default: attempts_max == 1
   std::optional<bool> preemptible{};          // default: not at_most_once()
+  bool metered = false;  // its package and its files may use a connection that is paid for by volume (Uplink)
   bool operator==(const JobSpec&) const = default;
 };
 // Whether a try whose end nobody knows is never followed by another.
@@ -336,7 +337,9 @@ struct Assign {
   AttemptKey key;
   int attempt = 1;
   int fetching_s = 3'600;
-  int priority = 5;  // of the job
+  int priority = 5;             // of the job
+  std::int64_t executions = 1;  // of the job: so many devices may need its package
+  bool metered = false;         // as the job says
   Contract contract;
   std::vector<std::string> command;
   std::map<std::string, std::string> env;

@@ -72,9 +72,22 @@ inline constexpr int executions_with_messages_max = 64;      // executions of a 
 // --- transfer ---
 inline constexpr std::size_t ranges_max = 4096;        // ranges [begin, end) of one content that a receiver has
 inline constexpr std::size_t content_names_max = 100;  // package names of one content
-inline constexpr std::size_t accepted_max = 8;         // decoders, ciphers that a receiver names
+inline constexpr std::size_t architecture_bytes_max = 32;
+inline constexpr std::size_t variants_max = 32;            // architectures of one NAME@VERSION
+inline constexpr std::int64_t cpu_millis_max = 1'024'000;  // of a device, a job, a package
+inline constexpr std::size_t command_words_max = 64;
+inline constexpr std::size_t command_word_bytes_max = 4096;
+inline constexpr std::size_t manifest_bytes_max = 4U << 20U;  // of a package
+inline constexpr std::size_t manifest_files_max = 100'000;    // in it
+inline constexpr std::size_t manifest_path_bytes_max = 4096;  // of a file, or a link's target
+inline constexpr std::size_t accepted_max = 8;                // decoders, ciphers that a receiver names
 inline constexpr std::size_t accepted_word_bytes_max = 71;
-inline constexpr std::size_t bases_max = 32;  // contents against which a receiver can take a patch
+inline constexpr std::size_t strategy_reason_bytes_max = 512;
+inline constexpr std::int64_t frame_bytes_max = 1 << 20;  // as a sender says
+inline constexpr std::size_t bases_max = 32;              // contents against which a receiver can take a patch
+inline constexpr std::size_t stages_per_device_max = 64;
+inline constexpr std::size_t stage_items_max = 128;    // of one up/stage
+inline constexpr std::size_t stage_devices_max = 500;  // named in one request
 
 // --- policy ---
 inline constexpr std::size_t trace_rules_max = 8;  // rules in the trace of a decision

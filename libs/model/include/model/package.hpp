@@ -1,18 +1,38 @@
 // A package: immutable content named by its digest, released by someone's signature; and the messages that move it.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/id.hpp"
+#include "model/device.hpp"
 
 namespace fieldwork {
 
-// NAME@VERSION of a package. A name means one content, for ever; a content may have several names.
+// What a package says of itself: in its manifest, and again in its release.
+struct PackageAbout {
+  std::string architecture;        // as `uname -m` says; empty: any
+  std::vector<std::string> entry;  // the command of a job that names none; empty: there is none
+  Capacity needs;                  // what a device must have at least; 0: nothing of it
+  bool operator==(const PackageAbout&) const = default;
+};
+
+// What `uname -m` says for this word: there are other words for some.
+[[nodiscard]] constexpr std::string_view architecture_named(std::string_view word) {
+  if (word == "arm64") return "aarch64";
+  if (word == "amd64") return "x86_64";
+  if (word == "armhf") return "armv7l";
+  return word;
+}
+
+// NAME@VERSION of a package. A name means one content for each architecture, or one for all, for ever; a content may
+// have several names.
 struct PackageName {
   std::string name;
   std::string version;
@@ -27,6 +47,7 @@ struct Package {
   std::string release;  // JWS, of the oldest name
   std::string released_by;
   std::vector<PackageName> names{};  // all, the oldest first
+  PackageAbout about{};
   bool operator==(const Package&) const = default;
 };
 
@@ -66,11 +87,41 @@ struct Offer {
   std::int64_t encoded_bytes = 0;
   std::string encoded_digest;
   Envelope envelope;
+  bool shared = false;  // frames also come on content/{id}/frame
   std::string release;  // JWS, empty for outputs
   bool operator==(const Offer&) const = default;
 };
 
 using ByteRanges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // half open
+
+// What a sender does on its link (content/strategy.hpp), as it says.
+struct SaidStrategy {
+  std::string name;    // far, narrow, near or unknown
+  std::string reason;  // one line
+  std::int64_t frame_bytes = 0;
+  bool operator==(const SaidStrategy&) const = default;
+};
+
+// Why a transfer failed.
+enum class TransferFailure {
+  verification_failed,  // what came is not what was promised: a digest, a signature, a size
+  unavailable,          // a disk cannot keep or read it
+  denied,               // one of the two is barred, or the name is another content's
+  silent,               // the other end was not heard
+  cancelled,            // by an operator
+  gone,                 // the content, or its encoding, is not there any more
+};
+inline constexpr std::array<std::string_view, 6> transfer_failure_names{
+    "verification_failed", "unavailable", "denied", "silent", "cancelled", "gone"};
+[[nodiscard]] inline std::string_view name(TransferFailure failure) {
+  return transfer_failure_names.at(static_cast<std::size_t>(failure));
+}
+[[nodiscard]] inline std::optional<TransferFailure> transfer_failure(std::string_view word) {
+  for (std::size_t i = 0; i < transfer_failure_names.size(); ++i) {
+    if (transfer_failure_names.at(i) == word) return static_cast<TransferFailure>(i);
+  }
+  return std::nullopt;
+}
 
 enum class ReceivedState { receiving, complete, failed, unwanted };
 
@@ -79,7 +130,9 @@ struct Received {
   TransferId transfer;
   ReceivedState state = ReceivedState::receiving;
   ByteRanges ranges;
-  std::string reason;  // failed: why; receiving: why the receiver can keep no more now
+  std::string reason;                        // failed: why; receiving: why the receiver can keep no more now
+  std::optional<TransferFailure> failure{};  // only of failed
+  std::int64_t bad_frames = 0;               // that came and could not be opened: they are asked for again
   bool operator==(const Received&) const = default;
 };
 
