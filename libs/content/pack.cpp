@@ -8,7 +8,10 @@
 
 #include "archive_names.hpp"
 #include "content/archive.hpp"
+#include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
+#include "listed.hpp"
+#include "packing.hpp"
 
 namespace fieldwork::content {
 namespace {
@@ -23,13 +26,6 @@ struct FreeEntry {
 };
 using Writer = std::unique_ptr<archive, FreeWriter>;
 using Entry = std::unique_ptr<archive_entry, FreeEntry>;
-
-struct Item {
-  std::string name;  // in the archive
-  fs::path path;
-  fs::file_type type = fs::file_type::none;
-  std::string target{};  // of a link
-};
 
 Result<Item> item_of(std::string name, const fs::path& path) {
   std::error_code error;
@@ -66,21 +62,6 @@ Result<std::vector<Item>> items_under(const fs::path& root) {
   return items;
 }
 
-Result<std::vector<Item>> items_of(const fs::path& source) {
-  std::error_code error;
-  const fs::file_status status = fs::status(source, error);
-  if (fs::is_directory(status)) return items_under(source);
-  if (!fs::is_regular_file(status)) {
-    return refused(source.string(), Code::invalid, "is neither a file nor a directory, or does not exist");
-  }
-  return std::vector<Item>{Item{source.filename().string(), source, fs::file_type::regular}};
-}
-
-bool is_executable(const fs::path& path) {
-  std::error_code ignored;
-  return (fs::status(path, ignored).permissions() & fs::perms::owner_exec) != fs::perms::none;
-}
-
 /// The header of an entry; for a file with the size that was found on disk.
 Result<Entry> entry_of(const Item& item) {
   Entry entry(archive_entry_new());
@@ -110,6 +91,7 @@ Result<Entry> entry_of(const Item& item) {
 Result<void> write_bytes(archive* writer, const Item& item, la_int64_t size, std::vector<char>& buffer) {
   std::ifstream in(item.path, std::ios::binary);
   if (!in) return refused(item.name, Code::unavailable, "cannot be opened");
+  crypto::Sha256 hash;
   while (in && size >= 0) {
     in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
     const auto count = in.gcount();
@@ -118,9 +100,11 @@ Result<void> write_bytes(archive* writer, const Item& item, la_int64_t size, std
     if (archive_write_data(writer, buffer.data(), static_cast<std::size_t>(count)) != count) {
       return refused(item.name, Code::unavailable, reason_of(writer));
     }
+    if (!item.digest.empty()) hash.update({buffer.data(), static_cast<std::size_t>(count)});
   }
   if (in.bad()) return refused(item.name, Code::unavailable, "cannot be read");
-  if (size != 0) return refused(item.name, Code::unavailable, "changed while it was packed");
+  const bool same = item.digest.empty() || item.digest == "sha256:" + crypto::to_hex(hash.finish());
+  if (size != 0 || !same) return refused(item.name, Code::unavailable, "changed while it was packed");
   return {};
 }
 
@@ -134,7 +118,22 @@ const char* options_for(const std::vector<Item>& items) {
   return std::all_of(items.begin(), items.end(), plain) ? "" : "hdrcharset=BINARY";
 }
 
-Result<void> write_archive(const std::vector<Item>& items, const fs::path& path) {
+Result<void> write_manifest(archive* writer, const std::string& text) {
+  const Entry entry(archive_entry_new());
+  archive_entry_copy_pathname(entry.get(), manifest_name);
+  archive_entry_set_mtime(entry.get(), 0, 0);
+  archive_entry_set_uid(entry.get(), 0);
+  archive_entry_set_gid(entry.get(), 0);
+  archive_entry_set_filetype(entry.get(), AE_IFREG);
+  archive_entry_set_perm(entry.get(), 0644);
+  archive_entry_set_size(entry.get(), static_cast<la_int64_t>(text.size()));
+  if (archive_write_header(writer, entry.get()) != ARCHIVE_OK ||
+      archive_write_data(writer, text.data(), text.size()) != static_cast<la_ssize_t>(text.size()))
+    return refused(manifest_name, Code::unavailable, reason_of(writer));
+  return {};
+}
+
+Result<void> write_archive(const std::vector<Item>& items, const std::string& manifest, const fs::path& path) {
   const Writer writer(archive_write_new());
   if (archive_write_set_format_pax_restricted(writer.get()) != ARCHIVE_OK ||
       archive_write_set_options(writer.get(), options_for(items)) != ARCHIVE_OK ||
@@ -142,6 +141,9 @@ Result<void> write_archive(const std::vector<Item>& items, const fs::path& path)
       archive_write_set_bytes_in_last_block(writer.get(), 10240) != ARCHIVE_OK ||
       archive_write_open_filename(writer.get(), path.c_str()) != ARCHIVE_OK) {
     return refused(path.string(), Code::unavailable, reason_of(writer.get()));
+  }
+  if (!manifest.empty()) {
+    if (auto written = write_manifest(writer.get(), manifest); !written) return written;
   }
   std::vector<char> buffer(128 * 1024);
   for (const Item& item : items) {
@@ -169,17 +171,37 @@ bool is_inside(const fs::path& path, const fs::path& root) {
 
 }  // namespace
 
-Result<std::string> pack(const fs::path& directory_or_file, const fs::path& archive_path) {
-  const auto items = items_of(directory_or_file);
-  if (!items) return items.error();
+bool is_executable(const fs::path& path) {
+  std::error_code ignored;
+  return (fs::status(path, ignored).permissions() & fs::perms::owner_exec) != fs::perms::none;
+}
+
+Result<std::vector<Item>> items_of(const fs::path& directory_or_file) {
+  std::error_code error;
+  const fs::file_status status = fs::status(directory_or_file, error);
+  if (fs::is_directory(status)) return items_under(directory_or_file);
+  if (!fs::is_regular_file(status)) {
+    return refused(directory_or_file.string(), Code::invalid, "is neither a file nor a directory, or does not exist");
+  }
+  return std::vector<Item>{Item{directory_or_file.filename().string(), directory_or_file, fs::file_type::regular}};
+}
+
+Result<std::string> write_archive_of(const std::vector<Item>& items, const std::string& manifest,
+                                     const fs::path& directory_or_file, const fs::path& archive_path) {
   if (is_inside(archive_path, directory_or_file)) {
     return refused(archive_path.string(), Code::invalid, "the archive would pack itself");
   }
-  const auto written = write_archive(*items, archive_path);
+  const auto written = write_archive(items, manifest, archive_path);
   if (written) return crypto::digest_of_file(archive_path);
   std::error_code ignored;
   fs::remove(archive_path, ignored);
   return written.error();
+}
+
+Result<std::string> pack(const fs::path& directory_or_file, const fs::path& archive_path) {
+  const auto items = items_of(directory_or_file);
+  if (!items) return items.error();
+  return write_archive_of(*items, "", directory_or_file, archive_path);
 }
 
 }  // namespace fieldwork::content

@@ -21,28 +21,31 @@ std::optional<Piece> Pieces::cut(std::uint64_t from, std::uint64_t end, std::uin
 
 std::optional<Piece> Pieces::next(std::uint32_t length_max) {
   while (!lost_.empty()) {
-    if (auto piece = cut(lost_.front().first, lost_.front().second, length_max)) return piece;
+    const auto& range = lost_.front().range;
+    if (auto piece = cut(range.first, range.second, length_max)) return piece;
     lost_.pop_front();  // acknowledged meanwhile
   }
   return cut(cursor_, total_, length_max);
 }
 
 bool Pieces::unsent() const {
-  const auto open = [&](const Range& range) { return !acked_.contains(range.first, range.second); };
+  const auto open = [&](const Lost& lost) { return !acked_.contains(lost.range.first, lost.range.second); };
   return std::any_of(lost_.begin(), lost_.end(), open) || acked_.first_missing(cursor_, total_).has_value();
 }
 
 void Pieces::sent(const Piece& piece, Time now, bool limited) {
   const std::uint64_t end = piece.offset + piece.length;
-  const bool again = !lost_.empty();
-  if (again) {
-    lost_.front().first = end;
-    if (lost_.front().first >= lost_.front().second) lost_.pop_front();
+  std::uint32_t tries = 1;
+  if (!lost_.empty()) {
+    auto& [range, before] = lost_.front();
+    tries = before + 1;
+    range.first = end;
+    if (range.first >= range.second) lost_.pop_front();
   } else {
     cursor_ = end;
   }
   if (in_flight_.empty()) first_at_ = delivered_at_ = now;
-  in_flight_.push_back({piece, now, first_at_, delivered_at_, delivered_, again, limited});
+  in_flight_.push_back({piece, now, first_at_, delivered_at_, delivered_, tries, limited});
   in_flight_bytes_ += piece.length;
   count(in_flight_.back());
 }
@@ -50,7 +53,8 @@ void Pieces::sent(const Piece& piece, Time now, bool limited) {
 void Pieces::count(const Sent& sent) {
   ++pieces_sent_;
   bytes_sent_ += sent.piece.length;
-  if (!sent.again) return;
+  tries_most_ = std::max(tries_most_, sent.tries);
+  if (!sent.again()) return;
   ++pieces_resent_;
   bytes_resent_ += sent.piece.length;
 }
@@ -60,7 +64,8 @@ std::optional<Piece> Pieces::probe(Time now) {
   Sent oldest = in_flight_.front();
   in_flight_.pop_front();
   oldest.at = now;
-  oldest.again = oldest.limited = true;
+  ++oldest.tries;
+  oldest.limited = true;
   count(oldest);
   in_flight_.push_back(oldest);
   return oldest.piece;
@@ -77,10 +82,10 @@ Answered Pieces::acknowledged(const Ranges& ranges, Time now, Time round_trip_mi
   for (auto it = in_flight_.begin(); it != in_flight_.end(); ++it) {
     if (!arrived(*it)) continue;
     out.bytes += it->piece.length;
-    if (it->again && now - it->at < round_trip_min) continue;
+    if (it->again() && now - it->at < round_trip_min) continue;
     newest = *it;
     behind = std::next(it);
-    if (it->again) continue;
+    if (it->again()) continue;
     const Time took = std::max(now - it->at, Time(1));
     out.round_trip_shortest = std::min(out.round_trip_shortest.value_or(took), took);
     out.round_trip_longest = std::max(out.round_trip_longest.value_or(took), took);
@@ -96,7 +101,7 @@ Answered Pieces::acknowledged(const Ranges& ranges, Time now, Time round_trip_mi
     first_at_ = newest->at;
     for (auto it = in_flight_.begin(); it != behind; ++it) {
       if (arrived(*it)) continue;
-      lost_.emplace_back(it->piece.offset, it->piece.offset + it->piece.length);
+      lose(*it);
       out.lost_bytes += it->piece.length;
       it->piece.length = 0;  // is neither on its way any more
     }
@@ -109,8 +114,12 @@ Answered Pieces::acknowledged(const Ranges& ranges, Time now, Time round_trip_mi
   return out;
 }
 
+void Pieces::lose(const Sent& sent) {
+  lost_.push_back({{sent.piece.offset, sent.piece.offset + sent.piece.length}, sent.tries});
+}
+
 void Pieces::lose_all() {
-  for (const auto& sent : in_flight_) lost_.emplace_back(sent.piece.offset, sent.piece.offset + sent.piece.length);
+  for (const auto& sent : in_flight_) lose(sent);
   in_flight_.clear();
   in_flight_bytes_ = 0;
 }

@@ -62,6 +62,19 @@ std::vector<Range> Ranges::missing(std::uint64_t total) const {
   return gaps;
 }
 
+Ranges Ranges::common(const Ranges& other, std::uint64_t from) const {
+  Ranges out;
+  auto a = ranges_.begin(), b = other.ranges_.begin();
+  while (a != ranges_.end() && b != other.ranges_.end()) {
+    const auto begin = std::max({a->first, b->first, from});
+    const auto end = std::min(a->second, b->second);
+    // The common parts of two sets may be more than one set holds: then the last ones are left out.
+    if (begin < end && !out.add(begin, end)) break;
+    ++(a->second < b->second ? a : b);
+  }
+  return out;
+}
+
 std::optional<Range> Ranges::first_missing(std::uint64_t from, std::uint64_t total) const {
   auto range = first_ending_from(ranges_, from);
   if (range != ranges_.end() && range->first <= from) {

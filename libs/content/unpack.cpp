@@ -11,7 +11,12 @@
 #include <vector>
 
 #include "archive_names.hpp"
+#include "codec/manifest.hpp"
 #include "content/archive.hpp"
+#include "crypto/bytes.hpp"
+#include "crypto/digest.hpp"
+#include "listed.hpp"
+#include "model/limits.hpp"
 
 namespace fieldwork::content {
 namespace {
@@ -31,6 +36,24 @@ Error failed(const std::string& name, const std::string& what) {
 std::string text_or_utf8(const char* text, const char* utf8) {
   if (text != nullptr) return text;
   return utf8 != nullptr ? utf8 : "";
+}
+
+/// The manifest in the entry that the reader has come to.
+Result<Manifest> manifest_of(archive* reader, archive_entry* entry) {
+  const auto size = archive_entry_size(entry);
+  if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != nullptr || size < 0 ||
+      static_cast<std::uint64_t>(size) > limits::manifest_bytes_max)
+    return refused(manifest_name, Code::invalid, "is no file of at most 4 MiB");
+  std::string text(static_cast<std::size_t>(size), '\0');
+  std::size_t got = 0;
+  while (got < text.size()) {
+    const la_ssize_t count = archive_read_data(reader, text.data() + got, text.size() - got);
+    if (count <= 0) return refused(manifest_name, Code::invalid, count < 0 ? reason_of(reader) : "ends too early");
+    got += static_cast<std::size_t>(count);
+  }
+  auto manifest = codec::decode_manifest(text);
+  if (!manifest) return refused(manifest_name, Code::invalid, describe(manifest.error()));
+  return manifest;
 }
 
 class File {
@@ -81,20 +104,46 @@ class Unpacking {
     if (!name) return refused(raw, Code::invalid, "the name is empty, absolute, too long or has a ..");
     if (archive_entry_hardlink(entry) != nullptr) return refused(raw, Code::invalid, "is a hard link");
     const auto type = archive_entry_filetype(entry);
+    if (type != AE_IFDIR && type != AE_IFREG && type != AE_IFLNK)
+      return refused(raw, Code::invalid, "is neither a file, a directory nor a symbolic link");
+    if (type != AE_IFLNK && (archive_entry_perm(entry) & 07000) != 0)
+      return refused(raw, Code::invalid, "has a setuid, setgid or sticky bit");
     if (name->empty() && type == AE_IFDIR) return {};
     if (name->empty()) return refused(raw, Code::invalid, "the name is empty");
+    if (*name == manifest_name) return read_manifest_entry(reader, entry);
+    const auto listed = take_listed(*name, type);
+    if (!listed) return listed.error();
     if (auto made = make_parents(*name); !made) return made;
-    switch (type) {
-      case AE_IFDIR: return make_directory(*name);
-      case AE_IFREG: return make_file(*name, reader, entry);
-      case AE_IFLNK:
-        return make_link(*name, text_or_utf8(archive_entry_symlink(entry), archive_entry_symlink_utf8(entry)));
-      default: return refused(raw, Code::invalid, "is neither a file, a directory nor a symbolic link");
-    }
+    if (type == AE_IFDIR) return make_directory(*name);
+    if (type == AE_IFREG) return make_file(*name, reader, entry, *listed);
+    return make_link(*name, text_or_utf8(archive_entry_symlink(entry), archive_entry_symlink_utf8(entry)), *listed);
+  }
+
+  /// Whether all came that the manifest says, where there is one.
+  Result<void> finish() const {
+    if (const auto missing = listed_ ? listed_->missing() : std::nullopt) return *missing;
+    return {};
   }
 
  private:
   enum class Kind { implied_directory, directory, other };
+
+  Result<void> read_manifest_entry(archive* reader, archive_entry* entry) {
+    if (entries_ != 1) return refused(manifest_name, Code::invalid, "is not the first entry");
+    auto manifest = manifest_of(reader, entry);
+    if (!manifest) return manifest.error();
+    auto listed = Listed::of(std::move(*manifest), left_);
+    if (!listed) return listed.error();
+    listed_ = std::move(*listed);
+    return {};
+  }
+
+  /// Null: there is no manifest.
+  Result<const ManifestFile*> take_listed(const std::string& name, unsigned type) {
+    if (!listed_) return nullptr;
+    using Is = ManifestFile::Kind;
+    return listed_->take(name, type == AE_IFDIR ? Is::directory : type == AE_IFLNK ? Is::link : Is::file);
+  }
 
   /// Notes a name; false where the name was noted before.
   bool is_new(const std::string& name, Kind kind) { return made_.emplace(name, kind).second; }
@@ -130,7 +179,9 @@ class Unpacking {
     return create_directory(name);
   }
 
-  Result<void> make_link(const std::string& name, const std::string& target) {
+  Result<void> make_link(const std::string& name, const std::string& target, const ManifestFile* listed) {
+    if (listed != nullptr && listed->target != target)
+      return refused(name, Code::invalid, "leads to " + target + ", the manifest says " + listed->target);
     if (!is_new(name, Kind::other)) return refused(name, Code::invalid, "is there twice");
     if (!link_stays_inside(name, target)) {
       return refused(name, Code::invalid, "the link to " + target + " may lead outside");
@@ -139,21 +190,31 @@ class Unpacking {
     return {};
   }
 
-  Result<void> make_file(const std::string& name, archive* reader, archive_entry* entry) {
+  Result<void> make_file(const std::string& name, archive* reader, archive_entry* entry, const ManifestFile* listed) {
     if (!is_new(name, Kind::other)) return refused(name, Code::invalid, "is there twice");
     const auto size = archive_entry_size(entry);
     if (size < 0 || static_cast<std::uint64_t>(size) > left_) return too_large(name);
+    if (listed != nullptr && size != listed->size_bytes)
+      return refused(name, Code::invalid,
+                     "has " + std::to_string(size) + " bytes, the manifest says " + std::to_string(listed->size_bytes));
+    if (listed != nullptr && archive_entry_perm(entry) != (listed->executable ? 0755U : 0644U))
+      return refused(name, Code::invalid,
+                     std::string("has another mode: the manifest says ") + (listed->executable ? "0755" : "0644"));
     File file(root_ / name, (archive_entry_perm(entry) & 0100) != 0 ? 0755 : 0644);
     if (!file.is_open()) return failed(name, "cannot be made");
+    crypto::Sha256 hash;
     for (;;) {
       const la_ssize_t count = archive_read_data(reader, buffer_.data(), buffer_.size());
       if (count == 0) break;
       if (count < 0) return refused(name, Code::invalid, reason_of(reader));
       if (static_cast<std::uint64_t>(count) > left_) return too_large(name);
       left_ -= static_cast<std::uint64_t>(count);
+      if (listed != nullptr) hash.update({buffer_.data(), static_cast<std::size_t>(count)});
       if (!file.write(buffer_.data(), static_cast<std::size_t>(count))) return failed(name, "cannot be written");
     }
     if (!file.close()) return failed(name, "cannot be written");
+    if (listed != nullptr && "sha256:" + crypto::to_hex(hash.finish()) != listed->digest)
+      return refused(name, Code::invalid, "is not what the manifest says: it has another digest");
     return {};
   }
 
@@ -168,20 +229,28 @@ class Unpacking {
   std::size_t entries_ = 0;
   std::map<std::string, Kind> made_;
   std::vector<char> buffer_;
+  std::optional<Listed> listed_;
 };
 
-Result<void> unpack_into(const fs::path& archive_path, const fs::path& directory, std::uint64_t size_max) {
-  const Reader reader(archive_read_new());
+Result<Reader> opened(const fs::path& archive_path) {
+  Reader reader(archive_read_new());
   if (archive_read_support_format_tar(reader.get()) != ARCHIVE_OK ||
       archive_read_open_filename(reader.get(), archive_path.c_str(), 128 * 1024) != ARCHIVE_OK) {
     return refused(archive_path.string(), Code::invalid, reason_of(reader.get()));
   }
+  return reader;
+}
+
+Result<void> unpack_into(const fs::path& archive_path, const fs::path& directory, std::uint64_t size_max) {
+  const auto open = opened(archive_path);
+  if (!open) return open.error();
+  const Reader& reader = *open;
   Unpacking unpacking(directory, size_max);
   std::string last;
   for (;;) {
     archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
-    if (status == ARCHIVE_EOF) return {};
+    if (status == ARCHIVE_EOF) return unpacking.finish();
     // A warning is about a character set that is not this locale's. It is ignored: names are bytes here.
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
       const std::string after = last.empty() ? "" : " (after " + last + ")";
@@ -202,6 +271,21 @@ void remove_all_in(const fs::path& directory) {
 }
 
 }  // namespace
+
+Result<std::optional<Manifest>> read_manifest(const fs::path& archive_path) {
+  const auto reader = opened(archive_path);
+  if (!reader) return reader.error();
+  archive_entry* entry = nullptr;
+  const int status = archive_read_next_header(reader->get(), &entry);
+  if (status == ARCHIVE_EOF) return std::optional<Manifest>();
+  if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+    return refused(archive_path.string(), Code::invalid, reason_of(reader->get()));
+  const auto raw = text_or_utf8(archive_entry_pathname(entry), archive_entry_pathname_utf8(entry));
+  if (clean_name(raw) != manifest_name) return std::optional<Manifest>();
+  auto manifest = manifest_of(reader->get(), entry);
+  if (!manifest) return manifest.error();
+  return std::optional(std::move(*manifest));
+}
 
 Result<void> unpack(const fs::path& archive_path, const fs::path& directory, std::uint64_t size_max) {
   std::error_code error;

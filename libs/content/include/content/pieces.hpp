@@ -69,6 +69,8 @@ class Pieces {
   [[nodiscard]] std::uint64_t bytes_resent() const { return bytes_resent_; }
   [[nodiscard]] std::uint64_t pieces_sent() const { return pieces_sent_; }
   [[nodiscard]] std::uint64_t pieces_resent() const { return pieces_resent_; }
+  // How often bytes were sent at most, of all pieces; 0: nothing was.
+  [[nodiscard]] std::uint32_t tries_most() const { return tries_most_; }
 
  private:
   struct Sent {
@@ -77,25 +79,32 @@ class Pieces {
     Time first_at{};  // when the first of the pieces was sent that are in its rate
     Time delivered_at{};
     std::uint64_t delivered = 0;
-    bool again = false;  // bytes of it were sent before
+    std::uint32_t tries = 1;  // how often bytes of it were sent, with this
     bool limited = false;
+    [[nodiscard]] bool again() const { return tries > 1; }
+  };
+  struct Lost {
+    Range range;
+    std::uint32_t tries = 1;
   };
 
   void merge(const Ranges& ranges);
   std::uint64_t lose_older(std::deque<Sent>::iterator newest);
   [[nodiscard]] std::optional<Piece> cut(std::uint64_t from, std::uint64_t end, std::uint32_t length_max) const;
   void count(const Sent& sent);
+  void lose(const Sent& sent);
 
   std::uint64_t total_;
   std::uint32_t align_;
   Ranges acked_;
   std::deque<Sent> in_flight_;  // in order of sending
-  std::deque<Range> lost_;      // to be sent again
+  std::deque<Lost> lost_;       // to be sent again
   std::uint64_t cursor_ = 0;    // every byte before it was sent at least once, or acknowledged
   std::uint64_t in_flight_bytes_ = 0;
   std::uint64_t delivered_ = 0;
   Time delivered_at_{}, first_at_{};
   std::uint64_t bytes_sent_ = 0, bytes_resent_ = 0, pieces_sent_ = 0, pieces_resent_ = 0;
+  std::uint32_t tries_most_ = 0;
 };
 
 }  // namespace fieldwork::content

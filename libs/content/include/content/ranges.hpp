@@ -39,6 +39,9 @@ class Ranges {
   /// The ranges of [0, total) that are not in the set, in ascending order.
   [[nodiscard]] std::vector<Range> missing(std::uint64_t total) const;
 
+  /// What both sets hold, from `from` on.
+  [[nodiscard]] Ranges common(const Ranges& other, std::uint64_t from = 0) const;
+
   /// The first missing range that holds a byte at or after `from`, without its bytes before `from`.
   [[nodiscard]] std::optional<Range> first_missing(std::uint64_t from, std::uint64_t total) const;
   [[nodiscard]] const std::vector<Range>& as_pairs() const { return ranges_; }
