@@ -118,6 +118,7 @@ bool MqttBus::Impl::connect(std::string& reason) {
       break_off();
       return false;
     }
+    subscribe_more();
     const auto took = std::chrono::ceil<std::chrono::seconds>(Clock::now() - began);
     patience = std::clamp(took * 4, std::chrono::seconds(config.connect_timeout_s),
                           std::max(patience, std::chrono::seconds(config.connect_timeout_s)));
@@ -246,6 +247,36 @@ bool MqttBus::Impl::subscribe(std::string& reason) {
     return false;
   }
   return true;
+}
+
+void MqttBus::Impl::change(const Subscription& change) {
+  {
+    const std::lock_guard lock(mutex);
+    if (change.on) more[change.filter] = change.qos;
+    if (!change.on) more.erase(change.filter);
+  }
+  try {
+    if (change.on) {
+      client->subscribe(change.filter, change.qos);
+    } else {
+      client->unsubscribe(change.filter);
+    }
+  } catch (const std::exception&) {
+    // There is no connection: the next one subscribes. `up` is not asked: it follows subscribe_more().
+  }
+}
+
+void MqttBus::Impl::subscribe_more() {
+  std::map<std::string, int> filters;
+  {
+    const std::lock_guard lock(mutex);
+    filters = more;
+  }
+  try {
+    for (const auto& [filter, level] : filters) client->subscribe(filter, level);
+  } catch (const std::exception&) {
+    // The connection is gone: the next one subscribes.
+  }
 }
 
 // Whether the broker takes a filter it said when it was subscribed to first.

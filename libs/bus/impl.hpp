@@ -31,6 +31,8 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   void explain(std::string& reason);
   void read_limits(const mqtt::token_ptr& token);
   bool subscribe(std::string& reason);
+  void change(const Subscription& change);
+  void subscribe_more();
   void connection_lost(const std::string& cause) override;
   void lost(std::string cause);
 
@@ -62,6 +64,7 @@ struct MqttBus::Impl : mqtt::callback, mqtt::iaction_listener {
   std::uint64_t published = 0, acknowledged = 0, connects = 0;
   double round_trip_ms = 0;
   std::map<std::string, Clock::time_point> noted;
+  std::map<std::string, int> more;    // subscriptions besides those of the config: filter -> QoS
   std::vector<std::string> troubles;  // not yet passed to MqttEvents::trouble
   std::atomic<std::uint64_t> received{0}, dropped{0}, denied{0}, too_large{0};
   std::atomic<bool> stopping{false};

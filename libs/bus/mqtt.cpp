@@ -187,6 +187,8 @@ Result<void> MqttBus::publish(Message message) { return impl_->publish(std::move
 
 void MqttBus::leave() { impl_->leave(); }
 
+void MqttBus::subscribe(const Subscription& change) { impl_->change(change); }
+
 void MqttBus::hear_again() { impl_->hear_again(); }
 
 void MqttBus::wake() {

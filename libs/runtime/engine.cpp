@@ -63,6 +63,7 @@ Result<void> Engine::commit(Time now) {
 void Engine::release(Time now) {
   Output done = std::move(output_);
   output_ = Output{};
+  for (const auto& one : done.subscriptions) bus_.subscribe(one);
   publish_due(now);
   for (auto& message : done.messages) say(std::move(message));
   for (const auto& act : done.acts) act();

@@ -40,9 +40,19 @@ struct Message {
 // wildcard or a NUL (the broker disconnects a client that publishes to one), correlation data above 65,535 bytes.
 [[nodiscard]] Result<void> check(const Message& message);
 
+// A topic, or filter, that is heard from now on, or no more.
+struct Subscription {
+  std::string filter;
+  int qos = 0;
+  bool on = true;
+  bool operator==(const Subscription&) const = default;
+};
+
 class Bus {
  public:
   virtual ~Bus() = default;
+  // Never blocks. Also holds for later connections. What a broker refuses is not heard.
+  virtual void subscribe(const Subscription& /*change*/) {}
   // Never blocks. Ok promises no delivery: a caller that needs an effect repeats the message until it is answered.
   // Errors:
   //   invalid      check() fails, or the packet is larger than the broker takes; repeating it is in vain

@@ -78,7 +78,8 @@ class MqttBus : public Bus {
   [[nodiscard]] std::size_t backlog(Lane lane) const override;
   // The largest packet that publish() takes now, in bytes: the setting, or the broker's limit where that is smaller.
   [[nodiscard]] std::size_t packet_bytes_max() const;
-  void leave();       // publishes the will and disconnects; connects again when may_speak allows it
+  void leave();  // publishes the will and disconnects; connects again when may_speak allows it
+  void subscribe(const Subscription& change) override;
   void hear_again();  // subscribes anew: the broker says its retained messages again
   void wake();        // the answer of may_speak may have changed
   [[nodiscard]] bool connected() const;

@@ -20,10 +20,11 @@ namespace fieldwork::runtime {
 // committed; then the rest happens.
 struct Output {
   std::vector<store::Change> changes;
-  std::vector<bus::Message> early;          // questions: they promise nothing, so they leave before the commit
-  std::vector<bus::Message> messages;       // published once, after the commit
-  std::vector<store::OutboxChange> outbox;  // commands are kept and repeated until they are closed; in order
-  std::vector<std::function<void()>> acts;  // the shell's own side effects, after the commit, in order
+  std::vector<bus::Message> early;               // questions: they promise nothing, so they leave before the commit
+  std::vector<bus::Message> messages;            // published once, after the commit
+  std::vector<bus::Subscription> subscriptions;  // changes, after the commit, before the messages
+  std::vector<store::OutboxChange> outbox;       // commands are kept and repeated until they are closed; in order
+  std::vector<std::function<void()>> acts;       // the shell's own side effects, after the commit, in order
 
   void put(store::Command command) { outbox.emplace_back(std::move(command)); }
   void close(std::string key) { outbox.emplace_back(store::Close{std::move(key)}); }
