@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "exchange/sealing.hpp"
+
 namespace fieldwork::exchange::fetch {
 
 void Fetches::step(const Input& input, Time now, Output& out) {
@@ -49,7 +51,7 @@ void Fetches::accept(One& one, const OfferCame& offer, Time now, Output& out) co
 void Fetches::on(const NotOffered& input, Time now, Output& out) {
   const auto it = all_.find(input.digest);
   if (it == all_.end()) return;
-  if (!limits_.not_yet) return refuse(it, input.reason, false, out);
+  if (!limits_.not_yet) return refuse(it, input.reason, TransferFailure::gone, false, out);
   it->second.ask_at = now + *limits_.not_yet;
 }
 
@@ -69,7 +71,7 @@ void Fetches::on(const FrameCame& input, Time now, Output& out) {
 
 void Fetches::on(const CannotReceive& input, Time /*now*/, Output& out) {
   const auto it = all_.find(input.digest);
-  if (it != all_.end() && !it->second.finishing) refuse(it, input.reason, false, out);
+  if (it != all_.end() && !it->second.finishing) refuse(it, input.reason, input.failure, false, out);
 }
 
 void Fetches::on(const Finished& input, Time now, Output& out) {
@@ -89,7 +91,8 @@ void Fetches::on(const Finished& input, Time now, Output& out) {
   const bool changed = input.error->code == Code::conflict;
   if (changed && it->second.fetched_again++ < limits_.fetched_again_max) {
     out.work.emplace_back(Discard{input.transfer});
-    out.say.emplace_back(Word{input.transfer, ReceivedState::failed, describe(*input.error)});
+    out.say.emplace_back(
+        Word{input.transfer, ReceivedState::failed, describe(*input.error), TransferFailure::verification_failed});
     it->second = One{.ask_at = now, .heard = now, .fetched_again = it->second.fetched_again};
     return;
   }
@@ -98,13 +101,13 @@ void Fetches::on(const Finished& input, Time now, Output& out) {
     out.work.emplace_back(Finish{input.digest});
     return;
   }
-  refuse(it, (disk ? "disk: " : "") + describe(*input.error), !disk && !changed, out);
+  refuse(it, (disk ? "disk: " : "") + describe(*input.error), failure_of(*input.error), !disk && !changed, out);
 }
 
-void Fetches::refuse(Place at, std::string reason, bool work_fault, Output& out) {
+void Fetches::refuse(Place at, std::string reason, TransferFailure failure, bool work_fault, Output& out) {
   if (!at->second.transfer.empty()) {
     out.work.emplace_back(Discard{at->second.transfer});
-    out.say.emplace_back(Word{at->second.transfer, ReceivedState::failed, reason});
+    out.say.emplace_back(Word{at->second.transfer, ReceivedState::failed, reason, failure});
   }
   out.ended.push_back({at->first, std::move(reason), work_fault});
   all_.erase(at);
@@ -120,7 +123,8 @@ void Fetches::on(const TimePassed&, Time now, Output& out) {
     auto& one = at->second;
     if (one.finishing) continue;
     if (limits_.give_up && now - one.heard > *limits_.give_up) {
-      refuse(at, "nothing was heard of it for " + std::to_string(*limits_.give_up / seconds(1)) + " s", false, out);
+      refuse(at, "nothing was heard of it for " + std::to_string(*limits_.give_up / seconds(1)) + " s",
+             TransferFailure::silent, false, out);
     } else if (now >= one.ask_at) {
       one.ask_at = now + limits_.ask_again;
       out.say.emplace_back(Ask{at->first});

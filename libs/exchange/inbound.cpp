@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "codec/transfer.hpp"
 #include "content/encoding.hpp"
@@ -22,16 +24,25 @@ std::string content_line(const Offer& offer) {
   return offer.digest + " " + offer.encoded_digest + " " + std::to_string(offer.encoded_bytes);
 }
 
-// The ranges in the sidecar, if it belongs to the content of the offer and the part is there.
-content::Ranges stored_ranges(const fs::path& sidecar, const fs::path& part, const Offer& offer) {
+struct Stored {
+  content::Ranges ranges;
+  std::int64_t bad_frames = 0;
+};
+// What the sidecar says, if it belongs to the content of the offer, as far as the part goes: a disk may have lost what
+// it had confirmed.
+Stored stored(const fs::path& sidecar, const fs::path& part, const Offer& offer) {
   std::ifstream file(sidecar);
   std::string line, json;
-  if (!fs::exists(part) || !std::getline(file, line) || line != content_line(offer) || !std::getline(file, json))
-    return {};
-  const auto received = codec::decode_received(json);
+  std::error_code error;
+  const auto size = fs::file_size(part, error);
+  if (error || !std::getline(file, line) || line != content_line(offer) || !std::getline(file, json)) return {};
+  auto received = codec::decode_received(json);
   if (!received || received->transfer != offer.transfer) return {};
+  for (auto& [begin, end] : received->ranges) end = std::min<std::uint64_t>(end, size);
+  std::erase_if(received->ranges, [](const auto& range) { return range.first >= range.second; });
   auto ranges = content::Ranges::parse(received->ranges, static_cast<std::uint64_t>(offer.encoded_bytes));
-  return ranges ? *ranges : content::Ranges{};
+  if (!ranges) return {};
+  return {std::move(*ranges), received->bad_frames};
 }
 
 constexpr std::uint64_t hashed_at_once = 1 << 20;  // bytes of the file, with one piece
@@ -49,6 +60,8 @@ struct Inbound::Impl {
   fs::path part, sidecar, plain;
   std::shared_ptr<const File> file;  // shared with checkpoints that run elsewhere
   content::Receiver receiver;
+  std::int64_t bad_frames = 0;
+  Came came{};
   crypto::Sha256 hash;  // of an identity: of the first `hashed` bytes
   std::uint64_t hashed = 0;
   bool announce = true;
@@ -61,6 +74,15 @@ struct Inbound::Impl {
 
   [[nodiscard]] bool checkpoint_due(Time now) const {
     return unsaved_since && (unsaved_bytes >= checkpoint_bytes || now - *unsaved_since >= checkpoint_after);
+  }
+
+  void count(bool fresh) {
+    const auto bytes = static_cast<std::int64_t>(piece.size());
+    ++came.frames;
+    came.bytes += bytes;
+    if (fresh) return;
+    ++came.again_frames;
+    came.again_bytes += bytes;
   }
 
   void remove_files() const {
@@ -137,7 +159,7 @@ Result<Inbound> Inbound::open(const Offer& offer, const crypto::PrivateKey& own_
   if (error) return Error{Code::unavailable, error.message(), directory.string()};
   const auto stem = directory / offer.transfer.value;  // 32 hex digits, as checked
   const auto named = [&](const char* suffix) { return fs::path(stem.string() + suffix); };
-  auto have = stored_ranges(named(".ranges"), named(".part"), offer);
+  auto [have, bad_frames] = stored(named(".ranges"), named(".part"), offer);
   if (have.covered_bytes() == 0) fs::remove(named(".ranges"), error);  // of a part that is cut now
   auto file = File::open(named(".part"), O_RDWR | O_CREAT | (have.covered_bytes() == 0 ? O_TRUNC : 0));
   if (!file) return file.error();
@@ -151,19 +173,25 @@ Result<Inbound> Inbound::open(const Offer& offer, const crypto::PrivateKey& own_
                                              named(".plain"),
                                              std::make_shared<const File>(std::move(*file)),
                                              content::Receiver(config, std::move(have)),
+                                             bad_frames,
+                                             {},
                                              {}}));
 }
 
 Result<bool> Inbound::frame(std::string_view bytes, Time now) {
   auto& in = *impl_;
   const auto offset = in.sealed.open_into(bytes, in.piece);
-  if (!offset) return offset.error();
+  if (!offset) {
+    ++in.bad_frames;
+    return offset.error();
+  }
   // The piece is written before it counts as received, so that every acknowledged byte is in the file.
   if (!in.receiver.ranges().contains(*offset, *offset + in.piece.size())) {
     if (auto written = in.file->write_at(in.piece, *offset); !written) return written.error();
   }
   auto fresh = in.receiver.accept(*offset, in.piece.size());
   if (!fresh) return fresh.error();
+  in.count(*fresh);
   if (!*fresh) return false;
   if (in.last_at) {
     in.later_bytes += in.piece.size();
@@ -180,7 +208,10 @@ Result<bool> Inbound::frame(std::string_view bytes, Time now) {
 }
 
 Received Inbound::received() const {
-  return Received{impl_->offer.transfer, ReceivedState::receiving, impl_->receiver.ranges().as_pairs(), {}};
+  return Received{.transfer = impl_->offer.transfer,
+                  .ranges = impl_->receiver.ranges().as_pairs(),
+                  .reason = {},
+                  .bad_frames = impl_->bad_frames};
 }
 
 std::optional<Received> Inbound::ack_due(Time now) {
@@ -206,6 +237,9 @@ std::optional<std::int64_t> Inbound::goodput_bit_per_s() const {
   if (took <= 0) return std::nullopt;
   return static_cast<std::int64_t>(8e6 * static_cast<double>(impl_->later_bytes) / took);
 }
+
+Inbound::Came Inbound::take_came() { return std::exchange(impl_->came, {}); }
+std::int64_t Inbound::bad_frames() const { return impl_->bad_frames; }
 
 std::optional<double> Inbound::loss() const { return impl_->receiver.loss(); }
 
@@ -235,13 +269,15 @@ std::function<Result<void>()> Inbound::checkpoint_due(Time now) {
 
 Result<void> Inbound::reserve() { return impl_->file->reserve(static_cast<std::uint64_t>(impl_->offer.encoded_bytes)); }
 
-Result<std::string> Inbound::finish(const fs::path& final_path) {
+Result<std::string> Inbound::finish(const fs::path& final_path, const Check& check) {
   auto& in = *impl_;
   if (!complete()) return Error{Code::conflict, "the transfer is not complete"};
   const auto digest = in.decoded();
-  if (!digest) return digest.error().code == Code::unavailable ? digest.error() : in.refuse(digest.error().reason);
-  if (*digest != in.offer.digest) return in.refuse("the content does not have the digest that was offered");
+  if (!digest)
+    return digest.error().code == Code::unavailable ? digest.error() : in.refuse("encoding: " + digest.error().reason);
+  if (*digest != in.offer.digest) return in.refuse("digest: the content does not have the digest that was offered");
   const auto& plain = in.offer.encoding == "identity" ? in.part : in.plain;
+  if (const auto good = check ? check(plain) : Result<void>(); !good) return good.error();
   if (auto moved = move_durably(plain, final_path); !moved) return moved.error();
   in.remove_files();
   return final_path.string();

@@ -31,6 +31,9 @@ struct Outbound::Impl {
   bool up = true;
   std::uint64_t sent_before = 0;  // encoded bytes sent by replaced senders and by prods
   std::uint64_t resent_before = 0;
+  std::uint64_t frames_before = 0, frames_again_before = 0;
+  std::uint32_t tries_before = 0;
+  std::string said{};    // strategy
   bool replace = false;  // the ranges of the next answer replace those that were acknowledged
   bool finished = false;
   bool failed = false;
@@ -39,6 +42,9 @@ struct Outbound::Impl {
   void serve_from(content::Ranges acked, Time now) {
     sent_before += sender.pieces().bytes_sent();
     resent_before += sender.pieces().bytes_resent();
+    frames_before += sender.pieces().pieces_sent();
+    frames_again_before += sender.pieces().pieces_resent();
+    tries_before = tries_most();
     config.link = sender.measured();
     config.goes_on = true;
     sender = content::Sender(config, std::move(acked));
@@ -48,6 +54,8 @@ struct Outbound::Impl {
     prod_wait = prod_first;
   }
 
+  [[nodiscard]] std::uint32_t tries_most() const { return std::max(tries_before, sender.pieces().tries_most()); }
+
   std::optional<content::Piece> prod(Time now) {
     if (!sender.finished() || !up || now < prod_at) return std::nullopt;
     prod_at = now + prod_wait;
@@ -55,6 +63,8 @@ struct Outbound::Impl {
     const auto length = std::min<std::uint64_t>(config.align, config.encoded_bytes);
     sent_before += length;
     resent_before += length;
+    ++frames_before;
+    ++frames_again_before;
     return content::Piece{0, static_cast<std::uint32_t>(length)};
   }
 };
@@ -171,6 +181,11 @@ bool Outbound::failed() const { return impl_->failed; }
 const std::string& Outbound::reason() const { return impl_->reason; }
 std::uint64_t Outbound::sent_bytes() const { return impl_->sent_before + impl_->sender.pieces().bytes_sent(); }
 std::uint64_t Outbound::resent_bytes() const { return impl_->resent_before + impl_->sender.pieces().bytes_resent(); }
+std::uint64_t Outbound::sent_frames() const { return impl_->frames_before + impl_->sender.pieces().pieces_sent(); }
+std::uint64_t Outbound::resent_frames() const {
+  return impl_->frames_again_before + impl_->sender.pieces().pieces_resent();
+}
+std::uint32_t Outbound::tries_most() const { return impl_->tries_most(); }
 std::uint64_t Outbound::acked_bytes() const {
   return impl_->finished ? impl_->config.encoded_bytes : acked().covered_bytes();
 }
@@ -179,6 +194,15 @@ std::uint64_t Outbound::in_flight_bytes() const {
   return impl_->finished ? 0 : impl_->sender.pieces().in_flight_bytes();
 }
 const content::Sender& Outbound::sender() const { return impl_->sender; }
+std::optional<SaidStrategy> Outbound::new_strategy() {
+  const auto& sender = impl_->sender;
+  const auto& strategy = sender.strategy();
+  const std::string name(content::name_of(strategy.row));
+  if (strategy.row == content::Strategy::Row::unknown || name == impl_->said) return std::nullopt;
+  impl_->said = name;
+  return SaidStrategy{name, content::reason(strategy, sender.measured()), strategy.frame_bytes};
+}
+
 const content::Ranges& Outbound::acked() const { return impl_->sender.pieces().acked(); }
 const Offer& Outbound::offer() const { return impl_->offer; }
 Time Outbound::heard() const { return impl_->heard; }

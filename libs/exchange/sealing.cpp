@@ -51,6 +51,10 @@ Offer bare_offer(const Encoded& encoded, const std::string& digest, std::int64_t
 
 }  // namespace
 
+TransferFailure failure_of(const Error& error) {
+  return error.code == Code::unavailable ? TransferFailure::unavailable : TransferFailure::verification_failed;
+}
+
 Result<Encoded> encode_beside(const fs::path& plain_path, const std::string& digest, int level) {
   const fs::path encoded = plain_path.string() + ".zst";
   std::error_code error;
@@ -95,8 +99,10 @@ Sealing seal_for_one(const std::string& content_id, crypto::Cipher cipher) {
 Result<Offer> make_offer(const TransferId& transfer, const std::string& digest, std::int64_t size_bytes,
                          const Encoded& encoded, const Sealing& sealing, const crypto::Certificate& receiver,
                          const std::string& release) {
-  auto wrapped =
-      crypto::wrap_content_key(sealing.key, receiver.public_key(), receiver.fingerprint(), sealing.content_id);
+  if (sealing.is_public && sealing.header.empty()) return invalid("/envelope/header", "is missing: the key is public");
+  auto wrapped = sealing.is_public ? crypto::public_content_key(sealing.key)
+                                   : crypto::wrap_content_key(sealing.key, receiver.public_key(),
+                                                              receiver.fingerprint(), sealing.content_id);
   if (!wrapped) return wrapped.error();
   auto offer = bare_offer(encoded, digest, size_bytes, sealing);
   offer.transfer = transfer;
@@ -144,6 +150,8 @@ Result<std::string> check_offer(const Offer& offer, const crypto::PrivateKey& ow
   if (!crypto::is_hex(offer.transfer.value, 32)) return invalid("/transfer", "must be 32 hex digits");
   if (auto header = sealed_header(offer); !header) return header.error();
   const auto& envelope = offer.envelope;
+  if (envelope.key_encryption_algorithm == crypto::public_algorithm && envelope.header.empty())
+    return invalid("/envelope/header", "is missing: the key is public");
   auto key = crypto::unwrap_content_key({envelope.key_encryption_algorithm, envelope.ephemeral, envelope.wrapped},
                                         own_key, own_certificate_fingerprint_hex, envelope.content);
   if (!key) {

@@ -51,6 +51,7 @@ struct FrameCame {
 struct CannotReceive {  // the offer is bad, there is no room, the disk refuses
   std::string digest;
   std::string reason;
+  TransferFailure failure = TransferFailure::verification_failed;
 };
 struct Finished {  // the outcome of Finish, later; no error: the content is verified and in its place
   std::string digest;
@@ -81,6 +82,7 @@ struct Word {  // what the sender is told
   TransferId transfer;
   ReceivedState state = ReceivedState::receiving;  // receiving: all bytes are here and are being verified
   std::string reason{};
+  std::optional<TransferFailure> failure{};  // only of failed
 };
 using Say = std::variant<Ask, Word>;
 struct Ended {
@@ -129,7 +131,7 @@ class Fetches {
   void on(const TimePassed& input, Time now, Output& out);
   void on(const BatchEnded& input, Time now, Output& out);
   void accept(One& one, const OfferCame& offer, Time now, Output& out) const;
-  void refuse(Place at, std::string reason, bool work_fault, Output& out);
+  void refuse(Place at, std::string reason, TransferFailure failure, bool work_fault, Output& out);
 
   Limits limits_;
   std::map<std::string, One> all_;  // by digest

@@ -73,6 +73,15 @@ class Inbound {
   /// given, and before finish() and discard(); frame() may go on meanwhile.
   [[nodiscard]] std::function<Result<void>()> checkpoint_due(Time now);
 
+  /// What has come by frames since this was asked last.
+  struct Came {
+    std::int64_t bytes = 0, again_bytes = 0;  // again: of these, what was here already
+    std::int64_t frames = 0, again_frames = 0;
+  };
+  [[nodiscard]] Came take_came();
+  /// Frames of this transfer that could not be opened, also before a restart. The answers tell the sender.
+  [[nodiscard]] std::int64_t bad_frames() const;
+
   /// Reserves the disk space for all encoded bytes now. Unavailable: the disk has not as much.
   [[nodiscard]] Result<void> reserve();
 
@@ -80,8 +89,10 @@ class Inbound {
   /// `directory`) with fsync and rename. The part is gone afterwards; the answer is `final_path`. A mismatch deletes
   /// the part as well: the transfer has failed. It is `denied` where the encoded bytes are what the offer promised, so
   /// that any other transfer of it would end in the same way, and `conflict` where they are not: they were changed on
-  /// their way or on this disk. Unavailable: the disk failed; finish() may be tried again.
-  [[nodiscard]] Result<std::string> finish(const std::filesystem::path& final_path);
+  /// their way or on this disk. Unavailable: the disk failed; finish() may be tried again. `check`: looks at the
+  /// verified content before it is put there; its Error is the caller's, and the part stays.
+  using Check = std::function<Result<void>(const std::filesystem::path& content)>;
+  [[nodiscard]] Result<std::string> finish(const std::filesystem::path& final_path, const Check& check = {});
 
   /// Deletes the files of this transfer.
   void discard();

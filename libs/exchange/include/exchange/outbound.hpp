@@ -68,8 +68,13 @@ class Outbound {
   [[nodiscard]] std::uint64_t acked_bytes() const;
   [[nodiscard]] std::uint64_t total_bytes() const;
   [[nodiscard]] std::uint64_t resent_bytes() const;
+  [[nodiscard]] std::uint64_t sent_frames() const;  // as sent_bytes()
+  [[nodiscard]] std::uint64_t resent_frames() const;
+  [[nodiscard]] std::uint32_t tries_most() const;       // of one frame, without those that ask for the last word
   [[nodiscard]] std::uint64_t in_flight_bytes() const;  // sent, neither acknowledged nor taken for lost
   [[nodiscard]] const content::Sender& sender() const;
+  /// What it does on this link, once the link is measured and each time that this has changed; it counts as said.
+  [[nodiscard]] std::optional<SaidStrategy> new_strategy();
   [[nodiscard]] const content::Ranges& acked() const;
   [[nodiscard]] const Offer& offer() const;
   [[nodiscard]] Time heard() const;  // the receiver's last sign of life, or open()

@@ -35,6 +35,7 @@ struct Sealing {
   std::string key;          // 32 bytes
   std::string header;       // JWS of a codec::ContentHeader; empty: the receiver alone has the key
   std::string certificate;  // PEM; of who signed it
+  bool is_public = false;   // offers have the key as it is, for whoever reads them; only with a header
 };
 
 /// A new key, and a header that `signer` signs; `certificate` is the signer's. Reads the encoded file once. `digest`
@@ -45,11 +46,14 @@ struct Sealing {
 /// The same for one receiver alone, without a header.
 [[nodiscard]] Sealing seal_for_one(const std::string& content_id, crypto::Cipher cipher);
 
-/// The offer, with the key wrapped for `receiver`, a certificate that the caller has verified. `release` is empty for
-/// outputs.
+/// The offer, with the key wrapped for `receiver`, a certificate that the caller has verified, or as it is where it is
+/// public. `release` is empty for outputs.
 [[nodiscard]] Result<Offer> make_offer(const TransferId& transfer, const std::string& digest, std::int64_t size_bytes,
                                        const Encoded& encoded, const Sealing& sealing,
                                        const crypto::Certificate& receiver, const std::string& release);
+
+/// Why a transfer fails whose receiver has this error: its disk, or what it received.
+[[nodiscard]] TransferFailure failure_of(const Error& error);
 
 /// What the frames of this offer are bound to.
 [[nodiscard]] Result<crypto::SealedHeader> sealed_header(const Offer& offer);
@@ -60,7 +64,8 @@ struct Sealing {
 }
 
 /// Checks the offer without touching a file, and returns the unwrapped content key. Denied where the key is not for
-/// us; invalid, with the field's path, where the offer is larger than `size_max` or implausible.
+/// us; invalid, with the field's path, where the offer is larger than `size_max` or implausible, and where its key is
+/// public without a header that says what the content is. Whoever expects a secret key compares the algorithm.
 [[nodiscard]] Result<std::string> check_offer(const Offer& offer, const crypto::PrivateKey& own_key,
                                               std::string_view own_certificate_fingerprint_hex, std::int64_t size_max);
 

@@ -1,0 +1,105 @@
+#include "exchange/shared.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "crypto/sealed.hpp"
+#include "exchange/sealing.hpp"
+#include "file.hpp"
+
+namespace fieldwork::exchange {
+
+struct Shared::Impl {
+  crypto::Sealed sealed;
+  File file;
+  std::uint64_t encoded_bytes;
+  content::Group group;
+  std::vector<TransferId> released;
+  std::vector<TransferId> members;  // in any order
+
+  void forget(const TransferId& transfer) { std::erase(members, transfer); }
+  void hear_released() {
+    for (auto& name : group.take_released()) {
+      TransferId transfer(std::move(name));
+      forget(transfer);
+      released.push_back(std::move(transfer));
+    }
+  }
+};
+
+Shared::Shared(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Shared::Shared(Shared&&) noexcept = default;
+Shared& Shared::operator=(Shared&&) noexcept = default;
+Shared::~Shared() = default;
+
+Result<Shared> Shared::open(const Offer& offer, std::string content_key, const std::filesystem::path& encoded_path,
+                            content::SenderConfig config) {
+  auto header = sealed_header(offer);
+  if (!header) return header.error();
+  auto sealed = crypto::Sealed::make(std::move(*header), content_key);
+  if (!sealed) return sealed.error();
+  auto file = File::open(encoded_path, O_RDONLY);
+  if (!file) return file.error();
+  const auto size = file->size();
+  if (!size) return size.error();
+  if (*size != static_cast<std::uint64_t>(offer.encoded_bytes))
+    return Error{Code::invalid, "is not as long as was offered", encoded_path.string()};
+  config.encoded_bytes = *size;
+  config.align = static_cast<std::uint32_t>(offer.envelope.chunk_bytes);
+  return Shared(
+      std::make_unique<Impl>(Impl{std::move(*sealed), std::move(*file), *size, content::Group(config), {}, {}}));
+}
+
+void Shared::join(const TransferId& transfer, content::Ranges acked, Time now) {
+  impl_->forget(transfer);
+  impl_->members.push_back(transfer);
+  impl_->group.join(transfer.value, std::move(acked), now.time_since_epoch());
+}
+
+void Shared::leave(const TransferId& transfer) {
+  impl_->forget(transfer);
+  impl_->group.leave(transfer.value);
+}
+
+bool Shared::has(const TransferId& transfer) const { return impl_->group.has(transfer.value); }
+std::size_t Shared::size() const { return impl_->group.size(); }
+const content::Sender& Shared::sender() const { return impl_->group.sender(); }
+
+void Shared::received(const Received& answer, Time now) {
+  const auto ranges = content::Ranges::parse(answer.ranges, impl_->encoded_bytes);
+  if (!ranges) return;
+  impl_->group.acknowledged(answer.transfer.value, *ranges, now.time_since_epoch());
+  impl_->hear_released();
+}
+
+void Shared::limit(std::int64_t bit_per_s_max) {
+  impl_->group.limit(static_cast<std::uint64_t>(std::max<std::int64_t>(bit_per_s_max, 0)) / 8);
+}
+
+std::vector<std::string> Shared::due(Time now) {
+  std::vector<std::string> frames;
+  for (const auto& piece : impl_->group.due(now.time_since_epoch())) {
+    const auto bytes = impl_->file.read_at(piece.offset, piece.length);
+    if (!bytes) {  // each finds out for itself
+      for (const auto& transfer : std::vector<TransferId>(impl_->members)) {
+        leave(transfer);
+        impl_->released.push_back(transfer);
+      }
+      break;
+    }
+    frames.push_back(impl_->sealed.frame(piece.offset, *bytes));
+  }
+  impl_->hear_released();
+  return frames;
+}
+
+std::optional<Time> Shared::next_due() const {
+  const auto due = impl_->group.next_due();
+  if (!due) return std::nullopt;
+  return Time{*due};
+}
+
+std::vector<TransferId> Shared::take_released() { return std::exchange(impl_->released, {}); }
+
+}  // namespace fieldwork::exchange
