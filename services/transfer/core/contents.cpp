@@ -1,6 +1,7 @@
 // Stored contents: their names, how much each party may store, and how long contents stay.
 #include <algorithm>
 
+#include "model/limits.hpp"
 #include "transfer/core/transfers.hpp"
 
 namespace fieldwork::transfer {
@@ -22,9 +23,11 @@ void Transfers::load_contents(Saved& saved) {
       package.version = name.of.version;
       package.release = name.release;
       package.released_by = name.released_by;
+      package.about = name.about;
     }
     package.names.push_back(name.of);
-    names_.emplace(name.of, std::move(name));
+    const Variant variant{name.of, name.about.architecture};
+    names_.emplace(variant, std::move(name));
   }
   for (const auto& [digest, content] : contents_) {
     (content.package.names.empty() ? nameless_ : packages_).insert({content.stored, digest});
@@ -32,16 +35,45 @@ void Transfers::load_contents(Saved& saved) {
   }
 }
 
+std::optional<Error> Transfers::bad_architecture(const Package& package) const {
+  const PackageName of{package.name, package.version};
+  const auto& architecture = package.about.architecture;
+  std::string others;
+  for (auto it = names_.lower_bound({of, ""}); it != names_.end() && it->first.first == of; ++it) {
+    const auto& other = it->first.second;
+    if (other.empty() != architecture.empty()) others += (others.empty() ? "" : ", ") + other;
+    if (other.empty() && !architecture.empty())
+      return Error{Code::conflict,
+                   package.name + "@" + package.version + " is already " + it->second.digest +
+                       " for every architecture; release the one for " + architecture + " under another version",
+                   "/version"};
+  }
+  if (others.empty()) return std::nullopt;
+  return Error{Code::conflict,
+               package.name + "@" + package.version + " is already there for " + others +
+                   "; say for which architecture this one is, or release it under another version",
+               "/version"};
+}
+
 std::optional<Error> Transfers::bad_name(const Package& package) const {
-  const auto it = names_.find({package.name, package.version});
+  const auto& architecture = package.about.architecture;
+  const auto* known = content(package.digest);
+  if (known != nullptr && !known->package.names.empty() && known->package.about != package.about)
+    return Error{Code::conflict, "this content was released with another architecture, entry or needs before",
+                 "/release"};
+  const auto it = names_.find({{package.name, package.version}, architecture});
   if (it != names_.end()) {
     if (it->second.digest == package.digest) return std::nullopt;
     return Error{Code::conflict,
                  package.name + "@" + package.version + " is already " + it->second.digest +
+                     (architecture.empty() ? "" : " for " + architecture) +
                      "; a version never changes, release this content under another one",
                  "/version"};
   }
-  const auto* known = content(package.digest);
+  if (auto bad = bad_architecture(package)) return bad;
+  if (named({package.name, package.version}).size() >= limits::variants_max)
+    return Error{Code::invalid, "this name has " + std::to_string(limits::variants_max) + " architectures already",
+                 "/version"};
   if (known != nullptr && known->package.names.size() >= limits_.names_max) {
     return Error{Code::invalid, "this content has " + std::to_string(limits_.names_max) + " names already", "/name"};
   }
@@ -51,8 +83,10 @@ std::optional<Error> Transfers::bad_name(const Package& package) const {
 // The caller has asked bad_name(). A name that the content has already stays as it is, with its first release.
 void Transfers::add_name(Content& content, const Package& package, Time now, Output& out) {
   const PackageName of{package.name, package.version};
-  if (names_.contains(of)) return;
-  names_.emplace(of, Name{of, package.digest, package.release, package.released_by, from_ms(to_ms(now))});
+  const Variant variant{of, package.about.architecture};
+  if (names_.contains(variant)) return;
+  names_.emplace(variant,
+                 Name{of, package.digest, package.release, package.released_by, from_ms(to_ms(now)), package.about});
   auto& own = content.package;
   if (own.names.empty()) {
     count_usage(content, -1);
@@ -63,10 +97,11 @@ void Transfers::add_name(Content& content, const Package& package, Time now, Out
     own.version = of.version;
     own.release = package.release;
     own.released_by = package.released_by;
+    own.about = package.about;
     unsaved_contents_.insert(own.digest);
   }
   own.names.push_back(of);
-  out.names.push_back(names_.at(of));
+  out.names.push_back(names_.at(variant));
   unsaid_packages_.insert(own.digest);
 }
 

@@ -19,14 +19,6 @@ bool is_stored(const SealedEncoding& one) {
   return one.encoded.encoding.kind == content::EncodingKind::identity || one.encoded.encoding == stored_encoding;
 }
 
-content::Measured measured(const Accepts& accepts) {
-  content::Measured out;
-  if (accepts.round_trip_ms)
-    out.round_trip = std::chrono::microseconds(static_cast<std::int64_t>(1000 * *accepts.round_trip_ms));
-  if (accepts.goodput_bit_per_s) out.bit_per_s = static_cast<double>(*accepts.goodput_bit_per_s);
-  return out;
-}
-
 content::DeviceView view(const Accepts& accepts, const std::vector<std::string>& bases) {
   content::DeviceView out{.decoders = {}, .window_log_max = accepts.window_log_max, .bases = bases};
   for (const auto& name : accepts.decoders) {
@@ -44,6 +36,14 @@ std::string cipher_for(const Accepts& accepts) {
 
 }  // namespace
 
+content::Measured link_of(const Accepts& accepts) {
+  content::Measured out;
+  if (accepts.round_trip_ms)
+    out.round_trip = std::chrono::microseconds(static_cast<std::int64_t>(1000 * *accepts.round_trip_ms));
+  if (accepts.goodput_bit_per_s) out.bit_per_s = static_cast<double>(*accepts.goodput_bit_per_s);
+  return out;
+}
+
 Encodings::Encodings(std::int64_t bytes_max, Duration epoch_kept, std::vector<SealedEncoding> saved)
     : bytes_max_(bytes_max), epoch_kept_(epoch_kept) {
   for (auto& one : saved) {
@@ -56,7 +56,7 @@ Encodings::Choice Encodings::choose(const Content& content, const Accepts& accep
                                     const std::vector<std::string>& bases, Time now) const {
   const auto& digest = content.package.digest;
   content::ContentView have{.profile = {.plain_bytes = content.package.size_bytes}, .bases = bases};
-  have.compression = content::strategy(measured(accepts)).compression;
+  have.compression = content::strategy(link_of(accepts)).compression;
   if (content.encoding == "zstd") {
     have.made.push_back(
         {{.encoding = stored_encoding, .bytes = content.encoded_bytes, .window_log = stored_window_log}});

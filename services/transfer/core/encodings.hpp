@@ -17,6 +17,9 @@
 
 namespace fieldwork::transfer {
 
+/// What the receiver says of its link.
+[[nodiscard]] content::Measured link_of(const Accepts& accepts);
+
 class Encodings {
  public:
   Encodings(std::int64_t bytes_max, Duration epoch_kept, std::vector<SealedEncoding> saved);

@@ -1,6 +1,7 @@
 // The transfer service's core: its bounds, its inputs, and what is stored for a restart.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -9,6 +10,8 @@
 #include "base/core.hpp"
 #include "base/result.hpp"
 #include "crypto/certificate.hpp"
+#include "model/limits.hpp"
+#include "transfer/core/stages.hpp"
 #include "transfer/core/state.hpp"
 
 namespace fieldwork::transfer {
@@ -39,10 +42,25 @@ struct Limits {
   Duration nameless_kept{std::chrono::hours{24 * 30}};            // outputs, and other contents without a name
   std::size_t device_outputs_max = 10'000;                        // of one device, stored and under way
   std::int64_t device_output_bytes_max = std::int64_t{64} << 30;  // of one device, stored and under way
-  std::size_t refused_max = 10'000;  // outputs that will not come and whose reason is remembered
-  std::size_t prune_max = 100;       // rows and files that one TimePassed deletes
+  std::size_t refused_max = 10'000;          // outputs that will not come and whose reason is remembered
+  std::size_t prune_max = 100;               // rows and files that one TimePassed deletes
+  Duration gather_quiet{milliseconds{300}};  // a sending that others will follow begins when none has come for so long
+  Duration gather_max{seconds{2}};           // but not later than this after the first
   std::int64_t encodings_bytes_max = std::int64_t{16} << 30;  // of encodings besides the stored ones
   Duration epoch_kept{std::chrono::hours{24 * 30}};           // then a content key is used for no new transfer
+  // Budgets in bit/s, 0: none. All sendings together; those to the devices of one site, and of a site without an own
+  // number.
+  std::int64_t bit_per_s_max = 0;
+  std::int64_t site_bit_per_s_max = 0;
+  std::map<std::string, std::int64_t> sites{};
+  std::int64_t share_min = 32'000;              // bit/s; as many sendings get a slot as may have that much
+  Duration class_up{std::chrono::minutes{10}};  // a sending that waits so long for a slot counts as one class higher
+  StageLimits stages{.per_device_max = limits::stages_per_device_max,
+                     .all_max = 100'000,  // with those that ended less than state_kept ago
+                     .again = std::chrono::minutes{10},
+                     .state_kept = std::chrono::hours{1}};
+  Duration stage_default{std::chrono::hours{24 * 7}};    // how long a package is kept where nobody says it
+  Duration stage_longest{std::chrono::hours{24 * 366}};  // and at most
 };
 
 // --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp, work.cpp,
@@ -61,6 +79,34 @@ struct Wanted {
   TransferId fresh;
   Accepts accepts{};
   int priority = 5;
+  std::int64_t receivers = 1;  // that will want it at about the same time
+};
+// An operator pauses a sending, lets it go on, or ends it: service/transfer/{pause,resume,cancel}/{from}.
+struct Controlled {
+  enum class Verb { pause, resume, cancel };
+  Asker from;
+  TransferId id;
+  Verb verb = Verb::pause;
+};
+// An operator wants a package to lie on devices: service/transfer/stage/{from}.
+struct StageAsked {
+  Asker from;
+  std::string digest;
+  std::vector<std::string> devices;
+  std::optional<std::int64_t> until_ms{};
+  int priority = 5;
+  std::string file{};  // where its only file goes; empty: it is only kept
+};
+// An operator wants that no more: service/transfer/unstage/{from}.
+struct StageEnded {
+  Asker from;
+  std::string digest;
+  std::vector<std::string> devices;
+};
+// A device said how its stages are: device/{device}/up/stage.
+struct DeviceStaged {
+  Asker from;
+  StageReport report;
 };
 // The outcome of MakeEncoding.
 struct EncodingMade {
@@ -89,6 +135,8 @@ struct Answered {
   TransferId id;
   ReceivedState state = ReceivedState::receiving;
   std::string reason;
+  std::optional<TransferFailure> failure{};
+  std::int64_t bad_frames = 0;
 };
 // An open sending got on: the shell sent frames of it, or the receiver acknowledged some.
 struct Progressed {
@@ -98,6 +146,9 @@ struct Progressed {
   std::int64_t sent_bytes = 0;    // since the last Progressed; 0: an acknowledgement
   std::int64_t resent_bytes = 0;  // of these
   Measurements measured{};
+  std::int64_t sent_frames = 0;    // as sent_bytes
+  std::int64_t resent_frames = 0;  // of these
+  std::int64_t tries_most = 0;     // of one frame
 };
 // The outcome of OpenSending, or of sending frames: the stored file cannot be read.
 struct SendingBroke {
@@ -114,12 +165,14 @@ struct PackageAnnounced {
   Asker from;
   Package package;  // its release is verified and says the same
   TransferId fresh;
+  std::optional<SaidStrategy> strategy{};  // it is being sent, and so
 };
 // A device announced an output that waits there: device/{device}/up/output.
 struct OutputAnnounced {
   Asker from;
   std::string digest;
   std::int64_t size_bytes = 0;
+  std::optional<SaidStrategy> strategy{};  // it is being sent, and so
 };
 // A device deleted an output before it was stored here, to keep within its disk: device/{device}/up/output.
 struct OutputDropped {
@@ -135,6 +188,15 @@ struct Offered {
 // The shell acknowledged frames of a receiving that had arrived: its sender was heard.
 struct ReceivingHeard {
   TransferId id;
+  std::int64_t received_bytes = 0;  // all that are here
+  // Since the last ReceivingHeard: what came by frames; `again`: of these, what was here already.
+  std::int64_t came_bytes = 0, again_bytes = 0, came_frames = 0, again_frames = 0;
+  std::int64_t bad_frames = 0;  // all that could not be opened
+};
+// OpenReceiving is done: so much was here.
+struct ReceivingOpened {
+  TransferId id;
+  std::int64_t received_bytes = 0;
 };
 // The last frame of a receiving has arrived; or OpenReceiving found that nothing is missing.
 struct AllReceived {
@@ -166,10 +228,11 @@ struct StrayFrame {
 // LinkLost comes from load(), since nobody can be heard before the first connection. After LinkBack and Stalled every
 // party has its full time again, and whoever waits keeps its turn; after LinkBack offers and states are published
 // again. TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
-using Input = std::variant<DeviceHeard, Wanted, EncodingMade, EncodingFailed, OfferMade, OfferFailed, Answered,
-                           Progressed, SendingBroke, ContentLost, PackageAnnounced, OutputAnnounced, OutputDropped,
-                           Offered, ReceivingHeard, AllReceived, ContentArrived, ContentRefused, FrameNotKept,
-                           StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+using Input =
+    std::variant<DeviceHeard, Wanted, Controlled, StageAsked, StageEnded, DeviceStaged, EncodingMade, EncodingFailed,
+                 OfferMade, OfferFailed, Answered, Progressed, SendingBroke, ContentLost, PackageAnnounced,
+                 OutputAnnounced, OutputDropped, Offered, ReceivingHeard, ReceivingOpened, AllReceived, ContentArrived,
+                 ContentRefused, FrameNotKept, StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 // What is stored: a restarted core begins with it.
 struct Saved {
@@ -178,6 +241,7 @@ struct Saved {
   std::vector<SealedEncoding> encodings{};
   std::vector<Sending> sendings;
   std::vector<Receiving> receivings;
+  std::vector<Stage> stages{};
 };
 
 }  // namespace fieldwork::transfer

@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "crypto/certificate.hpp"
+#include "transfer/core/stages.hpp"
 #include "transfer/core/state.hpp"
 
 namespace fieldwork::transfer {
@@ -46,6 +47,7 @@ struct MakeOffer {
 struct OpenSending {
   Sending sending;
   SealedEncoding encoding;
+  bool shared = false;  // together with others of the same encoding, as far as there are any
 };
 // The receiver of an open sending came back: send what it did not acknowledge again.
 struct AskedAgain {
@@ -96,6 +98,26 @@ using Work = std::variant<MakeEncoding, RemoveEncoding, MakeOffer, OpenSending, 
 struct SendOffer {
   Sending sending;
   std::optional<Asker> asker{};  // none: nobody asked, the core repeats the offer
+};
+// To a client that controlled a sending: how it stands now.
+struct AnswerControlled {
+  Asker to;
+  Sending sending;
+};
+// To a client that cancelled a receiving: how it ended.
+struct AnswerCancelled {
+  Asker to;
+  Receiving receiving;
+};
+// To a client that asked for stages, or ended them: what became of that for each device.
+struct AnswerStaged {
+  struct One {
+    std::string device;
+    std::string refused;  // why; empty: it is done
+  };
+  Asker to;
+  std::string digest;
+  std::vector<One> items;
 };
 // No offer follows. To a device on `offer` (state `unknown`), to a client an error.
 struct SayNotOffered {
@@ -156,9 +178,11 @@ struct AckEnded {
   Receiving receiving;
   std::string error;             // empty: the content is stored
   std::optional<Asker> asker{};  // a client whose message asked for this is answered, too
+  std::optional<TransferFailure> failure{};
 };
-using Answer = std::variant<SendOffer, SayNotOffered, Reject, AnswerUpload, AnswerStored, RefuseOutput, AnswerDropped,
-                            AskOutput, AnswerFinishing, AckHeld, AckEnded>;
+using Answer =
+    std::variant<SendOffer, AnswerControlled, AnswerCancelled, AnswerStaged, SayNotOffered, Reject, AnswerUpload,
+                 AnswerStored, RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing, AckHeld, AckEnded>;
 
 struct Output {
   // --- saved, all in one transaction ---
@@ -186,14 +210,20 @@ struct Output {
   // --- facts: published once, after the commit ---
   // On event/transfer/{transfer}; also logged, and counted in fieldwork_transfers_ended_total.
   std::vector<Sending> ended;
+  std::vector<Receiving> ended_receivings;
   // On event/transfer/{transfer}: the sending has begun with a strategy, or changed it.
   std::vector<Sending> new_strategies;
+  std::vector<Receiving> new_receiving_strategies;  // as its sender says
   // On state/package/{hex digest}, retained.
   std::vector<Package> packages;
   // On state/transfer/{transfer}, retained.
   std::vector<Sending> sending_states;
+  std::vector<Receiving> receiving_states;
   // Clears state/transfer/{transfer}.
   std::vector<TransferId> cleared_states;
+
+  // Rows, commands and states of stages. Commands stand in the outbox.
+  StageChanges stages;
 };
 
 }  // namespace fieldwork::transfer

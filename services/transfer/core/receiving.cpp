@@ -25,11 +25,13 @@ void Transfers::on(const PackageAnnounced& input, Time now, Output& out) {
   for (auto& [id, receiving] : receivings_) {
     const auto& known = receiving.package;
     if (receiving.from != input.from.party || known.digest != package.digest) continue;
-    if (known.name != package.name || known.version != package.version) continue;
+    if (known.name != package.name || known.version != package.version || known.about != package.about) continue;
     receiving.heard = now;
+    note_strategy(receiving, input.strategy, now, out);
     out.answers.emplace_back(AnswerUpload{input.from, id});
     return;
   }
+  if (input.strategy) return;  // of an upload that is over
   if (auto full = room_for(input.from.party, now, out)) {
     out.answers.emplace_back(Reject{input.from, std::move(*full)});
     return;
@@ -41,8 +43,7 @@ void Transfers::on(const PackageAnnounced& input, Time now, Output& out) {
                             .package = package,
                             .offer = {},
                             .heard = now};
-  receivings_.insert_or_assign(input.fresh, receiving);
-  unsaved_receivings_.insert(input.fresh);
+  begin_receiving(receivings_.insert_or_assign(input.fresh, receiving).first->second, now);
   out.answers.emplace_back(AnswerUpload{input.from, input.fresh});
 }
 
@@ -79,6 +80,11 @@ void Transfers::on(const OutputAnnounced& input, Time now, Output& out) {
   const auto under_way = std::find_if(receivings_.begin(), receivings_.end(), [&](const auto& one) {
     return one.second.from == input.from.party && one.second.package.digest == input.digest;
   });
+  if (input.strategy) {
+    if (under_way != receivings_.end()) note_strategy(under_way->second, input.strategy, now, out);
+    return;
+  }
+  if (const auto* why = cancelled(target, now)) return refuse_output(input, *why, out);
   if (under_way == receivings_.end()) {
     if (auto over = over_quota(input.from.party, input.size_bytes)) return refuse_output(input, std::move(*over), out);
   }
@@ -92,7 +98,7 @@ void Transfers::on(const OutputAnnounced& input, Time now, Output& out) {
 }
 
 // What is stored stays stored, and what has arrived to its last byte will be: the next notice is answered with that.
-void Transfers::on(const OutputDropped& input, Time, Output& out) {
+void Transfers::on(const OutputDropped& input, Time now, Output& out) {
   const auto& from = input.from.party;
   if (auto bad = bad_device(from, "")) {
     out.answers.emplace_back(Reject{input.from, std::move(*bad)});
@@ -109,8 +115,9 @@ void Transfers::on(const OutputDropped& input, Time, Output& out) {
     if (finishing_.contains(id)) return;
     parts.push_back(id);
   }
-  for (const auto& id : parts) forget_receiving(id, out);
-  const bool first = remember_refused(input.from, input.digest, from.name + " dropped the output: " + input.reason);
+  const auto why = from.name + " dropped the output: " + input.reason;
+  for (const auto& id : parts) end_receiving(id, SendingState::failed, why, TransferFailure::gone, now, out);
+  const bool first = remember_refused(input.from, input.digest, why);
   out.answers.emplace_back(AnswerDropped{input.from, input.digest, input.reason, first});
 }
 
@@ -135,9 +142,10 @@ void Transfers::on(const Offered& input, Time now, Output& out) {
         if (bad) error = bad->reason;
         if (!bad) add_name(*stored, it->second.package, now, out);
       }
-      forget_receiving(offer.transfer, out);
+      ended_as(offer.transfer, error, now, out);
     }
-    out.answers.emplace_back(AckEnded{std::move(ended), std::move(error), input.from});
+    const auto failure = error.empty() ? std::nullopt : std::optional(TransferFailure::denied);
+    out.answers.emplace_back(AckEnded{std::move(ended), std::move(error), input.from, failure});
     return;
   }
   auto found = announced_as(input, now, out);
@@ -156,6 +164,7 @@ void Transfers::on(const Offered& input, Time now, Output& out) {
   receiving.reply = input.from.client;
   out.work.emplace_back(OpenReceiving{receiving, input.from});
   unsaved_receivings_.insert(receiving.id);
+  if (!receiving.said) publish(receiving, now);
 }
 
 Result<Receiving*> Transfers::announced_as(const Offered& input, Time now, Output& out) {
@@ -197,11 +206,9 @@ Result<Receiving*> Transfers::receive_output(const Offered& input, Time now, Out
   Receiving receiving{.id = offer.transfer, .from = from, .kind = ContentKind::output, .heard = now};
   receiving.package.digest = offer.digest;
   receiving.package.size_bytes = offer.size_bytes;
-  return &receivings_.insert_or_assign(offer.transfer, std::move(receiving)).first->second;
-}
-
-void Transfers::on(const ReceivingHeard& input, Time now, Output&) {
-  if (const auto it = receivings_.find(input.id); it != receivings_.end()) it->second.heard = now;
+  auto& begun = receivings_.insert_or_assign(offer.transfer, std::move(receiving)).first->second;
+  begin_receiving(begun, now);
+  return &begun;
 }
 
 void Transfers::on(const AllReceived& input, Time now, Output& out) {
@@ -209,6 +216,8 @@ void Transfers::on(const AllReceived& input, Time now, Output& out) {
   if (it == receivings_.end()) return;
   if (const auto held = held_.find(input.id); held != held_.end() && now < held->second.until) return;
   if (!finishing_.insert(input.id).second) return;
+  it->second.reason.clear();
+  news_.insert(input.id);
   out.work.emplace_back(FinishReceiving{input.id, it->second.offer});
 }
 
@@ -228,8 +237,16 @@ void Transfers::on(const ContentArrived& input, Time now, Output& out) {
   }
   if (content.package.names.empty()) unsaved_contents_.insert(receiving.package.digest);
   announced_.erase({receiving.from, receiving.package.digest});
-  forget_receiving(input.id, out);
-  out.answers.emplace_back(AckEnded{receiving, std::move(error)});
+  ended_as(input.id, error, now, out);
+  const auto failure = error.empty() ? std::nullopt : std::optional(TransferFailure::denied);
+  out.answers.emplace_back(AckEnded{receiving, std::move(error), {}, failure});
+}
+
+// The content is stored; `error`: but not under its name.
+void Transfers::ended_as(const TransferId& id, const std::string& error, Time now, Output& out) {
+  const bool stored = error.empty();
+  end_receiving(id, stored ? SendingState::complete : SendingState::failed, error,
+                stored ? std::nullopt : std::optional(TransferFailure::denied), now, out);
 }
 
 void Transfers::on(const ContentRefused& input, Time now, Output& out) {
@@ -239,8 +256,9 @@ void Transfers::on(const ContentRefused& input, Time now, Output& out) {
   // This service's disk failed: the sender's next messages try again, but not each of them.
   if (input.error.code == Code::unavailable) return hold(it->second, input.error, std::chrono::minutes(5), now, out);
   const auto receiving = it->second;
-  forget_receiving(input.id, out);
-  out.answers.emplace_back(AckEnded{receiving, describe(input.error)});
+  const auto failure = TransferFailure::verification_failed;
+  end_receiving(input.id, SendingState::failed, describe(input.error), failure, now, out);
+  out.answers.emplace_back(AckEnded{receiving, describe(input.error), {}, failure});
 }
 
 void Transfers::on(const FrameNotKept& input, Time now, Output& out) {
@@ -250,11 +268,13 @@ void Transfers::on(const FrameNotKept& input, Time now, Output& out) {
   if (held == held_.end() || now >= held->second.until) hold(it->second, input.error, seconds(30), now, out);
 }
 
-void Transfers::hold(const Receiving& receiving, const Error& error, Duration wait_max, Time now, Output& out) {
+void Transfers::hold(Receiving& receiving, const Error& error, Duration wait_max, Time now, Output& out) {
   auto& held = held_[receiving.id];
   held.wait = std::clamp<Duration>(held.wait * 2, seconds(10), wait_max);
   held.until = now + held.wait;
-  out.answers.emplace_back(AckHeld{receiving, describe(error)});
+  receiving.reason = describe(error);
+  news_.insert(receiving.id);
+  out.answers.emplace_back(AckHeld{receiving, receiving.reason});
 }
 
 // A device that missed the last word hears it again. (A client hears it when it starts the transfer again.)
@@ -269,8 +289,12 @@ void Transfers::on(const StrayFrame& input, Time, Output& out) {
   }
 }
 
+// As if it had never been: another one of the same content follows.
 void Transfers::forget_receiving(const TransferId& id, Output& out) {
+  if (receivings_.at(id).said) out.cleared_states.push_back(id);
   receivings_.erase(id);
+  arriving_.erase(id);
+  news_.erase(id);
   held_.erase(id);
   out.work.emplace_back(CloseReceiving{id});
   unsaved_receivings_.insert(id);
@@ -285,7 +309,16 @@ void Transfers::sweep_receivings(Time now, Output& out) {
   for (const auto& [id, receiving] : receivings_) {
     if (!finishing_.contains(id) && now - receiving.heard > patience_with(receiving)) silent.push_back(id);
   }
-  for (const auto& id : silent) forget_receiving(id, out);
+  for (const auto& id : silent) {
+    const auto& receiving = receivings_.at(id);
+    if (receiving.offer.transfer.empty()) {  // it never began
+      forget_receiving(id, out);
+      continue;
+    }
+    const bool device = receiving.from.kind == Party::Kind::device;
+    end_receiving(id, SendingState::failed, device ? "device silent" : "client silent", TransferFailure::silent, now,
+                  out);
+  }
 }
 
 // A silent sender keeps what has arrived, but does not keep others from sending. Beyond the bounds of rows the longest

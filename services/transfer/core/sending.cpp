@@ -42,12 +42,14 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
   if (auto* live = live_for(target)) {
     if (live->fingerprint == input.certificate.fingerprint()) {
       heard(*live, now);
-      const auto& track = tracks_.at(live->id);
+      auto& track = tracks_.at(live->id);
+      track.came_back = live->acked_bytes > 0;
       if (track.slot && now - track.answered >= still_at_it) out.work.emplace_back(AskedAgain{live->id});
       if (!live->offer.transfer.empty()) out.answers.emplace_back(SendOffer{*live, input.from});
       return;
     }
-    settle(*live, SendingState::failed, "the receiver came back with another certificate", false, now, out);
+    settle(*live, SendingState::failed, "the receiver came back with another certificate", false, now, out,
+           TransferFailure::denied);
   }
   const auto attempt = attempt_for(target, now);
   if (!attempt) {
@@ -65,8 +67,8 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
   sending.digest = input.digest;
   sending.attempt = *attempt;
   sending.priority = input.priority;
-  sending.round_trip_ms = input.accepts.round_trip_ms;
-  sending.goodput_bit_per_s = input.accepts.goodput_bit_per_s;
+  sending.receivers = device ? input.receivers : 1;
+  sending.link = link_of(input.accepts);
   begin(std::move(sending), input, now, out);
 }
 
@@ -84,126 +86,14 @@ std::string Transfers::why_not_stored(const std::string& digest) const {
 
 Result<int> Transfers::attempt_for(const Target& target, Time now) const {
   const auto it = latest_.find(target);
-  if (it == latest_.end() || std::get<Party>(target).kind == Party::Kind::client) return 1;
+  if (it == latest_.end()) return 1;
   const auto& latest = sendings_.at(it->second);
-  if (latest.state != SendingState::failed || now - latest.changed >= limits_.retry_hold) return 1;
+  if (now - latest.changed >= limits_.retry_hold) return 1;
+  if (latest.state == SendingState::cancelled) return Error{Code::denied, latest.reason};
+  const bool client = std::get<Party>(target).kind == Party::Kind::client;
+  if (client || latest.state != SendingState::failed) return 1;
   if (latest.attempt < limits_.attempts_max) return latest.attempt + 1;
   return Error{Code::unavailable, std::to_string(latest.attempt) + " transfers failed, the last: " + latest.reason};
-}
-
-void Transfers::begin(Sending sending, const Wanted& input, Time now, Output& out) {
-  const auto id = sending.id;
-  sending.fingerprint = input.certificate.fingerprint();
-  sending.started = sending.heard = sending.changed = now;
-  auto before = std::exchange(latest_[target_of(sending)], id);
-  add_live(sendings_.insert_or_assign(id, std::move(sending)).first->second, now);
-  tracks_.at(id).before = std::move(before);
-  const auto& content = contents_.at(input.digest);
-  const auto choice = encodings_.choose(content, input.accepts, bases_of(content, input.accepts), now);
-  offer(id, choice, {id, input.certificate, input.from}, now, out);
-}
-
-void Transfers::offer(const TransferId& id, const Encodings::Choice& choice, Waiter waiter, Time now, Output& out) {
-  auto& begun = sendings_.at(id);
-  const auto& content = contents_.at(begun.digest);
-  if (const auto* encoding = encodings_.find(choice.id)) {
-    begun.offer.envelope.content = choice.id;  // from now on it is in use
-    out.work.emplace_back(MakeOffer{id, begun.to, begun.attempt, content, *encoding, std::move(waiter.certificate),
-                                    std::move(waiter.asker)});
-    return encodings_.used(choice.id, now);
-  }
-  auto& waiters = making_[choice.make];
-  waiters.push_back(std::move(waiter));
-  if (waiters.size() == 1)
-    out.work.emplace_back(encodings_.order(choice.make, content.package.size_bytes, choice.make_s_max));
-}
-
-// Other contents of the same name: their files have something in common.
-std::vector<std::string> Transfers::bases_of(const Content& content, const Accepts& accepts) const {
-  std::vector<std::string> out;
-  for (const auto& digest : accepts.bases) {
-    const auto* base = this->content(digest);
-    if (base == nullptr || digest == content.package.digest || lost_.contains(digest)) continue;
-    const auto& names = base->package.names;
-    const bool related = std::any_of(names.begin(), names.end(), [&](const auto& one) {
-      const auto& own = content.package.names;
-      return std::any_of(own.begin(), own.end(), [&](const auto& other) { return other.name == one.name; });
-    });
-    if (related) out.push_back(digest);
-  }
-  return out;
-}
-
-void Transfers::on(const EncodingMade& input, Time now, Output& out) {
-  const auto making = input.encoding.making();
-  auto waiters = making_.extract(making);
-  if (!contents_.contains(making.digest)) return;
-  encodings_.add(input.encoding);
-  encodings_.used(input.encoding.id, now);
-  if (waiters.empty()) return;
-  for (auto& waiter : waiters.mapped()) {
-    const auto it = sendings_.find(waiter.id);
-    if (it != sendings_.end() && live_.contains(waiter.id))
-      offer(it->first, {input.encoding.id, making, {}}, std::move(waiter), now, out);
-  }
-}
-
-// The plain content can be sealed where the disk has no room for another file. If that fails too, the receiver hears
-// it.
-void Transfers::on(const EncodingFailed& input, Time now, Output& out) {
-  auto waiters = making_.extract(input.making);
-  const MakingOf plain{input.making.digest, {}, input.making.cipher};
-  encodings_.failed(input.making, now);
-  if (waiters.empty()) return;
-  for (auto& waiter : waiters.mapped()) {
-    const auto it = sendings_.find(waiter.id);
-    if (it == sendings_.end() || !live_.contains(waiter.id)) continue;
-    if (input.making == plain || !contents_.contains(plain.digest)) {
-      on(OfferFailed{waiter.id, input.reason, waiter.asker}, now, out);
-    } else {
-      const auto* there = encodings_.sealed(plain, now);
-      offer(it->first, {there == nullptr ? "" : there->id, plain, {}}, std::move(waiter), now, out);
-    }
-  }
-}
-
-void Transfers::prune_encodings(Time now, Output& out) {
-  std::set<std::string> in_use;
-  for (const auto& id : live_) in_use.insert(sendings_.at(id).offer.envelope.content);
-  for (auto& one : encodings_.prune(in_use, now)) {
-    if (!encodings_.shares_file(one)) out.work.emplace_back(RemoveEncoding{std::move(one)});
-  }
-}
-
-void Transfers::on(const OfferMade& input, Time now, Output& out) {
-  const auto it = sendings_.find(input.id);
-  if (it == sendings_.end() || it->second.state != SendingState::sending) return;  // it settled meanwhile
-  auto& sending = it->second;
-  sending.offer = input.offer;
-  wait(sending);
-  give_slots(now, out);
-  if (!live_.contains(input.id)) return;  // its encoding is lost
-  if (!tracks_.at(input.id).slot) sending.reason = "it waits for its turn: " + std::to_string(slots_) + " others run";
-  save(sending, now);
-  out.answers.emplace_back(SendOffer{sending, input.asker});
-  publish(sending, now);
-}
-
-void Transfers::on(const OfferFailed& input, Time, Output& out) {
-  const auto it = sendings_.find(input.id);
-  if (it == sendings_.end() || !it->second.offer.transfer.empty()) return;
-  withdraw(input.id, out);
-  out.answers.emplace_back(Reject{input.asker, {Code::unavailable, input.reason}});
-}
-
-// Before its offer was made, nothing of a sending is saved or published: it is removed as if it had never been.
-void Transfers::withdraw(const TransferId& id, Output& out) {
-  const auto before = tracks_.at(id).before;
-  end_live(id, out);
-  const auto target = target_of(sendings_.at(id));
-  latest_.erase(target);
-  if (sendings_.contains(before)) latest_[target] = before;
-  sendings_.erase(id);
 }
 
 void Transfers::on(const Answered& input, Time now, Output& out) {
@@ -218,8 +108,10 @@ void Transfers::on(const Answered& input, Time now, Output& out) {
   heard(sending, now);
   auto& track = tracks_.at(input.id);
   track.answered = now;
+  sending.bad_frames = std::max(sending.bad_frames, input.bad_frames);
   if (!std::exchange(track.answered_once, true) && sending.resumed_from == 0)
     sending.resumed_from = sending.acked_bytes;
+  if (std::exchange(track.came_back, false)) sending.resumed_from = sending.acked_bytes;
   if (input.state == ReceivedState::complete) {
     sending.acked_bytes = sending.offer.encoded_bytes;
     sending.acked = {{0, static_cast<std::uint64_t>(sending.acked_bytes)}};
@@ -230,7 +122,7 @@ void Transfers::on(const Answered& input, Time now, Output& out) {
   } else if (input.state == ReceivedState::failed) {
     // A device that still needs the content asks again: that is the next attempt.
     settle(sending, SendingState::failed, input.reason.empty() ? "the receiver gave it up" : input.reason, true, now,
-           out);
+           out, input.failure);
   }
 }
 
@@ -243,6 +135,9 @@ void Transfers::on(const Progressed& input, Time now, Output& out) {
   sending.acked_bytes = input.acked_bytes;
   sending.sent_bytes += input.sent_bytes;
   sending.resent_bytes += input.resent_bytes;
+  sending.frames_sent += input.sent_frames;
+  sending.frames_resent += input.resent_frames;
+  sending.tries_most = std::max(sending.tries_most, input.tries_most);
   track.unsaid = true;
   measured(sending, input.measured, now, out);
   // Everything is acknowledged, but the receiver did not say `complete`; or it says nothing at all. The offer asks a
@@ -264,15 +159,37 @@ void Transfers::measured(Sending& sending, const Measurements& now_measured, Tim
 Phase Transfers::phase_of(const Sending& sending) const {
   const auto& track = tracks_.at(sending.id);
   if (sending.acked_bytes > 0 && sending.acked_bytes == sending.offer.encoded_bytes) return Phase::verifying;
+  if (!sending.paused_by.empty()) return Phase::suspended;
   if (!track.answered_once) return Phase::offered;
   return track.slot && !sending.measured.suspended ? Phase::sending : Phase::suspended;
+}
+
+void Transfers::on(const Controlled& input, Time now, Output& out) {
+  if (receivings_.contains(input.id) || ended_receivings_.contains(input.id)) return control_receiving(input, now, out);
+  const auto it = sendings_.find(input.id);
+  const auto refuse = [&](Code code, std::string reason) {
+    out.answers.emplace_back(Reject{input.from, {code, std::move(reason), "/transfer"}});
+  };
+  if (it == sendings_.end() || it->second.offer.transfer.empty()) return refuse(Code::unknown, "no such transfer");
+  auto& sending = it->second;
+  if (sending.state != SendingState::sending) return refuse(Code::conflict, "the transfer has ended");
+  const auto& by = input.from.party.name;
+  if (input.verb == Controlled::Verb::pause && sending.paused_by.empty()) pause(sending, by, now, out);
+  if (input.verb == Controlled::Verb::resume && !sending.paused_by.empty()) resume(sending, now, out);
+  if (input.verb == Controlled::Verb::cancel) {
+    const auto reason = "cancelled by " + by;
+    settle(sending, SendingState::cancelled, reason, true, now, out);
+    if (sending.to.kind == Party::Kind::device)
+      out.answers.emplace_back(SayNotOffered{{.party = sending.to}, sending.digest, reason});
+  }
+  out.answers.emplace_back(AnswerControlled{input.from, sending});
 }
 
 void Transfers::on(const SendingBroke& input, Time now, Output& out) {
   const auto it = sendings_.find(input.id);
   if (it == sendings_.end() || it->second.state != SendingState::sending) return;
   encodings_.lost(it->second.offer.envelope.content);
-  settle(it->second, SendingState::failed, input.reason, true, now, out);
+  settle(it->second, SendingState::failed, input.reason, true, now, out, TransferFailure::unavailable);
 }
 
 // Whoever brings the content back may bring it in other bytes of the same encoding: its keys have been used.
@@ -280,16 +197,19 @@ void Transfers::on(const ContentLost& input, Time now, Output& out) {
   if (!contents_.contains(input.digest) || !lost_.insert(input.digest).second) return;
   for (const auto& id : std::set<TransferId>(live_)) {
     auto& sending = sendings_.at(id);
-    if (sending.digest == input.digest) settle(sending, SendingState::failed, is_lost, true, now, out);
+    if (sending.digest == input.digest)
+      settle(sending, SendingState::failed, is_lost, true, now, out, TransferFailure::gone);
   }
   for (auto& one : encodings_.forget(input.digest)) out.work.emplace_back(RemoveEncoding{std::move(one)});
 }
 
 // `say`: publish the end. Of a sending that another one follows at once, only the row tells the end.
-void Transfers::settle(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out) {
+void Transfers::settle(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out,
+                       std::optional<TransferFailure> failure) {
   if (sending.offer.transfer.empty()) return withdraw(TransferId(sending.id), out);
   sending.state = state;
   sending.reason = std::move(reason);
+  sending.failure = failure;
   sending.changed = now;
   end_live(sending.id, out);
   if (say) {
@@ -306,7 +226,7 @@ void Transfers::settle(Sending& sending, SendingState state, std::string reason,
 
 void Transfers::end_live(const TransferId& id, Output& out) {
   const auto& to = sendings_.at(id).to;
-  give_back(sendings_.at(id), out);
+  give_back(sendings_.at(id));
   live_.erase(id);
   auto& with = live_with_.at(to);
   with.erase(id);
@@ -356,7 +276,8 @@ void Transfers::publish(Sending& sending, Time now) {
 void Transfers::pass_time(Sending& sending, Time now, Output& out) {
   const bool device = sending.to.kind == Party::Kind::device;
   if (now - sending.heard > (device ? limits_.silence_max : limits_.client_silence_max)) {
-    settle(sending, SendingState::failed, device ? "device silent" : "client silent", true, now, out);
+    settle(sending, SendingState::failed, device ? "device silent" : "client silent", true, now, out,
+           TransferFailure::silent);
     return;
   }
   auto& track = tracks_.at(sending.id);

@@ -12,6 +12,7 @@
 #include "base/id.hpp"
 #include "base/time.hpp"
 #include "content/encoding.hpp"
+#include "content/strategy.hpp"
 #include "model/device.hpp"
 #include "model/package.hpp"
 
@@ -80,22 +81,23 @@ struct SealedEncoding {
   [[nodiscard]] MakingOf making() const { return {digest, encoded.encoding, cipher}; }
 };
 
-// NAME@VERSION names one content, for ever.
+// NAME@VERSION names one content for each architecture, or one for all, for ever.
 struct Name {
   PackageName of;
   std::string digest;
   std::string release;  // JWS
   std::string released_by;
   Time named{};
+  PackageAbout about{};  // the same in all names of a content
 };
 
-enum class SendingState { sending, complete, failed };
+enum class SendingState { sending, complete, failed, cancelled };
 
 // What a sending does while its state is `sending`.
 enum class Phase {
   offered,    // the receiver has not answered yet
   sending,    //
-  suspended,  // the receiver is silent: nothing is sent, nothing is forgotten
+  suspended,  // paused, or the receiver is silent: nothing is sent, nothing is forgotten
   verifying,  // all bytes have arrived
 };
 
@@ -126,23 +128,31 @@ struct Sending {
   SendingState state = SendingState::sending;
   std::string reason;  // of a failure; of a sending that waits: why
   int attempt = 1;
-  int priority = 5;                                 // of the job that waits for it
-  std::optional<double> round_trip_ms{};            // of the receiver's link, as it said; not saved
-  std::optional<std::int64_t> goodput_bit_per_s{};  // the same
+  int priority = 5;            // of the job that waits for it
+  std::int64_t receivers = 1;  // that will want it at about the same time; not saved
+  content::Measured link{};    // of the receiver, as it said; not saved
   Offer offer;
   ByteRanges acked;
   std::int64_t acked_bytes = 0;
   std::int64_t sent_bytes = 0;
   std::int64_t resent_bytes = 0;
-  Phase phase = Phase::offered;            // as it was published last; not saved
-  std::int64_t resumed_from = 0;           // bytes that the receiver had when it answered first
-  Measurements measured{};                 // not saved
-  std::vector<StrategyNote> strategies{};  // the newest strategies_max
-  bool said = false;                       // a retained state of it is published
+  std::int64_t frames_sent = 0;  // with those that were sent again
+  std::int64_t frames_resent = 0;
+  std::int64_t tries_most = 0;               // of one frame
+  std::int64_t bad_frames = 0;               // that the receiver could not open, as it says
+  std::optional<TransferFailure> failure{};  // of a failed one; none: the receiver did not say
+  Phase phase = Phase::offered;              // as it was published last; not saved
+  std::int64_t resumed_from = 0;             // bytes that the receiver had when it answered first, or came back
+  Measurements measured{};                   // not saved
+  std::vector<StrategyNote> strategies{};    // the newest strategies_max
+  std::string paused_by;                     // an operator; empty: it is not paused
+  std::int64_t throttled_bit_per_s = 0;      // its share of a budget; 0: none draws on it; not saved
+  bool said = false;                         // a retained state of it is published
   Time started{}, heard{}, changed{};
 };
 
-// A transfer of a content to this service.
+// A transfer of a content to this service. Its states and phases are those of sendings: `offered` until a frame has
+// come, `suspended` while its sender is silent or this service's disk takes no more.
 struct Receiving {
   TransferId id;
   Party from;
@@ -151,6 +161,20 @@ struct Receiving {
   Package package;  // as announced
   Offer offer;      // its transfer id is empty until the sender has started
   Time heard{};
+  SendingState state = SendingState::sending;
+  std::string reason{};                      // of a failure; of a suspended one: why
+  std::optional<TransferFailure> failure{};  // of a failed one
+  Phase phase = Phase::offered;              // as it was published last; not saved
+  std::int64_t received_bytes = 0;           // encoded bytes that are here
+  // What came by frames; `again`: of these, what was here already.
+  std::int64_t came_bytes = 0, again_bytes = 0, came_frames = 0, again_frames = 0;
+  std::int64_t bad_frames = 0;             // that could not be opened
+  std::int64_t resumed_from = 0;           // bytes that were here when it went on for the last time
+  std::int64_t bit_per_s = 0;              // of the last seconds; 0: not known; not saved
+  std::optional<SaidStrategy> strategy{};  // as its sender says; not saved
+  std::vector<StrategyNote> strategies{};  // the newest strategies_max
+  bool said = false;                       // a retained state of it is published
+  Time started{}, changed{};
 };
 
 // What the registry says of a device.
@@ -160,6 +184,8 @@ struct Standing {
   std::string fingerprint;         // of the certificate that the device is enrolled with
   std::int64_t bit_per_s_max = 0;  // for all sendings to it together, while its network is under pressure; 0: no limit
   bool offline = false;            // its connection to the broker has ended
+  std::string site{};              // where it stands; empty: not known
+  std::int64_t session = 0;        // grows with each start of its agent
 };
 
 }  // namespace fieldwork::transfer

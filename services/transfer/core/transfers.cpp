@@ -7,10 +7,12 @@
 namespace fieldwork::transfer {
 namespace {
 constexpr Duration sweep_every = seconds(10);
+constexpr Duration share_every = seconds(1);  // links change
 }  // namespace
 
 Transfers::Transfers(Limits limits, Saved saved, Time now)
     : limits_(limits),
+      stages_(limits.stages, std::move(saved.stages), now),
       encodings_(limits.encodings_bytes_max, limits.epoch_kept, std::move(saved.encodings)),
       say_package_at_(now + limits.packages_again) {
   load_contents(saved);
@@ -22,17 +24,12 @@ Transfers::Transfers(Limits limits, Saved saved, Time now)
       sending.heard = now;  // this service's absence counts as nobody's silence
       add_live(sending, now);
       tracks_.at(sending.id).saved_acked_bytes = sending.acked_bytes;
-      wait(sending);
+      wait(sending, now);
     } else {
       remember_ended(sending);
     }
   }
-  for (auto& receiving : saved.receivings) {
-    // This service's absence counts as nobody's silence. But a receiving that stopped half way ends even if the service
-    // restarts every day.
-    receiving.heard = std::max(receiving.heard, now - patience_with(receiving) + limits_.client_silence_max);
-    receivings_.emplace(receiving.id, std::move(receiving));
-  }
+  load_receivings(std::move(saved.receivings), now);
 }
 
 void Transfers::step(const Input& input, Time now, Output& out) {
@@ -40,30 +37,36 @@ void Transfers::step(const Input& input, Time now, Output& out) {
 }
 
 void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
+  stages_of(input, now);
   if (!input.standing) {
     standings_.erase(input.device);
     return;
   }
   auto& standing = standings_[input.device];
   const bool was_offline = std::exchange(standing.offline, input.standing->offline);
-  const bool repaced = standing.bit_per_s_max != input.standing->bit_per_s_max;
+  if (standing.bit_per_s_max != input.standing->bit_per_s_max || standing.site != input.standing->site)
+    unshared_ = true;
   standing = *input.standing;
   const Party device{Party::Kind::device, input.device};
-  if (repaced) pace(device, true, out);
   if (was_offline != standing.offline) tell_link(device, !standing.offline, out);
   if (!barred(input.standing->lifecycle)) return;
   if (const auto it = live_with_.find(device); it != live_with_.end()) {
     for (const auto& id : std::set<TransferId>(it->second)) {
       settle(sendings_.at(id), SendingState::failed,
              "the device is " + std::string(fieldwork::name(input.standing->lifecycle)) + ": " + input.standing->reason,
-             true, now, out);
+             true, now, out, TransferFailure::denied);
     }
   }
   std::vector<TransferId> receivings;
   for (const auto& [id, receiving] : receivings_) {
     if (receiving.from == device && !finishing_.contains(id)) receivings.push_back(id);
   }
-  for (const auto& id : receivings) forget_receiving(id, out);
+  for (const auto& id : receivings) {
+    end_receiving(
+        id, SendingState::failed,
+        "the device is " + std::string(fieldwork::name(input.standing->lifecycle)) + ": " + input.standing->reason,
+        TransferFailure::denied, now, out);
+  }
 }
 
 void Transfers::tell_link(const Party& to, bool up, Output& out) const {
@@ -96,6 +99,12 @@ void Transfers::on(const LinkBack&, Time now, Output& out) {
   for (const auto& [id, sending] : sendings_) {
     if (sending.state == SendingState::sending || sending.said) sendings_to_say_.push_back(id);
   }
+  for (const auto* some : {&receivings_, &ended_receivings_}) {
+    for (const auto& [id, receiving] : *some) {
+      if (receiving.said) sendings_to_say_.push_back(id);
+    }
+  }
+  stages_.say_again();
   say_again_at_ = now;
 }
 
@@ -115,6 +124,8 @@ void Transfers::give_full_time(Time now) {
 
 // Puts out what changed in the batch: each once, as it is now.
 void Transfers::on(const BatchEnded&, Time, Output& out) {
+  if (std::exchange(unshared_, false)) share(out);
+  put_out_stages(out);
   for (const auto& digest : std::exchange(unsaved_contents_, {})) {
     const auto* content = this->content(digest);
     if (content != nullptr) out.contents.push_back(*content);
@@ -129,7 +140,8 @@ void Transfers::on(const BatchEnded&, Time, Output& out) {
     if (sending == nullptr) out.dropped_sendings.push_back(id);
   }
   for (const auto& id : std::exchange(unsaved_receivings_, {})) {
-    const auto* receiving = this->receiving(id);
+    const auto* live = this->receiving(id);
+    const auto* receiving = live != nullptr ? live : ended_receiving(id);
     if (receiving != nullptr) out.receivings.push_back(*receiving);
     if (receiving == nullptr) out.dropped_receivings.push_back(id);
   }
@@ -140,6 +152,11 @@ void Transfers::on(const BatchEnded&, Time, Output& out) {
   for (const auto& id : std::exchange(unsaid_sendings_, {})) {
     const auto* sending = this->sending(id);
     if (sending != nullptr && sending->said) out.sending_states.push_back(*sending);
+  }
+  for (const auto& id : std::exchange(unsaid_receivings_, {})) {
+    const auto* live = this->receiving(id);
+    const auto* receiving = live != nullptr ? live : ended_receiving(id);
+    if (receiving != nullptr && receiving->said) out.receiving_states.push_back(*receiving);
   }
 }
 
@@ -153,11 +170,14 @@ void Transfers::say_again(Time now) {
       const auto* known = content(digest);
       if (known != nullptr && known->kind == ContentKind::package) unsaid_packages_.insert(digest);
     } else if (!sendings_to_say_.empty()) {
-      const auto it = sendings_.find(sendings_to_say_.front());
+      const auto id = std::move(sendings_to_say_.front());
       sendings_to_say_.pop_front();
+      if (const auto live = receivings_.find(id); live != receivings_.end()) publish(live->second, now);
+      if (ended_receivings_.contains(id)) unsaid_receivings_.insert(id);
+      const auto it = sendings_.find(id);
       if (it == sendings_.end() || it->second.offer.transfer.empty()) continue;
       if (it->second.said || it->second.state == SendingState::sending) publish(it->second, now);
-    } else {
+    } else if (!stages_.say_next()) {
       return;
     }
   }
@@ -167,6 +187,9 @@ void Transfers::on(const TimePassed&, Time now, Output& out) {
   if (!link_) return;  // nobody is heard, and nothing can be published
   for (const auto& id : std::vector<TransferId>(live_.begin(), live_.end())) pass_time(sendings_.at(id), now, out);
   give_slots(now, out);
+  unshared_ = unshared_ || now - shared_ >= share_every;
+  if (unshared_) shared_ = now;
+  std::erase_if(gathering_, [&](const auto& one) { return now - one.second.last > limits_.gather_max; });
   std::size_t budget = limits_.prune_max;
   for (; budget > 0 && !clear_at_.empty() && clear_at_.begin()->first <= now; --budget) {
     auto& sending = sendings_.at(clear_at_.begin()->second);
@@ -181,12 +204,16 @@ void Transfers::on(const TimePassed&, Time now, Output& out) {
     drop_at_.erase(drop_at_.begin());
     forget(id, out);
   }
+  prune_ended_receivings(now, budget, out);
+  publish_receivings(now);
   say_packages(now);
   say_again(now);
   if (now - swept_ < sweep_every) return;
   swept_ = now;
   std::erase_if(announced_, [&](const auto& one) { return now - one.second.at > limits_.silence_max; });
+  stages_.pass(now);
   sweep_receivings(now, out);
+  suspend_silent_receivings(now);
   prune(now, out);
   prune_encodings(now, out);
 }
@@ -197,13 +224,15 @@ const Content* Transfers::content(const std::string& digest) const {
 }
 
 const Name* Transfers::name(const PackageName& name) const {
-  const auto it = names_.find(name);
-  return it == names_.end() ? nullptr : &it->second;
+  const auto it = names_.lower_bound({name, ""});
+  return it == names_.end() || it->first.first != name ? nullptr : &it->second;
 }
 
-const Content* Transfers::named(const PackageName& name) const {
-  const auto it = names_.find(name);
-  return it == names_.end() ? nullptr : content(it->second.digest);
+std::vector<const Content*> Transfers::named(const PackageName& name) const {
+  std::vector<const Content*> out;
+  for (auto it = names_.lower_bound({name, ""}); it != names_.end() && it->first.first == name; ++it)
+    out.push_back(content(it->second.digest));
+  return out;
 }
 
 const Sending* Transfers::sending(const TransferId& id) const {
@@ -214,6 +243,11 @@ const Sending* Transfers::sending(const TransferId& id) const {
 const Receiving* Transfers::receiving(const TransferId& id) const {
   const auto it = receivings_.find(id);
   return it == receivings_.end() ? nullptr : &it->second;
+}
+
+const Receiving* Transfers::ended_receiving(const TransferId& id) const {
+  const auto it = ended_receivings_.find(id);
+  return it == ended_receivings_.end() ? nullptr : &it->second;
 }
 
 bool Transfers::has_slot(const TransferId& id) const {
@@ -230,6 +264,21 @@ std::vector<const Content*> Transfers::packages(const std::optional<Place>& afte
   std::vector<const Content*> out;
   auto it = after ? packages_.lower_bound(*after) : packages_.end();
   while (it != packages_.begin() && out.size() < count_max) out.push_back(&contents_.at((--it)->second));
+  return out;
+}
+
+std::vector<const Sending*> Transfers::newest_sendings(const std::string& device, bool live,
+                                                       std::size_t count_max) const {
+  std::vector<const Sending*> out;
+  for (const auto& [id, sending] : sendings_) {
+    if (sending.offer.transfer.empty() || (live && sending.state != SendingState::sending)) continue;
+    if (device.empty() || (sending.to.kind == Party::Kind::device && sending.to.name == device))
+      out.push_back(&sending);
+  }
+  const auto newer = [](const Sending* a, const Sending* b) { return a->started > b->started; };
+  const auto count = std::min(count_max, out.size());
+  std::partial_sort(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count), out.end(), newer);
+  out.resize(count);
   return out;
 }
 

@@ -32,6 +32,7 @@
 #include "transfer/core/encodings.hpp"
 #include "transfer/core/input.hpp"
 #include "transfer/core/output.hpp"
+#include "transfer/core/shares.hpp"
 
 namespace fieldwork::transfer {
 
@@ -47,20 +48,29 @@ class Transfers {
   void step(const Input& input, Time now, Output& out);
 
   [[nodiscard]] const Content* content(const std::string& digest) const;
-  // The content of that name, or null.
-  [[nodiscard]] const Content* named(const PackageName& name) const;
+  // The contents of that name, by architecture.
+  [[nodiscard]] std::vector<const Content*> named(const PackageName& name) const;
+  // What the name says; of several architectures, for the first.
   [[nodiscard]] const Name* name(const PackageName& name) const;
   [[nodiscard]] const SealedEncoding* encoding(const std::string& id) const { return encodings_.find(id); }
   // One that uses the same file.
   [[nodiscard]] bool has_encoding(const SealedEncoding& one) const { return encodings_.shares_file(one); }
   [[nodiscard]] const Sending* sending(const TransferId& id) const;
   [[nodiscard]] const Receiving* receiving(const TransferId& id) const;
+  [[nodiscard]] const Receiving* ended_receiving(const TransferId& id) const;
   [[nodiscard]] const std::map<std::string, Content>& contents() const { return contents_; }
   [[nodiscard]] const std::map<TransferId, Receiving>& receivings() const { return receivings_; }
   [[nodiscard]] const std::set<TransferId>& live() const { return live_; }
+  [[nodiscard]] const std::map<Stages::Key, Stage>& stages() const { return stages_.all(); }
   [[nodiscard]] bool has_slot(const TransferId& id) const;
   // Packages, the newest first, those behind `after`.
   [[nodiscard]] std::vector<const Content*> packages(const std::optional<Place>& after, std::size_t count_max) const;
+  // The newest first, of all devices or of one.
+  [[nodiscard]] std::vector<const Sending*> newest_sendings(const std::string& device, bool live,
+                                                            std::size_t count_max) const;
+  // The newest first, of all senders or of one device.
+  [[nodiscard]] std::vector<const Receiving*> newest_receivings(const std::string& device, bool live,
+                                                                std::size_t count_max) const;
   // Sendings of one content, the newest first.
   [[nodiscard]] std::vector<const Sending*> sendings_of(const std::string& digest, std::size_t count_max) const;
   // The stored content that this transfer brought; null: not known, or not any more.
@@ -75,10 +85,14 @@ class Transfers {
     bool unsaid = false;
     bool slot = false;
     bool queued = false;  // is in waiting_
-    Time awake{};         // when the receiver was heard last, or the sending loaded
+    Time queued_at{};
+    std::string site{};  // of the device, when it got the slot
+    Time awake{};        // when the receiver was heard last, or the sending loaded
+    bool offered = false;
     bool answered_once = false;
-    Time answered{};  // when the receiver said last what it has, or the sending got its slot
-    Time offer_at{};  // without a slot: when the offer is repeated
+    bool came_back = false;  // the receiver asked again: its next answer says from where it goes on
+    Time answered{};         // when the receiver said last what it has, or the sending got its slot
+    Time offer_at{};         // without a slot: when the offer is repeated
     Duration offer_wait{};
     TransferId before{};  // until the offer is made: what latest_ named before
   };
@@ -86,6 +100,14 @@ class Transfers {
     TransferId id{};
     crypto::Certificate certificate;
     Asker asker{};
+  };
+  struct Gathering {  // of receivers of one encoding
+    Time first{}, last{};
+  };
+  struct Arriving {  // what a receiving has besides its row
+    Time said{}, saved{};
+    bool silent = false;                                // its sender is
+    std::deque<std::pair<Time, std::int64_t>> bytes{};  // received_bytes, of the last seconds
   };
   struct Announced {
     std::int64_t size_bytes = 0;
@@ -96,10 +118,15 @@ class Transfers {
     std::int64_t bytes = 0;  // stored
   };
   using Target = std::tuple<Party, std::string, std::string>;  // receiver, its MQTT client id, digest
+  using Variant = std::pair<PackageName, std::string>;         // and its architecture
   using Announcement = std::pair<Party, std::string>;          // party, digest
 
   void on(const DeviceHeard& input, Time now, Output& out);
   void on(const Wanted& input, Time now, Output& out);
+  void on(const Controlled& input, Time now, Output& out);
+  void on(const StageAsked& input, Time now, Output& out);
+  void on(const StageEnded& input, Time now, Output& out);
+  void on(const DeviceStaged& input, Time now, Output& out);
   void on(const EncodingMade& input, Time now, Output& out);
   void on(const EncodingFailed& input, Time now, Output& out);
   void on(const OfferMade& input, Time now, Output& out);
@@ -113,6 +140,7 @@ class Transfers {
   void on(const OutputDropped& input, Time now, Output& out);
   void on(const Offered& input, Time now, Output& out);
   void on(const ReceivingHeard& input, Time now, Output& out);
+  void on(const ReceivingOpened& input, Time now, Output& out);
   void on(const AllReceived& input, Time now, Output& out);
   void on(const ContentArrived& input, Time now, Output& out);
   void on(const ContentRefused& input, Time now, Output& out);
@@ -124,19 +152,21 @@ class Transfers {
   void on(const TimePassed& input, Time now, Output& out);
   void on(const BatchEnded& input, Time now, Output& out);
 
-  // sending.cpp
+  // offers.cpp
   void begin(Sending sending, const Wanted& input, Time now, Output& out);
   // The offer, at once or when its encoding is made.
   void offer(const TransferId& id, const Encodings::Choice& choice, Waiter waiter, Time now, Output& out);
   // Contents that the receiver has and that could be bases of patches for this one.
   [[nodiscard]] std::vector<std::string> bases_of(const Content& content, const Accepts& accepts) const;
   void prune_encodings(Time now, Output& out);
+  void withdraw(const TransferId& id, Output& out);
+  // sending.cpp
   // Which attempt a new want is, or why the want has to wait.
   [[nodiscard]] Result<int> attempt_for(const Target& target, Time now) const;
   [[nodiscard]] std::string why_not_stored(const std::string& digest) const;
-  void settle(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out);
+  void settle(Sending& sending, SendingState state, std::string reason, bool say, Time now, Output& out,
+              std::optional<TransferFailure> failure = {});
   void end_live(const TransferId& id, Output& out);
-  void withdraw(const TransferId& id, Output& out);
   void remember_ended(const Sending& sending);
   void forget(const TransferId& id, Output& out);
   void save(Sending& sending, Time now);
@@ -151,15 +181,28 @@ class Transfers {
   // slots.cpp
   void add_live(const Sending& sending, Time now);
   void heard(Sending& sending, Time now);
-  void wait(const Sending& sending);
+  void wait(const Sending& sending, Time now);
   void give_slots(Time now, Output& out);
-  // The next of this party's sendings that may get a slot. Removes from the queue those that may not.
-  std::optional<TransferId> next_of(const Party& party, Time now);
+  void give_slots(PriorityClass least, Time now, Output& out);
+  // The next of this party's sendings, of that class or a higher one, that may get a slot. Removes from the queue those
+  // that may not.
+  std::optional<TransferId> next_of(const Party& party, PriorityClass least, Time now);
+  [[nodiscard]] bool may_open(const Party& party) const;
+  [[nodiscard]] std::string site_of(const Party& party) const;
+  [[nodiscard]] std::int64_t budget_of(const std::string& site) const;
+  void pause(Sending& sending, const std::string& by, Time now, Output& out);
+  void resume(Sending& sending, Time now, Output& out);
+  // Whether others of the same encoding are waited for.
+  [[nodiscard]] bool gathers(const Sending& sending, Time now) const;
+  void gather(const Sending& sending, Time now);
   void fill_slot(Sending& sending, Time now, Output& out);
   void park(Sending& sending, Time now, Output& out);
-  void give_back(const Sending& sending, Output& out);
-  // Divides the receiver's rate among its open sendings, where it has a limit; `always`: where it had one, too.
-  void pace(const Party& to, bool always, Output& out);
+  void give_back(const Sending& sending);
+  // Divides budgets among the open sendings that draw on them.
+  void share(Output& out);
+  [[nodiscard]] double wants(const Sending& sending) const;
+  void pace(const std::vector<TransferId>& open, const std::vector<Flow>& flows, const std::vector<double>& rates,
+            Output& out);
   bool make_room(const Party& to, Output& out);
   void tell_link(const Party& to, bool up, Output& out) const;
 
@@ -168,19 +211,40 @@ class Transfers {
   // The receiving that this offer starts or takes up again; null: it is an output over the quota, which is said.
   Result<Receiving*> announced_as(const Offered& input, Time now, Output& out);
   Result<Receiving*> receive_output(const Offered& input, Time now, Output& out);
+  void ended_as(const TransferId& id, const std::string& error, Time now, Output& out);
   void forget_receiving(const TransferId& id, Output& out);
-  void hold(const Receiving& receiving, const Error& error, Duration wait_max, Time now, Output& out);
+  void hold(Receiving& receiving, const Error& error, Duration wait_max, Time now, Output& out);
   void sweep_receivings(Time now, Output& out);
   [[nodiscard]] std::optional<Error> bad_device(const Party& party, const std::string& fingerprint) const;
   [[nodiscard]] Duration patience_with(const Receiving& receiving) const;
+
+  // uploads.cpp: how receivings stand, published and kept as sendings are
+  void load_receivings(std::vector<Receiving> saved, Time now);
+  void begin_receiving(Receiving& receiving, Time now);
+  void end_receiving(const TransferId& id, SendingState state, std::string reason,
+                     std::optional<TransferFailure> failure, Time now, Output& out);
+  void remember_ended(const Receiving& receiving);
+  void control_receiving(const Controlled& input, Time now, Output& out);
+  void cancel_receiving(Receiving receiving, const std::string& by, Time now, Output& out);
+  void note_strategy(Receiving& receiving, const std::optional<SaidStrategy>& strategy, Time now, Output& out);
+  [[nodiscard]] Phase phase_of(const Receiving& receiving) const;
+  void publish(Receiving& receiving, Time now);
+  void publish_receivings(Time now);
+  void suspend_silent_receivings(Time now);
+  void prune_ended_receivings(Time now, std::size_t& budget, Output& out);
+  // Why this output is not to be announced again so soon.
+  [[nodiscard]] const std::string* cancelled(const Announcement& target, Time now) const;
 
   // contents.cpp
   void load_contents(Saved& saved);
   // The content, if its file is there too.
   Content* at_hand(const std::string& digest);
   Content& store(const Receiving& receiving, const ContentArrived& arrived, Time now);
-  // Why the content cannot have that name: the name is another content's, or the content has too many.
+  // Why the content cannot have that name: the name is another content's, or is for other architectures, or the content
+  // has too many names, or was released as something else.
   [[nodiscard]] std::optional<Error> bad_name(const Package& package) const;
+  // Why its architecture cannot stand beside those that the name is for.
+  [[nodiscard]] std::optional<Error> bad_architecture(const Package& package) const;
   void add_name(Content& content, const Package& package, Time now, Output& out);
   void count_usage(const Content& content, int sign);
   [[nodiscard]] std::optional<std::string> over_quota(const Party& device, std::int64_t size_bytes) const;
@@ -191,12 +255,20 @@ class Transfers {
   void say_packages(Time now);
   void say_again(Time now);
 
+  // staging.cpp
+  [[nodiscard]] std::optional<Error> cannot_stage(const StageAsked& input, Time now) const;
+  [[nodiscard]] std::string why_not_staged(const std::string& device) const;
+  void stages_of(const DeviceHeard& input, Time now);
+  void put_out_stages(Output& out);
+
   Limits limits_;
+  Stages stages_;
   std::map<std::string, Content> contents_;  // by digest
   std::set<std::string> lost_;               // of these the file is lost
   Encodings encodings_;
   std::map<MakingOf, std::vector<Waiter>> making_;
-  std::map<PackageName, Name> names_;
+  std::map<std::string, Gathering> gathering_;  // by content id
+  std::map<Variant, Name> names_;
   std::set<Place> packages_, nameless_;        // each content is in one of the two
   std::map<TransferId, std::string> brought_;  // transfer -> digest
   std::map<std::string, Usage> usage_;         // by device
@@ -207,11 +279,20 @@ class Transfers {
   std::map<TransferId, Track> tracks_;
   std::size_t slots_ = 0;
   std::map<Party, std::size_t> slots_with_;
+  std::map<std::string, std::size_t> slots_at_;  // by site
+  bool unshared_ = false;                        // a sending was opened or closed, or a budget changed, since share()
+  Time shared_{};
+  bool throttles_ = false;                           // share() found a budget
   std::map<Party, std::deque<TransferId>> waiting_;  // for a slot
   Party served_;  // the party that got the last slot: the one that follows it in sequence is next
   std::map<Target, TransferId> latest_;                 // newest sending of each target that is remembered
   std::multimap<Time, TransferId> clear_at_, drop_at_;  // settled sendings
-  std::map<TransferId, Receiving> receivings_;
+  std::map<TransferId, Receiving> receivings_;          // that have not ended
+  std::map<TransferId, Arriving> arriving_;
+  std::set<TransferId> news_;  // receivings that changed since they were published
+  std::map<TransferId, Receiving> ended_receivings_;
+  std::multimap<Time, TransferId> clear_receiving_at_, drop_receiving_at_;  // some of ids that are here no more
+  std::map<Announcement, std::pair<Time, std::string>> cancelled_;          // outputs: when and why
   std::set<TransferId> finishing_;
   struct Hold {  // the disk refused it: not tried before `until`, however often the sender asks
     Time until{};
@@ -225,12 +306,12 @@ class Transfers {
   Time say_package_at_;
   Place said_package_;  // the last one published again; the next follows it
   std::deque<std::string> packages_to_say_;
-  std::deque<TransferId> sendings_to_say_;
+  std::deque<TransferId> sendings_to_say_;  // and receivings
   Time say_again_at_{};
   bool link_ = true;
   // Changed in this batch.
   std::set<std::string> unsaved_contents_, unsaid_packages_;
-  std::set<TransferId> unsaved_sendings_, unsaved_receivings_, unsaid_sendings_;
+  std::set<TransferId> unsaved_sendings_, unsaved_receivings_, unsaid_sendings_, unsaid_receivings_;
 };
 
 static_assert(Core<Transfers>);

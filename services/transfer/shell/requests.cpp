@@ -31,7 +31,7 @@ std::optional<Transfers::Place> place_of(const std::string& cursor) {
 codec::Json brief(const Sending& sending) {
   return {{"transfer", sending.id.value},
           {"device", sending.to.name},
-          {"state", shown_state(sending)},
+          {"state", shown_state(sending.state, sending.phase)},
           {"reason", sending.reason},
           {"sent_bytes", sending.sent_bytes},
           {"acked_bytes", sending.acked_bytes},
@@ -48,19 +48,94 @@ Result<void> TransferService::show(const Asker& from, std::string_view payload, 
   const bool by_name = value->is_object() && value->contains("name");
   const auto digest = by_name ? std::string() : reader.digest("digest");
   PackageName name;
-  if (by_name) name = {reader.text("name", 128), reader.text("version", 128)};
-  if (!reader.finish()) return reader.error();
-  const auto* content = by_name ? core_->named(name) : core_->content(digest);
-  if (content == nullptr || content->kind != ContentKind::package) {
-    return Error{Code::unknown, "no such package", by_name ? "/name" : "/digest"};
+  std::string architecture;
+  if (by_name) {
+    name = {reader.text("name", 128), reader.text("version", 128)};
+    architecture = architecture_named(reader.text_or("architecture", "", limits::architecture_bytes_max));
   }
+  if (!reader.finish()) return reader.error();
+  auto found = by_name ? core_->named(name) : std::vector{core_->content(digest)};
+  std::erase_if(found, [&](const auto* one) {
+    return one == nullptr || one->kind != ContentKind::package ||
+           (!architecture.empty() && !one->package.about.architecture.empty() &&
+            one->package.about.architecture != architecture);
+  });
+  if (found.empty()) return Error{Code::unknown, "no such package", by_name ? "/name" : "/digest"};
+  const auto* content = found.front();
   auto package = codec::encode(content->package);
   auto transfers = codec::Json::array();
   for (const auto* sending : core_->sendings_of(content->package.digest, shown_transfers_max)) {
     if (sending->to.kind == Party::Kind::device) transfers.push_back(brief(*sending));
   }
   package["transfers"] = std::move(transfers);
-  answer(from, {{"v", 1}, {"package", std::move(package)}}, out);
+  if (settings_.public_packages.has(content->package)) package["public"] = true;
+  codec::Json answered{{"v", 1}, {"package", std::move(package)}};
+  for (std::size_t i = 0; found.size() > 1 && i < found.size(); ++i)
+    answered["variants"].push_back(codec::encode(found[i]->package));
+  answer(from, answered, out);
+  return {};
+}
+
+Result<void> TransferService::transfer(const Asker& from, std::string_view payload, runtime::Output& out) {
+  auto value = codec::parse(payload);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  const TransferId id(reader.text("transfer", 32));
+  if (!reader.finish()) return reader.error();
+  const auto* sending = core_->sending(id);
+  const auto* live = core_->receiving(id);
+  const auto* receiving = live != nullptr ? live : core_->ended_receiving(id);
+  if (receiving != nullptr) {
+    answer(from, {{"v", 1}, {"transfer", state_of(*receiving)}}, out);
+    return {};
+  }
+  if (sending == nullptr || sending->offer.transfer.empty())
+    return Error{Code::unknown, "no such transfer", "/transfer"};
+  answer(from, {{"v", 1}, {"transfer", state_of(*sending)}}, out);
+  return {};
+}
+
+// The newest first, as many as an answer holds; `live`: only those that have not ended; `device`: only those to it and
+// from it.
+Result<void> TransferService::transfers(const Asker& from, std::string_view payload, runtime::Output& out) {
+  auto value = codec::parse(payload);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  const auto limit = reader.integer_or("limit", page_default, 1, page_max);
+  const auto device = reader.text_or("device", "", 128);
+  const bool live = reader.boolean_or("live", false);
+  if (!reader.finish()) return reader.error();
+  auto items = codec::Json::array();
+  const auto most = static_cast<std::size_t>(limit);
+  const auto down = core_->newest_sendings(device, live, most);
+  const auto up = core_->newest_receivings(device, live, most);
+  std::size_t bytes = 0;
+  auto sent = down.begin();
+  auto came = up.begin();
+  while (items.size() < most) {
+    const bool next_down = sent != down.end() && (came == up.end() || (*sent)->started >= (*came)->started);
+    if (!next_down && came == up.end()) break;
+    auto item = next_down ? state_of(**sent++) : state_of(**came++);
+    bytes += codec::dump(item).size() + 1;
+    if (!items.empty() && bytes > answer_bytes_max) break;
+    items.push_back(std::move(item));
+  }
+  answer(from, {{"v", 1}, {"items", std::move(items)}}, out);
+  return {};
+}
+
+Result<void> TransferService::control(const Asker& from, std::string_view payload, Time now) {
+  using Verb = Controlled::Verb;
+  auto value = codec::parse(payload);
+  if (!value) return value.error();
+  codec::Reader reader(*value);
+  reader.version();
+  const TransferId id(reader.text("transfer", 32));
+  if (!reader.finish()) return reader.error();
+  const auto verb = from.channel == "pause" ? Verb::pause : from.channel == "resume" ? Verb::resume : Verb::cancel;
+  step(Controlled{from, id, verb}, now);
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "codec/manifest.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
 #include "transfer/limits.hpp"
@@ -33,13 +34,20 @@ ContentKind read_kind(Reader& reader) {
 
 Time read_time(Reader& reader, const char* field) { return from_ms(reader.integer(field, 0, INT64_MAX / 1000)); }
 
+PackageAbout read_about(Reader& reader) {
+  auto about = codec::decode_about(reader.text("about", row_text_max));
+  if (!about) return reader.fail("about", describe(about.error())), PackageAbout{};
+  return std::move(*about);
+}
+
 Package read_package(Reader& reader) {
   return {.digest = reader.digest("digest"),
           .name = reader.text("name"),
           .version = reader.text("version"),
           .size_bytes = reader.integer("size_bytes", 0, INT64_MAX),
           .release = reader.text("release", row_text_max),
-          .released_by = reader.text("released_by")};
+          .released_by = reader.text("released_by"),
+          .about = read_about(reader)};
 }
 
 // An empty text is no offer yet.
@@ -51,9 +59,9 @@ Offer read_offer(Reader& reader) {
   return std::move(*offer);
 }
 
-Json strategies_of(const Sending& sending) {
+Json strategies_of(const std::vector<StrategyNote>& strategies) {
   auto out = Json::array();
-  for (const auto& one : sending.strategies) out.push_back({{"at_ms", to_ms(one.at)}, {"why", one.why}});
+  for (const auto& one : strategies) out.push_back({{"at_ms", to_ms(one.at)}, {"why", one.why}});
   return out;
 }
 
@@ -72,11 +80,23 @@ std::vector<StrategyNote> read_strategies(Reader& reader) {
 
 SendingState read_state(Reader& reader) {
   const auto text = reader.text("state");
-  for (const auto state : {SendingState::sending, SendingState::complete, SendingState::failed}) {
+  for (const auto state :
+       {SendingState::sending, SendingState::complete, SendingState::failed, SendingState::cancelled}) {
     if (text == transfer::word(state)) return state;
   }
   reader.fail("state", "is not a word of this table");
   return SendingState::failed;
+}
+
+std::string word_of(const std::optional<TransferFailure>& failure) {
+  return failure ? std::string(fieldwork::name(*failure)) : "";
+}
+
+std::optional<TransferFailure> read_failure(Reader& reader) {
+  const auto text = reader.text("failure");
+  const auto out = transfer_failure(text);
+  if (reader.ok() && !text.empty() && !out) reader.fail("failure", "is not a word of this table");
+  return out;
 }
 
 }  // namespace
@@ -86,14 +106,15 @@ const char* word(SendingState state) {
     case SendingState::sending: return "sending";
     case SendingState::complete: return "complete";
     case SendingState::failed: return "failed";
+    case SendingState::cancelled: return "cancelled";
   }
   return "failed";
 }
 
-const char* shown_state(const Sending& sending) {
-  if (sending.state == SendingState::complete) return "completed";
-  if (sending.state == SendingState::failed) return "failed";
-  switch (sending.phase) {
+const char* shown_state(SendingState state, Phase phase) {
+  if (state == SendingState::complete) return "completed";
+  if (state != SendingState::sending) return word(state);
+  switch (phase) {
     case Phase::offered: return "offered";
     case Phase::sending: return "sending";
     case Phase::suspended: return "suspended";
@@ -128,8 +149,14 @@ Result<Content> content_from_row(std::string_view text) {
 }
 
 store::Row to_row(const Name& name) {
-  return {{"name", name.of.name},    {"version", name.of.version},      {"digest", name.digest},
-          {"release", name.release}, {"released_by", name.released_by}, {"named_ms", to_ms(name.named)}};
+  return {{"name", name.of.name},
+          {"version", name.of.version},
+          {"architecture", name.about.architecture},
+          {"digest", name.digest},
+          {"release", name.release},
+          {"released_by", name.released_by},
+          {"about", codec::encode(name.about)},
+          {"named_ms", to_ms(name.named)}};
 }
 
 Result<Name> name_from_row(std::string_view text) {
@@ -141,6 +168,9 @@ Result<Name> name_from_row(std::string_view text) {
   out.digest = reader.digest("digest");
   out.release = reader.text("release", row_text_max);
   out.released_by = reader.text("released_by");
+  out.about = read_about(reader);
+  if (reader.text("architecture", limits::architecture_bytes_max) != out.about.architecture && reader.ok())
+    reader.fail("architecture", "is not that of about");
   out.named = read_time(reader, "named_ms");
   if (!reader.finish()) return reader.error();
   return out;
@@ -210,7 +240,13 @@ store::Row to_row(const Sending& sending) {
           {"sent_bytes", sending.sent_bytes},
           {"resent_bytes", sending.resent_bytes},
           {"resumed_from", sending.resumed_from},
-          {"strategies", codec::dump(strategies_of(sending))},
+          {"frames_sent", sending.frames_sent},
+          {"frames_resent", sending.frames_resent},
+          {"tries_most", sending.tries_most},
+          {"bad_frames", sending.bad_frames},
+          {"failure", word_of(sending.failure)},
+          {"paused_by", sending.paused_by},
+          {"strategies", codec::dump(strategies_of(sending.strategies))},
           {"said", sending.said},
           {"started_ms", to_ms(sending.started)},
           {"heard_ms", to_ms(sending.heard)},
@@ -238,6 +274,12 @@ Result<Sending> sending_from_row(std::string_view text) {
   out.sent_bytes = reader.integer("sent_bytes", 0, INT64_MAX);
   out.resent_bytes = reader.integer("resent_bytes", 0, INT64_MAX);
   out.resumed_from = reader.integer("resumed_from", 0, INT64_MAX);
+  out.frames_sent = reader.integer("frames_sent", 0, INT64_MAX);
+  out.frames_resent = reader.integer("frames_resent", 0, INT64_MAX);
+  out.tries_most = reader.integer("tries_most", 0, INT64_MAX);
+  out.bad_frames = reader.integer("bad_frames", 0, INT64_MAX);
+  out.failure = read_failure(reader);
+  out.paused_by = reader.text("paused_by");
   out.strategies = read_strategies(reader);
   out.said = reader.boolean_or("said", false);
   out.started = read_time(reader, "started_ms");
@@ -261,8 +303,23 @@ store::Row to_row(const Receiving& receiving) {
           {"version", package.version},
           {"release", package.release},
           {"released_by", package.released_by},
+          {"about", codec::encode(package.about)},
           {"offer", receiving.offer.transfer.empty() ? "" : codec::encode(receiving.offer)},
-          {"heard_ms", to_ms(receiving.heard)}};
+          {"heard_ms", to_ms(receiving.heard)},
+          {"state", word(receiving.state)},
+          {"reason", receiving.reason},
+          {"failure", word_of(receiving.failure)},
+          {"received_bytes", receiving.received_bytes},
+          {"came_bytes", receiving.came_bytes},
+          {"again_bytes", receiving.again_bytes},
+          {"came_frames", receiving.came_frames},
+          {"again_frames", receiving.again_frames},
+          {"bad_frames", receiving.bad_frames},
+          {"resumed_from", receiving.resumed_from},
+          {"strategies", codec::dump(strategies_of(receiving.strategies))},
+          {"said", receiving.said},
+          {"started_ms", to_ms(receiving.started)},
+          {"changed_ms", to_ms(receiving.changed)}};
 }
 
 Result<Receiving> receiving_from_row(std::string_view text) {
@@ -277,6 +334,20 @@ Result<Receiving> receiving_from_row(std::string_view text) {
   out.package = read_package(reader);
   out.offer = read_offer(reader);
   out.heard = read_time(reader, "heard_ms");
+  out.state = read_state(reader);
+  out.reason = reader.text("reason", row_text_max);
+  out.failure = read_failure(reader);
+  out.received_bytes = reader.integer("received_bytes", 0, INT64_MAX);
+  out.came_bytes = reader.integer("came_bytes", 0, INT64_MAX);
+  out.again_bytes = reader.integer("again_bytes", 0, INT64_MAX);
+  out.came_frames = reader.integer("came_frames", 0, INT64_MAX);
+  out.again_frames = reader.integer("again_frames", 0, INT64_MAX);
+  out.bad_frames = reader.integer("bad_frames", 0, INT64_MAX);
+  out.resumed_from = reader.integer("resumed_from", 0, INT64_MAX);
+  out.strategies = read_strategies(reader);
+  out.said = reader.boolean_or("said", false);
+  out.started = read_time(reader, "started_ms");
+  out.changed = read_time(reader, "changed_ms");
   if (!reader.finish()) return reader.error();
   return out;
 }

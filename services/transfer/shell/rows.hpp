@@ -1,4 +1,4 @@
-// The core's state from rows of tables content, name, encoding, sending and receiving, and back.
+// The core's state from rows of tables content, name, encoding, sending, receiving and stage, and back.
 #pragma once
 
 #include <string>
@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "store/row.hpp"
+#include "transfer/core/stages.hpp"
 #include "transfer/core/state.hpp"
 
 namespace fieldwork::transfer {
@@ -21,9 +22,13 @@ namespace fieldwork::transfer {
 [[nodiscard]] Result<Sending> sending_from_row(std::string_view row);
 [[nodiscard]] Result<Receiving> receiving_from_row(std::string_view row);
 
-// sending, complete, failed
+// In staging.cpp.
+[[nodiscard]] store::Row to_row(const Stage& stage);
+[[nodiscard]] Result<Stage> stage_from_row(std::string_view row);
+
+// sending, complete, failed, cancelled
 [[nodiscard]] const char* word(SendingState state);
-// What is published: offered, sending, suspended, verifying, completed, failed.
-[[nodiscard]] const char* shown_state(const Sending& sending);
+// What is published: offered, sending, suspended, verifying, completed, failed, cancelled.
+[[nodiscard]] const char* shown_state(SendingState state, Phase phase);
 
 }  // namespace fieldwork::transfer

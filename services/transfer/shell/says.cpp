@@ -10,16 +10,33 @@
 
 namespace fieldwork::transfer {
 
+namespace {
+
+// Of a transfer that failed or was cancelled: where the first part begins that has not arrived.
+std::optional<std::uint64_t> missing_from(const Sending& sending) {
+  if (sending.state != SendingState::failed && sending.state != SendingState::cancelled) return std::nullopt;
+  const auto size = static_cast<std::uint64_t>(sending.offer.encoded_bytes);
+  const auto acked = content::Ranges::parse(sending.acked, size);
+  const auto gap = acked ? acked->first_missing(0, size) : std::nullopt;
+  return gap ? std::optional(gap->first) : std::nullopt;
+}
+
+}  // namespace
+
 void TransferService::apply(const Output& done, Time now, runtime::Output& out) {
   save(done, out);
   for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, now, out); }, one);
   for (const auto& one : done.answers) std::visit([&](const auto& answer) { say(answer, now, out); }, one);
   for (const auto& sending : done.ended) say_ended(sending, out);
+  for (const auto& receiving : done.ended_receivings) say_ended(receiving, out);
   for (const auto& sending : done.new_strategies) say_strategy(sending, out);
+  for (const auto& receiving : done.new_receiving_strategies) say_strategy(receiving, out);
   for (const auto& package : done.packages)
     say_retained(topics_.state("package", package.digest.substr(7)), codec::dump(codec::encode(package)), out);
   for (const auto& sending : done.sending_states) say_state(sending, out);
+  for (const auto& receiving : done.receiving_states) say_state(receiving, out);
   for (const auto& id : done.cleared_states) say_retained(topics_.state("transfer", id.value), "", out);
+  put_out(done.stages, out);
 }
 
 void TransferService::save(const Output& done, runtime::Output& out) {
@@ -28,7 +45,8 @@ void TransferService::save(const Output& done, runtime::Output& out) {
     log::info("content pruned", {{"digest", digest}});
     out.remove("content", digest, {{"digest", digest}});
   }
-  for (const auto& name : done.names) out.upsert("name", name.of.name + "@" + name.of.version, to_row(name));
+  for (const auto& name : done.names)
+    out.upsert("name", name.of.name + "@" + name.of.version + "@" + name.about.architecture, to_row(name));
   for (const auto& one : done.encodings) out.upsert("encoding", one.id, to_row(one));
   for (const auto& id : done.dropped_encodings) out.remove("encoding", id, {{"content", id}});
   for (const auto& sending : done.sendings) out.upsert("sending", sending.id.value, to_row(sending));
@@ -119,6 +137,7 @@ void TransferService::say(const AckEnded& answer, Time, runtime::Output& out) {
   Received last{.transfer = receiving.id};
   last.state = answer.error.empty() ? ReceivedState::complete : ReceivedState::failed;
   last.reason = answer.error;
+  last.failure = answer.failure;
   if (answer.error.empty()) last.ranges = {{0, static_cast<std::uint64_t>(receiving.offer.encoded_bytes)}};
   if (answer.asker && receiving.from.kind == Party::Kind::client) {
     this->answer(*answer.asker, {{"v", 1}, {"transfer", receiving.id.value}, {"ranges", last.ranges}}, out);
@@ -127,26 +146,33 @@ void TransferService::say(const AckEnded& answer, Time, runtime::Output& out) {
 }
 
 void TransferService::say_ended(const Sending& sending, runtime::Output& out) {
-  const char* event = sending.state == SendingState::complete ? "finished" : "failed";
+  const char* event = sending.state == SendingState::complete ? "finished" : word(sending.state);
   log::info(std::string("transfer ") + event,
             {{"transfer", sending.id.value}, {"to", sending.to.name}, {"reason", sending.reason}});
-  metrics::count("fieldwork_transfers_ended_total", {{"event", event}});
-  const codec::Json json{{"v", 1}, {"transfer", sending.id.value}, {"event", event}, {"reason", sending.reason}};
-  out.messages.push_back({.topic = topics_.event("transfer", sending.id.value), .payload = codec::dump(json)});
+  metrics::count("fieldwork_transfers_ended_total", {{"direction", "down"}, {"event", event}});
+  say_event(sending.id, event, sending.reason, sending.failure, out);
 }
 
 void TransferService::say_strategy(const Sending& sending, runtime::Output& out) {
   const auto& why = sending.measured.why;
   log::info("transfer strategy", {{"transfer", sending.id.value}, {"to", sending.to.name}, {"reason", why}});
-  const codec::Json json{{"v", 1}, {"transfer", sending.id.value}, {"event", "strategy"}, {"reason", why}};
-  out.messages.push_back({.topic = topics_.event("transfer", sending.id.value), .payload = codec::dump(json)});
+  say_event(sending.id, "strategy", why, {}, out);
 }
 
 void TransferService::say_state(const Sending& sending, runtime::Output& out) {
+  say_retained(topics_.state("transfer", sending.id.value), codec::dump(state_of(sending)), out);
+}
+
+void TransferService::say(const AnswerControlled& answer, Time, runtime::Output& out) {
+  this->answer(answer.to, {{"v", 1}, {"transfer", state_of(answer.sending)}}, out);
+}
+
+codec::Json TransferService::state_of(const Sending& sending) {
   codec::Json state{{"v", 1},
                     {"transfer", sending.id.value},
+                    {"direction", "down"},
                     {"digest", sending.digest},
-                    {"state", shown_state(sending)},
+                    {"state", shown_state(sending.state, sending.phase)},
                     {"reason", sending.reason},
                     {"size_bytes", sending.offer.size_bytes},
                     {"encoding", sending.offer.encoding},
@@ -154,8 +180,15 @@ void TransferService::say_state(const Sending& sending, runtime::Output& out) {
                     {"acked_bytes", sending.acked_bytes},
                     {"sent_bytes", sending.sent_bytes},
                     {"resent_bytes", sending.resent_bytes},
+                    {"frames_sent", sending.frames_sent},
+                    {"frames_resent", sending.frames_resent},
                     {"resumed_from", sending.resumed_from},
                     {"changed_ms", to_ms(sending.changed)}};
+  if (sending.tries_most > 0) state["tries_most"] = sending.tries_most;
+  if (sending.bad_frames > 0) state["bad_frames"] = sending.bad_frames;
+  if (sending.failure) state["failure"] = fieldwork::name(*sending.failure);
+  if (sending.attempt > 1) state["attempt"] = sending.attempt;
+  if (const auto from = missing_from(sending)) state["missing_from"] = *from;
   const auto& measured = sending.measured;
   if (!measured.strategy.empty())
     state["strategy"] = {{"name", measured.strategy}, {"reason", measured.why}, {"frame_bytes", measured.frame_bytes}};
@@ -163,9 +196,14 @@ void TransferService::say_state(const Sending& sending, runtime::Output& out) {
     state["bit_per_s"] = measured.bit_per_s;
     state["eta_s"] = (sending.offer.encoded_bytes - sending.acked_bytes) * 8 / measured.bit_per_s;
   }
+  if (sending.throttled_bit_per_s > 0 && sending.state == SendingState::sending)
+    state["throttled_bit_per_s"] = sending.throttled_bit_per_s;
   if (measured.round_trip_ms > 0) state["round_trip_ms"] = measured.round_trip_ms;
+  auto strategies = codec::Json::array();
+  for (const auto& one : sending.strategies) strategies.push_back({{"at_ms", to_ms(one.at)}, {"reason", one.why}});
+  if (!strategies.empty()) state["strategies"] = std::move(strategies);
   state[sending.to.kind == Party::Kind::device ? "device" : "client"] = sending.to.name;
-  say_retained(topics_.state("transfer", sending.id.value), codec::dump(state), out);
+  return state;
 }
 
 void TransferService::say_received(const Receiving& to, const Received& received, int qos, runtime::Output& out) {

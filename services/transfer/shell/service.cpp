@@ -35,9 +35,11 @@ Result<void> TransferService::load(store::Store& store, Time now) {
   if (!sendings) return sendings.error();
   auto receivings = rows(store, all_of("receiving"), receiving_from_row);
   if (!receivings) return receivings.error();
+  auto stages = rows(store, all_of("stage"), stage_from_row);
+  if (!stages) return stages.error();
   core_.emplace(settings_.limits,
                 Saved{std::move(*contents), std::move(*names), std::move(*encodings), std::move(*sendings),
-                      std::move(*receivings)},
+                      std::move(*receivings), std::move(*stages)},
                 now);
   step(LinkLost{}, now);  // until the first connection nobody can be heard
   check_files(now);
@@ -83,22 +85,38 @@ void TransferService::flush(Time now, runtime::Output& out) {
   give_up_making(now);
   acknowledge(now, out);
   Shell::flush(now, out);
+  pump_shared(now, out);
   send_frames(now, out);  // behind the offers; the core puts out what follows with the next batch
   metrics::gauge("fieldwork_transfers_live", static_cast<double>(core_->live().size()));
-  metrics::gauge("fieldwork_transfers_running", static_cast<double>(outbounds_.size()));
+  metrics::gauge("fieldwork_transfers_running", static_cast<double>(outbounds_.size() + group_of_.size()));
 }
 
-// Sends frames of each transfer in turn, until in_flight_bytes_max of all together are on their way.
+std::uint64_t TransferService::in_flight_bytes() const {
+  std::uint64_t out = 0;
+  for (const auto& [id, outbound] : outbounds_) out += outbound.in_flight_bytes();
+  for (const auto& [key, group] : groups_) out += group.shared.sender().pieces().in_flight_bytes();
+  return out;
+}
+
+// Sends frames of each transfer in turn, until in_flight_bytes_max of all together are on their way. Those of a higher
+// priority come first, but for every fourth round: so nobody waits for ever.
 void TransferService::send_frames(Time now, runtime::Output& out) {
-  std::uint64_t in_flight = 0;
+  auto in_flight = in_flight_bytes();
   std::vector<TransferId> order;
   for (const auto& [id, outbound] : outbounds_) {
-    in_flight += outbound.in_flight_bytes();
     const auto due = outbound.next_due();
     if ((due && *due <= now) || outbound.failed()) order.push_back(id);
   }
   const auto next = std::find_if(order.begin(), order.end(), [&](const auto& id) { return id.value > last_pumped_; });
   std::rotate(order.begin(), next, order.end());
+  if (++rounds_ % 4 != 0) {
+    const auto priority = [&](const TransferId& id) {
+      const auto* sending = core_->sending(id);
+      return sending == nullptr ? PriorityClass::low : class_of(sending->priority);
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](const auto& a, const auto& b) { return priority(a) > priority(b); });
+  }
   for (const auto& id : order) {
     if (in_flight >= settings_.in_flight_bytes_max) break;
     const auto& outbound = outbounds_.at(id);
@@ -117,6 +135,8 @@ void TransferService::pump(const TransferId& id, Time now, runtime::Output& out)
   if (sending == nullptr || sending->state != SendingState::sending) return;  // this batch closed it
   const auto before = outbound.sent_bytes();
   const auto resent_before = outbound.resent_bytes();
+  const auto frames_before = outbound.sent_frames();
+  const auto frames_again_before = outbound.resent_frames();
   const bool suspended_before = outbound.sender().suspended();
   auto frames = outbound.due(now);
   if (outbound.failed()) return step(SendingBroke{id, outbound.reason()}, now);
@@ -127,19 +147,20 @@ void TransferService::pump(const TransferId& id, Time now, runtime::Output& out)
   metrics::count("fieldwork_transfer_sent_bytes_total", {}, static_cast<double>(sent));
   step(Progressed{id, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
                   static_cast<std::int64_t>(sent), static_cast<std::int64_t>(outbound.resent_bytes() - resent_before),
-                  measured(outbound)},
+                  measured(outbound.sender(), outbound.linked()),
+                  static_cast<std::int64_t>(outbound.sent_frames() - frames_before),
+                  static_cast<std::int64_t>(outbound.resent_frames() - frames_again_before), outbound.tries_most()},
        now);
 }
 
-Measurements TransferService::measured(const exchange::Outbound& outbound) {
-  const auto& sender = outbound.sender();
+Measurements TransferService::measured(const content::Sender& sender, bool linked) {
   const auto& link = sender.measured();
   return {.strategy = std::string(content::name_of(sender.strategy().row)),
           .why = content::reason(sender.strategy(), link),
           .frame_bytes = sender.strategy().frame_bytes,
           .bit_per_s = static_cast<std::int64_t>(link.bit_per_s.value_or(0)),
           .round_trip_ms = link.round_trip ? static_cast<double>(link.round_trip->count()) / 1000 : 0,
-          .suspended = sender.suspended() || !outbound.linked()};
+          .suspended = sender.suspended() || !linked};
 }
 
 void TransferService::acknowledge(Time now, runtime::Output& out) {
@@ -148,7 +169,10 @@ void TransferService::acknowledge(Time now, runtime::Output& out) {
     const auto* receiving = core_->receiving(id);
     if (!due || receiving == nullptr) continue;
     say_received(*receiving, *due, 0, out);
-    step(ReceivingHeard{id}, now);
+    const auto came = inbound.take_came();
+    step(ReceivingHeard{id, static_cast<std::int64_t>(inbound.received_bytes()), came.bytes, came.again_bytes,
+                        came.frames, came.again_frames, inbound.bad_frames()},
+         now);
   }
 }
 

@@ -12,11 +12,13 @@
 
 #include "codec/json.hpp"
 #include "crypto/jws.hpp"
+#include "exchange/shared.hpp"
 #include "exchange/worker.hpp"
 #include "runtime/program.hpp"
 #include "runtime/shell.hpp"
 #include "transfer/core/transfers.hpp"
 #include "transfer/shell/content_store.hpp"
+#include "transfer/shell/public_packages.hpp"
 
 namespace fieldwork::transfer {
 
@@ -31,6 +33,7 @@ struct Settings {
   crypto::Certificate certificate;  // this service's own
   crypto::PrivateKey key;
   Limits limits{};
+  PublicPackages public_packages{};
   std::uint64_t window_bytes = 4 << 20;
   std::uint32_t frame_bytes_max = 256 * 1024;
   int encoding_threads = 1;
@@ -63,7 +66,7 @@ class TransferService : public runtime::Shell<Transfers> {
   void from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out);
   void from_client(const Asker& from, const bus::Message& message, Time now, runtime::Output& out);
   Result<void> want(const Asker& from, std::string_view payload, Time now);
-  void note_received(const Sending& sending, const Received& received, Time now);
+  void note_received(const Sending& sending, const Received& received, Measurements measured, Time now);
   Result<void> received(const Asker& from, std::string_view payload, Time now);
   Result<void> offer(const Asker& from, std::string_view payload, Time now);
   Result<void> frame(const Asker& from, std::string_view payload, Time now);
@@ -71,12 +74,25 @@ class TransferService : public runtime::Shell<Transfers> {
   Result<void> upload(const Asker& from, std::string_view payload, Time now);
   Result<void> show(const Asker& from, std::string_view payload, runtime::Output& out);
   Result<void> list(const Asker& from, std::string_view payload, runtime::Output& out);
+  Result<void> transfer(const Asker& from, std::string_view payload, runtime::Output& out);
+  Result<void> transfers(const Asker& from, std::string_view payload, runtime::Output& out);
+  Result<void> control(const Asker& from, std::string_view payload, Time now);
+  // staging.cpp
+  Result<void> stage(const Asker& from, std::string_view payload, Time now);
+  Result<void> unstage(const Asker& from, std::string_view payload, Time now);
+  Result<void> stages(const Asker& from, std::string_view payload, runtime::Output& out);
+  Result<void> staged(const Asker& from, std::string_view payload, Time now);
+  void put_out(const StageChanges& changes, runtime::Output& out) const;
+  void say(const AnswerStaged& answer, Time now, runtime::Output& out);
+
   void device_state(std::string_view device, const bus::Message& message, Time now);
 
   // says.cpp
   void apply(const Output& done, Time now, runtime::Output& out) override;
   static void save(const Output& done, runtime::Output& out);
   void say(const SendOffer& answer, Time now, runtime::Output& out);
+  void say(const AnswerControlled& answer, Time now, runtime::Output& out);
+  void say(const AnswerCancelled& answer, Time now, runtime::Output& out);
   void say(const SayNotOffered& answer, Time now, runtime::Output& out);
   void say(const Reject& answer, Time now, runtime::Output& out);
   void say(const AnswerUpload& answer, Time now, runtime::Output& out);
@@ -89,7 +105,15 @@ class TransferService : public runtime::Shell<Transfers> {
   void say(const AckEnded& answer, Time now, runtime::Output& out);
   void say_ended(const Sending& sending, runtime::Output& out);
   void say_strategy(const Sending& sending, runtime::Output& out);
+  [[nodiscard]] static codec::Json state_of(const Sending& sending);
   void say_state(const Sending& sending, runtime::Output& out);
+  // uploads.cpp
+  void say_event(const TransferId& id, const char* event, const std::string& reason,
+                 const std::optional<TransferFailure>& failure, runtime::Output& out);
+  void say_ended(const Receiving& receiving, runtime::Output& out);
+  void say_strategy(const Receiving& receiving, runtime::Output& out);
+  [[nodiscard]] static codec::Json state_of(const Receiving& receiving);
+  void say_state(const Receiving& receiving, runtime::Output& out);
   void say_received(const Receiving& to, const Received& received, int qos, runtime::Output& out);
   [[nodiscard]] std::string topic_to(const Party& party, const std::string& reply, std::string_view channel) const;
   void reject(const Asker& to, const Error& error, Time now, runtime::Output& out);
@@ -102,6 +126,21 @@ class TransferService : public runtime::Shell<Transfers> {
   void act(const OpenSending& work, Time now, runtime::Output& out);
   void act(const AskedAgain& work, Time now, runtime::Output& out);
   void act(const PaceSending& work, Time now, runtime::Output& out);
+  // What is sent to many at once.
+  struct Group {
+    std::string content;  // id
+    exchange::Shared shared;
+    std::map<TransferId, std::int64_t> limits;  // of each member, bit/s; 0: none
+    bool relimit = false;                       // a limit changed
+  };
+  void limit_group(Group& group, Time now);
+  [[nodiscard]] exchange::Shared* shared_of(const TransferId& id);
+  [[nodiscard]] bool join(const OpenSending& work, Time now);
+  void leave(const TransferId& id);
+  void open_alone(const Sending& sending, const SealedEncoding& encoding, Time now);
+  void go_on_alone(const TransferId& id, Time now);
+  void pump_shared(Time now, runtime::Output& out);
+  [[nodiscard]] content::SenderConfig sender_config(const Sending& sending) const;
   void act(const LinkSending& work, Time now, runtime::Output& out);
   void act(const CloseSending& work, Time now, runtime::Output& out);
   void act(const OpenReceiving& work, Time now, runtime::Output& out);
@@ -112,13 +151,14 @@ class TransferService : public runtime::Shell<Transfers> {
                                const Result<exchange::Encoded>& encoded);
   void give_up_making(Time now);
   [[nodiscard]] exchange::Encoded file_of(const SealedEncoding& encoding) const;
-  [[nodiscard]] exchange::Sealing sealing_of(const SealedEncoding& encoding) const;
-  [[nodiscard]] static Measurements measured(const exchange::Outbound& outbound);
+  [[nodiscard]] exchange::Sealing sealing_of(const SealedEncoding& encoding, const Package& package) const;
+  [[nodiscard]] static Measurements measured(const content::Sender& sender, bool linked);
   void later(Input input);
   void lose(const std::string& digest);
 
   // service.cpp
   void check_files(Time now);
+  [[nodiscard]] std::uint64_t in_flight_bytes() const;
   void send_frames(Time now, runtime::Output& out);
   void pump(const TransferId& id, Time now, runtime::Output& out);
   void acknowledge(Time now, runtime::Output& out);
@@ -126,8 +166,11 @@ class TransferService : public runtime::Shell<Transfers> {
   Settings settings_;
   runtime::Post post_;
   std::map<TransferId, exchange::Outbound> outbounds_;
+  std::map<std::string, Group> groups_;         // by content id and first member
+  std::map<TransferId, std::string> group_of_;  // members of groups_
   std::map<TransferId, exchange::Inbound> inbounds_;
   std::string last_pumped_;      // the transfer that send_frames() pumped last; the next round begins behind it
+  std::uint64_t rounds_ = 0;     // of send_frames()
   std::vector<Input> outcomes_;  // outcomes of work, inputs of the next batch
   bool running_ = false;         // load() is done: batches follow
   struct Making {

@@ -1,6 +1,8 @@
+#include <charconv>
 #include <fstream>
 #include <sstream>
 
+#include "transfer/limits.hpp"
 #include "transfer/shell/service.hpp"
 
 namespace fieldwork::transfer {
@@ -47,6 +49,19 @@ Result<Settings> load(runtime::Config& config, const Paths& paths) {
                   .key = std::move(*key)};
 }
 
+// transfer.site_bit_per_s.SITE = …
+Result<std::map<std::string, std::int64_t>> read_sites(runtime::Config& config) {
+  std::map<std::string, std::int64_t> out;
+  for (const auto& [site, text] : config.table("transfer.site_bit_per_s")) {
+    const auto* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, out[site]);
+    if (error != std::errc() || rest != end || out[site] < 0)
+      return Error{Code::invalid, "must be a number of bit/s, 0 or more",
+                   config.origin("transfer.site_bit_per_s." + site)};
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Settings> read_settings(runtime::Config& config) {
@@ -64,13 +79,21 @@ Result<Settings> read_settings(runtime::Config& config) {
   limits.nameless_kept = std::chrono::hours(24 * config.integer("transfer.outputs_kept_days", 30, 1, 36'500));
   limits.encodings_bytes_max =
       config.integer("transfer.encodings_bytes_max", limits.encodings_bytes_max, 0, std::int64_t{1} << 50);
+  limits.bit_per_s_max = config.integer("transfer.bit_per_s_max", 0, 0, bit_per_s_max);
+  limits.site_bit_per_s_max = config.integer("transfer.site_bit_per_s_max", 0, 0, bit_per_s_max);
+  auto sites = read_sites(config);
+  if (!sites) return sites.error();
+  limits.sites = std::move(*sites);
   const auto window_bytes = config.integer("transfer.window_bytes", 4 << 20, 16'384, 1 << 28);
   const auto frame_bytes = config.integer("transfer.frame_bytes_max", 256 * 1024, 4096, 512 * 1024);
   const auto threads = config.integer("transfer.encoding_threads", 1, 1, 64);
+  auto public_packages = PublicPackages::parse(config.text("transfer.public_packages", ""));
   if (auto good = config.finish(); !good) return good.error();
+  if (!public_packages) return in_setting(config, "transfer.public_packages", public_packages.error());
   auto settings = load(config, paths);
   if (!settings) return settings.error();
-  settings->limits = limits;
+  settings->limits = std::move(limits);
+  settings->public_packages = std::move(*public_packages);
   settings->frame_bytes_max = static_cast<std::uint32_t>(frame_bytes);
   settings->encoding_threads = static_cast<int>(threads);
   settings->window_bytes = static_cast<std::uint64_t>(window_bytes);

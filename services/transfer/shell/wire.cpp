@@ -4,6 +4,7 @@
 #include "codec/device.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/bytes.hpp"
+#include "crypto/content_key.hpp"
 #include "crypto/sealed.hpp"
 #include "runtime/metrics.hpp"
 #include "transfer/shell/service.hpp"
@@ -41,7 +42,12 @@ Result<Package> verify(const crypto::TrustStore& releases, const codec::Upload& 
                  .version = upload.version,
                  .size_bytes = upload.size_bytes,
                  .release = upload.release,
-                 .released_by = signed_by->kid};
+                 .released_by = signed_by->kid,
+                 .about = release->about};
+}
+
+void count_bad(const char* direction, std::int64_t frames) {
+  metrics::count("fieldwork_transfer_bad_frames_total", {{"direction", direction}}, static_cast<double>(frames));
 }
 
 }  // namespace
@@ -50,7 +56,7 @@ TransferId random_transfer_id() { return TransferId(crypto::to_hex(crypto::rando
 
 std::vector<std::pair<std::string, int>> TransferService::subscriptions() const {
   std::vector<std::pair<std::string, int>> out;
-  for (const auto* channel : {"want", "received", "output", "offer", "frame"})
+  for (const auto* channel : {"want", "received", "output", "offer", "frame", "stage"})
     out.emplace_back(topics_.up("+", channel), 1);
   out.emplace_back(topics_.service("transfer", "+", "+"), 1);
   out.emplace_back(topics_.state("device", "+"), 1);
@@ -94,7 +100,9 @@ void TransferService::device_state(std::string_view device, const bus::Message& 
   if (state->id.value != device) return;
   const auto most = is_pressed(state->pressure, Resource::network) ? state->about.uplink.bit_per_s * 6 / 10 : 0;
   const bool here = state->presence == Presence::starting || state->presence == Presence::online;
-  step(DeviceHeard{state->id.value, Standing{state->lifecycle, state->reason, state->fingerprint, most, !here}}, now);
+  step(DeviceHeard{state->id.value, Standing{state->lifecycle, state->reason, state->fingerprint, most, !here,
+                                             state->about.site, state->session}},
+       now);
 }
 
 void TransferService::from_device(const Asker& from, const bus::Message& message, Time now, runtime::Output& out) {
@@ -105,6 +113,7 @@ void TransferService::from_device(const Asker& from, const bus::Message& message
   if (channel == "output") done = output(from, message.payload, now);
   if (channel == "offer") done = offer(from, message.payload, now);
   if (channel == "frame") done = frame(from, message.payload, now);
+  if (channel == "stage") done = staged(from, message.payload, now);
   if (!done) reject(from, done.error(), now, out);
 }
 
@@ -118,6 +127,12 @@ void TransferService::from_client(const Asker& from, const bus::Message& message
   if (channel == "received") done = received(from, message.payload, now);
   if (channel == "show") done = show(from, message.payload, out);
   if (channel == "list") done = list(from, message.payload, out);
+  if (channel == "transfer") done = transfer(from, message.payload, out);
+  if (channel == "transfers") done = transfers(from, message.payload, out);
+  if (channel == "stage") done = stage(from, message.payload, now);
+  if (channel == "unstage") done = unstage(from, message.payload, now);
+  if (channel == "stages") done = stages(from, message.payload, out);
+  if (channel == "pause" || channel == "resume" || channel == "cancel") done = control(from, message.payload, now);
   if (!done) reject(from, done.error(), now, out);
 }
 
@@ -130,7 +145,7 @@ Result<void> TransferService::want(const Asker& from, std::string_view payload, 
       verify(device ? settings_.device_ca : settings_.operator_ca, want->certificate, from.party.name, now);
   if (!certificate) return certificate.error();
   step(Wanted{from, want->digest, std::move(*certificate), settings_.fresh_id(), std::move(want->accepts),
-              want->priority},
+              want->priority, want->receivers},
        now);
   return {};
 }
@@ -141,28 +156,35 @@ Result<void> TransferService::received(const Asker& from, std::string_view paylo
   const auto* sending = core_->sending(received->transfer);
   const auto it = outbounds_.find(received->transfer);
   const bool ours = sending != nullptr && sending->to == from.party;
-  if (ours && it == outbounds_.end() && received->state == ReceivedState::receiving)
-    note_received(*sending, *received, now);
+  if (ours && it == outbounds_.end() && received->state == ReceivedState::receiving) {
+    auto* shared = shared_of(received->transfer);
+    if (shared != nullptr) shared->received(*received, now);
+    note_received(*sending, *received, shared != nullptr ? measured(shared->sender(), true) : Measurements{}, now);
+  }
   if (ours && it != outbounds_.end()) {
     auto& outbound = it->second;
     outbound.link(true, now);  // whatever the registry has heard
     outbound.received(*received, now);
     step(Progressed{received->transfer, outbound.acked().as_pairs(), static_cast<std::int64_t>(outbound.acked_bytes()),
-                    0, 0, measured(outbound)},
+                    0, 0, measured(outbound.sender(), outbound.linked())},
          now);
   }
-  step(Answered{from, received->transfer, received->state, received->reason}, now);
+  if (ours && received->bad_frames > sending->bad_frames) count_bad("down", received->bad_frames - sending->bad_frames);
+  step(Answered{from, received->transfer, received->state, received->reason, received->failure, received->bad_frames},
+       now);
   return {};
 }
 
 // Of a sending without a slot: what has arrived is not sent again when the sending gets one.
-void TransferService::note_received(const Sending& sending, const Received& received, Time now) {
+void TransferService::note_received(const Sending& sending, const Received& received, Measurements measured, Time now) {
   const auto size = static_cast<std::uint64_t>(sending.offer.encoded_bytes);
   auto acked = content::Ranges::parse(sending.acked, size);
   const auto more = content::Ranges::parse(received.ranges, size);
   if (!acked || !more) return;
   for (const auto& [begin, end] : more->as_pairs()) (void)acked->add(begin, end);
-  step(Progressed{sending.id, acked->as_pairs(), static_cast<std::int64_t>(acked->covered_bytes()), 0}, now);
+  step(Progressed{sending.id, acked->as_pairs(), static_cast<std::int64_t>(acked->covered_bytes()), 0, 0,
+                  std::move(measured)},
+       now);
 }
 
 // device/{device}/up/offer and service/transfer/start/{from}.
@@ -171,6 +193,9 @@ Result<void> TransferService::offer(const Asker& from, std::string_view payload,
   if (!device && from.client.empty()) return Error{Code::invalid, "needs a response topic"};
   auto offer = codec::decode_offer(payload);
   if (!offer) return offer.error();
+  if (offer->envelope.key_encryption_algorithm == crypto::public_algorithm)
+    return Error{Code::invalid, "must not be none: what comes here is sealed for this service alone",
+                 "/envelope/key_encryption_algorithm"};
   const auto good = exchange::check_offer(*offer, settings_.key, settings_.certificate.fingerprint(),
                                           settings_.limits.content_bytes_max);
   if (!good) return good.error();
@@ -191,7 +216,9 @@ Result<void> TransferService::frame(const Asker& from, std::string_view payload,
   }
   auto it = inbounds_.find(id);
   if (it == inbounds_.end()) return {};  // being verified, or the disk refused it: the sender repeats
+  const auto bad_before = it->second.bad_frames();
   const auto fresh = it->second.frame(payload, now);
+  if (const auto bad = it->second.bad_frames() - bad_before; bad > 0) count_bad("up", bad);
   if (!fresh && fresh.error().code == Code::unavailable)
     return step(FrameNotKept{id, fresh.error()}, now), Result<void>{};
   if (!fresh) return fresh.error();
@@ -204,7 +231,7 @@ Result<void> TransferService::output(const Asker& from, std::string_view payload
   const auto output = codec::decode_output_offer(payload);
   if (!output) return output.error();
   if (output->dropped.empty()) {
-    step(OutputAnnounced{from, output->digest, output->size_bytes}, now);
+    step(OutputAnnounced{from, output->digest, output->size_bytes, output->strategy}, now);
   } else {
     step(OutputDropped{from, output->digest, output->dropped}, now);
   }
@@ -216,7 +243,7 @@ Result<void> TransferService::upload(const Asker& from, std::string_view payload
   if (!upload) return upload.error();
   auto package = verify(settings_.releases, *upload);
   if (!package) return package.error();
-  step(PackageAnnounced{from, std::move(*package), settings_.fresh_id()}, now);
+  step(PackageAnnounced{from, std::move(*package), settings_.fresh_id(), upload->strategy}, now);
   return {};
 }
 

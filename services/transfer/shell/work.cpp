@@ -55,9 +55,9 @@ void TransferService::act(const RemoveEncoding& work, Time, runtime::Output& out
 void TransferService::act(const MakeOffer& work, Time, runtime::Output&) {
   const auto& content = work.content;
   const auto& encoding = work.encoding;
-  const auto offer =
-      exchange::make_offer(work.id, content.package.digest, content.package.size_bytes, file_of(encoding),
-                           sealing_of(encoding), work.certificate, content.package.release);
+  const auto sealing = sealing_of(encoding, content.package);
+  const auto offer = exchange::make_offer(work.id, content.package.digest, content.package.size_bytes,
+                                          file_of(encoding), sealing, work.certificate, content.package.release);
   if (!offer) return later(OfferFailed{work.id, describe(offer.error()), work.asker});
   log::info("transfer begins", {{"transfer", work.id.value},
                                 {"to", work.to.name},
@@ -67,7 +67,8 @@ void TransferService::act(const MakeOffer& work, Time, runtime::Output&) {
                                                  : content::name(encoding.encoded.encoding.kind) +
                                                        (" " + std::to_string(encoding.encoded.encoding.level))},
                                 {"encoded_bytes", std::to_string(encoding.encoded.bytes)},
-                                {"attempt", std::to_string(work.attempt)}});
+                                {"attempt", std::to_string(work.attempt)},
+                                {"public", sealing.is_public ? "true" : "false"}});
   later(OfferMade{work.id, *offer, work.asker});
 }
 
@@ -77,25 +78,34 @@ exchange::Encoded TransferService::file_of(const SealedEncoding& encoding) const
           encoding.encoded.digest, what.base};
 }
 
-exchange::Sealing TransferService::sealing_of(const SealedEncoding& encoding) const {
+exchange::Sealing TransferService::sealing_of(const SealedEncoding& encoding, const Package& package) const {
   const auto cipher = crypto::cipher_named(encoding.cipher);
-  return {encoding.id,  encoding.epoch,  cipher ? *cipher : crypto::Cipher::aes_256_gcm,
-          encoding.key, encoding.header, settings_.certificate.to_pem()};
+  return {encoding.id,
+          encoding.epoch,
+          cipher ? *cipher : crypto::Cipher::aes_256_gcm,
+          encoding.key,
+          encoding.header,
+          settings_.certificate.to_pem(),
+          settings_.public_packages.has(package)};
+}
+
+content::SenderConfig TransferService::sender_config(const Sending& sending) const {
+  return {.link = sending.link,
+          .retry = content::retry_of(class_of(sending.priority)),
+          .pace = {.window_max = settings_.window_bytes},
+          .frame_bytes_max = settings_.frame_bytes_max,
+          .seed = std::hash<std::string>{}(sending.id.value)};
 }
 
 void TransferService::act(const OpenSending& work, Time now, runtime::Output&) {
-  const auto& sending = work.sending;
+  if (!work.shared || !join(work, now)) open_alone(work.sending, work.encoding, now);
+}
+
+void TransferService::open_alone(const Sending& sending, const SealedEncoding& encoding, Time now) {
   auto acked = content::Ranges::parse(sending.acked, static_cast<std::uint64_t>(sending.offer.encoded_bytes));
-  content::SenderConfig config{.retry = content::retry_of(class_of(sending.priority)),
-                               .pace = {.window_max = settings_.window_bytes},
-                               .frame_bytes_max = settings_.frame_bytes_max,
-                               .seed = std::hash<std::string>{}(sending.id.value)};
-  if (sending.round_trip_ms)
-    config.link.round_trip = Duration(static_cast<std::int64_t>(1000 * *sending.round_trip_ms));
-  if (sending.goodput_bit_per_s) config.link.bit_per_s = static_cast<double>(*sending.goodput_bit_per_s);
-  auto opened = exchange::Outbound::open(sending.offer, work.encoding.key,
-                                         settings_.store.encoded(sending.digest, work.encoding.encoded.encoding),
-                                         acked ? std::move(*acked) : content::Ranges{}, config, now);
+  auto opened = exchange::Outbound::open(sending.offer, encoding.key,
+                                         settings_.store.encoded(sending.digest, encoding.encoded.encoding),
+                                         acked ? std::move(*acked) : content::Ranges{}, sender_config(sending), now);
   if (opened) {
     outbounds_.insert_or_assign(sending.id, std::move(*opened));
     return;
@@ -107,41 +117,62 @@ void TransferService::act(const OpenSending& work, Time now, runtime::Output&) {
 }
 
 void TransferService::act(const AskedAgain& work, Time now, runtime::Output&) {
+  if (shared_of(work.id) != nullptr) go_on_alone(work.id, now);
   if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.asked_again(now);
 }
 
 void TransferService::act(const PaceSending& work, Time, runtime::Output&) {
+  if (const auto it = group_of_.find(work.id); it != group_of_.end()) {
+    auto& group = groups_.at(it->second);
+    group.limits[work.id] = work.bit_per_s_max;
+    group.relimit = true;
+  }
   if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.limit(work.bit_per_s_max);
 }
 
 void TransferService::act(const LinkSending& work, Time now, runtime::Output&) {
+  if (!work.up && shared_of(work.id) != nullptr) go_on_alone(work.id, now);
   if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.link(work.up, now);
 }
 
-void TransferService::act(const CloseSending& work, Time, runtime::Output&) { outbounds_.erase(work.id); }
+void TransferService::act(const CloseSending& work, Time, runtime::Output&) {
+  leave(work.id);
+  outbounds_.erase(work.id);
+}
 
+// A repeated offer leaves the transfer as it is: on a full disk there is no checkpoint from which it could be opened
+// again.
 void TransferService::act(const OpenReceiving& work, Time now, runtime::Output& out) {
   const auto& receiving = work.receiving;
-  if (const auto it = inbounds_.find(receiving.id); it != inbounds_.end()) {
+  const bool here = std::filesystem::exists(settings_.store.plain(receiving.offer.digest));
+  auto it = inbounds_.find(receiving.id);
+  const bool repeated = it != inbounds_.end() && !here && it->second.offer() == receiving.offer;
+  if (it != inbounds_.end() && !repeated) {
     if (auto saved = it->second.checkpoint(); !saved) log::warn("no checkpoint", {{"reason", describe(saved.error())}});
     inbounds_.erase(it);
   }
-  if (std::filesystem::exists(settings_.store.plain(receiving.offer.digest))) {
+  if (here) {
     later(AllReceived{receiving.id});
     if (work.asker) say(AnswerFinishing{*work.asker, receiving}, now, out);
     return;
   }
-  auto opened = exchange::Inbound::open(receiving.offer, settings_.key, settings_.certificate.fingerprint(),
-                                        settings_.store.incoming(), settings_.limits.content_bytes_max);
-  if (!opened) {
-    log::error("cannot receive", {{"transfer", receiving.id.value}, {"reason", describe(opened.error())}});
-    if (work.asker) reject(*work.asker, opened.error(), now, out);
-    return;
+  if (!repeated) {
+    auto opened = exchange::Inbound::open(receiving.offer, settings_.key, settings_.certificate.fingerprint(),
+                                          settings_.store.incoming(), settings_.limits.content_bytes_max);
+    if (!opened) {
+      log::error("cannot receive", {{"transfer", receiving.id.value}, {"reason", describe(opened.error())}});
+      if (work.asker) reject(*work.asker, opened.error(), now, out);
+      return;
+    }
+    it = inbounds_.insert_or_assign(receiving.id, std::move(*opened)).first;
   }
-  const auto& inbound = inbounds_.insert_or_assign(receiving.id, std::move(*opened)).first->second;
+  const auto& inbound = it->second;
   if (work.asker && receiving.from.kind == Party::Kind::client) {
     answer(*work.asker, {{"v", 1}, {"transfer", receiving.id.value}, {"ranges", inbound.received().ranges}}, out);
+  } else if (repeated) {
+    say_received(receiving, inbound.received(), 0, out);
   }
+  later(ReceivingOpened{receiving.id, static_cast<std::int64_t>(inbound.received_bytes())});
   if (inbound.complete()) later(AllReceived{receiving.id});
 }
 
