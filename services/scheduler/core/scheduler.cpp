@@ -14,19 +14,23 @@ Scheduler::Scheduler(Limits limits, Saved saved, Time now)
     : limits_(limits),
       fleet_(limits, std::move(saved.failures)),
       streams_(std::move(saved.streams)),
-      packages_(saved.packages.begin(), saved.packages.end()),
       queue_(limits.age_every),
       durations_(std::move(saved.durations)) {
   hears_since_ = now;
   hearing_ = limits_.hear_first > Duration{};
   link_ = false;  // before the first connection to the broker silence means nothing
-  Output said;    // dropped: when the shell connects, it publishes the loaded states itself
+  for (auto& one : saved.packages) {
+    fleet_.released(one.digest, {one.size_bytes, one.name, one.names, one.architecture, one.needs});
+    packages_.emplace(one.digest, std::move(one));
+  }
+  Output said;  // dropped: when the shell connects, it publishes the loaded states itself
   std::set<std::pair<JobId, int>> shown;
   for (const auto& one : saved.shown) shown.emplace(one.job, one.execution);
   for (auto& loaded : saved.jobs) {
     auto& job = jobs_.emplace(loaded.id, std::move(loaded)).first->second;
     job.order = ++order_;
     read_expressions(job);
+    job.content = fleet_.content(job.spec->package);
     job.durations = duration_keys(job);
     if (settled(job.state)) {
       settled_jobs_.push_back(job.id);

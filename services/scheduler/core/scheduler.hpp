@@ -36,7 +36,7 @@ namespace fieldwork::scheduler {
 struct Saved {
   std::vector<Job> jobs;  // live jobs with their executions, the newest settled jobs without
   std::map<DeviceId, Stream> streams;
-  std::vector<std::string> packages;
+  std::vector<PackageSeen> packages;
   std::vector<PlaceableRecord> placeable;
   std::vector<ShownRecord> shown;
   std::vector<DurationRecord> durations{};
@@ -57,7 +57,8 @@ class Scheduler {
   [[nodiscard]] const Job* find(const JobId& job) const;
   [[nodiscard]] const Fleet& fleet() const { return fleet_; }
   [[nodiscard]] Stream stream(const DeviceId& device) const;
-  [[nodiscard]] bool knows_package(const std::string& digest) const { return packages_.contains(digest); }
+  // Whether all of it is known already.
+  [[nodiscard]] bool knows(const PackageSeen& package) const;
   [[nodiscard]] const std::unordered_map<JobId, Job>& jobs() const { return jobs_; }
   // Live jobs in `state`, the newest first, at most `count`: those behind `after`, without it from the newest on. The
   // cost grows only with the number of jobs returned.
@@ -89,9 +90,10 @@ class Scheduler {
   // intake/submission.cpp
   void on(const JobSubmitted& input, Time now, Output& out);
   void on(const CancelRequested& input, Time now, Output& out);
-  std::optional<Error> refuse(const JobSubmitted& input, Time now) const;
+  std::optional<Error> refuse(const JobSpec& spec, Time now) const;
   // intake/demand.cpp
   void estimate(Job& job) const;
+  [[nodiscard]] JobSpec with_needs(JobSpec spec) const;
   [[nodiscard]] std::optional<Capacity> had_by_all(const Job& job) const;
   // intake/submission.cpp
   void accept(Job job, Reply reply, Time now, Output& out);
@@ -120,6 +122,7 @@ class Scheduler {
   void denied(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
   void assign(Job& job, Execution& execution, const Decision& decision, Time now, Output& out);
   [[nodiscard]] PutCommand command_of(const Job& job, const Execution& execution) const;
+  [[nodiscard]] const std::string& package_for(const Job& job, const DeviceId& device) const;
   bool end_round(Job& job, Execution& execution, Time now, Output& out);
   [[nodiscard]] bool is_ready(const DeviceId& device) const;
   // plan/holds.cpp
@@ -134,6 +137,7 @@ class Scheduler {
   void on(const DeviceGone& input, Time now, Output& out);
   void on(const DeviceReturned& input, Time now, Output& out);
   void on(const PackageSeen& input, Time now, Output& out);
+  void wake_for(const PackageSeen& input);
   void end_rounds_without(const DeviceId& device);
   void ask_what_it_has(const Device& device, Output& out);
   void heard(const DeviceId& device);
@@ -223,8 +227,8 @@ class Scheduler {
   std::uint64_t order_ = 0;
   Fleet fleet_;
   std::map<DeviceId, Stream> streams_;
-  std::size_t reports_lost_ = 0;  // numbers of reports that neither side has any more
-  std::set<std::string> packages_;
+  std::size_t reports_lost_ = 0;                 // numbers of reports that neither side has any more
+  std::map<std::string, PackageSeen> packages_;  // by digest
   Queue queue_;
   bool place_ = false;  // a lane is awake that was not tried yet
   Which asking_;

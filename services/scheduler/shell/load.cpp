@@ -36,6 +36,14 @@ Placement decode_placement(const Json& value) {
   return out;
 }
 
+PackageSeen decode_package_row(const Json& row) {
+  PackageSeen out{row.at("digest"), row.at("size_bytes"), row.at("name")};
+  for (const auto& name : row.at("names")) out.names.push_back({name.at(0), name.at(1)});
+  out.architecture = row.at("architecture");
+  out.needs = {row.at("cpu_millis"), row.at("memory_bytes"), row.at("storage_bytes")};
+  return out;
+}
+
 Result<Attempt> decode_attempt(const Json& row) {
   Attempt out;
   out.key = {JobId(row.at("job").get<std::string>()), row.at("execution"), row.at("fence")};
@@ -50,6 +58,7 @@ Result<Attempt> decode_attempt(const Json& row) {
   out.preempted_by = JobId(row.at("preempted_by").get<std::string>());
   out.moves = row.at("moves");
   out.grant = row.at("grant");
+  out.package = row.at("package");
   if (const auto& contract = row.at("contract"); !contract.is_null()) {
     auto read = codec::decode_contract(contract);
     if (!read) return read.error();
@@ -256,7 +265,7 @@ Result<Saved> load(store::Store& store, const Limits& limits) {
   auto done = each("stream", [&](const Json& row) {
     saved.streams[device(row)] = {row.at("epoch"), row.at("seq"), row.at("tag")};
   });
-  if (done) done = each("package", [&](const Json& row) { saved.packages.push_back(row.at("digest")); });
+  if (done) done = each("package", [&](const Json& row) { saved.packages.push_back(decode_package_row(row)); });
   if (done)
     done = each("unplaceable", [&](const Json& row) {
       saved.placeable.push_back(

@@ -138,6 +138,7 @@ store::Row attempt_row(const Attempt& attempt) {
     row.add("attempt", attempt.number);
     row.add("device", attempt.device.value);
     row.add("grant", attempt.grant);
+    row.add("package", attempt.package);
     row.add("contract", attempt.contract ? store::Value::json(codec::dump(codec::encode(*attempt.contract))) : nullptr);
     row.add("placement", store::Value::json(attempt.placement ? written(*attempt.placement) : "[]"));
     row.add("created_ms", attempt.created_ms);
@@ -187,6 +188,19 @@ store::Row failure_row(const FailureRecord& record) {
   Json failing = Json::object();
   for (const auto& [device, share] : record.failing) failing[device.value] = share;
   return {{"work", record.work}, {"failing", store::Value::json(codec::dump(failing))}};
+}
+
+store::Row package_row(const PackageSeen& package) {
+  auto names = Json::array();
+  for (const auto& [name, version] : package.names) names.push_back({name, version});
+  return {{"digest", package.digest},
+          {"size_bytes", package.size_bytes},
+          {"name", package.name},
+          {"names", store::Value::json(codec::dump(names))},
+          {"architecture", package.architecture},
+          {"cpu_millis", package.needs.cpu_millis},
+          {"memory_bytes", package.needs.memory_bytes},
+          {"storage_bytes", package.needs.storage_bytes}};
 }
 
 store::Row duration_row(const DurationRecord& record) {

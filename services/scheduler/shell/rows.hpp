@@ -26,6 +26,7 @@ inline constexpr double parts_of_one = 10'000;  // scores are stored as whole nu
 [[nodiscard]] store::Row placeable_row(const PlaceableRecord& record);
 [[nodiscard]] store::Row shown_row(const ShownRecord& record);
 
+[[nodiscard]] store::Row package_row(const PackageSeen& package);
 [[nodiscard]] store::Row duration_row(const DurationRecord& record);
 [[nodiscard]] store::Row failure_row(const FailureRecord& record);
 

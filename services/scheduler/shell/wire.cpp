@@ -5,6 +5,7 @@
 #include "codec/job.hpp"
 #include "codec/policy.hpp"
 #include "codec/transfer.hpp"
+#include "scheduler/shell/rows.hpp"
 #include "scheduler/shell/service.hpp"
 
 namespace fieldwork::scheduler {
@@ -98,8 +99,14 @@ void SchedulerService::state_message(const Topic& topic, const bus::Message& mes
   } else {
     auto package = codec::decode_package(*value);
     if (!package) return reject(topic, message, package.error(), now, out);
-    if (!core_->knows_package(package->digest)) out.insert("package", package->digest, {{"digest", package->digest}});
-    step(PackageSeen{std::move(package->digest), package->size_bytes, std::move(package->name)}, now);
+    PackageSeen seen{std::move(package->digest),
+                     package->size_bytes,
+                     std::move(package->name),
+                     std::move(package->names),
+                     std::move(package->about.architecture),
+                     package->about.needs};
+    if (!core_->knows(seen)) out.upsert("package", seen.digest, package_row(seen));
+    step(std::move(seen), now);
   }
 }
 

@@ -105,9 +105,34 @@ bool Scheduler::hears_first(Time now) {
   return false;
 }
 
+bool Scheduler::knows(const PackageSeen& package) const {
+  const auto it = packages_.find(package.digest);
+  return it != packages_.end() && it->second == package;
+}
+
 void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) {
-  packages_.insert(input.digest);
-  fleet_.released(input.digest, {input.size_bytes, input.name});
+  if (knows(input)) return;
+  packages_.insert_or_assign(input.digest, input);
+  if (fleet_.released(input.digest, {input.size_bytes, input.name, input.names, input.architecture, input.needs}))
+    wake_for(input);
+}
+
+// Jobs of packages with these names may fit on devices now for which there was no variant.
+void Scheduler::wake_for(const PackageSeen& input) {
+  const auto shares = [&](const Content& content) {
+    return std::any_of(content.names.begin(), content.names.end(), [&](const auto& name) {
+      return std::find(input.names.begin(), input.names.end(), name) != input.names.end();
+    });
+  };
+  for (const auto& [id, job] : jobs_) {
+    if (job.content == nullptr || !shares(*job.content)) continue;
+    for (const auto& execution : job.executions) {
+      const auto* queued = std::get_if<Queued>(&execution.phase);
+      if (queued == nullptr || queued->lane == 0) continue;
+      queue_.wake(queued->lane);
+      place_ = true;
+    }
+  }
 }
 
 // After refusals_max refusals of different jobs in a row the device gets no work for a while: it would refuse

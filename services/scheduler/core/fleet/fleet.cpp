@@ -104,7 +104,9 @@ bool Fleet::seen(const Device& device) {
   const bool came = gets_work(device) && !gets_work(view.device);
   const bool changed = view.device.about.capacity != device.about.capacity || view.device.labels != device.labels ||
                        view.device.about.sandbox != device.about.sandbox ||
-                       view.device.configuration.attempts_max != device.configuration.attempts_max;
+                       view.device.about.uplink.metered != device.about.uplink.metered ||
+                       view.device.configuration.attempts_max != device.configuration.attempts_max ||
+                       view.device.about.architecture != device.about.architecture;
   const bool texts = !entries_[number].counted || view.device.about != device.about ||
                      view.device.labels != device.labels || view.device.groups != device.groups;
   const auto& now = device.pressure;
@@ -114,6 +116,7 @@ bool Fleet::seen(const Device& device) {
   unlist(number);
   count(number, false);
   view.device = device;
+  entries_[number].architecture = number_of_architecture(device.about.architecture);
   entries_[number].gone = false;
   count(number, true);
   list(number);
@@ -185,20 +188,6 @@ void Fleet::ran(const DeviceId& device, const std::string& package) {
   }
   packages.erase(packages.begin());
 }
-
-void Fleet::released(const std::string& digest, Content content) {
-  if (!contents_.emplace(digest, content).second) return;
-  auto& versions = versions_[content.name];
-  versions.push_back(digest);
-  if (versions.size() > versions_max) versions.erase(versions.begin());
-}
-
-const Content* Fleet::content(const std::string& digest) const {
-  const auto it = contents_.find(digest);
-  return it == contents_.end() ? nullptr : &it->second;
-}
-
-const std::vector<std::string>& Fleet::versions_of(const Content& content) const { return versions_.at(content.name); }
 
 const Order* Fleet::ready(const Labels& labels) const {
   const Order* smallest = &ready_;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "fleet/index.hpp"
+#include "model/package.hpp"
 #include "scheduler/core/fleet/failures.hpp"
 #include "scheduler/core/fleet/order.hpp"
 #include "scheduler/core/model/state.hpp"
@@ -26,10 +28,33 @@ struct Merit {
 };
 [[nodiscard]] Merit merit_of(const Device& device, int attempts, const Weights& weights, int attempts_per_device_max);
 
+// A number for each architecture that was heard of; 0: none was said.
+using Architecture = std::uint32_t;
+
+struct Variant {
+  Architecture architecture = 0;  // 0: it is for any
+  std::string digest;
+  bool operator==(const Variant&) const = default;
+};
+
 // What is known of a package.
 struct Content {
   std::int64_t size_bytes = 0;
   std::string name{};
+  std::vector<PackageName> names{};
+  std::string architecture{};
+  Capacity needs{};
+  // The fleet fills these in. The package itself, and those of its names that stand for it on other architectures.
+  std::vector<Variant> variants{};
+  Capacity needs_most{};  // of all variants
+
+  // Which of them a device of that architecture gets; null: there is none for it.
+  [[nodiscard]] const std::string* for_architecture(Architecture one) const {
+    for (const auto& variant : variants) {
+      if (variant.architecture == 0 || variant.architecture == one) return &variant.digest;
+    }
+    return nullptr;
+  }
 };
 
 class Fleet {
@@ -58,6 +83,7 @@ class Fleet {
 
   [[nodiscard]] const DeviceView* find(const DeviceId& device) const;
   [[nodiscard]] const DeviceView& view(Number number) const { return entries_[number].view; }
+  [[nodiscard]] Architecture architecture(Number number) const { return entries_[number].architecture; }
   [[nodiscard]] const std::optional<Hold>& hold(Number number) const { return entries_[number].hold; }
   [[nodiscard]] std::optional<Number> number_of(const DeviceId& device) const;
   [[nodiscard]] std::size_t size() const { return numbers_.size(); }
@@ -98,7 +124,7 @@ class Fleet {
   [[nodiscard]] const Failures& failures() const { return failures_; }
   [[nodiscard]] Failures& failures() { return failures_; }
 
-  // Null: nothing is known of it.
+  // Null: nothing is known of it. What is known stays where it is, and follows what is heard.
   [[nodiscard]] const Content* content(const std::string& digest) const;
   // The packages of its name, this one too, as they became known, at most versions_max.
   [[nodiscard]] const std::vector<std::string>& versions_of(const Content& content) const;
@@ -109,7 +135,8 @@ class Fleet {
   // Takes (sign 1) or gives back (sign -1) the room of an attempt or of a proposal.
   void reserve(const DeviceId& device, const Load& load, int sign);
   void ran(const DeviceId& device, const std::string& package);
-  void released(const std::string& digest, Content content);
+  // True: a package that was known has other variants now.
+  bool released(const std::string& digest, Content content);
   void set_hold(Number number, std::optional<Hold> hold) { entries_[number].hold = std::move(hold); }
   // Changes a view and keeps the orders up to date; `change` must leave id, capacity and packages alone.
   template <class Change>
@@ -127,10 +154,13 @@ class Fleet {
     DeviceView view;
     std::optional<Hold> hold;
     std::optional<Order::Place> listed;
+    Architecture architecture = 0;
     bool gone = false;     // the registry removed the device, but an open question reserves room on it
     bool counted = false;  // cpu_, memory_ and disk_ contain its capacity
   };
   Number make(const DeviceId& device);
+  Architecture number_of_architecture(std::string_view word);
+  bool find_variants(const std::string& digest);
   [[nodiscard]] const Order* with_label(const std::string& key, const std::string& value) const;
   void list(Number number);
   void unlist(Number number);
@@ -145,7 +175,9 @@ class Fleet {
   std::unordered_map<std::string, std::vector<Number>> by_package_;
   std::unordered_map<std::string, Content> contents_;
   std::unordered_map<std::string, std::vector<std::string>> versions_;  // digests, by name
-  std::multiset<std::int64_t> cpu_, memory_, disk_;                     // capacities of all known devices
+  std::map<PackageName, std::vector<std::string>> named_;               // digests
+  std::map<std::string, Architecture, std::less<>> architectures_;
+  std::multiset<std::int64_t> cpu_, memory_, disk_;  // capacities of all known devices
   Capacity total_;
   std::array<int, 2> preemptible_{};  // attempts of the classes low and normal
   fleet::Index index_;

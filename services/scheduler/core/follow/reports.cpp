@@ -263,7 +263,7 @@ void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state
   if (state != AttemptState::cancelled)
     fleet_.failures().add(job.durations[0], attempt.device, state != AttemptState::succeeded);
   if (state == AttemptState::succeeded) {
-    fleet_.ran(attempt.device, job.spec->package);
+    fleet_.ran(attempt.device, attempt.package.empty() ? job.spec->package : attempt.package);
     settle(job, execution, ExecutionState::succeeded, "", now);
   } else {
     execution.avoid.insert(attempt.device);

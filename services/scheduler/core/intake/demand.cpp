@@ -29,20 +29,21 @@ std::optional<Capacity> Scheduler::had_by_all(const Job& job) const {
   const auto want = want_of(job, job.executions.front(), {});
   const auto most = demand_devices_max + job.executions.size();
   std::size_t looked = 0, found = 0;
-  const auto look = [&](const DeviceView& view, bool is_meant) {
+  const auto look = [&](Fleet::Number number, bool is_meant) {
+    const auto& view = fleet_.view(number);
     ++looked;
-    if (!is_meant && (!could_ever(want, view) || !matches(want, view.device))) return;
+    if (!is_meant && (!could_ever(want, fleet_, number) || !matches(want, view.device))) return;
     ++found;
     out = out ? least(*out, view.device.about.capacity) : view.device.about.capacity;
   };
   for (const auto& target : job.targets) {
-    if (const auto* view = fleet_.find(target)) look(*view, true);
+    if (const auto number = fleet_.number_of(target)) look(*number, true);
   }
   if (!job.targets.empty()) return out;
   const auto* ready = fleet_.ready(job.spec->requirements.labels);
   if (ready == nullptr) return out;
   for (Order::Walk walk(*ready, 0); !walk.over() && found < most && looked < demand_looked_max; walk.next())
-    look(fleet_.view(walk.number()), false);
+    look(walk.number(), false);
   return out;
 }
 

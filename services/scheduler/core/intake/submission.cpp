@@ -13,8 +13,7 @@ Error changed_since(std::string_view state, std::int64_t changed_ms) {
           "/expects"};
 }
 
-std::optional<Error> Scheduler::refuse(const JobSubmitted& input, Time now) const {
-  const auto& spec = input.spec;
+std::optional<Error> Scheduler::refuse(const JobSpec& spec, Time now) const {
   if (live_ >= limits_.jobs_live_max) {
     return Error{Code::unavailable, "there are " + std::to_string(live_) + " live jobs already; try again later"};
   }
@@ -42,14 +41,30 @@ std::optional<Error> Scheduler::refuse(const JobSubmitted& input, Time now) cons
     return Error{Code::invalid, "no device enforces a privacy level yet", "/requirements/privacy"};
   const auto largest = fleet_.largest();
   if (largest == Capacity{}) return std::nullopt;  // no device is known to compare with: the job waits
-  const auto impossible = [](std::int64_t need, std::int64_t most, const char* path) -> std::optional<Error> {
+  const auto* content = fleet_.content(spec.package);
+  const auto packages = content != nullptr ? content->needs_most : Capacity{};
+  const auto impossible = [&](std::int64_t need, std::int64_t of_package, std::int64_t most,
+                              const std::string& what) -> std::optional<Error> {
     if (need <= most) return std::nullopt;
-    return Error{Code::invalid, "no device has more than " + std::to_string(most), path};
+    const auto has = "no device has more than " + std::to_string(most);
+    if (need != of_package) return Error{Code::invalid, has, "/requirements/" + what};
+    return Error{Code::invalid, "it needs " + std::to_string(need) + " of " + what + ", " + has, "/package"};
   };
   const auto& need = spec.requirements;
-  if (auto e = impossible(need.cpu_millis, largest.cpu_millis, "/requirements/cpu_millis")) return e;
-  if (auto e = impossible(need.memory_bytes, largest.memory_bytes, "/requirements/memory_bytes")) return e;
-  return impossible(need.storage_bytes, largest.storage_bytes, "/requirements/storage_bytes");
+  if (auto e = impossible(need.cpu_millis, packages.cpu_millis, largest.cpu_millis, "cpu_millis")) return e;
+  if (auto e = impossible(need.memory_bytes, packages.memory_bytes, largest.memory_bytes, "memory_bytes")) return e;
+  return impossible(need.storage_bytes, packages.storage_bytes, largest.storage_bytes, "storage_bytes");
+}
+
+// What the package needs is required at least.
+JobSpec Scheduler::with_needs(JobSpec spec) const {
+  const auto* content = fleet_.content(spec.package);
+  if (content == nullptr) return spec;
+  auto& required = spec.requirements;
+  required.cpu_millis = std::max(required.cpu_millis, content->needs_most.cpu_millis);
+  required.memory_bytes = std::max(required.memory_bytes, content->needs_most.memory_bytes);
+  required.storage_bytes = std::max(required.storage_bytes, content->needs_most.storage_bytes);
+  return spec;
 }
 
 void Scheduler::wait(const JobId& job, Reply reply, Output& out) {
@@ -166,12 +181,14 @@ Result<std::vector<DeviceId>> Scheduler::devices_of(const Targets& targets) cons
 }
 
 Result<Job> Scheduler::job_if(const JobSubmitted& input, Time now) const {
-  if (auto error = refuse(input, now)) return *error;
+  auto spec = with_needs(input.spec);
+  if (auto error = refuse(spec, now)) return *error;
   Job job;
   job.id = input.job;
   job.request = input.request;
   job.submitter = input.submitter;
-  job.spec = std::make_shared<JobSpec>(input.spec);
+  job.spec = std::make_shared<JobSpec>(std::move(spec));
+  job.content = fleet_.content(job.spec->package);
   job.made_of = input.made_of;
   job.retry_of = input.retry_of;
   job.spec_digest = input.spec_digest;

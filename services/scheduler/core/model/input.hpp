@@ -69,12 +69,16 @@ struct DeviceGone {
 struct DeviceReturned {
   DeviceId device;
 };
-// The transfer service published a package: state/package/{digest}, retained. The shell saves a new digest in table
+// The transfer service published a package: state/package/{digest}, retained. The shell saves what is new in table
 // `package` in the same transaction.
 struct PackageSeen {
   std::string digest;
   std::int64_t size_bytes = 0;
   std::string name{};
+  std::vector<PackageName> names{};
+  std::string architecture{};  // empty: any
+  Capacity needs{};
+  bool operator==(const PackageSeen&) const = default;
 };
 struct ReportItem {
   std::int64_t tag = 0;  // 32 random bits, made by the device together with the report's number

@@ -100,6 +100,7 @@ struct Attempt {
   // settled.
   AttemptState reported = AttemptState::assigned;
   std::string grant;
+  std::string package{};  // that the grant was signed for: the job's, or a variant of it
   // The contract that the device was told and that the grant was signed for: the settings may have changed since. None
   // in a row of an earlier version.
   std::optional<Contract> contract;
@@ -142,7 +143,8 @@ struct Asking {
   std::shared_ptr<const Placement> placement;
   Time again{};
   Duration patience{};
-  Time since{};  // Queued::since
+  Time since{};           // Queued::since
+  std::string package{};  // of the device's architecture
 };
 struct Live {          // Execution::attempt is on a device
   Time contact{};      // when the newest contact of the attempt arrived
@@ -244,6 +246,8 @@ struct JobRecord {
 // Of its command, its template (0: none) and its program (follow/durations.hpp): the most telling first.
 using DurationKeys = std::array<std::uint64_t, 3>;
 
+struct Content;
+
 struct Job : JobRecord {
   std::vector<Execution> executions;           // empty once the job is settled and stored
   std::map<DeviceId, int> taken;               // number of executions that have a device or are proposed to it
@@ -252,7 +256,8 @@ struct Job : JobRecord {
   std::optional<fleet::Expression> chooses{};  // of its targets, where they are continuous
   std::vector<std::optional<fleet::Expression>> affinity{};  // of its affinities, in their order
   DurationKeys durations{};
-  Time moved_at{};  // when work of it was last told to leave its device, in this process
+  const Content* content = nullptr;  // what the fleet knows of its package; null: nothing
+  Time moved_at{};                   // when work of it was last told to leave its device, in this process
 };
 
 // Before it nothing of the job begins; Time{}: at once.

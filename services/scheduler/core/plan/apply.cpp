@@ -158,7 +158,8 @@ void Scheduler::propose(Job& job, Execution& execution, const DeviceId& device,
   const auto* queued = std::get_if<Queued>(&execution.phase);
   const auto since = queued != nullptr ? queued->since : now;
   dequeue(job, execution);
-  execution.phase = Asking{device, next_fence(execution, now), std::move(placement), now, limits_.ask_again, since};
+  execution.phase = Asking{device, next_fence(execution, now), std::move(placement), now, limits_.ask_again,
+                           since,  package_for(job, device)};
   asking_.emplace(job.id, execution.index);
   if (!device.empty()) {
     reserve(job, device, 1);
@@ -178,10 +179,17 @@ void Scheduler::ask(Job& job, Execution& execution, Time now, Output& out) {
                            .env = job.spec->env,
                            .outputs = job.spec->outputs,
                            .contract = contract(job, execution),
-                           .package = job.spec->package,
+                           .package = asking.package,
                            .device = asking.device,
                            .limits = job.spec->limits,
                            .traceparent = job.traceparent});
+}
+
+// The variant of the job's package for the device; where no device is said, or none is for it, the one that is named.
+const std::string& Scheduler::package_for(const Job& job, const DeviceId& device) const {
+  const auto number = job.content != nullptr ? fleet_.number_of(device) : std::nullopt;
+  const auto* variant = number ? job.content->for_architecture(fleet_.architecture(*number)) : nullptr;
+  return variant != nullptr ? *variant : job.spec->package;
 }
 
 bool Scheduler::is_ready(const DeviceId& device) const {
@@ -199,8 +207,8 @@ void Scheduler::on(const DecisionMade& input, Time now, Output& out) {
   if (asking == nullptr || decision.key.fence != asking->fence || decision.device != asking->device) return;
   if (!decision.allow) return denied(*job, *execution, decision, now, out);
   const bool first = authorised(*job, now);
-  // The question named no device, or its device is no longer ready.
-  if (!is_ready(asking->device)) {
+  // The question named no device, or its device is no longer ready, or gets another variant by now than was granted.
+  if (!is_ready(asking->device) || asking->package != package_for(*job, asking->device)) {
     if (first) unsaved_jobs_.insert(job->id);  // an attempt's row would show that the job is authorised
     withdraw(*job, *execution);
     enqueue(*job, *execution, now);
@@ -253,7 +261,7 @@ bool Scheduler::end_round(Job& job, Execution& execution, Time now, Output& out)
   };
   for (const auto& [id, number] : fleet_.all()) {
     const auto& view = fleet_.view(number);
-    if (could_ever(want, view) && matches(want, view.device) && !has_had(id)) return false;
+    if (could_ever(want, fleet_, number) && matches(want, view.device) && !has_had(id)) return false;
   }
   const auto refusal = std::find_if(execution.excluded.begin(), execution.excluded.end(),
                                     [](const auto& one) { return !one.second.by_policy; });
@@ -296,6 +304,7 @@ void Scheduler::assign(Job& job, Execution& execution, const Decision& decision,
   attempt.number = back ? execution.original->number : execution.attempts + 1;
   attempt.device = asking.device;
   attempt.grant = decision.grant;
+  attempt.package = asking.package;
   attempt.contract = contract(job, execution);
   attempt.placement = asking.placement;
   attempt.created_ms = attempt.changed_ms = to_ms(now);
@@ -321,11 +330,13 @@ PutCommand Scheduler::command_of(const Job& job, const Execution& execution) con
                             .attempt = attempt.number,
                             .fetching_s = job.spec->timeouts.fetching_s,
                             .priority = job.spec->priority,
+                            .executions = std::max<std::int64_t>(static_cast<std::int64_t>(job.executions.size()), 1),
+                            .metered = job.spec->metered,
                             .contract = contract(job, execution),
                             .command = job.spec->command,
                             .env = job.spec->env,
                             .limits = job.spec->limits,
-                            .package = job.spec->package,
+                            .package = attempt.package.empty() ? job.spec->package : attempt.package,
                             .outputs = job.spec->outputs,
                             .grant = attempt.grant,
                             .traceparent = job.traceparent},

@@ -60,9 +60,7 @@ void Choices::begin(const Want& want) {
   if (ready == nullptr) return void(over_ = true);
   all_ = all_ || ready->size() <= walk_max;
   walk_ = Order::Walk(*ready, least_cpu(want));
-  if (const auto* there = fleet.with_package(want.spec.package)) {
-    for (std::size_t i = 0; i < there->size() && i < others_max; ++i) visit(want, (*there)[i]);
-  }
+  each_with_package(want, fleet, [&](Fleet::Number number) { visit(want, number); });
   bounded_ = !has_own_order(want.spec);
   if (!bounded_ && !all_) sample(want);
 }

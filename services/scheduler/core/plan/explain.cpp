@@ -88,9 +88,7 @@ class Search {
       visit(walking.number());
     }
     if (out_.candidates_total == 0 && !walking.over()) return walk();
-    if (const auto* there = fleet_.with_package(want_.spec.package)) {
-      for (std::size_t i = 0; i < there->size() && i < others_max; ++i) visit((*there)[i]);
-    }
+    each_with_package(want_, fleet_, [&](Fleet::Number number) { visit(number); });
   }
 
   Placement finish() {

@@ -12,6 +12,7 @@ namespace {
 struct Amount {
   const char* requirement;
   std::int64_t need, used, capacity;
+  std::int64_t of_package;  // what of it the package needs
 };
 
 std::array<Amount, 3> amounts(const Want& want, const DeviceView& view, const Use& used) {
@@ -22,20 +23,49 @@ std::array<Amount, 3> amounts(const Want& want, const DeviceView& view, const Us
     if (want.estimated->cpu_millis > 0) cpu = std::min(cpu, has.cpu_millis);
     if (want.estimated->memory_bytes > 0) memory = std::min(memory, has.memory_bytes);
   }
-  return {{{"requirements/cpu_millis", cpu, used.cpu_millis, has.cpu_millis},
-           {"requirements/memory_bytes", memory, used.memory_bytes, has.memory_bytes},
-           {"requirements/storage_bytes", need.storage_bytes, used.storage_bytes, has.storage_bytes}}};
+  const auto of = want.content != nullptr ? want.content->needs_most : Capacity{};
+  return {
+      {{"requirements/cpu_millis", cpu, used.cpu_millis, has.cpu_millis, of.cpu_millis},
+       {"requirements/memory_bytes", memory, used.memory_bytes, has.memory_bytes, of.memory_bytes},
+       {"requirements/storage_bytes", need.storage_bytes, used.storage_bytes, has.storage_bytes, of.storage_bytes}}};
+}
+
+// As people know it.
+std::string name_of(const Content& content) {
+  return content.names.empty() ? "the package" : content.names.front().name + "@" + content.names.front().version;
+}
+
+// Why no variant is for the device.
+std::string no_variant(const Want& want, const Fleet& fleet, const Device& device) {
+  std::string there;
+  for (const auto& variant : want.content->variants)
+    there += (there.empty() ? "" : ", ") + fleet.content(variant.digest)->architecture;
+  const auto& is = device.about.architecture;
+  return name_of(*want.content) + " is there for " + there +
+         (is.empty() ? ", and what this device is it does not say" : ", and this device is " + is);
 }
 
 bool ran_here(const DeviceView& view, const std::string& package) {
   return std::find(view.packages.begin(), view.packages.end(), package) != view.packages.end();
 }
 
+bool fetches(const Want& want, const Fleet& fleet, Fleet::Number number) {
+  const auto* package = package_on(want, fleet, number);
+  return package != nullptr && !package->empty() && !ran_here(fleet.view(number), *package);
+}
+
+// Whether its package or its files would use a connection that it does not allow.
+bool is_metered(const Want& want, const Fleet& fleet, Fleet::Number number) {
+  const auto& spec = want.spec;
+  if (spec.metered || !fleet.view(number).device.about.uplink.metered) return false;
+  return fetches(want, fleet, number) || !spec.outputs.empty() || spec.limits.log_bytes > 0;
+}
+
 // The resource under pressure that keeps this work away; empty: none. A busy network keeps away what has to be fetched.
-std::string_view pressed(const Want& want, const DeviceView& view) {
+std::string_view pressed(const Want& want, const Fleet& fleet, Fleet::Number number) {
+  const auto& view = fleet.view(number);
   for (const auto& resource : view.device.pressure) {
-    const bool fetches = !want.spec.package.empty() && !ran_here(view, want.spec.package);
-    if (resource != name(Resource::network) || fetches) return resource;
+    if (resource != name(Resource::network) || fetches(want, fleet, number)) return resource;
   }
   return "";
 }
@@ -99,6 +129,8 @@ template <class Say>
 bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use& used, const Limits& limits, Say say) {
   const auto& view = fleet.view(number);
   const auto& device = view.device;
+  if (package_on(want, fleet, number) == nullptr && !say("package", [&] { return no_variant(want, fleet, device); }))
+    return false;
   if (!check_kind(want, device, say)) return false;
   if (const auto measures = measures_of(device); want.measured && !meets(want.spec.requirements, measures)) {
     const auto why = unmet(want.spec.requirements, measures);
@@ -114,14 +146,15 @@ bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
     if (amount.need == 0 || amount.used + amount.need <= amount.capacity) continue;
     if (!say(amount.requirement, [&] {
           return "has " + std::to_string(amount.capacity - amount.used) + " free of " +
-                 std::to_string(amount.capacity) + ", wanted " + std::to_string(amount.need);
+                 std::to_string(amount.capacity) + ", wanted " + std::to_string(amount.need) +
+                 (amount.need == amount.of_package ? ", which " + name_of(*want.content) + " needs" : "");
         }))
       return false;
   }
   if (used.attempts >= attempts_max(device, limits) &&
       !say("attempts", [&] { return "runs " + std::to_string(used.attempts) + " already"; }))
     return false;
-  if (const auto resource = pressed(want, view);
+  if (const auto resource = pressed(want, fleet, number);
       want.measured && !resource.empty() &&
       !say("pressure", [&] { return "its use of " + std::string(resource) + " is over the threshold"; }))
     return false;
@@ -132,6 +165,8 @@ bool check(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
   for (const auto& name : want.spec.placement.apart_from) {
     if (fleet.has_job(number, name) && !say("placement/apart_from", [&] { return "runs job " + name; })) return false;
   }
+  // What an attempt that is there needs has come already: claim_of() passes over this, and over what follows.
+  if (is_metered(want, fleet, number) && !say("metered", [] { return metered_reason; })) return false;
   if (want.target.empty() && want.taken.contains(device.id) &&
       !say("replicas", [] { return "has another replica of this job"; }))
     return false;
@@ -167,10 +202,17 @@ Want want_of(const Job& job, const Execution& execution, Time now) {
           .where = job.where ? &*job.where : nullptr,
           .affinity = &job.affinity,
           .work = job.durations[0],
+          .content = job.content,
           .estimated = job.estimated == Demand{} ? nullptr : &job.estimated};
 }
 
-bool could_ever(const Want& want, const DeviceView& view) {
+const std::string* package_on(const Want& want, const Fleet& fleet, Fleet::Number number) {
+  return want.content == nullptr ? &want.spec.package : want.content->for_architecture(fleet.architecture(number));
+}
+
+bool could_ever(const Want& want, const Fleet& fleet, Fleet::Number number) {
+  const auto& view = fleet.view(number);
+  if (package_on(want, fleet, number) == nullptr) return false;
   if (barred(view.device.lifecycle) || want.excluded.contains(view.device.id)) return false;
   if (!want.target.empty() && want.target != view.device.id) return false;
   for (const bool targets : {false, true}) {
@@ -184,6 +226,7 @@ bool could_ever(const Want& want, const DeviceView& view) {
   for (const auto& amount : amounts(want, view, view.used)) {
     if (amount.need > amount.capacity) return false;
   }
+  if (is_metered(want, fleet, number)) return false;
   const auto& has = view.device.about.sandbox;
   const auto& rung = want.spec.requirements.sandbox_min;
   if (!rung.empty() && std::find(has.begin(), has.end(), rung) == has.end()) return false;
@@ -229,11 +272,14 @@ struct There {
   double locality = 1;
   std::int64_t fetch_bytes = 0;
 };
-There data_there(const Want& want, const Fleet& fleet, const DeviceView& view) {
-  const auto& package = want.spec.package;
+There data_there(const Want& want, const Fleet& fleet, Fleet::Number number) {
+  const auto& view = fleet.view(number);
+  const auto* variant = package_on(want, fleet, number);
+  const auto& package = variant != nullptr ? *variant : want.spec.package;
   if (package.empty()) return {};
   if (!view.packages.empty() && ran_here(view, package)) return {};
-  const auto* content = fleet.content(package);
+  const bool alone = want.content != nullptr && want.content->variants.size() == 1;
+  const auto* content = alone ? want.content : fleet.content(package);
   if (content == nullptr) return {0, 0};
   const auto& versions = fleet.versions_of(*content);
   const bool other = !view.packages.empty() && std::any_of(versions.begin(), versions.end(),
@@ -250,7 +296,7 @@ Score rate(const Want& want, const Fleet& fleet, Fleet::Number number, const Use
   out.fit = weights.fit * fit_of(want, view, used);
   const auto merit = merit_of(view.device, used.attempts, weights, limits.attempts_per_device_max);
   out.health = merit.health;
-  const auto there = data_there(want, fleet, view);
+  const auto there = data_there(want, fleet, number);
   out.link = merit.link;
   if (there.fetch_bytes > 0 || asks_of_link(want.spec.requirements))
     out.link *= serves(want.spec.requirements, measures_of(view.device), there.fetch_bytes);

@@ -31,6 +31,7 @@ struct Want {
   const std::vector<std::optional<fleet::Expression>>* affinity = nullptr;  // of the job
   bool measured = true;               // false: what is measured of a device does not count
   std::uint64_t work = 0;             // of Failures
+  const Content* content = nullptr;   // what is known of the package; null: nothing
   const Demand* estimated = nullptr;  // what of the requirements is an estimate: at most the whole device
   // Only devices with this value of placement/spread_by; null: all.
   const std::string* value = nullptr;
@@ -74,8 +75,23 @@ void read_expressions(Job& job);
 [[nodiscard]] inline bool has_own_order(const JobSpec& spec) {
   return spec.placement.spread || !spec.placement.affinity.empty();
 }
-// Whether the execution could ever run on this device, whatever runs there now: labels and whole capacity suffice, and
-// the device is neither refused nor excluded.
-[[nodiscard]] bool could_ever(const Want& want, const DeviceView& view);
+// Whether the execution could ever run on this device, whatever runs there now: labels and whole capacity suffice, its
+// connection is one that the job allows, there is a package for its architecture, and the device is neither refused nor
+// excluded.
+[[nodiscard]] bool could_ever(const Want& want, const Fleet& fleet, Fleet::Number number);
+// The package that the device would get; empty: the job has none. Null: there is none for its architecture.
+[[nodiscard]] const std::string* package_on(const Want& want, const Fleet& fleet, Fleet::Number number);
+// Calls visit(number) for devices that ran the package, at most others_max.
+template <class Visit>
+void each_with_package(const Want& want, const Fleet& fleet, Visit visit) {
+  std::size_t count = 0;
+  const auto look = [&](const std::string& digest) {
+    const auto* there = fleet.with_package(digest);
+    for (std::size_t i = 0; there != nullptr && i < there->size() && count < others_max; ++i, ++count)
+      visit((*there)[i]);
+  };
+  if (want.content == nullptr) return look(want.spec.package);
+  for (const auto& variant : want.content->variants) look(variant.digest);
+}
 
 }  // namespace fieldwork::scheduler

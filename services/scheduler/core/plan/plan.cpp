@@ -12,8 +12,9 @@ namespace {
 
 // Whether a device that does not meet this requirement will not meet it by waiting.
 bool is_for_good(const std::string& requirement) {
-  return requirement.starts_with("labels/") || requirement == "policy" || requirement == "refused" ||
-         requirement == "placeable" || requirement == "lifecycle" || requirement == "requirements/sandbox_min";
+  return requirement.starts_with("labels/") || requirement == "package" || requirement == "policy" ||
+         requirement == "refused" || requirement == "placeable" || requirement == "lifecycle" ||
+         requirement == "requirements/sandbox_min";
 }
 
 class Planner {
@@ -206,7 +207,7 @@ Claim claim_of(const Fleet& fleet, Fleet::Number number, const Use& used, const 
   auto want = want_of(job, execution, now);
   want.measured = false;  // its own attempt may be what presses it, and what is measured of it
   const auto why = unfit(want, fleet, number, used, limits);
-  if (!why || why->requirement == "replicas") return Claim::fits;
+  if (!why || why->requirement == "replicas" || why->requirement == "metered") return Claim::fits;
   const auto heard = fleet.view(number).device.presence;
   const bool passes = why->requirement == "presence" ? heard == Presence::suspect || heard == Presence::starting
                                                      : !is_for_good(why->requirement);

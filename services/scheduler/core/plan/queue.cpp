@@ -179,6 +179,8 @@ Queue::Shape shape_of(const Job& job, const Execution& execution) {
                    .later = job.bulk && !job.authorised};
   out.fit = std::to_string(need.cpu_millis) + ' ' + std::to_string(need.memory_bytes) + ' ' +
             std::to_string(need.storage_bytes) + ' ' + job.spec->package + ' ' + execution.target.value + ' ';
+  if (job.spec->metered) out.fit += "metered ";
+  if (!job.spec->outputs.empty() || job.spec->limits.log_bytes > 0) out.fit += "files ";
   if (job.estimated.cpu_millis > 0) out.fit += "about cpu ";
   if (job.estimated.memory_bytes > 0) out.fit += "about memory ";
   // Executions of one job share lanes only with each other: replicas exclude each other's devices. An execution that

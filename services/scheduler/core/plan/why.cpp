@@ -59,12 +59,13 @@ class Looking {
  private:
   void look(Fleet::Number number) {
     const auto& view = fleet_.view(number);
-    if (looked_ >= reason_devices_max && !could_ever(want_, view)) return;
+    if (looked_ >= reason_devices_max && !could_ever(want_, fleet_, number)) return;
     if (suitable_ >= reason_devices_max) return;
     ++looked_;
     auto filtered = unfit(want_, fleet_, number, limits_);
     if (!filtered) return void(++fitting_);
-    if (!could_ever(want_, view) || !matches(want_, view.device)) return unsuitable_.add(std::move(*filtered));
+    if (!could_ever(want_, fleet_, number) || !matches(want_, view.device))
+      return unsuitable_.add(std::move(*filtered));
     ++suitable_;
     auto& kept = of(filtered->requirement, room_, health_, link_, away_);
     kept.add(std::move(*filtered));
