@@ -48,6 +48,12 @@ void read_word(Reader& reader, NamedValues& values, Over over, const char* field
   if (reader.ok() && !set_word(values, vocabulary(over), field, word)) reader.fail(field, "is no such state");
 }
 
+void read_word_maybe(Reader& reader, NamedValues& values, Over over, const char* field) {
+  const auto word = reader.text_or(field, "", 32);
+  if (word.empty()) return;
+  if (reader.ok() && !set_word(values, vocabulary(over), field, word)) reader.fail(field, "is no such word");
+}
+
 Time read_changed(Reader& reader) { return from_ms(reader.integer("changed_ms", 0, codec::integer_max)); }
 
 // What a job's state and an item of event/job/changed share.
@@ -78,6 +84,8 @@ NamedValues read_transfer(Reader& reader, const std::string& id) {
   NamedValues out;
   out.set("transfer", id);
   read_word(reader, out, Over::transfer, "state");
+  read_word_maybe(reader, out, Over::transfer, "direction");
+  read_word_maybe(reader, out, Over::transfer, "failure");
   read_texts(reader, out, {"device", "client", "reason"});
   const auto size = reader.number_maybe("encoded_bytes", 0, 1e15);
   const auto done = reader.number_maybe("acked_bytes", 0, 1e15);

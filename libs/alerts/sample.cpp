@@ -5,6 +5,7 @@
 
 #include "alerts/rules.hpp"
 #include "model/job.hpp"
+#include "model/package.hpp"
 
 namespace fieldwork::alerts {
 namespace {
@@ -16,6 +17,8 @@ std::vector<std::string_view> flags() { return {"false", "true"}; }
 std::vector<std::string_view> transfer_states() {
   return {"offered", "sending", "suspended", "verifying", "completed", "failed", "cancelled"};
 }
+std::vector<std::string_view> directions() { return {"down", "up"}; }
+std::vector<std::string_view> failures() { return {transfer_failure_names.begin(), transfer_failure_names.end()}; }
 std::vector<std::string_view> service_states() { return {"up", "down"}; }
 std::vector<std::string_view> alert_states() { return {"pending", "firing", "resolved"}; }
 
@@ -47,7 +50,9 @@ constexpr std::array transfers{
     Kind{"device", Type::text, false, "whose it is"},
     Kind{"client", Type::text, false, "whose it is, where that is no device"},
     Kind{"state", Type::word, false, "as in `state/transfer`", {}, {}, transfer_states},
+    Kind{"direction", Type::word, false, "`down`: from the transfer service; `up`: to it", {}, {}, directions},
     Kind{"reason", Type::text, false, "why it failed, or what it waits for"},
+    Kind{"failure", Type::word, false, "what sort of failure, as in `state/transfer`", {}, {}, failures},
     Kind{"size", Type::bytes, false, "of the encoded content"},
     Kind{"done", Type::percent, false, "of it that has arrived"},
 };

@@ -237,7 +237,7 @@ many = "more brokers refuse connections"
 [[rule]]
 name = "transfer_failed"
 over = "transfer"
-when = "state == failed"
+when = "state == failed and (direction != up or failure == verification_failed)"
 forget = "24h"
 severity = "warning"
 text = "{reason|the transfer failed}"
@@ -249,7 +249,7 @@ labels = ["device"]
 [[rule]]
 name = "transfer_stalled"
 over = "transfer"
-when = "state in (offered, sending, suspended, verifying)"
+when = "state in (offered, sending, suspended, verifying) and direction != up"
 for = "15min"
 value = "done"
 severity = "warning"
