@@ -26,7 +26,7 @@ using namespace fieldwork;
 namespace {
 
 struct Settings {
-  std::string root, directory, grants, releases, transfer_ca, listen, log_level;
+  std::string root, directory, files, grants, releases, transfer_ca, listen, log_level;
   agent::AgentConfig agent;
   bus::MqttConfig mqtt;
   std::int64_t package_bytes_max = 0;
@@ -86,6 +86,9 @@ Result<Settings> read_settings(runtime::Config& config) {
   out.package_bytes_max = config.integer("device.package_bytes_max", std::int64_t{4} << 30, 1, std::int64_t{1} << 50);
   out.packages_bytes_max = config.integer("device.packages_bytes_max", 0, 0, std::int64_t{1} << 50);
   out.outputs_bytes_max = config.integer("device.outputs_bytes_max", agent::outputs_bytes, 1, std::int64_t{1} << 50);
+  out.files = config.text("device.files", "");
+  out.agent.places = !out.files.empty();
+  if (out.agent.places) std::filesystem::create_directories(out.files, ignored);
   out.grants = config.text("trust.grants");
   out.releases = config.text("trust.releases");
   out.transfer_ca = config.text("trust.transfer_ca");
@@ -265,8 +268,9 @@ int run(Settings settings) {
                            {.cache_bytes_max = settings.packages_bytes_max, .thread = true});
   agent::Outputs outputs(std::filesystem::path(settings.directory) / "outputs", *identity, *identity->transfer_ca,
                          topics, {.thread = true, .bytes_max = settings.outputs_bytes_max});
-  hands = std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), settings.directory,
-                                               settings.package_bytes_max, done, tell, progress);
+  hands =
+      std::make_unique<agent::DeviceHands>(std::move(packages), std::move(outputs), agent::Placer(settings.files, true),
+                                           settings.directory, settings.package_bytes_max, done, tell, progress);
   connect_to_world(settings, topics, *session, runner, hands);
   agent::AgentService agent_service(settings.agent, *hands);
   runtime::Runner agent_runner(agent_service, **journal, settings.mqtt);

@@ -108,7 +108,7 @@ void Agent::resume(Attempt& attempt, Time now, Output& out) {
   if (attempt.assign.package.empty())
     begin(attempt, now, out);
   else
-    out.acts.emplace_back(Fetch{attempt.assign.package, attempt.assign.priority});
+    out.acts.emplace_back(Fetch{attempt.assign.package, attempt.assign.priority, attempt.assign.executions});
 }
 
 // --- commands -------------------------------------------------------------------------------------------------------
@@ -131,6 +131,8 @@ std::optional<std::string> Agent::refuse(const AssignArrived& input, bool goes_o
   if (configuration_.lifecycle != Lifecycle::active)
     return "this device is " + std::string(name(configuration_.lifecycle));
   if (goes_on) return std::nullopt;  // with a program that is counted already
+  const bool moves = input.fetches || !assign.outputs.empty() || assign.limits.log_bytes > 0;
+  if (input.metered && moves && !assign.metered) return metered_reason;
   if (configuration_.attempts_max && live_.size() > static_cast<std::size_t>(*configuration_.attempts_max))
     return "this device is to have at most " + std::to_string(*configuration_.attempts_max) + " attempts";
   if (live_.size() > limits_.live_max)

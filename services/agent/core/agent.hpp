@@ -12,8 +12,7 @@
 // - The offline contract is enforced here, by the monotonic clock. `stop_after_s` counts from when the newest confirmed
 //   heartbeat was sent, so the device gives up before the scheduler does.
 // - An attempt with `start_at_ms` is held when all that it needs is here, and begins at that time by the registry's
-// clock,
-//   where that was heard since the agent's start, else by the device's own.
+//   clock, where that was heard since the agent's start, else by the device's own.
 // - An attempt with `stop_after_s` begins, and goes on after a restart of the agent, only once a heartbeat that lists
 //   it is confirmed: the device does not know how long the command was on its way.
 #pragma once
@@ -76,6 +75,8 @@ struct AssignArrived {
   Result<Grant> grant;       // what the signed grant covers, or why the grant is not good
   std::string work_digest;   // SHA-256 of the assigned command, environment, outputs and contract
   std::int64_t wall_ms = 0;  // the device's clock at the arrival
+  bool metered = false;      // the device's connection is paid for by volume
+  bool fetches = false;      // the package is not here
 };
 // The scheduler cancels an attempt: item `cancel` of device/{device}/down/command.
 struct CancelArrived {
@@ -224,7 +225,8 @@ struct Deliver {
 // Get the package of this digest. PackageReady or PackageRefused must follow, unless Unfetch does.
 struct Fetch {
   std::string digest;
-  int priority = 5;  // of the job that needs it
+  int priority = 5;            // of the job that needs it
+  std::int64_t receivers = 1;  // so many devices may need it
 };
 // Stop getting the package: no attempt here needs it any more.
 struct Unfetch {
@@ -293,9 +295,10 @@ class Agent {
 
   [[nodiscard]] const Attempt* find(const AttemptKey& key) const;
   [[nodiscard]] std::vector<AttemptKey> live() const;
-  // When the contract ends each running program, unless there is contact before. By the key that the program was
-  // started under.
+  // When the contract ends each running program, by its key at the start, unless there is contact before.
   [[nodiscard]] std::vector<std::pair<AttemptKey, Time>> contract_ends() const;
+  // The registry's clock, once it was heard since the start.
+  [[nodiscard]] std::optional<std::int64_t> registry_ms(Time now) const;
   [[nodiscard]] bool enrolled() const { return enrolled_; }
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] std::int64_t session() const { return session_; }

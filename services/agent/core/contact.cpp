@@ -71,6 +71,10 @@ std::int64_t Agent::trusted_ms(std::int64_t wall_ms, Time now) const {
   return registry_clock_->first + std::chrono::duration_cast<milliseconds>(now - registry_clock_->second).count();
 }
 
+std::optional<std::int64_t> Agent::registry_ms(Time now) const {
+  return registry_clock_ ? std::optional(trusted_ms(0, now)) : std::nullopt;
+}
+
 // The device's clock may jump between two looks at it; the registry's goes on by the monotonic clock.
 std::int64_t Agent::clock_ms(Time now) const {
   const auto own = wall_ ? wall_->first + std::chrono::duration_cast<milliseconds>(now - wall_->second).count() : 0;
@@ -189,7 +193,7 @@ void Agent::wait_for_package(Attempt& attempt, Time now, Output& out) {
   }
   if (attempt.staged && !attempt.assign.package.empty() && now - attempt.since >= limits_.fetch_again) {
     attempt.since = now;
-    out.acts.emplace_back(Fetch{attempt.assign.package, attempt.assign.priority});
+    out.acts.emplace_back(Fetch{attempt.assign.package, attempt.assign.priority, attempt.assign.executions});
   }
   if (early) return;
   auto waited = now - attempt.since;

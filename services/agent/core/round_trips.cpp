@@ -1,7 +1,6 @@
 #include "agent/core/round_trips.hpp"
 
 #include <algorithm>
-#include <vector>
 
 namespace fieldwork::agent {
 
@@ -24,17 +23,29 @@ void RoundTrips::heard(std::int64_t beat, Duration held, Time at) {
   waiting_.erase(found);
 }
 
-std::optional<double> RoundTrips::percentile_ms(Time now) const {
-  std::vector<Duration> newest;
+// Sorted.
+std::vector<Duration> RoundTrips::newest(Time now) const {
+  std::vector<Duration> out;
   for (auto it = trips_.rbegin(); it != trips_.rend(); ++it) {
     const auto age = now - it->first;
-    if (age >= known_for || (age >= recent && newest.size() >= least)) break;
-    newest.push_back(it->second);
+    if (age >= known_for || (age >= recent && out.size() >= least)) break;
+    out.push_back(it->second);
   }
-  if (newest.empty()) return std::nullopt;
-  std::sort(newest.begin(), newest.end());
-  const auto rank = (newest.size() * 95 + 99) / 100;
-  return static_cast<double>(newest[rank - 1].count()) / 1000;
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::optional<double> RoundTrips::percentile_ms(Time now) const {
+  const auto trips = newest(now);
+  if (trips.empty()) return std::nullopt;
+  const auto rank = (trips.size() * 95 + 99) / 100;
+  return static_cast<double>(trips[rank - 1].count()) / 1000;
+}
+
+std::optional<double> RoundTrips::shortest_ms(Time now) const {
+  const auto trips = newest(now);
+  if (trips.empty()) return std::nullopt;
+  return static_cast<double>(trips.front().count()) / 1000;
 }
 
 }  // namespace fieldwork::agent

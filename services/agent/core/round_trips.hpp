@@ -4,6 +4,7 @@
 //   trips.sent(beat, at)          it was published
 //   trips.heard(beat, held, at)   its echo arrived, which the registry held for `held`
 //   trips.percentile_ms(now)      of 95 % of the newest trips not more
+//   trips.shortest_ms(now)        of the newest trips: the link without its queues
 //
 // The newest trips are those of the last minute, and at least five of the last ten minutes: a device that beats once a
 // minute has as many. Nearest rank: of fewer than twenty it is the longest.
@@ -14,6 +15,7 @@
 #include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/time.hpp"
 
@@ -27,8 +29,11 @@ class RoundTrips {
   void disconnected() { waiting_.clear(); }  // what was on its way is lost
   // None: nothing is known.
   [[nodiscard]] std::optional<double> percentile_ms(Time now) const;
+  [[nodiscard]] std::optional<double> shortest_ms(Time now) const;
 
  private:
+  [[nodiscard]] std::vector<Duration> newest(Time now) const;
+
   static constexpr Duration every = seconds{4};  // at most, however often the device beats
   static constexpr Duration recent = seconds{60};
   static constexpr Duration known_for = seconds{600};

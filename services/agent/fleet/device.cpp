@@ -176,9 +176,7 @@ void FleetDevice::kill(const AttemptKey& key) {
   });
 }
 
-void FleetDevice::fetch(const std::string& digest, int /*priority*/, Time /*now*/) {
-  news_.push_back({digest, std::nullopt, false});
-}
+void FleetDevice::fetch(const Fetch& what, Time /*now*/) { news_.push_back({what.digest, std::nullopt, false}); }
 
 // --- failures -------------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ class FleetDevice : public bus::Bus, private Hands {
   // Hands: carries out the core's acts.
   void run(const Assign& assign) override;
   void kill(const AttemptKey& key) override;
-  void fetch(const std::string& digest, int priority, Time now) override;
+  void fetch(const Fetch& what, Time now) override;
   std::vector<PackageNews> news() override { return std::exchange(news_, {}); }
   [[nodiscard]] bool in_batch() const override { return at_once_; }
   std::vector<RunEnded> ended() override { return std::exchange(ended_, {}); }

@@ -7,6 +7,7 @@
 #include "agent/shell/mail.hpp"
 #include "agent/shell/outputs.hpp"
 #include "agent/shell/packages.hpp"
+#include "agent/shell/placer.hpp"
 #include "agent/shell/service.hpp"
 #include "agent/shell/workplace.hpp"
 
@@ -14,10 +15,11 @@ namespace fieldwork::agent {
 
 class DeviceHands : public Hands {
  public:
-  DeviceHands(Packages packages, Outputs outputs, std::filesystem::path directory, std::int64_t package_bytes_max,
-              Workplace::Done done, Workplace::Tell tell, Workplace::Progress progress)
+  DeviceHands(Packages packages, Outputs outputs, Placer placer, std::filesystem::path directory,
+              std::int64_t package_bytes_max, Workplace::Done done, Workplace::Tell tell, Workplace::Progress progress)
       : packages_(std::move(packages)),
         outputs_(std::move(outputs)),
+        placer_(std::move(placer)),
         mailroom_(directory / "work"),
         workplace_(directory / "work", directory / "outputs", package_bytes_max, std::move(done), std::move(tell),
                    std::move(progress)) {}
@@ -34,8 +36,13 @@ class DeviceHands : public Hands {
   void tail(const AttemptKey& key, Duration left, bool begin) override { workplace_.tail(key, left, begin); }
   std::vector<Mail> mail(Time now) override { return mailroom_.look(now); }
   void deliver(const Mail& mail) override { mailroom_.add(mail.key, mail.lines); }
-  void fetch(const std::string& digest, int priority, Time now) override { packages_.fetch(digest, now, priority); }
+  void fetch(const Fetch& what, Time now) override { packages_.fetch(what, now); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
+  [[nodiscard]] bool has(const std::string& digest) const override { return packages_.has(digest); }
+  void stage(const Fetch& what, Time now) override { packages_.stage(what, now); }
+  void unstage(const std::string& digest) override { packages_.unstage(digest); }
+  void place(const staging::Place& what) override { placer_.place(what, packages_.archive(what.digest)); }
+  std::vector<staging::Placed> placed() override { return placer_.done(); }
   void prune(Time now) override { packages_.prune(now); }
   [[nodiscard]] std::int64_t prunable_bytes() const { return packages_.prunable_bytes(); }
   [[nodiscard]] Link figures() const { return packages_.figures(); }
@@ -50,6 +57,8 @@ class DeviceHands : public Hands {
     packages_.connected(now);
     outputs_.connected(now);
   }
+  void round_trip(std::optional<double> ms) override { packages_.round_trip(ms); }
+  std::vector<bus::Subscription> subscriptions() override { return packages_.subscriptions(); }
   std::vector<bus::Message> due(Time now) override {
     auto out = packages_.due(now);
     for (auto& message : outputs_.due(now)) out.push_back(std::move(message));
@@ -70,6 +79,7 @@ class DeviceHands : public Hands {
  private:
   Packages packages_;
   Outputs outputs_;
+  Placer placer_;
   Mailroom mailroom_;
   Workplace workplace_;
   std::map<AttemptKey, std::string> unpacked_;  // packages of the programs that run

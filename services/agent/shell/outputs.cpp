@@ -129,10 +129,7 @@ void Outputs::step(exchange::deliver::Input input) {
       [&](exchange::deliver::Output& done, Inputs& inputs) {
         for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, inputs); }, one);
         for (const auto& one : done.announcements) {
-          const auto& output = outputs_.at(one.digest);
-          const codec::OutputOffer announcement{one.digest, output.size_bytes, output.key.job.value,
-                                                output.key.execution, output.key.fence};
-          to_say_.push_back({.topic = topics_.up(identity_.device, "output"), .payload = codec::encode(announcement)});
+          announce(one.digest, outputs_.at(one.digest), {});
         }
         for (const auto& ended : done.ended) {
           if (ended.refused) {
@@ -142,6 +139,13 @@ void Outputs::step(exchange::deliver::Input input) {
           }
         }
       });
+}
+
+void Outputs::announce(const std::string& digest, const Output& output, std::optional<SaidStrategy> strategy) {
+  codec::OutputOffer announcement{digest, output.size_bytes, output.key.job.value, output.key.execution,
+                                  output.key.fence};
+  announcement.strategy = std::move(strategy);
+  to_say_.push_back({.topic = topics_.up(identity_.device, "output"), .payload = codec::encode(announcement)});
 }
 
 void Outputs::connected(Time now) {
@@ -262,6 +266,7 @@ Result<void> Outputs::received(std::string_view payload, Time now) {
     log::warn("an output was not delivered", {{"digest", digest}, {"reason", reason}});
     step(exchange::deliver::Failed{digest, reason});
   } else {
+    if (auto strategy = outbound->new_strategy()) announce(digest, it->second, std::move(strategy));
     step(exchange::deliver::Heard{digest});
   }
   return {};

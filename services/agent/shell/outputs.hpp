@@ -88,6 +88,8 @@ class Outputs {
   // Makes the offer, keeps it in `output`, and publishes it.
   Result<void> make_offer(const std::string& digest, Output& output, const exchange::Encoded& encoded);
   Result<void> open(Output& output);
+  // `strategy`: it is being sent, and so.
+  void announce(const std::string& digest, const Output& output, std::optional<SaidStrategy> strategy);
   void hear_compressed(Inputs& then);
   void refused(const std::string& digest, const std::string& reason);
   void finish(const std::string& digest);

@@ -125,7 +125,7 @@ void PackageCache::ran(const std::string& digest, Time now) {
 std::map<std::string, PackageCache::Entry>::iterator PackageCache::oldest(Time now) {
   auto out = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if (now < it->second.needed_until) continue;
+    if (now < it->second.needed_until || pinned_.contains(it->first)) continue;
     if (out == entries_.end() || it->second.order < out->second.order) out = it;
   }
   return out;
@@ -148,7 +148,14 @@ void PackageCache::prune(Time now) {
 
 std::int64_t PackageCache::prunable_bytes(Time now) const {
   std::int64_t out = 0;
-  for (const auto& [digest, entry] : entries_) out += now < entry.needed_until ? 0 : entry.size_bytes;
+  for (const auto& [digest, entry] : entries_)
+    out += now < entry.needed_until || pinned_.contains(digest) ? 0 : entry.size_bytes;
+  return out;
+}
+
+std::int64_t PackageCache::pinned_bytes() const {
+  std::int64_t out = 0;
+  for (const auto& [digest, entry] : entries_) out += pinned_.contains(digest) ? entry.size_bytes : 0;
   return out;
 }
 
@@ -160,11 +167,13 @@ Result<void> PackageCache::make_room(std::int64_t size_bytes, std::int64_t stora
   while (bytes_ + size_bytes > budget || disk->free_bytes < storage_bytes + reserved) {
     const bool never = size_bytes > budget;
     if (never || !evict_one(now)) {
+      const auto pinned = pinned_bytes();
       return Error{Code::unavailable, "disk: the package has " + std::to_string(size_bytes) + " bytes and needs " +
                                           std::to_string(storage_bytes) + " more of the disk, where " +
                                           std::to_string(disk->free_bytes) + " are free and " +
                                           std::to_string(reserved) + " are kept for the journal; packages may have " +
-                                          std::to_string(budget) + " bytes and have " + std::to_string(bytes_)};
+                                          std::to_string(budget) + " bytes and have " + std::to_string(bytes_) +
+                                          (pinned > 0 ? ", of these " + std::to_string(pinned) + " staged" : "")};
     }
     disk = measure_(directory_);
     if (!disk) return Error{Code::unavailable, "disk: " + describe(disk.error())};

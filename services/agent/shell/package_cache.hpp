@@ -1,12 +1,13 @@
 // The packages on this device, each as <hex>.tar, and the room for more: within a budget, and without the last part of
 // the disk, which the journal needs. The package that was used longest ago is evicted first; a package that an attempt
-// may need is not.
+// may need is not, nor one that is pinned.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,10 @@ class PackageCache {
   void unneeded(const std::string& digest);
   void ran(const std::string& digest, Time now);  // then needed for rests_for
 
+  // A pinned package is not evicted, whether it is here already or comes later.
+  void pin(const std::string& digest) { pinned_.insert(digest); }
+  void unpin(const std::string& digest) { pinned_.erase(digest); }
+
   // Deletes all packages that are not needed; and how many bytes those have.
   void prune(Time now);
   [[nodiscard]] std::int64_t prunable_bytes(Time now) const;
@@ -63,11 +68,13 @@ class PackageCache {
   // The package that was used longest ago and is not needed; end(): none.
   std::map<std::string, Entry>::iterator oldest(Time now);
   bool evict_one(Time now);
+  [[nodiscard]] std::int64_t pinned_bytes() const;
 
   std::filesystem::path directory_;
   std::int64_t bytes_max_;
   MeasureDisk measure_;
   std::map<std::string, Entry> entries_;  // by digest
+  std::set<std::string> pinned_;
   std::int64_t bytes_ = 0;
   std::int64_t order_ = 0;
 };

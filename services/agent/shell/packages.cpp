@@ -6,6 +6,7 @@
 
 #include "agent/limits.hpp"
 #include "codec/transfer.hpp"
+#include "content/archive.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/sealed.hpp"
@@ -33,6 +34,15 @@ std::int64_t on_disk(const fs::path& path) {
   return ::stat(path.c_str(), &status) == 0 ? static_cast<std::int64_t>(status.st_blocks) * 512 : 0;
 }
 
+// Whether the package says the same of itself as its release does. That it is no archive is found when it is unpacked.
+Result<void> says(const fs::path& archive, const PackageAbout& about) {
+  const auto manifest = content::read_manifest(archive);
+  if (!manifest && about == PackageAbout{}) return {};
+  if (!manifest) return manifest.error();
+  if ((*manifest ? (*manifest)->about : PackageAbout{}) == about) return {};
+  return Error{Code::denied, "its manifest and its release do not say the same architecture, entry and needs"};
+}
+
 }  // namespace
 
 Packages::Packages(fs::path directory, Identity identity, crypto::TrustStore releases, Topics topics,
@@ -58,21 +68,45 @@ fs::path Packages::archive(const std::string& digest) {
   return cache_.path(digest);
 }
 
-void Packages::fetch(const std::string& digest, Time now, int priority) {
+void Packages::fetch(const Fetch& what, Time now) {
+  for_work_.insert(what.digest);
+  want(what, now);
+}
+
+void Packages::stage(const Fetch& what, Time now) {
+  staged_.insert(what.digest);
+  cache_.pin(what.digest);
+  want(what, now);
+}
+
+void Packages::unstage(const std::string& digest) {
+  staged_.erase(digest);
+  cache_.unpin(digest);
+  if (for_work_.contains(digest)) return;
+  fetching_.erase(digest);
+  step(exchange::fetch::Unwant{digest});
+}
+
+void Packages::want(const Fetch& what, Time now) {
   now_ = now;
+  const auto& digest = what.digest;
   if (cache_.has(digest)) {
     cache_.added(digest, now);
+    for_work_.erase(digest);
     news_.push_back({digest, std::nullopt});
     return;
   }
-  auto& most = priorities_.try_emplace(digest, priority).first->second;
-  most = std::max(most, priority);
+  auto& most = fetching_.try_emplace(digest, what).first->second;
+  most.priority = std::max(most.priority, what.priority);
+  most.receivers = std::max(most.receivers, what.receivers);
   step(exchange::fetch::Want{digest});
 }
 
 void Packages::unfetch(const std::string& digest) {
   cache_.unneeded(digest);
-  priorities_.erase(digest);
+  for_work_.erase(digest);
+  if (staged_.contains(digest)) return;
+  fetching_.erase(digest);
   step(exchange::fetch::Unwant{digest});
 }
 
@@ -84,7 +118,8 @@ void Packages::step(exchange::fetch::Input input) {
         for (const auto& one : done.say) std::visit([&](const auto& word) { say(word); }, one);
         for (auto& ended : done.ended) {
           if (ended.refused) log::warn("package refused", {{"package", ended.digest}, {"reason", *ended.refused}});
-          priorities_.erase(ended.digest);
+          fetching_.erase(ended.digest);
+          for_work_.erase(ended.digest);
           news_.push_back({ended.digest, std::move(ended.refused), ended.work_fault});
         }
       });
@@ -100,7 +135,7 @@ Accepts Packages::accepts() const {
   std::erase_if(out.bases, [&](const auto& base) { return bad_bases_.contains(base); });
   if (!crypto::has_aes()) std::reverse(out.ciphers.begin(), out.ciphers.end());
   out.round_trip_ms = round_trip_ms_;
-  const auto goodput = figures().goodput_bit_per_s;
+  const auto goodput = figures_.goodput_bit_per_s;  // an old figure is a better guess than none
   if (goodput && *goodput > 0) out.goodput_bit_per_s = goodput;
   return out;
 }
@@ -108,12 +143,16 @@ Accepts Packages::accepts() const {
 void Packages::say(const exchange::fetch::Ask& ask) {
   codec::Want want{ask.digest, identity_.certificate_pem};
   want.accepts = accepts();
-  if (const auto it = priorities_.find(ask.digest); it != priorities_.end()) want.priority = it->second;
+  if (const auto it = fetching_.find(ask.digest); it != fetching_.end()) {
+    want.priority = it->second.priority;
+    want.receivers = it->second.receivers;
+  }
   to_say_.push_back({.topic = topics_.up(identity_.device, "want"), .payload = codec::encode(want)});
 }
 
 void Packages::say(const exchange::fetch::Word& word) {
-  Received answer{.transfer = word.transfer, .state = word.state, .ranges = {}, .reason = word.reason};
+  Received answer{
+      .transfer = word.transfer, .state = word.state, .ranges = {}, .reason = word.reason, .failure = word.failure};
   const auto it = incoming_.find(word.transfer);
   if (word.state == ReceivedState::receiving) {  // every byte has arrived
     if (it == incoming_.end()) return;
@@ -129,14 +168,14 @@ void Packages::connected(Time now) {
   step(LinkBack{});
 }
 
-std::optional<std::string> Packages::bad_release(const Offer& offer) const {
+Result<codec::Release> Packages::release_of(const Offer& offer) const {
+  const auto bad = [](const std::string& why) { return Error{Code::denied, "release: " + why}; };
   const auto payload = releases_.verify(offer.release, "fieldwork-release+jws");
-  if (!payload) return "release: " + describe(payload.error());
-  const auto release = codec::decode_release(*payload);
-  if (!release) return "release: " + describe(release.error());
-  if (release->digest != offer.digest || release->size_bytes != offer.size_bytes)
-    return "release: is for another package";
-  return std::nullopt;
+  if (!payload) return bad(describe(payload.error()));
+  auto release = codec::decode_release(*payload);
+  if (!release) return bad(describe(release.error()));
+  if (release->digest != offer.digest || release->size_bytes != offer.size_bytes) return bad("is for another package");
+  return release;
 }
 
 Result<void> Packages::offer(std::string_view payload, Time now) {
@@ -181,29 +220,29 @@ void Packages::act(const exchange::fetch::Open& work, Inputs& then) {
   auto& incoming = incoming_[work.transfer];
   incoming = Incoming{.offer = offers_.at(work.transfer)};
   leftovers_.erase(work.transfer);
-  if (auto why = open(incoming)) {
-    then.push_back(exchange::fetch::CannotReceive{work.digest, std::move(*why)});
+  if (auto bad = open(incoming)) {
+    then.push_back(exchange::fetch::CannotReceive{work.digest, std::move(bad->reason), bad->failure});
   } else if (incoming.inbound->complete()) {
     then.push_back(exchange::fetch::FrameCame{work.digest, true});
   }
 }
 
-std::optional<std::string> Packages::open(Incoming& incoming) {
+std::optional<Packages::NotOpened> Packages::open(Incoming& incoming) {
   const auto& offer = incoming.offer;
-  if (auto bad = bad_release(offer)) return bad;
+  if (const auto release = release_of(offer); !release) return NotOpened{release.error().reason};
   if (identity_.transfer_ca) {
     const auto good =
         exchange::check_header(offer, *identity_.transfer_ca, "transfer", std::chrono::system_clock::now());
-    if (!good) return describe(good.error());
+    if (!good) return NotOpened{describe(good.error())};
   }
   const auto base = offer.base.empty() ? fs::path() : cache_.path(offer.base);
   if (!offer.base.empty()) cache_.used(offer.base, now_);  // it is not evicted to make room
-  if (auto none = no_room(offer)) return none;
+  if (auto none = no_room(offer)) return NotOpened{std::move(*none), TransferFailure::unavailable};
   auto inbound = exchange::Inbound::open(offer, *identity_.key, identity_.fingerprint, directory_, size_max_, base);
   const auto reserved = inbound ? inbound->reserve() : Result<void>(inbound.error());
   if (!reserved) {
     const bool disk = reserved.error().code == Code::unavailable;
-    return (disk ? "disk: " : "") + describe(reserved.error());
+    return NotOpened{(disk ? "disk: " : "") + describe(reserved.error()), exchange::failure_of(reserved.error())};
   }
   inbound->checkpoint_elsewhere();
   incoming.inbound = std::move(*inbound);
@@ -224,7 +263,7 @@ Result<void> Packages::frame(std::string_view payload, Time now) {
   if (!incoming.inbound) return step(exchange::fetch::FrameCame{digest}), Result<void>{};
   const auto fresh = incoming.inbound->frame(payload, now);
   if (!fresh && fresh.error().code == Code::unavailable) {
-    step(exchange::fetch::CannotReceive{digest, "disk: " + describe(fresh.error())});
+    step(exchange::fetch::CannotReceive{digest, "disk: " + describe(fresh.error()), TransferFailure::unavailable});
     return {};
   }
   if (!fresh) return fresh.error();
@@ -254,8 +293,10 @@ void Packages::act(const exchange::fetch::Finish& work, Inputs& /*then*/) {
   if (it == incoming_.end()) return;
   auto inbound = std::make_shared<exchange::Inbound>(std::move(*it->second.inbound));
   it->second.inbound.reset();
-  run([outcomes = outcomes_, inbound, digest = work.digest, transfer = it->first, path = cache_.path(work.digest)] {
-    const auto done = inbound->finish(path);
+  const auto release = release_of(it->second.offer);
+  run([outcomes = outcomes_, inbound, digest = work.digest, transfer = it->first, path = cache_.path(work.digest),
+       about = release ? release->about : PackageAbout{}] {
+    const auto done = inbound->finish(path, [&](const fs::path& content) { return says(content, about); });
     outcomes->put({Outcome::Of::finish, digest, transfer, done ? Result<void>() : done.error(), inbound});
   });
 }
@@ -319,6 +360,23 @@ std::vector<bus::Message> Packages::due(Time now) {
       out.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(*answer), .qos = 0});
     }
   }
+  return out;
+}
+
+std::vector<bus::Subscription> Packages::subscriptions() {
+  std::set<std::string> wanted;
+  for (const auto& [transfer, incoming] : incoming_) {
+    if (incoming.offer.shared && incoming.inbound)
+      wanted.insert(topics_.content(incoming.offer.envelope.content, "frame"));
+  }
+  std::vector<bus::Subscription> out;
+  for (const auto& topic : wanted) {
+    if (!shared_.contains(topic)) out.push_back({topic, 0, true});
+  }
+  for (const auto& topic : shared_) {
+    if (!wanted.contains(topic)) out.push_back({topic, 0, false});
+  }
+  shared_ = std::move(wanted);
   return out;
 }
 

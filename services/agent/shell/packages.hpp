@@ -14,9 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/agent.hpp"
 #include "agent/shell/package_cache.hpp"
 #include "base/time.hpp"
 #include "bus/bus.hpp"
+#include "codec/transfer.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/jws.hpp"
 #include "crypto/key.hpp"
@@ -58,23 +60,29 @@ class Packages {
 
   // The archive of a package that is about to be unpacked; this counts as a use.
   [[nodiscard]] std::filesystem::path archive(const std::string& digest);
+  [[nodiscard]] bool has(const std::string& digest) const { return cache_.has(digest); }
   // The news of a package that is here already come at once. Any other package is asked for until it is here or
   // refused.
   void cache_bytes(std::int64_t bytes_max) { cache_.budget(bytes_max); }
   void ran(const std::string& digest, Time now) { cache_.ran(digest, now); }
   void prune(Time now) { cache_.prune(now); }
   [[nodiscard]] std::int64_t prunable_bytes() const { return cache_.prunable_bytes(now_); }
-  // `priority`: of the job that needs it.
-  void fetch(const std::string& digest, Time now, int priority = 5);
+  void fetch(const Fetch& what, Time now);
+  void fetch(const std::string& digest, Time now) { fetch(Fetch{digest}, now); }
   void round_trip(std::optional<double> ms) { round_trip_ms_ = ms; }  // of the link, as it was measured last
   // Goodput and loss of the newest transfer, for a while: else one bad transfer would be held against the device until
   // the next one.
   [[nodiscard]] Link figures() const { return now_ - figures_at_ < figures_good_for ? figures_ : Link{}; }
-  // No attempt needs the package any more: it is not asked for, and may be evicted.
+  // No attempt needs the package any more: unless it is staged, it is not asked for, and may be evicted.
   void unfetch(const std::string& digest);
+  // As fetch(), of a package that is kept until unstage(), whether an attempt needs it or not.
+  void stage(const Fetch& what, Time now);
+  void unstage(const std::string& digest);
   Result<void> offer(std::string_view payload, Time now);
   Result<void> frame(std::string_view payload, Time now);
   void connected(Time now);  // asks again at once
+  // Topics of shared frames to hear from now on, and no more, since the last call.
+  [[nodiscard]] std::vector<bus::Subscription> subscriptions();
   // Questions and acknowledgements to publish now.
   [[nodiscard]] std::vector<bus::Message> due(Time now);
   [[nodiscard]] std::vector<PackageNews> news();
@@ -94,6 +102,7 @@ class Packages {
   };
   using Inputs = std::deque<exchange::fetch::Input>;
 
+  void want(const Fetch& what, Time now);
   // Steps the core, and feeds back the inputs that follow at once.
   void step(exchange::fetch::Input input);
   void act(const exchange::fetch::Open& work, Inputs& then);
@@ -101,8 +110,12 @@ class Packages {
   void act(const exchange::fetch::Discard& work, Inputs& then);
   void say(const exchange::fetch::Ask& ask);
   void say(const exchange::fetch::Word& word);
+  struct NotOpened {
+    std::string reason;
+    TransferFailure failure = TransferFailure::verification_failed;
+  };
   // Makes ready to take frames; else says why not.
-  [[nodiscard]] std::optional<std::string> open(Incoming& incoming);
+  [[nodiscard]] std::optional<NotOpened> open(Incoming& incoming);
   void run(std::function<void()> job);
   void hear_outcomes();
   void finished(const Outcome& outcome);
@@ -112,7 +125,8 @@ class Packages {
   [[nodiscard]] Accepts accepts() const;
   void discard(const TransferId& transfer);
   void sweep();
-  [[nodiscard]] std::optional<std::string> bad_release(const Offer& offer) const;
+  // What a trusted releaser signed of the package that is offered; an Error's reason is whole.
+  [[nodiscard]] Result<codec::Release> release_of(const Offer& offer) const;
 
   std::filesystem::path directory_;
   Identity identity_;
@@ -131,7 +145,10 @@ class Packages {
   Link figures_;
   Time figures_at_{};  // when the newest frame came
   std::optional<double> round_trip_ms_;
-  std::map<std::string, int> priorities_;  // of what is being fetched, by digest
+  std::map<std::string, Fetch> fetching_;  // by digest
+  std::set<std::string> for_work_;         // digests that attempts wait for
+  std::set<std::string> staged_;           // digests
+  std::set<std::string> shared_;           // topics that are heard
   std::vector<PackageNews> news_;
   std::vector<bus::Message> to_say_;
   std::shared_ptr<exchange::Mailbox<Outcome>> outcomes_ = std::make_shared<exchange::Mailbox<Outcome>>();

@@ -42,11 +42,16 @@ void each(const char* table, const std::vector<std::string>& rows, Take take) {
 }  // namespace
 
 AgentService::AgentService(AgentConfig config, Hands& hands)
-    : config_(std::move(config)), hands_(hands), topics_(config_.root) {}
+    : config_(std::move(config)),
+      hands_(hands),
+      topics_(config_.root),
+      staging_(topics_, config_.device, config_.places) {}
 AgentService::~AgentService() = default;
 
 std::vector<std::pair<std::string, int>> AgentService::subscriptions() const {
-  return {{topics_.down(config_.device, "+"), 1}};
+  std::vector<std::pair<std::string, int>> out{{topics_.down(config_.device, "+"), 1}};
+  for (const auto& filter : shared_) out.emplace_back(filter, 0);
+  return out;
 }
 
 bus::Message AgentService::presence(const Topics& topics, const std::string& device, PresenceSaid said) {
@@ -104,14 +109,16 @@ Result<void> AgentService::load(store::Store& store, Time now) {
   config_.configure(saved.configuration);
   core_ = std::make_unique<Agent>(config_.limits, DeviceId(config_.device), std::move(saved), now);
   step(Started{config_.wall_ms()}, now);  // before any message: no attempt that begins after it ran before this start
-  return {};
+  return staging_.load(store, now);
 }
 
 void AgentService::step(const Input& input, Time now) { core_->step(input, now, done_); }
 
 void AgentService::message(const bus::Message& message, Time now, runtime::Output& /*out*/) {
   const auto topic = topics_.parse(message.topic);
-  if (!topic || topic->kind != Topic::Kind::device || topic->name != config_.device) return;
+  if (!topic) return;
+  const bool shared = topic->kind == Topic::Kind::content && topic->channel == "frame";
+  if (!shared && (topic->kind != Topic::Kind::device || topic->name != config_.device)) return;
   const auto done = hear(topic->channel, message, now);
   if (!done) rejections_.note(std::string(topic->channel), "the broker", done.error(), now);
 }
@@ -122,6 +129,7 @@ Result<void> AgentService::hear(std::string_view channel, const bus::Message& me
   if (channel == "offer") return hands_.offer(payload, now);
   if (channel == "frame") return hands_.frame(payload, now);
   if (channel == "want" || channel == "output" || channel == "received") return hands_.output(channel, payload, now);
+  if (channel == "stage") return staging_.hear(payload, now);
   if (channel == "ack") {
     const auto ack = codec::decode_ack(payload);
     if (!ack) return ack.error();
@@ -162,7 +170,10 @@ void AgentService::assign(Assign assign, Time now) {
   auto grant = signed_grant ? codec::decode_grant(*signed_grant) : Result<Grant>(signed_grant.error());
   auto digest = crypto::digest_of(codec::work_text(assign.command, assign.env, assign.outputs, assign.contract));
   log::debug("assigned", {{"job", assign.key.job.value}, {"trace", assign.traceparent}});
-  step(AssignArrived{std::move(assign), std::move(grant), std::move(digest), config_.wall_ms()}, now);
+  const bool fetches = !assign.package.empty() && !hands_.has(assign.package);
+  step(AssignArrived{std::move(assign), std::move(grant), std::move(digest), config_.wall_ms(),
+                     config_.about.uplink.metered, fetches},
+       now);
 }
 
 Result<void> AgentService::commands(std::string_view payload, Time now) {
@@ -190,6 +201,7 @@ Result<void> AgentService::commands(std::string_view payload, Time now) {
 
 void AgentService::connected(Time now, runtime::Output& /*out*/) {
   hands_.connected(now);
+  staging_.step(LinkBack{}, now);
   step(Connected{}, now);
 }
 
@@ -218,19 +230,28 @@ void AgentService::flush(Time now, runtime::Output& out) {
     save(done, out);
     say(done, now, out);
     act(done, now, out);
-    return !done.acts.empty();
+    return staging_.carry_out(hands_, now, out) || !done.acts.empty();
   };
+  if (const auto clock = core_->registry_ms(now)) staging_.step(staging::Looked{*clock}, now);
   // Package news, and runs that end at once, may lead to further acts.
   bool more = true;
   while (more) {
     more = carry_out();
     for (auto& news : hands_.news()) {
       more = true;
+      const auto both = [&](auto input) {
+        staging_.step(input, now);
+        step(std::move(input), now);
+      };
       if (news.refused) {
-        step(PackageRefused{std::move(news.digest), std::move(*news.refused), news.work_fault}, now);
+        both(PackageRefused{std::move(news.digest), std::move(*news.refused), news.work_fault});
       } else {
-        step(PackageReady{std::move(news.digest)}, now);
+        both(PackageReady{std::move(news.digest)});
       }
+    }
+    for (auto& placed : hands_.placed()) {
+      more = true;
+      staging_.step(std::move(placed), now);
     }
     for (auto& ended : hands_.ended()) {
       more = true;
@@ -238,9 +259,15 @@ void AgentService::flush(Time now, runtime::Output& out) {
     }
   }
   step(BatchEnded{config_.random(), config_.reports_idle()}, now);
+  staging_.step(fieldwork::BatchEnded{}, now);
   carry_out();
   for (const auto& [key, at] : core_->contract_ends()) hands_.contract_ends(key, at - now);
   for (auto& message : hands_.due(now)) out.messages.push_back(std::move(message));
+  for (auto& one : hands_.subscriptions()) {
+    if (one.on) shared_.insert(one.filter);
+    if (!one.on) shared_.erase(one.filter);
+    out.subscriptions.push_back(std::move(one));
+  }
 }
 
 void AgentService::save(const Output& done, runtime::Output& out) const {
@@ -292,6 +319,7 @@ void AgentService::say_heartbeat(const SendHeartbeat& heartbeat, Time now, runti
   auto link = config_.link();
   link.clock_offset_ms = heartbeat.clock_offset_ms;
   link.round_trip_ms = trips_.percentile_ms(now);
+  hands_.round_trip(trips_.shortest_ms(now));
   const bool echo = trips_.ask(now);
   out.messages.push_back(
       {.topic = topics_.up(config_.device, "heartbeat"),
@@ -342,7 +370,7 @@ void AgentService::act(const Output& done, Time now, runtime::Output& out) {
   }
   for (const auto& act : done.acts) {
     if (const auto* fetch = std::get_if<Fetch>(&act)) {
-      hands_.fetch(fetch->digest, fetch->priority, now);
+      hands_.fetch(*fetch, now);
     } else if (const auto* unfetch = std::get_if<Unfetch>(&act)) {
       hands_.unfetch(unfetch->digest);
     } else if (const auto* run = std::get_if<Run>(&act)) {

@@ -7,6 +7,7 @@
 #include "agent/core/agent.hpp"
 #include "agent/core/round_trips.hpp"
 #include "agent/shell/packages.hpp"
+#include "agent/shell/staging.hpp"
 #include "codec/device.hpp"
 #include "crypto/jws.hpp"
 #include "runtime/reject.hpp"
@@ -31,16 +32,26 @@ class Hands {
   // program.
   virtual std::vector<Mail> mail(Time /*now*/) { return {}; }
   virtual void deliver(const Mail& /*mail*/) {}
-  virtual void fetch(const std::string& digest, int priority, Time now) = 0;
+  virtual void fetch(const Fetch& what, Time now) = 0;
   virtual void unfetch(const std::string& /*digest*/) {}  // no attempt needs the package any more
-  virtual void prune(Time /*now*/) {}                     // deletes the packages that nothing needs
+  [[nodiscard]] virtual bool has(const std::string& /*digest*/) const { return true; }  // the package is here
+  // As fetch(), of a package that is kept until unstage().
+  virtual void stage(const Fetch& what, Time now) { fetch(what, now); }
+  virtual void unstage(const std::string& /*digest*/) {}
+  // Puts the only file of a package that is here into its place; placed() says what has been done since the last call.
+  virtual void place(const staging::Place& /*what*/) {}
+  virtual std::vector<staging::Placed> placed() { return {}; }
+  virtual void prune(Time /*now*/) {}  // deletes the packages that nothing needs
   // offer, frame and output fail only with what is wrong with the message.
   virtual Result<void> offer(std::string_view /*payload*/, Time /*now*/) { return {}; }
   virtual Result<void> frame(std::string_view /*payload*/, Time /*now*/) { return {}; }
   // The other channels of down/ about outputs: want, output, received.
   virtual Result<void> output(std::string_view /*channel*/, std::string_view /*payload*/, Time /*now*/) { return {}; }
   virtual void connected(Time /*now*/) {}
+  virtual void round_trip(std::optional<double> /*ms*/) {}  // of the link, as it was measured last
   virtual std::vector<bus::Message> due(Time /*now*/) { return {}; }
+  // Topics to hear from now on, and no more, since the last call.
+  virtual std::vector<bus::Subscription> subscriptions() { return {}; }
   virtual std::vector<PackageNews> news() { return {}; }
   // True only where a run has no effect outside of the process (simulated devices): then run() is called within the
   // batch, and ended() says at once which runs have ended. Otherwise run() is called after the commit: no program runs
@@ -63,6 +74,7 @@ struct AgentConfig {
   // presence.
   std::function<std::int64_t()> sleeps = [] { return 0; };
   std::int64_t boot = 0;
+  bool places = false;                                                // it has a directory for files
   std::function<Link()> link = [] { return Link{}; };                 // without its round trip
   std::function<Time(Time)> moment = [](Time step) { return step; };  // the time now, in a step that began at `step`
   std::function<std::int64_t()> wall_ms = [] { return std::int64_t{0}; };
@@ -106,9 +118,11 @@ class AgentService : public runtime::Service {
   Hands& hands_;
   Topics topics_;
   std::unique_ptr<Agent> core_;
+  Staging staging_;
   RoundTrips trips_;
   runtime::Rejections rejections_;
-  Output done_;  // of the steps of this batch
+  std::set<std::string> shared_;  // topics of frames for many, heard now
+  Output done_;                   // of the steps of this batch
 };
 
 }  // namespace fieldwork::agent

@@ -48,7 +48,7 @@ std::int64_t free_bytes(const fs::path& directory) {
 
 // Reads everything in the journal, and writes something.
 Result<void> try_out(store::SqliteStore& journal) {
-  for (const char* table : {"meta", "attempt", "report"}) {
+  for (const char* table : {"meta", "attempt", "report", "stage"}) {
     const auto rows = journal.select({.table = table});
     if (!rows) return rows.error();
     for (const auto& row : *rows) {
