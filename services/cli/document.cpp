@@ -36,13 +36,11 @@ std::string looks_like(const std::string& text) {
   return "";
 }
 
-namespace {
-std::string shown(const std::string& file) { return file == "-" ? "standard input" : file; }
-}  // namespace
+std::string shown_file(const std::string& file) { return file == "-" ? "standard input" : file; }
 
 Outcome<std::string> read_text(const std::string& file, std::size_t bytes_max) {
   auto text = read_file(file == "-" ? "/dev/stdin" : file, bytes_max);
-  if (!text) return Failure{Exit::usage, shown(file) + ": " + text.error().reason};
+  if (!text) return Failure{Exit::usage, shown_file(file) + ": " + text.error().reason};
   return std::move(*text);
 }
 
@@ -52,7 +50,7 @@ Outcome<codec::Json> read_document(const std::string& file) {
   auto value = codec::parse(*text);
   if (value) return std::move(*value);
   const auto kind = looks_like(*text);
-  return Failure{Exit::usage, shown(file) + ": " + describe(value.error()) +
+  return Failure{Exit::usage, shown_file(file) + ": " + describe(value.error()) +
                                   (kind.empty() ? "" : ". This looks like " + kind + ", and JSON is needed")};
 }
 

@@ -15,6 +15,9 @@ namespace fieldwork::cli {
 // names the file; where the text is not JSON, also line and column.
 [[nodiscard]] Outcome<codec::Json> read_document(const std::string& file);
 
+// As people call it: "standard input" for "-".
+[[nodiscard]] std::string shown_file(const std::string& file);
+
 // What a text that is not JSON looks like: "TOML", "YAML" or nothing.
 [[nodiscard]] std::string looks_like(const std::string& text);
 

@@ -126,7 +126,7 @@ void Download::say(const fetch::Ask& /*ask*/, Inputs& then) {
 }
 
 void Download::say(const fetch::Word& word, Inputs& /*then*/) {
-  say_received({word.transfer, word.state, {}, word.reason});
+  say_received({word.transfer, word.state, {}, word.reason, word.failure});
 }
 
 // Without TLS nobody vouches for the service (see upload.cpp, which warns).
@@ -148,7 +148,8 @@ void Download::act(const fetch::Open& work, Inputs& then) {
   auto opened = exchange::Inbound::open(*offer_, *key_, fingerprint_, parts_, wanted_.size_bytes);
   if (!opened) {
     failure_ = Failure{exit_of(opened.error()), describe(opened.error())};
-    return then.push_back(fetch::CannotReceive{work.digest, describe(opened.error())});
+    return then.push_back(
+        fetch::CannotReceive{work.digest, describe(opened.error()), exchange::failure_of(opened.error())});
   }
   inbound_ = std::move(*opened);
   if (inbound_->complete()) then.push_back(fetch::FrameCame{work.digest, true});

@@ -71,6 +71,7 @@ std::vector<std::string> Follow::job(const codec::Json& state) {
 
 std::optional<Follow::Sending> Follow::transfer(const codec::Json& state) {
   const auto device = devices_.find(text_of(state, "device"));
+  if (text_of(state, "direction") == "up") return std::nullopt;
   if (package_.empty() || text_of(state, "digest") != package_ || device == devices_.end()) return std::nullopt;
   const auto word = text_of(state, "state");
   // An old retained state may be complete, too: a completion is news only after the transfer was seen sending.

@@ -11,10 +11,17 @@ namespace fieldwork::cli {
 
 // What the command line asked for. The command runs after the whole line was parsed.
 struct Chosen {
+  struct {
+    std::string device;
+    bool all = false;
+  } transfers{};
   Options options;
   RunArguments run;
   ListArguments list;
   PushArguments push;
+  SendArguments send;
+  StagedArguments staged;
+  UnstageArguments unstage;
   ResultArguments result;
   RetryArguments retry;
   LogsArguments logs;
@@ -42,6 +49,9 @@ inline CLI::App* command(CLI::App& parent, const char* name, const char* what, c
 }
 
 // grammar_jobs.cpp
+void add_send(CLI::App& app, Chosen& chosen);
+// Below `transfer`.
+void add_stages(CLI::App& transfer, Chosen& chosen);
 void add_run(CLI::App& app, Chosen& chosen);
 void add_job(CLI::App& app, Chosen& chosen);
 void add_template(CLI::App& app, Chosen& chosen);

@@ -13,6 +13,8 @@ void add_how(CLI::App& app, RunArguments& arguments) {
   auto* wait = app.add_flag("--wait", arguments.wait, "until the job is settled");
   auto* logs = app.add_flag("--logs", arguments.logs, "show what the job writes while it runs (implies --wait)");
   app.add_option("--output-dir", arguments.output_dir, "write the result files there (implies --wait)");
+  app.add_flag("--metered", arguments.metered,
+               "its package and files may use connections that are paid for by volume (metered: true)");
   app.add_option("--request", arguments.request, "request id: the same id again is the same job (default: a new one)");
   dry->excludes(wait)->excludes(logs);
 }

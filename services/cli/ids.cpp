@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t digits_min = 6;
 constexpr std::size_t job_digits = 20;
 constexpr std::size_t digest_digits = 64;
+constexpr std::size_t transfer_digits = 32;
 
 bool hex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
 
@@ -36,6 +37,8 @@ std::optional<std::string> digest_beginning(const std::string& text) {
 bool is_job_beginning(const std::string& text) {
   return text.starts_with("j-") && part(std::string_view(text).substr(2), job_digits);
 }
+
+bool is_transfer_beginning(const std::string& text) { return part(text, transfer_digits); }
 
 Outcome<std::string> only_one(const std::string& beginning, const std::vector<std::string>& ids,
                               const std::string& where) {

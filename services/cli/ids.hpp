@@ -17,6 +17,9 @@ namespace fieldwork::cli {
 // Whether the text is "j-" and 6 to 19 of the scheduler's 20 digits.
 [[nodiscard]] bool is_job_beginning(const std::string& text);
 
+// Whether the text is 6 to 31 of a transfer's 32 digits.
+[[nodiscard]] bool is_transfer_beginning(const std::string& text);
+
 // The only one of `ids` with this beginning. A Failure names the ids that have it, or says that there is none `where`
 // they were looked for.
 [[nodiscard]] Outcome<std::string> only_one(const std::string& beginning, const std::vector<std::string>& ids,

@@ -243,16 +243,57 @@ void add_package(CLI::App& app, Chosen& chosen) {
   package->require_subcommand(1);
   auto* push = command(*package, "push", "pack, sign with release.key and upload",
                        "fieldwork package push examples/anomaly --name anomaly --version 1.0\n\n"
-                       "Prints the digest. Can be repeated: what the service has already is not sent again.");
+                       "Prints the digest. Can be repeated: what the service has already is not sent again.\n"
+                       "PATH/.fieldwork/manifest.json may say architecture, entry and needs; options count more.\n\n"
+                       "  fieldwork package push build/arm64 --name detect --version 2.0 --architecture arm64 \\\n"
+                       "    --entry ./detect --needs memory_bytes=256MiB");
   push->add_option("PATH", chosen.push.path, "a directory, or one file")->required()->check(CLI::ExistingPath);
   push->add_option("--name", chosen.push.name, "the package's name")->required();
   push->add_option("--version", chosen.push.version, "its version")->required();
+  push->add_option("--architecture", chosen.push.architecture,
+                   "as uname -m says; a version may have a package for each. Without: for all");
+  push->add_option("--entry", chosen.push.entry, "the command of jobs that name none: a word for each --entry")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  push->add_option("--needs", chosen.push.needs,
+                   "what a device must have: cpu_millis=, memory_bytes= or storage_bytes=, e.g. memory_bytes=256MiB")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   push->callback([&chosen] { chosen.command = [&chosen] { return package_push(chosen.options, chosen.push); }; });
   auto* list = command(*package, "ls", "all packages", "fieldwork package ls");
   list->callback([&chosen] { chosen.command = [&chosen] { return package_list(chosen.options); }; });
   auto* show = command(*package, "show", "one package", "fieldwork package show anomaly@1.0");
   show->add_option("PACKAGE", chosen.id, "NAME@VERSION or sha256:… (6 digits do)")->required();
-  show->callback([&chosen] { chosen.command = [&chosen] { return package_show(chosen.options, chosen.id); }; });
+  show->add_option("--architecture", chosen.push.architecture, "of NAME@VERSION only the package for it");
+  show->callback([&chosen] {
+    chosen.command = [&chosen] { return package_show(chosen.options, chosen.id, chosen.push.architecture); };
+  });
+}
+
+void add_transfer(CLI::App& app, Chosen& chosen) {
+  auto* transfer = command(app, "transfer", "look at transfers, pause and end them", "fieldwork transfer ls");
+  transfer->require_subcommand(1);
+  auto* list = command(*transfer, "ls", "transfers under way, the newest first",
+                       "fieldwork transfer ls\n  fieldwork transfer ls --all --device edge-1");
+  list->add_option("--device", chosen.transfers.device, "only those to this device and from it");
+  list->add_flag("--all", chosen.transfers.all, "those that have ended, too");
+  list->callback([&chosen] {
+    chosen.command = [&chosen] { return transfer_list(chosen.options, chosen.transfers.device, chosen.transfers.all); };
+  });
+  const auto one = [&](const char* name, const char* about, auto act) {
+    auto* verb = command(*transfer, name, about, (std::string("fieldwork transfer ") + name + " 53c777fd07c9").c_str());
+    verb->add_option("TRANSFER", chosen.id, "its id, or the beginning of it")->required();
+    verb->callback([&chosen, act] { chosen.command = [&chosen, act] { return act(chosen); }; });
+  };
+  one("show", "one transfer, and how it went about its link",
+      [](const Chosen& it) { return transfer_show(it.options, it.id); });
+  one("pause", "send nothing until it is resumed; what has arrived stays (not of an upload)",
+      [](const Chosen& it) { return transfer_verb(it.options, "pause", it.id); });
+  one("resume", "go on where it was paused",
+      [](const Chosen& it) { return transfer_verb(it.options, "resume", it.id); });
+  one("cancel", "end it, a download or an upload; an attempt that waits for it on that device is rejected",
+      [](const Chosen& it) { return transfer_verb(it.options, "cancel", it.id); });
+  add_stages(*transfer, chosen);
 }
 
 Grammar grammar_of(const CLI::App& app) {
@@ -295,6 +336,8 @@ int main_of(int argc, char** argv) {
   add_group(app, chosen);
   add_alert(app, chosen);
   add_package(app, chosen);
+  add_send(app, chosen);
+  add_transfer(app, chosen);
   auto* check = command(
       app, "doctor", "check settings, certificate, broker, services and devices, one by one",
       "fieldwork doctor\n\nExit code: 0 all is well, 1 something failed, 2 settings, 3 the broker cannot be reached.\n"

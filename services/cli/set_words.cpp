@@ -20,6 +20,9 @@ constexpr std::array quantities{
     fleet::Kind{"sample_s", fleet::Type::seconds, false, ""},
     fleet::Kind{"attempts_max", fleet::Type::number, false, ""},
     fleet::Kind{"cache_bytes", fleet::Type::bytes, false, ""},
+    fleet::Kind{"cpu_millis", fleet::Type::number, false, ""},
+    fleet::Kind{"memory_bytes", fleet::Type::bytes, false, ""},
+    fleet::Kind{"storage_bytes", fleet::Type::bytes, false, ""},
 };
 
 Outcome<std::int64_t> quantity(const std::string& name, const std::string& value) {
@@ -74,6 +77,26 @@ Outcome<codec::Json> set_request(const std::string& device, const std::vector<st
   codec::Json out{{"device", device}};
   if (!set.empty()) out["set"] = std::move(set);
   if (!unset.empty()) out["unset"] = std::move(unset);
+  return out;
+}
+
+Outcome<Capacity> needs_of(const std::vector<std::string>& words) {
+  Capacity out;
+  for (const auto& word : words) {
+    const auto equals = word.find('=');
+    const auto name = word.substr(0, equals);
+    auto* need = name == "cpu_millis"      ? &out.cpu_millis
+                 : name == "memory_bytes"  ? &out.memory_bytes
+                 : name == "storage_bytes" ? &out.storage_bytes
+                                           : nullptr;
+    if (need == nullptr || equals == word.npos)
+      return Failure{Exit::usage,
+                     "--needs " + word + ": must be cpu_millis=, memory_bytes= or storage_bytes= and an amount"};
+    auto number = quantity(name, word.substr(equals + 1));
+    if (!number) return number.failure();
+    if (*number <= 0) return Failure{Exit::usage, "--needs " + word + ": must be above 0"};
+    *need = *number;
+  }
   return out;
 }
 

@@ -48,6 +48,7 @@ class Upload {
   void send();
   void listen();
   void heard(const Received& received);
+  void say_strategy(const SaidStrategy& strategy);
   [[nodiscard]] std::int64_t sent() const {
     return sent_before_ + (outbound_ ? static_cast<std::int64_t>(outbound_->sent_bytes()) : 0);
   }
@@ -254,8 +255,17 @@ void Upload::heard(const Received& received) {
   } else if (outbound_->failed()) {
     step(deliver::Failed{packed_.digest, outbound_->reason()});
   } else {
+    if (auto strategy = outbound_->new_strategy()) say_strategy(*strategy);
     step(deliver::Heard{packed_.digest});
   }
+}
+
+// Nobody answers: whether the service has heard it changes nothing.
+void Upload::say_strategy(const SaidStrategy& strategy) {
+  const codec::Upload upload{packed_.digest,  packed_.size_bytes, packed_.name,
+                             packed_.version, packed_.release,    strategy};
+  (void)session_.publish(
+      {session_.topics().service("transfer", "offer", session_.settings().from), codec::encode(upload)});
 }
 
 }  // namespace

@@ -12,11 +12,12 @@ namespace fieldwork::cli {
 
 struct Packed {
   std::filesystem::path path;
-  std::string digest;
+  std::string digest{};
   std::int64_t size_bytes = 0;
   std::string name;
   std::string version;
-  std::string release;  // JWS
+  std::string release{};  // JWS
+  std::string architecture{};
 };
 
 // Returns the encoded bytes that were sent, repeats included; 0: the service had the content. Gives up after `silence`

@@ -7,8 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "codec/transfer.hpp"
-#include "crypto/jws.hpp"
 #include "follow.hpp"
 #include "output.hpp"
 
@@ -16,14 +14,6 @@ namespace fieldwork::cli {
 namespace {
 
 using codec::Json;
-
-// When the package was signed, as its signer says; 0: that cannot be read.
-std::int64_t released_ms(const Json& package) {
-  const auto payload = crypto::jws_payload_unverified(text_of(package, "release"));
-  if (!payload) return 0;
-  const auto release = codec::decode_release(*payload);
-  return release ? release->released_ms : 0;
-}
 
 // What was set aside for each execution though the job does not say it.
 std::string needs_text(const Json& estimated) {
@@ -341,36 +331,6 @@ std::string template_text(const Json& answer, std::int64_t now) {
 std::string short_digest(const std::string& text) {
   const auto colon = text.find(':');
   return text.substr(0, (colon == std::string::npos ? 0 : colon + 1) + 12);
-}
-
-std::string package_table(const Json& packages, std::int64_t now) {
-  Table table({"NAME", "VERSION", "SIZE", "AGE", "RELEASED BY", "DIGEST"});
-  for (const auto& package : packages) {
-    const auto add = [&](const Json& name, const std::string& age) {
-      table.add({or_dash(text_of(name, "name")), or_dash(text_of(name, "version")),
-                 human_bytes(integer_of(package, "size_bytes")), age,
-                 or_dash(short_digest(text_of(package, "released_by"))), short_digest(text_of(package, "digest"))});
-    };
-    bool first = true;
-    for (const auto& name : list_of(package, "names")) {
-      add(name, first ? human_age(released_ms(package), now) : "-");  // the release belongs to the first name
-      first = false;
-    }
-    if (first) add(package, human_age(released_ms(package), now));
-  }
-  return table.text();
-}
-
-std::string package_text(const Json& package, std::int64_t now) {
-  Fields fields;
-  fields.add("digest", text_of(package, "digest"));
-  for (const auto& name : list_of(package, "names"))
-    fields.add("name", text_of(name, "name") + "@" + text_of(name, "version"));
-  fields.add("size", human_bytes(integer_of(package, "size_bytes")));
-  if (const auto released = released_ms(package); released > 0)
-    fields.add("released", human_time(released) + " (" + human_age(released, now) + " ago)");
-  fields.add("released by", text_of(package, "released_by"));
-  return fields.text();
 }
 
 }  // namespace fieldwork::cli

@@ -37,6 +37,13 @@ namespace fieldwork::cli {
 [[nodiscard]] std::string rules_text(const codec::Json& answer);
 [[nodiscard]] std::string package_table(const codec::Json& packages, std::int64_t now_ms);  // one row per name
 [[nodiscard]] std::string package_text(const codec::Json& package, std::int64_t now_ms);
+[[nodiscard]] std::string transfer_table(const codec::Json& transfers, std::int64_t now_ms);
+// With each strategy that it had, and why.
+[[nodiscard]] std::string transfer_text(const codec::Json& transfer, std::int64_t now_ms);
+
+[[nodiscard]] std::string rate_text(std::int64_t bit_per_s);  // 12 Mbit/s, 300 kbit/s; of 0 a hyphen
+// Of stages, each an item as service/transfer/stages answers.
+[[nodiscard]] std::string stage_table(const codec::Json& items, std::int64_t now_ms);
 
 // Of a job that waits: "2 in the queue, starts in about 40s: no room (…)"; of one that starts now, that it will be
 // late; empty: neither.

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "codec/json.hpp"
 #include "failure.hpp"
@@ -17,6 +18,7 @@ struct RunArguments {
   std::vector<std::string> parameters;  // NAME=VALUE
   std::string privacy;                  // in place of the template's; empty: as it says
   std::string with;                     // JSON: fields that replace those of the template
+  bool metered = false;                 // allowed, whatever the job says
   bool dry_run = false;                 // only say what would become of it
   bool wait = false;
   bool logs = false;       // implies wait
@@ -127,20 +129,54 @@ struct RulesTestArguments {
 int alert_rules_test(const Options& options, const RulesTestArguments& arguments);
 int device_reset(const Options& options, const std::string& device);
 
+// What is not given is as the manifest in the directory says it, if there is one.
 struct PushArguments {
   std::string path;
   std::string name;
   std::string version;
+  std::string architecture{};
+  std::vector<std::string> entry{};  // program and arguments
+  std::vector<std::string> needs{};  // NAME=AMOUNT
+  bool version_of_content = false;   // where it is empty: the first 12 digits of the digest
 };
 struct Pushed {
   std::string digest;
+  std::string version;
   std::int64_t size_bytes = 0;
   std::int64_t bytes_sent = 0;  // 0: the service had it
+  std::string architecture{};   // empty: any
 };
 [[nodiscard]] Outcome<Pushed> push(const Options& options, const PushArguments& arguments);
 int package_push(const Options& options, const PushArguments& arguments);
 int package_list(const Options& options);
-int package_show(const Options& options, const std::string& wanted);
+int package_show(const Options& options, const std::string& wanted, const std::string& architecture);
+struct SendArguments {
+  std::string what;    // a path, NAME@VERSION or a digest
+  std::string target;  // a device, a group or an expression
+  std::string as;      // below the devices' directories for files; empty: the file's own name
+  std::string name, version;
+  std::string keep = "7d";
+  int priority = 5;
+  bool stage_only = false;  // a file is not placed
+  bool no_wait = false;
+};
+int send(const Options& options, const SendArguments& arguments);
+struct StagedArguments {
+  std::string package;  // empty: of all
+  std::string device;   // empty: on all
+};
+int transfer_staged(const Options& options, const StagedArguments& arguments);
+struct UnstageArguments {
+  std::string package;
+  std::string target;  // a device, a group or an expression
+};
+int transfer_unstage(const Options& options, const UnstageArguments& arguments);
+
+// `all`: those that have ended, too.
+int transfer_list(const Options& options, const std::string& device, bool all);
+int transfer_show(const Options& options, const std::string& wanted);
+// pause, resume, cancel
+int transfer_verb(const Options& options, const std::string& verb, const std::string& wanted);
 
 struct TemplateArguments {
   std::string file;
@@ -181,10 +217,14 @@ int print_result(Session& session, const Options& options, const std::string& di
 // listed twice.
 [[nodiscard]] Outcome<codec::Json> all_items(Session& session, const std::string& service, codec::Json body,
                                              const std::string& operation = "list");
+// The ids of the devices that `text` means: the device of that id, else those of the group of that name, else those
+// that match the expression. A Failure where there is none.
+[[nodiscard]] Outcome<std::vector<std::string>> devices_meant(Session& session, const std::string& text);
 // Prints a field of an answer, as JSON or by `text`. Returns the exit code.
 int show(const Options& options, Outcome<codec::Json> answer, const char* field,
          std::string (*text)(const codec::Json& value, std::int64_t now_ms));
 // The package named by "sha256:…", its beginning, or NAME@VERSION.
-[[nodiscard]] Outcome<codec::Json> find_package(Session& session, const std::string& wanted);
+[[nodiscard]] Outcome<codec::Json> find_package(Session& session, const std::string& wanted,
+                                                const std::string& architecture = "");
 
 }  // namespace fieldwork::cli

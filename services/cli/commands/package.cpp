@@ -62,7 +62,7 @@ int show(const Options& options, Outcome<codec::Json> answer, const char* field,
   return 0;
 }
 
-Outcome<codec::Json> find_package(Session& session, const std::string& wanted) {
+Outcome<codec::Json> find_package(Session& session, const std::string& wanted, const std::string& architecture) {
   if (const auto beginning = digest_beginning(wanted)) {
     auto digest = whole_digest(session, *beginning);
     return digest ? find_package(session, *digest) : digest.failure();
@@ -75,11 +75,18 @@ Outcome<codec::Json> find_package(Session& session, const std::string& wanted) {
                      "'" + wanted + "' is neither a digest (sha256:…, 6 digits at least) nor NAME@VERSION"};
     }
     question = {{"name", wanted.substr(0, at)}, {"version", wanted.substr(at + 1)}};
+    if (!architecture.empty()) question["architecture"] = architecture;
   }
   auto answer = session.request("transfer", "show", std::move(question));
-  if (answer) return member(*answer, "package");
+  if (answer) {
+    auto package = member(*answer, "package");
+    if (const auto& variants = member(*answer, "variants"); package.is_object() && variants.is_array())
+      package["variants"] = variants;
+    return package;
+  }
   if (answer.failure().exit != Exit::failed) return answer.failure();
-  return Failure{Exit::failed, "there is no package " + wanted + ". See fieldwork package ls"};
+  return Failure{Exit::failed, "there is no package " + wanted + (architecture.empty() ? "" : " for " + architecture) +
+                                   ". See fieldwork package ls"};
 }
 
 int package_list(const Options& options) {
@@ -95,10 +102,10 @@ int package_list(const Options& options) {
   return 0;
 }
 
-int package_show(const Options& options, const std::string& wanted) {
+int package_show(const Options& options, const std::string& wanted, const std::string& architecture) {
   auto session = open_session(options);
   if (!session) return end(session.failure());
-  auto package = find_package(**session, wanted);
+  auto package = find_package(**session, wanted, architecture);
   if (!package) return end(package.failure());
   if (options.json) {
     print_json(*package);

@@ -12,12 +12,15 @@
 #include "content/archive.hpp"
 #include "crypto/jws.hpp"
 #include "output.hpp"
+#include "set_words.hpp"
 #include "upload.hpp"
 
 namespace fieldwork::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t version_digits = 12;
 
 // A directory of this command's own. It is removed at the end of the command; after a kill, by the next push.
 class Workspace {
@@ -71,27 +74,28 @@ Outcome<crypto::PrivateKey> load_key(const Settings& settings) {
 }
 
 Outcome<Packed> pack(const PushArguments& arguments, const crypto::PrivateKey& key, const fs::path& place) {
-  Packed out{.path = place / "package.tar",
-             .digest = {},
-             .size_bytes = 0,
-             .name = arguments.name,
-             .version = arguments.version,
-             .release = {}};
-  auto digest = content::pack(arguments.path, out.path);
-  if (!digest) return Failure{Exit::usage, "cannot pack " + arguments.path + ": " + describe(digest.error())};
-  out.digest = *digest;
+  auto needs = needs_of(arguments.needs);
+  if (!needs) return needs.failure();
+  Packed out{.path = place / "package.tar", .name = arguments.name, .version = arguments.version};
+  const PackageAbout given{arguments.architecture, arguments.entry, *needs};
+  auto packed = content::pack_package(arguments.path, out.path, given);
+  if (!packed) return Failure{Exit::usage, "cannot pack " + arguments.path + ": " + describe(packed.error())};
+  out.digest = packed->digest;
+  out.architecture = packed->about.architecture;
+  if (out.version.empty()) out.version = out.digest.substr(7, version_digits);
   std::error_code error;
   out.size_bytes = static_cast<std::int64_t>(fs::file_size(out.path, error));
-  out.release =
-      crypto::sign_jws(key, "fieldwork-release+jws",
-                       codec::encode(codec::Release{out.digest, out.size_bytes, out.name, out.version, now_ms()}));
+  out.release = crypto::sign_jws(
+      key, "fieldwork-release+jws",
+      codec::encode(codec::Release{out.digest, out.size_bytes, out.name, out.version, now_ms(), packed->about}));
   return out;
 }
 
 }  // namespace
 
 Outcome<Pushed> push(const Options& options, const PushArguments& arguments) {
-  if (arguments.name.empty() || arguments.version.empty() || arguments.name.find('@') != std::string::npos)
+  const bool versioned = arguments.version_of_content || !arguments.version.empty();
+  if (arguments.name.empty() || !versioned || arguments.name.find('@') != std::string::npos)
     return Failure{Exit::usage, "--name and --version must not be empty, and a name holds no '@'"};
   auto settings = load_settings(options);
   if (!settings) return settings.failure();
@@ -111,7 +115,7 @@ Outcome<Pushed> push(const Options& options, const PushArguments& arguments) {
   auto sent = upload(**session, *packed, silence, progress);
   progress.clear();
   if (!sent) return sent.failure();
-  return Pushed{packed->digest, packed->size_bytes, *sent};
+  return Pushed{packed->digest, packed->version, packed->size_bytes, *sent, packed->architecture};
 }
 
 int package_push(const Options& options, const PushArguments& arguments) {
@@ -119,12 +123,10 @@ int package_push(const Options& options, const PushArguments& arguments) {
   if (!pushed) return end(pushed.failure());
   if (pushed->bytes_sent == 0) say("the service has this content already");
   if (options.json) {
-    print_json({{"digest", pushed->digest},
-                {"size_bytes", pushed->size_bytes},
-                {"state", "stored"},
-                {"name", arguments.name},
-                {"version", arguments.version},
-                {"bytes_sent", pushed->bytes_sent}});
+    codec::Json out{{"digest", pushed->digest}, {"size_bytes", pushed->size_bytes}, {"state", "stored"},
+                    {"name", arguments.name},   {"version", arguments.version},     {"bytes_sent", pushed->bytes_sent}};
+    if (!pushed->architecture.empty()) out["architecture"] = pushed->architecture;
+    print_json(out);
   } else {
     print(pushed->digest + "\n");
   }

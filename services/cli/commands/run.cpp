@@ -24,6 +24,7 @@ std::string traceparent() {
 struct Wanted {
   Json body;
   std::string package;  // digest
+  Json document{};      // null, or a job file without a command: it is that of the package
   void set_package(const std::string& digest) {
     package = digest;
     body["job"]["package"] = digest;
@@ -51,6 +52,12 @@ Outcome<Wanted> of_template(const RunArguments& arguments) {
   return out;
 }
 
+Outcome<Wanted> of_document(const Json& document, const RunArguments& arguments) {
+  auto spec = codec::decode_job(document);
+  if (!spec) return Failure{Exit::usage, shown_file(arguments.file) + ": " + describe(spec.error())};
+  return Wanted{{{"job", codec::encode(*spec)}}, spec->package};
+}
+
 Outcome<Wanted> read_job(const RunArguments& arguments) {
   if (!arguments.made_of.empty()) return of_template(arguments);
   if (arguments.file.empty())
@@ -58,11 +65,33 @@ Outcome<Wanted> read_job(const RunArguments& arguments) {
   auto value = read_document(arguments.file);
   if (!value) return value.failure();
   if (!arguments.package.empty() && value->is_object()) value->erase("package");
-  auto spec = codec::decode_job(*value);
-  if (!spec)
-    return Failure{Exit::usage,
-                   (arguments.file == "-" ? "standard input" : arguments.file) + ": " + describe(spec.error())};
-  return Wanted{{{"job", codec::encode(*spec)}}, spec->package};
+  const bool packaged = !arguments.package.empty() || !text_of(*value, "package").empty();
+  if (value->is_object() && !value->contains("command") && packaged) {
+    auto package = text_of(*value, "package");
+    return Wanted{.body = {}, .package = std::move(package), .document = std::move(*value)};
+  }
+  return of_document(*value, arguments);
+}
+
+// The package that is to run, where its digest or its entry is asked for.
+Outcome<Wanted> with_package(Session& session, Wanted wanted, const RunArguments& arguments) {
+  const bool lacks_command = wanted.document.is_object();
+  if (arguments.package.empty() && !lacks_command) return wanted;
+  const auto name = arguments.package.empty() ? wanted.package : arguments.package;
+  auto package = find_package(session, name);
+  if (!package) return package.failure();
+  if (lacks_command) {
+    const auto& entry = member(*package, "entry");
+    if (!entry.is_array())
+      return Failure{Exit::usage, shown_file(arguments.file) + ": /command is missing, and the package " + name +
+                                      " has no entry that would be it"};
+    wanted.document["command"] = entry;
+    auto whole = of_document(wanted.document, arguments);
+    if (!whole) return whole.failure();
+    wanted = std::move(*whole);
+  }
+  if (!arguments.package.empty()) wanted.set_package(text_of(*package, "digest"));
+  return wanted;
 }
 
 // The error's path begins with /items/0/job, but the person wrote only the job.
@@ -158,11 +187,9 @@ int run(const Options& options, const RunArguments& arguments) {
   auto session = open_session(options, wait ? Wait::filters(how) : std::vector<std::string>{});
   if (!session) return end(session.failure());
 
-  if (!arguments.package.empty()) {
-    auto package = find_package(**session, arguments.package);
-    if (!package) return end(package.failure());
-    wanted->set_package(text_of(*package, "digest"));
-  }
+  wanted = with_package(**session, std::move(*wanted), arguments);
+  if (!wanted) return end(wanted.failure());
+  if (arguments.metered) wanted->body["job"]["metered"] = true;
   if (arguments.dry_run) return try_out(**session, options, arguments, *wanted);
   auto submitted = submit(**session, arguments, *request, *wanted);
   if (!submitted) return end(submitted.failure());
