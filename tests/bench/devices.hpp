@@ -21,7 +21,7 @@ class SpawnHands : public agent::Hands {
       : workplace_(directory + "/work", directory + "/outputs", 1 << 20, std::move(done), {}, {}) {}
   void run(const Assign& assign) override { workplace_.run(assign, {}); }
   void kill(const AttemptKey& key) override { workplace_.kill(key); }
-  void fetch(const std::string& /*digest*/, int /*priority*/, Time /*now*/) override {}
+  void fetch(const agent::Fetch& /*what*/, Time /*now*/) override {}
 
  private:
   agent::Workplace workplace_;

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # scripts/bench transfer: one file from the server to a device, over links that link-emulator makes of two network namespaces; by
 # Fieldwork and by others. Reads its arguments from the environment, which scripts/bench sets: bin, links, size (0: by the link),
-# rivals, compressible (yes or empty), rounds, congestion, patience (seconds). Prints a table and, last, one JSON object; says on
-# stderr what it does.
+# rivals, compressible (yes or empty), patch (yes or empty), rounds, congestion, patience (seconds). Prints a table and, last, one JSON
+# object; says on stderr what it does. With patch, what is sent is the next version of a directory that the device has.
 set -euo pipefail
-: "${bin:?}" "${links:?}" "${size:?}" "${rivals?}" "${compressible?}" "${rounds:?}" "${congestion:?}" "${patience:?}"
+: "${bin:?}" "${links:?}" "${size:?}" "${rivals?}" "${compressible?}" "${patch?}" "${rounds:?}" "${congestion:?}" "${patience:?}"
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # link_shape LINK: sets rate (bit/s, 0: no limit), delay (ms, one way), loss (%), queue (bytes), cut_s (0: none)
@@ -138,14 +138,28 @@ start_agent() {
   begin agent on_device "$bin/fieldwork-agent" --config "$stack/etc/dev-1.toml"
   await "the device" is_online
 }
+end_agent() {
+  stop agent
+  set_link clean
+  await "the device's end" is_away
+}
 # transfer_state DIGEST: "SECONDS JSON" of the newest state of its transfer
 transfer_state() { awk -v digest="$1" 'index($0, digest) {last = $0} END {print last == "" ? "0 {}" : last}' "$out/states"; }
 is_complete() { [[ $(transfer_state "$1") == *'"state":"complete'* ]]; }
 
+# have_package PATH NAME VERSION: the device has this package when it returns
+have_package() {
+  local digest
+  digest=$(cli package push "$1" --name "$2" --version "$3" --json | jq -r .digest)
+  jq -n --arg package "$digest" '{command: ["/bin/true"], package: $package, limits: {time_s: 60}}' >"$out/have.json"
+  cli run "$out/have.json" --wait --timeout 120 >"$out/have.log" 2>&1
+}
+
 # Sets result_s, done, bytes_there, extra
 run_fieldwork() {
-  local digest began job ended deadline last
-  digest=$(cli package push "$file" --name bench --version "$run" --json | jq -r .digest)
+  local digest began job ended deadline last package=$run
+  [ -z "$patch" ] || package=bench  # of what is a version of another, a patch is tried
+  digest=$(cli package push "$file" --name "$package" --version "$run" --json | jq -r .digest)
   : >"$out/states"
   begin listen on_server stdbuf -oL mosquitto_sub -V 5 -h localhost -p "$(jq .ports.operators "$stack/stack.json")" --cafile "$stack/pki/service-ca.crt" \
     --cert "$stack/pki/operators/operator.crt" --key "$stack/pki/operators/operator.key" --tls-version tlsv1.3 -t 'fieldwork/v1/state/transfer/+' -F '%U %p'
@@ -205,6 +219,7 @@ http {
     ssl_certificate_key $stack/pki/broker.key;
     ssl_protocols TLSv1.3;
     root $dir/files;
+    gzip_static on;
   }
 }
 T
@@ -229,6 +244,19 @@ run_command() {
 run_curl() {
   run_command nginx bash -c 'until curl -sS --cacert "$1" -C - --connect-timeout 10 --speed-limit 1 --speed-time 15 -o "$2" "$3"; do sleep 1; done' \
     curl "$stack/pki/service-ca.crt" "$out/there/file" "https://$address:8443/$name"
+}
+# What gzip -9 made before. It cannot be resumed.
+# shellcheck disable=SC2016
+run_curl_gzip() {
+  gzip -9 -k -n "$file"
+  run_command nginx bash -c 'until curl -sS --compressed --cacert "$1" --connect-timeout 10 --speed-limit 1 --speed-time 15 -o "$2" "$3"; do sleep 1; done' \
+    curl "$stack/pki/service-ca.crt" "$out/there/file" "https://$address:8443/$name"
+}
+# shellcheck disable=SC2016
+run_rsync_tree() {
+  cp -a "$dir/old" "$out/there/tree"
+  run_command rsyncd bash -c 'until rsync -a -z --timeout=15 "$1" "$2"; do sleep 1; done' rsync "rsync://$address:8730/files/$name/" "$out/there/tree/"
+  diff -r "$file" "$out/there/tree" >&2 || done=false
 }
 # shellcheck disable=SC2016
 run_rsync() {
@@ -276,14 +304,38 @@ stop_measuring() {
   [ "$cut_s" = 0 ] || { stop cutter; tell join; }
 }
 
+# lines SEED: lines as of a log, without an end: zstd makes about a fifth of them
+lines() {
+  awk -v seed="$1" 'BEGIN {srand(seed); for (;;) printf "%d sensor-%d temperature=%.2f state=%s\n", t += 7, rand() * 50, 20 + rand() * 9, rand() < .9 ? "ok" : "late"}'
+}
+# noise SEED: bytes that look random, without an end
+noise() { openssl enc -aes-128-ctr -K "$(printf %032x "$1")" -iv "$(printf %032x 0)" -in /dev/zero 2>/dev/null; }
+
 make_file() {
-  if [ -z "$compressible" ]; then
+  if [ -n "$patch" ]; then
+    make_change
+  elif [ -z "$compressible" ]; then
     head -c "$size_now" /dev/urandom >"$file"
   else
-    # Lines as of a log: zstd makes about a fifth of it.
-    awk -v seed=$RANDOM 'BEGIN {srand(seed); for (;;) printf "%d sensor-%d temperature=%.2f state=%s\n", t += 7, rand() * 50, 20 + rand() * 9, rand() < .9 ? "ok" : "late"}' |
-      head -c "$size_now" >"$file" || true
+    lines $RANDOM | head -c "$size_now" >"$file" || true
   fi
+}
+
+# The version that the device has: files of 200 kB, half of them of lines.
+make_tree() {
+  local i kind
+  mkdir "$dir/old"
+  for ((i = 0; i < (size + 199999) / 200000; i++)); do
+    kind=$([ $((i % 2)) = 0 ] && echo noise || echo lines)
+    "$kind" $i | head -c 200000 >"$dir/old/part-$i" || true
+  done
+}
+# The next version: in the middle of one file of noise there are 4 kB others, and 100 bytes more.
+changes=0
+make_change() {
+  local changed=part-$((2 * ++changes))
+  cp -a "$dir/old" "$file"
+  { head -c 100000 "$dir/old/$changed" && { noise $((1000000 + changes)) | head -c 4100 || true; } && tail -c +104001 "$dir/old/$changed"; } >"$file/$changed"
 }
 
 # run_one LINK WHAT ROUND
@@ -305,10 +357,23 @@ run_one() {
     fieldwork)
       start_agent
       run_fieldwork
-      stop agent
-      set_link clean
-      await "the device's end" is_away
+      end_agent
       ;;
+    known)  # the agent has measured the link with another package
+      start_agent
+      set_link real
+      head -c 2000000 /dev/urandom >"$dir/other"
+      have_package "$dir/other" other "$run"
+      run_fieldwork
+      end_agent
+      ;;
+    curl-zstd)
+      tar -C "$file" -c . | zstd -q -3 -o "$dir/files/$name.zst"
+      name=$name.zst
+      run_curl
+      ;;
+    rsync-tree) run_rsync_tree ;;
+    curl-gzip) run_curl_gzip ;;
     curl-*)
       use_congestion "${what#curl-}"
       run_curl
@@ -321,7 +386,7 @@ run_one() {
     done: $done, there_bytes: ${bytes_there:-0}, rate_bit_per_s: $rate, cut_s: $cut_s, sent_bytes: $sent, received_bytes: $received, after_cut_bytes: $after_cut,
     cpu_s: {device: $device_cpu, server: $server_cpu, broker: $broker_cpu}, device_peak_bytes: $peak} + \$extra |
     (if .done then .bytes else .there_bytes end * 8 / (.s - .cut_s)) as \$got |
-    . + {bit_per_s: (\$got | round), share: (if .rate_bit_per_s == 0 then null else \$got / .rate_bit_per_s end)}" >>"$out/runs"
+    . + {bit_per_s: (\$got | round), share: (if .rate_bit_per_s == 0 or \"$patch\" != \"\" then null else \$got / .rate_bit_per_s end)}" >>"$out/runs"
   say "bench: $(tail -n 1 "$out/runs" | jq -r '"\(if .done then "done after" else "not done after" end) \(.s * 100 | round / 100) s, \(.bit_per_s / 1e6 * 100 | round / 100) Mbit/s"')"
 }
 
@@ -329,7 +394,7 @@ run_one() {
 report() {
   jq -s -c '[to_entries[] | .value + {at: .key}] | group_by([.link, .what]) |
     map((map(.at) | min) as $first | sort_by(.s) | .[(length - 1) / 2 | floor] + {at: $first}) | sort_by(.at) | map(del(.at))' "$out/runs" >"$out/medians"
-  jq -r 'def mb: if . == null then "-" else . / 1e4 | round / 100 end; def cents: . * 100 | round / 100;
+  jq -r 'def mb: if . == null then "-" else . / 1e3 | round / 1e3 end; def cents: . * 100 | round / 100;
     ["link", "what", "s", "Mbit/s", "share", "sent,MB", "had,MB", "after_cut,MB", "cpu:device,s", "server,s", "broker,s", "peak,MiB"],
     (.[] | [.link, .what, (if .done then .s | cents | tostring else "not in \(.s | round)" end | gsub(" "; "_")), (.bit_per_s / 1e6 | cents),
       (if .share then "\(.share * 100 | round)%" else "-" end), (.sent_bytes | mb), (.received_bytes | mb), (.after_cut_bytes | mb),
@@ -343,7 +408,15 @@ make_world
 on_server "$top/scripts/stack" up "$stack" --bin "$bin" --bind 0.0.0.0 --hosts "$wan,$lan" --devices dev-1 --no-agents \
   --services "registry scheduler security-policy transfer" >&2
 [[ " $rivals " != *" curl-"* ]] || start_nginx
-[[ " $rivals " != *" rsync "* ]] || start_rsyncd
+[[ " $rivals " != *" rsync"* ]] || start_rsyncd
+if [ -n "$patch" ]; then
+  make_tree
+  link_shape lan
+  address=$lan door=lan0
+  start_agent
+  have_package "$dir/old" bench old
+  end_agent
+fi
 for ((round = 1; round <= rounds; round++)); do
   for link in $links; do
     for what in fieldwork $rivals; do
