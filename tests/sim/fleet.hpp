@@ -27,12 +27,13 @@ class SimHands : public agent::Hands {
            std::filesystem::path kept);
   void run(const Assign& assign) override;
   void kill(const AttemptKey& key) override;
-  void fetch(const std::string& digest, int priority, Time now) override { packages_.fetch(digest, now, priority); }
+  void fetch(const agent::Fetch& what, Time now) override { packages_.fetch(what, now); }
   void unfetch(const std::string& digest) override { packages_.unfetch(digest); }
   Result<void> offer(std::string_view payload, Time now) override { return packages_.offer(payload, now); }
   Result<void> frame(std::string_view payload, Time now) override { return packages_.frame(payload, now); }
   Result<void> output(std::string_view channel, std::string_view payload, Time now) override;
   void connected(Time now) override;
+  std::vector<bus::Subscription> subscriptions() override { return packages_.subscriptions(); }
   std::vector<bus::Message> due(Time now) override;
   std::vector<agent::PackageNews> news() override { return packages_.news(); }
   [[nodiscard]] std::size_t waiting() const { return outputs_.size(); }  // outputs, to be delivered

@@ -58,6 +58,7 @@ class TransferChecks {
   void begins(const Offer& offer, const std::string& sender, const std::string& receiver);
   void offers(const Party& party, const Offer& offer, const std::string& to);
   void sends(const Party& party, const std::string& receiver, const crypto::SealedFrameHeader& frame);
+  void sends_to_all(const std::string& content) const;
   // The newest transfer of these frames; null: there is none.
   Transfer* of(const std::string& sender, const std::string& receiver, const std::string& content);
   void answers(const Party& party, const Received& received);

@@ -130,11 +130,46 @@ class StandIn {
       if (after < 1) page["next"] = after + 1;
       return page;
     }
-    if (what == "transfer/show") return {{"package", package()}};
+    if (what == "transfer/show") return shown_package(body);
     if (what == "transfer/offer") return offered(body);
     if (what == "transfer/start") return started(message);
+    if (what == "transfer/stage" || what == "transfer/unstage") return staged(body);
+    if (what == "transfer/stages") return stages();
     if (what == "transfer/list") return {{"items", {package()}}};
     return {};
+  }
+
+  // Packages have an entry, but for "bare".
+  static Json shown_package(const Json& body) {
+    auto out = package();
+    if (body.value("name", "") != "bare") out["entry"] = {"entry", "of", "it"};
+    if (body.contains("architecture")) out["architecture"] = body["architecture"];
+    return {{"package", std::move(out)}};
+  }
+  // Each request of `stages` sees d-1 one step further.
+  Json staged(const Json& body) {
+    staged_ = body;
+    steps_["stages"] = 0;
+    auto items = Json::array();
+    for (const auto& device : body["devices"]) {
+      if (device == "d-2" && fs::exists(place_ / "refuse"))
+        items.push_back({{"device", device}, {"state", "refused"}, {"reason", "no such device"}});
+      else
+        items.push_back({{"device", device}, {"state", "accepted"}});
+    }
+    return {{"digest", body["digest"]}, {"items", std::move(items)}};
+  }
+  Json stages() {
+    static constexpr const char* states[] = {"asked", "taken", "ready"};
+    const int step = fs::exists(place_ / "stuck") ? 0 : std::min(steps_["stages"]++, 2);
+    auto items = Json::array();
+    for (const auto& device : staged_["devices"]) {
+      Json stage{{"device", device}, {"digest", staged_["digest"]}, {"state", states[step]}, {"reason", ""}};
+      if (staged_.contains("file")) stage["file"] = staged_["file"];
+      Json transfer{{"state", "sending"}, {"acked_bytes", 4}, {"encoded_bytes", 10}, {"resumed_from", 3}};
+      items.push_back({{"stage", std::move(stage)}, {"transfer", std::move(transfer)}});
+    }
+    return {{"items", std::move(items)}};
   }
 
   static Json package() {
@@ -170,11 +205,11 @@ class StandIn {
     }
     if (command == "deny")
       return {{"request", request}, {"job", "j-deny"}, {"state", "denied"}, {"reason", "rule default"}};
-    // The reason names the package that was asked for.
+    // The reason names what was asked for.
     return {{"request", request},
             {"job", "j-" + command},
             {"state", "queued"},
-            {"reason", item["job"].value("package", "")}};
+            {"reason", item["job"].value("metered", false) ? "metered" : item["job"].value("package", "")}};
   }
 
   // Each request sees the job one state further.
@@ -242,6 +277,7 @@ class StandIn {
   int registry_asked_ = 0;
   int frames_ = 0;
   std::map<std::string, int> steps_;
+  Json staged_ = Json::object();  // the newest request
   std::optional<exchange::Inbound> inbound_;
   std::string acks_;
   bus::MqttBus bus_;

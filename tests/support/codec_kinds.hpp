@@ -11,6 +11,7 @@
 #include "codec/device.hpp"
 #include "codec/job.hpp"
 #include "codec/policy.hpp"
+#include "codec/stage.hpp"
 #include "codec/transfer.hpp"
 #include "codec_rules.hpp"
 
@@ -50,6 +51,19 @@ auto through(Result<T> (*decode)(const Json&)) {
     auto value = decode(*json);
     if (!value) return value.error();
     return as_text(encode(*value));
+  };
+}
+
+// For items, which are encoded one by one.
+template <class T, class Key>
+auto items_through(Result<Items<T, Key>> (*decode)(std::string_view)) {
+  return [decode](std::string_view text) -> Result<std::string> {
+    const auto values = decode(text);
+    if (!values) return values.error();
+    if (!values->bad.empty()) return values->bad.front().error;
+    Json out{{"v", 1}, {"items", Json::array()}};
+    for (const auto& value : values->good) out["items"].push_back(encode(value));
+    return dump(out);
   };
 }
 
@@ -102,6 +116,13 @@ inline Rule priority() {
   return out;
 }
 
+// 1 is that of who says nothing, and is not written.
+inline Rule many() {
+  auto out = maybe(whole(1, integer_max));
+  out.good = {2, integer_max};
+  return out;
+}
+
 inline Fields key_fields() {
   return {{"/job", id()}, {"/execution", whole(0, 9999)}, {"/fence", whole(1, integer_max)}};
 }
@@ -148,6 +169,7 @@ inline Fields job_fields() {
   return both(limits, {{"/command", command()},
                        {"/deadline_s", maybe(whole(1, 2'592'000))},
                        {"/env", environment()},
+                       {"/metered", asked()},
                        {"/name", maybe(text(128))},
                        {"/outputs", outputs()},
                        {"/package", maybe(digest())},
@@ -267,9 +289,11 @@ inline Fields assign_fields() {
   return both(both(both(key_fields(), limits_fields()), contract_fields()), {{"/attempt", whole(1, 2'147'483'647)},
                                                                              {"/command", command()},
                                                                              {"/env", environment()},
+                                                                             {"/executions", many()},
                                                                              {"/fetching_s", whole(1, seconds_max)},
                                                                              {"/grant", text(65536)},
                                                                              {"/limits", object()},
+                                                                             {"/metered", asked()},
                                                                              {"/outputs", outputs()},
                                                                              {"/package", maybe(digest())},
                                                                              {"/priority", priority()},
@@ -277,10 +301,11 @@ inline Fields assign_fields() {
 }
 
 inline const std::string assign_example = R"({"attempt":1,"command":["./a","b"],)" + contract_example +
-                                          R"(,"env":{"K":"V"},"execution":3,)"
+                                          R"(,"env":{"K":"V"},"execution":3,"executions":2,)"
                                           R"("fence":7,"fetching_s":30,"grant":"g","job":"j-1",)" +
-                                          limits_example + R"(,"outputs":["r"],"package":")" + some_digest() +
-                                          R"(","priority":7,"traceparent":")" + some_trace() + R"(","type":"assign"})";
+                                          limits_example + R"(,"metered":true,"outputs":["r"],"package":")" +
+                                          some_digest() + R"(","priority":7,"traceparent":")" + some_trace() +
+                                          R"(","type":"assign"})";
 
 inline Fields typed(Fields fields) {
   Rule type = word({}, "must be assign, cancel, inquire, stale or tail");
@@ -329,7 +354,7 @@ inline std::vector<Kind> job_kinds() {
   with_replicas.emplace("/replicas", replicas);
   const std::string job_begin =
       R"({"command":["./a"],"deadline_s":9,"env":{"K":"V"},)" + limits_example +
-      R"(,"name":"n","offline":{"lost_after_s":31536000,"on_reboot":"restart",)" +
+      R"(,"metered":true,"name":"n","offline":{"lost_after_s":31536000,"on_reboot":"restart",)" +
       R"("reconcile":"best_score","replace":true,"stop_after_s":1},"outputs":["r"],"package":")" + some_digest() +
       R"(","priority":0,)";
   const std::string job_end = R"("requirements":{"cpu_millis":1,"labels":{"zone":"a"},"memory_bytes":3,)"

@@ -1,8 +1,10 @@
 // The kinds of messages about packages and policy; see codec_kinds.hpp.
 #pragma once
 
+#include "codec/manifest.hpp"
 #include "codec_kinds.hpp"
 #include "codec_kinds_devices.hpp"
+#include "codec_kinds_stages.hpp"
 
 namespace fieldwork::codec::rules {
 
@@ -45,6 +47,31 @@ inline Rule not_empty(Rule rule) {
 inline Fields content_fields() { return {{"/digest", digest()}, {"/size_bytes", whole(0, bytes_2_50)}}; }
 
 inline Fields package_fields() { return both(content_fields(), {{"/name", text(128)}, {"/version", text(128)}}); }
+
+inline Fields strategy_fields() {
+  return {{"/strategy", maybe(object())},
+          {"/strategy/name", word({"far", "narrow", "near", "unknown"}, "must be far, narrow, near or unknown")},
+          {"/strategy/reason", not_empty(text(512))},
+          {"/strategy/frame_bytes", whole(1, 1 << 20)}};
+}
+inline const std::string strategy_example = R"("strategy":{"frame_bytes":4096,"name":"near","reason":"r"})";
+
+// What a package says of itself.
+inline const std::string architecture_example = R"("architecture":"aarch64")";
+inline const std::string needs_example = R"("needs":{"cpu_millis":1,"memory_bytes":2,"storage_bytes":3})";
+
+inline Fields package_about_fields() {
+  Rule architecture = maybe(text(32));
+  architecture.good = {"x86_64", letters(32)};
+  for (const char* wrong : {"arm 64", "\xc3\xbc", "a/b"})
+    architecture.bad.push_back({wrong, "must be a word as uname -m says it"});
+  return {{"/architecture", architecture},
+          {"/entry", maybe(command())},
+          {"/needs", maybe(object())},
+          {"/needs/cpu_millis", maybe(whole(1, limits::cpu_millis_max))},
+          {"/needs/memory_bytes", maybe(whole(1, bytes_2_50))},
+          {"/needs/storage_bytes", maybe(whole(1, bytes_2_50))}};
+}
 
 // What a receiver says that it takes.
 inline Rule accepted_words(std::size_t count_max) {
@@ -99,10 +126,11 @@ inline Fields offer_fields(const std::vector<std::string>& encodings) {
                                                {"/header", maybe(text(8192))},
                                                {"/key_encryption_algorithm", text(64)},
                                                {"/wrapped", text(2048)}});
-  return versioned(
-      below("/envelope", envelope,
-            both(encoded_fields(encodings),
-                 {{"/envelope", object()}, {"/release", maybe(text(65536))}, {"/transfer", transfer_id()}})));
+  return versioned(below("/envelope", envelope,
+                         both(encoded_fields(encodings), {{"/envelope", object()},
+                                                          {"/release", maybe(text(65536))},
+                                                          {"/shared", asked()},
+                                                          {"/transfer", transfer_id()}})));
 }
 
 inline Fields content_header_fields(const std::vector<std::string>& encodings) {
@@ -129,20 +157,21 @@ inline std::vector<Kind> transfer_kinds() {
       {"want",
        32768,
        through(decode_want),
-       "{" + accepts_example + R"("certificate":"PEM",)" + digest_example + R"(,"priority":7,)" + transfer_example +
-           R"(,"v":1})",
+       "{" + accepts_example + R"("certificate":"PEM",)" + digest_example + R"(,"priority":7,"receivers":2,)" +
+           transfer_example + R"(,"v":1})",
        versioned(both(accepts_fields(), {{"/certificate", text(16384)},
                                          {"/digest", digest()},
                                          {"/priority", priority()},
+                                         {"/receivers", many()},
                                          {"/transfer", maybe(transfer_id())}})),
        {"/accepts"}},
       {"offer", 131072, through(decode_offer),
        "{" + digest_example + R"(,"encoded_bytes":9,)" + encoded_digest_example + R"(,"encoding":"zstd",)" +
-           envelope_example + R"(,"release":"jws","size_bytes":10,)" + transfer_example + R"(,"v":1})",
+           envelope_example + R"(,"release":"jws","shared":true,"size_bytes":10,)" + transfer_example + R"(,"v":1})",
        offer_fields({"zstd", "identity"})},
       {"offer of a patch", 131072, through(decode_offer),
        "{" + base_example + "," + digest_example + R"(,"encoded_bytes":9,)" + encoded_digest_example +
-           R"(,"encoding":"zstd-patch",)" + envelope_example + R"(,"release":"jws","size_bytes":10,)" +
+           R"(,"encoding":"zstd-patch",)" + envelope_example + R"(,"release":"jws","shared":true,"size_bytes":10,)" +
            transfer_example + R"(,"v":1})",
        both(offer_fields({"zstd-patch"}), {{"/base", base()}})},
       {"content header", 8192, through(decode_content_header),
@@ -151,15 +180,33 @@ inline std::vector<Kind> transfer_kinds() {
        "{" + base_example + "," + header_begin + R"("encoding":"zstd-patch",)" + header_end,
        both(content_header_fields({"zstd-patch"}), {{"/base", base()}})},
       {"received", 262144, through(decode_received),
-       R"({"ranges":[[0,1],[3,9]],"reason":"r","state":"receiving",)" + transfer_example + R"(,"v":1})",
-       versioned({{"/ranges", ranges()},
+       R"({"bad_frames":2,"ranges":[[0,1],[3,9]],"reason":"r","state":"receiving",)" + transfer_example + R"(,"v":1})",
+       versioned({{"/bad_frames", maybe(whole(1, integer_max))},
+                  {"/ranges", ranges()},
                   {"/reason", maybe(text(1024))},
                   {"/state", word({"receiving", "complete", "failed", "unwanted"},
                                   "must be receiving, complete, failed or unwanted")},
                   {"/transfer", transfer_id()}})},
+      {"failed", 262144, through(decode_received),
+       R"({"failure":"silent","ranges":[],"reason":"r","state":"failed",)" + transfer_example + R"(,"v":1})",
+       versioned(
+           {{"/failure", maybe(word({"verification_failed", "unavailable", "denied", "silent", "cancelled", "gone"},
+                                    "is not a word for a failure", 32))},
+            {"/ranges", ranges()},
+            {"/reason", maybe(text(1024))},
+            {"/state", word({"failed"}, "must be receiving, complete, failed or unwanted")},
+            {"/transfer", transfer_id()}})},
+  };
+}
+
+inline std::vector<Kind> content_kinds() {
+  const std::string digest_example = R"("digest":")" + some_digest() + "\"";
+  return {
       {"offer of an output", 8192, through(decode_output_offer),
-       "{" + digest_example + R"(,"dropped":"r",)" + key_example + R"(,"size_bytes":10,"v":1})",
-       versioned(both(both(content_fields(), key_fields()), {{"/dropped", maybe(not_empty(text(1024)))}}))},
+       "{" + digest_example + R"(,"dropped":"r",)" + key_example + R"(,"size_bytes":10,)" + strategy_example +
+           R"(,"v":1})",
+       versioned(both(both(both(content_fields(), key_fields()), {{"/dropped", maybe(not_empty(text(1024)))}}),
+                      strategy_fields()))},
       {"output stored", 8192, through(decode_output_stored), "{" + digest_example + R"(,"state":"stored","v":1})",
        versioned({{"/digest", digest()}, {"/state", word({"stored"}, "must be stored or refused")}})},
       {"output refused", 8192, through(decode_output_stored),
@@ -168,41 +215,33 @@ inline std::vector<Kind> transfer_kinds() {
                   {"/reason", not_empty(text(1024))},
                   {"/state", word({"refused"}, "must be stored or refused")}})},
       {"upload", 131072, through(decode_upload),
-       "{" + digest_example + R"(,"name":"n","release":"jws","size_bytes":10,"v":1,"version":"1"})",
-       versioned(both(package_fields(), {{"/release", text(65536)}}))},
+       "{" + digest_example + R"(,"name":"n","release":"jws","size_bytes":10,)" + strategy_example +
+           R"(,"v":1,"version":"1"})",
+       versioned(both(both(package_fields(), {{"/release", text(65536)}}), strategy_fields()))},
       {"state of a package",
        much,
        through(decode_package),
-       "{" + digest_example +
-           R"(,"name":"n","names":[{"name":"n","version":"1"}],"release":"jws","released_by":"o","size_bytes":10,"v":1,)" +
-           R"("version":"1"})",
-       versioned(both(package_fields(), {{"/names", names()},
-                                         {"/names/0", object()},
-                                         {"/names/0/name", text(128)},
-                                         {"/names/0/version", text(128)},
-                                         {"/release", text(65536)},
-                                         {"/released_by", maybe(text(128))}})),
-       {"", "/names/0"}},
+       "{" + architecture_example + "," + digest_example + R"(,"entry":["./a"],"name":"n",)" +
+           R"("names":[{"name":"n","version":"1"}],)" + needs_example +
+           R"(,"release":"jws","released_by":"o","size_bytes":10,"v":1,"version":"1"})",
+       versioned(both(both(package_fields(), package_about_fields()), {{"/names", names()},
+                                                                       {"/names/0", object()},
+                                                                       {"/names/0/name", text(128)},
+                                                                       {"/names/0/version", text(128)},
+                                                                       {"/release", text(65536)},
+                                                                       {"/released_by", maybe(text(128))}})),
+       {"", "/names/0", "/needs"}},
       {"release", 65536, through(decode_release),
-       "{" + digest_example + R"(,"name":"n","released_ms":9,"size_bytes":10,"version":"1"})",
-       both(package_fields(), {{"/released_ms", whole(0, integer_max)}})},
+       "{" + architecture_example + "," + digest_example + R"(,"entry":["./a"],"name":"n",)" + needs_example +
+           R"(,"released_ms":9,"size_bytes":10,"version":"1"})",
+       both(both(package_fields(), package_about_fields()), {{"/released_ms", whole(0, integer_max)}})},
+      {"manifest", limits::manifest_bytes_max, through(decode_manifest),
+       "{" + architecture_example + R"(,"entry":["./a"],"files":[],)" + needs_example + R"(,"v":1})",
+       versioned(both(package_about_fields(), {{"/files", array(limits::manifest_files_max)}}))},
   };
 }
 
 // --- policy -------------------------------------------------------------------------------------------------------
-
-// For items, which are encoded one by one.
-template <class T, class Key>
-auto items_through(Result<Items<T, Key>> (*decode)(std::string_view)) {
-  return [decode](std::string_view text) -> Result<std::string> {
-    const auto values = decode(text);
-    if (!values) return values.error();
-    if (!values->bad.empty()) return values->bad.front().error;
-    Json out{{"v", 1}, {"items", Json::array()}};
-    for (const auto& value : values->good) out["items"].push_back(encode(value));
-    return dump(out);
-  };
-}
 
 inline std::vector<Kind> policy_kinds() {
   const Rule reason = text(1024);
@@ -256,7 +295,7 @@ inline std::vector<Kind> policy_kinds() {
 
 inline std::vector<Kind> all_kinds() {
   std::vector<Kind> out = device_kinds();
-  for (const auto& more : {job_kinds(), transfer_kinds(), policy_kinds()})
+  for (const auto& more : {job_kinds(), transfer_kinds(), content_kinds(), stage_kinds(), policy_kinds()})
     out.insert(out.end(), more.begin(), more.end());
   return out;
 }

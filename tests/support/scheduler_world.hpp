@@ -70,8 +70,11 @@ class Rows {
     }
   }
 
+  void keep(const PackageSeen& package) { packages_[package.digest] = package; }
+
   [[nodiscard]] Saved load() const {
     Saved saved{.streams = streams_};
+    for (const auto& [digest, one] : packages_) saved.packages.push_back(one);
     for (const auto& id : order_) saved.jobs.push_back(job_of(jobs_.at(id)));
     for (const auto& [device, one] : placeable_) saved.placeable.push_back(one);
     for (const auto& [at, one] : shown_) saved.shown.push_back(one);
@@ -131,6 +134,7 @@ class Rows {
   std::map<DeviceId, PlaceableRecord> placeable_;
   std::map<std::pair<JobId, int>, ShownRecord> shown_;
   std::map<std::string, FailureRecord> failures_;
+  std::map<std::string, PackageSeen> packages_;
 };
 
 // True: the output is empty.
@@ -165,6 +169,7 @@ struct World {
     core.step(input, now, said);
     core.step(BatchEnded{}, now, said);
     rows.keep(said);
+    if (const auto* package = std::get_if<PackageSeen>(&input)) rows.keep(*package);
     return said;
   }
   const Output& pass(Duration time) {

@@ -44,6 +44,12 @@ struct ClearSending {
 struct SayEnded {
   TransferId id;
 };
+struct PublishReceiving {
+  TransferId id;
+};
+struct SayReceivingEnded {
+  TransferId id;
+};
 struct SaveReceiving {
   TransferId id;
 };
@@ -70,9 +76,10 @@ struct DropEncoding {
 };
 using Effect =
     std::variant<MakeEncoding, RemoveEncoding, MakeOffer, OpenSending, AskedAgain, PaceSending, LinkSending,
-                 CloseSending, OpenReceiving, FinishReceiving, CloseReceiving, RemoveContent, SendOffer, SayNotOffered,
-                 Reject, AnswerUpload, AnswerStored, RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing, AckHeld,
-                 AckEnded, SaveSending, DropSending, PublishSending, ClearSending, SayEnded, SaveReceiving,
+                 CloseSending, OpenReceiving, FinishReceiving, CloseReceiving, RemoveContent, SendOffer,
+                 AnswerControlled, AnswerCancelled, AnswerStaged, SayNotOffered, Reject, AnswerUpload, AnswerStored,
+                 RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing, AckHeld, AckEnded, SaveSending, DropSending,
+                 PublishSending, PublishReceiving, ClearSending, SayEnded, SayReceivingEnded, SaveReceiving,
                  DropReceiving, SaveContent, DropContent, SaveName, PublishPackage, SaveEncoding, DropEncoding>;
 using Effects = std::vector<Effect>;
 
@@ -87,8 +94,10 @@ inline Effects flat(const Output& done) {
   for (const auto& one : done.sendings) add(SaveSending{one.id});
   for (const auto& id : done.dropped_sendings) add(DropSending{id});
   for (const auto& one : done.sending_states) add(PublishSending{one.id});
+  for (const auto& one : done.receiving_states) add(PublishReceiving{one.id});
   for (const auto& id : done.cleared_states) add(ClearSending{id});
   for (const auto& one : done.ended) add(SayEnded{one.id});
+  for (const auto& one : done.ended_receivings) add(SayReceivingEnded{one.id});
   for (const auto& one : done.receivings) add(SaveReceiving{one.id});
   for (const auto& id : done.dropped_receivings) add(DropReceiving{id});
   for (const auto& one : done.contents) add(SaveContent{one.package.digest});
@@ -103,15 +112,18 @@ inline Effects flat(const Output& done) {
 // The tables, as the outputs of batches leave them.
 struct Rows {
   std::map<std::string, Content> contents;
-  std::map<PackageName, Name> names;
+  std::map<std::pair<PackageName, std::string>, Name> names;  // and the architecture
   std::map<std::string, SealedEncoding> encodings;
   std::map<TransferId, Sending> sendings;
   std::map<TransferId, Receiving> receivings;
+  std::map<std::string, Stage> stages;
 
   void keep(const Output& done) {
+    for (const auto& id : done.stages.dropped) stages.erase(id);
+    for (const auto& one : done.stages.saved) stages[one.id] = one;
     for (const auto& one : done.contents) contents[one.package.digest] = one;
     for (const auto& digest : done.dropped_contents) contents.erase(digest);
-    for (const auto& one : done.names) names[one.of] = one;
+    for (const auto& one : done.names) names[{one.of, one.about.architecture}] = one;
     for (const auto& one : done.encodings) encodings[one.id] = one;
     for (const auto& id : done.dropped_encodings) encodings.erase(id);
     for (const auto& one : done.sendings) sendings[one.id] = one;
@@ -126,20 +138,29 @@ struct Rows {
       one.package = {.digest = digest, .size_bytes = one.package.size_bytes};
       out.contents.push_back(std::move(one));
     }
-    for (const auto& [name, one] : names) out.names.push_back(one);
+    for (const auto& [variant, one] : names) out.names.push_back(one);
     for (auto [id, one] : encodings) {
       for (Time* time : {&one.made, &one.used}) *time = from_ms(to_ms(*time));
       out.encodings.push_back(std::move(one));
     }
     for (auto [id, one] : sendings) {
-      one.round_trip_ms.reset();
-      one.goodput_bit_per_s.reset();
+      one.link = {};
+      one.receivers = 1;
+      one.throttled_bit_per_s = 0;
       for (Time* time : {&one.started, &one.heard, &one.changed}) *time = from_ms(to_ms(*time));
       out.sendings.push_back(std::move(one));
     }
     for (auto [id, one] : receivings) {
-      one.heard = from_ms(to_ms(one.heard));
+      one.phase = Phase::offered;
+      one.bit_per_s = 0;
+      one.strategy.reset();
+      for (Time* time : {&one.heard, &one.started, &one.changed}) *time = from_ms(to_ms(*time));
       out.receivings.push_back(std::move(one));
+    }
+    for (auto [id, one] : stages) {
+      for (Time* time : {&one.asked, &one.changed}) *time = from_ms(to_ms(*time));
+      one.heard = Time{};
+      out.stages.push_back(std::move(one));
     }
     return out;
   }
@@ -172,7 +193,8 @@ struct Core {
   Time now = wall();
   int next_id = 1;
   int next_encoding = 1;
-  bool makes = true;  // MakeEncoding has its outcome at once
+  bool makes = true;    // MakeEncoding has its outcome at once
+  StageChanges staged;  // of all steps, until a test takes them
 
   explicit Core(Limits with = {}, Saved saved = {}) : limits(with) {
     Output stored;
@@ -199,6 +221,10 @@ struct Core {
     core->step(input, now, done);
     core->step(BatchEnded{}, now, done);
     rows.keep(done);
+    const auto keep = [](auto& all, const auto& more) { all.insert(all.end(), more.begin(), more.end()); };
+    keep(staged.commands, done.stages.commands);
+    keep(staged.said, done.stages.said);
+    keep(staged.cleared, done.stages.cleared);
     auto effects = flat(done);
     const auto then = [&](const Input& outcome) {
       for (auto& more : step(outcome)) effects.push_back(std::move(more));
@@ -221,6 +247,14 @@ struct Core {
   }
   Effects want(const std::string& device, const std::string& digest, const Accepts& accepts = {}) {
     return want(Asker{.party = {Party::Kind::device, device}, .channel = "want"}, digest, accepts);
+  }
+  Effects want_with(const std::string& device, const std::string& digest, std::int64_t receivers) {
+    stands(device, Lifecycle::active);
+    return step(Wanted{Asker{.party = {Party::Kind::device, device}, .channel = "want"}, digest,
+                       pki().certificate("d1"), made_id(next_id++), Accepts{}, 5, receivers});
+  }
+  Effects control(Controlled::Verb verb, const TransferId& id) {
+    return step(Controlled{{.party = {Party::Kind::client, "alice"}, .client = "cli-a", .answer = "r"}, id, verb});
   }
   Effects announce(const Asker& from, const Package& package) {
     return step(PackageAnnounced{from, package, made_id(next_id++)});

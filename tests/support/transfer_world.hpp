@@ -41,6 +41,7 @@ class World : public ::testing::Test, public bus::Bus {
   std::unique_ptr<runtime::Engine> engine;
   std::mt19937 random{42};
   unsigned loss_percent = 0;
+  PublicPackages public_packages{};
   bool slow = false;  // what is sent to d1 and d2 shares 600 kbit/s each
 
   void SetUp() override { restart(); }
@@ -66,6 +67,7 @@ class World : public ::testing::Test, public bus::Bus {
     service.reset();
     auto settings = settings_here();
     settings.limits = limits;
+    settings.public_packages = public_packages;
     settings.window_bytes = 64 << 10;
     service = std::make_unique<TransferService>("fieldwork/v1", std::move(settings), runtime::Post{});
     engine = std::make_unique<runtime::Engine>(*service, store, *this);
@@ -122,9 +124,11 @@ class World : public ::testing::Test, public bus::Bus {
     return answers.empty() ? Json::object() : Json::parse(answers.front());
   }
 
+  PackageAbout about{};  // of what is pushed
+
   codec::Upload upload_of(const std::string& bytes, const std::string& version = "1") const {
     codec::Upload upload{crypto::digest_of(bytes), static_cast<std::int64_t>(bytes.size()), "demo", version, ""};
-    const codec::Release release{upload.digest, upload.size_bytes, upload.name, upload.version, 1};
+    const codec::Release release{upload.digest, upload.size_bytes, upload.name, upload.version, 1, about};
     upload.release = crypto::sign_jws(pki().releaser, "fieldwork-release+jws", codec::encode(release));
     return upload;
   }

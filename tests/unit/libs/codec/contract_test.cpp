@@ -18,6 +18,7 @@
 #include "codec/device.hpp"
 #include "codec/job.hpp"
 #include "codec/policy.hpp"
+#include "codec/stage.hpp"
 #include "codec/transfer.hpp"
 
 namespace fieldwork::codec {
@@ -99,6 +100,7 @@ const std::map<std::string, Decoder>& decoders() {
        [](const std::string& text) { return decode_not_offered(text) ? std::nullopt : error_of(decode_offer(text)); }},
       {"device.down.output", of_text(decode_output_stored)},
       {"device.down.rejected", of_text(decode_rejected)},
+      {"device.down.stage", of_items(decode_stage_commands)},
       {"device.down.want", of_text(decode_want)},
       {"device.up.configured", of_text(decode_configured)},
       {"device.up.enrol", of_text(decode_enrolment)},
@@ -110,6 +112,7 @@ const std::map<std::string, Decoder>& decoders() {
       {"device.up.progress", of_items(decode_progress)},
       {"device.up.received", of_text(decode_received)},
       {"device.up.report", report_error},
+      {"device.up.stage", of_text(decode_stage_report)},
       {"device.up.want", of_text(decode_want)},
       {"job", of_json(decode_job)},
       {"service.registry.certificate", of_items(decode_certificate_answers)},
@@ -118,6 +121,8 @@ const std::map<std::string, Decoder>& decoders() {
       {"service.security-policy.authorise", of_items(decode_questions)},
       {"service.security-policy.certificate", of_items(decode_certificate_checks)},
       {"service.transfer.offer", of_text(decode_upload)},
+      {"service.transfer.stage", of_text(decode_stage_request)},
+      {"service.transfer.unstage", of_text(decode_unstage_request)},
       {"service.transfer.start", of_text(decode_offer)},
       {"state.audit", of_json(decode_audit_end)},
       {"state.device", of_json(decode_device)},
@@ -221,6 +226,8 @@ Assign assignment() {
   return {.key = {JobId("j-1"), 0, 1},
           .attempt = 2'000'000'000,
           .priority = limits::priority_max,
+          .executions = limits::integer_max,
+          .metered = true,
           .contract = {.lost_after_s = 300,
                        .stop_after_s = 120,
                        .replace = false,
@@ -358,25 +365,51 @@ std::vector<std::pair<std::string, std::string>> written_about_transfers() {
                            .wrapped = std::string(64, 'w'),
                            .header = std::string(8192, 'h'),
                            .certificate = std::string(16'384, 'p')},
+              .shared = true,
               .release = std::string(65'536, 'r')};
   const auto to_many = encode(offer);
   offer.encoding = "identity";
   offer.base = offer.release = "";
+  offer.shared = false;
   offer.envelope = {.content = id,
                     .encryption_algorithm = "aes-256-gcm",
                     .key_encryption_algorithm = "RSA-OAEP-256",
                     .wrapped = std::string(1366, 'w')};
   const auto to_one = encode(offer);
-  return {{"device.up.want", encode(Want{digest, std::string(16'384, 'p'), TransferId(id), accepts, 0})},
-          {"device.down.want", encode(Want{digest, "PEM"})},
-          {"device.down.offer", to_many},
-          {"device.down.offer", to_one},
-          {"device.down.offer", encode(NotOffered{digest, std::string(5'000, 'r')})},
-          {"service.transfer.start", to_one}};
+  const PackageAbout about{std::string(limits::architecture_bytes_max, 'a'),
+                           {"./run.sh", ""},
+                           {limits::cpu_millis_max, limits::size_bytes_max, 1}};
+  return {
+      {"state.package",
+       dump(encode(Package{
+           .digest = digest, .name = "n", .version = "1", .release = "a.b.c", .names = {{"n", "1"}}, .about = about}))},
+      {"device.up.want",
+       encode(Want{digest, std::string(16'384, 'p'), TransferId(id), accepts, 0, limits::integer_max})},
+      {"device.down.want", encode(Want{digest, "PEM"})},
+      {"device.down.offer", to_many},
+      {"device.down.offer", to_one},
+      {"device.down.offer", encode(NotOffered{digest, std::string(5'000, 'r')})},
+      {"service.transfer.start", to_one}};
 }
 
-// Not only what is read: what is written has the form of the schemas, at its bounds too, and is read again.
-TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
+std::vector<std::pair<std::string, std::string>> written_about_stages() {
+  const std::string digest = "sha256:" + std::string(64, 'a'), file = "maps/" + std::string(251, 'f');
+  const StageCommand command{digest, file, limits::integer_max, 0, limits::integer_max};
+  StageReport report{.all = true};
+  report.items.assign(limits::stage_items_max, {digest, file, 0, StageWord::refused, std::string(5'000, 'r')});
+  StageRequest request{digest, std::vector<std::string>(limits::stage_devices_max, std::string(128, 'd'))};
+  const auto ended = encode(request);
+  request.until_ms = 1;
+  request.priority = 9;
+  request.file = file;
+  return {{"device.down.stage", Json{{"v", 1}, {"items", {encode(command), encode(StageCommand{digest})}}}.dump()},
+          {"device.up.stage", encode(report)},
+          {"device.up.stage", encode(StageReport{})},
+          {"service.transfer.stage", encode(request)},
+          {"service.transfer.unstage", ended}};
+}
+
+std::vector<std::pair<std::string, std::string>> written_about_jobs() {
   const auto end = report_of_the_end();
   auto part = end;
   part.result.reset();
@@ -384,49 +417,53 @@ TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
   const auto assign = assignment();
   const auto items = [](std::vector<Json> all) { return Json{{"v", 1}, {"items", std::move(all)}}.dump(); };
   const std::vector<std::string> lines(limits::message_lines_max, std::string(limits::message_line_bytes_max, '"'));
+  return {
+      {"device.up.report",
+       encode(Report{.epoch = 1, .first = 1, .seq = 2, .after = 7, .items = {{7, part, {}}, {8, end, {}}}})},
+      {"device.up.progress",
+       encode(std::vector<ProgressItem>(limits::progress_items_max, {assign.key, whole_progress()}))},
+      {"device.up.message", encode(std::vector<SentItem>(limits::message_items_max, {assign.key, {"l"}}))},
+      {"device.down.message", items({encode(HeardItem{assign.key, limits::executions_max - 1, lines})})},
+      {"device.up.log", encode(LogLine{.key = assign.key, .stream = "stderr", .begin = true})},
+      {"device.down.ack", encode(StreamAck{.epoch = 1, .seq = 2, .tag = 0xFFFFFFFF, .begin = 2, .beat = 3})},
+      {"device.down.command", items({encode(Command(assign)), encode(Command(Cancel{.key = assign.key})),
+                                     encode(Command(Inquire{.key = assign.key})),
+                                     encode(Command(Tail{.key = assign.key, .for_s = limits::tail_s_max})),
+                                     encode(Command(Stale{.key = assign.key, .state = "quarantined"}))})},
+      {"device.down.echo", encode(Echo{.session = 1, .beat = 2, .held_us = 3})},
+      {"device.down.enrolled", encode(Enrolled{.session = 1, .reason = std::string(5'000, 'r'), .now_ms = 1})},
+      {"device.up.heartbeat",
+       encode(Heartbeat{
+           .session = 1, .beat = 9, .link = {.clock_offset_ms = -1}, .attempts = {assign.key}, .echo = true})},
+      {"service.security-policy.authorise", items({encode(Question{.key = assign.key,
+                                                                   .submitter = "ops",
+                                                                   .command = assign.command,
+                                                                   .env = {{"K", "V"}},
+                                                                   .outputs = {"out/*.csv"},
+                                                                   .contract = assign.contract,
+                                                                   .limits = assign.limits})})},
+      {"service.scheduler.authorised",
+       items({encode(Decision{.key = assign.key, .about_device = true, .reason = std::string(5'000, 'r')})})},
+      {"job", encode(JobSpec{.command = {"/bin/true"},
+                             .targets = Targets{.continuous = true},
+                             .limits = assign.limits,
+                             .offline = {.lost_after_s = 300,
+                                         .stop_after_s = 1,
+                                         .replace = true,
+                                         .reconcile = Reconcile::best_score,
+                                         .stage_s = 31'536'000},
+                             .timeouts = {.queued_s = 1, .fetching_s = 1},
+                             .start_at_ms = 1'796'090'400'000})
+                  .dump()},
+  };
+}
+
+// Not only what is read: what is written has the form of the schemas, at its bounds too, and is read again.
+TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
   auto written = written_about_devices();
+  for (auto& one : written_about_jobs()) written.push_back(std::move(one));
   for (auto& one : written_about_transfers()) written.push_back(std::move(one));
-  written.insert(
-      written.end(),
-      {
-          {"device.up.report",
-           encode(Report{.epoch = 1, .first = 1, .seq = 2, .after = 7, .items = {{7, part, {}}, {8, end, {}}}})},
-          {"device.up.progress",
-           encode(std::vector<ProgressItem>(limits::progress_items_max, {assign.key, whole_progress()}))},
-          {"device.up.message", encode(std::vector<SentItem>(limits::message_items_max, {assign.key, {"l"}}))},
-          {"device.down.message", items({encode(HeardItem{assign.key, limits::executions_max - 1, lines})})},
-          {"device.up.log", encode(LogLine{.key = assign.key, .stream = "stderr", .begin = true})},
-          {"device.down.ack", encode(StreamAck{.epoch = 1, .seq = 2, .tag = 0xFFFFFFFF, .begin = 2, .beat = 3})},
-          {"device.down.command", items({encode(Command(assign)), encode(Command(Cancel{.key = assign.key})),
-                                         encode(Command(Inquire{.key = assign.key})),
-                                         encode(Command(Tail{.key = assign.key, .for_s = limits::tail_s_max})),
-                                         encode(Command(Stale{.key = assign.key, .state = "quarantined"}))})},
-          {"device.down.echo", encode(Echo{.session = 1, .beat = 2, .held_us = 3})},
-          {"device.down.enrolled", encode(Enrolled{.session = 1, .reason = std::string(5'000, 'r'), .now_ms = 1})},
-          {"device.up.heartbeat",
-           encode(Heartbeat{
-               .session = 1, .beat = 9, .link = {.clock_offset_ms = -1}, .attempts = {assign.key}, .echo = true})},
-          {"service.security-policy.authorise", items({encode(Question{.key = assign.key,
-                                                                       .submitter = "ops",
-                                                                       .command = assign.command,
-                                                                       .env = {{"K", "V"}},
-                                                                       .outputs = {"out/*.csv"},
-                                                                       .contract = assign.contract,
-                                                                       .limits = assign.limits})})},
-          {"service.scheduler.authorised",
-           items({encode(Decision{.key = assign.key, .about_device = true, .reason = std::string(5'000, 'r')})})},
-          {"job", encode(JobSpec{.command = {"/bin/true"},
-                                 .targets = Targets{.continuous = true},
-                                 .limits = assign.limits,
-                                 .offline = {.lost_after_s = 300,
-                                             .stop_after_s = 1,
-                                             .replace = true,
-                                             .reconcile = Reconcile::best_score,
-                                             .stage_s = 31'536'000},
-                                 .timeouts = {.queued_s = 1, .fetching_s = 1},
-                                 .start_at_ms = 1'796'090'400'000})
-                      .dump()},
-      });
+  for (auto& one : written_about_stages()) written.push_back(std::move(one));
   for (const auto& [name, text] : written) {
     EXPECT_TRUE(checker(name)(Json::parse(text))) << name << ": " << text.substr(0, 500);
     const auto error = decoders().at(name)(text);

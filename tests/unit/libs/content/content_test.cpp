@@ -383,6 +383,11 @@ TEST(Archive, AttacksAreRefusedAndLeaveNothing) {
       {"hard link", {{.name = "h", .text = "", .hard_link = "/etc/passwd"}}, "h"},
       {"pipe", {{.name = "p", .type = AE_IFIFO}}, "p"},
       {"device", {{.name = "c", .type = AE_IFCHR}}, "c"},
+      {"block device", {{.name = "b", .type = AE_IFBLK}}, "b"},
+      {"setuid", {{.name = "s", .text = "x", .mode = 04755}}, "s"},
+      {"setgid", {{.name = "s", .text = "x", .mode = 02755}}, "s"},
+      {"setgid directory", {{.name = "s", .type = AE_IFDIR, .mode = 02755}}, "s/"},
+      {"sticky", {{.name = "s", .type = AE_IFDIR, .mode = 01777}}, "s/"},
       {"too large", {{.name = "ok", .text = "x"}, {.name = "big", .text = std::string(1000, 'x')}}, "big"},
   };
   for (const Case& c : cases) {
@@ -401,7 +406,7 @@ TEST(Archive, AttacksAreRefusedAndLeaveNothing) {
 TEST(Archive, TakesHarmlessVariants) {
   const TempDir dir;
   write_archive(dir / "a.tar", {{.name = "./", .type = AE_IFDIR, .mode = 0700},
-                                {.name = "./d//f", .text = "x", .mode = 06755},
+                                {.name = "./d//f", .text = "x", .mode = 0711},
                                 {.name = "d", .type = AE_IFDIR, .mode = 0},
                                 {.name = "d/l", .type = AE_IFLNK, .text = "../d/./f"}});
   fs::create_directory(dir / "out");

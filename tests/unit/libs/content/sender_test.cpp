@@ -62,6 +62,26 @@ TEST(Pieces, MayBeSentAgainInAnotherSize) {
   EXPECT_EQ(pieces.bytes_resent(), 40U);
 }
 
+TEST(Pieces, CountHowOftenOneWasSent) {
+  Pieces pieces(1000, 10, {});
+  EXPECT_EQ(pieces.tries_most(), 0U);
+  send(pieces, 3, 10, 0ms);
+  EXPECT_EQ(pieces.tries_most(), 1U);
+  (void)pieces.acknowledged(ranges({{20, 30}}), 1ms, 0ms);  // 0 and 10 are lost
+  send(pieces, 3, 10, 2ms);                                 // 0, 10, and 30 for the first time
+  EXPECT_EQ(pieces.tries_most(), 2U);
+  (void)pieces.acknowledged(ranges({{10, 40}}), 3ms, 0ms);  // 0 again
+  send(pieces, 2, 10, 4ms);
+  EXPECT_EQ(pieces.tries_most(), 3U);
+  EXPECT_EQ(pieces.probe(5ms), (Piece{0, 10}));
+  EXPECT_EQ(pieces.tries_most(), 4U);
+  pieces.lose_all();
+  send(pieces, 2, 10, 6ms);
+  EXPECT_EQ(pieces.tries_most(), 5U);
+  EXPECT_EQ(pieces.pieces_sent(), 11U);
+  EXPECT_EQ(pieces.pieces_resent(), 6U);
+}
+
 TEST(Pieces, ThatWereSentTwiceShowNothingWhileTheAnswerMayBeToTheFirst) {
   Pieces pieces(1000, 10, {});
   send(pieces, 3, 10, 0ms);

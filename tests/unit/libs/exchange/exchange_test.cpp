@@ -138,6 +138,27 @@ TEST(Exchange, TakesARangesFileOnlyForTheSameContent) {
   EXPECT_EQ(ends.inbound()->received_bytes(), 0U);
 }
 
+// The disk lost what it had confirmed.
+TEST(Exchange, ClaimsNoByteBeyondTheEndOfItsPart) {
+  const Ends ends(make_bytes(300'000, 3));
+  const auto frames = ends.frames();
+  {
+    auto first = ends.inbound().value();
+    for (std::size_t i = 0; i < 12; ++i) {
+      if (i == 8) continue;  // lost on its way
+      ASSERT_TRUE(first.frame(frames[i], wall()).value());
+    }
+    ASSERT_TRUE(first.checkpoint().ok());
+  }
+  const auto part = ends.dir / "in" / (ends.offer.transfer.value + ".part");
+  fs::resize_file(part, 11 * 4096 - 1);
+  EXPECT_EQ(ends.inbound()->received().ranges, (ByteRanges{{0, 8 * 4096}, {9 * 4096, 11 * 4096 - 1}}));
+  fs::resize_file(part, 9 * 4096);
+  EXPECT_EQ(ends.inbound()->received().ranges, (ByteRanges{{0, 8 * 4096}}));
+  fs::resize_file(part, 0);
+  EXPECT_EQ(ends.inbound()->received_bytes(), 0U);
+}
+
 TEST(Exchange, AReceiverThatLostWhatItHadIsServedAgain) {
   const Ends ends(make_bytes(100'000, 4));
   const Time t0 = wall();
@@ -184,6 +205,49 @@ TEST(Exchange, KeepsOutWhatIsNotForItOrNotWhole) {
   EXPECT_EQ(inbound.received_bytes(), 0U);
   EXPECT_EQ(inbound.finish(ends.dir / "final").error().code, Code::conflict);
   EXPECT_FALSE(fs::exists(ends.dir / "final"));
+  EXPECT_GE(inbound.bad_frames(), 7);
+  EXPECT_EQ(inbound.received().bad_frames, inbound.bad_frames());
+}
+
+TEST(Exchange, CountsWhatComesAndWhatCannotBeOpenedAlsoAfterARestart) {
+  const Ends ends(make_bytes(50'000, 5));
+  auto inbound = ends.inbound().value();
+  const auto frame = ends.frames().front();
+  auto bad = frame;
+  bad.back() = static_cast<char>(bad.back() ^ 1);
+  EXPECT_FALSE(inbound.frame(bad, wall()).ok());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(inbound.frame(frame, wall()).ok());
+  const auto came = inbound.take_came();
+  EXPECT_EQ(came.frames, 2);
+  EXPECT_EQ(came.again_frames, 1);
+  EXPECT_EQ(came.bytes, 2 * static_cast<std::int64_t>(inbound.received_bytes()));
+  EXPECT_EQ(came.again_bytes, static_cast<std::int64_t>(inbound.received_bytes()));
+  EXPECT_EQ(inbound.take_came().frames, 0);
+  ASSERT_TRUE(inbound.checkpoint().ok());
+  EXPECT_EQ(ends.inbound()->bad_frames(), 1);
+}
+
+TEST(Exchange, ASenderSaysItsStrategyOncePerChange) {
+  const Ends ends(make_bytes(500'000, 6));
+  auto inbound = ends.inbound().value();
+  auto sender = exchange::Outbound::open(ends.offer, ends.sealing.key, ends.encoded.path, {}, {}, wall()).value();
+  EXPECT_FALSE(sender.new_strategy()) << "nothing is measured";
+  auto now = wall();
+  std::vector<std::string> names;
+  for (int i = 0; i < 50; ++i) {
+    for (const auto& frame : sender.due(now)) ASSERT_TRUE(inbound.frame(frame, now).ok());
+    now += milliseconds(10);
+    if (const auto answer = inbound.ack_due(now)) sender.received(*answer, now);
+    if (const auto strategy = sender.new_strategy()) {
+      names.push_back(strategy->name);
+      EXPECT_FALSE(strategy->reason.empty());
+      EXPECT_GT(strategy->frame_bytes, 0);
+    }
+  }
+  EXPECT_EQ(names, std::vector<std::string>{"near"});
+  EXPECT_GT(sender.sent_frames(), 0U);
+  EXPECT_EQ(sender.resent_frames(), 0U);
+  EXPECT_EQ(sender.tries_most(), 1U);
 }
 
 TEST(Exchange, AWrongContentNeverGetsAFinalFile) {
@@ -209,7 +273,11 @@ TEST(Exchange, AWrongContentNeverGetsAFinalFile) {
     auto inbound = ends.inbound().value();
     for (const auto& frame : ends.frames()) ASSERT_TRUE(inbound.frame(frame, wall()).ok());
     ASSERT_TRUE(inbound.complete());
-    EXPECT_EQ(inbound.finish(ends.dir / "final").error().code, Code::denied);
+    const auto done = inbound.finish(ends.dir / "final");
+    EXPECT_EQ(done.error().code, Code::denied);
+    EXPECT_EQ(failure_of(done.error()), TransferFailure::verification_failed);
+    const bool digest = std::string(one.name) == "digest";
+    EXPECT_TRUE(done.error().reason.starts_with(digest ? "digest: " : "encoding: ")) << done.error().reason;
     EXPECT_FALSE(fs::exists(ends.dir / "final"));
     EXPECT_EQ(files_in(ends.dir / "in"), 0U);
   }

@@ -14,7 +14,7 @@ namespace {
 std::string said(const Word& word) {
   switch (word.state) {
     case ReceivedState::complete: return "complete:" + word.transfer.value;
-    case ReceivedState::failed: return "failed:" + word.transfer.value;
+    case ReceivedState::failed: return "failed:" + word.transfer.value + ":" + std::string(name(word.failure.value()));
     case ReceivedState::unwanted: return "unwanted:" + word.transfer.value;
     default: return "receiving:" + word.transfer.value;
   }
@@ -61,38 +61,42 @@ const std::vector<Input> finishing{Want{d}, OfferCame{d, t1}, FrameCame{d, true}
 
 INSTANTIATE_TEST_SUITE_P(
     Conversation, Table,
-    ::testing::Values(
-        Line{"what is wanted is asked for", {Want{d}}, TimePassed{}, "ask"},
-        Line{"once", {Want{d}, TimePassed{}, Want{d}}, TimePassed{}, ""},
-        Line{"after the link came back, again", wanted, LinkBack{}, ""},
-        Line{"an offer is taken", wanted, OfferCame{d, t1}, "open:t1"},
-        Line{"a repeat of it changes nothing", receiving, OfferCame{d, t1}, ""},
-        Line{"another one replaces it", receiving, OfferCame{d, t2}, "discard:t1 open:t2"},
-        Line{"it is not offered", wanted, NotOffered{d, "no such content"}, "refused(no such content)"},
-        Line{"not offered, and not wanted", {}, NotOffered{d, "no such content"}, ""},
-        Line{"a frame", receiving, FrameCame{d}, ""}, Line{"the last one", receiving, FrameCame{d, true}, "finish"},
-        Line{"the sender asks what keeps us", finishing, FrameCame{d}, "receiving:t1"},
-        Line{"an offer while it is being verified", finishing, OfferCame{d, t2}, ""},
-        Line{"verified", finishing, Finished{d, t1}, "complete:t1 here"},
-        Line{"verified, said twice", {}, Finished{d, t1}, "complete:t1"},
-        Line{"it is not what was offered", finishing, Finished{d, t1, wrong},
-             "discard:t1 failed:t1 refused(wrong digest)"},
-        Line{"bytes were changed on their way", finishing, Finished{d, t1, changed}, "discard:t1 failed:t1"},
-        Line{"the disk is full", finishing, Finished{d, t1, disk}, "discard:t1 failed:t1 refused(disk: no space)"},
-        Line{"the disk has room again", finishing, Finished{d, t1, disk, true}, "finish"},
-        Line{"of a transfer that was replaced", receiving, Finished{d, t2, wrong}, "discard:t2"},
-        Line{"it cannot be taken in", receiving, CannotReceive{d, "no room"}, "discard:t1 failed:t1 refused(no room)"},
-        Line{"that comes too late", finishing, CannotReceive{d, "no room"}, ""},
-        Line{"nobody needs it", receiving, Unwant{d}, "discard:t1 unwanted:t1"},
-        Line{"nobody needs it, before an offer", wanted, Unwant{d}, ""},
-        Line{"nobody needs it, while it is being verified", finishing, Unwant{d}, ""},
-        Line{"a frame of what is over", {}, FrameCame{d}, ""}));
+    ::testing::Values(Line{"what is wanted is asked for", {Want{d}}, TimePassed{}, "ask"},
+                      Line{"once", {Want{d}, TimePassed{}, Want{d}}, TimePassed{}, ""},
+                      Line{"after the link came back, again", wanted, LinkBack{}, ""},
+                      Line{"an offer is taken", wanted, OfferCame{d, t1}, "open:t1"},
+                      Line{"a repeat of it changes nothing", receiving, OfferCame{d, t1}, ""},
+                      Line{"another one replaces it", receiving, OfferCame{d, t2}, "discard:t1 open:t2"},
+                      Line{"it is not offered", wanted, NotOffered{d, "no such content"}, "refused(no such content)"},
+                      Line{"not offered, and not wanted", {}, NotOffered{d, "no such content"}, ""},
+                      Line{"a frame", receiving, FrameCame{d}, ""},
+                      Line{"the last one", receiving, FrameCame{d, true}, "finish"},
+                      Line{"the sender asks what keeps us", finishing, FrameCame{d}, "receiving:t1"},
+                      Line{"an offer while it is being verified", finishing, OfferCame{d, t2}, ""},
+                      Line{"verified", finishing, Finished{d, t1}, "complete:t1 here"},
+                      Line{"verified, said twice", {}, Finished{d, t1}, "complete:t1"},
+                      Line{"it is not what was offered", finishing, Finished{d, t1, wrong},
+                           "discard:t1 failed:t1:verification_failed refused(wrong digest)"},
+                      Line{"bytes were changed on their way", finishing, Finished{d, t1, changed},
+                           "discard:t1 failed:t1:verification_failed"},
+                      Line{"the disk is full", finishing, Finished{d, t1, disk},
+                           "discard:t1 failed:t1:unavailable refused(disk: no space)"},
+                      Line{"the disk has room again", finishing, Finished{d, t1, disk, true}, "finish"},
+                      Line{"of a transfer that was replaced", receiving, Finished{d, t2, wrong}, "discard:t2"},
+                      Line{"it cannot be taken in", receiving,
+                           CannotReceive{d, "no room", TransferFailure::unavailable},
+                           "discard:t1 failed:t1:unavailable refused(no room)"},
+                      Line{"that comes too late", finishing, CannotReceive{d, "no room"}, ""},
+                      Line{"nobody needs it", receiving, Unwant{d}, "discard:t1 unwanted:t1"},
+                      Line{"nobody needs it, before an offer", wanted, Unwant{d}, ""},
+                      Line{"nobody needs it, while it is being verified", finishing, Unwant{d}, ""},
+                      Line{"a frame of what is over", {}, FrameCame{d}, ""}));
 
 TEST(Fetch, TheDiskIsTriedOnceMore) {
   Conversation one;
   for (const auto& input : finishing) one.step(input);
   EXPECT_EQ(one.step(Finished{d, t1, disk, true}), "finish");
-  EXPECT_EQ(one.step(Finished{d, t1, disk, true}), "discard:t1 failed:t1 refused(disk: no space)");
+  EXPECT_EQ(one.step(Finished{d, t1, disk, true}), "discard:t1 failed:t1:unavailable refused(disk: no space)");
   EXPECT_EQ(one.core.size(), 0U);
 }
 
@@ -103,11 +107,11 @@ TEST(Fetch, WhatWasChangedOnItsWayIsFetchedAgainAtMostThreeTimes) {
     EXPECT_EQ(one.step(TimePassed{}), "ask") << "at once";
     EXPECT_EQ(one.step(OfferCame{d, t1}), "open:t1");
     one.step(FrameCame{d, true});
-    EXPECT_EQ(one.step(Finished{d, t1, changed}), "discard:t1 failed:t1") << time;
+    EXPECT_EQ(one.step(Finished{d, t1, changed}), "discard:t1 failed:t1:verification_failed") << time;
   }
   one.step(OfferCame{d, t2});
   one.step(FrameCame{d, true});
-  EXPECT_EQ(one.step(Finished{d, t2, changed}), "discard:t2 failed:t2 refused(bytes)");
+  EXPECT_EQ(one.step(Finished{d, t2, changed}), "discard:t2 failed:t2:verification_failed refused(bytes)");
   EXPECT_EQ(one.core.size(), 0U);
 }
 
@@ -171,7 +175,7 @@ TEST(Fetch, WhoWaitsForAPersonAsksOnAndGivesUpInTheEnd) {
   one.now += seconds(30);
   EXPECT_EQ(one.step(TimePassed{}), "ask");
   one.now += seconds(1);
-  EXPECT_EQ(one.step(TimePassed{}), "discard:t1 failed:t1 refused(nothing was heard of it for 30 s)");
+  EXPECT_EQ(one.step(TimePassed{}), "discard:t1 failed:t1:silent refused(nothing was heard of it for 30 s)");
 }
 
 TEST(Fetch, ManyAreIndependent) {

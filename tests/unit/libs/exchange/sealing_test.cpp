@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "codec/transfer.hpp"
+#include "crypto/bytes.hpp"
 #include "crypto/jws.hpp"
 #include "support/ends.hpp"
 
@@ -159,6 +160,30 @@ TEST(Sealing, ForOneReceiverHasNoHeader) {
   EXPECT_EQ(check_offer(offer, pki().key("d1"), fingerprint, 1 << 30).value(), one.key);
   EXPECT_EQ(check_offer(offer, pki().key("d2"), fingerprint, 1 << 30).error().code, Code::denied);
   EXPECT_NE(seal_for_one(Ends::content_id, crypto::Cipher::chacha20_poly1305).key, one.key);
+}
+
+// Whoever reads the offer can read the content; what it is, the service has signed.
+TEST(Sealing, APublicContentHasItsKeyInTheOfferAndAHeader) {
+  Ends ends(make_bytes(50'000, 1));
+  ends.sealing.is_public = true;
+  const auto make = [&](const Sealing& sealing) {
+    return make_offer(id_of(7), ends.digest(), ends.size_bytes(), ends.encoded, sealing, pki().certificate("d1"), "");
+  };
+  ends.offer = make(ends.sealing).value();
+  EXPECT_EQ(ends.offer.envelope.key_encryption_algorithm, "none");
+  EXPECT_EQ(crypto::base64url_decode(ends.offer.envelope.wrapped).value(), ends.sealing.key);
+  EXPECT_TRUE(verdict(ends.offer).ok());
+  auto inbound = ends.inbound("d2").value();  // whoever it is made for
+  for (const auto& frame : ends.frames()) ASSERT_TRUE(inbound.frame(frame, wall()).ok());
+  ASSERT_TRUE(inbound.finish(ends.dir / "final").ok());
+  EXPECT_EQ(read(ends.dir / "final"), ends.bytes);
+
+  ends.offer.envelope.header.clear();
+  EXPECT_EQ(ends.inbound().error().path, "/envelope/header");
+  auto bare = seal_for_one(Ends::content_id, crypto::Cipher::aes_256_gcm);
+  EXPECT_TRUE(make(bare).ok());
+  bare.is_public = true;
+  EXPECT_EQ(make(bare).error().path, "/envelope/header");
 }
 
 TEST(Sealing, TakesAnEncodingThatIsThere) {

@@ -14,6 +14,7 @@
 #include "codec/device.hpp"
 #include "codec/job.hpp"
 #include "codec/policy.hpp"
+#include "codec/stage.hpp"
 #include "codec/transfer.hpp"
 #include "model/device.hpp"
 #include "model/items.hpp"
@@ -116,6 +117,7 @@ std::vector<Message> largest_messages_about_jobs() {
                         .attempt = 1 << 30,
                         .fetching_s = 31'536'000,
                         .priority = limits::priority_max,
+                        .executions = limits::integer_max,
                         .contract = whole_contract(),
                         .command = job.command,
                         .env = job.env,
@@ -221,7 +223,8 @@ std::vector<Message> largest_messages_about_transfers() {
                           .window_log_max = 31,
                           .round_trip_ms = 1e7 / 3,
                           .goodput_bit_per_s = limits::integer_max},
-                         limits::priority_max};
+                         limits::priority_max,
+                         limits::integer_max};
   const Offer offer{.transfer = want.transfer,
                     .digest = digest,
                     .size_bytes = limits::size_bytes_max,
@@ -238,6 +241,7 @@ std::vector<Message> largest_messages_about_transfers() {
                                  .wrapped = std::string(2048, 'w'),
                                  .header = std::string(8192, 'h'),
                                  .certificate = pem},
+                    .shared = true,
                     .release = std::string(65'536, 'r')};
   auto wanted = codec::encode(want);
   auto offered = codec::encode(offer);
@@ -248,21 +252,42 @@ std::vector<Message> largest_messages_about_transfers() {
   return {{"want", std::move(wanted), want_same}, {"offer", std::move(offered), offer_same}};
 }
 
+std::vector<Message> largest_messages_about_stages() {
+  const StageCommand command{digest, wide(limits::path_bytes_max), limits::integer_max, 0, limits::integer_max};
+  auto commands = pack_items({codec::dump(codec::encode(command))}).at(0);
+  const auto commands_read = codec::decode_stage_commands(commands);
+  StageReport report{.all = true};
+  report.items.assign(limits::stage_items_max, {digest, command.file, command.until_ms, StageWord::refused,
+                                                std::string(limits::reason_bytes_max, '"')});
+  auto said = codec::encode(report);
+  const auto said_read = codec::decode_stage_report(said);
+  const codec::StageRequest request{digest, std::vector<std::string>(limits::stage_devices_max, id),
+                                    limits::integer_max, 0, command.file};
+  auto asked = codec::encode(request);
+  const bool commands_same = commands_read.ok() && commands_read->good == std::vector{command};
+  const bool said_same = said_read.ok() && *said_read == report;
+  const bool asked_same = codec::decode_stage_request(asked).ok();
+  return {{"stage commands", std::move(commands), commands_same},
+          {"stages", std::move(said), said_same},
+          {"stage request", std::move(asked), asked_same}};
+}
+
 TEST(Limits, TheLargestOfEachMessagePassesItsConsumerAndTheBus) {
   auto messages = largest_messages_about_jobs();
   messages.push_back(largest_lines());
   for (auto& message : largest_messages_about_devices()) messages.push_back(std::move(message));
   for (auto& message : largest_messages_about_outputs()) messages.push_back(std::move(message));
   for (auto& message : largest_messages_about_transfers()) messages.push_back(std::move(message));
+  for (auto& message : largest_messages_about_stages()) messages.push_back(std::move(message));
   std::set<std::string> seen;
   for (const auto& message : messages) {
     EXPECT_LE(message.text.size(), limits::packet_bytes_max) << message.name;
     EXPECT_TRUE(message.decoded) << message.name;
     seen.insert(message.name);
   }
-  EXPECT_EQ(seen,
-            (std::set<std::string>{"question", "assignment", "decision", "heartbeat", "enrolment", "configuration",
-                                   "device", "lines", "dropped output", "refused output", "want", "offer"}));
+  EXPECT_EQ(seen, (std::set<std::string>{"question", "assignment", "decision", "heartbeat", "enrolment",
+                                         "configuration", "device", "lines", "dropped output", "refused output", "want",
+                                         "offer", "stage commands", "stages", "stage request"}));
 }
 
 // Whatever a program writes, also what takes six bytes each as JSON.

@@ -59,16 +59,27 @@ TEST(Services, AreTheSameForScriptsContainersAndCode) {
   }
 }
 
-// A device may say or hear only what is listed, and only below its own name.
+// A device may say or hear only what is listed, and only below its own name; it hears frames for many besides.
 TEST(Channels, ADeviceHasItsOwnTreeAlone) {
   const auto rights = door_rights("devices");
   std::size_t lines = 0;
   for (std::size_t at = 0; (at = rights.find("pattern ", at)) != std::string::npos; ++at, ++lines) {
     const auto line = rights.substr(at, rights.find('\n', at) - at);
+    if (line == "pattern read @ROOT@/content/+/frame") continue;
     EXPECT_NE(line.find("@ROOT@/device/%u/"), std::string::npos) << line;
     EXPECT_EQ(line.find_first_of("+#"), std::string::npos) << line;
   }
-  EXPECT_EQ(lines, 25U);
+  EXPECT_EQ(lines, 28U);
+}
+
+TEST(Channels, FramesForManyAreSaidByTransferAlone) {
+  for (const char* door : {"devices", "operators", "dashboards"})
+    EXPECT_EQ(door_rights(door).find("write @ROOT@/content/"), std::string::npos) << door;
+  const auto rights = door_rights("services");
+  const auto line = rights.find("topic write @ROOT@/content/+/frame\n");
+  ASSERT_NE(line, std::string::npos);
+  EXPECT_EQ(rights.rfind("\nuser ", line), rights.find("\nuser transfer\n"));
+  EXPECT_EQ(rights.find("@ROOT@/content/"), rights.rfind("@ROOT@/content/"));
 }
 
 }  // namespace

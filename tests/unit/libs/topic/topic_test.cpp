@@ -15,7 +15,8 @@ TEST(Topic, SaysAndReadsTheSame) {
                               topics.service("scheduler", "submit", "operator"),
                               topics.reply("cli-1", "answer"),
                               topics.state("job", "j1"),
-                              topics.event("job", "changed")};
+                              topics.event("job", "changed"),
+                              topics.content("0123abcd", "frame")};
   const Topic expected[] = {
       {.kind = Topic::Kind::device, .name = "edge-1", .direction = "up", .channel = "report"},
       {.kind = Topic::Kind::device, .name = "edge-1", .direction = "down", .channel = "command"},
@@ -23,6 +24,7 @@ TEST(Topic, SaysAndReadsTheSame) {
       {.kind = Topic::Kind::reply, .name = "cli-1", .channel = "answer"},
       {.kind = Topic::Kind::state, .name = "j1", .channel = "job"},
       {.kind = Topic::Kind::event, .name = "changed", .channel = "job"},
+      {.kind = Topic::Kind::content, .name = "0123abcd", .channel = "frame"},
   };
   for (std::size_t i = 0; i < std::size(said); ++i) {
     const auto read = topics.parse(said[i]);
@@ -53,7 +55,8 @@ TEST(Topic, TakesIdsOnly) {
                                     {"fieldwork/v1/service/scheduler/", "/operator"},
                                     {"fieldwork/v1/service/scheduler/submit/", ""},
                                     {"fieldwork/v1/state/job/", ""},
-                                    {"fieldwork/v1/reply/", "/answer"}}) {
+                                    {"fieldwork/v1/reply/", "/answer"},
+                                    {"fieldwork/v1/content/", "/frame"}}) {
     for (const auto& id : {std::string("x"), std::string("a4:cf:12:00:00:01"), std::string(128, 'x')})
       EXPECT_TRUE(topics.parse(front + id + back)) << id;
     for (const auto& topic : odd(front, back)) EXPECT_FALSE(topics.parse(topic)) << topic.substr(0, 80);
@@ -111,7 +114,7 @@ TEST(Topic, KindsAreFewWhateverTheIdsAre) {
       {topics.reply("cli-1", "answer"), "reply/+/answer"},
       {topics.state("job", "j1"), "state/job/+"},
       {topics.event("job", "changed"), "event/job/+"},
-      {"fieldwork/v1/content/abc/frame", "content/+/frame"},
+      {topics.content("abc", "frame"), "content/+/frame"},
       {"state/job/j1", "state/job/+"},
       {"t", "other"},
       {"", "other"},

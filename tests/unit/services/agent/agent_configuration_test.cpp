@@ -217,7 +217,7 @@ TEST(Settings, HeartbeatsComeAsConfiguredAfterARestart) {
 struct IdleHands : Hands {
   void run(const Assign& /*assign*/) override {}
   void kill(const AttemptKey& /*key*/) override {}
-  void fetch(const std::string& /*digest*/, int /*priority*/, Time /*now*/) override {}
+  void fetch(const Fetch& /*what*/, Time /*now*/) override {}
 };
 
 struct Shell {

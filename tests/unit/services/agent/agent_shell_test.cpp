@@ -21,8 +21,10 @@ struct WritingHands : Hands {
   explicit WritingHands(fakes::Journal& to) : journal(to) {}
   void run(const Assign& assign) override { journal.push_back("run " + assign.key.job.value); }
   void kill(const AttemptKey& key) override { journal.push_back("kill " + key.job.value); }
-  void fetch(const std::string& /*digest*/, int /*priority*/, Time /*now*/) override {}
+  void fetch(const Fetch& what, Time /*now*/) override { journal.push_back("fetch " + what.digest.substr(7, 2)); }
+  [[nodiscard]] bool has(const std::string& digest) const override { return digest == here; }
   fakes::Journal& journal;
+  std::string here{};  // the package that is here
 };
 
 struct Device {
@@ -33,10 +35,12 @@ struct Device {
   crypto::PrivateKey signer = crypto::PrivateKey::generate();
   std::optional<AgentService> service;
   std::unique_ptr<runtime::Engine> engine;
+  bool metered = false;
 
   Result<void> start() {
     AgentConfig config;
     config.device = "d1";
+    config.about.uplink.metered = metered;
     config.grants.add(signer.public_key());
     engine.reset();
     service.emplace(std::move(config), hands);
@@ -49,9 +53,9 @@ struct Device {
     const auto items = pack_items({codec::dump(codec::encode(command))});
     return engine->run({bus::Message{.topic = "fieldwork/v1/device/d1/down/command", .payload = items.at(0)}}, t0);
   }
-  [[nodiscard]] Assign assignment(const std::string& job) const {
-    Assign out{.key = {JobId(job), 0, 1}, .command = {"run"}};
-    Grant grant{.key = out.key, .device = DeviceId("d1"), .limits = out.limits, .expires_ms = 1};
+  [[nodiscard]] Assign assignment(const std::string& job, const std::string& package = "") const {
+    Assign out{.key = {JobId(job), 0, 1}, .command = {"run"}, .package = package};
+    Grant grant{.key = out.key, .device = DeviceId("d1"), .package = package, .limits = out.limits, .expires_ms = 1};
     grant.work_digest = crypto::digest_of(codec::work_text(out.command, out.env, out.outputs, out.contract));
     out.grant = crypto::sign_jws(signer, "fieldwork-grant+jws", codec::encode(grant));
     return out;
@@ -64,6 +68,31 @@ TEST(AgentShell, TheFirstMessageOfAllIsNoWorkOfBeforeItsStart) {
   ASSERT_TRUE(device.command(device.assignment("j1")).ok());
   EXPECT_EQ(device.journal, (fakes::Journal{"committed", "run j1"}));
   EXPECT_EQ(device.service->core().live().size(), 1U) << "it runs, and is not said to have failed";
+}
+
+// What has to be fetched is judged by what is here.
+TEST(AgentShell, FetchesOverAMeteredConnectionOnlyIfTheJobAllowsIt) {
+  const auto some = crypto::digest_of("some"), other = crypto::digest_of("other");
+  for (const bool metered : {true, false}) {
+    Device device;
+    device.metered = metered;
+    device.hands.here = some;
+    ASSERT_TRUE(device.start().ok());
+    ASSERT_TRUE(device.command(device.assignment("here", some)).ok());
+    ASSERT_TRUE(device.command(device.assignment("away", other)).ok());
+    auto allowed = device.assignment("allowed", other);
+    allowed.metered = true;
+    ASSERT_TRUE(device.command(allowed).ok());
+    const auto phase = [&](const char* job) { return device.service->core().find({JobId(job), 0, 1})->phase; };
+    EXPECT_EQ(phase("here"), Phase::fetching);
+    EXPECT_EQ(phase("away"), metered ? Phase::settled : Phase::fetching);
+    EXPECT_EQ(phase("allowed"), Phase::fetching);
+    const auto fetched = [&](const std::string& digest) {
+      return std::count(device.journal.begin(), device.journal.end(), "fetch " + digest.substr(7, 2));
+    };
+    EXPECT_EQ(fetched(some), 1);
+    EXPECT_EQ(fetched(other), metered ? 1 : 2);
+  }
 }
 
 // The job that fills the disk must be one that can be ended.

@@ -181,6 +181,38 @@ TEST(Commands, GrantMustCoverEachField) {
   }
 }
 
+TEST(Commands, AMeteredConnectionIsUsedOnlyIfTheJobAllowsIt) {
+  struct Case {
+    const char* name;
+    bool metered = true, fetches = false, allowed = false;
+    Words outputs{};
+    std::int64_t log_bytes = 0;
+    bool good = false;
+  };
+  const Case cases[] = {
+      {.name = "nothing to move", .good = true},
+      {.name = "a package", .fetches = true},
+      {.name = "outputs", .outputs = {"result"}},
+      {.name = "logs", .log_bytes = 1},
+      {.name = "allowed", .fetches = true, .allowed = true, .outputs = {"result"}, .good = true},
+      {.name = "another connection", .metered = false, .fetches = true, .outputs = {"result"}, .good = true},
+  };
+  for (const auto& one : cases) {
+    World world;
+    auto input = assignment(key("j"), "p");
+    input.metered = one.metered;
+    input.fetches = one.fetches;
+    input.assign.metered = one.allowed;
+    input.assign.outputs = one.outputs;
+    input.assign.limits.log_bytes = input.grant.value().limits.log_bytes = one.log_bytes;
+    world.step({input});
+    EXPECT_EQ(world.all<Fetch>().size(), one.good ? 1U : 0U) << one.name;
+    EXPECT_EQ(world.last_report().state, one.good ? AttemptState::fetching : AttemptState::rejected) << one.name;
+    EXPECT_EQ(world.last_report().reason, one.good ? "" : metered_reason) << one.name;
+    EXPECT_FALSE(world.last_report().work_fault) << one.name;
+  }
+}
+
 // A device's clock may be years off: nothing has expired before it was compared with the registry's.
 TEST(Commands, ExpiryIsJudgedOnceTheClocksWereCompared) {
   World world;

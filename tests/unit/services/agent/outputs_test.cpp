@@ -11,6 +11,7 @@
 
 #include "codec/transfer.hpp"
 #include "crypto/digest.hpp"
+#include "exchange/inbound.hpp"
 #include "runtime/metrics.hpp"
 #include "support/pki.hpp"
 
@@ -169,6 +170,36 @@ TEST_F(Waiting, AfterAnOutageTheTransferGoesOn) {
   const Received last{codec::decode_offer(offer)->transfer, ReceivedState::complete, {}, ""};
   ASSERT_TRUE(outputs->received(codec::encode(last), now).ok());
   EXPECT_EQ(outputs->size(), 0U);
+}
+
+TEST_F(Waiting, SaysOnceHowItIsSentWhenTheLinkIsMeasured) {
+  const auto digest = add(make_bytes(400'000, 7));
+  announced();
+  want(digest);
+  std::optional<exchange::Inbound> service;
+  std::vector<codec::OutputOffer> strategies;
+  for (int i = 0; i < 100 && !(service && service->complete()); ++i) {
+    for (const auto& message : outputs->due(now)) {
+      if (message.topic == topics.up("d1", "offer"))
+        service.emplace(exchange::Inbound::open(codec::decode_offer(message.payload).value(), pki().key("transfer"),
+                                                pki().certificate("transfer").fingerprint(), dir / "in", 1 << 20)
+                            .value());
+      if (message.topic == topics.up("d1", "frame")) {
+        ASSERT_TRUE(service->frame(message.payload, now).ok());
+      }
+      if (message.topic == topics.up("d1", "output"))
+        strategies.push_back(codec::decode_output_offer(message.payload).value());
+    }
+    now += milliseconds(10);
+    if (const auto answer = service->ack_due(now)) {
+      ASSERT_TRUE(outputs->received(codec::encode(*answer), now).ok());
+    }
+  }
+  ASSERT_TRUE(service->complete());
+  ASSERT_EQ(strategies.size(), 1U);
+  EXPECT_EQ(strategies[0].digest, digest);
+  ASSERT_TRUE(strategies[0].strategy.has_value());
+  EXPECT_EQ(strategies[0].strategy->name, "near");
 }
 
 // The agent died, and with it the content key. The transfer is the one before, under a new key.

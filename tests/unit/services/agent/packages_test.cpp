@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "codec/transfer.hpp"
+#include "content/archive.hpp"
 #include "content/encoding.hpp"
 #include "crypto/digest.hpp"
 #include "exchange/sealing.hpp"
@@ -27,7 +28,17 @@ struct Sent {
   exchange::Encoded encoded;
   exchange::Sealing sealing;
   Offer offer;
+  PackageAbout about{};  // as the release says it
 
+  // A package with its manifest, and a release that says `released` of it.
+  Sent(const PackageAbout& own, PackageAbout released, unsigned char id) : about(std::move(released)) {
+    write(dir / "run", "#!/bin/sh");
+    fs::permissions(dir / "run", fs::perms::owner_all);
+    digest = content::pack_package(dir / "run", dir / "plain", own).value().digest;
+    bytes = read(dir / "plain");
+    encoded = exchange::encode_beside(dir / "plain", digest).value();
+    seal(id);
+  }
   explicit Sent(std::size_t size, unsigned char id = 7)
       : bytes(make_bytes(size, id)), digest(crypto::digest_of(bytes)) {
     write(dir / "plain", bytes);
@@ -47,7 +58,7 @@ struct Sent {
     sealing = exchange::seal(encoded, digest, size_bytes, id_of(static_cast<unsigned char>(id + 100)).value, 1,
                              crypto::Cipher::chacha20_poly1305, pki().key("transfer"), pki().certificate("transfer"))
                   .value();
-    const codec::Release release{digest, size_bytes, "n", "1", 1};
+    const codec::Release release{digest, size_bytes, "n", "1", 1, about};
     const auto jws = crypto::sign_jws(pki().releaser, "fieldwork-release+jws", codec::encode(release));
     offer = exchange::make_offer(id_of(id), digest, size_bytes, encoded, sealing, pki().certificate("d1"), jws).value();
   }
@@ -116,13 +127,57 @@ TEST_F(Device, TakesNothingOfWhichTheServiceDidNotSignTheHeader) {
   EXPECT_EQ(files_in(dir / "packages"), 0U);
 }
 
+// Its key is no secret; what it is, is signed twice.
+TEST_F(Device, TakesAPublicPackageWithAHeaderOnly) {
+  Sent sent(300'000);
+  sent.sealing.is_public = true;
+  sent.offer = exchange::make_offer(sent.offer.transfer, sent.digest, sent.offer.size_bytes, sent.encoded, sent.sealing,
+                                    pki().certificate("d1"), sent.offer.release)
+                   .value();
+  const auto header = std::exchange(sent.offer.envelope.header, "");
+  bring(sent);
+  EXPECT_TRUE(packages->news().at(0).refused);
+  sent.offer.envelope.header = header;
+  bring(sent);
+  EXPECT_FALSE(packages->news().at(0).refused);
+  EXPECT_TRUE(has(sent));
+}
+
+TEST_F(Device, TakesOnlyWhatSaysTheSameOfItselfAsItsRelease) {
+  const PackageAbout about{"aarch64", {"./run"}, {.memory_bytes = 7}};
+  auto other = about;
+  other.needs.memory_bytes = 8;
+  const Sent good(about, about, 1), wrong(about, other, 2), silent(about, {}, 3);
+  bring(good);
+  auto news = packages->news();
+  ASSERT_EQ(news.size(), 1U);
+  EXPECT_FALSE(news.front().refused) << *news.front().refused;
+  for (const auto* sent : {&wrong, &silent}) {
+    start({});
+    fs::remove(dir / ("packages/" + good.digest.substr(7) + ".tar"));
+    start({});
+    bring(*sent);
+    news = packages->news();
+    ASSERT_EQ(news.size(), 1U);
+    EXPECT_NE(news.front().refused.value_or("").find("do not say the same"), std::string::npos);
+    EXPECT_TRUE(news.front().work_fault);
+    EXPECT_EQ(files_in(dir / "packages"), 0U);
+  }
+  // Of what is no archive, a release that says something is refused, too.
+  Sent bytes(1000, 4);
+  bytes.about = about;
+  bytes.seal(4);
+  bring(bytes);
+  EXPECT_TRUE(packages->news().at(0).refused);
+}
+
 TEST_F(Device, AppliesAPatchToAPackageThatIsHere) {
   const Sent base(300'000, 1), sent(base, 2);
   packages->fetch(base.digest, now);
   EXPECT_TRUE(codec::decode_want(said("want").at(0))->accepts.bases.empty());
   bring(base);
   (void)packages->news();
-  packages->fetch(sent.digest, now, 8);
+  packages->fetch(Fetch{sent.digest, 8}, now);
   const auto want = codec::decode_want(said("want").at(0)).value();
   EXPECT_EQ(want.accepts.bases, std::vector{base.digest});
   EXPECT_EQ(want.accepts.decoders, (std::vector<std::string>{"identity", "zstd", "zstd-patch"}));
@@ -256,6 +311,48 @@ TEST_F(Device, StopsFetchingWhatNobodyNeeds) {
   EXPECT_EQ(files_in(dir / "packages"), 0U);
   now += std::chrono::minutes(1);
   EXPECT_TRUE(said("want").empty());
+}
+
+TEST_F(Device, WhatIsStagedIsOutOfReachOfEviction) {
+  start({.cache_bytes_max = 1'000'000});
+  const Sent staged(400'000, 1), second(400'000, 2), third(400'000, 3), fourth(700'000, 4);
+  packages->stage({staged.digest}, now);
+  for (const auto* sent : {&staged, &second}) bring(*sent);
+  (void)packages->news();
+  for (const auto* sent : {&staged, &second}) packages->unfetch(sent->digest);
+  EXPECT_EQ(packages->prunable_bytes(), 400'000);
+  packages->prune(now);
+  EXPECT_TRUE(has(staged));
+  EXPECT_FALSE(has(second));
+  packages->fetch(fourth.digest, now);
+  ASSERT_TRUE(packages->offer(codec::encode(fourth.offer), now).ok());
+  const auto refused = packages->news().front().refused;
+  ASSERT_TRUE(refused);
+  EXPECT_NE(refused->find("may have 1000000 bytes and have 400000, of these 400000 staged"), std::string::npos)
+      << *refused;
+  packages->unstage(staged.digest);
+  bring(fourth);
+  EXPECT_FALSE(has(staged));
+  EXPECT_TRUE(has(fourth));
+}
+
+TEST_F(Device, AStageAndAJobFetchTheSameOnce) {
+  const Sent sent(300'000);
+  packages->fetch(Fetch{sent.digest, 3, 1}, now);
+  packages->stage({sent.digest, 7, 4}, now);
+  const auto wants = said("want");
+  ASSERT_EQ(wants.size(), 1U);
+  EXPECT_EQ(codec::decode_want(wants.front())->priority, 7);
+  EXPECT_EQ(codec::decode_want(wants.front())->receivers, 4);
+  ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+  ASSERT_TRUE(packages->frame(sent.frames().front(), now).ok());
+  packages->unfetch(sent.digest);
+  EXPECT_TRUE(fs::exists(part(sent, ".part"))) << "it is staged";
+  packages->fetch(sent.digest, now);
+  packages->unstage(sent.digest);
+  EXPECT_TRUE(fs::exists(part(sent, ".part"))) << "a job needs it";
+  packages->unfetch(sent.digest);
+  EXPECT_FALSE(fs::exists(part(sent, ".part")));
 }
 
 // What is decoded is a pipe that nobody writes: who decodes stands still. It must not be the engine's thread.

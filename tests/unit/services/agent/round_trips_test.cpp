@@ -20,6 +20,7 @@ TEST(RoundTrips, AreNotKnownBeforeTheFirstEcho) {
   EXPECT_EQ(trips.percentile_ms(t0), std::nullopt);
   trips.sent(1, t0);
   EXPECT_EQ(trips.percentile_ms(at(1)), std::nullopt);
+  EXPECT_EQ(trips.shortest_ms(at(1)), std::nullopt);
 }
 
 TEST(RoundTrips, LeaveOutWhatTheRegistryHeld) {
@@ -35,6 +36,7 @@ TEST(RoundTrips, LeaveOutWhatTheRegistryHeld) {
 TEST(RoundTrips, OfAHundredTheNinetyFifth) {
   RoundTrips trips;
   for (int i = 1; i <= 60; ++i) trip(trips, i, i * 0.9, i);
+  EXPECT_EQ(trips.shortest_ms(at(54)), 1.0);
   EXPECT_EQ(trips.percentile_ms(at(54)), 57.0);  // nearest rank of 60: ceil(57) is the 57th
 }
 

@@ -30,6 +30,9 @@ Seen thing(Over over, const char* id, std::vector<std::pair<const char*, std::st
 Seen transfer(const char* state, Time since = t0) {
   return thing(Over::transfer, "t1", {{"state", state}, {"device", "edge-1"}, {"done", "40"}}, since);
 }
+Seen upload(const char* state, const char* failure) {
+  return thing(Over::transfer, "t1", {{"state", state}, {"direction", "=up"}, {"failure", failure}});
+}
 Seen placement(const char* placeable) {
   return thing(Over::placement, "edge-1", {{"device", "edge-1"}, {"placeable", placeable}, {"reason", "clock"}});
 }
@@ -128,6 +131,7 @@ std::vector<Case> other_cases() {
   const auto broker = [](const char* dropped) { return thing(Over::broker, "broker", {{"dropped", dropped}}); };
   const std::vector<Seen> refused(20, thing(Over::refusal, "broker", {{"reason", "no certificate"}}));
   const auto service = [](const char* state) { return thing(Over::service, "transfer", {{"state", state}}); };
+  const auto stalled_upload = thing(Over::transfer, "t1", {{"state", "=suspended"}, {"direction", "=up"}}, at(-1000));
   const auto audit = [](const char* broken) { return thing(Over::audit, "head", {{"broken", broken}}); };
   return {
       {"job_failed.j1", {job("j1", "failed")}, 0, job("j1", "succeeded"), "resolved"},
@@ -140,7 +144,10 @@ std::vector<Case> other_cases() {
       {"policy_denials.ann", burst, 9, denied("k"), "firing"},
       {"policy_denials.ann", one, -1, denied("a"), ""},
       {"transfer_failed.t1", {transfer("=failed")}, 0, transfer("=sending"), "resolved"},
+      {"transfer_failed.t1", {upload("=failed", "=silent")}, -1, transfer("=sending"), ""},
+      {"transfer_failed.t1", {upload("=failed", "=verification_failed")}, 0, transfer("=sending"), "resolved"},
       {"transfer_stalled.t1", {transfer("=sending", at(-895))}, 5, transfer("=sending", at(8)), "resolved"},
+      {"transfer_stalled.t1", {stalled_upload}, -1, stalled_upload, ""},
       {"transfer_stalled.t1", {transfer("=sending", at(-895))}, 5, {alerts::gone(Over::transfer, "t1")}, "resolved"},
       {"audit_broken.head", {audit("=true")}, 0, audit("=false"), "resolved"},
       {"service_down.transfer", {service("=down")}, 30, service("=up"), "resolved"},

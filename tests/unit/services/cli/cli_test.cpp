@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/commands.hpp"
+#include "content/archive.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
 #include "files.hpp"
@@ -337,6 +338,50 @@ TEST_F(CliCommands, RunSubmits) {
   EXPECT_EQ(printed["reason"], "sha256:" + std::string(64, 'a'));
 }
 
+TEST_F(CliCommands, RunAllowsMeteredConnectionsWhereItIsAsked) {
+  options.json = true;
+  RunArguments of_template{.made_of = "some", .with = R"({"command":["ok"]})", .metered = true};
+  auto of_file = job("ok");
+  of_file.wait = false;
+  EXPECT_EQ(run(options, of_file), 0);
+  EXPECT_EQ(out().find("metered"), std::string::npos);
+  of_file.metered = true;
+  for (const auto& arguments : {of_file, of_template}) {
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(run(options, arguments), 0);
+    EXPECT_EQ(Json::parse(testing::internal::GetCapturedStdout()).at("reason"), "metered");
+  }
+}
+
+TEST_F(CliCommands, RunTakesTheEntryOfThePackageWhereTheJobNamesNoCommand) {
+  RunArguments arguments{.file = write("job.json", R"({"name":"n"})"), .package = "anomaly@1.0"};
+  options.json = true;
+  EXPECT_EQ(run(options, arguments), 0);
+  const auto printed = Json::parse(out());
+  EXPECT_EQ(printed["job"], "j-entry") << "what the stand-in makes of the first word";
+  EXPECT_EQ(printed["reason"], "sha256:" + std::string(64, 'a'));
+}
+
+TEST_F(CliCommands, RunTakesTheEntryOfThePackageThatTheJobNames) {
+  RunArguments arguments{.file = write("job.json", R"({"package":"sha256:)" + std::string(64, 'a') + R"("})")};
+  options.json = true;
+  EXPECT_EQ(run(options, arguments), 0);
+  EXPECT_EQ(Json::parse(out())["job"], "j-entry");
+}
+
+TEST_F(CliCommands, RunSaysThatThereIsNeitherCommandNorEntry) {
+  RunArguments arguments{.file = write("job.json", R"({"name":"n"})"), .package = "bare@1"};
+  EXPECT_EQ(run(options, arguments), 2);
+  EXPECT_NE(said().find("job.json: /command is missing, and the package bare@1 has no entry"), std::string::npos)
+      << said();
+}
+
+TEST_F(CliCommands, RunWithoutPackageNeedsACommand) {
+  RunArguments arguments{.file = write("job.json", R"({"name":"n"})")};
+  EXPECT_EQ(run(options, arguments), 2);
+  EXPECT_NE(said().find("/command: must name a program"), std::string::npos) << said();
+}
+
 TEST_F(CliCommands, RunRefusesABadFileWithItsField) {
   auto arguments = job("ok");
   write("job.json", R"({"command":["a"],"limits":{"time_s":"soon"}})");
@@ -401,6 +446,35 @@ TEST_F(CliCommands, PushArrivesThoughFramesAreLost) {
   EXPECT_EQ(*crypto::digest_of_file(place / "stored"), printed["digest"]);
 }
 
+TEST_F(CliCommands, PushSaysInTheManifestWhatIsAsked) {
+  fs::remove_all(place / "content");
+  fs::remove(place / "stored");
+  write("run.sh", "#!/bin/sh\n");
+  fs::create_directories(place / "content");
+  fs::rename(place / "run.sh", place / "content/run.sh");
+  fs::permissions(place / "content/run.sh", fs::perms::owner_all);
+  options.json = true;
+  const PushArguments arguments{.path = (place / "content").string(),
+                                .name = "noise",
+                                .version = "2",
+                                .architecture = "arm64",
+                                .entry = {"./run.sh", "-v"},
+                                .needs = {"memory_bytes=256MiB", "cpu_millis=500"}};
+  EXPECT_EQ(package_push(options, arguments), 0);
+  EXPECT_EQ(Json::parse(out())["architecture"], "aarch64");
+  const auto manifest = content::read_manifest(place / "stored");
+  ASSERT_TRUE(manifest && *manifest);
+  EXPECT_EQ((*manifest)->about, (PackageAbout{"aarch64", {"./run.sh", "-v"}, {500, 256 << 20, 0}}));
+}
+
+TEST_F(CliCommands, PushRefusesNeedsThatAreNone) {
+  fs::create_directories(place / "content");
+  for (const char* word : {"memory=1", "memory_bytes", "memory_bytes=0", "cpu_millis=much"}) {
+    const PushArguments arguments{.path = (place / "content").string(), .name = "n", .version = "1", .needs = {word}};
+    EXPECT_EQ(package_push(options, arguments), 2) << word;
+  }
+}
+
 TEST_F(CliCommands, PushAgainSendsNothing) {
   fs::create_directories(place / "content");
   write("content/more", "x");
@@ -445,6 +519,60 @@ TEST_F(CliCommands, DoctorSaysWhatIsMissing) {
   EXPECT_NE(out().find("FAIL  audit                    does not go on"), std::string::npos) << out();
   EXPECT_NE(out().find("release.key, id "), std::string::npos) << out();
   EXPECT_NE(out().find(", trusted by transfer"), std::string::npos) << out();
+}
+
+TEST_F(CliCommands, SendStagesAPackageAndWaitsUntilItIsReady) {
+  options.json = true;
+  EXPECT_EQ(send(options, {.what = "anomaly@1.0", .target = "group == canary"}), 0) << said();
+  const auto sent = Json::parse(out());
+  ASSERT_EQ(sent.at("items").size(), 2U);
+  EXPECT_EQ(sent.at("items").at(1).at("stage").at("device"), "d-2");
+  EXPECT_FALSE(sent.at("items").at(0).at("stage").contains("file"));
+  EXPECT_EQ(said(),
+            "d-1  waits until the device is heard\nd-2  waits until the device is heard\n"
+            "d-1  [########------------]   40 %  4 B of 10 B, resumed at 3 B\n"
+            "d-2  [########------------]   40 %  4 B of 10 B, resumed at 3 B\n"
+            "d-1  is ready, resumed at 3 B\nd-2  is ready, resumed at 3 B\n");
+}
+
+TEST_F(CliCommands, SendPacksAFileAndSaysWhereItGoes) {
+  write("stored", "");
+  const auto file = write("map.bin", "streets");
+  EXPECT_EQ(send(options, {.what = file, .target = "canary", .as = "maps/", .no_wait = true}), 0) << said();
+  EXPECT_EQ(out().substr(0, 8), "map.bin@") << "its own name, and digits of its digest";
+  EXPECT_NE(out().find(" is asked for on 2 of 2 devices\n"), std::string::npos) << out();
+  fs::remove(place / "stored");
+}
+
+TEST_F(CliCommands, SendFailsWhereADeviceRefuses) {
+  write("refuse", "");
+  EXPECT_EQ(send(options, {.what = "anomaly@1.0", .target = "site == a"}), 1);
+  EXPECT_EQ(out(), "anomaly@1.0 is ready on 1 of 2 devices, 1 failed\n");
+  EXPECT_NE(said().find("d-2  refused: no such device\n"), std::string::npos) << said();
+  fs::remove(place / "refuse");
+}
+
+TEST_F(CliCommands, SendEndsItsWaitAtTheTimeout) {
+  write("stuck", "");
+  options.timeout_s = 1;
+  EXPECT_EQ(send(options, {.what = "anomaly@1.0", .target = "site == a"}), 5);
+  EXPECT_NE(said().find("What was asked for stands: fieldwork transfer staged"), std::string::npos) << said();
+  fs::remove(place / "stuck");
+}
+
+TEST_F(CliCommands, WhatSendCannotMean) {
+  const auto file = write("map.bin", "streets");
+  EXPECT_EQ(send(options, {.what = file, .target = "d-1", .as = "x", .stage_only = true}), 2);
+  EXPECT_EQ(send(options, {.what = place.string(), .target = "d-1", .as = "x"}), 2) << "a directory";
+  EXPECT_EQ(send(options, {.what = file, .target = "d-1", .keep = "soon"}), 2);
+  EXPECT_EQ(send(options, {.what = "anomaly@1.0", .target = "d-1", .name = "x"}), 2);
+  EXPECT_EQ(send(options, {.what = "nothing", .target = "site == a"}), 2);
+}
+
+TEST_F(CliCommands, UnstagesAndListsWhatIsStaged) {
+  EXPECT_EQ(transfer_unstage(options, {.package = "anomaly@1.0", .target = "site == a"}), 0);
+  EXPECT_EQ(transfer_staged(options, {}), 0);
+  EXPECT_NE(out().find("no longer staged on 2 of 2 devices\nDEVICE"), std::string::npos) << out();
 }
 
 }  // namespace

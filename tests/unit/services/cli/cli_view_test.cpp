@@ -73,19 +73,117 @@ TEST(CliView, PackagesAreARowForEachNameOnEightyColumns) {
   const auto release = crypto::sign_jws(key, "fieldwork-release+jws",
                                         codec::encode(codec::Release{digest, 1536, "anomaly", "1.0", 60'000}));
   const Json package{{"digest", digest},
+                     {"architecture", "aarch64"},
                      {"size_bytes", 1536},
                      {"release", release},
                      {"released_by", std::string(64, 'b')},
                      {"names", {{{"name", "anomaly"}, {"version", "1.0"}}, {{"name", "same"}, {"version", "2"}}}}};
   EXPECT_EQ(package_table(Json::array({package}), 120'000),
-            "NAME     VERSION  SIZE     AGE    RELEASED BY   DIGEST\n"
-            "anomaly  1.0      1.5 KiB  1m 0s  bbbbbbbbbbbb  sha256:aaaaaaaaaaaa\n"
-            "same     2        1.5 KiB  -      bbbbbbbbbbbb  sha256:aaaaaaaaaaaa\n");
+            "NAME     VERSION  ARCH     SIZE     AGE    RELEASED BY   DIGEST\n"
+            "anomaly  1.0      aarch64  1.5 KiB  1m 0s  bbbbbbbbbbbb  sha256:aaaaaaaaaaaa\n"
+            "same     2        aarch64  1.5 KiB  -      bbbbbbbbbbbb  sha256:aaaaaaaaaaaa\n");
   const auto text = package_text(package, 120'000);
-  EXPECT_NE(text.find("digest       " + digest + "\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("released     1970-01-01 00:01:00Z (1m 0s ago)\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("digest        " + digest + "\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("released      1970-01-01 00:01:00Z (1m 0s ago)\n"), std::string::npos) << text;
   EXPECT_EQ(package_table(Json::array({Json{{"digest", 7}}}), 0),
-            "NAME  VERSION  SIZE  AGE  RELEASED BY  DIGEST\n-     -        0 B   -    -\n");
+            "NAME  VERSION  ARCH  SIZE  AGE  RELEASED BY  DIGEST\n-     -        -     0 B   -    -\n");
+}
+
+TEST(CliView, APackageSaysWhatItIsForAndItsVariantsEach) {
+  const Json one{{"digest", "sha256:1"},
+                 {"architecture", "aarch64"},
+                 {"entry", {"./run", "a b"}},
+                 {"needs", {{"cpu_millis", 500}, {"memory_bytes", 256 << 20}}}};
+  const auto text = package_text(one, 0);
+  EXPECT_NE(text.find("architecture  aarch64\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("entry         ./run 'a b'\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("needs         500 cpu_millis, 256.0 MiB of memory\n"), std::string::npos) << text;
+  auto both = one;
+  both["variants"] = {one, {{"digest", "sha256:2"}, {"architecture", "x86_64"}}};
+  EXPECT_EQ(package_text(both, 0), text + "\n" + package_text(both["variants"][1], 0));
+}
+
+Json transfer_json() {
+  return {{"transfer", "53c777fd07c99d4c25f635579ca24c2a"},
+          {"digest", "sha256:" + std::string(64, 'a')},
+          {"direction", "down"},
+          {"device", "edge-1"},
+          {"state", "sending"},
+          {"reason", ""},
+          {"size_bytes", 20 << 20},
+          {"encoding", "zstd"},
+          {"encoded_bytes", 10 << 20},
+          {"acked_bytes", 4 << 20},
+          {"sent_bytes", 5 << 20},
+          {"resent_bytes", 1 << 20},
+          {"frames_sent", 320},
+          {"frames_resent", 21},
+          {"tries_most", 4},
+          {"bad_frames", 2},
+          {"resumed_from", 1024},
+          {"strategy", {{"name", "near"}, {"reason", "r"}, {"frame_bytes", 16'384}}},
+          {"bit_per_s", 12'345'678},
+          {"eta_s", 90},
+          {"changed_ms", 60'000}};
+}
+
+TEST(CliView, TransfersSayHowFarTheyAreAndWhatTheyWaitFor) {
+  const Json paused{{"transfer", "0123456789abcdef0123456789abcdef"},
+                    {"digest", "sha256:" + std::string(64, 'b')},
+                    {"direction", "up"},
+                    {"client", "operator"},
+                    {"state", "suspended"},
+                    {"reason", "paused by ann\x1b"},
+                    {"encoded_bytes", 61'512},
+                    {"acked_bytes", 0},
+                    {"bit_per_s", 912'999},
+                    {"changed_ms", 1}};
+  EXPECT_EQ(transfer_table(Json::array({transfer_json(), paused, Json{{"transfer", 7}}}), 120'001),
+            "TRANSFER      DIRECTION  WITH      STATE      DONE  OF        RATE        REST    STRATEGY  CONTENT       "
+            "       "
+            "CHANGED  REASON\n"
+            "53c777fd07c9  down       edge-1    sending    40 %  10.0 MiB  12 Mbit/s   1m 30s  near      "
+            "sha256:aaaaaaaaaaaa  1m 0s\n"
+            "0123456789ab  up         operator  suspended  0 %   60.1 KiB  912 kbit/s  -       -         "
+            "sha256:bbbbbbbbbbbb  2m 0s    "
+            "paused by ann?\n"
+            "              -          -         -          -     0 B       -           -       -                       "
+            "       -\n");
+}
+
+TEST(CliView, ATransferSaysHowItWentAboutItsLink) {
+  auto transfer = transfer_json();
+  transfer.update({{"state", "suspended"}, {"reason", "paused by ann"}, {"round_trip_ms", 212.5}});
+  transfer["strategies"] = {{{"at_ms", 1'000}, {"reason", "unknown link: zstd 3"}},
+                            {{"at_ms", 60'000}, {"reason", "round trip 212 ms > 100 ms: zstd 9"}}};
+  const auto text = transfer_text(transfer, 120'000);
+  EXPECT_EQ(text,
+            "suspended  [########------------]   40 %  4.0 MiB of 10.0 MiB\n\n"
+            "transfer         53c777fd07c99d4c25f635579ca24c2a\n"
+            "to               edge-1\n"
+            "content          sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+            "state            suspended\n"
+            "reason           paused by ann\n"
+            "encoding         zstd, 10.0 MiB for 20.0 MiB\n"
+            "sent             5.0 MiB, of these again 1.0 MiB\n"
+            "tries per frame  1.07 (most 4)\n"
+            "bad frames       2\n"
+            "resumed from     1.0 KiB\n"
+            "rate             12 Mbit/s\n"
+            "round trip       212.5 ms\n"
+            "frames           16.0 KiB\n"
+            "changed          1m 0s ago\n"
+            "\n"
+            "STRATEGY SINCE        WHY\n"
+            "1970-01-01 00:00:01Z  unknown link: zstd 3\n"
+            "1970-01-01 00:01:00Z  round trip 212 ms > 100 ms: zstd 9\n");
+  EXPECT_EQ(transfer_text(Json{{"transfer", 7}}, 0).find("STRATEGY"), std::string::npos);
+  transfer.update({{"direction", "up"}, {"state", "failed"}, {"failure", "verification_failed"}});
+  transfer.erase("tries_most");
+  const auto up = transfer_text(transfer, 0);
+  for (const char* line : {"\nfrom             edge-1\n", "\nfailure          verification_failed\n",
+                           "\ncame             5.0 MiB, of these again 1.0 MiB\n", "\ntries per frame  1.07\n"})
+    EXPECT_NE(up.find(line), std::string::npos) << line;
 }
 
 TEST(CliView, WhatWaitsSaysWhyAndForHowLong) {

@@ -38,7 +38,7 @@ TEST(Receiving, ManyRepeatsInOneBatchAreOneRow) {
   EXPECT_TRUE(t.step(TimePassed{}).empty());
 }
 
-// What began and ended in one batch leaves no row.
+// What began and ended in one batch is a row that has ended.
 TEST(Receiving, ABatchEndsWithWhatIsTrueThen) {
   Core t;
   Output done;
@@ -46,8 +46,9 @@ TEST(Receiving, ABatchEndsWithWhatIsTrueThen) {
   t.core->step(Offered{d1, offer_of(id_of(1))}, t.now, done);
   t.core->step(ContentArrived{id_of(1), "identity", 10}, t.now, done);
   t.core->step(BatchEnded{}, t.now, done);
-  EXPECT_TRUE(done.receivings.empty());
-  EXPECT_EQ(done.dropped_receivings, std::vector{id_of(1)});
+  ASSERT_EQ(done.receivings.size(), 1U);
+  EXPECT_EQ(done.receivings[0].state, SendingState::complete);
+  EXPECT_TRUE(done.dropped_receivings.empty());
   ASSERT_EQ(done.contents.size(), 1U);
   EXPECT_EQ(done.contents[0].transfer, id_of(1));
   EXPECT_EQ(done.contents[0].kind, ContentKind::output);
@@ -115,7 +116,7 @@ TEST(Receiving, ASendersSilenceEndsItWhenItsPatienceIsOver) {
   announce_output(t, d1);
   t.step(Offered{d1, offer_of(id_of(9))});
   t.now += minutes(10);
-  EXPECT_TRUE(t.step(TimePassed{}).empty());
+  EXPECT_EQ(count<CloseReceiving>(t.step(TimePassed{})), 0U);
   only<AnswerUpload>(t.announce(alice, package));  // which is a word of it
   t.now += minutes(10);
   EXPECT_EQ(count<CloseReceiving>(t.step(TimePassed{})), 0U);
@@ -125,7 +126,7 @@ TEST(Receiving, ASendersSilenceEndsItWhenItsPatienceIsOver) {
   t.now += hours(24);  // whoever has begun has longer
   EXPECT_EQ(count<CloseReceiving>(t.step(TimePassed{})), 0U);
   t.now += seconds(10);
-  EXPECT_EQ(only<DropReceiving>(t.step(TimePassed{})).id, id_of(9));
+  EXPECT_EQ(only<SayReceivingEnded>(t.step(TimePassed{})).id, id_of(9));
 }
 
 TEST(Receiving, AnAnnouncementIsGoodForADayAndForItsSize) {

@@ -20,7 +20,8 @@ TEST(Restart, ASendingGoesOnFromItsRow) {
   t.step(TimePassed{});
   t.step(Progressed{id, {{0, 90}}, 90, 30});  // not saved yet: sent again
   t.restart();
-  const auto [opened, encoding] = only<OpenSending>(t.step(TimePassed{}));
+  const auto [opened, encoding, shared] = only<OpenSending>(t.step(TimePassed{}));
+  EXPECT_FALSE(shared);
   EXPECT_EQ(opened.id, id);
   EXPECT_EQ(encoding.id, "e1");
   EXPECT_EQ(encoding.key, "key of e1");
@@ -195,7 +196,7 @@ TEST(Restart, AnUploadGoesOnFromEachOfItsSteps) {
   t.step(ContentArrived{id, "zstd", 7});
   t.restart();
   EXPECT_TRUE(t.core->receivings().empty());
-  const auto* content = t.core->named({"n", "1"});
+  const auto* content = t.core->named({"n", "1"}).at(0);
   ASSERT_NE(content, nullptr);
   EXPECT_EQ(content->package.release, "jws");
   EXPECT_EQ(content->encoding, "zstd");

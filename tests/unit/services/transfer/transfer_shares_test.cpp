@@ -27,7 +27,7 @@ TEST(Names, AVersionNeverBecomesAnotherContent) {
   const auto effects = t.announce(alice, {.digest = digest_b, .name = "n", .version = "1", .size_bytes = 1});
   ASSERT_EQ(effects.size(), 1U);  // and nothing is uploaded
   EXPECT_EQ(only<Reject>(effects).error.code, Code::conflict);
-  EXPECT_EQ(t.core->named({"n", "1"}), t.core->content(digest_a));
+  EXPECT_EQ(t.core->named({"n", "1"}), std::vector{t.core->content(digest_a)});
 }
 
 TEST(Names, OfTwoThatArePushedAtOnceTheFirstHasIt) {
@@ -42,7 +42,7 @@ TEST(Names, OfTwoThatArePushedAtOnceTheFirstHasIt) {
   const auto late = t.step(ContentArrived{ids[0], "identity", 1});
   EXPECT_NE(only<AckEnded>(late).error.find("n@1 is already " + digest_b), std::string::npos);
   EXPECT_EQ(count<PublishPackage>(late), 0U);
-  EXPECT_EQ(t.core->named({"n", "1"}), t.core->content(digest_b));
+  EXPECT_EQ(t.core->named({"n", "1"}), std::vector{t.core->content(digest_b)});
   // Its bytes are here, and need no second upload under another name.
   only<AnswerStored>(t.announce(alice, {.digest = digest_a, .name = "n", .version = "2"}));
 }
@@ -306,34 +306,6 @@ TEST(Retention, AfterTheBrokerCameBackAllIsSaidAtAPace) {
     for (const auto& effect : effects) said.insert(std::get<PublishPackage>(effect).digest);
   }
   EXPECT_EQ(said.size(), 1000U);
-}
-
-// The network of d1 is under pressure: what is sent to it shares one rate.
-TEST(Pace, IsSharedByTheOpenSendingsToADevice) {
-  Core t({}, packages_of({digest_a, digest_b}));
-  const auto paced = [](const Effects& effects) {
-    std::map<TransferId, std::int64_t> out;
-    for (const auto& effect : effects) {
-      if (const auto* one = std::get_if<PaceSending>(&effect)) out[one->id] = one->bit_per_s_max;
-    }
-    return out;
-  };
-  const auto standing = [&](std::int64_t bit_per_s_max) {
-    return t.step(DeviceHeard{"d1", Standing{Lifecycle::active, "", "", bit_per_s_max}});
-  };
-  using Rates = std::map<TransferId, std::int64_t>;
-  const auto first = t.want("d1", digest_a);
-  EXPECT_EQ(paced(first), Rates{}) << "nobody asked for a limit";
-  const auto a = only<SendOffer>(first).sending.id;
-  const auto other = only<SendOffer>(t.want("d2", digest_a)).sending.id;
-  EXPECT_EQ(paced(standing(1000)), (Rates{{a, 1000}}));
-  EXPECT_EQ(paced(standing(1000)), Rates{}) << "as before";
-  const auto second = t.want("d1", digest_b);
-  const auto b = only<SendOffer>(second).sending.id;
-  EXPECT_EQ(paced(second), (Rates{{a, 500}, {b, 500}}));
-  EXPECT_EQ(paced(t.step(Answered{d1, b, ReceivedState::complete, ""})), (Rates{{a, 1000}}));
-  EXPECT_EQ(paced(standing(0)), (Rates{{a, 0}}));
-  EXPECT_EQ(paced(t.step(Answered{d2, other, ReceivedState::complete, ""})), Rates{});
 }
 
 }  // namespace
