@@ -7,7 +7,8 @@ namespace fieldwork::content {
 
 void Group::join(const std::string& member, Ranges has, Time now) {
   auto& one = members_[member];
-  one = Member{.had = has, .has = std::move(has), .passed = 0, .heard = now};
+  one = Member{.had = has, .has = {}, .passed = 0, .heard = now};
+  one.has = std::move(has);
   // It is where the others are: what was sent before is its own matter.
   for (const auto& [name, other] : members_) {
     if (name != member) one.passed = std::max(one.passed, place_of(other));
@@ -19,11 +20,18 @@ void Group::leave(const std::string& member) { members_.erase(member); }
 void Group::acknowledged(const std::string& member, const Ranges& ranges, Time now) {
   const auto it = members_.find(member);
   if (it == members_.end()) return;
-  it->second.has = ranges;
-  it->second.heard = now;
-  it->second.passed = std::max(it->second.passed, passed_by(it->second));
-  tell_sender(now);
-  release_late(now);
+  auto& one = it->second;
+  // It hears the frames now: what was sent before is its own matter.
+  if (!std::exchange(one.answered, true)) one.passed = std::max(one.passed, foremost());
+  one.has = ranges;
+  one.heard = now;
+  one.passed = std::max(one.passed, passed_by(one));
+  judge_ = true;  // in due(): many answer at once
+}
+
+void Group::give_time(Time now) {
+  last_sent_ = std::max(last_sent_, now);
+  for (auto& [name, member] : members_) member.heard = std::max(member.heard, now);
 }
 
 // What it holds beyond the place it has passed, it need not get.
@@ -50,21 +58,26 @@ std::uint64_t Group::foremost() const {
   return out;
 }
 
-// What all have or have passed. The slowest is given credit for a window, as far as the foremost is: so it can fall
-// behind by two, and then it is released.
+// What all who hear the frames have or have passed. The slowest is given credit for a window, as far as the foremost
+// is: so it can fall behind by two, and then it is released.
 void Group::tell_sender(Time now) {
-  if (members_.empty() || !started_) return;
   std::uint64_t passed = config_.encoded_bytes;
-  for (const auto& [name, member] : members_) passed = std::min(passed, place_of(member));
-  const auto window = window_bytes();
+  std::optional<Ranges> all;
+  for (const auto& [name, member] : members_) {
+    if (!member.answered) continue;
+    passed = std::min(passed, place_of(member));
+    if (!all) all = member.has;
+  }
+  if (!all || !started_) return;
   const auto ahead = foremost();
-  const auto credit = sent_up_to(passed) + window;
+  const auto credit = sent_up_to(passed) + window_;
   for (auto it = trail_.upper_bound(passed); it != trail_.end() && it->second <= credit && it->first <= ahead; ++it)
     passed = it->first;
-  auto all = members_.begin()->second.has;
-  for (const auto& [name, member] : members_) all = all.common(member.has, passed);
-  (void)all.add(0, passed);
-  sender_.acknowledged(all, now);
+  for (const auto& [name, member] : members_) {
+    if (member.answered) all = all->common(member.has, passed);
+  }
+  (void)all->add(0, passed);
+  sender_.acknowledged(*all, now);
 }
 
 std::uint64_t Group::sent_up_to(std::uint64_t offset) const {
@@ -72,9 +85,13 @@ std::uint64_t Group::sent_up_to(std::uint64_t offset) const {
   return it == trail_.begin() ? 0 : std::prev(it)->second;
 }
 
-// The sender's own window is small now and then, to see the round trip.
-std::uint64_t Group::window_bytes() const {
-  return std::max<std::uint64_t>(sender_.window_bytes(), 4 * std::uint64_t{sender_.strategy().frame_bytes});
+// The sender's own window is small now and then, to see the round trip: the one before it counts a while longer.
+void Group::see_window(Time now) {
+  const auto window =
+      std::max<std::uint64_t>(sender_.window_bytes(), 4 * std::uint64_t{sender_.strategy().frame_bytes});
+  if (window < window_ && now - window_at_ < window_kept) return;
+  window_ = window;
+  window_at_ = now;
 }
 
 void Group::limit(std::uint64_t bytes_per_s_max) {
@@ -83,6 +100,8 @@ void Group::limit(std::uint64_t bytes_per_s_max) {
 }
 
 std::vector<Piece> Group::due(Time now) {
+  see_window(now);
+  if (std::exchange(judge_, false)) tell_sender(now);
   release_late(now);
   if (members_.size() < 2) {
     if (last_may_go()) release(std::string(members_.begin()->first));
@@ -108,6 +127,7 @@ std::vector<Piece> Group::due(Time now) {
 
 std::optional<Group::Time> Group::next_due() const {
   if (members_.empty()) return std::nullopt;
+  if (judge_) return Time::zero();
   std::optional<Time> due = sender_.next_due();
   if (sender_.pieces().in_flight_bytes() > 0 || members_.size() < 2 || !due) {
     for (const auto& [name, member] : members_) {
@@ -127,11 +147,12 @@ void Group::release_late(Time now) {
   if (!started_) return;
   const auto ahead = sent_up_to(foremost());
   const bool over = !sender_.pieces().unsent();
-  const auto behind = windows_behind_max * window_bytes();
+  const auto behind = windows_behind_max * window_;
   std::vector<std::string> late;
   for (const auto& [name, member] : members_) {
-    const bool at_the_end = over && (place_of(member) >= cursor_ || member.has.complete(config_.encoded_bytes));
-    const bool far_behind = sent_up_to(place_of(member)) + behind <= ahead;
+    const bool at_the_end =
+        over && member.answered && (place_of(member) >= cursor_ || member.has.complete(config_.encoded_bytes));
+    const bool far_behind = member.answered && sent_up_to(place_of(member)) + behind <= ahead;
     const bool waits = cursor_ > place_of(member);
     const bool silent = (waits || over) && now - std::max(member.heard, last_sent_) >= silence_max;
     if (at_the_end || far_behind || silent) late.push_back(name);

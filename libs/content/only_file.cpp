@@ -76,7 +76,7 @@ Result<OnlyFile> take_only_file(const fs::path& archive_path, int descriptor, st
       return refused(archive_path.string(), Code::invalid, reason_of(reader.get()));
     const auto type = archive_entry_filetype(entry);
     const char* raw = archive_entry_pathname(entry);
-    if (type == AE_IFDIR || (raw != nullptr && std::string_view(raw) == manifest_name)) continue;
+    if (type == AE_IFDIR || (raw != nullptr && clean_name(raw) == manifest_name)) continue;
     if (type != AE_IFREG || out || archive_entry_hardlink(entry) != nullptr) return not_one();
     auto taken = take_entry(reader.get(), entry, descriptor, size_max);
     if (!taken) return taken.error();

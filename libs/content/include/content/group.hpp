@@ -23,6 +23,7 @@ class Group {
  public:
   using Time = Sender::Time;
   static constexpr Time silence_max = std::chrono::seconds(2);
+  static constexpr Time window_kept = std::chrono::seconds(2);
   static constexpr std::uint64_t windows_behind_max = 2;
 
   explicit Group(const SenderConfig& config) : config_(config), sender_(config) {}
@@ -32,8 +33,11 @@ class Group {
   void join(const std::string& member, Ranges has, Time now);
   /// It is not released: the caller knows.
   void leave(const std::string& member);
-  /// The member holds these bytes. Nobody else: nothing happens.
+  /// The member holds these bytes. Nobody else: nothing happens. Until its first answer a member holds nobody up. What
+  /// follows from answers comes with the next due().
   void acknowledged(const std::string& member, const Ranges& ranges, Time now);
+  /// Nobody could be heard until now: nobody was silent.
+  void give_time(Time now);
 
   /// The pieces to send to all now. None for a group of one: it is released when nothing is on its way to it.
   [[nodiscard]] std::vector<Piece> due(Time now);
@@ -46,7 +50,7 @@ class Group {
   [[nodiscard]] std::vector<std::string> take_released();
 
   [[nodiscard]] std::size_t size() const { return members_.size(); }
-  [[nodiscard]] bool has(const std::string& member) const { return members_.contains(member); }
+  [[nodiscard]] std::uint64_t sent_bytes() const { return sent_bytes_; }
   [[nodiscard]] const Sender& sender() const { return sender_; }
 
  private:
@@ -55,6 +59,7 @@ class Group {
     Ranges has;
     std::uint64_t passed = 0;
     Time heard{};
+    bool answered = false;  // it hears the frames
   };
 
   void release(const std::string& member);
@@ -64,7 +69,7 @@ class Group {
   [[nodiscard]] std::uint64_t place_of(const Member& member) const;
   [[nodiscard]] std::uint64_t passed_by(const Member& member) const;
   [[nodiscard]] std::uint64_t foremost() const;
-  [[nodiscard]] std::uint64_t window_bytes() const;
+  void see_window(Time now);
   [[nodiscard]] std::uint64_t sent_up_to(std::uint64_t offset) const;
 
   SenderConfig config_;
@@ -72,6 +77,9 @@ class Group {
   std::map<std::string, Member> members_;
   std::vector<std::string> released_;
   bool started_ = false;
+  bool judge_ = false;  // somebody answered since due()
+  std::uint64_t window_ = 0;
+  Time window_at_{};
   std::uint64_t limit_ = 0;   // bytes per s
   std::uint64_t cursor_ = 0;  // the end of the piece that is furthest on
   std::uint64_t sent_bytes_ = 0;

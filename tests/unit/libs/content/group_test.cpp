@@ -42,15 +42,17 @@ class Network {
     double loss = 0;
     Time dead_from = Time::max();
     Time wakes_every = 1us;  // what came before is heard then
+    Time hears_after = 0us;  // it has joined
   };
 
   Network(std::uint64_t total, std::vector<Link> links)
       : total_(total), group_({.encoded_bytes = total, .align = 4096}) {
-    for (const auto& link : links) ends_.push_back({link, Receiver({.encoded_bytes = total}), {}, {}, 0us});
+    for (const auto& link : links) ends_.push_back({link, Receiver({.encoded_bytes = total}), {}, {}, 0us, 0us});
   }
 
   void join(std::size_t i, Ranges has = {}) {
     ends_[i].receiver = Receiver({.encoded_bytes = total_}, has);
+    ends_[i].hears_from = now + ends_[i].link.hears_after;
     group_.join(std::to_string(i), std::move(has), now);
   }
 
@@ -96,13 +98,14 @@ class Network {
     std::deque<std::pair<Time, Piece>> pieces;
     std::deque<std::pair<Time, Ranges>> answers;
     Time free_at;
+    Time hears_from{};
   };
 
   void note_released() {
     for (const auto& name : group_.take_released()) released.emplace_back(std::stoul(name), now);
   }
   void deliver(End& end, const Piece& piece) {
-    if (now >= end.link.dead_from || std::uniform_real_distribution<>(0, 1)(random_) < end.link.loss) return;
+    if (now < end.hears_from || now >= end.link.dead_from || std::uniform_real_distribution<>(0, 1)(random_) < end.link.loss) return;
     end.free_at =
         std::max(end.free_at, now) + Time(static_cast<std::int64_t>(1e6 * piece.length / end.link.bytes_per_s));
     end.pieces.emplace_back(wakes(end, end.free_at + end.link.delay), piece);
@@ -115,6 +118,7 @@ class Network {
   }
   void hear(std::size_t i) {
     auto& end = ends_[i];
+    if (now < end.hears_from) return;
     for (; !end.pieces.empty() && end.pieces.front().first <= now; end.pieces.pop_front())
       (void)end.receiver.accept(end.pieces.front().second.offset, end.pieces.front().second.length);
     if (end.receiver.ack_due(now)) {
@@ -130,6 +134,10 @@ class Network {
     if (const auto due = group_.next_due()) sooner(*due);
     if (!later.empty()) sooner(later.front().first);
     for (const auto& end : ends_) {
+      if (now < end.hears_from) {
+        sooner(end.hears_from);
+        continue;
+      }
       if (!end.pieces.empty()) sooner(end.pieces.front().first);
       if (!end.answers.empty()) sooner(end.answers.front().first);
       if (const auto due = end.receiver.next_due()) sooner(*due);
@@ -166,7 +174,7 @@ TEST(Group, KeepsMembersWhoAnswerLate) {
       net.run();
       EXPECT_EQ(net.sent, total);
       EXPECT_EQ(net.missing(), 0U);
-      EXPECT_GT(net.released.front().second, net.now * 95 / 100);
+      EXPECT_GT(net.released.front().second, net.released.back().second * 95 / 100);
     }
   }
 }
@@ -217,6 +225,33 @@ TEST(Group, TakesLateMembersForTheRestOfThePass) {
   EXPECT_GT(net.missing(2), std::uint64_t{2} << 20);
   EXPECT_LT(net.missing(2), net.missing(3));
   EXPECT_LT(net.missing(3), total * 6 / 10);
+}
+
+// It is in the group before it hears its topic.
+TEST(Group, WaitsForNobodyWhoDoesNotHearItYet) {
+  for (const auto hears_after : {50'000us, 100'000us, 1'000'000us}) {
+    SCOPED_TRACE(hears_after.count());
+    std::vector<Network::Link> links(6, {.bytes_per_s = 12.5e6});
+    links[3].hears_after = hears_after;
+    Network net(8 * total, links);
+    for (std::size_t i = 0; i < links.size(); ++i) net.join(i);
+    net.run();
+    EXPECT_EQ(net.sent, 8 * total);
+    EXPECT_LT(net.now, 8500ms);  // virtual: 6.7 s at 12.5 MB/s
+    EXPECT_GT(net.released_at(3), 6s) << "it follows";
+    EXPECT_LT(net.missing(3), static_cast<std::uint64_t>(12.5 * 1.5 * static_cast<double>(hears_after.count())));
+  }
+}
+
+TEST(Group, DoesNotCountTimeInWhichNobodyCouldBeHeard) {
+  Group group({.encoded_bytes = total, .align = 4096});
+  for (const auto* name : {"a", "b"}) group.join(name, {}, 0s);
+  ASSERT_FALSE(group.due(0s).empty());
+  group.give_time(10s);
+  (void)group.due(10s);
+  EXPECT_EQ(group.size(), 2U);
+  (void)group.due(10s + Group::silence_max);
+  EXPECT_EQ(group.size(), 0U);
 }
 
 TEST(Group, OfOneIsNone) {
