@@ -62,7 +62,8 @@ void Shared::leave(const TransferId& transfer) {
   impl_->group.leave(transfer.value);
 }
 
-bool Shared::has(const TransferId& transfer) const { return impl_->group.has(transfer.value); }
+std::uint64_t Shared::sent_bytes() const { return impl_->group.sent_bytes(); }
+void Shared::give_time(Time now) { impl_->group.give_time(now.time_since_epoch()); }
 std::size_t Shared::size() const { return impl_->group.size(); }
 const content::Sender& Shared::sender() const { return impl_->group.sender(); }
 

@@ -108,6 +108,10 @@ struct DeviceStaged {
   Asker from;
   StageReport report;
 };
+// An open sending that was sent together with others goes on alone, before their pass is over.
+struct LeftGroup {
+  TransferId id;
+};
 // The outcome of MakeEncoding.
 struct EncodingMade {
   SealedEncoding encoding;
@@ -228,11 +232,11 @@ struct StrayFrame {
 // LinkLost comes from load(), since nobody can be heard before the first connection. After LinkBack and Stalled every
 // party has its full time again, and whoever waits keeps its turn; after LinkBack offers and states are published
 // again. TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
-using Input =
-    std::variant<DeviceHeard, Wanted, Controlled, StageAsked, StageEnded, DeviceStaged, EncodingMade, EncodingFailed,
-                 OfferMade, OfferFailed, Answered, Progressed, SendingBroke, ContentLost, PackageAnnounced,
-                 OutputAnnounced, OutputDropped, Offered, ReceivingHeard, ReceivingOpened, AllReceived, ContentArrived,
-                 ContentRefused, FrameNotKept, StrayFrame, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+using Input = std::variant<DeviceHeard, Wanted, Controlled, LeftGroup, StageAsked, StageEnded, DeviceStaged,
+                           EncodingMade, EncodingFailed, OfferMade, OfferFailed, Answered, Progressed, SendingBroke,
+                           ContentLost, PackageAnnounced, OutputAnnounced, OutputDropped, Offered, ReceivingHeard,
+                           ReceivingOpened, AllReceived, ContentArrived, ContentRefused, FrameNotKept, StrayFrame,
+                           LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 // What is stored: a restarted core begins with it.
 struct Saved {

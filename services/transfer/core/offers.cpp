@@ -99,7 +99,7 @@ void Transfers::on(const OfferMade& input, Time now, Output& out) {
   sending.offer.shared = sending.receivers > 1;
   gather(sending, now);
   wait(sending, now);
-  give_slots(now, out);
+  if (!gathers(sending, now)) give_slots(now, out);
   if (!live_.contains(input.id)) return;  // its encoding is lost
   if (!tracks_.at(input.id).slot) {
     sending.reason = gathers(sending, now) ? "it waits a moment for others that want the same"

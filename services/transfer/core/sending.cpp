@@ -42,6 +42,11 @@ void Transfers::on(const Wanted& input, Time now, Output& out) {
   if (auto* live = live_for(target)) {
     if (live->fingerprint == input.certificate.fingerprint()) {
       heard(*live, now);
+      if (input.priority > live->priority) {  // something urgent needs it, too
+        live->priority = input.priority;
+        unshared_ = true;
+        if (!live->offer.transfer.empty()) save(*live, now);
+      }
       auto& track = tracks_.at(live->id);
       track.came_back = live->acked_bytes > 0;
       if (track.slot && now - track.answered >= still_at_it) out.work.emplace_back(AskedAgain{live->id});

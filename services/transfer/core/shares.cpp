@@ -6,9 +6,10 @@ namespace fieldwork::transfer {
 namespace {
 
 struct Filling {
-  double left;        // of the budget
-  double weight = 0;  // of the flows that still grow
-  [[nodiscard]] double level() const { return weight > 0 ? std::max(left, 0.0) / weight : unlimited; }
+  double left;            // of the budget
+  double weight = 0;      // of the flows that still grow
+  std::size_t flows = 0;  // their number
+  [[nodiscard]] double level() const { return flows > 0 ? std::max(left, 0.0) / weight : unlimited; }
 };
 
 }  // namespace
@@ -20,7 +21,10 @@ std::vector<double> fair_shares(const std::vector<Flow>& flows, const std::vecto
   std::vector<std::size_t> growing;
   for (std::size_t i = 0; i < flows.size(); ++i) {
     growing.push_back(i);
-    for (const auto one : flows[i].of) fillings[one].weight += flows[i].weight;
+    for (const auto one : flows[i].of) {
+      fillings[one].weight += flows[i].weight;
+      ++fillings[one].flows;
+    }
   }
   // In each round all flows that want no more than the first used-up budget leaves them get what they want; where there
   // are none, the flows of that budget get their part of it. So there are at most two rounds for each budget.
@@ -40,8 +44,8 @@ std::vector<double> fair_shares(const std::vector<Flow>& flows, const std::vecto
     for (auto it = last; it != growing.end(); ++it) {
       for (const auto one : flows[*it].of) {
         fillings[one].left -= out[*it];
-        fillings[one].weight -= flows[*it].weight;
-        if (fillings[one].weight < 1e-9) fillings[one].weight = 0;
+        fillings[one].weight = std::max(fillings[one].weight - flows[*it].weight, 1e-12);
+        --fillings[one].flows;
       }
     }
     growing.erase(last, growing.end());

@@ -1,6 +1,7 @@
 // Which of the sendings that wait gets a slot: see transfers.hpp.
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "transfer/core/transfers.hpp"
 
@@ -34,6 +35,7 @@ void Transfers::wait(const Sending& sending, Time now) {
 }
 
 void Transfers::give_slots(Time now, Output& out) {
+  if (waiting_.empty() || slots_ >= limits_.slots_max || !has_room(limits_.bit_per_s_max, slots_)) return;
   for (const auto least : {PriorityClass::high, PriorityClass::normal, PriorityClass::low}) give_slots(least, now, out);
 }
 
@@ -54,16 +56,17 @@ void Transfers::give_slots(PriorityClass least, Time now, Output& out) {
   }
 }
 
+bool Transfers::has_room(std::int64_t budget, std::size_t open) const {
+  return budget == 0 || open == 0 || static_cast<std::int64_t>(open + 1) * limits_.share_min <= budget;
+}
+
 // Few at once, each fast enough to be of use.
 bool Transfers::may_open(const Party& party) const {
   const auto with = slots_with_.find(party);
   if (!serves(party) || (with != slots_with_.end() && with->second >= limits_.party_slots_max)) return false;
-  const auto room = [&](std::int64_t budget, std::size_t open) {
-    return budget == 0 || open == 0 || static_cast<std::int64_t>(open + 1) * limits_.share_min <= budget;
-  };
   const auto site = site_of(party);
   const auto at = slots_at_.find(site);
-  return room(limits_.bit_per_s_max, slots_) && room(budget_of(site), at == slots_at_.end() ? 0 : at->second);
+  return has_room(limits_.bit_per_s_max, slots_) && has_room(budget_of(site), at == slots_at_.end() ? 0 : at->second);
 }
 
 std::string Transfers::site_of(const Party& party) const {
@@ -91,6 +94,8 @@ std::optional<TransferId> Transfers::next_of(const Party& party, PriorityClass l
     const auto it = tracks_.find(id);
     if (it == tracks_.end()) continue;
     const auto& sending = sendings_.at(id);
+    // Others that waited for a slot, too, may get one in a moment.
+    if (sending.receivers > 1 && !gathering_.contains(sending.offer.envelope.content)) gather(sending, now);
     const auto waited = (now - it->second.queued_at) / limits_.class_up;
     if (static_cast<int>(class_of(sending.priority)) + waited < static_cast<int>(least) || gathers(sending, now)) {
       not_yet.push_back(id);
@@ -142,8 +147,23 @@ void Transfers::pause(Sending& sending, const std::string& by, Time now, Output&
   sending.reason = "paused by " + by;
   give_back(sending);
   out.work.emplace_back(CloseSending{sending.id});
+  alone(sending, out);
   save(sending, now);
   publish(sending, now);
+}
+
+// From now on it is no part of a pass for many: its receiver need not hear those frames.
+void Transfers::alone(Sending& sending, Output& out) {
+  sending.receivers = 1;
+  if (!std::exchange(sending.offer.shared, false)) return;
+  out.answers.emplace_back(SendOffer{sending});
+}
+
+void Transfers::on(const LeftGroup& input, Time now, Output& out) {
+  const auto it = sendings_.find(input.id);
+  if (it == sendings_.end() || !live_.contains(input.id)) return;
+  alone(it->second, out);
+  save(it->second, now);
 }
 
 void Transfers::resume(Sending& sending, Time now, Output& out) {

@@ -88,8 +88,9 @@ void Transfers::stages_of(const DeviceHeard& input, Time now) {
 void Transfers::put_out_stages(Output& out) {
   for (const auto& id : unsaid_sendings_) {
     const auto it = sendings_.find(id);
-    if (it != sendings_.end() && it->second.to.kind == Party::Kind::device)
-      stages_.brings(it->second.to.name, it->second.digest, id);
+    if (it == sendings_.end() || it->second.to.kind != Party::Kind::device) continue;
+    const auto latest = latest_.find(target_of(it->second));  // an older try is only said again
+    if (latest != latest_.end() && latest->second == id) stages_.brings(it->second.to.name, it->second.digest, id);
   }
   out.stages = stages_.take_changes();
 }

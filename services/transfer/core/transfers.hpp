@@ -124,6 +124,7 @@ class Transfers {
   void on(const DeviceHeard& input, Time now, Output& out);
   void on(const Wanted& input, Time now, Output& out);
   void on(const Controlled& input, Time now, Output& out);
+  void on(const LeftGroup& input, Time now, Output& out);
   void on(const StageAsked& input, Time now, Output& out);
   void on(const StageEnded& input, Time now, Output& out);
   void on(const DeviceStaged& input, Time now, Output& out);
@@ -188,8 +189,10 @@ class Transfers {
   // that may not.
   std::optional<TransferId> next_of(const Party& party, PriorityClass least, Time now);
   [[nodiscard]] bool may_open(const Party& party) const;
+  [[nodiscard]] bool has_room(std::int64_t budget, std::size_t open) const;
   [[nodiscard]] std::string site_of(const Party& party) const;
   [[nodiscard]] std::int64_t budget_of(const std::string& site) const;
+  static void alone(Sending& sending, Output& out);
   void pause(Sending& sending, const std::string& by, Time now, Output& out);
   void resume(Sending& sending, Time now, Output& out);
   // Whether others of the same encoding are waited for.
@@ -221,8 +224,8 @@ class Transfers {
   // uploads.cpp: how receivings stand, published and kept as sendings are
   void load_receivings(std::vector<Receiving> saved, Time now);
   void begin_receiving(Receiving& receiving, Time now);
-  void end_receiving(const TransferId& id, SendingState state, std::string reason,
-                     std::optional<TransferFailure> failure, Time now, Output& out);
+  void end_receiving(TransferId id, SendingState state, std::string reason, std::optional<TransferFailure> failure,
+                     Time now, Output& out);
   void remember_ended(const Receiving& receiving);
   void control_receiving(const Controlled& input, Time now, Output& out);
   void cancel_receiving(Receiving receiving, const std::string& by, Time now, Output& out);

@@ -17,8 +17,10 @@ void Transfers::load_receivings(std::vector<Receiving> saved, Time now) {
   for (auto& receiving : saved) {
     const auto id = receiving.id;
     if (receiving.state != SendingState::sending) {
-      if (receiving.state == SendingState::cancelled)
-        cancelled_[{receiving.from, receiving.package.digest}] = {receiving.changed, receiving.reason};
+      if (receiving.state == SendingState::cancelled) {
+        auto& newest = cancelled_[{receiving.from, receiving.package.digest}];
+        if (newest.first <= receiving.changed) newest = {receiving.changed, receiving.reason};
+      }
       remember_ended(ended_receivings_.insert_or_assign(id, std::move(receiving)).first->second);
       continue;
     }
@@ -60,7 +62,9 @@ void Transfers::on(const ReceivingHeard& input, Time now, Output&) {
   receiving.bad_frames = std::max(receiving.bad_frames, input.bad_frames);
   const bool speaks_again = std::exchange(arriving.silent, false);
   if (speaks_again) arriving.bytes.clear();
-  if (speaks_again || input.came_bytes > input.again_bytes) receiving.reason.clear();
+  const bool fresh = input.came_bytes > input.again_bytes;
+  if (speaks_again || fresh) receiving.reason.clear();
+  if (fresh) held_.erase(input.id);  // the disk takes it again
   news_.insert(input.id);
 }
 
@@ -116,9 +120,8 @@ void Transfers::suspend_silent_receivings(Time now) {
   std::erase_if(cancelled_, [&](const auto& one) { return now - one.second.first >= limits_.retry_hold; });
 }
 
-void Transfers::end_receiving(const TransferId& ended, SendingState state, std::string reason,
+void Transfers::end_receiving(TransferId id, SendingState state, std::string reason,
                               std::optional<TransferFailure> failure, Time now, Output& out) {
-  const TransferId id = ended;
   auto receiving = std::move(receivings_.extract(id).mapped());
   arriving_.erase(id);
   news_.erase(id);

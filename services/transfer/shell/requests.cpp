@@ -1,4 +1,5 @@
 // The requests that only read: show and list.
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -61,17 +62,23 @@ Result<void> TransferService::show(const Asker& from, std::string_view payload, 
             one->package.about.architecture != architecture);
   });
   if (found.empty()) return Error{Code::unknown, "no such package", by_name ? "/name" : "/digest"};
-  const auto* content = found.front();
-  auto package = codec::encode(content->package);
+  // The variant with the fewest names says best which name is meant: others may also stand for another version.
+  const auto* content = *std::min_element(found.begin(), found.end(), [](const auto* a, const auto* b) {
+    return a->package.names.size() < b->package.names.size();
+  });
+  const auto shown = [&](const Content& one) {
+    auto json = codec::encode(one.package);
+    if (settings_.public_packages.has(one.package)) json["public"] = true;
+    return json;
+  };
+  auto package = shown(*content);
   auto transfers = codec::Json::array();
   for (const auto* sending : core_->sendings_of(content->package.digest, shown_transfers_max)) {
     if (sending->to.kind == Party::Kind::device) transfers.push_back(brief(*sending));
   }
   package["transfers"] = std::move(transfers);
-  if (settings_.public_packages.has(content->package)) package["public"] = true;
   codec::Json answered{{"v", 1}, {"package", std::move(package)}};
-  for (std::size_t i = 0; found.size() > 1 && i < found.size(); ++i)
-    answered["variants"].push_back(codec::encode(found[i]->package));
+  for (std::size_t i = 0; found.size() > 1 && i < found.size(); ++i) answered["variants"].push_back(shown(*found[i]));
   answer(from, answered, out);
   return {};
 }

@@ -101,15 +101,17 @@ std::uint64_t TransferService::in_flight_bytes() const {
 // Sends frames of each transfer in turn, until in_flight_bytes_max of all together are on their way. Those of a higher
 // priority come first, but for every fourth round: so nobody waits for ever.
 void TransferService::send_frames(Time now, runtime::Output& out) {
+  const bool by_priority = ++rounds_ % 4 != 0;
+  auto& last_pumped = last_pumped_[by_priority ? 0 : 1];
   auto in_flight = in_flight_bytes();
   std::vector<TransferId> order;
   for (const auto& [id, outbound] : outbounds_) {
     const auto due = outbound.next_due();
     if ((due && *due <= now) || outbound.failed()) order.push_back(id);
   }
-  const auto next = std::find_if(order.begin(), order.end(), [&](const auto& id) { return id.value > last_pumped_; });
+  const auto next = std::find_if(order.begin(), order.end(), [&](const auto& id) { return id.value > last_pumped; });
   std::rotate(order.begin(), next, order.end());
-  if (++rounds_ % 4 != 0) {
+  if (by_priority) {
     const auto priority = [&](const TransferId& id) {
       const auto* sending = core_->sending(id);
       return sending == nullptr ? PriorityClass::low : class_of(sending->priority);
@@ -121,7 +123,7 @@ void TransferService::send_frames(Time now, runtime::Output& out) {
     if (in_flight >= settings_.in_flight_bytes_max) break;
     const auto& outbound = outbounds_.at(id);
     const auto before = outbound.in_flight_bytes();
-    last_pumped_ = id.value;
+    last_pumped = id.value;
     pump(id, now, out);
     in_flight += outbound.in_flight_bytes() - before;
   }

@@ -59,6 +59,9 @@ class TransferService : public runtime::Shell<Transfers> {
   Result<void> load(store::Store& store, Time now) override;
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
   void tick(Time now, runtime::Output& out) override;
+  void connected(Time now, runtime::Output& out) override;
+  void disconnected(Time now, runtime::Output& out) override;
+  void stalled(Duration lasted, Time now, runtime::Output& out) override;
   void flush(Time now, runtime::Output& out) override;
 
  private:
@@ -139,6 +142,7 @@ class TransferService : public runtime::Shell<Transfers> {
   void leave(const TransferId& id);
   void open_alone(const Sending& sending, const SealedEncoding& encoding, Time now);
   void go_on_alone(const TransferId& id, Time now);
+  void leave_group(const TransferId& id, Time now);
   void pump_shared(Time now, runtime::Output& out);
   [[nodiscard]] content::SenderConfig sender_config(const Sending& sending) const;
   void act(const LinkSending& work, Time now, runtime::Output& out);
@@ -166,11 +170,14 @@ class TransferService : public runtime::Shell<Transfers> {
   Settings settings_;
   runtime::Post post_;
   std::map<TransferId, exchange::Outbound> outbounds_;
-  std::map<std::string, Group> groups_;         // by content id and first member
+  std::map<std::string, Group> groups_;         // by content id and number
   std::map<TransferId, std::string> group_of_;  // members of groups_
   std::map<TransferId, exchange::Inbound> inbounds_;
-  std::string last_pumped_;      // the transfer that send_frames() pumped last; the next round begins behind it
-  std::uint64_t rounds_ = 0;     // of send_frames()
+  std::uint64_t groups_made_ = 0;
+  bool link_ = false;           // to the broker
+  std::string last_pumped_[2];  // in rounds by priority and in the others: the transfer that send_frames() pumped last;
+                                // the next round begins behind it
+  std::uint64_t rounds_ = 0;    // of send_frames()
   std::vector<Input> outcomes_;  // outcomes of work, inputs of the next batch
   bool running_ = false;         // load() is done: batches follow
   struct Making {

@@ -1,5 +1,5 @@
 // Sendings of one encoding to several receivers, as one pass (docs/decisions/0029). The core says which may be
-// together; here they are: a group for each content id and kind of link, named by its first member. A member that is
+// together; here they are: a group for each content id and kind of link. A member that is
 // released goes on alone, as any sending.
 #include <algorithm>
 
@@ -25,7 +25,7 @@ bool alike(const content::Measured& a, const content::Measured& b) {
 bool TransferService::join(const OpenSending& work, Time now) {
   const auto& sending = work.sending;
   const auto config = sender_config(sending);
-  const auto key = work.encoding.id + "/" + sending.id.value;
+  const auto key = work.encoding.id + "/" + std::to_string(++groups_made_);
   auto it = std::find_if(groups_.begin(), groups_.end(), [&](const auto& one) {
     return one.second.content == work.encoding.id && alike(config.link, one.second.shared.sender().measured());
   });
@@ -58,6 +58,22 @@ void TransferService::leave(const TransferId& id) {
   group_of_.erase(id);  // an empty group goes with the next pump_shared()
 }
 
+void TransferService::connected(Time now, runtime::Output& out) {
+  link_ = true;
+  for (auto& [key, group] : groups_) group.shared.give_time(now);
+  Shell::connected(now, out);
+}
+
+void TransferService::disconnected(Time now, runtime::Output& out) {
+  link_ = false;
+  Shell::disconnected(now, out);
+}
+
+void TransferService::stalled(Duration lasted, Time now, runtime::Output& out) {
+  for (auto& [key, group] : groups_) group.shared.give_time(now);
+  Shell::stalled(lasted, now, out);
+}
+
 // The group is as fast as the slowest of its members may be. Who may get less than half of what another may goes on
 // alone.
 void TransferService::limit_group(Group& group, Time now) {
@@ -73,7 +89,10 @@ void TransferService::limit_group(Group& group, Time now) {
       least = std::min(least, at_most(limit));
     }
   }
-  for (const auto& id : far_below) go_on_alone(id, now);
+  for (const auto& id : far_below) {
+    go_on_alone(id, now);
+    step(LeftGroup{id}, now);
+  }
   group.shared.limit(least == unlimited ? 0 : static_cast<std::int64_t>(least));
 }
 
@@ -85,22 +104,32 @@ void TransferService::go_on_alone(const TransferId& id, Time now) {
   if (const auto it = outbounds_.find(id); it != outbounds_.end()) it->second.limit(sending->throttled_bit_per_s);
 }
 
+void TransferService::leave_group(const TransferId& id, Time now) {
+  if (shared_of(id) == nullptr) return;
+  go_on_alone(id, now);
+  later(LeftGroup{id});
+}
+
 // After the commit, as send_frames(). What a group sends counts once, for the service and not for its members: their
 // records name what was sent to each alone.
 void TransferService::pump_shared(Time now, runtime::Output& out) {
+  if (!link_) return;  // nobody is heard
   for (auto& [key, group] : groups_) {
     if (group.relimit) limit_group(group, now);
     const auto due = group.shared.next_due();
     if (due && *due <= now && in_flight_bytes() < settings_.in_flight_bytes_max) {
-      std::size_t bytes = 0;
+      const auto before = group.shared.sent_bytes();
       const auto topic = topics_.content(group.content, "frame");
-      for (auto& frame : group.shared.due(now)) {
-        bytes += frame.size();
+      for (auto& frame : group.shared.due(now))
         out.messages.push_back({.topic = topic, .payload = std::move(frame), .qos = 0});
-      }
-      metrics::count("fieldwork_transfer_sent_bytes_total", {}, static_cast<double>(bytes));
+      metrics::count("fieldwork_transfer_sent_bytes_total", {},
+                     static_cast<double>(group.shared.sent_bytes() - before));
     }
-    for (const auto& id : group.shared.take_released()) go_on_alone(id, now);
+    const bool over = !group.shared.sender().pieces().unsent();
+    for (const auto& id : group.shared.take_released()) {
+      go_on_alone(id, now);
+      if (!over) step(LeftGroup{id}, now);
+    }
   }
   std::erase_if(groups_, [](const auto& one) { return one.second.shared.size() == 0; });
 }

@@ -117,7 +117,7 @@ void TransferService::open_alone(const Sending& sending, const SealedEncoding& e
 }
 
 void TransferService::act(const AskedAgain& work, Time now, runtime::Output&) {
-  if (shared_of(work.id) != nullptr) go_on_alone(work.id, now);
+  leave_group(work.id, now);
   if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.asked_again(now);
 }
 
@@ -131,7 +131,7 @@ void TransferService::act(const PaceSending& work, Time, runtime::Output&) {
 }
 
 void TransferService::act(const LinkSending& work, Time now, runtime::Output&) {
-  if (!work.up && shared_of(work.id) != nullptr) go_on_alone(work.id, now);
+  if (!work.up) leave_group(work.id, now);
   if (const auto it = outbounds_.find(work.id); it != outbounds_.end()) it->second.link(work.up, now);
 }
 

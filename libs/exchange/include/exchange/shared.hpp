@@ -27,12 +27,14 @@ class Shared {
 
   void join(const TransferId& transfer, content::Ranges acked, Time now);
   void leave(const TransferId& transfer);
-  [[nodiscard]] bool has(const TransferId& transfer) const;
   [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::uint64_t sent_bytes() const;  // encoded bytes since open()
 
   /// Takes a member's answer of the state `receiving`; what is not well-formed changes nothing.
   void received(const Received& answer, Time now);
 
+  /// Nobody could be heard until now: nobody was silent.
+  void give_time(Time now);
   /// Sends at most at this rate from now on; 0: as fast as the links take it.
   void limit(std::int64_t bit_per_s_max);
 

@@ -184,5 +184,18 @@ TEST(Slots, GoToTheUrgentFirstButNobodyWaitsForEver) {
   EXPECT_EQ(order, (std::vector<std::string>{"d1", "d2", "d3", "d4"})) << "in turn";
 }
 
+// A package that waits at low priority is needed by an urgent job, too.
+TEST(Slots, AnUrgentWantRaisesWhatWaits) {
+  Core t({.slots_max = 1}, packages_of({digest_a, digest_b}));
+  const auto first = opened(want(t, "d1", digest_a));
+  want(t, "d2", digest_a, 1);
+  want(t, "d1", digest_b, 5);
+  const auto again = only<SendOffer>(want(t, "d2", digest_a, 9)).sending;
+  EXPECT_EQ(t.rows.sendings.at(again.id).priority, 9);
+  t.step(Answered{d1, first, ReceivedState::complete, ""});
+  EXPECT_EQ(only<OpenSending>(t.step(TimePassed{})).sending.to.name, "d2");
+  EXPECT_EQ(only<SendOffer>(want(t, "d2", digest_a, 1)).sending.priority, 9);
+}
+
 }  // namespace
 }  // namespace fieldwork::transfer

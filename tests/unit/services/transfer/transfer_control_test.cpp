@@ -113,5 +113,39 @@ TEST(Sharing, EndsWithARestart) {
   EXPECT_EQ(shared(t.step(TimePassed{})), (std::vector{false, false}));
 }
 
+// Its receiver would go on hearing the frames for many.
+TEST(Sharing, WhoLeavesHearsAnOfferForItAlone) {
+  Core t({}, packages_of({digest_a}));
+  const auto id = only<SendOffer>(t.want_with("d1", digest_a, 2)).sending.id;
+  t.want_with("d2", digest_a, 2);
+  t.now += seconds(1);
+  EXPECT_TRUE(t.core->sending(id)->offer.shared);
+  t.step(TimePassed{});
+  auto effects = t.step(LeftGroup{id});
+  EXPECT_FALSE(only<SendOffer>(effects).sending.offer.shared);
+  EXPECT_FALSE(t.rows.sendings.at(id).offer.shared);
+  EXPECT_EQ(count<SendOffer>(t.step(LeftGroup{id})), 0U) << "once";
+  const auto other = t.core->sendings_of(digest_a, 2);
+  const auto second = other[0]->id == id ? other[1]->id : other[0]->id;
+  effects = t.control(Verb::pause, second);
+  EXPECT_FALSE(only<SendOffer>(effects).sending.offer.shared);
+  effects = t.control(Verb::resume, second);
+  EXPECT_FALSE(only<OpenSending>(effects).shared);
+}
+
+// Slots that come free one after the other do not make a pass of one each.
+TEST(Sharing, GathersAgainWhoWaitedForASlot) {
+  Core t({.slots_max = 1}, packages_of({digest_a, digest_b}));
+  const auto first = only<OpenSending>(t.want("d1", digest_b)).sending.id;
+  t.want_with("d1", digest_a, 2);
+  t.want_with("d2", digest_a, 2);
+  t.now += seconds(5);
+  t.step(TimePassed{});  // what they gathered for is over
+  t.step(Answered{d1, first, ReceivedState::complete, ""});
+  EXPECT_EQ(count<OpenSending>(t.step(TimePassed{})), 0U);
+  t.now += milliseconds(300);
+  EXPECT_EQ(count<OpenSending>(t.step(TimePassed{})), 1U);
+}
+
 }  // namespace
 }  // namespace fieldwork::transfer
