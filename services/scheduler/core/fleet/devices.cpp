@@ -135,6 +135,28 @@ void Scheduler::wake_for(const PackageSeen& input) {
   }
 }
 
+// The device did not begin: this is not the job's failure. Another device is asked.
+void Scheduler::refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now,
+                        Output& out) {
+  const auto device = execution.attempt->device;
+  // Its connection is metered, and the package is not there any more: that is nobody's fault.
+  if (reason == metered_reason) {
+    device_fault = false;
+    const auto& variant = execution.attempt->package;
+    fleet_.evicted(device, variant.empty() ? job.spec->package : variant);
+  }
+  execution.attempt->reason = reason;
+  settle_attempt(job, execution, AttemptState::rejected, now, out);
+  execution.reason = reason;
+  // A device that was drained or deactivated while the assignment was on its way is not to blame, and may come back.
+  const auto* view = fleet_.find(device);
+  const bool put_aside = device_fault && view != nullptr && view->device.lifecycle != Lifecycle::active;
+  if (!put_aside) execution.excluded[device] = {false, reason};
+  if (device_fault && !put_aside) device_refused(device, job.id, reason, now, out);
+  enqueue(job, execution, now);
+  refresh(job, now, out);
+}
+
 // After refusals_max refusals of different jobs in a row the device gets no work for a while: it would refuse
 // executions that other devices can run.
 void Scheduler::device_refused(const DeviceId& device, const JobId& job, const std::string& reason, Time now,

@@ -189,6 +189,15 @@ void Fleet::ran(const DeviceId& device, const std::string& package) {
   packages.erase(packages.begin());
 }
 
+void Fleet::evicted(const DeviceId& device, const std::string& package) {
+  const auto number = make(device);
+  std::erase(entries_[number].view.packages, package);
+  const auto of = by_package_.find(package);
+  if (of == by_package_.end()) return;
+  std::erase(of->second, number);
+  if (of->second.empty()) by_package_.erase(of);
+}
+
 const Order* Fleet::ready(const Labels& labels) const {
   const Order* smallest = &ready_;
   for (const auto& [key, value] : labels) {

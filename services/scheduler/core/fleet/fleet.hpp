@@ -135,6 +135,7 @@ class Fleet {
   // Takes (sign 1) or gives back (sign -1) the room of an attempt or of a proposal.
   void reserve(const DeviceId& device, const Load& load, int sign);
   void ran(const DeviceId& device, const std::string& package);
+  void evicted(const DeviceId& device, const std::string& package);
   // True: a package that was known has other variants now.
   bool released(const std::string& digest, Content content);
   void set_hold(Number number, std::optional<Hold> hold) { entries_[number].hold = std::move(hold); }

@@ -282,22 +282,6 @@ void Scheduler::attempt_ended(Job& job, Execution& execution, AttemptState state
   refresh(job, now, out);
 }
 
-// The device did not begin: this is not the job's failure. Another device is asked.
-void Scheduler::refused(Job& job, Execution& execution, const std::string& reason, bool device_fault, Time now,
-                        Output& out) {
-  const auto device = execution.attempt->device;
-  execution.attempt->reason = reason;
-  settle_attempt(job, execution, AttemptState::rejected, now, out);
-  execution.reason = reason;
-  // A device that was drained or deactivated while the assignment was on its way is not to blame, and may come back.
-  const auto* view = fleet_.find(device);
-  const bool put_aside = device_fault && view != nullptr && view->device.lifecycle != Lifecycle::active;
-  if (!put_aside) execution.excluded[device] = {false, reason};
-  if (device_fault && !put_aside) device_refused(device, job.id, reason, now, out);
-  enqueue(job, execution, now);
-  refresh(job, now, out);
-}
-
 void Scheduler::lose(Job& job, Execution& execution, const std::string& reason, Time now, Output& out) {
   const auto device = execution.attempt->device;
   execution.attempt->reason = reason;

@@ -119,5 +119,22 @@ TEST(Metered, AnAttemptThatIsThereMayGoOn) {
   EXPECT_EQ(claim_of(fleet, number, Use{}, job, job.executions[0], {}, now), Claim::none);
 }
 
+// The package was evicted there: the device is not to blame, and is not asked again.
+TEST(Metered, ThePackageThatIsThereNoMoreIsNobodysFault) {
+  World world({metered("a")});
+  world.step(PackageSeen{package});
+  const auto ends = [&](const std::string& job, AttemptReport report) {
+    report.key = world.attempt(job).key;
+    world.report("a", report);
+  };
+  ASSERT_EQ(world.run("brings", with_package(true)).size(), 1U);
+  ends("brings", {.state = AttemptState::running});
+  ends("brings", {.state = AttemptState::succeeded, .result = RunResult{.exit_code = 0}});
+  ASSERT_EQ(world.run("uses", with_package()).size(), 1U) << "it ran there";
+  ends("uses", {.state = AttemptState::rejected, .reason = metered_reason});
+  for (const auto* job : {"second", "third", "fourth"}) EXPECT_TRUE(world.run(job, with_package()).empty()) << job;
+  EXPECT_EQ(world.run("other", {}).size(), 1U) << "work that moves nothing";
+}
+
 }  // namespace
 }  // namespace fieldwork::scheduler
