@@ -52,6 +52,14 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
+// Whether `one` is `other` or lies in it; both exist.
+bool is_inside_of(const std::filesystem::path& one, const std::filesystem::path& other) {
+  std::error_code ignored;
+  const auto inner = std::filesystem::weakly_canonical(one, ignored),
+             outer = std::filesystem::weakly_canonical(other, ignored);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
 // What the device says of itself: the machine's own words, where the settings say nothing else.
 void read_about(runtime::Config& config, const Capacity& own, agent::AgentConfig& out) {
   Capacity declared;
@@ -89,6 +97,8 @@ Result<Settings> read_settings(runtime::Config& config) {
   out.files = config.text("device.files", "");
   out.agent.places = !out.files.empty();
   if (out.agent.places) std::filesystem::create_directories(out.files, ignored);
+  const bool apart =
+      !out.agent.places || !(is_inside_of(out.files, out.directory) || is_inside_of(out.directory, out.files));
   out.grants = config.text("trust.grants");
   out.releases = config.text("trust.releases");
   out.transfer_ca = config.text("trust.transfer_ca");
@@ -97,6 +107,10 @@ Result<Settings> read_settings(runtime::Config& config) {
   out.mqtt = runtime::read_mqtt(config, out.agent.device);
   out.mqtt.mqtt5 = false;
   if (auto finished = config.finish(); !finished) return finished.error();
+  if (!apart)
+    return Error{Code::invalid, "must be a directory apart from device.directory", config.origin("device.files")};
+  if (out.agent.places && !std::filesystem::is_directory(out.files, ignored))
+    return Error{Code::invalid, "is no directory, and cannot be made", config.origin("device.files")};
   if (!is_id(out.agent.device)) return Error{Code::invalid, "is not a device id", config.origin("device.id")};
   auto grants = crypto::TrustStore::load(out.grants);
   if (!grants) return Error{Code::invalid, describe(grants.error()), config.origin("trust.grants")};

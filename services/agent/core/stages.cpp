@@ -32,6 +32,8 @@ void Stages::on(const Commanded& input, Output& out) {
       begin(command, out);
     } else {
       auto& kept = it->second;
+      if (!kept.ready && kept.command.priority != command.priority)
+        out.acts.emplace_back(Keep{{command.digest, command.priority, command.receivers}});
       if (kept.command != command) {
         kept.command = command;
         out.saves.push_back({command.digest, kept});

@@ -8,11 +8,12 @@
 
 namespace fieldwork::agent {
 namespace fs = std::filesystem;
-namespace {
 
 std::int64_t reserved_of(const exchange::Disk& disk) {
   return std::min(PackageCache::reserved_bytes_max, disk.total_bytes / 10);
 }
+
+namespace {
 
 struct Found {
   fs::path path;

@@ -17,6 +17,9 @@
 
 namespace fieldwork::agent {
 
+// What nothing but the journal and the outputs may use of a disk.
+[[nodiscard]] std::int64_t reserved_of(const exchange::Disk& disk);
+
 class PackageCache {
  public:
   static constexpr std::int64_t reserved_bytes_max = 64 << 20;      // of the disk; a tenth of the disk if that is less

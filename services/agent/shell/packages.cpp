@@ -191,6 +191,7 @@ Result<void> Packages::offer(std::string_view payload, Time now) {
     to_say_.push_back({.topic = topics_.up(identity_.device, "received"), .payload = codec::encode(word)});
     return {};
   }
+  if (const auto it = incoming_.find(offer->transfer); it != incoming_.end()) it->second.offer.shared = offer->shared;
   const exchange::fetch::OfferCame came{offer->digest, offer->transfer, cache_.has(offer->digest)};
   offers_.insert_or_assign(offer->transfer, std::move(*offer));
   step(came);

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "agent/shell/package_cache.hpp"
 #include "content/only_file.hpp"
 #include "crypto/digest.hpp"
 
@@ -82,7 +84,8 @@ Result<void> place_file(const fs::path& root, const fs::path& archive, const std
   const auto directory = open_place(root, path.parent_path());
   if (!directory) return directory.error();
   const auto temporary = temporary_name(file);
-  auto done = write_beside(directory->get(), temporary, archive, disk->free_bytes);
+  const auto left = std::max<std::int64_t>(disk->free_bytes - reserved_of(*disk), 0);
+  auto done = write_beside(directory->get(), temporary, archive, left);
   if (done && ::renameat(directory->get(), temporary.c_str(), directory->get(), path.filename().c_str()) != 0)
     done = place_failed("cannot take its place");
   if (done && ::fsync(directory->get()) != 0) done = place_failed("cannot be written");
@@ -97,8 +100,16 @@ Placer::Placer(fs::path root, bool thread)
 
 void Placer::place(const staging::Place& what, const fs::path& archive) {
   auto job = [outcomes = outcomes_, root = root_, what, archive] {
-    const auto done = root.empty() ? Result<void>(Error{Code::invalid, "device.files is not set on this device"})
-                                   : place_file(root, archive, what.file);
+    const auto done = [&]() -> Result<void> {
+      if (root.empty()) return Error{Code::invalid, "device.files is not set on this device"};
+      // It may have lain here for long.
+      const auto digest = crypto::digest_of_file(archive);
+      if (!digest) return Error{Code::unavailable, "disk: " + describe(digest.error())};
+      if (*digest == what.digest) return place_file(root, archive, what.file);
+      std::error_code ignored;
+      fs::remove(archive, ignored);
+      return Error{Code::unavailable, "disk: the package was changed here; it is deleted. Ask for it again"};
+    }();
     outcomes->put(
         {what.digest, what.file, done ? std::nullopt : std::optional(what.file + ": " + describe(done.error()))});
   };

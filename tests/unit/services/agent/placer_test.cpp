@@ -69,7 +69,7 @@ TEST_F(Placing, LeavesNothingWhereItFails) {
   fs::create_directories(root / "y/z");
   EXPECT_FALSE(place("y", packed("new")).ok()) << "a directory is in the way";
   const auto full = place_file(root, packed("123456"), "x", [](const fs::path&) {
-    return Result<exchange::Disk>(exchange::Disk{100, 5});
+    return Result<exchange::Disk>(exchange::Disk{100, 15});  // a tenth is not for files
   });
   ASSERT_FALSE(full.ok());
   EXPECT_EQ(full.error().code, Code::unavailable);
@@ -89,14 +89,25 @@ TEST_F(Placing, WhatAKillLeftBehindIsInNobodysWay) {
 
 TEST_F(Placing, SaysWhatBecameOfIt) {
   Placer placer(root, true);
-  placer.place({"sha256:a", "x"}, packed("new"));
+  const auto archive = packed("new");
+  const auto digest = crypto::digest_of_file(archive).value();
+  placer.place({digest, "x"}, archive);
   std::vector<staging::Placed> done;
   while (done.empty()) done = placer.done();
   EXPECT_EQ(done.front().file, "x");
   EXPECT_FALSE(done.front().refused);
   Placer nowhere("", false);
-  nowhere.place({"sha256:a", "x"}, packed("new"));
+  nowhere.place({digest, "x"}, archive);
   EXPECT_EQ(nowhere.done().at(0).refused, "x: device.files is not set on this device");
+}
+
+TEST_F(Placing, APackageThatWasChangedHereIsNotPlaced) {
+  Placer placer(root, false);
+  const auto archive = packed("new");
+  placer.place({crypto::digest_of("another"), "x"}, archive);
+  EXPECT_NE(placer.done().at(0).refused.value_or("").find("was changed here"), std::string::npos);
+  EXPECT_FALSE(fs::exists(root / "x"));
+  EXPECT_FALSE(fs::exists(archive)) << "the next one who asks gets it anew";
 }
 
 }  // namespace
