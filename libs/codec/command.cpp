@@ -92,7 +92,8 @@ Json encode(const Command& command) {
     out["attempt"] = assign->attempt;
     out["fetching_s"] = assign->fetching_s;
     if (assign->priority != Assign{}.priority) out["priority"] = assign->priority;
-    if (assign->executions != Assign{}.executions) out["executions"] = assign->executions;
+    // Only where it matters: an older agent refuses fields that it does not know.
+    if (!assign->package.empty() && assign->executions != Assign{}.executions) out["executions"] = assign->executions;
     if (assign->metered) out["metered"] = true;
     out["contract"] = encode(assign->contract);
     out["command"] = assign->command;

@@ -8,12 +8,13 @@
 #include "inside.hpp"
 
 namespace fieldwork::codec {
-namespace {
 
 bool is_plain(std::string_view path) {
   return is_inside(path) && path != "." && !path.starts_with("./") && !path.ends_with("/.") &&
          path.find("/./") == path.npos;
 }
+
+namespace {
 
 std::string read_place(Reader& reader) {
   if (reader.any_maybe("file") == nullptr) return {};

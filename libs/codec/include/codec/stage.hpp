@@ -1,10 +1,15 @@
 // Stages <-> JSON.
 #pragma once
 
+#include <string_view>
+
 #include "codec/items.hpp"
 #include "model/stage.hpp"
 
 namespace fieldwork::codec {
+
+// Whether a file may have this place below a directory: a relative path without the levels . and ..
+[[nodiscard]] bool is_plain(std::string_view path);
 
 // An item of device/{device}/down/stage, and the list. A bad item is known by its digest.
 [[nodiscard]] Json encode(const StageCommand& command);
