@@ -48,10 +48,10 @@ inline CLI::App* command(CLI::App& parent, const char* name, const char* what, c
   return app;
 }
 
-// grammar_jobs.cpp
+// grammar_send.cpp; add_stages(): below `transfer`.
 void add_send(CLI::App& app, Chosen& chosen);
-// Below `transfer`.
 void add_stages(CLI::App& transfer, Chosen& chosen);
+// grammar_jobs.cpp
 void add_run(CLI::App& app, Chosen& chosen);
 void add_job(CLI::App& app, Chosen& chosen);
 void add_template(CLI::App& app, Chosen& chosen);

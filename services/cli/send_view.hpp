@@ -13,7 +13,7 @@ enum class SentState { waits, ready, failed };
 [[nodiscard]] SentState sent_state(const codec::Json& item);
 // "edge-1  [####----]   40 %  13.6 MiB of 34.0 MiB, 2 Mbit/s, 1m 20s left, resumed at 12.0 MiB"
 [[nodiscard]] std::string sent_line(const codec::Json& item);
-// "3 of 5 devices: 1 under way, 1 failed"
+// "ready on 3 of 5 devices, 1 under way, 1 failed"
 [[nodiscard]] std::string sent_summary(const codec::Json& items);
 
 class SendView {

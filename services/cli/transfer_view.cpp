@@ -66,7 +66,8 @@ std::string transfer_text(const Json& transfer, std::int64_t now) {
   fields.add("state", text_of(transfer, "state"));
   if (const auto reason = text_of(transfer, "reason"); !reason.empty()) fields.add("reason", printable(reason));
   if (const auto failure = text_of(transfer, "failure"); !failure.empty()) fields.add("failure", printable(failure));
-  fields.add("encoding", text_of(transfer, "encoding") + ", " + human_bytes(encoded) + " for " + human_bytes(plain));
+  const auto size = human_bytes(encoded) + " for " + human_bytes(plain);
+  fields.add("encoding", encoded > 0 ? text_of(transfer, "encoding") + ", " + size : "not known yet");
   fields.add(up ? "came" : "sent", human_bytes(sent) + ", of these again " + human_bytes(resent));
   if (const auto tries = tries_text(transfer); !tries.empty()) fields.add("tries per frame", tries);
   if (const auto bad = integer_of(transfer, "bad_frames"); bad > 0) fields.add("bad frames", std::to_string(bad));

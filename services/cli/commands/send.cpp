@@ -7,6 +7,7 @@
 
 #include "base/duration.hpp"
 #include "base/id.hpp"
+#include "codec/stage.hpp"
 #include "commands/commands.hpp"
 #include "limits.hpp"
 #include "model/limits.hpp"
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 using codec::Json;
 
 constexpr std::chrono::milliseconds look_every{1000};
+constexpr Duration keep_longest = std::chrono::hours{24 * 366};  // that the transfer service takes
 
 struct Sent {
   std::string digest;
@@ -45,18 +47,17 @@ Outcome<std::string> place_of(const SendArguments& arguments, bool is_path, bool
     return Failure{Exit::usage, "--as is for one file; a directory is only kept on the devices, for a job"};
   if (arguments.stage_only || (arguments.as.empty() && !is_file)) return std::string();
   auto place = arguments.as.empty() ? base_name(arguments.what) : arguments.as;
-  if (place.ends_with('/')) place += is_path ? base_name(arguments.what) : std::string();
+  if (place.ends_with('/') && !is_path)
+    return Failure{Exit::usage, "--as: the file's name is missing behind " + printable(place)};
+  if (place.ends_with('/')) place += base_name(arguments.what);
+  if (!codec::is_plain(place))
+    return Failure{Exit::usage, "--as must be a relative path without . and .., is '" + printable(place) + "'"};
   return place;
 }
 
 // Makes a path a package and pushes it, or finds the package that is meant.
-Outcome<Sent> to_send(const Options& options, const SendArguments& arguments) {
-  std::error_code ignored;
-  const bool is_path = fs::exists(arguments.what, ignored);
-  auto place = place_of(arguments, is_path, is_path && fs::is_regular_file(arguments.what, ignored));
-  if (!place) return place.failure();
+Outcome<Sent> to_send(const Options& options, const SendArguments& arguments, bool is_path) {
   Sent out;
-  out.file = *place;
   if (!is_path) {
     if (!arguments.name.empty() || !arguments.version.empty())
       return Failure{Exit::usage, "there is no file " + arguments.what + ": --name and --version are for one"};
@@ -100,16 +101,24 @@ Json refused_of(const Json& items) {
   return out;
 }
 
+// A name that stands for several packages.
+std::optional<Failure> one_of_many(const Json& package, const std::string& called) {
+  std::string digests;
+  for (const auto& one : list_of(package, "variants"))
+    digests +=
+        (digests.empty() ? "" : ", ") + text_of(one, "architecture") + " " + short_digest(text_of(one, "digest"));
+  if (digests.empty()) return std::nullopt;
+  return Failure{Exit::usage, called + " stands for several packages; name one by its digest: " + digests};
+}
+
 Outcome<bool> ask_stages(Session& session, const SendArguments& arguments, Sent& sent) {
   const auto keep = parse_duration(arguments.keep);
-  if (!keep || *keep <= Duration{})
-    return Failure{Exit::usage,
-                   "--keep must be a duration, for example 12h or 7d, is '" + printable(arguments.keep) + "'"};
   if (sent.digest.empty()) {
     auto package = find_package(session, arguments.what);
     if (!package && package.failure().exit == Exit::usage)
       return Failure{Exit::usage, "'" + arguments.what + "' is no file here, no NAME@VERSION and no digest"};
     if (!package) return package.failure();
+    if (auto variants = one_of_many(*package, arguments.what)) return std::move(*variants);
     sent.digest = text_of(*package, "digest");
   }
   Json body{{"digest", sent.digest},
@@ -128,7 +137,9 @@ bool may_come_back(const Failure& failure) {
 
 // How all stands now, one item for each device, in the order of the devices.
 Outcome<Json> look_at_stages(Session& session, const Sent& sent) {
-  auto listed = all_items(session, "transfer", {{"digest", sent.digest}, {"limit", stages_page_max}}, "stages");
+  Json question{{"digest", sent.digest}, {"limit", stages_page_max}};
+  if (sent.devices.size() == 1) question["device"] = sent.devices.front();
+  auto listed = all_items(session, "transfer", std::move(question), "stages");
   if (!listed) return listed.failure();
   std::map<std::string, Json> by_device;
   for (auto& item : *listed) {
@@ -189,6 +200,13 @@ int end_with(const Options& options, const Sent& sent, const Json& items, bool w
   return code(failed == 0 ? Exit::ok : Exit::failed);
 }
 
+// In a session of its own: a push between the questions may take long.
+Outcome<std::vector<std::string>> devices_now(const Options& options, const std::string& target) {
+  auto session = open_session(options);
+  if (!session) return session.failure();
+  return devices_meant(**session, target);
+}
+
 }  // namespace
 
 Outcome<std::vector<std::string>> devices_meant(Session& session, const std::string& text) {
@@ -214,18 +232,25 @@ Outcome<std::vector<std::string>> devices_meant(Session& session, const std::str
   return out;
 }
 
+// What can be wrong is found before anything is uploaded.
 int send(const Options& options, const SendArguments& arguments) {
-  if (!parse_duration(arguments.keep)) {
-    return end(
-        {Exit::usage, "--keep must be a duration, for example 12h or 7d, is '" + printable(arguments.keep) + "'"});
+  const auto keep = parse_duration(arguments.keep);
+  if (!keep || *keep <= Duration{} || *keep > keep_longest) {
+    return end({Exit::usage, "--keep must be a duration of at most 366d, for example 12h or 7d, is '" +
+                                 printable(arguments.keep) + "'"});
   }
-  auto sent = to_send(options, arguments);
+  std::error_code ignored;
+  const bool is_path = fs::exists(arguments.what, ignored);
+  auto place = place_of(arguments, is_path, is_path && fs::is_regular_file(arguments.what, ignored));
+  if (!place) return end(place.failure());
+  auto devices = devices_now(options, arguments.target);
+  if (!devices) return end(devices.failure());
+  auto sent = to_send(options, arguments, is_path);
   if (!sent) return end(sent.failure());
+  sent->file = std::move(*place);
+  sent->devices = std::move(*devices);
   auto session = open_session(options);
   if (!session) return end(session.failure());
-  auto devices = devices_meant(**session, arguments.target);
-  if (!devices) return end(devices.failure());
-  sent->devices = std::move(*devices);
   if (const auto asked = ask_stages(**session, arguments, *sent); !asked) return end(asked.failure());
   auto items = arguments.no_wait ? look_at_stages(**session, *sent) : wait_for_all(**session, options, *sent);
   if (!items) return end(items.failure());
@@ -240,6 +265,7 @@ int transfer_staged(const Options& options, const StagedArguments& arguments) {
   if (!arguments.package.empty()) {
     auto package = find_package(**session, arguments.package);
     if (!package) return end(package.failure());
+    if (auto variants = one_of_many(*package, arguments.package)) return end(std::move(*variants));
     question["digest"] = text_of(*package, "digest");
   }
   auto items = all_items(**session, "transfer", std::move(question), "stages");
@@ -257,6 +283,7 @@ int transfer_unstage(const Options& options, const UnstageArguments& arguments) 
   if (!session) return end(session.failure());
   auto package = find_package(**session, arguments.package);
   if (!package) return end(package.failure());
+  if (auto variants = one_of_many(*package, arguments.package)) return end(std::move(*variants));
   auto devices = devices_meant(**session, arguments.target);
   if (!devices) return end(devices.failure());
   auto answer = ask_for_all(**session, "unstage", {{"digest", text_of(*package, "digest")}}, *devices);
