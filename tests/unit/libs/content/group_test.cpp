@@ -105,7 +105,9 @@ class Network {
     for (const auto& name : group_.take_released()) released.emplace_back(std::stoul(name), now);
   }
   void deliver(End& end, const Piece& piece) {
-    if (now < end.hears_from || now >= end.link.dead_from || std::uniform_real_distribution<>(0, 1)(random_) < end.link.loss) return;
+    if (now < end.hears_from || now >= end.link.dead_from ||
+        std::uniform_real_distribution<>(0, 1)(random_) < end.link.loss)
+      return;
     end.free_at =
         std::max(end.free_at, now) + Time(static_cast<std::int64_t>(1e6 * piece.length / end.link.bytes_per_s));
     end.pieces.emplace_back(wakes(end, end.free_at + end.link.delay), piece);
