@@ -265,7 +265,7 @@ int transfer_staged(const Options& options, const StagedArguments& arguments) {
   if (!arguments.package.empty()) {
     auto package = find_package(**session, arguments.package);
     if (!package) return end(package.failure());
-    if (auto variants = one_of_many(*package, arguments.package)) return end(std::move(*variants));
+    if (const auto variants = one_of_many(*package, arguments.package)) return end(*variants);
     question["digest"] = text_of(*package, "digest");
   }
   auto items = all_items(**session, "transfer", std::move(question), "stages");
@@ -283,7 +283,7 @@ int transfer_unstage(const Options& options, const UnstageArguments& arguments) 
   if (!session) return end(session.failure());
   auto package = find_package(**session, arguments.package);
   if (!package) return end(package.failure());
-  if (auto variants = one_of_many(*package, arguments.package)) return end(std::move(*variants));
+  if (const auto variants = one_of_many(*package, arguments.package)) return end(*variants);
   auto devices = devices_meant(**session, arguments.target);
   if (!devices) return end(devices.failure());
   auto answer = ask_for_all(**session, "unstage", {{"digest", text_of(*package, "digest")}}, *devices);
