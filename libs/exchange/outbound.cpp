@@ -6,7 +6,7 @@
 
 #include "crypto/sealed.hpp"
 #include "exchange/sealing.hpp"
-#include "file.hpp"
+#include "sealed_file.hpp"
 
 namespace fieldwork::exchange {
 namespace {
@@ -76,22 +76,11 @@ Outbound::~Outbound() = default;
 
 Result<Outbound> Outbound::open(const Offer& offer, std::string content_key, const std::filesystem::path& encoded_path,
                                 content::Ranges acked, content::SenderConfig config, Time now) {
-  auto header = sealed_header(offer);
-  if (!header) return header.error();
-  auto sealed = crypto::Sealed::make(std::move(*header), content_key);
-  if (!sealed) return sealed.error();
-  auto file = File::open(encoded_path, O_RDONLY);
-  if (!file) return file.error();
-  const auto size = file->size();
-  if (!size) return size.error();
-  if (*size != static_cast<std::uint64_t>(offer.encoded_bytes)) {
-    return Error{Code::invalid, "is not as long as was offered", encoded_path.string()};
-  }
-  config.encoded_bytes = *size;
-  config.align = static_cast<std::uint32_t>(offer.envelope.chunk_bytes);
+  auto opened = SealedFile::open(offer, content_key, encoded_path, config);
+  if (!opened) return opened.error();
   content::Sender sender(config, std::move(acked));
-  return Outbound(
-      std::make_unique<Impl>(Impl{offer, std::move(*sealed), std::move(*file), config, std::move(sender), now, now}));
+  return Outbound(std::make_unique<Impl>(
+      Impl{offer, std::move(opened->sealed), std::move(opened->file), config, std::move(sender), now, now}));
 }
 
 std::vector<std::string> Outbound::due(Time now) {

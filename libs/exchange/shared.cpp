@@ -6,7 +6,7 @@
 
 #include "crypto/sealed.hpp"
 #include "exchange/sealing.hpp"
-#include "file.hpp"
+#include "sealed_file.hpp"
 
 namespace fieldwork::exchange {
 
@@ -35,20 +35,10 @@ Shared::~Shared() = default;
 
 Result<Shared> Shared::open(const Offer& offer, std::string content_key, const std::filesystem::path& encoded_path,
                             content::SenderConfig config) {
-  auto header = sealed_header(offer);
-  if (!header) return header.error();
-  auto sealed = crypto::Sealed::make(std::move(*header), content_key);
-  if (!sealed) return sealed.error();
-  auto file = File::open(encoded_path, O_RDONLY);
-  if (!file) return file.error();
-  const auto size = file->size();
-  if (!size) return size.error();
-  if (*size != static_cast<std::uint64_t>(offer.encoded_bytes))
-    return Error{Code::invalid, "is not as long as was offered", encoded_path.string()};
-  config.encoded_bytes = *size;
-  config.align = static_cast<std::uint32_t>(offer.envelope.chunk_bytes);
-  return Shared(
-      std::make_unique<Impl>(Impl{std::move(*sealed), std::move(*file), *size, content::Group(config), {}, {}}));
+  auto opened = SealedFile::open(offer, content_key, encoded_path, config);
+  if (!opened) return opened.error();
+  return Shared(std::make_unique<Impl>(
+      Impl{std::move(opened->sealed), std::move(opened->file), config.encoded_bytes, content::Group(config), {}, {}}));
 }
 
 void Shared::join(const TransferId& transfer, content::Ranges acked, Time now) {
