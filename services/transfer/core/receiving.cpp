@@ -55,8 +55,7 @@ std::optional<Error> Transfers::bad_device(const Party& party, const std::string
     return Error{Code::unavailable, "the registry does not know this device yet; ask again later"};
   }
   if (barred(it->second.lifecycle)) {
-    return Error{Code::denied,
-                 "the device is " + std::string(fieldwork::name(it->second.lifecycle)) + ": " + it->second.reason};
+    return Error{Code::denied, barred_text(it->second)};
   }
   const auto& enrolled = it->second.fingerprint;
   if (!fingerprint.empty() && !enrolled.empty() && fingerprint != enrolled) {

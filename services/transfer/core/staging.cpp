@@ -78,10 +78,7 @@ void Transfers::stages_of(const DeviceHeard& input, Time now) {
   if (!input.standing) return stages_.forget(input.device);
   if (input.standing->session > 0) stages_.runs(input.device, input.standing->session, now);
   if (barred(input.standing->lifecycle)) {
-    stages_.refuse_all(
-        input.device,
-        "the device is " + std::string(fieldwork::name(input.standing->lifecycle)) + ": " + input.standing->reason,
-        now);
+    stages_.refuse_all(input.device, barred_text(*input.standing), now);
   }
 }
 

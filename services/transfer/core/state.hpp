@@ -188,4 +188,9 @@ struct Standing {
   std::int64_t session = 0;        // grows with each start of its agent
 };
 
+// Why it is not served, for people.
+[[nodiscard]] inline std::string barred_text(const Standing& standing) {
+  return "the device is " + std::string(fieldwork::name(standing.lifecycle)) + ": " + standing.reason;
+}
+
 }  // namespace fieldwork::transfer

@@ -52,9 +52,8 @@ void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
   if (!barred(input.standing->lifecycle)) return;
   if (const auto it = live_with_.find(device); it != live_with_.end()) {
     for (const auto& id : std::set<TransferId>(it->second)) {
-      settle(sendings_.at(id), SendingState::failed,
-             "the device is " + std::string(fieldwork::name(input.standing->lifecycle)) + ": " + input.standing->reason,
-             true, now, out, TransferFailure::denied);
+      settle(sendings_.at(id), SendingState::failed, barred_text(*input.standing), true, now, out,
+             TransferFailure::denied);
     }
   }
   std::vector<TransferId> receivings;
@@ -62,10 +61,7 @@ void Transfers::on(const DeviceHeard& input, Time now, Output& out) {
     if (receiving.from == device && !finishing_.contains(id)) receivings.push_back(id);
   }
   for (const auto& id : receivings) {
-    end_receiving(
-        id, SendingState::failed,
-        "the device is " + std::string(fieldwork::name(input.standing->lifecycle)) + ": " + input.standing->reason,
-        TransferFailure::denied, now, out);
+    end_receiving(id, SendingState::failed, barred_text(*input.standing), TransferFailure::denied, now, out);
   }
 }
 

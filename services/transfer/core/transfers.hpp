@@ -77,6 +77,7 @@ class Transfers {
   [[nodiscard]] const Content* brought_by(const TransferId& id) const;
   // Whether frames of this party are taken and its wants served.
   [[nodiscard]] bool serves(const Party& party) const;
+  [[nodiscard]] bool linked() const { return link_; }  // to the broker
 
  private:
   struct Track {  // what a live sending has besides its row

@@ -60,7 +60,6 @@ class TransferService : public runtime::Shell<Transfers> {
   void message(const bus::Message& message, Time now, runtime::Output& out) override;
   void tick(Time now, runtime::Output& out) override;
   void connected(Time now, runtime::Output& out) override;
-  void disconnected(Time now, runtime::Output& out) override;
   void stalled(Duration lasted, Time now, runtime::Output& out) override;
   void flush(Time now, runtime::Output& out) override;
 
@@ -174,7 +173,6 @@ class TransferService : public runtime::Shell<Transfers> {
   std::map<TransferId, std::string> group_of_;  // members of groups_
   std::map<TransferId, exchange::Inbound> inbounds_;
   std::uint64_t groups_made_ = 0;
-  bool link_ = false;           // to the broker
   std::string last_pumped_[2];  // in rounds by priority and in the others: the transfer that send_frames() pumped last;
                                 // the next round begins behind it
   std::uint64_t rounds_ = 0;    // of send_frames()

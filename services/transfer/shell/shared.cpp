@@ -59,14 +59,8 @@ void TransferService::leave(const TransferId& id) {
 }
 
 void TransferService::connected(Time now, runtime::Output& out) {
-  link_ = true;
   for (auto& [key, group] : groups_) group.shared.give_time(now);
   Shell::connected(now, out);
-}
-
-void TransferService::disconnected(Time now, runtime::Output& out) {
-  link_ = false;
-  Shell::disconnected(now, out);
 }
 
 void TransferService::stalled(Duration lasted, Time now, runtime::Output& out) {
@@ -113,7 +107,7 @@ void TransferService::leave_group(const TransferId& id, Time now) {
 // After the commit, as send_frames(). What a group sends counts once, for the service and not for its members: their
 // records name what was sent to each alone.
 void TransferService::pump_shared(Time now, runtime::Output& out) {
-  if (!link_) return;  // nobody is heard
+  if (!core_->linked()) return;  // nobody is heard
   for (auto& [key, group] : groups_) {
     if (group.relimit) limit_group(group, now);
     const auto due = group.shared.next_due();
