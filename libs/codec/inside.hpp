@@ -1,6 +1,7 @@
 // Relative paths in messages. Private to this library.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace fieldwork::codec {
@@ -17,5 +18,10 @@ namespace fieldwork::codec {
 }
 
 inline constexpr const char* inside_text = "must be a relative path inside the working directory";
+
+class Reader;
+
+// The field `file`: where a package's only file goes (is_plain); empty: it is only kept.
+[[nodiscard]] std::string read_place(Reader& reader);
 
 }  // namespace fieldwork::codec

@@ -14,14 +14,14 @@ bool is_plain(std::string_view path) {
          path.find("/./") == path.npos;
 }
 
-namespace {
-
 std::string read_place(Reader& reader) {
   if (reader.any_maybe("file") == nullptr) return {};
   auto file = reader.text("file", limits::path_bytes_max);
   if (reader.ok() && !is_plain(file)) reader.fail("file", "must be a relative path without . and ..");
   return file;
 }
+
+namespace {
 
 StageCommand read_stage_command(Reader& item) {
   StageCommand out;

@@ -23,6 +23,17 @@ struct QuestionKey {
 [[nodiscard]] Result<Items<CertificateAnswer, DeviceId>> decode_certificate_answers(std::string_view text);
 [[nodiscard]] Result<CertificateAnswer> decode_certificate_answer(const Json& value);
 
+// service/security-policy/permit/{from} and service/{service}/permitted/security-policy.
+struct PermitKey {
+  std::int64_t question = 0;
+  DeviceId device;
+  bool operator==(const PermitKey&) const = default;
+};
+[[nodiscard]] Json encode(const PermitQuestion& question);
+[[nodiscard]] Json encode(const Permit& permit);
+[[nodiscard]] Result<Items<PermitQuestion, PermitKey>> decode_permit_questions(std::string_view text);
+[[nodiscard]] Result<Items<Permit, PermitKey>> decode_permits(std::string_view text);
+
 // state/audit/head.
 [[nodiscard]] Json encode(const AuditEnd& end);
 [[nodiscard]] Result<AuditEnd> decode_audit_end(const Json& value);

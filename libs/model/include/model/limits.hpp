@@ -88,6 +88,9 @@ inline constexpr std::size_t bases_max = 32;              // contents against wh
 inline constexpr std::size_t stages_per_device_max = 64;
 inline constexpr std::size_t stage_items_max = 128;    // of one up/stage
 inline constexpr std::size_t stage_devices_max = 500;  // named in one request
+inline constexpr std::size_t package_uses_max = 100;   // packages in one question of transfer to the scheduler
+inline constexpr std::size_t package_users_max = 5;    // named in the answer, of each package
+inline constexpr std::size_t package_user_bytes_max = 192;
 
 // --- policy ---
 inline constexpr std::size_t trace_rules_max = 8;  // rules in the trace of a decision

@@ -51,6 +51,13 @@ struct Package {
   bool operator==(const Package&) const = default;
 };
 
+// Who needs a package: jobs that have not ended, and templates.
+struct PackageUse {
+  std::string digest;
+  std::vector<std::string> users{};  // as an operator would call them, at most package_users_max; empty: nobody
+  bool operator==(const PackageUse&) const = default;
+};
+
 // What a receiver can take, and what it has measured of its link. The defaults are those of one that says nothing.
 struct Accepts {
   std::vector<std::string> decoders{"identity", "zstd"};

@@ -1,9 +1,11 @@
 // Questions to security-policy, its answers, and the end of its audit that it publishes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/job.hpp"
@@ -36,6 +38,30 @@ struct Decision {
   std::string grant;   // JWS
   std::string traceparent;
   bool operator==(const Decision&) const = default;
+};
+
+// What a rule may be about: to run a job, to stage a package on a device.
+inline constexpr std::array<std::string_view, 2> action_words{"run", "stage"};
+
+// May this principal do that on this device? A service asks it before it does what an operator wants; jobs have
+// Question. `question` is the asker's own number; with the device it is the key.
+struct PermitQuestion {
+  std::int64_t question = 0;  // at least 1
+  std::string principal;      // the common name of the operator's certificate
+  std::string action;         // one of action_words but "run"
+  DeviceId device;
+  std::string package;  // digest
+  std::string file{};   // where its only file goes; empty: it is only kept
+  bool operator==(const PermitQuestion&) const = default;
+};
+
+// The answer to a PermitQuestion.
+struct Permit {
+  std::int64_t question = 0;
+  DeviceId device;
+  bool allow = false;
+  std::string reason;  // names the rule
+  bool operator==(const Permit&) const = default;
 };
 
 enum class CertificateState { valid, revoked, invalid };
