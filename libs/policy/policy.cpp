@@ -7,6 +7,8 @@
 namespace fieldwork::policy {
 namespace {
 
+constexpr std::size_t digest_shown = 19;  // sha256: and 12 digits
+
 bool any_matches(const std::vector<std::string>& patterns, std::string_view text) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const auto& pattern) { return matches(pattern, text); });
 }
@@ -21,17 +23,31 @@ bool package_matches(const Rule& rule, const std::string& package) {
   return false;
 }
 
+// What is asked, of either sort of question.
+struct Asked {
+  const std::string& principal;
+  std::string_view action;
+  std::optional<std::string_view> program{};  // none: the action has none
+  const std::string& package;
+  const DeviceId& device;
+};
+
 bool device_matches(const Rule& rule, const DeviceId& device) {
   if (!device.empty()) return any_matches(rule.devices, device.value);
   return rule.effect == Effect::allow || std::find(rule.devices.begin(), rule.devices.end(), "*") != rule.devices.end();
 }
 
-Miss first_miss(const Rule& rule, const Question& question) {
-  if (!any_matches(rule.submitters, question.submitter)) return Miss::submitter;
-  const std::string_view program = question.command.empty() ? std::string_view() : question.command.front();
-  if (!any_matches(rule.commands, program)) return Miss::command;
-  if (!package_matches(rule, question.package)) return Miss::package;
-  if (!device_matches(rule, question.device)) return Miss::device;
+bool action_matches(const Rule& rule, std::string_view action) {
+  return std::any_of(rule.actions.begin(), rule.actions.end(),
+                     [&](const auto& one) { return one == "*" || one == action; });
+}
+
+Miss first_miss(const Rule& rule, const Asked& asked) {
+  if (!any_matches(rule.submitters, asked.principal)) return Miss::submitter;
+  if (asked.program && !any_matches(rule.commands, *asked.program)) return Miss::command;
+  if (!package_matches(rule, asked.package)) return Miss::package;
+  if (!device_matches(rule, asked.device)) return Miss::device;
+  if (!action_matches(rule, asked.action)) return Miss::action;
   return Miss::none;
 }
 
@@ -43,10 +59,37 @@ std::string shortened(const std::string& text) {
   return text.substr(0, end) + "...";
 }
 
-std::string nothing_allows(const Question& question) {
-  std::string out = "no rule allows " + shortened(question.submitter) + " to run ";
-  out += question.command.empty() ? "nothing" : shortened(question.command.front());
-  if (!question.device.empty()) out += " on " + question.device.value;
+std::string nothing_allows(const std::vector<Rule>& rules, const std::vector<Miss>& misses, const Asked& asked) {
+  std::string out = "no rule allows " + shortened(asked.principal) + " to " + std::string(asked.action) + " ";
+  if (asked.program) {
+    out += asked.program->empty() ? "nothing" : shortened(std::string(*asked.program));
+  } else {
+    out += asked.package.substr(0, digest_shown);
+  }
+  if (!asked.device.empty()) out += " on " + asked.device.value;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (misses[i] != Miss::action || rules[i].effect != Effect::allow) continue;
+    return out + "; the actions of rule " + rules[i].name + " do not include \"" + std::string(asked.action) + "\"";
+  }
+  return out;
+}
+
+Evaluation evaluated(const std::vector<Rule>& rules, const Asked& asked) {
+  Evaluation out;
+  out.misses.reserve(rules.size());
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    out.misses.push_back(first_miss(rules[i], asked));
+    if (out.misses.back() != Miss::none) continue;
+    const bool stronger = out.decides && rules[*out.decides].effect == Effect::allow && rules[i].effect == Effect::deny;
+    if (!out.decides || stronger) out.decides = i;
+  }
+  if (!out.decides) {
+    out.reason = nothing_allows(rules, out.misses, asked);
+    return out;
+  }
+  const auto& rule = rules[*out.decides];
+  out.allow = rule.effect == Effect::allow;
+  out.reason = (out.allow ? "allowed by rule " : "denied by rule ") + rule.name;
   return out;
 }
 
@@ -73,22 +116,12 @@ bool matches(std::string_view pattern, std::string_view text) {
 }
 
 Evaluation evaluate(const std::vector<Rule>& rules, const Question& question) {
-  Evaluation out;
-  out.misses.reserve(rules.size());
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    out.misses.push_back(first_miss(rules[i], question));
-    if (out.misses.back() != Miss::none) continue;
-    const bool stronger = out.decides && rules[*out.decides].effect == Effect::allow && rules[i].effect == Effect::deny;
-    if (!out.decides || stronger) out.decides = i;
-  }
-  if (!out.decides) {
-    out.reason = nothing_allows(question);
-    return out;
-  }
-  const auto& rule = rules[*out.decides];
-  out.allow = rule.effect == Effect::allow;
-  out.reason = (out.allow ? "allowed by rule " : "denied by rule ") + rule.name;
-  return out;
+  const std::string_view program = question.command.empty() ? std::string_view() : question.command.front();
+  return evaluated(rules, {question.submitter, "run", program, question.package, question.device});
+}
+
+Evaluation evaluate(const std::vector<Rule>& rules, const PermitQuestion& question) {
+  return evaluated(rules, {question.principal, question.action, std::nullopt, question.package, question.device});
 }
 
 std::string trace_text(const std::vector<Rule>& rules, const Evaluation& evaluation) {
