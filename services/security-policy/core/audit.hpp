@@ -23,7 +23,7 @@ inline const std::string audit_genesis(64, '0');
 struct AuditRow {
   std::int64_t sequence = 0;
   std::int64_t at_ms = 0;
-  std::string kind{};  // authorise, certificate or chain
+  std::string kind{};  // authorise, permit, certificate or chain
   std::string submitter{};
   std::string job{};
   int execution = 0;
@@ -31,7 +31,9 @@ struct AuditRow {
   std::string device{};
   std::string decision{};  // allow, deny; valid, revoked, invalid; broken
   std::string reason{};
-  std::string trace{};         // authorise: policy::trace_text; certificate: its fingerprint; chain: the checkpoint
+  // authorise: policy::trace_text; permit: the action, its file, and policy::trace_text; certificate: its fingerprint;
+  // chain: the checkpoint
+  std::string trace{};
   std::string package{};       // digest, or empty
   std::string grant_digest{};  // sha256:… of the grant's JWS, or empty
   std::string previous{};

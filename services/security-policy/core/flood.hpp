@@ -23,7 +23,7 @@ namespace fieldwork::security_policy {
 struct FloodLimits {
   Duration window = seconds{3600};
   std::size_t certificate_rows_max = 20;  // of one device, decision and reason
-  std::size_t denial_rows_max = 1'000;    // of one submitter: each row is about another job
+  std::size_t denial_rows_max = 1'000;    // of one submitter: each row is about another job or device
   std::size_t shared_rows_max = 1'000;
   std::size_t kinds_max = 100'000;
 };

@@ -28,6 +28,8 @@ SecurityPolicy::SecurityPolicy(Limits limits, Rulebook rulebook, Authority autho
       sign_(std::move(sign)),
       head_(std::move(saved.head)),
       flood_(limits.flood),
+      remembered_(limits.remembered_max),
+      permits_(limits.remembered_max),
       recheck_after_(DeviceId{}),
       loaded_(head_),
       broken_(std::move(saved.broken)) {
@@ -68,14 +70,11 @@ void SecurityPolicy::apply(const QuestionsArrived& input, Time now, Output& out)
 std::optional<SecurityPolicy::Judged> SecurityPolicy::judge(const Question& question, Time now, Output& out) {
   std::string objects;
   if (!question.device.empty()) {
-    const auto device = devices_.find(question.device);
-    // The scheduler has seen the device ready. That state is on its way to this service, and the question is repeated.
-    if (device == devices_.end() || device->second == Lifecycle::enrolling) return std::nullopt;
+    if (awaits(question.device)) return std::nullopt;
     objects = objection(question.device);
   }
-  const auto it = remembered_.find(memory_key(question));
-  if (it != remembered_.end()) {
-    const auto& [decision, decided_at] = it->second;
+  if (const auto* kept = remembered_.find(memory_key(question))) {
+    const auto& [decision, decided_at] = *kept;
     const bool lives = decision.grant.empty() || now - decided_at < rulebook_.grant_life / 2;
     if (!decision.allow || (objects.empty() && lives)) {
       out.decisions.push_back(decision);
@@ -109,8 +108,8 @@ void SecurityPolicy::apply(const QuestionUnreadable& input, Time now, Output& ou
   Question question;
   question.key = input.key;
   question.device = input.device;
-  if (const auto it = remembered_.find(memory_key(question)); it != remembered_.end() && !it->second.decision.allow) {
-    out.decisions.push_back(it->second.decision);
+  if (const auto* kept = remembered_.find(memory_key(question)); kept != nullptr && !kept->decision.allow) {
+    out.decisions.push_back(kept->decision);
     return;
   }
   Decision decision{.key = input.key, .device = input.device};
@@ -135,22 +134,19 @@ void SecurityPolicy::decide(const Question& question, Decision decision, AuditRo
   } else {
     audit_unless_flood(std::move(row), now, out);
   }
-  remember(memory_key(question), decision, now);
+  remembered_.keep(memory_key(question), {decision, now});
   out.decisions.push_back(std::move(decision));
+}
+
+// Who asks has seen the device ready. That state is on its way to this service, and the question is repeated.
+bool SecurityPolicy::awaits(const DeviceId& device) const {
+  const auto it = devices_.find(device);
+  return it == devices_.end() || it->second == Lifecycle::enrolling;
 }
 
 std::string SecurityPolicy::objection(const DeviceId& device) const {
   const auto lifecycle = devices_.at(device);
   return barred(lifecycle) ? "device " + device.value + " is " + std::string(name(lifecycle)) : "";
-}
-
-void SecurityPolicy::remember(std::string key, const Decision& decision, Time now) {
-  const auto [it, fresh] = remembered_.insert_or_assign(key, Remembered{decision, now});
-  if (!fresh) return;
-  remembered_order_.push_back(std::move(key));
-  if (remembered_order_.size() <= limits_.remembered_max) return;
-  remembered_.erase(remembered_order_.front());
-  remembered_order_.pop_front();
 }
 
 void SecurityPolicy::audit(AuditRow row, Output& out) {

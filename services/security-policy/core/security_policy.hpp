@@ -1,5 +1,5 @@
-// The core of security-policy: who may do what. It makes decisions with grants, checks certificates, and writes the
-// audit of both.
+// The core of security-policy: who may do what. It makes decisions with grants, permits what other services ask for,
+// checks certificates, and writes the audit of all three.
 //
 // Pure, except that the given `sign` signs grants. One door in: step(input, now, out). One door out: Output, values in
 // the order of duty. A restart constructs the core from what was saved. Decisions given before are forgotten then, and
@@ -23,11 +23,12 @@
 #include "policy/policy.hpp"
 #include "security-policy/core/audit.hpp"
 #include "security-policy/core/flood.hpp"
+#include "security-policy/core/memory.hpp"
 
 namespace fieldwork::security_policy {
 
 struct Limits {
-  std::size_t remembered_max = 20'000;     // decisions, for repeats of the same question
+  std::size_t remembered_max = 20'000;     // decisions, for repeats of the same question; also permits
   std::size_t devices_max = 200'000;       // devices whose state is known
   std::size_t certificates_max = 100'000;  // certificates that are checked again when the revocation list changes
   std::size_t recheck_per_tick = 100;      // certificates
@@ -78,6 +79,13 @@ struct QuestionUnreadable {
   DeviceId device;
   std::string reason;
 };
+// A service asks for operators: the readable items of one message on service/security-policy/permit/{from}.
+// Output::permits answers. A question about a device that is not known yet, or still enrolling, is not answered: the
+// service repeats it.
+struct PermitsArrived {
+  std::string from;  // the service
+  std::vector<PermitQuestion> questions;
+};
 // The registry asks for checks of certificates: the readable items of one message on
 // service/security-policy/certificate/registry. Output::answers answers.
 struct ChecksArrived {
@@ -106,7 +114,7 @@ struct HeadKept {
 };
 // LinkBack, TimePassed and BatchEnded come from runtime::Shell (base/core.hpp says when). After LinkBack the head is
 // published again. TimePassed checks certificates again. BatchEnded puts out the head.
-using Input = std::variant<QuestionsArrived, QuestionUnreadable, ChecksArrived, DeviceSeen, DeviceGone,
+using Input = std::variant<QuestionsArrived, QuestionUnreadable, PermitsArrived, ChecksArrived, DeviceSeen, DeviceGone,
                            AuthorityReplaced, HeadKept, LinkBack, TimePassed, BatchEnded>;
 
 // --- output ---
@@ -130,10 +138,16 @@ struct CloseRevocation {
 };
 using OutboxChange = std::variant<AnnounceRevocation, CloseRevocation>;  // applied in order
 
+struct PermitAnswer {
+  std::string to;  // the service that asked
+  Permit permit;
+  bool operator==(const PermitAnswer&) const = default;
+};
+
 struct Output {
   // --- saved in this order, in one transaction with the changes of the outbox ---
-  // Table `audit`: insert; also counted in fieldwork_decisions_total. A decision or an answer below that has a row is
-  // published only after the row is saved.
+  // Table `audit`: insert; also counted in fieldwork_decisions_total. A decision, permit or answer below that has a row
+  // is published only after the row is saved.
   std::vector<AuditRow> audit;
   // Table `certificate`: upsert, or remove.
   std::vector<CertificateRecord> certificates;
@@ -145,6 +159,8 @@ struct Output {
   // --- answers: published once, after the commit; who asks repeats ---
   // On service/scheduler/authorised/security-policy, several in one message.
   std::vector<Decision> decisions;
+  // On service/{to}/permitted/security-policy, several in one message.
+  std::vector<PermitAnswer> permits;
   // On service/registry/certificate/security-policy, several in one message.
   std::vector<CertificateAnswer> answers;
   // --- facts: published once, after the commit ---
@@ -174,9 +190,14 @@ class SecurityPolicy {
     Decision decision;
     Time decided_at{};
   };
+  struct Permitted {
+    PermitQuestion question;
+    Permit permit;
+  };
 
   void apply(const QuestionsArrived& input, Time now, Output& out);
   void apply(const QuestionUnreadable& input, Time now, Output& out);
+  void apply(const PermitsArrived& input, Time now, Output& out);
   void apply(const ChecksArrived& input, Time now, Output& out);
   void apply(const DeviceSeen& input, Time now, Output& out);
   void apply(const DeviceGone& input, Time now, Output& out);
@@ -193,10 +214,12 @@ class SecurityPolicy {
   };
   // nullopt: the question was answered from memory, or the scheduler has to ask it again
   [[nodiscard]] std::optional<Judged> judge(const Question& question, Time now, Output& out);
+  // Whether this service still has to hear of the device before it speaks of it.
+  [[nodiscard]] bool awaits(const DeviceId& device) const;
   // Why the device may run nothing now; empty: it may.
   [[nodiscard]] std::string objection(const DeviceId& device) const;
   void decide(const Question& question, Decision decision, AuditRow row, Time now, Output& out);
-  void remember(std::string key, const Decision& decision, Time now);
+  Permit permit_for(const PermitQuestion& question, Time now, Output& out);
   [[nodiscard]] CertificateAnswer check(const CertificateCheck& asked, Time now) const;
   void recheck(Time now, Output& out);
   void audit(AuditRow row, Output& out);
@@ -210,8 +233,8 @@ class SecurityPolicy {
   Flood flood_;
 
   std::unordered_map<DeviceId, Lifecycle> devices_;
-  std::unordered_map<std::string, Remembered> remembered_;
-  std::deque<std::string> remembered_order_;
+  Memory<Remembered> remembered_;
+  Memory<Permitted> permits_;
   std::map<DeviceId, Known> certificates_;
   std::optional<DeviceId> recheck_after_;  // rechecking goes on behind this device; none: it rests
   Time recheck_at_{};                      // when rechecking begins again

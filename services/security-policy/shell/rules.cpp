@@ -19,7 +19,8 @@ class RuleReader {
 
   Result<policy::Rule> read() {
     for (const auto& [key, node] : table_) {
-      static const std::set<std::string_view> known{"name", "effect", "submitters", "commands", "packages", "devices"};
+      static const std::set<std::string_view> known{"name",     "effect",   "actions", "submitters",
+                                                    "commands", "packages", "devices"};
       if (!known.contains(key.str())) fail(node, std::string(key.str()), "is not a key of a rule");
     }
     policy::Rule rule;
@@ -32,6 +33,7 @@ class RuleReader {
     patterns("commands", rule.commands);
     patterns("devices", rule.devices);
     packages(rule);
+    actions(rule);
     if (error_) return *error_;
     return rule;
   }
@@ -70,6 +72,16 @@ class RuleReader {
       out.push_back(value->get());
     }
     return out;
+  }
+
+  void actions(policy::Rule& rule) {
+    const auto* node = table_.get("actions");
+    if (node == nullptr) return;
+    rule.actions = texts(*node, "actions");
+    for (const auto& word : rule.actions) {
+      const bool known = std::find(action_words.begin(), action_words.end(), word) != action_words.end();
+      if (!known && word != "*") fail(*node, "actions", "must hold \"run\", \"stage\" or \"*\", not \"" + word + "\"");
+    }
   }
 
   void packages(policy::Rule& rule) {

@@ -3,6 +3,7 @@
 //   [[rule]]
 //   name = "operators"            unique among all files
 //   effect = "allow"              or "deny"
+//   actions = ["run", "stage"]    or ["*"]; without this key: ["run"]
 //   submitters = ["operator*"]    patterns; without this key, as without those below: any
 //   commands = ["*"]              patterns for the program
 //   packages = "any"              "any", "none", "required", or a list of digests

@@ -128,7 +128,7 @@ void SecurityPolicyService::announce(const OutboxChange& change, runtime::Output
 
 // All answers of a batch, in as few messages as the size limit allows.
 void SecurityPolicyService::answer(const Output& done, runtime::Output& out) const {
-  const auto say = [&](const char* to, const char* operation, const std::vector<std::string>& items) {
+  const auto say = [&](const std::string& to, const char* operation, const std::vector<std::string>& items) {
     for (auto& payload : pack_items(items)) {
       out.messages.push_back(
           {.topic = topics_.service(to, operation, "security-policy"), .payload = std::move(payload)});
@@ -138,7 +138,10 @@ void SecurityPolicyService::answer(const Output& done, runtime::Output& out) con
   for (const auto& one : done.decisions) decisions.push_back(codec::dump(codec::encode(one)));
   for (const auto& one : done.answers) answers.push_back(codec::dump(codec::encode(one)));
   say("scheduler", "authorised", decisions);
+  std::map<std::string, std::vector<std::string>> permits;
+  for (const auto& one : done.permits) permits[one.to].push_back(codec::dump(codec::encode(one.permit)));
   say("registry", "certificate", answers);
+  for (const auto& [to, items] : permits) say(to, "permitted", items);
 }
 
 void SecurityPolicyService::say_head(const AuditHead& head, const std::optional<AuditBreak>& broken,

@@ -100,6 +100,13 @@ void SecurityPolicyService::request(const Topic& topic, const bus::Message& mess
     }
     return step(QuestionsArrived{std::move(questions->good)}, now);
   }
+  if (topic.channel == "permit") {
+    if (topic.from != "transfer") return reject(topic, message, {Code::denied, "only transfer may ask this"}, now, out);
+    auto questions = codec::decode_permit_questions(message.payload);
+    if (!questions) return reject(topic, message, questions.error(), now, out);
+    reject_items(topic, message, questions->bad, now, out);
+    return step(PermitsArrived{std::string(topic.from), std::move(questions->good)}, now);
+  }
   if (topic.channel == "certificate") {
     if (topic.from != "registry") return reject(topic, message, {Code::denied, "only registry may ask this"}, now, out);
     auto checks = codec::decode_certificate_checks(message.payload);

@@ -206,6 +206,33 @@ TEST(SecurityPolicyShell, ABadQuestionIsDeniedByItsKeyAndItsNeighboursAreAnswere
   EXPECT_EQ(decisions->good[0].reason, "the question could not be read: /items/1/command: must name a program");
 }
 
+TEST(SecurityPolicyShell, AnswersWhatTransferAsks) {
+  store::MemoryStore store;
+  Stack stack(store);
+  Device device;
+  device.id = edge;
+  device.about = {.capacity = {1000, 1, 0}, .agent = "0.1.0"};
+  device.lifecycle = Lifecycle::active;
+  stack.say("state/device/edge-1", codec::dump(codec::encode(device)), 1);
+  const PermitQuestion asked{7, "operator", "stage", edge, crypto::digest_of("p"), ""};
+  const auto payload = pack_items({codec::dump(codec::encode(asked)), R"({"question":7,"device":"edge-1"})"}).at(0);
+  stack.say("service/security-policy/permit/registry", payload, 2, "fieldwork/v1/reply/registry/x");
+  EXPECT_EQ(stack.bus.last("reply/registry/x")["error"]["code"], "denied") << "only transfer may ask";
+  EXPECT_EQ(stack.service.core().head().sequence, 0);
+  stack.say("service/security-policy/permit/transfer", payload, 2);
+  const auto permits = codec::decode_permits(stack.bus.last("service/transfer/permitted/security-policy").dump());
+  ASSERT_TRUE(permits.ok());
+  ASSERT_EQ(permits->good.size(), 1U) << "what cannot be read is not answered";
+  EXPECT_EQ(permits->good[0].question, 7);
+  EXPECT_EQ(permits->good[0].device, edge);
+  EXPECT_FALSE(permits->good[0].allow);
+  EXPECT_EQ(permits->good[0].reason, "no rule allows operator to stage " + asked.package.substr(0, 19) +
+                                         " on edge-1; the actions of rule operators do not include \"stage\"");
+  const auto rows = store.select({.table = "audit"}).value();
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(audit_from_row(rows.front()).value().kind, "permit");
+}
+
 // The broker would say it again at each connection.
 TEST(SecurityPolicyShell, ARetainedRequestIsNotAnswered) {
   store::MemoryStore store;
@@ -236,6 +263,7 @@ TEST(SecurityPolicyShell, BadInputChangesNothing) {
         std::string(R"({"v":1,"items":[{"job":"j"}]})"), std::string(99, '['), std::string()}) {
     stack.say("service/security-policy/authorise/scheduler", bad, 1);
     stack.say("service/security-policy/certificate/registry", bad, 1);
+    stack.say("service/security-policy/permit/transfer", bad, 1);
     if (!bad.empty()) stack.say("state/device/edge-1", bad, 1);
   }
   Device device;

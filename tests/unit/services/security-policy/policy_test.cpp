@@ -76,6 +76,94 @@ TEST(Policy, Evaluates) {
   }
 }
 
+// Which rules are about what is done, and what the reason says where only that is missing.
+TEST(Policy, ARuleIsAboutItsActions) {
+  const auto digest = crypto::digest_of("p");
+  const auto allow = [](const char* name, std::vector<std::string> actions) {
+    return Rule{.name = name, .effect = policy::Effect::allow, .commands = {"./a"}, .actions = std::move(actions)};
+  };
+  const auto deny = [](const char* name, std::vector<std::string> actions) {
+    return Rule{.name = name, .effect = policy::Effect::deny, .actions = std::move(actions)};
+  };
+  const Rule as_ever{.name = "as-ever", .effect = policy::Effect::allow};
+  const Rule denies{.name = "denies", .effect = policy::Effect::deny};
+  Rule others = allow("others", {"stage"});
+  others.devices = {"plant-*"};
+  others.packages = Packages::listed;
+  others.digests = {crypto::digest_of("q")};
+  const auto none = "no rule allows ann to stage " + digest.substr(0, 19) + " on edge-1";
+  const auto lacks = [&](const std::string& rule) {
+    return none + "; the actions of rule " + rule + " do not include \"stage\"";
+  };
+  struct Case {
+    std::vector<Rule> rules;
+    std::string stage, run;    // the reason of each
+    std::vector<Miss> misses;  // of stage
+  };
+  const std::string runs = "allowed by rule ", not_run = "no rule allows ann to run ./a on edge-1";
+  const Case cases[] = {
+      {{as_ever}, lacks("as-ever"), runs + "as-ever", {Miss::action}},
+      {{allow("both", {"run", "stage"})}, "allowed by rule both", runs + "both", {Miss::none}},
+      {{allow("all", {"*"})}, "allowed by rule all", runs + "all", {Miss::none}},
+      {{allow("only", {"stage"})},
+       "allowed by rule only",
+       not_run + "; the actions of rule only do not include \"run\"",
+       {Miss::none}},
+      {{allow("both", {"run", "stage"}), denies},
+       "allowed by rule both",
+       "denied by rule denies",
+       {Miss::none, Miss::action}},
+      {{allow("both", {"run", "stage"}), deny("no", {"stage"})},
+       "denied by rule no",
+       runs + "both",
+       {Miss::none, Miss::none}},
+      {{allow("both", {"run", "stage"}), deny("no", {"*"})},
+       "denied by rule no",
+       "denied by rule no",
+       {Miss::none, Miss::none}},
+      {{denies}, none, "denied by rule denies", {Miss::action}},
+      {{others}, none, not_run, {Miss::package}},
+      {{others, as_ever, allow("next", {"run"})},
+       lacks("as-ever"),
+       runs + "as-ever",
+       {Miss::package, Miss::action, Miss::action}},
+  };
+  int index = 0;
+  for (const auto& c : cases) {
+    const PermitQuestion asked{1, "ann", "stage", edge, digest, ""};
+    const auto staged = policy::evaluate(c.rules, asked);
+    EXPECT_EQ(staged.reason, c.stage) << index;
+    EXPECT_EQ(staged.allow, c.stage.starts_with("allowed")) << index;
+    EXPECT_EQ(staged.misses, c.misses) << index;
+    auto job = question("ann", "./a");
+    job.package = digest;
+    const auto ran = policy::evaluate(c.rules, job);
+    EXPECT_EQ(ran.reason, c.run) << index;
+    EXPECT_EQ(ran.allow, c.run.starts_with("allowed")) << index;
+    ++index;
+  }
+}
+
+// The conditions of a rule hold for what is staged as for what is run; but it has no program.
+TEST(Policy, StagesAreMatchedBySubmitterPackageAndDevice) {
+  const auto digest = crypto::digest_of("p");
+  const Rule whole{.name = "whole",
+                   .effect = policy::Effect::allow,
+                   .submitters = {"ann"},
+                   .commands = {"nothing"},
+                   .packages = Packages::listed,
+                   .digests = {digest},
+                   .devices = {"edge-*"},
+                   .actions = {"stage"}};
+  const auto miss = [&](const char* principal, const std::string& package, const char* device) {
+    return policy::evaluate({whole}, PermitQuestion{1, principal, "stage", DeviceId(device), package, ""}).misses.at(0);
+  };
+  EXPECT_EQ(miss("ann", digest, "edge-1"), Miss::none);
+  EXPECT_EQ(miss("bob", digest, "edge-1"), Miss::submitter);
+  EXPECT_EQ(miss("ann", crypto::digest_of("q"), "edge-1"), Miss::package);
+  EXPECT_EQ(miss("ann", digest, "plant-1"), Miss::device);
+}
+
 // What an audit row keeps of them: whatever the number of rules, no more than a line.
 TEST(Policy, TracesTheRulesThatMattered) {
   const Rule operators{.name = "operators", .effect = policy::Effect::allow, .submitters = {"operator*"}};
@@ -111,6 +199,12 @@ TEST(Rules, AreReadFromFiles) {
   EXPECT_EQ((*rules)[0].packages, Packages::none);
   EXPECT_EQ((*rules)[1].digests.size(), 1u);
   EXPECT_FALSE(load_rules(dir / "none").ok());
+  EXPECT_EQ((*rules)[0].actions, std::vector<std::string>{"run"}) << "of both effects";
+  EXPECT_EQ((*rules)[1].actions, std::vector<std::string>{"run"});
+  dir.write("a.toml", "[[rule]]\nname = \"one\"\neffect = \"allow\"\nactions = [\"stage\", \"run\", \"*\"]\n");
+  EXPECT_EQ(load_rules(dir.path()).value().at(0).actions, (std::vector<std::string>{"stage", "run", "*"}));
+  dir.write("a.toml", "[[rule]]\nname = \"one\"\neffect = \"allow\"\nactions = [\"fly\"]\n");
+  EXPECT_EQ(load_rules(dir.path()).error().reason, "must hold \"run\", \"stage\" or \"*\", not \"fly\"");
 }
 
 TEST(Rules, SayWhereTheMistakeIs) {
@@ -125,6 +219,10 @@ TEST(Rules, SayWhereTheMistakeIs) {
                         {good + "commands = []\n", "4 commands"},
                         {good + "devices = [7]\n", "4 devices"},
                         {good + "packages = \"some\"\n", "4 packages"},
+                        {good + "actions = [\"run\", \"fly\"]\n", "4 actions"},
+                        {good + "actions = [\"st*\"]\n", "4 actions"},
+                        {good + "actions = []\n", "4 actions"},
+                        {good + "actions = \"stage\"\n", "4 actions"},
                         {good + "packages = [\"sha256:1\"]\n", "4 packages"},
                         {good + good, "1 rule"},
                         {"rules = 1\n", "1 rules"},
@@ -146,6 +244,11 @@ TEST(Rules, TheDefaultOnesAreGood) {
   ASSERT_TRUE(rules.ok()) << describe(rules.error());
   EXPECT_TRUE(policy::evaluate(*rules, question("operator", "ls")).allow);
   EXPECT_FALSE(policy::evaluate(*rules, question("visitor", "ls")).allow);
+  const auto stages = [&](const char* principal) {
+    return policy::evaluate(*rules, PermitQuestion{1, principal, "stage", edge, crypto::digest_of("p"), ""}).allow;
+  };
+  EXPECT_TRUE(stages("operator"));
+  EXPECT_FALSE(stages("visitor"));
 }
 
 TEST(SecurityPolicy, DecidesAndGrants) {
