@@ -120,6 +120,8 @@ Result<std::string> Decoder::finish() {
   return digest ? digest : impl_->fail(digest.error());
 }
 
+void Decoder::leave() { impl_->file.leave(); }
+
 std::uint64_t Decoder::written_bytes() const { return impl_->written; }
 
 }  // namespace fieldwork::content

@@ -39,15 +39,19 @@ Result<char*> mapped(const std::filesystem::path& path, int descriptor, std::uin
 
 }  // namespace
 
+// An empty file may have blocks, which O_TRUNC would give back.
 Result<NewFile> NewFile::create(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  struct stat status {};
+  const bool empty = ::stat(path.c_str(), &status) == 0 && status.st_size == 0;
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (empty ? 0 : O_TRUNC), 0644);
   if (descriptor < 0) return failed_at(path, "cannot be written");
   return NewFile(path, descriptor);
 }
 
 Result<NewFile> NewFile::create_to_map(const std::filesystem::path& path) {
-  ::unlink(path.c_str());
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && status.st_size > 0) ::unlink(path.c_str());
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) return failed_at(path, "cannot be written");
   return NewFile(path, descriptor);
 }
@@ -63,8 +67,12 @@ NewFile& NewFile::operator=(NewFile&& other) noexcept {
 
 NewFile::~NewFile() {
   if (descriptor_ < 0) return;
+  struct stat own {
+  }, there{};
+  const bool is_own = ::fstat(descriptor_, &own) == 0 && ::stat(path_.c_str(), &there) == 0 &&
+                      own.st_ino == there.st_ino && own.st_dev == there.st_dev;
   ::close(descriptor_);
-  ::unlink(path_.c_str());
+  if (is_own) ::unlink(path_.c_str());
 }
 
 Result<void> NewFile::write(std::string_view bytes) {
@@ -91,6 +99,10 @@ Result<void> NewFile::keep() {
   auto failed = failed_at(path_, "cannot be written");
   ::unlink(path_.c_str());
   return failed;
+}
+
+void NewFile::leave() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
 Result<void> NewFile::keep_as(const std::filesystem::path& path) {

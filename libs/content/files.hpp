@@ -10,13 +10,14 @@
 
 namespace fieldwork::content {
 
-/// A file that this process writes; it is removed again unless it is kept. Errors: unavailable, with the system's
-/// reason: most often the disk is full.
+/// A file that this process writes; it is removed again unless it is kept (another one at its path stays). Errors:
+/// unavailable, with the system's reason: most often the disk is full.
 class NewFile {
  public:
-  /// To be written from its beginning to its end.
+  /// To be written from its beginning to its end. An empty file at `path` keeps the blocks that were reserved for it.
   [[nodiscard]] static Result<NewFile> create(const std::filesystem::path& path);
-  /// To be mapped. Another file at `path` is removed, not overwritten: somebody may have mapped it.
+  /// The same, to be mapped. A file at `path` that is not empty is removed, not overwritten: somebody may have mapped
+  /// it.
   [[nodiscard]] static Result<NewFile> create_to_map(const std::filesystem::path& path);
   NewFile(NewFile&& other) noexcept;
   NewFile& operator=(NewFile&& other) noexcept;
@@ -26,6 +27,8 @@ class NewFile {
   /// Makes the file `size` bytes long and gives it all of its blocks, so that a mapping of it can be written.
   [[nodiscard]] Result<void> reserve(std::uint64_t size);
   [[nodiscard]] Result<void> keep();
+  /// Closes it as it is, half written.
+  void leave();
   /// Moves it to `path` and keeps it; afterwards it is there and whole also after a power cut.
   [[nodiscard]] Result<void> keep_as(const std::filesystem::path& path);
 

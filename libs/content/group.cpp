@@ -165,6 +165,10 @@ void Group::release(const std::string& member) {
   if (members_.erase(member) > 0) released_.push_back(member);
 }
 
+void Group::release_all() {
+  while (!members_.empty()) release(std::string(members_.begin()->first));
+}
+
 std::vector<std::string> Group::take_released() { return std::exchange(released_, {}); }
 
 }  // namespace fieldwork::content

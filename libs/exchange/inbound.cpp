@@ -11,6 +11,7 @@
 #include "content/encoding.hpp"
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
+#include "decoding.hpp"
 #include "exchange/durable.hpp"
 #include "file.hpp"
 
@@ -46,7 +47,8 @@ Stored stored(const fs::path& sidecar, const fs::path& part, const Offer& offer)
 }
 
 constexpr std::uint64_t hashed_at_once = 1 << 20;  // bytes of the file, with one piece
-constexpr Duration longest_pause = seconds(5);     // between two frames; a longer one is no part of the transfer's pace
+constexpr std::uint64_t decode_bytes_at_least = 256 << 10, decode_bytes_at_most = 4 << 20;  // encoded, in one job
+constexpr Duration longest_pause = seconds(5);  // between two frames; a longer one is no part of the transfer's pace
 
 content::Receiver::Time since_origin(Time now) { return now.time_since_epoch(); }
 
@@ -66,6 +68,8 @@ struct Inbound::Impl {
   std::uint64_t hashed = 0;
   bool announce = true;
   bool elsewhere = false;
+  std::shared_ptr<Decoding> decoding;  // shared with jobs that run elsewhere; none: finish() decodes all
+  std::uint64_t decoding_to = 0;       // the encoded bytes before it are decoded, or will be by a job
   std::uint64_t unsaved_bytes = 0;
   std::optional<Time> unsaved_since;
   std::optional<Time> last_at;    // when the newest piece came
@@ -107,6 +111,7 @@ struct Inbound::Impl {
 
   // The digest of the plain content, which is in its file then: `plain`, or `part` where that is the same.
   [[nodiscard]] Result<std::string> decoded() {
+    if (decoding) return decoding->finish(static_cast<std::uint64_t>(offer.encoded_bytes));
     const auto kind = content::encoding_kind(offer.encoding);
     if (kind && *kind != content::EncodingKind::identity)
       return content::decode(*kind, part, base, plain, static_cast<std::uint64_t>(offer.size_bytes));
@@ -147,7 +152,7 @@ Inbound::~Inbound() = default;
 
 Result<Inbound> Inbound::open(const Offer& offer, const crypto::PrivateKey& own_key,
                               std::string_view own_certificate_fingerprint_hex, const fs::path& directory,
-                              std::int64_t size_max, const fs::path& base) {
+                              std::int64_t size_max, const fs::path& base, const Inbound* before) {
   auto key = check_offer(offer, own_key, own_certificate_fingerprint_hex, size_max);
   if (!key) return key.error();
   auto sealed = crypto::Sealed::make(sealed_header(offer).value(), *key);
@@ -160,6 +165,11 @@ Result<Inbound> Inbound::open(const Offer& offer, const crypto::PrivateKey& own_
   const auto stem = directory / offer.transfer.value;  // 32 hex digits, as checked
   const auto named = [&](const char* suffix) { return fs::path(stem.string() + suffix); };
   auto [have, bad_frames] = stored(named(".ranges"), named(".part"), offer);
+  if (before != nullptr && before->offer().transfer == offer.transfer &&
+      content_line(before->offer()) == content_line(offer)) {
+    have = before->impl_->receiver.ranges();
+    bad_frames = before->impl_->bad_frames;
+  }
   if (have.covered_bytes() == 0) fs::remove(named(".ranges"), error);  // of a part that is cut now
   auto file = File::open(named(".part"), O_RDWR | O_CREAT | (have.covered_bytes() == 0 ? O_TRUNC : 0));
   if (!file) return file.error();
@@ -267,7 +277,34 @@ std::function<Result<void>()> Inbound::checkpoint_due(Time now) {
   };
 }
 
-Result<void> Inbound::reserve() { return impl_->file->reserve(static_cast<std::uint64_t>(impl_->offer.encoded_bytes)); }
+std::function<void()> Inbound::decode_due() {
+  auto& in = *impl_;
+  if (!in.elsewhere || in.offer.encoding != "zstd") return {};
+  const auto all = static_cast<std::uint64_t>(in.offer.encoded_bytes);
+  const auto gap = in.receiver.ranges().first_missing(in.decoding_to, all);
+  const auto end = std::min(gap ? gap->first : all, in.decoding_to + decode_bytes_at_most);
+  if (end < in.decoding_to + decode_bytes_at_least) return {};
+  if (!in.decoding) {
+    in.decoding = std::make_shared<Decoding>(in.file, in.plain, static_cast<std::uint64_t>(in.offer.size_bytes));
+    in.decoding->open();
+  }
+  in.decoding_to = end;
+  return [decoding = in.decoding, end] { decoding->go_on(end); };
+}
+
+// The plain file is a new one: an earlier Inbound's job may still write into the one before.
+Result<void> Inbound::reserve() {
+  const auto& in = *impl_;
+  if (auto done = in.file->reserve(static_cast<std::uint64_t>(in.offer.encoded_bytes)); !done) return done;
+  if (in.offer.encoding == "identity") return {};
+  std::error_code ignored;
+  fs::remove(in.plain, ignored);
+  auto plain = File::open(in.plain, O_WRONLY | O_CREAT);
+  if (!plain) return plain.error();
+  auto done = plain->reserve(static_cast<std::uint64_t>(in.offer.size_bytes));
+  if (!done) fs::remove(in.plain, ignored);
+  return done;
+}
 
 Result<std::string> Inbound::finish(const fs::path& final_path, const Check& check) {
   auto& in = *impl_;
@@ -277,6 +314,9 @@ Result<std::string> Inbound::finish(const fs::path& final_path, const Check& che
     return digest.error().code == Code::unavailable ? digest.error() : in.refuse("encoding: " + digest.error().reason);
   if (*digest != in.offer.digest) return in.refuse("digest: the content does not have the digest that was offered");
   const auto& plain = in.offer.encoding == "identity" ? in.part : in.plain;
+  std::error_code error;
+  if (fs::file_size(plain, error) != static_cast<std::uint64_t>(in.offer.size_bytes) || error)
+    return Error{Code::unavailable, "is not what was decoded", plain.string()};
   if (const auto good = check ? check(plain) : Result<void>(); !good) return good.error();
   if (auto moved = move_durably(plain, final_path); !moved) return moved.error();
   in.remove_files();

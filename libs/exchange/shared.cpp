@@ -16,15 +16,9 @@ struct Shared::Impl {
   std::uint64_t encoded_bytes;
   content::Group group;
   std::vector<TransferId> released;
-  std::vector<TransferId> members;  // in any order
 
-  void forget(const TransferId& transfer) { std::erase(members, transfer); }
   void hear_released() {
-    for (auto& name : group.take_released()) {
-      TransferId transfer(std::move(name));
-      forget(transfer);
-      released.push_back(std::move(transfer));
-    }
+    for (auto& name : group.take_released()) released.emplace_back(std::move(name));
   }
 };
 
@@ -38,19 +32,14 @@ Result<Shared> Shared::open(const Offer& offer, std::string content_key, const s
   auto opened = SealedFile::open(offer, content_key, encoded_path, config);
   if (!opened) return opened.error();
   return Shared(std::make_unique<Impl>(
-      Impl{std::move(opened->sealed), std::move(opened->file), config.encoded_bytes, content::Group(config), {}, {}}));
+      Impl{std::move(opened->sealed), std::move(opened->file), config.encoded_bytes, content::Group(config), {}}));
 }
 
 void Shared::join(const TransferId& transfer, content::Ranges acked, Time now) {
-  impl_->forget(transfer);
-  impl_->members.push_back(transfer);
   impl_->group.join(transfer.value, std::move(acked), now.time_since_epoch());
 }
 
-void Shared::leave(const TransferId& transfer) {
-  impl_->forget(transfer);
-  impl_->group.leave(transfer.value);
-}
+void Shared::leave(const TransferId& transfer) { impl_->group.leave(transfer.value); }
 
 std::uint64_t Shared::sent_bytes() const { return impl_->group.sent_bytes(); }
 void Shared::give_time(Time now) { impl_->group.give_time(now.time_since_epoch()); }
@@ -73,10 +62,7 @@ std::vector<std::string> Shared::due(Time now) {
   for (const auto& piece : impl_->group.due(now.time_since_epoch())) {
     const auto bytes = impl_->file.read_at(piece.offset, piece.length);
     if (!bytes) {  // each finds out for itself
-      for (const auto& transfer : std::vector<TransferId>(impl_->members)) {
-        leave(transfer);
-        impl_->released.push_back(transfer);
-      }
+      impl_->group.release_all();
       break;
     }
     frames.push_back(impl_->sealed.frame(piece.offset, *bytes));

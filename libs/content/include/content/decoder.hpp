@@ -40,6 +40,8 @@ class Decoder {
 
   /// Bytes of the plain content that were written.
   [[nodiscard]] std::uint64_t written_bytes() const;
+  /// Ends it; its file stays as it is, half written.
+  void leave();
 
  private:
   struct Impl;

@@ -46,6 +46,9 @@ class Group {
   /// At most so fast; 0: as fast as the links take it.
   void limit(std::uint64_t bytes_per_s_max);
 
+  /// The pass ends: all members go on alone.
+  void release_all();
+
   /// Members who go on alone, each once: they fell behind, were silent, are the last, or the pass is over.
   [[nodiscard]] std::vector<std::string> take_released();
 

@@ -89,7 +89,6 @@ class Pieces {
   };
 
   void merge(const Ranges& ranges);
-  std::uint64_t lose_older(std::deque<Sent>::iterator newest);
   [[nodiscard]] std::optional<Piece> cut(std::uint64_t from, std::uint64_t end, std::uint32_t length_max) const;
   void count(const Sent& sent);
   void lose(const Sent& sent);

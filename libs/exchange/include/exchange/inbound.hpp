@@ -7,8 +7,9 @@
 //   if (inbound->complete()) inbound->finish(final_path);                             may run on another thread
 //
 // Files, all in `directory`: <transfer>.part holds the encoded bytes; <transfer>.ranges says which of them were on disk
-// when it was written (a checkpoint); <transfer>.plain exists while finish() decodes. After a kill at any moment only
-// the bytes that came after the last checkpoint are received again, and no byte is claimed that is not on disk.
+// when it was written (a checkpoint); <transfer>.plain is what is decoded, or the room for it. After a kill at any
+// moment only the bytes that came after the last checkpoint are received again, and no byte is claimed that is not on
+// disk.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +35,13 @@ class Inbound {
 
   /// check_offer(), then goes on from the files in `directory` if they belong to the same digest and encoded bytes.
   /// `base`: for a zstd-patch, the file of the content that offer.base names. Unavailable: the disk failed. Afterwards
-  /// an answer is due at once: it tells the sender which bytes are here already.
+  /// an answer is due at once: it tells the sender which bytes are here already. `before`: the one that this one
+  /// replaces; what it has received of the same transfer and content counts, though a full disk has no checkpoint of
+  /// it.
   [[nodiscard]] static Result<Inbound> open(const Offer& offer, const crypto::PrivateKey& own_key,
                                             std::string_view own_certificate_fingerprint_hex,
                                             const std::filesystem::path& directory, std::int64_t size_max,
-                                            const std::filesystem::path& base = {});
+                                            const std::filesystem::path& base = {}, const Inbound* before = nullptr);
   Inbound(Inbound&&) noexcept;
   Inbound& operator=(Inbound&&) noexcept;
   ~Inbound();  // closes; the files stay
@@ -73,6 +76,10 @@ class Inbound {
   /// given, and before finish() and discard(); frame() may go on meanwhile.
   [[nodiscard]] std::function<Result<void>()> checkpoint_due(Time now);
 
+  /// The next part of a zstd that can be decoded already, as a function to run, or an empty function. Run it as
+  /// checkpoint_due()'s, but only one at a time: ask again when it is done. What it finds wrong, finish() says.
+  [[nodiscard]] std::function<void()> decode_due();
+
   /// What has come by frames since this was asked last.
   struct Came {
     std::int64_t bytes = 0, again_bytes = 0;  // again: of these, what was here already
@@ -82,7 +89,8 @@ class Inbound {
   /// Frames of this transfer that could not be opened, also before a restart. The answers tell the sender.
   [[nodiscard]] std::int64_t bad_frames() const;
 
-  /// Reserves the disk space for all encoded bytes now. Unavailable: the disk has not as much.
+  /// Reserves the disk space for all encoded bytes now, and for the decoded content. Unavailable: the disk has not as
+  /// much. A file system that cannot reserve is no error.
   [[nodiscard]] Result<void> reserve();
 
   /// Decodes, compares size and digest with the offer, and puts the content at `final_path` (on the file system of

@@ -45,6 +45,9 @@ TEST(ListTest, ABadItemSpoilsNothingButItself) {
                       device);
   const CertificateAnswer answer{device, "ab", CertificateState::valid, "good"};
   expect_item_by_item(decode_certificate_answers, encode(answer), "state", "device", device);
+  const PermitQuestion wish{7, "ann", "stage", device, "sha256:" + std::string(64, 'a'), "f"};
+  expect_item_by_item(decode_permit_questions, encode(wish), "package", "device", PermitKey{7, device});
+  expect_item_by_item(decode_permits, encode(Permit{7, device, true, "yes"}), "reason", "device", PermitKey{7, device});
   expect_item_by_item(decode_commands, encode(Command(Cancel{key, ""})), "type", "job", key);
   const auto progress = Json::parse(encode(std::vector<ProgressItem>{{key, {.fraction = 0.5}}}));
   expect_item_by_item(decode_progress, progress.at("items").at(0), "progress", "job", key);

@@ -20,6 +20,7 @@
 #include "codec/policy.hpp"
 #include "codec/stage.hpp"
 #include "codec/transfer.hpp"
+#include "codec/uses.hpp"
 
 namespace fieldwork::codec {
 namespace {
@@ -118,12 +119,16 @@ const std::map<std::string, Decoder>& decoders() {
       {"service.registry.certificate", of_items(decode_certificate_answers)},
       {"service.registry.configure", of_text(decode_configure_request)},
       {"service.scheduler.authorised", of_items(decode_decisions)},
+      {"service.scheduler.uses", of_text(decode_uses_question)},
       {"service.security-policy.authorise", of_items(decode_questions)},
       {"service.security-policy.certificate", of_items(decode_certificate_checks)},
+      {"service.security-policy.permit", of_items(decode_permit_questions)},
       {"service.transfer.offer", of_text(decode_upload)},
+      {"service.transfer.permitted", of_items(decode_permits)},
       {"service.transfer.stage", of_text(decode_stage_request)},
       {"service.transfer.unstage", of_text(decode_unstage_request)},
       {"service.transfer.start", of_text(decode_offer)},
+      {"service.transfer.used", of_text(decode_uses_answer)},
       {"state.audit", of_json(decode_audit_end)},
       {"state.device", of_json(decode_device)},
       {"state.package", of_json(decode_package)},
@@ -389,7 +394,10 @@ std::vector<std::pair<std::string, std::string>> written_about_transfers() {
       {"device.down.offer", to_many},
       {"device.down.offer", to_one},
       {"device.down.offer", encode(NotOffered{digest, std::string(5'000, 'r')})},
-      {"service.transfer.start", to_one}};
+      {"service.transfer.start", to_one},
+      {"service.scheduler.uses", encode(UsesQuestion{limits::integer_max, std::vector(100, digest)})},
+      {"service.transfer.used",
+       encode(UsesAnswer{1, {{digest, {}}, {digest, std::vector(5, std::string(5'000, 'u'))}}})}};
 }
 
 std::vector<std::pair<std::string, std::string>> written_about_stages() {
@@ -458,12 +466,23 @@ std::vector<std::pair<std::string, std::string>> written_about_jobs() {
   };
 }
 
+std::vector<std::pair<std::string, std::string>> written_about_permits() {
+  const std::string digest = "sha256:" + std::string(64, 'a'), file = "maps/" + std::string(251, 'f');
+  const PermitQuestion wish{limits::integer_max, std::string(128, 'p'), "stage", DeviceId("d"), digest, file};
+  auto least = wish;
+  least.file.clear();
+  const Permit permit{1, DeviceId("d"), false, std::string(5'000, 'r')};
+  return {{"service.security-policy.permit", Json{{"v", 1}, {"items", {encode(wish), encode(least)}}}.dump()},
+          {"service.transfer.permitted", Json{{"v", 1}, {"items", {encode(permit)}}}.dump()}};
+}
+
 // Not only what is read: what is written has the form of the schemas, at its bounds too, and is read again.
 TEST(ContractTest, WhatIsWrittenHasTheFormOfTheSchemas) {
   auto written = written_about_devices();
   for (auto& one : written_about_jobs()) written.push_back(std::move(one));
   for (auto& one : written_about_transfers()) written.push_back(std::move(one));
   for (auto& one : written_about_stages()) written.push_back(std::move(one));
+  for (auto& one : written_about_permits()) written.push_back(std::move(one));
   for (const auto& [name, text] : written) {
     EXPECT_TRUE(checker(name)(Json::parse(text))) << name << ": " << text.substr(0, 500);
     const auto error = decoders().at(name)(text);

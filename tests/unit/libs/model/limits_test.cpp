@@ -267,7 +267,19 @@ std::vector<Message> largest_messages_about_stages() {
   const bool commands_same = commands_read.ok() && commands_read->good == std::vector{command};
   const bool said_same = said_read.ok() && *said_read == report;
   const bool asked_same = codec::decode_stage_request(asked).ok();
-  return {{"stage commands", std::move(commands), commands_same},
+  const PermitQuestion wish{limits::integer_max, id, "stage", DeviceId(id), digest, command.file};
+  const auto one = codec::dump(codec::encode(wish));
+  auto wishes = pack_items(std::vector<std::string>(limits::stage_devices_max, one)).at(0);
+  const auto wishes_read = codec::decode_permit_questions(wishes);
+  const Permit permit{limits::integer_max, DeviceId(id), false, wide(limits::reason_bytes_max)};
+  const auto other = codec::dump(codec::encode(permit));
+  auto permits = pack_items(std::vector<std::string>(limits::stage_devices_max, other)).at(0);
+  const auto permits_read = codec::decode_permits(permits);
+  const bool wishes_same = wishes_read.ok() && wishes_read->bad.empty() && wishes_read->good.front() == wish;
+  const bool permits_same = permits_read.ok() && permits_read->bad.empty();
+  return {{"wishes", std::move(wishes), wishes_same},
+          {"permits", std::move(permits), permits_same},
+          {"stage commands", std::move(commands), commands_same},
           {"stages", std::move(said), said_same},
           {"stage request", std::move(asked), asked_same}};
 }
@@ -287,7 +299,7 @@ TEST(Limits, TheLargestOfEachMessagePassesItsConsumerAndTheBus) {
   }
   EXPECT_EQ(seen, (std::set<std::string>{"question", "assignment", "decision", "heartbeat", "enrolment",
                                          "configuration", "device", "lines", "dropped output", "refused output", "want",
-                                         "offer", "stage commands", "stages", "stage request"}));
+                                         "offer", "stage commands", "stages", "stage request", "wishes", "permits"}));
 }
 
 // Whatever a program writes, also what takes six bytes each as JSON.
