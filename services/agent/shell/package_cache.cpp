@@ -50,14 +50,18 @@ PackageCache::PackageCache(fs::path directory, std::int64_t bytes_max, MeasureDi
 void PackageCache::prepare(const fs::path& directory, const MeasureDisk& measure) {
   std::error_code ignored;
   fs::create_directories(directory, ignored);
-  std::vector<fs::path> parts;
+  std::vector<fs::path> parts, plains;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     const auto& path = entry.path();
     const auto ending = path.extension();
-    if (ending == ".plain" || ending == ".new") fs::remove(path, ignored);
+    if (ending == ".new") fs::remove(path, ignored);
     const auto twin = fs::path(path).replace_extension(ending == ".part" ? ".ranges" : ".part");
     if ((ending == ".part" || ending == ".ranges") && !fs::exists(twin, ignored)) fs::remove(path, ignored);
+    if (ending == ".plain") plains.push_back(path);
     if (ending == ".part") parts.push_back(path);
+  }
+  for (const auto& plain : plains) {
+    if (!fs::exists(fs::path(plain).replace_extension(".part"), ignored)) fs::remove(plain, ignored);
   }
   const auto full = [&] {
     const auto disk = measure(directory);
@@ -67,7 +71,7 @@ void PackageCache::prepare(const fs::path& directory, const MeasureDisk& measure
     if (!full()) return;
     log::warn("the disk is full: a half received package is deleted", {{"file", part.string()}});
     fs::remove(part, ignored);
-    fs::remove(part.replace_extension(".ranges"), ignored);
+    for (const char* twin : {".ranges", ".plain"}) fs::remove(part.replace_extension(twin), ignored);
   }
   for (const auto& found : packages_in(directory)) {
     if (!full()) return;

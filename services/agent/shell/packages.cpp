@@ -1,7 +1,5 @@
 #include "agent/shell/packages.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "agent/limits.hpp"
@@ -26,12 +24,6 @@ std::set<TransferId> parts_in(const fs::path& directory) {
     if (entry.path().extension() == ".part" && crypto::is_hex(stem, 32)) out.insert(TransferId(stem));
   }
   return out;
-}
-
-// Bytes of the disk that the file takes: more than its size where room was reserved.
-std::int64_t on_disk(const fs::path& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::int64_t>(status.st_blocks) * 512 : 0;
 }
 
 // Whether the package says the same of itself as its release does. That it is no archive is found when it is unpacked.
@@ -198,26 +190,9 @@ Result<void> Packages::offer(std::string_view payload, Time now) {
   return {};
 }
 
-std::optional<std::string> Packages::no_room(const Offer& offer) {
-  const auto plain = [](const Offer& one) { return one.encoding == "identity" ? 0 : one.size_bytes; };
-  // Room for the received bytes is reserved already (reserve()), room for the decoded package is not.
-  auto wanted = offer.encoded_bytes + plain(offer);
-  for (const auto& [transfer, other] : incoming_) {
-    if (other.offer.digest != offer.digest) wanted += plain(other.offer);
-  }
-  wanted -= std::min(offer.encoded_bytes, on_disk(directory_ / (offer.transfer.value + ".part")));
-  auto room = cache_.make_room(offer.size_bytes, wanted, now_);
-  if (!room && !leftovers_.empty()) {
-    for (const auto& transfer : std::exchange(leftovers_, {})) {
-      if (transfer != offer.transfer) exchange::Inbound::discard(directory_, transfer);
-    }
-    room = cache_.make_room(offer.size_bytes, wanted, now_);
-  }
-  if (room) return std::nullopt;
-  return room.error().reason;
-}
-
 void Packages::act(const exchange::fetch::Open& work, Inputs& then) {
+  const auto before = incoming_.find(work.transfer);
+  if (before != incoming_.end() && !before->second.inbound) return;  // it is being finished: Finished follows
   auto& incoming = incoming_[work.transfer];
   incoming = Incoming{.offer = offers_.at(work.transfer)};
   leftovers_.erase(work.transfer);
@@ -273,6 +248,7 @@ Result<void> Packages::frame(std::string_view payload, Time now) {
   figures_at_ = now;
   const bool all = incoming.inbound->complete();
   if (!all) checkpoint(it->first, incoming);
+  decode(it->first, incoming);
   step(exchange::fetch::FrameCame{digest, all});
   return {};
 }
@@ -284,6 +260,19 @@ void Packages::checkpoint(const TransferId& transfer, Incoming& incoming) {
   incoming.checkpointing = true;
   run([outcomes = outcomes_, job = std::move(job), digest = incoming.offer.digest, transfer] {
     outcomes->put({Outcome::Of::checkpoint, digest, transfer, job()});
+  });
+}
+
+// Of one package at a time: a decoder needs up to 8 MB.
+void Packages::decode(const TransferId& transfer, Incoming& incoming) {
+  const auto now = std::find_if(incoming_.begin(), incoming_.end(), [](const auto& one) { return one.second.decodes; });
+  if (incoming.decoding || (now != incoming_.end() && now->first != transfer)) return;
+  auto job = incoming.inbound->decode_due();
+  if (!job) return;
+  incoming.decodes = incoming.decoding = true;
+  run([outcomes = outcomes_, job = std::move(job), digest = incoming.offer.digest, transfer] {
+    job();
+    outcomes->put({Outcome::Of::decode, digest, transfer, {}});
   });
 }
 
@@ -307,17 +296,14 @@ void Packages::act(const exchange::fetch::Discard& work, Inputs& /*then*/) {
   discard(work.transfer);
 }
 
-void Packages::discard(const TransferId& transfer) {
-  run([directory = directory_, transfer] { exchange::Inbound::discard(directory, transfer); });
-}
-
 void Packages::hear_outcomes() {
   for (const auto& outcome : outcomes_->take()) {
     if (outcome.of == Outcome::Of::finish) {
       finished(outcome);
       continue;
     }
-    if (const auto it = incoming_.find(outcome.transfer); it != incoming_.end()) it->second.checkpointing = false;
+    if (const auto it = incoming_.find(outcome.transfer); it != incoming_.end())
+      (outcome.of == Outcome::Of::decode ? it->second.decoding : it->second.checkpointing) = false;
     if (!outcome.done) log::warn("no checkpoint", {{"reason", describe(outcome.done.error())}});
   }
 }
@@ -337,13 +323,6 @@ void Packages::finished(const Outcome& outcome) {
     }
   }
   step(std::move(input));
-}
-
-// Deletes parts of transfers from before this start that no sender has taken up again.
-void Packages::sweep() {
-  if (!started_) started_ = now_;
-  if (leftovers_.empty() || now_ - *started_ < leftovers_kept_max) return;
-  for (const auto& transfer : std::exchange(leftovers_, {})) discard(transfer);
 }
 
 std::vector<bus::Message> Packages::due(Time now) {

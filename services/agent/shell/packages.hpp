@@ -90,11 +90,12 @@ class Packages {
  private:
   struct Incoming {  // by transfer
     Offer offer;
-    std::optional<exchange::Inbound> inbound{};  // none while the package is being finished
-    bool checkpointing = false;
+    std::optional<exchange::Inbound> inbound{};    // none while the package is being finished
+    bool checkpointing = false, decoding = false;  // a job runs
+    bool decodes = false;                          // while it comes
   };
   struct Outcome {  // of a job on the worker's thread
-    enum class Of { checkpoint, finish } of = Of::checkpoint;
+    enum class Of { checkpoint, decode, finish } of = Of::checkpoint;
     std::string digest;
     TransferId transfer;
     Result<void> done;
@@ -120,6 +121,7 @@ class Packages {
   void hear_outcomes();
   void finished(const Outcome& outcome);
   void checkpoint(const TransferId& transfer, Incoming& incoming);
+  void decode(const TransferId& transfer, Incoming& incoming);
   // Why there is no room for the package; nullopt: there is.
   std::optional<std::string> no_room(const Offer& offer);
   [[nodiscard]] Accepts accepts() const;

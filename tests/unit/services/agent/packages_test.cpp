@@ -2,8 +2,11 @@
 #include "agent/shell/packages.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <cstring>
+#include <fstream>
 #include <thread>
 
 #include "codec/transfer.hpp"
@@ -278,6 +281,55 @@ TEST_F(Device, RefusesWhatItsDiskDoesNotHoldAndSaysTheNumbers) {
   EXPECT_EQ(files_in(dir / "packages"), 0U);
 }
 
+TEST_F(Device, DecodesAPackageWhileItComes) {
+  const Sent sent(3'000'000), other(3'000'000, 8);
+  for (const auto* one : {&sent, &other}) {
+    packages->fetch(one->digest, now);
+    ASSERT_TRUE(packages->offer(codec::encode(one->offer), now).ok());
+  }
+  const auto frames = sent.frames(), others = other.frames();
+  for (std::size_t i = 0; i + 1 < frames.size(); ++i) {
+    ASSERT_TRUE(packages->frame(frames[i], now).ok());
+    ASSERT_TRUE(packages->frame(others[i], now).ok());
+    (void)packages->due(now);
+  }
+  EXPECT_GT(fs::file_size(part(sent, ".plain")), 1'000'000U);
+  EXPECT_EQ(fs::file_size(part(other, ".plain")), 0U) << "one at a time: a decoder needs memory";
+  for (const auto* one : {&frames, &others}) ASSERT_TRUE(packages->frame(one->back(), now).ok());
+  for (const auto& news : packages->news()) EXPECT_FALSE(news.refused);
+  EXPECT_TRUE(has(sent) && has(other));
+}
+
+// The disk fills up while the package comes, also behind a restart: the room for its end is reserved.
+TEST_F(Device, DecodesOnADiskThatIsFullByThen) {
+  if (::mount("tmpfs", (dir / "packages").c_str(), "tmpfs", 0, "size=4m") != 0)
+    GTEST_SKIP() << "no small disk can be mounted: " << std::strerror(errno);
+  const auto end = [](const fs::path* at) { ::umount2(at->c_str(), MNT_DETACH); };
+  const fs::path at = dir / "packages";
+  const std::unique_ptr<const fs::path, decltype(end)> mounted(&at, end);
+  const Sent first(1'000'000, 1);
+  const Sent sents[] = {Sent(1'000'000, 2), Sent(first, 3)};
+  start({});
+  bring(first);
+  for (const auto& sent : sents) {
+    (void)packages->news();
+    packages->fetch(sent.digest, now);
+    ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+    std::ofstream(at / "ballast") << std::string(8 << 20, 'x');
+    start({});
+    packages->fetch(sent.digest, now);
+    ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+    for (const auto& frame : sent.frames()) ASSERT_TRUE(packages->frame(frame, now).ok());
+    const auto news = packages->news();
+    ASSERT_EQ(news.size(), 1U);
+    EXPECT_FALSE(news.front().refused) << *news.front().refused;
+    EXPECT_TRUE(read(packages->archive(sent.digest)) == sent.bytes);
+    fs::remove(at / "ballast");
+    if (&sent == &sents[0]) fs::remove(at / (sent.digest.substr(7) + ".tar"));
+  }
+  packages.reset();
+}
+
 TEST_F(Device, EvictsWhatNobodyNeedsLongestUnusedFirst) {
   start({.cache_bytes_max = 1'000'000});
   const Sent first(400'000, 1), second(400'000, 2), third(400'000, 3), fourth(400'000, 4);
@@ -381,6 +433,35 @@ TEST_F(Device, DecodesOnAThreadOfItsOwn) {
   EXPECT_EQ(read(packages->archive(sent.digest)), sent.bytes);
 }
 
+// A job is cancelled while its package is finished, and another one needs the same.
+TEST_F(Device, IsWantedAgainWhileItIsFinished) {
+  disk = {100'000 * mib, 90'000 * mib};
+  start({.thread = true});
+  for (unsigned char i = 1; i <= 3; ++i) {
+    const Sent sent(16'000'000, i);
+    const auto frames = sent.frames();
+    packages->fetch(sent.digest, now);
+    ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+    for (std::size_t at = 0; at < frames.size(); ++at) {
+      now += milliseconds(200);
+      ASSERT_TRUE(packages->frame(frames[at], now).ok());
+      while (at + 2 == frames.size() && !fs::exists(part(sent, ".ranges"))) (void)packages->due(now);
+    }
+    packages->unfetch(sent.digest);
+    packages->fetch(sent.digest, now);
+    ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
+    std::vector<PackageNews> news;
+    while (news.empty()) {
+      for (const auto& frame : frames) (void)packages->frame(frame, now);
+      (void)packages->due(now);
+      news = packages->news();
+      std::this_thread::yield();
+    }
+    EXPECT_FALSE(news.front().refused) << *news.front().refused;
+    EXPECT_TRUE(read(packages->archive(sent.digest)) == sent.bytes);
+  }
+}
+
 TEST_F(Device, GoesOnAfterARestartWhatIsLeftOver) {
   const Sent sent(3'000'000);
   packages->fetch(sent.digest, now);
@@ -395,7 +476,7 @@ TEST_F(Device, GoesOnAfterARestartWhatIsLeftOver) {
     write(dir / "packages" / name, "x");
   }
   start({});
-  EXPECT_EQ(files_in(dir / "packages"), 2U);
+  EXPECT_EQ(files_in(dir / "packages"), 3U);
   packages->fetch(sent.digest, now);
   ASSERT_TRUE(packages->offer(codec::encode(sent.offer), now).ok());
   EXPECT_GE(codec::decode_received(said("received").back())->ranges.front().second, 1'000'000U);
@@ -403,7 +484,7 @@ TEST_F(Device, GoesOnAfterARestartWhatIsLeftOver) {
   said("want");
   now += std::chrono::hours(23);
   said("want");
-  EXPECT_EQ(files_in(dir / "packages"), 2U) << "the database may be away for hours";
+  EXPECT_EQ(files_in(dir / "packages"), 3U) << "the database may be away for hours";
   now += std::chrono::hours(2);
   said("want");
   EXPECT_EQ(files_in(dir / "packages"), 0U);
