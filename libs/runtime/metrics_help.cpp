@@ -44,6 +44,7 @@ constexpr std::array table{
     Help{"fieldwork_outputs_refused_total", "Outputs of jobs that transfer does not take."},
     Help{"fieldwork_outputs_waiting_bytes",
          "Bytes on the disk of outputs that wait for transfer, with compressed copies."},
+    Help{"fieldwork_packages_removed_total", "Packages that were removed, by the rule or an operator."},
     Help{"fieldwork_preempted_seconds_total", "Run time of attempts that were ended for a job of a higher class."},
     Help{"fieldwork_preemptions_total", "Attempts that were ended for a job of a higher class."},
     Help{"fieldwork_prune_errors_total", "Rounds of retention that failed, by table."},

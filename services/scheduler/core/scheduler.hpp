@@ -59,6 +59,7 @@ class Scheduler {
   [[nodiscard]] Stream stream(const DeviceId& device) const;
   // Whether all of it is known already.
   [[nodiscard]] bool knows(const PackageSeen& package) const;
+  [[nodiscard]] bool knows_package(const std::string& digest) const { return packages_.contains(digest); }
   [[nodiscard]] const std::unordered_map<JobId, Job>& jobs() const { return jobs_; }
   // Live jobs in `state`, the newest first, at most `count`: those behind `after`, without it from the newest on. The
   // cost grows only with the number of jobs returned.
@@ -138,6 +139,8 @@ class Scheduler {
   void on(const DeviceReturned& input, Time now, Output& out);
   void on(const PackageSeen& input, Time now, Output& out);
   void wake_for(const PackageSeen& input);
+  void on(const PackageGone& input, Time now, Output& out);
+  void forget_contents();
   void end_rounds_without(const DeviceId& device);
   void ask_what_it_has(const Device& device, Output& out);
   void heard(const DeviceId& device);
@@ -229,6 +232,7 @@ class Scheduler {
   std::map<DeviceId, Stream> streams_;
   std::size_t reports_lost_ = 0;                 // numbers of reports that neither side has any more
   std::map<std::string, PackageSeen> packages_;  // by digest
+  bool package_gone_ = false;                    // in this batch
   Queue queue_;
   bool place_ = false;  // a lane is awake that was not tried yet
   Which asking_;

@@ -170,6 +170,7 @@ void SchedulerService::request(const Topic& topic, const bus::Message& message, 
   };
   if (message.retain) return noted("retained", "a request is not retained");
   if (topic.channel == "authorised") return decided(topic, message, now);
+  if (topic.channel == "uses") return uses(topic, message, now, out);
   if (!message.response_topic.empty()) {
     if (!topics_.reply_to(topic, message.response_topic, message.correlation))
       return noted(

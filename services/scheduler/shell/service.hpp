@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "codec/json.hpp"
+#include "model/package.hpp"
 #include "runtime/reads.hpp"
 #include "runtime/replies.hpp"
 #include "runtime/shell.hpp"
@@ -61,6 +62,10 @@ class SchedulerService : public runtime::Shell<Scheduler> {
   void report(const DeviceId& device, const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void state_message(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
   void decided(const Topic& topic, const bus::Message& message, Time now);
+  // uses.cpp
+  void package_gone(const Topic& topic, Time now, runtime::Output& out);
+  void uses(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out);
+  [[nodiscard]] std::vector<PackageUse> uses_of(const std::vector<std::string>& digests) const;
   // says.cpp
   void apply(const Output& done, Time now, runtime::Output& out) override;
   void save(const Output& done, runtime::Output& out);

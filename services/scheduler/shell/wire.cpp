@@ -85,8 +85,8 @@ void SchedulerService::device_message(const Topic& topic, const bus::Message& me
 
 void SchedulerService::state_message(const Topic& topic, const bus::Message& message, Time now, runtime::Output& out) {
   if (message.payload.empty()) {
-    // Removed while this service listens: the device is gone. (A removed package stays known: jobs may name it.)
     if (topic.channel == "device" && is_id(topic.name)) step(DeviceGone{DeviceId{std::string(topic.name)}}, now);
+    if (topic.channel == "package") package_gone(topic, now, out);
     return;
   }
   auto value = codec::parse(message.payload);

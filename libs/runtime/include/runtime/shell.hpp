@@ -60,6 +60,7 @@ class ShellBase : public Service {
   static std::string key_text(const DeviceId& device) { return device.value; }
   static std::string key_text(const AttemptKey& key);
   static std::string key_text(const codec::QuestionKey& key) { return key_text(key.key); }
+  static std::string key_text(const codec::PermitKey& key) { return key_text(key.device); }
 
   Topics topics_;
   Rejections rejections_;

@@ -117,6 +117,22 @@ void Scheduler::on(const PackageSeen& input, Time /*now*/, Output& /*out*/) {
     wake_for(input);
 }
 
+void Scheduler::on(const PackageGone& input, Time /*now*/, Output& /*out*/) {
+  packages_.erase(input.digest);
+  fleet_.removed(input.digest);
+  package_gone_ = true;
+}
+
+// Jobs point to what is known of their packages. So there are never more removed ones than jobs.
+void Scheduler::forget_contents() {
+  if (!std::exchange(package_gone_, false)) return;
+  std::set<const Content*> named;
+  for (const auto& [id, job] : jobs_) {
+    if (job.content != nullptr && job.content->removed) named.insert(job.content);
+  }
+  fleet_.forget_removed(named);
+}
+
 // Jobs of packages with these names may fit on devices now for which there was no variant.
 void Scheduler::wake_for(const PackageSeen& input) {
   const auto shares = [&](const Content& content) {

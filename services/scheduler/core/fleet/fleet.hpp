@@ -47,6 +47,7 @@ struct Content {
   // The fleet fills these in. The package itself, and those of its names that stand for it on other architectures.
   std::vector<Variant> variants{};
   Capacity needs_most{};  // of all variants
+  bool removed = false;   // transfer has it no more; a job may still name it
 
   // Which of them a device of that architecture gets; null: there is none for it.
   [[nodiscard]] const std::string* for_architecture(Architecture one) const {
@@ -124,10 +125,13 @@ class Fleet {
   [[nodiscard]] const Failures& failures() const { return failures_; }
   [[nodiscard]] Failures& failures() { return failures_; }
 
-  // Null: nothing is known of it. What is known stays where it is, and follows what is heard.
+  // Null: nothing is known of it. What is known stays where it is, and follows what is heard, until forget_removed().
   [[nodiscard]] const Content* content(const std::string& digest) const;
   // The packages of its name, this one too, as they became known, at most versions_max.
   [[nodiscard]] const std::vector<std::string>& versions_of(const Content& content) const;
+
+  // This package and all that share a NAME@VERSION with it.
+  [[nodiscard]] std::set<std::string> named_alike(const std::string& digest) const;
 
   // What the registry says of a device. True: an execution may fit now that did not fit before.
   bool seen(const Device& device);
@@ -138,6 +142,10 @@ class Fleet {
   void evicted(const DeviceId& device, const std::string& package);
   // True: a package that was known has other variants now.
   bool released(const std::string& digest, Content content);
+  // It stands for no other package any more, and stays for the jobs that name it.
+  void removed(const std::string& digest);
+  // Forgets the removed ones but these.
+  void forget_removed(const std::set<const Content*>& named);
   void set_hold(Number number, std::optional<Hold> hold) { entries_[number].hold = std::move(hold); }
   // Changes a view and keeps the orders up to date; `change` must leave id, capacity and packages alone.
   template <class Change>
@@ -162,6 +170,7 @@ class Fleet {
   Number make(const DeviceId& device);
   Architecture number_of_architecture(std::string_view word);
   bool find_variants(const std::string& digest);
+  void unname(const std::string& digest);
   [[nodiscard]] const Order* with_label(const std::string& key, const std::string& value) const;
   void list(Number number);
   void unlist(Number number);
@@ -177,6 +186,7 @@ class Fleet {
   std::unordered_map<std::string, Content> contents_;
   std::unordered_map<std::string, std::vector<std::string>> versions_;  // digests, by name
   std::map<PackageName, std::vector<std::string>> named_;               // digests
+  std::set<std::string> removed_;                                       // digests
   std::map<std::string, Architecture, std::less<>> architectures_;
   std::multiset<std::int64_t> cpu_, memory_, disk_;  // capacities of all known devices
   Capacity total_;

@@ -26,13 +26,19 @@ Architecture Fleet::number_of_architecture(std::string_view word) {
 bool Fleet::released(const std::string& digest, Content content) {
   auto [it, fresh] = contents_.try_emplace(digest);
   auto& known = it->second;
+  const bool back = known.removed;
+  if (back) {  // maybe under other names
+    unname(digest);
+    known.removed = false;
+    removed_.erase(digest);
+  }
   if (known.name.empty()) {
     known.name = content.name;
     auto& versions = versions_[content.name];
     versions.push_back(digest);
     if (versions.size() > versions_max) versions.erase(versions.begin());
   }
-  if (!fresh && known.names == content.names && known.architecture == content.architecture &&
+  if (!fresh && !back && known.names == content.names && known.architecture == content.architecture &&
       known.needs == content.needs && known.size_bytes == content.size_bytes) {
     return false;  // it is said again from time to time
   }
@@ -51,6 +57,41 @@ bool Fleet::released(const std::string& digest, Content content) {
   return others;
 }
 
+void Fleet::removed(const std::string& digest) {
+  const auto it = contents_.find(digest);
+  if (it == contents_.end() || !removed_.insert(digest).second) return;
+  it->second.removed = true;
+  for (const auto& name : it->second.names) {
+    for (const auto& one : named_.at(name)) find_variants(one);
+  }
+}
+
+void Fleet::forget_removed(const std::set<const Content*>& named) {
+  for (auto it = removed_.begin(); it != removed_.end();) {
+    const auto content = contents_.find(*it);
+    if (named.contains(&content->second)) {
+      ++it;
+      continue;
+    }
+    unname(*it);
+    contents_.erase(content);
+    it = removed_.erase(it);
+  }
+}
+
+void Fleet::unname(const std::string& digest) {
+  auto& content = contents_.at(digest);
+  const auto leave = [&](auto& lists, const auto& name) {
+    const auto it = lists.find(name);
+    if (it == lists.end()) return;
+    std::erase(it->second, digest);
+    if (it->second.empty()) lists.erase(it);
+  };
+  leave(versions_, content.name);
+  for (const auto& name : content.names) leave(named_, name);
+  content.name.clear();
+}
+
 // True: they are others than before.
 bool Fleet::find_variants(const std::string& digest) {
   auto& content = contents_.at(digest);
@@ -63,7 +104,7 @@ bool Fleet::find_variants(const std::string& digest) {
       const auto architecture = number_of_architecture(one.architecture);
       const bool has_one = std::any_of(variants.begin(), variants.end(),
                                        [&](const auto& variant) { return variant.architecture == architecture; });
-      if (architecture == 0 || has_one) continue;
+      if (architecture == 0 || has_one || one.removed) continue;
       variants.push_back({architecture, other});
       content.needs_most = larger(content.needs_most, one.needs);
     }
@@ -78,6 +119,21 @@ const Content* Fleet::content(const std::string& digest) const {
   return it == contents_.end() ? nullptr : &it->second;
 }
 
-const std::vector<std::string>& Fleet::versions_of(const Content& content) const { return versions_.at(content.name); }
+std::set<std::string> Fleet::named_alike(const std::string& digest) const {
+  std::set<std::string> out{digest};
+  const auto* one = content(digest);
+  if (one == nullptr) return out;
+  for (const auto& name : one->names) {
+    const auto& digests = named_.at(name);
+    out.insert(digests.begin(), digests.end());
+  }
+  return out;
+}
+
+const std::vector<std::string>& Fleet::versions_of(const Content& content) const {
+  static const std::vector<std::string> none;  // newer ones pushed it out, and were removed
+  const auto it = versions_.find(content.name);
+  return it == versions_.end() ? none : it->second;
+}
 
 }  // namespace fieldwork::scheduler

@@ -80,6 +80,11 @@ struct PackageSeen {
   Capacity needs{};
   bool operator==(const PackageSeen&) const = default;
 };
+// The transfer service cleared state/package/{digest}, an empty payload: the package was removed. Jobs that were
+// accepted before go on. It comes again for a while.
+struct PackageGone {
+  std::string digest;
+};
 struct ReportItem {
   std::int64_t tag = 0;  // 32 random bits, made by the device together with the report's number
   AttemptReport report;  // a report that cannot be read arrives as `failed`, with that as its reason
@@ -123,7 +128,7 @@ struct LinesSaid {
 // LinkBack and Stalled every live attempt has its full time again. TimePassed ends what is due. BatchEnded places
 // executions that wait, then puts out every change of the batch.
 using Input = std::variant<JobSubmitted, CancelRequested, StreamReset, DecisionMade, DeviceSeen, DeviceGone,
-                           DeviceReturned, PackageSeen, ReportArrived, ProgressArrived, LinesSaid, HeartbeatArrived,
-                           LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+                           DeviceReturned, PackageSeen, PackageGone, ReportArrived, ProgressArrived, LinesSaid,
+                           HeartbeatArrived, LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
 
 }  // namespace fieldwork::scheduler

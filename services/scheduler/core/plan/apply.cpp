@@ -28,6 +28,7 @@ void Scheduler::on(const BatchEnded& /*input*/, Time now, Output& out) {
   place_waiting(now, out);
   say_changes(now, out);
   forget_settled(now, out);
+  forget_contents();
 }
 
 Snapshot Scheduler::snapshot() const {
