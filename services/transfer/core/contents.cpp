@@ -1,4 +1,4 @@
-// Stored contents: their names, how much each party may store, and how long contents stay.
+// Stored contents: their names, how much each party may store, and how long contents without a name stay.
 #include <algorithm>
 
 #include "model/limits.hpp"
@@ -15,6 +15,11 @@ void Transfers::load_contents(Saved& saved) {
   std::sort(saved.names.begin(), saved.names.end(),
             [](const Name& a, const Name& b) { return std::tie(a.named, a.of) < std::tie(b.named, b.of); });
   for (auto& name : saved.names) {
+    const Variant variant{name.of, name.about.architecture};
+    if (is_removed(name)) {
+      names_.emplace(variant, std::move(name));
+      continue;
+    }
     const auto it = contents_.find(name.digest);
     if (it == contents_.end()) continue;  // not expected: contents and names are saved together
     auto& package = it->second.package;
@@ -26,7 +31,6 @@ void Transfers::load_contents(Saved& saved) {
       package.about = name.about;
     }
     package.names.push_back(name.of);
-    const Variant variant{name.of, name.about.architecture};
     names_.emplace(variant, std::move(name));
   }
   for (const auto& [digest, content] : contents_) {
@@ -44,8 +48,9 @@ std::optional<Error> Transfers::bad_architecture(const Package& package) const {
     if (other.empty() != architecture.empty()) others += (others.empty() ? "" : ", ") + other;
     if (other.empty() && !architecture.empty())
       return Error{Code::conflict,
-                   package.name + "@" + package.version + " is already " + it->second.digest +
-                       " for every architecture; release the one for " + architecture + " under another version",
+                   package.name + "@" + package.version + (is_removed(it->second) ? " was " : " is already ") +
+                       it->second.digest + " for every architecture; release the one for " + architecture +
+                       " under another version",
                    "/version"};
   }
   if (others.empty()) return std::nullopt;
@@ -63,12 +68,14 @@ std::optional<Error> Transfers::bad_name(const Package& package) const {
                  "/release"};
   const auto it = names_.find({{package.name, package.version}, architecture});
   if (it != names_.end()) {
-    if (it->second.digest == package.digest) return std::nullopt;
-    return Error{Code::conflict,
-                 package.name + "@" + package.version + " is already " + it->second.digest +
-                     (architecture.empty() ? "" : " for " + architecture) +
-                     "; a version never changes, release this content under another one",
-                 "/version"};
+    const bool removed = is_removed(it->second);
+    if (it->second.digest == package.digest && !removed) return std::nullopt;
+    if (it->second.digest != package.digest)
+      return Error{Code::conflict,
+                   package.name + "@" + package.version + (removed ? " was " : " is already ") + it->second.digest +
+                       (architecture.empty() ? "" : " for " + architecture) +
+                       "; a version never changes, release this content under another one",
+                   "/version"};
   }
   if (auto bad = bad_architecture(package)) return bad;
   if (named({package.name, package.version}).size() >= limits::variants_max)
@@ -84,9 +91,10 @@ std::optional<Error> Transfers::bad_name(const Package& package) const {
 void Transfers::add_name(Content& content, const Package& package, Time now, Output& out) {
   const PackageName of{package.name, package.version};
   const Variant variant{of, package.about.architecture};
-  if (names_.contains(variant)) return;
-  names_.emplace(variant,
-                 Name{of, package.digest, package.release, package.released_by, from_ms(to_ms(now)), package.about});
+  touch(content, now);
+  if (const auto it = names_.find(variant); it != names_.end() && !is_removed(it->second)) return;
+  names_.insert_or_assign(
+      variant, Name{of, package.digest, package.release, package.released_by, from_ms(to_ms(now)), package.about});
   auto& own = content.package;
   if (own.names.empty()) {
     count_usage(content, -1);
@@ -99,6 +107,7 @@ void Transfers::add_name(Content& content, const Package& package, Time now, Out
     own.released_by = package.released_by;
     own.about = package.about;
     unsaved_contents_.insert(own.digest);
+    plan_ahead(content, out);
   }
   own.names.push_back(of);
   out.names.push_back(names_.at(variant));
@@ -192,14 +201,8 @@ void Transfers::prune(Time now, Output& out) {
       continue;
     }
     it = nameless_.erase(it);
-    const auto& content = contents_.at(digest);
-    count_usage(content, -1);
-    std::erase_if(brought_, [&](const auto& one) { return one.second == digest; });
-    contents_.erase(digest);
-    lost_.erase(digest);
-    unsaved_contents_.insert(digest);
-    for (auto& one : encodings_.forget(digest)) out.work.emplace_back(RemoveEncoding{std::move(one)});
-    out.work.emplace_back(RemoveContent{digest});
+    count_usage(contents_.at(digest), -1);
+    forget_content(digest, out);
     --budget;
   }
 }

@@ -12,7 +12,7 @@ constexpr Duration failed_for = std::chrono::hours(1);
 constexpr double unknown_bit_per_s = 10e6;
 // Whether a patch is small is known when it is made. It is not tried where what is stored arrives sooner than this, and
 // whatever is being made is given up after half of the time in which what is stored would arrive.
-constexpr double patch_from_s = 5;
+constexpr double patch_from_s = 1;
 constexpr double make_least_s = 1;
 
 bool is_stored(const SealedEncoding& one) {

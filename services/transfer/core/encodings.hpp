@@ -42,6 +42,7 @@ class Encodings {
   // It cannot be made: for a while another one is chosen.
   void failed(const MakingOf& making, Time now);
   [[nodiscard]] const SealedEncoding* find(const std::string& id) const;
+  [[nodiscard]] const std::map<std::string, SealedEncoding>& all() const { return all_; }  // by id
   // In its present epoch; null: it has to be made.
   [[nodiscard]] const SealedEncoding* sealed(const MakingOf& making, Time now) const;
   // The work that makes it. `size_bytes`: of the plain content.

@@ -11,6 +11,8 @@
 #include "base/result.hpp"
 #include "crypto/certificate.hpp"
 #include "model/limits.hpp"
+#include "model/policy.hpp"
+#include "transfer/core/permits.hpp"
 #include "transfer/core/stages.hpp"
 #include "transfer/core/state.hpp"
 
@@ -40,6 +42,12 @@ struct Limits {
   std::size_t names_max = 100;                     // of one content
   std::size_t strategies_max = 16;                 // changes of its strategy that a transfer's record keeps
   Duration nameless_kept{std::chrono::hours{24 * 30}};            // outputs, and other contents without a name
+  std::size_t package_versions_kept = 0;                          // of each name, the newest; 0: all are kept
+  Duration package_unused{std::chrono::hours{24 * 30}};           // then one that is not kept may be collected
+  Duration collect_first{std::chrono::minutes{10}};               // after the start, and then
+  Duration collect_every{std::chrono::hours{1}};                  // the rule looks for packages to collect
+  Duration removed_again{std::chrono::hours{24 * 30}};            // so long a removal is published again
+  Duration removed_kept{std::chrono::hours{24 * 3650}};           // names of removed packages
   std::size_t device_outputs_max = 10'000;                        // of one device, stored and under way
   std::int64_t device_output_bytes_max = std::int64_t{64} << 30;  // of one device, stored and under way
   std::size_t refused_max = 10'000;          // outputs that will not come and whose reason is remembered
@@ -47,6 +55,8 @@ struct Limits {
   Duration gather_quiet{milliseconds{300}};  // a sending that others will follow begins when none has come for so long
   Duration gather_max{seconds{2}};           // but not later than this after the first
   std::int64_t encodings_bytes_max = std::int64_t{16} << 30;  // of encodings besides the stored ones
+  std::int64_t ahead_bytes_max = 0;                           // packages up to this size are encoded ahead; 0: none
+  Duration ahead_at_most = std::chrono::minutes{15};          // for one
   Duration epoch_kept{std::chrono::hours{24 * 30}};           // then a content key is used for no new transfer
   // Budgets in bit/s, 0: none. All sendings together; those to the devices of one site, and of a site without an own
   // number.
@@ -61,6 +71,12 @@ struct Limits {
                      .state_kept = std::chrono::hours{1}};
   Duration stage_default{std::chrono::hours{24 * 7}};    // how long a package is kept where nobody says it
   Duration stage_longest{std::chrono::hours{24 * 366}};  // and at most
+  PermitLimits permits{.waiting_max = 200,
+                       .of_one_max = 20,
+                       .devices_max = 10'000,  // half of what security-policy remembers
+                       .again = seconds{2},
+                       .patience = seconds{10}};
+  Duration hearing{seconds{10}};  // after the link came up: a device that is not known may still be heard of
 };
 
 // --- inputs: each comment names who says the fact, and what turns it into the input (shell/wire.cpp, work.cpp,
@@ -96,6 +112,12 @@ struct StageAsked {
   std::optional<std::int64_t> until_ms{};
   int priority = 5;
   std::string file{};  // where its only file goes; empty: it is only kept
+  bool operator==(const StageAsked&) const = default;
+};
+// Security-policy answered Output::permits: the readable items of one message on
+// service/transfer/permitted/security-policy.
+struct PermitsAnswered {
+  std::vector<Permit> permits;
 };
 // An operator wants that no more: service/transfer/unstage/{from}.
 struct StageEnded {
@@ -115,11 +137,13 @@ struct LeftGroup {
 // The outcome of MakeEncoding.
 struct EncodingMade {
   SealedEncoding encoding;
+  bool ahead = false;
 };
 // The outcome of MakeEncoding.
 struct EncodingFailed {
   MakingOf making;
   std::string reason;
+  bool ahead = false;
 };
 // The outcome of MakeOffer.
 struct OfferMade {
@@ -170,6 +194,18 @@ struct PackageAnnounced {
   Package package;  // its release is verified and says the same
   TransferId fresh;
   std::optional<SaidStrategy> strategy{};  // it is being sent, and so
+};
+// An operator removes a package: service/transfer/remove/{from}. All of it or nothing goes.
+struct RemovalAsked {
+  Asker from;
+  std::string digest{};  // empty: what the name says, for this architecture or for all
+  PackageName of{};
+  std::string architecture{};
+};
+// The scheduler answered AskUses: service/transfer/used/scheduler. It may come twice, late or never.
+struct UsesSaid {
+  std::int64_t question = 0;
+  std::vector<PackageUse> items;
 };
 // A device announced an output that waits there: device/{device}/up/output.
 struct OutputAnnounced {
@@ -232,11 +268,12 @@ struct StrayFrame {
 // LinkLost comes from load(), since nobody can be heard before the first connection. After LinkBack and Stalled every
 // party has its full time again, and whoever waits keeps its turn; after LinkBack offers and states are published
 // again. TimePassed gives slots, repeats offers and deletes what is old. BatchEnded puts out every change of the batch.
-using Input = std::variant<DeviceHeard, Wanted, Controlled, LeftGroup, StageAsked, StageEnded, DeviceStaged,
-                           EncodingMade, EncodingFailed, OfferMade, OfferFailed, Answered, Progressed, SendingBroke,
-                           ContentLost, PackageAnnounced, OutputAnnounced, OutputDropped, Offered, ReceivingHeard,
-                           ReceivingOpened, AllReceived, ContentArrived, ContentRefused, FrameNotKept, StrayFrame,
-                           LinkLost, LinkBack, Stalled, TimePassed, BatchEnded>;
+using Input =
+    std::variant<DeviceHeard, Wanted, Controlled, LeftGroup, StageAsked, PermitsAnswered, StageEnded, DeviceStaged,
+                 EncodingMade, EncodingFailed, OfferMade, OfferFailed, Answered, Progressed, SendingBroke, ContentLost,
+                 PackageAnnounced, RemovalAsked, UsesSaid, OutputAnnounced, OutputDropped, Offered, ReceivingHeard,
+                 ReceivingOpened, AllReceived, ContentArrived, ContentRefused, FrameNotKept, StrayFrame, LinkLost,
+                 LinkBack, Stalled, TimePassed, BatchEnded>;
 
 // What is stored: a restarted core begins with it.
 struct Saved {

@@ -4,8 +4,16 @@
 #include <utility>
 
 #include "transfer/core/transfers.hpp"
+#include "transfer/limits.hpp"
 
 namespace fieldwork::transfer {
+namespace {
+
+// The smallest that every device decodes: most transfers of a package come after the time that it takes.
+const content::Encoding smallest{content::EncodingKind::zstd, 19};
+constexpr const char* usual_cipher = "aes-256-gcm";
+
+}  // namespace
 
 void Transfers::begin(Sending sending, const Wanted& input, Time now, Output& out) {
   const auto id = sending.id;
@@ -14,7 +22,8 @@ void Transfers::begin(Sending sending, const Wanted& input, Time now, Output& ou
   auto before = std::exchange(latest_[target_of(sending)], id);
   add_live(sendings_.insert_or_assign(id, std::move(sending)).first->second, now);
   tracks_.at(id).before = std::move(before);
-  const auto& content = contents_.at(input.digest);
+  auto& content = contents_.at(input.digest);
+  if (content.kind == ContentKind::package) touch(content, now);
   const auto choice = encodings_.choose(content, input.accepts, bases_of(content, input.accepts), now);
   offer(id, choice, {id, input.certificate, input.from}, now, out);
 }
@@ -28,10 +37,9 @@ void Transfers::offer(const TransferId& id, const Encodings::Choice& choice, Wai
                                     std::move(waiter.asker)});
     return encodings_.used(choice.id, now);
   }
-  auto& waiters = making_[choice.make];
-  waiters.push_back(std::move(waiter));
-  if (waiters.size() == 1)
-    out.work.emplace_back(encodings_.order(choice.make, content.package.size_bytes, choice.make_s_max));
+  const auto [making, fresh] = making_.try_emplace(choice.make);
+  making->second.push_back(std::move(waiter));
+  if (fresh) out.work.emplace_back(encodings_.order(choice.make, content.package.size_bytes, choice.make_s_max));
 }
 
 // Other contents of the same name: their files have something in common.
@@ -50,10 +58,44 @@ std::vector<std::string> Transfers::bases_of(const Content& content, const Accep
   return out;
 }
 
+// What is stored is sealed at once, where nobody waits. What zstd 3 has hardly made smaller is not worth the time.
+void Transfers::plan_ahead(const Content& content, Output& out) {
+  const auto size = content.package.size_bytes;
+  if (size > limits_.ahead_bytes_max) return;
+  const MakingOf stored{content.package.digest, content.encoding == "zstd" ? stored_encoding : content::Encoding{},
+                        usual_cipher};
+  if (making_.empty() && making_.try_emplace(stored).second)
+    out.work.emplace_back(encodings_.order(stored, size, seal_s_max));
+  if (content.encoding != "zstd" || content.encoded_bytes >= size - size / 10) return;
+  if (ahead_.size() >= ahead_max) ahead_.pop_front();
+  ahead_.push_back(content.package.digest);
+}
+
+// One at a time, when nobody waits for another. After a restart the rest is not made ahead: a want makes what it needs.
+void Transfers::encode_ahead(Output& out) {
+  if (!making_.empty()) return;
+  for (; !ahead_.empty() && !making_ahead_; ahead_.pop_front()) {
+    const auto* content = at_hand(ahead_.front());
+    if (content == nullptr) continue;
+    auto order = encodings_.order({ahead_.front(), smallest, usual_cipher}, content->package.size_bytes, 0);
+    if (order.known) continue;
+    order.at_most = limits_.ahead_at_most;
+    order.ahead = making_ahead_ = true;
+    out.work.emplace_back(std::move(order));
+  }
+}
+
 void Transfers::on(const EncodingMade& input, Time now, Output& out) {
   const auto making = input.encoding.making();
+  if (input.ahead) {
+    making_ahead_ = false;
+    if (making_.contains(making)) return;  // it is made once more, into the same file
+  }
   auto waiters = making_.extract(making);
-  if (!contents_.contains(making.digest)) return;
+  if (!contents_.contains(making.digest)) {  // it was removed meanwhile
+    if (!encodings_.shares_file(input.encoding)) out.work.emplace_back(RemoveEncoding{input.encoding});
+    return;
+  }
   encodings_.add(input.encoding);
   encodings_.used(input.encoding.id, now);
   if (waiters.empty()) return;
@@ -67,6 +109,10 @@ void Transfers::on(const EncodingMade& input, Time now, Output& out) {
 // The plain content can be sealed where the disk has no room for another file. If that fails too, the receiver hears
 // it.
 void Transfers::on(const EncodingFailed& input, Time now, Output& out) {
+  if (input.ahead) {
+    making_ahead_ = false;
+    return;
+  }
   auto waiters = making_.extract(input.making);
   const MakingOf plain{input.making.digest, {}, input.making.cipher};
   encodings_.failed(input.making, now);

@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "crypto/certificate.hpp"
+#include "model/policy.hpp"
 #include "transfer/core/stages.hpp"
 #include "transfer/core/state.hpp"
 
@@ -27,6 +28,7 @@ struct MakeEncoding {
   std::int64_t epoch = 1;
   std::optional<content::Encoded> known{};  // it was made before: its file may be there
   Duration at_most{};                       // then making it is given up: EncodingFailed
+  bool ahead = false;                       // nobody waits for it, and it may take long. Its outcome says so, too
 };
 // Delete the file of this encoding after the commit, unless it is made again by then.
 struct RemoveEncoding {
@@ -118,6 +120,7 @@ struct AnswerStaged {
   Asker to;
   std::string digest;
   std::vector<One> items;
+  std::size_t unanswered = 0;  // of these, because security-policy did not answer; logged as a warning
 };
 // No offer follows. To a device on `offer` (state `unknown`), to a client an error.
 struct SayNotOffered {
@@ -130,6 +133,12 @@ struct SayNotOffered {
 struct Reject {
   Asker to;
   Error error;
+};
+// To a client that removed a package: it is removed.
+struct AnswerRemoved {
+  Asker to;
+  std::vector<std::string> digests;
+  std::vector<PackageName> names;
 };
 // To a client that announced a package: the transfer to start, with the certificate of this service.
 struct AnswerUpload {
@@ -180,17 +189,30 @@ struct AckEnded {
   std::optional<Asker> asker{};  // a client whose message asked for this is answered, too
   std::optional<TransferFailure> failure{};
 };
-using Answer =
-    std::variant<SendOffer, AnswerControlled, AnswerCancelled, AnswerStaged, SayNotOffered, Reject, AnswerUpload,
-                 AnswerStored, RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing, AckHeld, AckEnded>;
+using Answer = std::variant<SendOffer, AnswerControlled, AnswerCancelled, AnswerStaged, SayNotOffered, Reject,
+                            AnswerRemoved, AnswerUpload, AnswerStored, RefuseOutput, AnswerDropped, AskOutput,
+                            AnswerFinishing, AckHeld, AckEnded>;
+
+// To the scheduler, on service/scheduler/uses/transfer: who needs these packages. UsesSaid follows, or not.
+struct AskUses {
+  std::int64_t question = 0;
+  std::vector<std::string> digests;  // at most package_uses_max
+};
+// A package was removed: logged, and counted in fieldwork_packages_removed_total{by}.
+struct RemovedPackage {
+  Package package;
+  std::string by;  // rule or operator
+  std::string reason;
+};
 
 struct Output {
   // --- saved, all in one transaction ---
   // Table `content`: upsert; of the dropped, remove. RemoveContent deletes the files after the commit.
   std::vector<Content> contents;
   std::vector<std::string> dropped_contents;
-  // Table `name`: upsert. A content with a name is never dropped.
+  // Table `name`: upsert; of the dropped, remove. The names of a dropped content stay, as removed ones.
   std::vector<Name> names;
+  std::vector<Name> dropped_names;
   // Table `encoding`: upsert; of the dropped, remove. Its key is saved before its first frame leaves.
   std::vector<SealedEncoding> encodings;
   std::vector<std::string> dropped_encodings;
@@ -204,8 +226,15 @@ struct Output {
   // --- work: done in this order ---
   std::vector<Work> work;
 
+  // --- questions: published once, after the commit; the core repeats them ---
+  // On service/security-policy/permit/transfer, several in one message. PermitsAnswered answers.
+  std::vector<PermitQuestion> permits;
+
   // --- answers: published once, after the commit ---
   std::vector<Answer> answers;
+
+  // --- questions: published once, after the commit ---
+  std::vector<AskUses> uses;
 
   // --- facts: published once, after the commit ---
   // On event/transfer/{transfer}; also logged, and counted in fieldwork_transfers_ended_total.
@@ -216,6 +245,9 @@ struct Output {
   std::vector<Receiving> new_receiving_strategies;  // as its sender says
   // On state/package/{hex digest}, retained.
   std::vector<Package> packages;
+  // Clears state/package/{hex digest}.
+  std::vector<std::string> cleared_packages;
+  std::vector<RemovedPackage> removed_packages;
   // On state/transfer/{transfer}, retained.
   std::vector<Sending> sending_states;
   std::vector<Receiving> receiving_states;

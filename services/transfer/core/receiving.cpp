@@ -4,6 +4,13 @@
 #include "transfer/core/transfers.hpp"
 
 namespace fieldwork::transfer {
+namespace {
+
+std::optional<TransferFailure> denied_if(const std::string& error) {
+  return error.empty() ? std::nullopt : std::optional(TransferFailure::denied);
+}
+
+}  // namespace
 
 void Transfers::on(const PackageAnnounced& input, Time now, Output& out) {
   const auto& package = input.package;
@@ -143,7 +150,7 @@ void Transfers::on(const Offered& input, Time now, Output& out) {
       }
       ended_as(offer.transfer, error, now, out);
     }
-    const auto failure = error.empty() ? std::nullopt : std::optional(TransferFailure::denied);
+    const auto failure = denied_if(error);
     out.answers.emplace_back(AckEnded{std::move(ended), std::move(error), input.from, failure});
     return;
   }
@@ -237,15 +244,13 @@ void Transfers::on(const ContentArrived& input, Time now, Output& out) {
   if (content.package.names.empty()) unsaved_contents_.insert(receiving.package.digest);
   announced_.erase({receiving.from, receiving.package.digest});
   ended_as(input.id, error, now, out);
-  const auto failure = error.empty() ? std::nullopt : std::optional(TransferFailure::denied);
+  const auto failure = denied_if(error);
   out.answers.emplace_back(AckEnded{receiving, std::move(error), {}, failure});
 }
 
 // The content is stored; `error`: but not under its name.
 void Transfers::ended_as(const TransferId& id, const std::string& error, Time now, Output& out) {
-  const bool stored = error.empty();
-  end_receiving(id, stored ? SendingState::complete : SendingState::failed, error,
-                stored ? std::nullopt : std::optional(TransferFailure::denied), now, out);
+  end_receiving(id, error.empty() ? SendingState::complete : SendingState::failed, error, denied_if(error), now, out);
 }
 
 void Transfers::on(const ContentRefused& input, Time now, Output& out) {

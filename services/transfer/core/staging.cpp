@@ -1,4 +1,7 @@
-// Stages: who may ask for which, and what of the transfers concerns them.
+// Stages: who may ask for which, and what of the transfers concerns them. Security-policy is asked about each device
+// before it is staged.
+#include <algorithm>
+
 #include "transfer/core/transfers.hpp"
 
 namespace fieldwork::transfer {
@@ -32,25 +35,80 @@ std::string Transfers::why_not_staged(const std::string& device) const {
   return "the device is " + std::string(fieldwork::name(it->second.lifecycle)) + (reason.empty() ? "" : ": " + reason);
 }
 
+std::optional<std::string> Transfers::known_of(const std::string& device, Time now) const {
+  const bool still_heard = now - linked_ < limits_.hearing;
+  if (still_heard && !standings_.contains(device)) return std::nullopt;
+  return why_not_staged(device);
+}
+
+bool Transfers::is_pending(const StageAsked& input) const {
+  return std::any_of(pending_stages_.begin(), pending_stages_.end(),
+                     [&](const auto& one) { return one.second.asked == input; });
+}
+
 void Transfers::on(const StageAsked& input, Time now, Output& out) {
+  if (is_pending(input)) return;  // it is answered with the first
   if (auto error = cannot_stage(input, now)) {
     out.answers.emplace_back(Reject{input.from, std::move(*error)});
     return;
   }
+  Permits::Devices devices;
+  bool waits = false;
+  for (const auto& device : input.devices) {
+    auto refused = known_of(device, now);
+    auto stand = Permits::Stand::settled;
+    if (!refused) stand = Permits::Stand::unheard;
+    if (refused && refused->empty()) stand = Permits::Stand::asked;
+    waits = waits || stand != Permits::Stand::settled;
+    devices[device] = {stand, std::move(refused).value_or("")};
+  }
+  if (waits && !permits_.has_room(input.from.party.name, devices.size())) {
+    out.answers.emplace_back(Reject{input.from, {Code::unavailable, "too many requests wait for security-policy", ""}});
+    return;
+  }
+  const PermitQuestion about{
+      .principal = input.from.party.name, .action = "stage", .package = input.digest, .file = input.file};
   const auto until_ms =
       input.until_ms ? *input.until_ms : (to_ms(now + limits_.stage_default) / round_ms + 1) * round_ms;
-  AnswerStaged answer{input.from, input.digest, {}};
-  for (const auto& device : input.devices) {
-    auto refused = why_not_staged(device);
+  const auto question = permits_.add(about, std::move(devices), now);
+  pending_stages_.emplace(question, PendingStage{input, from_ms(until_ms)});
+  pass_permits(now, out);
+}
+
+void Transfers::on(const PermitsAnswered& input, Time now, Output& out) {
+  for (const auto& permit : input.permits) permits_.answered(permit);
+  pass_permits(now, out);
+}
+
+void Transfers::pass_permits(Time now, Output& out) {
+  permits_.hear([&](const std::string& device) { return known_of(device, now); });
+  for (const auto& [question, said] : permits_.take_settled(now)) {
+    const auto pending = pending_stages_.extract(question);
+    stage(pending.mapped(), said, now, out);
+  }
+  for (auto& question : permits_.take_due(now)) out.permits.push_back(std::move(question));
+}
+
+// Content and devices are looked at again: the answers took their time.
+void Transfers::stage(const PendingStage& pending, const PermitRequest& said, Time now, Output& out) {
+  const auto& asked = pending.asked;
+  if (auto error = cannot_stage(asked, now)) {
+    out.answers.emplace_back(Reject{asked.from, std::move(*error)});
+    return;
+  }
+  AnswerStaged answer{asked.from, asked.digest, {}, said.unanswered};
+  for (const auto& device : asked.devices) {
+    auto refused = said.devices.at(device).refused;
+    if (refused.empty()) refused = why_not_staged(device);
     if (refused.empty()) {
       Stage wanted;
       wanted.device = device;
-      wanted.digest = input.digest;
-      wanted.file = input.file;
-      wanted.until = from_ms(until_ms);
-      wanted.priority = input.priority;
-      wanted.receivers = static_cast<std::int64_t>(input.devices.size());
-      wanted.asked_by = input.from.party.name;
+      wanted.digest = asked.digest;
+      wanted.file = asked.file;
+      wanted.until = pending.until;
+      wanted.priority = asked.priority;
+      wanted.receivers = static_cast<std::int64_t>(asked.devices.size());
+      wanted.asked_by = asked.from.party.name;
       wanted.session = standings_.at(device).session;
       refused = stages_.ask(std::move(wanted), now).value_or("");
     }
@@ -59,13 +117,24 @@ void Transfers::on(const StageAsked& input, Time now, Output& out) {
   out.answers.emplace_back(std::move(answer));
 }
 
+// Requests for it that wait for security-policy must not begin it again.
+bool Transfers::withdraw_pending(const std::string& device, const std::string& digest, const std::string& why) {
+  bool out = false;
+  for (const auto& [question, pending] : pending_stages_) {
+    if (pending.asked.digest == digest) out = permits_.refuse(question, device, why) || out;
+  }
+  return out;
+}
+
 void Transfers::on(const StageEnded& input, Time now, Output& out) {
   AnswerStaged answer{input.from, input.digest, {}};
+  const auto why = "ended by " + input.from.party.name;
   for (const auto& device : input.devices) {
     const auto* stage = stages_.find(device, input.digest);
-    const bool ended = stages_.end(device, input.digest, "ended by " + input.from.party.name, now);
+    const bool withdrawn = withdraw_pending(device, input.digest, why);
+    const bool ended = stages_.end(device, input.digest, why, now);
     const bool was = stage != nullptr && stage->state == StageState::ended;
-    answer.items.push_back({device, ended || was ? "" : "it is not staged there"});
+    answer.items.push_back({device, ended || was || withdrawn ? "" : "it is not staged there"});
   }
   out.answers.emplace_back(std::move(answer));
 }

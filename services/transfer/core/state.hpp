@@ -33,6 +33,7 @@ struct Asker {
   std::string channel{};      // of the message; a rejection names it
   std::string answer{};       // the response topic; empty: no answer is possible
   std::string correlation{};  // correlation data of the message
+  bool operator==(const Asker&) const = default;
 };
 
 enum class ContentKind { package, output };
@@ -47,6 +48,7 @@ struct Content {
   Party brought_by;
   TransferId transfer;  // the transfer that brought it
   Time stored{};
+  Time used{};  // of a package: when it was named or wanted last, up to an hour earlier
 };
 
 // The encoding that is made when a content comes, if it is smaller; and the window of zstd at that level.
@@ -89,6 +91,7 @@ struct Name {
   std::string released_by;
   Time named{};
   PackageAbout about{};  // the same in all names of a content
+  Time removed{};        // then its content was removed; until the same content is pushed again the name is nobody's
 };
 
 enum class SendingState { sending, complete, failed, cancelled };

@@ -13,7 +13,9 @@ constexpr Duration share_every = seconds(1);  // links change
 Transfers::Transfers(Limits limits, Saved saved, Time now)
     : limits_(limits),
       stages_(limits.stages, std::move(saved.stages), now),
+      permits_(limits.permits, std::max<std::int64_t>(to_ms(now), 1)),
       encodings_(limits.encodings_bytes_max, limits.epoch_kept, std::move(saved.encodings)),
+      collect_at_(now + limits.collect_first),
       say_package_at_(now + limits.packages_again) {
   load_contents(saved);
   for (auto& one : saved.sendings) {
@@ -84,6 +86,7 @@ void Transfers::on(const LinkLost&, Time, Output&) { link_ = false; }
 
 void Transfers::on(const LinkBack&, Time now, Output& out) {
   link_ = true;
+  linked_ = now;
   give_full_time(now);
   // Offers of the time without a link were heard by nobody.
   for (const auto& id : live_) {
@@ -91,6 +94,7 @@ void Transfers::on(const LinkBack&, Time now, Output& out) {
   }
   packages_to_say_.clear();
   for (const auto& [stored, digest] : packages_) packages_to_say_.push_back(digest);
+  say_removed(now);
   sendings_to_say_.clear();
   for (const auto& [id, sending] : sendings_) {
     if (sending.state == SendingState::sending || sending.said) sendings_to_say_.push_back(id);
@@ -114,6 +118,7 @@ void Transfers::give_full_time(Time now) {
     sendings_.at(id).heard = now;
     if (track.slot || track.queued) track.awake = now;
   }
+  permits_.give_full_time(now);
   for (auto& [id, receiving] : receivings_) receiving.heard = now;
   for (auto& [announcement, announced] : announced_) announced.at = now;
 }
@@ -143,7 +148,11 @@ void Transfers::on(const BatchEnded&, Time, Output& out) {
   }
   for (const auto& digest : std::exchange(unsaid_packages_, {})) {
     const auto* content = this->content(digest);
-    if (content != nullptr && content->kind == ContentKind::package) out.packages.push_back(content->package);
+    if (content != nullptr && content->kind == ContentKind::package) {
+      out.packages.push_back(content->package);
+    } else {
+      out.cleared_packages.push_back(digest);
+    }
   }
   for (const auto& id : std::exchange(unsaid_sendings_, {})) {
     const auto* sending = this->sending(id);
@@ -161,10 +170,8 @@ void Transfers::say_again(Time now) {
   say_again_at_ = std::max(say_again_at_, now - resay_burst_max * limits_.resay_pause);
   for (; say_again_at_ <= now; say_again_at_ += limits_.resay_pause) {
     if (!packages_to_say_.empty()) {
-      const auto digest = std::move(packages_to_say_.front());
+      unsaid_packages_.insert(std::move(packages_to_say_.front()));
       packages_to_say_.pop_front();
-      const auto* known = content(digest);
-      if (known != nullptr && known->kind == ContentKind::package) unsaid_packages_.insert(digest);
     } else if (!sendings_to_say_.empty()) {
       const auto id = std::move(sendings_to_say_.front());
       sendings_to_say_.pop_front();
@@ -181,8 +188,10 @@ void Transfers::say_again(Time now) {
 
 void Transfers::on(const TimePassed&, Time now, Output& out) {
   if (!link_) return;  // nobody is heard, and nothing can be published
+  pass_permits(now, out);
   for (const auto& id : std::vector<TransferId>(live_.begin(), live_.end())) pass_time(sendings_.at(id), now, out);
   give_slots(now, out);
+  encode_ahead(out);
   unshared_ = unshared_ || now - shared_ >= share_every;
   if (unshared_) shared_ = now;
   std::erase_if(gathering_, [&](const auto& one) { return now - one.second.last > limits_.gather_max; });
@@ -204,6 +213,7 @@ void Transfers::on(const TimePassed&, Time now, Output& out) {
   publish_receivings(now);
   say_packages(now);
   say_again(now);
+  end_asking(now, out);
   if (now - swept_ < sweep_every) return;
   swept_ = now;
   std::erase_if(announced_, [&](const auto& one) { return now - one.second.at > limits_.silence_max; });
@@ -212,6 +222,7 @@ void Transfers::on(const TimePassed&, Time now, Output& out) {
   suspend_silent_receivings(now);
   prune(now, out);
   prune_encodings(now, out);
+  collect(now, out);
 }
 
 const Content* Transfers::content(const std::string& digest) const {
@@ -226,8 +237,9 @@ const Name* Transfers::name(const PackageName& name) const {
 
 std::vector<const Content*> Transfers::named(const PackageName& name) const {
   std::vector<const Content*> out;
-  for (auto it = names_.lower_bound({name, ""}); it != names_.end() && it->first.first == name; ++it)
-    out.push_back(content(it->second.digest));
+  for (auto it = names_.lower_bound({name, ""}); it != names_.end() && it->first.first == name; ++it) {
+    if (!is_removed(it->second)) out.push_back(content(it->second.digest));
+  }
   return out;
 }
 

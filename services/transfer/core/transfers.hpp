@@ -4,6 +4,7 @@
 //
 //   Wanted -> MakeOffer -> OfferMade -> SendOffer, OpenSending … Progressed … Answered(complete | failed) -> ended
 //   PackageAnnounced | OutputAnnounced -> Offered -> OpenReceiving … AllReceived -> FinishReceiving -> ContentArrived
+//   StageAsked -> permits … PermitsAnswered -> AnswerStaged, TellStage
 //
 // One door in: step(input, now, out). The last input of a batch is BatchEnded, which puts out each change of the batch
 // once. One door out: Output (output.hpp).
@@ -54,6 +55,7 @@ class Transfers {
   [[nodiscard]] const Name* name(const PackageName& name) const;
   [[nodiscard]] const SealedEncoding* encoding(const std::string& id) const { return encodings_.find(id); }
   // One that uses the same file.
+  [[nodiscard]] const std::map<std::string, SealedEncoding>& encodings() const { return encodings_.all(); }  // by id
   [[nodiscard]] bool has_encoding(const SealedEncoding& one) const { return encodings_.shares_file(one); }
   [[nodiscard]] const Sending* sending(const TransferId& id) const;
   [[nodiscard]] const Receiving* receiving(const TransferId& id) const;
@@ -71,6 +73,11 @@ class Transfers {
   // The newest first, of all senders or of one device.
   [[nodiscard]] std::vector<const Receiving*> newest_receivings(const std::string& device, bool live,
                                                                 std::size_t count_max) const;
+  // Packages that the rule would collect now, if no job names them.
+  [[nodiscard]] std::set<std::string> unused_packages(Time now) const;
+  // The same as packages() gives them.
+  [[nodiscard]] std::vector<const Content*> unused(const std::optional<Place>& after, std::size_t count_max,
+                                                   Time now) const;
   // Sendings of one content, the newest first.
   [[nodiscard]] std::vector<const Sending*> sendings_of(const std::string& digest, std::size_t count_max) const;
   // The stored content that this transfer brought; null: not known, or not any more.
@@ -118,6 +125,10 @@ class Transfers {
     std::size_t outputs = 0;
     std::int64_t bytes = 0;  // stored
   };
+  struct PendingStage {  // a request that waits for security-policy
+    StageAsked asked;
+    Time until{};
+  };
   using Target = std::tuple<Party, std::string, std::string>;  // receiver, its MQTT client id, digest
   using Variant = std::pair<PackageName, std::string>;         // and its architecture
   using Announcement = std::pair<Party, std::string>;          // party, digest
@@ -127,6 +138,7 @@ class Transfers {
   void on(const Controlled& input, Time now, Output& out);
   void on(const LeftGroup& input, Time now, Output& out);
   void on(const StageAsked& input, Time now, Output& out);
+  void on(const PermitsAnswered& input, Time now, Output& out);
   void on(const StageEnded& input, Time now, Output& out);
   void on(const DeviceStaged& input, Time now, Output& out);
   void on(const EncodingMade& input, Time now, Output& out);
@@ -138,6 +150,8 @@ class Transfers {
   void on(const SendingBroke& input, Time now, Output& out);
   void on(const ContentLost& input, Time now, Output& out);
   void on(const PackageAnnounced& input, Time now, Output& out);
+  void on(const RemovalAsked& input, Time now, Output& out);
+  void on(const UsesSaid& input, Time now, Output& out);
   void on(const OutputAnnounced& input, Time now, Output& out);
   void on(const OutputDropped& input, Time now, Output& out);
   void on(const Offered& input, Time now, Output& out);
@@ -160,6 +174,8 @@ class Transfers {
   void offer(const TransferId& id, const Encodings::Choice& choice, Waiter waiter, Time now, Output& out);
   // Contents that the receiver has and that could be bases of patches for this one.
   [[nodiscard]] std::vector<std::string> bases_of(const Content& content, const Accepts& accepts) const;
+  void plan_ahead(const Content& content, Output& out);
+  void encode_ahead(Output& out);
   void prune_encodings(Time now, Output& out);
   void withdraw(const TransferId& id, Output& out);
   // sending.cpp
@@ -258,21 +274,66 @@ class Transfers {
   void prune(Time now, Output& out);
   void say_packages(Time now);
   void say_again(Time now);
+  // collecting.cpp
+  struct Removal {  // that an operator waits for
+    std::vector<Asker> by;
+    std::string what;  // NAME@VERSION
+    std::vector<std::string> digests;
+    Time at{};
+  };
+  static bool is_removed(const Name& name) { return name.removed != Time{}; }
+  void touch(Content& content, Time now);
+  // By digest: what needs it, of all that this service knows; at most package_users_max of each.
+  [[nodiscard]] std::map<std::string, std::vector<std::string>> in_use() const;
+  // What the rule keeps whatever its age.
+  [[nodiscard]] std::set<PackageName> newest_versions() const;
+  [[nodiscard]] std::int64_t next_question(Time now);
+  void collect(Time now, Output& out);
+  void collect_unneeded(const UsesSaid& said, Time now, Output& out);
+  [[nodiscard]] std::vector<std::string> meant(const RemovalAsked& input) const;
+  // `users`: as the scheduler says.
+  void finish(const Removal& removal, std::vector<std::string> users, Time now, Output& out);
+  void end_asking(Time now, Output& out);
+  void remove(const std::string& digest, std::string by, std::string reason, Time now, Output& out);
+  void forget_content(const std::string& digest, Output& out);
+  // Of the rows of names that were removed since then, those for which `is` is true.
+  template <class Is>
+  [[nodiscard]] AnswerRemoved removed_as(const Asker& to, Time since, Is is) const;
+  void say_removed(Time now);
+  void forget_names(Time now, Output& out);
 
   // staging.cpp
   [[nodiscard]] std::optional<Error> cannot_stage(const StageAsked& input, Time now) const;
   [[nodiscard]] std::string why_not_staged(const std::string& device) const;
+  // What is known of a device after a start: nothing yet, or why it is refused; empty: it may be asked about.
+  [[nodiscard]] std::optional<std::string> known_of(const std::string& device, Time now) const;
+  [[nodiscard]] bool is_pending(const StageAsked& input) const;
+  // Asks security-policy what is due, and stages what it has answered.
+  void pass_permits(Time now, Output& out);
+  void stage(const PendingStage& pending, const PermitRequest& said, Time now, Output& out);
+  bool withdraw_pending(const std::string& device, const std::string& digest, const std::string& why);
   void stages_of(const DeviceHeard& input, Time now);
   void put_out_stages(Output& out);
 
   Limits limits_;
   Stages stages_;
-  std::map<std::string, Content> contents_;  // by digest
-  std::set<std::string> lost_;               // of these the file is lost
+  Permits permits_;
+  std::map<std::int64_t, PendingStage> pending_stages_;  // by question
+  Time linked_{};                                        // when the link came up
+  std::map<std::string, Content> contents_;              // by digest
+  std::set<std::string> lost_;                           // of these the file is lost
   Encodings encodings_;
   std::map<MakingOf, std::vector<Waiter>> making_;
+  std::deque<std::string> ahead_;  // digests of packages that are to be encoded when nothing else is
+  bool making_ahead_ = false;
   std::map<std::string, Gathering> gathering_;  // by content id
   std::map<Variant, Name> names_;
+  std::map<std::int64_t, Removal> removals_;  // by the question to the scheduler
+  std::int64_t question_ = 0;                 // the last one
+  std::int64_t rule_asked_ = 0;               // the last one of the rule, and what of it is not answered
+  std::set<std::string> asked_;
+  std::string asked_last_;  // the rule asks for those behind it
+  Time collect_at_;
   std::set<Place> packages_, nameless_;        // each content is in one of the two
   std::map<TransferId, std::string> brought_;  // transfer -> digest
   std::map<std::string, Usage> usage_;         // by device

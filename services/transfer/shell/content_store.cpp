@@ -27,7 +27,7 @@ void remove_unknown(const fs::path& directory, std::size_t digits, const Known& 
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     const auto hex = hex_name(entry.path(), digits);
-    if (!hex.empty() && !known(hex)) fs::remove(entry.path(), ignored);
+    if (!hex.empty() && !known(hex, entry.path())) fs::remove(entry.path(), ignored);
   }
 }
 
@@ -82,9 +82,14 @@ Result<content::Encoded> ContentStore::make(const MakeEncoding& work, int thread
   return Error{Code::conflict, "the encoding is not smaller than the content"};
 }
 
-void ContentStore::sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers) const {
-  remove_unknown(directory_ / "content", 64, [&](const std::string& hex) { return digests.contains("sha256:" + hex); });
-  remove_unknown(incoming(), 32, [&](const std::string& hex) { return transfers.contains(TransferId(hex)); });
+void ContentStore::sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers,
+                         const std::set<fs::path>& encoded) const {
+  remove_unknown(directory_ / "content", 64, [&](const std::string& hex, const fs::path& path) {
+    const bool stored = path.extension().empty() || path.extension() == ".zst";
+    return digests.contains("sha256:" + hex) && (stored || encoded.contains(path));
+  });
+  remove_unknown(incoming(), 32,
+                 [&](const std::string& hex, const fs::path&) { return transfers.contains(TransferId(hex)); });
 }
 
 void ContentStore::discard(const TransferId& transfer) const { exchange::Inbound::discard(incoming(), transfer); }

@@ -31,7 +31,8 @@ class ContentStore {
                                               const std::atomic<bool>& stop) const;
   void remove(const std::string& digest, const content::Encoding& encoding) const;
   // Deletes files of contents and transfers that are not among the given ones; leaves files with other names alone.
-  void sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers) const;
+  void sweep(const std::set<std::string>& digests, const std::set<TransferId>& transfers,
+             const std::set<std::filesystem::path>& encoded) const;
   void discard(const TransferId& transfer) const;
   void remove(const std::string& digest) const;
 

@@ -146,7 +146,7 @@ Result<void> TransferService::control(const Asker& from, std::string_view payloa
   return {};
 }
 
-Result<void> TransferService::list(const Asker& from, std::string_view payload, runtime::Output& out) {
+Result<void> TransferService::list(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
   auto value = codec::parse(payload);
   if (!value) return value.error();
   codec::Reader reader(*value);
@@ -154,12 +154,14 @@ Result<void> TransferService::list(const Asker& from, std::string_view payload, 
   const auto limit = reader.integer_or("limit", page_default, 1, page_max);
   const auto after = reader.text_or("after", "", 128);
   const auto place = place_of(after);
+  const bool unused = reader.boolean_or("unused", false);
   if (!after.empty() && !place) reader.fail("after", "is not where a page ended");
   if (!reader.finish()) return reader.error();
   auto items = codec::Json::array();
   std::size_t bytes = 0;
   const Content* last = nullptr;
-  const auto packages = core_->packages(place, static_cast<std::size_t>(limit) + 1);
+  const auto count = static_cast<std::size_t>(limit) + 1;
+  const auto packages = unused ? core_->unused(place, count, now) : core_->packages(place, count);
   for (const auto* content : packages) {
     auto item = codec::encode(content->package);
     bytes += codec::dump(item).size();

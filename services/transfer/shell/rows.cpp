@@ -128,7 +128,7 @@ store::Row to_row(const Content& content) {
           {"size_bytes", content.package.size_bytes}, {"encoding", content.encoding},
           {"encoded_bytes", content.encoded_bytes},   {"party", word(content.brought_by.kind)},
           {"brought_by", content.brought_by.name},    {"transfer", content.transfer.value},
-          {"stored_ms", to_ms(content.stored)}};
+          {"stored_ms", to_ms(content.stored)},       {"used_ms", to_ms(content.used)}};
 }
 
 Result<Content> content_from_row(std::string_view text) {
@@ -144,6 +144,7 @@ Result<Content> content_from_row(std::string_view text) {
   out.brought_by = read_party(reader, "brought_by");
   out.transfer = TransferId(reader.text("transfer"));
   out.stored = read_time(reader, "stored_ms");
+  out.used = read_time(reader, "used_ms");
   if (!reader.finish()) return reader.error();
   return out;
 }
@@ -156,7 +157,8 @@ store::Row to_row(const Name& name) {
           {"release", name.release},
           {"released_by", name.released_by},
           {"about", codec::encode(name.about)},
-          {"named_ms", to_ms(name.named)}};
+          {"named_ms", to_ms(name.named)},
+          {"removed_ms", to_ms(name.removed)}};
 }
 
 Result<Name> name_from_row(std::string_view text) {
@@ -172,6 +174,7 @@ Result<Name> name_from_row(std::string_view text) {
   if (reader.text("architecture", limits::architecture_bytes_max) != out.about.architecture && reader.ok())
     reader.fail("architecture", "is not that of about");
   out.named = read_time(reader, "named_ms");
+  out.removed = read_time(reader, "removed_ms");
   if (!reader.finish()) return reader.error();
   return out;
 }

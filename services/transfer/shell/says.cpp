@@ -1,4 +1,5 @@
 // The core's output to rows and messages.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "codec/device.hpp"
@@ -27,26 +28,35 @@ void TransferService::apply(const Output& done, Time now, runtime::Output& out) 
   save(done, out);
   for (const auto& one : done.work) std::visit([&](const auto& work) { act(work, now, out); }, one);
   for (const auto& one : done.answers) std::visit([&](const auto& answer) { say(answer, now, out); }, one);
+  for (const auto& question : done.uses) ask(question, out);
+  for (const auto& package : done.removed_packages) say_removed(package);
   for (const auto& sending : done.ended) say_ended(sending, out);
   for (const auto& receiving : done.ended_receivings) say_ended(receiving, out);
   for (const auto& sending : done.new_strategies) say_strategy(sending, out);
   for (const auto& receiving : done.new_receiving_strategies) say_strategy(receiving, out);
   for (const auto& package : done.packages)
     say_retained(topics_.state("package", package.digest.substr(7)), codec::dump(codec::encode(package)), out);
+  for (const auto& digest : done.cleared_packages) say_retained(topics_.state("package", digest.substr(7)), "", out);
   for (const auto& sending : done.sending_states) say_state(sending, out);
   for (const auto& receiving : done.receiving_states) say_state(receiving, out);
   for (const auto& id : done.cleared_states) say_retained(topics_.state("transfer", id.value), "", out);
   put_out(done.stages, out);
+  ask(done.permits, out);
 }
 
 void TransferService::save(const Output& done, runtime::Output& out) {
   for (const auto& content : done.contents) out.upsert("content", content.package.digest, to_row(content));
   for (const auto& digest : done.dropped_contents) {
-    log::info("content pruned", {{"digest", digest}});
+    const bool package = std::any_of(done.removed_packages.begin(), done.removed_packages.end(),
+                                     [&](const auto& one) { return one.package.digest == digest; });
+    if (!package) log::info("content pruned", {{"digest", digest}});
     out.remove("content", digest, {{"digest", digest}});
   }
   for (const auto& name : done.names)
     out.upsert("name", name.of.name + "@" + name.of.version + "@" + name.about.architecture, to_row(name));
+  for (const auto& name : done.dropped_names)
+    out.remove("name", name.of.name + "@" + name.of.version + "@" + name.about.architecture,
+               {{"name", name.of.name}, {"version", name.of.version}, {"architecture", name.about.architecture}});
   for (const auto& one : done.encodings) out.upsert("encoding", one.id, to_row(one));
   for (const auto& id : done.dropped_encodings) out.remove("encoding", id, {{"content", id}});
   for (const auto& sending : done.sendings) out.upsert("sending", sending.id.value, to_row(sending));

@@ -22,6 +22,7 @@ TransferService::TransferService(std::string root, Settings settings, runtime::P
   if (!post_.task) return;
   worker_ = std::make_unique<exchange::Worker>();
   encoder_ = std::make_unique<exchange::Worker>();
+  ahead_encoder_ = std::make_unique<exchange::Worker>();
 }
 
 Result<void> TransferService::load(store::Store& store, Time now) {
@@ -60,7 +61,10 @@ void TransferService::check_files(Time now) {
     incoming.insert(id);
     digests.insert(receiving.package.digest);  // the content may be in its place without a row
   }
-  settings_.store.sweep(digests, incoming);
+  std::set<std::filesystem::path> encoded;
+  for (const auto& [id, one] : core_->encodings())
+    encoded.insert(settings_.store.encoded(one.digest, one.encoded.encoding));
+  settings_.store.sweep(digests, incoming, encoded);
   for (const auto& [digest, content] : core_->contents()) {
     if (!settings_.store.holds(content)) lose(digest);
   }

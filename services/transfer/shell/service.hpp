@@ -5,6 +5,7 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -52,6 +53,7 @@ class TransferService : public runtime::Shell<Transfers> {
   TransferService(std::string root, Settings settings, runtime::Post post);
   ~TransferService() override {
     for (const auto& one : making_) *one.stop = true;
+    if (ahead_) *ahead_->stop = true;
   }
 
   [[nodiscard]] std::string name() const override { return "transfer"; }
@@ -75,7 +77,7 @@ class TransferService : public runtime::Shell<Transfers> {
   Result<void> output(const Asker& from, std::string_view payload, Time now);
   Result<void> upload(const Asker& from, std::string_view payload, Time now);
   Result<void> show(const Asker& from, std::string_view payload, runtime::Output& out);
-  Result<void> list(const Asker& from, std::string_view payload, runtime::Output& out);
+  Result<void> list(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
   Result<void> transfer(const Asker& from, std::string_view payload, runtime::Output& out);
   Result<void> transfers(const Asker& from, std::string_view payload, runtime::Output& out);
   Result<void> control(const Asker& from, std::string_view payload, Time now);
@@ -84,10 +86,18 @@ class TransferService : public runtime::Shell<Transfers> {
   Result<void> unstage(const Asker& from, std::string_view payload, Time now);
   Result<void> stages(const Asker& from, std::string_view payload, runtime::Output& out);
   Result<void> staged(const Asker& from, std::string_view payload, Time now);
+  Result<void> permitted(const Asker& from, std::string_view payload, Time now, runtime::Output& out);
+  void ask(const std::vector<PermitQuestion>& questions, runtime::Output& out) const;
   void put_out(const StageChanges& changes, runtime::Output& out) const;
   void say(const AnswerStaged& answer, Time now, runtime::Output& out);
 
   void device_state(std::string_view device, const bus::Message& message, Time now);
+
+  // collecting.cpp
+  Result<void> remove(const Asker& from, std::string_view payload, Time now);
+  void used(const Topic& topic, const bus::Message& message, Time now);
+  void ask(const AskUses& question, runtime::Output& out) const;
+  static void say_removed(const RemovedPackage& removed);
 
   // says.cpp
   void apply(const Output& done, Time now, runtime::Output& out) override;
@@ -97,6 +107,7 @@ class TransferService : public runtime::Shell<Transfers> {
   void say(const AnswerCancelled& answer, Time now, runtime::Output& out);
   void say(const SayNotOffered& answer, Time now, runtime::Output& out);
   void say(const Reject& answer, Time now, runtime::Output& out);
+  void say(const AnswerRemoved& answer, Time now, runtime::Output& out);
   void say(const AnswerUpload& answer, Time now, runtime::Output& out);
   void say(const AnswerStored& answer, Time now, runtime::Output& out);
   void say(const RefuseOutput& answer, Time now, runtime::Output& out);
@@ -152,6 +163,10 @@ class TransferService : public runtime::Shell<Transfers> {
   void act(const RemoveContent& work, Time now, runtime::Output& out);
   [[nodiscard]] Input finished(const TransferId& id, std::shared_ptr<exchange::Inbound> inbound,
                                const Result<exchange::Encoded>& encoded);
+  void encode(const MakeEncoding& work, std::function<Result<SealedEncoding>()> made,
+              std::shared_ptr<std::atomic<bool>> stop);
+  void encode_ahead(const MakeEncoding& work, std::function<Result<SealedEncoding>()> made,
+                    std::shared_ptr<std::atomic<bool>> stop, Time now);
   void give_up_making(Time now);
   [[nodiscard]] exchange::Encoded file_of(const SealedEncoding& encoding) const;
   [[nodiscard]] exchange::Sealing sealing_of(const SealedEncoding& encoding, const Package& package) const;
@@ -181,11 +196,20 @@ class TransferService : public runtime::Shell<Transfers> {
   struct Making {
     std::shared_ptr<std::atomic<bool>> stop;  // the job has a copy
     Duration at_most{};
+    std::shared_future<void> before{};  // it waits for that
     std::optional<Time> began{};
   };
-  std::deque<Making> making_;                  // what encoder_ does, and will do
-  std::unique_ptr<exchange::Worker> worker_;   // verifies what has arrived
-  std::unique_ptr<exchange::Worker> encoder_;  // makes and seals encodings
+  struct Ahead {
+    MakingOf making;
+    std::shared_ptr<std::atomic<bool>> stop;
+    std::shared_future<void> done;
+    Time until;
+  };
+  std::deque<Making> making_;                        // what encoder_ does, and will do
+  std::optional<Ahead> ahead_;                       // what ahead_encoder_ does
+  std::unique_ptr<exchange::Worker> worker_;         // verifies what has arrived
+  std::unique_ptr<exchange::Worker> encoder_;        // makes and seals encodings
+  std::unique_ptr<exchange::Worker> ahead_encoder_;  // the same, with what time the machine has left
 };
 
 }  // namespace fieldwork::transfer

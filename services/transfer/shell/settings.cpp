@@ -77,8 +77,12 @@ Result<Settings> read_settings(runtime::Config& config) {
   limits.device_output_bytes_max =
       config.integer("transfer.device_output_bytes_max", limits.device_output_bytes_max, 0, std::int64_t{1} << 60);
   limits.nameless_kept = std::chrono::hours(24 * config.integer("transfer.outputs_kept_days", 30, 1, 36'500));
+  limits.package_versions_kept =
+      static_cast<std::size_t>(config.integer("transfer.package_versions_kept", 0, 0, 1'000'000));
+  limits.package_unused = std::chrono::hours(24 * config.integer("transfer.packages_unused_days", 30, 1, 36'500));
   limits.encodings_bytes_max =
       config.integer("transfer.encodings_bytes_max", limits.encodings_bytes_max, 0, std::int64_t{1} << 50);
+  limits.ahead_bytes_max = config.integer("transfer.ahead_bytes_max", 256 << 20, 0, std::int64_t{1} << 40);
   limits.bit_per_s_max = config.integer("transfer.bit_per_s_max", 0, 0, bit_per_s_max);
   limits.site_bit_per_s_max = config.integer("transfer.site_bit_per_s_max", 0, 0, bit_per_s_max);
   auto sites = read_sites(config);

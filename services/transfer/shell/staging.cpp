@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "codec/policy.hpp"
 #include "codec/stage.hpp"
 #include "model/items.hpp"
 #include "runtime/log.hpp"
@@ -129,6 +130,24 @@ Result<void> TransferService::staged(const Asker& from, std::string_view payload
   return {};
 }
 
+Result<void> TransferService::permitted(const Asker& from, std::string_view payload, Time now, runtime::Output& out) {
+  if (from.party.name != "security-policy") return Error{Code::denied, "only security-policy may say this"};
+  auto permits = codec::decode_permits(payload);
+  if (!permits) return permits.error();
+  for (const auto& bad : permits->bad) reject(from, bad.error, now, out);
+  step(PermitsAnswered{std::move(permits->good)}, now);
+  return {};
+}
+
+void TransferService::ask(const std::vector<PermitQuestion>& questions, runtime::Output& out) const {
+  std::vector<std::string> items;
+  items.reserve(questions.size());
+  for (const auto& one : questions) items.push_back(codec::dump(codec::encode(one)));
+  for (auto& payload : pack_items(items))
+    out.messages.push_back(
+        {.topic = topics_.service("security-policy", "permit", "transfer"), .payload = std::move(payload)});
+}
+
 // By device, then digest; each with the newest transfer that brings it there.
 Result<void> TransferService::stages(const Asker& from, std::string_view payload, runtime::Output& out) {
   auto value = codec::parse(payload);
@@ -169,6 +188,11 @@ Result<void> TransferService::stages(const Asker& from, std::string_view payload
 }
 
 void TransferService::say(const AnswerStaged& answer, Time, runtime::Output& out) {
+  if (answer.unanswered > 0) {
+    log::warn("security-policy does not answer: nothing was sent", {{"digest", answer.digest},
+                                                                    {"asked_by", answer.to.party.name},
+                                                                    {"devices", std::to_string(answer.unanswered)}});
+  }
   auto items = Json::array();
   for (const auto& one : answer.items) {
     Json item{{"device", one.device}, {"state", one.refused.empty() ? "accepted" : "refused"}};

@@ -69,6 +69,8 @@ void TransferService::message(const bus::Message& message, Time now, runtime::Ou
   Asker from;
   from.channel = topic->channel;
   if (topic->kind == Topic::Kind::state) return device_state(topic->name, message, now);
+  if (topic->kind == Topic::Kind::service && topic->name == "transfer" && topic->channel == "used")
+    return used(*topic, message, now);
   if (topic->kind == Topic::Kind::device && topic->direction == "up") {
     from.party = {Party::Kind::device, std::string(topic->name)};
   } else if (topic->kind == Topic::Kind::service && topic->name == "transfer") {
@@ -126,11 +128,13 @@ void TransferService::from_client(const Asker& from, const bus::Message& message
   if (channel == "fetch") done = want(from, message.payload, now);
   if (channel == "received") done = received(from, message.payload, now);
   if (channel == "show") done = show(from, message.payload, out);
-  if (channel == "list") done = list(from, message.payload, out);
+  if (channel == "list") done = list(from, message.payload, now, out);
+  if (channel == "remove") done = remove(from, message.payload, now);
   if (channel == "transfer") done = transfer(from, message.payload, out);
   if (channel == "transfers") done = transfers(from, message.payload, out);
   if (channel == "stage") done = stage(from, message.payload, now);
   if (channel == "unstage") done = unstage(from, message.payload, now);
+  if (channel == "permitted") done = permitted(from, message.payload, now, out);
   if (channel == "stages") done = stages(from, message.payload, out);
   if (channel == "pause" || channel == "resume" || channel == "cancel") done = control(from, message.payload, now);
   if (!done) reject(from, done.error(), now, out);

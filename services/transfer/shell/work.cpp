@@ -1,4 +1,6 @@
 // The work on keys and files that the core wants. Its outcome is an input of a later batch.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +9,27 @@
 #include "transfer/shell/service.hpp"
 
 namespace fieldwork::transfer {
+
+namespace {
+
+// A tenth of what others get. Less would hold up who has to wait for the end of its present slice.
+constexpr int ahead_nice = 10;
+
+Input outcome_of(const MakeEncoding& work, Result<SealedEncoding> done, Time at) {
+  const auto what =
+      std::string(content::name(work.making.encoding.kind)) + " " + std::to_string(work.making.encoding.level);
+  if (!done) {
+    log::info("an encoding is not made",
+              {{"digest", work.making.digest}, {"encoding", what}, {"reason", describe(done.error())}});
+    return EncodingFailed{work.making, describe(done.error()), work.ahead};
+  }
+  log::info(work.ahead ? "an encoding is made ahead" : "an encoding is made",
+            {{"digest", work.making.digest}, {"encoding", what}, {"bytes", std::to_string(done->encoded.bytes)}});
+  done->made = done->used = at;
+  return EncodingMade{std::move(*done), work.ahead};
+}
+
+}  // namespace
 
 // Reads the encoded file once: on the thread for encodings, unless there is none.
 void TransferService::act(const MakeEncoding& work, Time now, runtime::Output&) {
@@ -25,23 +48,49 @@ void TransferService::act(const MakeEncoding& work, Time now, runtime::Output&) 
     out.header = std::move(sealing->header);
     return out;
   };
-  const auto outcome = [making = work.making](Result<SealedEncoding> done, Time at) -> Input {
-    if (!done) return EncodingFailed{making, describe(done.error())};
-    done->made = done->used = at;
-    return EncodingMade{std::move(*done)};
-  };
-  if (!encoder_) return later(outcome(made(), now));
-  making_.push_back({stop, work.at_most});
-  encoder_->run([this, made, outcome] {
-    post_.task([this, outcome, done = made()](Time at, runtime::Output&) { step(outcome(done, at), at); });
+  if (!encoder_) return later(outcome_of(work, made(), now));
+  if (work.ahead) return encode_ahead(work, made, stop, now);
+  encode(work, made, stop);
+}
+
+// Two never write one file: what is made ahead stops first.
+void TransferService::encode(const MakeEncoding& work, std::function<Result<SealedEncoding>()> made,
+                             std::shared_ptr<std::atomic<bool>> stop) {
+  std::shared_future<void> before;
+  if (ahead_ && ahead_->making.digest == work.making.digest && ahead_->making.encoding == work.making.encoding) {
+    before = ahead_->done;
+    *ahead_->stop = true;
+  }
+  making_.push_back({std::move(stop), work.at_most, before});
+  encoder_->run([this, work, made = std::move(made), before] {
+    if (before.valid()) before.wait();
+    post_.task([this, work, done = made()](Time at, runtime::Output&) { step(outcome_of(work, done, at), at); });
+  });
+}
+
+void TransferService::encode_ahead(const MakeEncoding& work, std::function<Result<SealedEncoding>()> made,
+                                   std::shared_ptr<std::atomic<bool>> stop, Time now) {
+  const auto done = std::make_shared<std::promise<void>>();
+  ahead_ = Ahead{work.making, std::move(stop), done->get_future().share(), now + work.at_most};
+  ahead_encoder_->run([this, work, made = std::move(made), done] {
+    setpriority(PRIO_PROCESS, 0, ahead_nice);  // of this thread; if it fails, its priority is the usual one
+    auto outcome = made();
+    done->set_value();
+    post_.task([this, work, outcome = std::move(outcome)](Time at, runtime::Output&) {
+      ahead_.reset();
+      step(outcome_of(work, outcome, at), at);
+    });
   });
 }
 
 // One is made at a time, in sequence: its time begins when it is the first.
 void TransferService::give_up_making(Time now) {
   while (!making_.empty() && making_.front().stop.use_count() == 1) making_.pop_front();  // it is done
+  if (ahead_ && now > ahead_->until) *ahead_->stop = true;
   if (making_.empty()) return;
   auto& first = making_.front();
+  const bool waits = first.before.valid() && first.before.wait_for(seconds(0)) != std::future_status::ready;
+  if (waits) return;
   if (!first.began) first.began = now;
   if (now - *first.began > first.at_most) *first.stop = true;
 }
@@ -147,19 +196,18 @@ void TransferService::act(const OpenReceiving& work, Time now, runtime::Output& 
   const bool here = std::filesystem::exists(settings_.store.plain(receiving.offer.digest));
   auto it = inbounds_.find(receiving.id);
   const bool repeated = it != inbounds_.end() && !here && it->second.offer() == receiving.offer;
-  if (it != inbounds_.end() && !repeated) {
-    if (auto saved = it->second.checkpoint(); !saved) log::warn("no checkpoint", {{"reason", describe(saved.error())}});
-    inbounds_.erase(it);
-  }
   if (here) {
+    inbounds_.erase(receiving.id);
     later(AllReceived{receiving.id});
     if (work.asker) say(AnswerFinishing{*work.asker, receiving}, now, out);
     return;
   }
   if (!repeated) {
     auto opened = exchange::Inbound::open(receiving.offer, settings_.key, settings_.certificate.fingerprint(),
-                                          settings_.store.incoming(), settings_.limits.content_bytes_max);
+                                          settings_.store.incoming(), settings_.limits.content_bytes_max, {},
+                                          it != inbounds_.end() ? &it->second : nullptr);
     if (!opened) {
+      inbounds_.erase(receiving.id);
       log::error("cannot receive", {{"transfer", receiving.id.value}, {"reason", describe(opened.error())}});
       if (work.asker) reject(*work.asker, opened.error(), now, out);
       return;

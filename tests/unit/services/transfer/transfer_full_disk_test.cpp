@@ -21,7 +21,7 @@ TEST_F(World, AnUploadThatIsStartedAgainWithoutACheckpointKeepsWhatHasArrived) {
                                           pki().certificate("transfer"), upload.release)
                          .value();
   EXPECT_TRUE(ask("start", "alice", codec::encode(offer)).at("ranges").empty());
-  const auto frames = frames_of(offer, sealing.key, encoded.path);
+  auto frames = frames_of(offer, sealing.key, encoded.path);
   const auto send = [&](std::size_t from, std::size_t to) {
     for (auto i = from; i < to; ++i) hear(topics.service("transfer", "frame", "alice"), frames[i]);
   };
@@ -31,7 +31,14 @@ TEST_F(World, AnUploadThatIsStartedAgainWithoutACheckpointKeepsWhatHasArrived) {
   const Json ten = {{0, 10 * 4096}};
   EXPECT_EQ(ask("start", "alice", codec::encode(offer)).at("ranges"), ten);
   EXPECT_EQ(ask("start", "alice", codec::encode(offer)).at("ranges"), ten);
+  // The command line was killed and began again, with a new key.
+  const auto anew = exchange::seal_for_one(id.value, crypto::Cipher::aes_256_gcm);
+  const auto other = exchange::make_offer(id, upload.digest, upload.size_bytes, encoded, anew,
+                                          pki().certificate("transfer"), upload.release)
+                         .value();
+  EXPECT_EQ(ask("start", "alice", codec::encode(other)).at("ranges"), ten);
   fs::remove(blocked);
+  frames = frames_of(other, anew.key, encoded.path);
   send(10, frames.size());
   EXPECT_TRUE(read(dir / "store/content" / upload.digest.substr(7)) == bytes);
   EXPECT_EQ(files_in(dir / "store/incoming"), 0U);

@@ -38,6 +38,7 @@ class Staging : public World {
 };
 
 TEST_F(Staging, IsOrderedUntilTheDeviceAnswersAndSurvivesARestart) {
+  pass(seconds(10));  // who has not been heard of by now is no device
   const auto answered = stage({"d1", "d9"}, "maps/a.bin");
   EXPECT_EQ(answered.at("items").at(0), (Json{{"device", "d1"}, {"state", "accepted"}}));
   EXPECT_EQ(answered.at("items").at(1).at("reason"), "no such device");
@@ -89,6 +90,40 @@ TEST_F(Staging, AreListedWithTheTransfersThatBringThem) {
   const auto other = codec::dump({{"v", 1}, {"digest", crypto::digest_of("other")}});
   EXPECT_TRUE(ask("stages", "alice", other).at("items").empty());
   EXPECT_EQ(ask("stages", "alice", R"({"v":1,"after":"x"})").at("error").at("path"), "/after");
+}
+
+TEST_F(Staging, SecurityPolicyIsAskedAboutEachDevice) {
+  permits.reset();
+  const auto reply = topics.reply("cli-alice", "answer");
+  run({bus::Message{.topic = topics.service("transfer", "stage", "alice"),
+                    .payload = codec::encode(codec::StageRequest{digest, {"d1", "d2"}, until_ms, 5, "maps/a"}),
+                    .response_topic = reply,
+                    .correlation = "c1"}});
+  const auto asked = take(topics.service("security-policy", "permit", "transfer"));
+  ASSERT_EQ(asked.size(), 1U);
+  const auto questions = codec::decode_permit_questions(asked.front());
+  ASSERT_TRUE(questions && questions->bad.empty()) << asked.front();
+  ASSERT_EQ(questions->good.size(), 2U);
+  const auto number = questions->good.at(0).question;
+  EXPECT_EQ(questions->good.at(0), (PermitQuestion{number, "alice", "stage", DeviceId("d1"), digest, "maps/a"}));
+  EXPECT_EQ(questions->good.at(1), (PermitQuestion{number, "alice", "stage", DeviceId("d2"), digest, "maps/a"}));
+  const auto say = [&](const std::string& from, const Permit& permit) {
+    const auto payload = codec::dump({{"v", 1}, {"items", {codec::encode(permit)}}});
+    hear(topics.service("transfer", "permitted", from), payload);
+  };
+  say("security-policy", {number, DeviceId("d1"), true, "allowed by rule r"});
+  EXPECT_TRUE(take(reply).empty()) << "d2 is open";
+  say("mallory", {number, DeviceId("d2"), true, "allowed"});
+  EXPECT_TRUE(take(reply).empty()) << "only security-policy may say it";
+  hear(topics.service("transfer", "permitted", "security-policy"), R"({"v":1,"items":[{"question":0}]})");
+  say("security-policy", {number, DeviceId("d2"), false, "denied by rule plant"});
+  const auto answers = take(reply);
+  ASSERT_EQ(answers.size(), 1U);
+  const auto items = Json::parse(answers.front()).at("items");
+  EXPECT_EQ(items.at(0), (Json{{"device", "d1"}, {"state", "accepted"}}));
+  EXPECT_EQ(items.at(1), (Json{{"device", "d2"}, {"state", "refused"}, {"reason", "denied by rule plant"}}));
+  EXPECT_EQ(commands("d1").size(), 1U);
+  EXPECT_TRUE(commands("d2").empty());
 }
 
 TEST_F(Staging, BadRequestsAreRefused) {
