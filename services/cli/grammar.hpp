@@ -38,6 +38,7 @@ struct Chosen {
   TemplateArguments templates;
   ScenarioArguments scenario;
   std::string id;
+  bool unused = false;  // packages
   std::function<int()> command;
 };
 

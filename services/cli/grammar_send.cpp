@@ -14,7 +14,8 @@ void add_send(CLI::App& app, Chosen& chosen) {
       "directory or a package is kept in the devices' caches until --keep is over; a job that needs it begins at once. "
       "A\n"
       "file also appears below the directory that a device has for files, whole or not at all. Those who match later\n"
-      "are not sent anything. Ctrl-C ends the waiting alone.\n"
+      "are not sent anything. A device that a policy denies is refused with the rule's name (docs/policies.md).\n"
+      "Ctrl-C ends the waiting alone.\n"
       "Exit code: 0 ready on all, 1 refused or failed on some, 2 usage, 3 broker, 5 not ready within --timeout.");
   auto& arguments = chosen.send;
   send_app->add_option("WHAT", arguments.what, "a path, NAME@VERSION or sha256:… (6 digits do)")->required();

@@ -261,12 +261,25 @@ void add_package(CLI::App& app, Chosen& chosen) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   push->callback([&chosen] { chosen.command = [&chosen] { return package_push(chosen.options, chosen.push); }; });
   auto* list = command(*package, "ls", "all packages", "fieldwork package ls");
-  list->callback([&chosen] { chosen.command = [&chosen] { return package_list(chosen.options); }; });
+  list->add_flag("--unused", chosen.unused,
+                 "only those that the rule would collect now, if no job names them (transfer.package_versions_kept)");
+  list->callback([&chosen] { chosen.command = [&chosen] { return package_list(chosen.options, chosen.unused); }; });
   auto* show = command(*package, "show", "one package", "fieldwork package show anomaly@1.0");
   show->add_option("PACKAGE", chosen.id, "NAME@VERSION or sha256:… (6 digits do)")->required();
   show->add_option("--architecture", chosen.push.architecture, "of NAME@VERSION only the package for it");
   show->callback([&chosen] {
     chosen.command = [&chosen] { return package_show(chosen.options, chosen.id, chosen.push.architecture); };
+  });
+  auto* remove = command(
+      *package, "rm", "remove one, with all its names",
+      "fieldwork package rm anomaly@1.0\n  fieldwork package rm anomaly@1.0 --architecture aarch64\n\n"
+      "Of a version all architectures go, or the one that is asked for. Refused while a job that has not ended, a "
+      "template, a transfer or a stage needs it. The names stay this content's: pushed again it is back, another "
+      "content cannot have them.");
+  remove->add_option("PACKAGE", chosen.id, "NAME@VERSION or sha256:… (6 digits do)")->required();
+  remove->add_option("--architecture", chosen.push.architecture, "of NAME@VERSION only the package for it");
+  remove->callback([&chosen] {
+    chosen.command = [&chosen] { return package_remove(chosen.options, chosen.id, chosen.push.architecture); };
   });
 }
 

@@ -148,8 +148,9 @@ struct Pushed {
 };
 [[nodiscard]] Outcome<Pushed> push(const Options& options, const PushArguments& arguments);
 int package_push(const Options& options, const PushArguments& arguments);
-int package_list(const Options& options);
+int package_list(const Options& options, bool unused);
 int package_show(const Options& options, const std::string& wanted, const std::string& architecture);
+int package_remove(const Options& options, const std::string& wanted, const std::string& architecture);
 struct SendArguments {
   std::string what;    // a path, NAME@VERSION or a digest
   std::string target;  // a device, a group or an expression
@@ -217,9 +218,13 @@ int print_result(Session& session, const Options& options, const std::string& di
 // listed twice.
 [[nodiscard]] Outcome<codec::Json> all_items(Session& session, const std::string& service, codec::Json body,
                                              const std::string& operation = "list");
-// The ids of the devices that `text` means: the device of that id, else those of the group of that name, else those
-// that match the expression. A Failure where there is none.
-[[nodiscard]] Outcome<std::vector<std::string>> devices_meant(Session& session, const std::string& text);
+struct Meant {
+  std::string device;
+  std::string architecture;  // as uname -m says it; empty: unknown
+};
+// The devices that `text` means: the device of that id, else those of the group of that name, else those that match the
+// expression. A Failure where there is none.
+[[nodiscard]] Outcome<std::vector<Meant>> devices_meant(Session& session, const std::string& text);
 // Prints a field of an answer, as JSON or by `text`. Returns the exit code.
 int show(const Options& options, Outcome<codec::Json> answer, const char* field,
          std::string (*text)(const codec::Json& value, std::int64_t now_ms));

@@ -10,8 +10,10 @@
 namespace fieldwork::cli {
 namespace {
 
-Outcome<codec::Json> all_packages(Session& session) {
-  return all_items(session, "transfer", {{"limit", packages_page_max}});
+Outcome<codec::Json> all_packages(Session& session, bool unused = false) {
+  codec::Json question{{"limit", packages_page_max}};
+  if (unused) question["unused"] = true;
+  return all_items(session, "transfer", std::move(question));
 }
 
 Outcome<std::string> whole_digest(Session& session, const std::string& beginning) {
@@ -89,10 +91,10 @@ Outcome<codec::Json> find_package(Session& session, const std::string& wanted, c
                                    ". See fieldwork package ls"};
 }
 
-int package_list(const Options& options) {
+int package_list(const Options& options, bool unused) {
   auto session = open_session(options);
   if (!session) return end(session.failure());
-  auto packages = all_packages(**session);
+  auto packages = all_packages(**session, unused);
   if (!packages) return end(packages.failure());
   if (options.json) {
     print_json(*packages);
@@ -112,6 +114,31 @@ int package_show(const Options& options, const std::string& wanted, const std::s
   } else {
     print(package_text(*package, now_ms()));
   }
+  return 0;
+}
+
+int package_remove(const Options& options, const std::string& wanted, const std::string& architecture) {
+  auto session = open_session(options);
+  if (!session) return end(session.failure());
+  auto package = find_package(**session, wanted, architecture);
+  if (!package) return end(package.failure());
+  codec::Json question{{"digest", text_of(*package, "digest")}};
+  if (const auto at = wanted.find('@'); at != std::string::npos) {
+    question = {{"name", wanted.substr(0, at)}, {"version", wanted.substr(at + 1)}};
+    if (!architecture.empty()) question["architecture"] = architecture;
+  }
+  auto answer = (*session)->request("transfer", "remove", std::move(question));
+  if (!answer) return end(answer.failure());
+  if (options.json) {
+    print_json(*answer);
+    return 0;
+  }
+  std::string names;
+  for (const auto& of : list_of(*answer, "names"))
+    names += (names.empty() ? "" : ", ") + text_of(of, "name") + "@" + text_of(of, "version");
+  const auto count = list_of(*answer, "digests").size();
+  print("removed " + printable(names) + (count > 1 ? " for " + std::to_string(count) + " architectures" : "") +
+        "; running jobs keep what they have\n");
   return 0;
 }
 

@@ -22,14 +22,17 @@ namespace fs = std::filesystem;
 using codec::Json;
 
 constexpr std::chrono::milliseconds look_every{1000};
+constexpr std::chrono::milliseconds stage_patience{20'000};
 constexpr Duration keep_longest = std::chrono::hours{24 * 366};  // that the transfer service takes
 
+// A package, or the packages of one name: one for each architecture.
 struct Sent {
-  std::string digest;
-  std::string file;  // where its file goes; empty: nowhere
+  std::string digest;  // of a path that was pushed
+  std::string file;    // where its file goes; empty: nowhere
   std::string called;
-  std::vector<std::string> devices;
-  Json refused = Json::array();  // {device, reason} of the service's answer
+  std::vector<Meant> devices;
+  std::map<std::string, std::vector<std::string>> by_digest;  // devices
+  Json refused = Json::array();                               // {device, reason} of the service's answer
 };
 
 std::string base_name(const std::string& path) {
@@ -75,59 +78,87 @@ Outcome<Sent> to_send(const Options& options, const SendArguments& arguments, bo
   return out;
 }
 
+// A request for stages is answered when security-policy has answered; the transfer service waits 10 s for that.
+std::chrono::milliseconds patience_with(const Options& options) {
+  return options.timeout_s ? options.timeout() : stage_patience;
+}
+
 // Asks in pieces, as many devices at once as one request may name. Returns what the service answered for each device.
 Outcome<Json> ask_for_all(Session& session, const std::string& operation, const Json& body,
-                          const std::vector<std::string>& devices) {
+                          const std::vector<std::string>& devices, std::chrono::milliseconds patience) {
   auto items = Json::array();
   for (std::size_t at = 0; at < devices.size(); at += limits::stage_devices_max) {
     auto piece = body;
     const auto end = std::min(devices.size(), at + limits::stage_devices_max);
     piece["devices"] = std::vector<std::string>(devices.begin() + static_cast<std::ptrdiff_t>(at),
                                                 devices.begin() + static_cast<std::ptrdiff_t>(end));
-    auto answer = session.request("transfer", operation, std::move(piece));
+    auto answer = session.request("transfer", operation, std::move(piece), patience);
     if (!answer) return answer.failure();
     for (const auto& one : list_of(*answer, "items")) items.push_back(one);
   }
   return items;
 }
 
+Json refused_item(const std::string& device, const std::string& reason) {
+  return {{"stage", {{"device", device}, {"state", "refused"}, {"reason", reason}}}};
+}
+
 Json refused_of(const Json& items) {
   auto out = Json::array();
   for (const auto& one : items) {
-    if (text_of(one, "state") == "refused")
-      out.push_back(
-          {{"stage", {{"device", text_of(one, "device")}, {"state", "refused"}, {"reason", text_of(one, "reason")}}}});
+    if (text_of(one, "state") == "refused") out.push_back(refused_item(text_of(one, "device"), text_of(one, "reason")));
   }
   return out;
 }
 
-// A name that stands for several packages.
-std::optional<Failure> one_of_many(const Json& package, const std::string& called) {
-  std::string digests;
-  for (const auto& one : list_of(package, "variants"))
-    digests +=
-        (digests.empty() ? "" : ", ") + text_of(one, "architecture") + " " + short_digest(text_of(one, "digest"));
-  if (digests.empty()) return std::nullopt;
-  return Failure{Exit::usage, called + " stands for several packages; name one by its digest: " + digests};
+// The digests for which a package stands: one, or one for each architecture.
+std::vector<std::string> digests_of(const Json& package) {
+  std::vector<std::string> out;
+  for (const auto& one : list_of(package, "variants")) out.push_back(text_of(one, "digest"));
+  if (out.empty()) out.push_back(text_of(package, "digest"));
+  return out;
 }
 
-Outcome<bool> ask_stages(Session& session, const SendArguments& arguments, Sent& sent) {
+// Each device gets the package of its own architecture. A digest means that package, whatever it is for.
+void divide(const Json& package, bool by_name, Sent& sent) {
+  std::map<std::string, std::string> digests;
+  for (const auto& one : list_of(package, "variants")) digests[text_of(one, "architecture")] = text_of(one, "digest");
+  if (const auto only = text_of(package, "architecture"); by_name && digests.empty() && !only.empty())
+    digests[only] = text_of(package, "digest");
+  std::string there;
+  for (const auto& [architecture, digest] : digests) there += (there.empty() ? "" : ", ") + architecture;
+  for (const auto& [device, architecture] : sent.devices) {
+    const auto it = digests.find(architecture);
+    if (it != digests.end() || digests.empty()) {
+      sent.by_digest[it != digests.end() ? it->second : text_of(package, "digest")].push_back(device);
+    } else {
+      sent.refused.push_back(refused_item(device, "its architecture is " +
+                                                      (architecture.empty() ? "unknown" : architecture) + "; " +
+                                                      sent.called + " is there for " + there));
+    }
+  }
+}
+
+Outcome<bool> ask_stages(Session& session, const Options& options, const SendArguments& arguments, Sent& sent) {
   const auto keep = parse_duration(arguments.keep);
   if (sent.digest.empty()) {
     auto package = find_package(session, arguments.what);
     if (!package && package.failure().exit == Exit::usage)
       return Failure{Exit::usage, "'" + arguments.what + "' is no file here, no NAME@VERSION and no digest"};
     if (!package) return package.failure();
-    if (auto variants = one_of_many(*package, arguments.what)) return std::move(*variants);
-    sent.digest = text_of(*package, "digest");
+    divide(*package, arguments.what.find('@') != std::string::npos, sent);
+  } else {
+    divide({{"digest", sent.digest}}, false, sent);
   }
-  Json body{{"digest", sent.digest},
-            {"until_ms", now_ms() + std::chrono::duration_cast<std::chrono::milliseconds>(*keep).count()},
+  Json body{{"until_ms", now_ms() + std::chrono::duration_cast<std::chrono::milliseconds>(*keep).count()},
             {"priority", arguments.priority}};
   if (!sent.file.empty()) body["file"] = sent.file;
-  auto answer = ask_for_all(session, "stage", body, sent.devices);
-  if (!answer) return answer.failure();
-  sent.refused = refused_of(*answer);
+  for (const auto& [digest, devices] : sent.by_digest) {
+    body["digest"] = digest;
+    auto answer = ask_for_all(session, "stage", body, devices, patience_with(options));
+    if (!answer) return answer.failure();
+    for (auto& one : refused_of(*answer)) sent.refused.push_back(std::move(one));
+  }
   return true;
 }
 
@@ -137,18 +168,20 @@ bool may_come_back(const Failure& failure) {
 
 // How all stands now, one item for each device, in the order of the devices.
 Outcome<Json> look_at_stages(Session& session, const Sent& sent) {
-  Json question{{"digest", sent.digest}, {"limit", stages_page_max}};
-  if (sent.devices.size() == 1) question["device"] = sent.devices.front();
-  auto listed = all_items(session, "transfer", std::move(question), "stages");
-  if (!listed) return listed.failure();
   std::map<std::string, Json> by_device;
-  for (auto& item : *listed) {
-    auto device = text_of(member(item, "stage"), "device");
-    by_device.insert_or_assign(std::move(device), std::move(item));
+  for (const auto& [digest, devices] : sent.by_digest) {
+    Json question{{"digest", digest}, {"limit", stages_page_max}};
+    if (devices.size() == 1) question["device"] = devices.front();
+    auto listed = all_items(session, "transfer", std::move(question), "stages");
+    if (!listed) return listed.failure();
+    for (auto& item : *listed) {
+      auto device = text_of(member(item, "stage"), "device");
+      by_device.insert_or_assign(std::move(device), std::move(item));
+    }
   }
   for (const auto& item : sent.refused) by_device[text_of(member(item, "stage"), "device")] = item;
   auto out = Json::array();
-  for (const auto& device : sent.devices) {
+  for (const auto& [device, architecture] : sent.devices) {
     const auto it = by_device.find(device);
     out.push_back(it != by_device.end()
                       ? it->second
@@ -165,8 +198,7 @@ bool all_over(const Json& items) {
 Outcome<Json> wait_for_all(Session& session, const Options& options, const Sent& sent) {
   SendView view(redraws(isatty(STDERR_FILENO) == 1, std::getenv("TERM")));
   const auto until = options.timeout_s ? Session::Clock::now() + options.timeout() : Session::Clock::time_point::max();
-  const std::string stand =
-      ". What was asked for stands: fieldwork transfer staged --package " + sent.digest.substr(0, 19);
+  const std::string stand = ". What was asked for stands: fieldwork transfer staged --package " + sent.called;
   bool away = false;
   while (true) {
     auto items = look_at_stages(session, sent);
@@ -189,7 +221,9 @@ int end_with(const Options& options, const Sent& sent, const Json& items, bool w
   const auto failed = static_cast<std::size_t>(
       std::count_if(items.begin(), items.end(), [](const auto& one) { return sent_state(one) == SentState::failed; }));
   if (options.json) {
-    print_json({{"digest", sent.digest}, {"items", items}});
+    auto digests = Json::array();
+    for (const auto& [digest, devices] : sent.by_digest) digests.push_back(digest);
+    print_json({{"digests", std::move(digests)}, {"items", items}});
   } else if (waited) {
     print(printable(sent.called) + " is " + sent_summary(items) + "\n");
   } else {
@@ -201,7 +235,7 @@ int end_with(const Options& options, const Sent& sent, const Json& items, bool w
 }
 
 // In a session of its own: a push between the questions may take long.
-Outcome<std::vector<std::string>> devices_now(const Options& options, const std::string& target) {
+Outcome<std::vector<Meant>> devices_now(const Options& options, const std::string& target) {
   auto session = open_session(options);
   if (!session) return session.failure();
   return devices_meant(**session, target);
@@ -209,12 +243,12 @@ Outcome<std::vector<std::string>> devices_now(const Options& options, const std:
 
 }  // namespace
 
-Outcome<std::vector<std::string>> devices_meant(Session& session, const std::string& text) {
-  std::vector<std::string> out;
+Outcome<std::vector<Meant>> devices_meant(Session& session, const std::string& text) {
+  std::vector<Meant> out;
   const auto match = [&](const std::string& expression) -> std::optional<Failure> {
     auto items = all_items(session, "registry", {{"expression", expression}});
     if (!items) return items.failure();
-    for (const auto& one : *items) out.push_back(text_of(one, "device"));
+    for (const auto& one : *items) out.push_back({text_of(one, "device"), text_of(one, "architecture")});
     return std::nullopt;
   };
   if (!is_id(text)) {
@@ -223,7 +257,7 @@ Outcome<std::vector<std::string>> devices_meant(Session& session, const std::str
     return out;
   }
   auto device = session.request("registry", "show", {{"device", text}});
-  if (device) return std::vector<std::string>{text};
+  if (device) return std::vector<Meant>{{text, text_of(member(*device, "device"), "architecture")}};
   if (device.failure().exit != Exit::failed) return device.failure();
   if (const auto failure = match("group == \"" + text + "\"")) return *failure;
   if (out.empty())
@@ -251,7 +285,7 @@ int send(const Options& options, const SendArguments& arguments) {
   sent->devices = std::move(*devices);
   auto session = open_session(options);
   if (!session) return end(session.failure());
-  if (const auto asked = ask_stages(**session, arguments, *sent); !asked) return end(asked.failure());
+  if (const auto asked = ask_stages(**session, options, arguments, *sent); !asked) return end(asked.failure());
   auto items = arguments.no_wait ? look_at_stages(**session, *sent) : wait_for_all(**session, options, *sent);
   if (!items) return end(items.failure());
   return end_with(options, *sent, *items, !arguments.no_wait);
@@ -262,18 +296,23 @@ int transfer_staged(const Options& options, const StagedArguments& arguments) {
   if (!session) return end(session.failure());
   Json question{{"limit", stages_page_max}};
   if (!arguments.device.empty()) question["device"] = arguments.device;
+  std::vector<std::string> digests{""};
   if (!arguments.package.empty()) {
     auto package = find_package(**session, arguments.package);
     if (!package) return end(package.failure());
-    if (const auto variants = one_of_many(*package, arguments.package)) return end(*variants);
-    question["digest"] = text_of(*package, "digest");
+    digests = digests_of(*package);
   }
-  auto items = all_items(**session, "transfer", std::move(question), "stages");
-  if (!items) return end(items.failure());
+  auto all = Json::array();
+  for (const auto& digest : digests) {
+    if (!digest.empty()) question["digest"] = digest;
+    auto items = all_items(**session, "transfer", question, "stages");
+    if (!items) return end(items.failure());
+    for (auto& item : *items) all.push_back(std::move(item));
+  }
   if (options.json) {
-    print_json(*items);
+    print_json(all);
   } else {
-    print(items->empty() ? "nothing is staged: fieldwork send\n" : stage_table(*items, now_ms()));
+    print(all.empty() ? "nothing is staged: fieldwork send\n" : stage_table(all, now_ms()));
   }
   return 0;
 }
@@ -283,18 +322,28 @@ int transfer_unstage(const Options& options, const UnstageArguments& arguments) 
   if (!session) return end(session.failure());
   auto package = find_package(**session, arguments.package);
   if (!package) return end(package.failure());
-  if (const auto variants = one_of_many(*package, arguments.package)) return end(*variants);
   auto devices = devices_meant(**session, arguments.target);
   if (!devices) return end(devices.failure());
-  auto answer = ask_for_all(**session, "unstage", {{"digest", text_of(*package, "digest")}}, *devices);
-  if (!answer) return end(answer.failure());
-  const auto refused = refused_of(*answer);
+  std::vector<std::string> ids;
+  for (const auto& one : *devices) ids.push_back(one.device);
+  std::map<std::string, Json> by_device;  // of several packages, the one that was staged there
+  for (const auto& digest : digests_of(*package)) {
+    auto answer = ask_for_all(**session, "unstage", {{"digest", digest}}, ids, options.timeout());
+    if (!answer) return end(answer.failure());
+    for (auto& item : *answer) {
+      auto& one = by_device[text_of(item, "device")];
+      if (one.is_null() || text_of(item, "state") != "refused") one = std::move(item);
+    }
+  }
+  auto items = Json::array();
+  for (auto& [device, item] : by_device) items.push_back(std::move(item));
+  const auto refused = refused_of(items);
   if (options.json) {
-    print_json(*answer);
+    print_json(items);
   } else {
     for (const auto& item : refused) say(sent_line(item));
-    print("no longer staged on " + std::to_string(answer->size() - refused.size()) + " of " +
-          std::to_string(answer->size()) + (answer->size() == 1 ? " device\n" : " devices\n"));
+    print("no longer staged on " + std::to_string(items.size() - refused.size()) + " of " +
+          std::to_string(items.size()) + (items.size() == 1 ? " device\n" : " devices\n"));
   }
   return code(refused.empty() ? Exit::ok : Exit::failed);
 }

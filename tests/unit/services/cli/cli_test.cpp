@@ -2,10 +2,6 @@
 // The command line's pure parts, and its commands against a real broker (mosquitto on a free port) with a stand-in for
 // the services in a process of its own.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -20,8 +16,7 @@
 #include "output.hpp"
 #include "reach.hpp"
 #include "results.hpp"
-#include "support/broker.hpp"
-#include "support/cli_stand_in.hpp"
+#include "support/cli_commands.hpp"
 #include "view.hpp"
 
 namespace fieldwork::cli {
@@ -205,83 +200,6 @@ TEST(CliFollow, LogLines) {
 }
 
 // --- against a broker ---------------------------------------------------------------------------------------------
-
-class CliCommands : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    place = fs::temp_directory_path() / ("fieldwork-cli-test-" + std::to_string(getpid()));
-    fs::create_directories(place);
-    const auto run_openssl =
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=transfer -keyout " +
-        (place / "transfer.key").string() + " -out " + (place / "transfer.pem").string() + " 2>/dev/null";
-    ready = std::system(run_openssl.c_str()) == 0;
-    const auto key = crypto::PrivateKey::generate();
-    write("release.key", key.to_pem());
-    write("release.pub", key.public_key().to_pem());
-    try {
-      broker.emplace("log_type none\n");
-      broker->begin();
-    } catch (const std::runtime_error&) {
-      ready = false;
-    }
-    if (ready) services = child([] { StandIn(url(), place).run(); });
-  }
-  static void TearDownTestSuite() {
-    if (services > 0) kill(services, SIGKILL), waitpid(services, nullptr, 0);
-    broker.reset();
-    fs::remove_all(place);
-  }
-
-  void SetUp() override {
-    if (!ready) GTEST_SKIP() << "needs mosquitto and openssl";
-    write("cli.toml",
-          "[broker]\nurl = \"" + url() + "\"\n[release]\nkey = \"" + (place / "release.key").string() + "\"\n");
-    options.config = (place / "cli.toml").string();
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-  }
-  void TearDown() override {
-    if (ready) out(), said();
-  }
-
-  // What was printed since it was last asked, or since the test began.
-  std::string out() {
-    return take(out_, [] { return testing::internal::GetCapturedStdout(); });
-  }
-  std::string said() {
-    return take(said_, [] { return testing::internal::GetCapturedStderr(); });
-  }
-  static std::string take(std::optional<std::string>& kept, const std::function<std::string()>& get) {
-    if (!kept) kept = get();
-    return *kept;
-  }
-
-  static std::string url() { return broker->url(); }
-  static std::string write(const std::string& name, const std::string& text) {
-    std::ofstream(place / name, std::ios::binary) << text;
-    return (place / name).string();
-  }
-  template <class Body>
-  static pid_t child(Body body) {
-    const pid_t pid = fork();
-    if (pid == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      body();
-    }
-    return pid;
-  }
-  static RunArguments job(const std::string& command) {
-    return {.file = write("job.json", R"({"command":[")" + command + R"("]})"), .wait = true};
-  }
-
-  static inline fs::path place;
-  static inline std::optional<support::Broker> broker;
-  static inline pid_t services = 0;
-  static inline bool ready = false;
-  Options options;
-  std::optional<std::string> out_;
-  std::optional<std::string> said_;
-};
 
 TEST_F(CliCommands, RequestsAreRepeatedAndAnswersShown) {
   EXPECT_EQ(device_list(options, {}), 0);
@@ -519,60 +437,6 @@ TEST_F(CliCommands, DoctorSaysWhatIsMissing) {
   EXPECT_NE(out().find("FAIL  audit                    does not go on"), std::string::npos) << out();
   EXPECT_NE(out().find("release.key, id "), std::string::npos) << out();
   EXPECT_NE(out().find(", trusted by transfer"), std::string::npos) << out();
-}
-
-TEST_F(CliCommands, SendStagesAPackageAndWaitsUntilItIsReady) {
-  options.json = true;
-  EXPECT_EQ(send(options, {.what = "anomaly@1.0", .target = "group == canary"}), 0) << said();
-  const auto sent = Json::parse(out());
-  ASSERT_EQ(sent.at("items").size(), 2U);
-  EXPECT_EQ(sent.at("items").at(1).at("stage").at("device"), "d-2");
-  EXPECT_FALSE(sent.at("items").at(0).at("stage").contains("file"));
-  EXPECT_EQ(said(),
-            "d-1  waits until the device is heard\nd-2  waits until the device is heard\n"
-            "d-1  [########------------]   40 %  4 B of 10 B, resumed at 3 B\n"
-            "d-2  [########------------]   40 %  4 B of 10 B, resumed at 3 B\n"
-            "d-1  is ready, resumed at 3 B\nd-2  is ready, resumed at 3 B\n");
-}
-
-TEST_F(CliCommands, SendPacksAFileAndSaysWhereItGoes) {
-  write("stored", "");
-  const auto file = write("map.bin", "streets");
-  EXPECT_EQ(send(options, {.what = file, .target = "canary", .as = "maps/", .no_wait = true}), 0) << said();
-  EXPECT_EQ(out().substr(0, 8), "map.bin@") << "its own name, and digits of its digest";
-  EXPECT_NE(out().find(" is asked for on 2 of 2 devices\n"), std::string::npos) << out();
-  fs::remove(place / "stored");
-}
-
-TEST_F(CliCommands, SendFailsWhereADeviceRefuses) {
-  write("refuse", "");
-  EXPECT_EQ(send(options, {.what = "anomaly@1.0", .target = "site == a"}), 1);
-  EXPECT_EQ(out(), "anomaly@1.0 is ready on 1 of 2 devices, 1 failed\n");
-  EXPECT_NE(said().find("d-2  refused: no such device\n"), std::string::npos) << said();
-  fs::remove(place / "refuse");
-}
-
-TEST_F(CliCommands, SendEndsItsWaitAtTheTimeout) {
-  write("stuck", "");
-  options.timeout_s = 1;
-  EXPECT_EQ(send(options, {.what = "anomaly@1.0", .target = "site == a"}), 5);
-  EXPECT_NE(said().find("What was asked for stands: fieldwork transfer staged"), std::string::npos) << said();
-  fs::remove(place / "stuck");
-}
-
-TEST_F(CliCommands, WhatSendCannotMean) {
-  const auto file = write("map.bin", "streets");
-  EXPECT_EQ(send(options, {.what = file, .target = "d-1", .as = "x", .stage_only = true}), 2);
-  EXPECT_EQ(send(options, {.what = place.string(), .target = "d-1", .as = "x"}), 2) << "a directory";
-  EXPECT_EQ(send(options, {.what = file, .target = "d-1", .keep = "soon"}), 2);
-  EXPECT_EQ(send(options, {.what = "anomaly@1.0", .target = "d-1", .name = "x"}), 2);
-  EXPECT_EQ(send(options, {.what = "nothing", .target = "site == a"}), 2);
-}
-
-TEST_F(CliCommands, UnstagesAndListsWhatIsStaged) {
-  EXPECT_EQ(transfer_unstage(options, {.package = "anomaly@1.0", .target = "site == a"}), 0);
-  EXPECT_EQ(transfer_staged(options, {}), 0);
-  EXPECT_NE(out().find("no longer staged on 2 of 2 devices\nDEVICE"), std::string::npos) << out();
 }
 
 }  // namespace
