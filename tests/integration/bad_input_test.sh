@@ -122,7 +122,7 @@ for kind in malformed empty bytes deep large array type version field; do
   for channel in want received output offer; do tell mallory device/mallory/up/$channel "$kind" transfer $channel $down; done
   for operation in submit cancel show explain list; do tell operator service/scheduler/$operation/operator "$kind" scheduler $operation $reply; done
   for operation in show list stats history activate drain deactivate retire remove configure; do tell operator service/registry/$operation/operator "$kind" registry $operation $reply; done
-  for operation in offer start fetch received show list; do tell operator service/transfer/$operation/operator "$kind" transfer $operation $reply; done
+  for operation in offer start fetch received show list remove; do tell operator service/transfer/$operation/operator "$kind" transfer $operation $reply; done
 done
 for kind in malformed bytes large; do
   reason[$kind]="not a frame of sealed content"
@@ -134,7 +134,11 @@ for kind in malformed large version; do
   tell security-policy service/scheduler/authorised/security-policy "$kind" scheduler authorised
   tell security-policy service/registry/certificate/security-policy "$kind" registry certificate
   tell scheduler service/security-policy/authorise/scheduler "$kind" security-policy authorise
+  tell transfer service/scheduler/uses/transfer "$kind" scheduler uses
+  tell scheduler service/transfer/used/scheduler "$kind" transfer used
   tell registry service/security-policy/certificate/registry "$kind" security-policy certificate
+  tell transfer service/security-policy/permit/transfer "$kind" security-policy permit
+  tell security-policy service/transfer/permitted/security-policy "$kind" transfer permitted
   for service in scheduler security-policy alerting; do tell registry state/device/edge-1 "$kind" $service device; done
   tell transfer state/package/none "$kind" scheduler package
   tell scheduler state/job/j-none "$kind" alerting job

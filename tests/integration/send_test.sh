@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A file that is sent to two devices without a job is there byte for byte, also when one agent is killed (kill -9) in the middle: it goes on
 # from what it had. What stood in the file's place stays until all of the new one is verified. A directory is only kept, out of reach
-# of eviction, and a job that needs it fetches nothing.
+# of eviction, and a job that needs it fetches nothing. Policies say which device gets it: one that is denied is refused, and while
+# security-policy is away all are.
 # Usage: send_test.sh BIN_DIR
 bin=$1
 cli_s=200 await_s=90
@@ -83,4 +84,36 @@ check "$([ "$(transfers)" = "$before" ] && echo yes)" "the job fetched nothing"
 cli transfer unstage work@1 edge-3 >/dev/null
 ended() { [ "$(cli transfer staged --device edge-3 --package work@1 --json | jq -r '.[].stage.state')" = ended ]; }
 await "the end of the stage" ended
+
+# While security-policy is away nothing is sent, and send says so.
+echo "for whom policies allow it" >"$dir/note.txt"
+stack kill "$dir" security-policy TERM
+code=0
+cli send "$dir/note.txt" edge-1 >"$dir/out" 2>&1 || code=$?
+check "$([ $code -eq 1 ] && grep 'edge-1  .*security-policy does not answer' "$dir/out" >/dev/null && echo yes)" "without security-policy ($code): $(cat "$dir/out")"
+check "$(grep 'security-policy does not answer' "$dir/log/transfer.log" >/dev/null && echo yes)" "the transfer service's log has it"
+check "$([ ! -e "$dir/files/edge-1/note.txt" ] && echo yes)" "nothing was sent without security-policy"
+
+# A rule denies one of two devices.
+cat >"$dir/policies/keep-out.toml" <<'TOML'
+[[rule]]
+name = "keep-out"
+effect = "deny"
+actions = ["stage"]
+devices = ["edge-2"]
+TOML
+stack start "$dir" security-policy
+code=0
+cli send "$dir/note.txt" 'id in (edge-1, edge-2)' --timeout 60 >"$dir/out" 2>&1 || code=$?
+check "$([ $code -eq 1 ] && grep 'edge-2  .*denied by rule keep-out' "$dir/out" >/dev/null && echo yes)" "edge-2 is denied ($code): $(cat "$dir/out")"
+check "$(cmp -s "$dir/note.txt" "$dir/files/edge-1/note.txt" && echo yes)" "edge-1 has the file"
+check "$([ ! -e "$dir/files/edge-2/note.txt" ] && echo yes)" "edge-2 has not"
+check "$([ "$(cli transfer staged --device edge-2 --json | jq '[.[] | select(.stage.file == "note.txt")] | length')" = 0 ] && echo yes)" "nothing is staged on edge-2"
+database=$(jq -r .database "$dir/stack.json")
+rows=$(psql -XAtq "$database" -c "select distinct device, decision, submitter, reason, trace from security_policy.audit where kind = 'permit' and trace like '% note.txt:%' order by 1")
+printf '%s\n' "edge-1|allow|operator|allowed by rule operators|stage note.txt: operators decides" \
+  "edge-2|deny|operator|denied by rule keep-out|stage note.txt: keep-out decides; operators matched" >"$dir/expected"
+check "$([ "$rows" = "$(cat "$dir/expected")" ] && echo yes)" "the audit: $rows"
+echo '{"command": ["true"], "requirements": {"expression": "id == edge-2"}}' >"$dir/job.json"
+check "$(cli run "$dir/job.json" --wait --timeout 60 >"$dir/out" 2>&1 && echo yes)" "a job may run there still: $(cat "$dir/out")"
 verdict

@@ -102,10 +102,16 @@ class StandIn {
                    {"device", "d-2"},
                    {"lifecycle", "active"},
                    {"presence", "online"},
+                   {"architecture", "aarch64"},
                    {"duplicated_since_ms", 5}}}}};
-      return {
-          {"next", "d-1"},
-          {"items", {{{"v", 1}, {"device", "d-1"}, {"lifecycle", "active"}, {"presence", "online"}, {"health", 0.9}}}}};
+      return {{"next", "d-1"},
+              {"items",
+               {{{"v", 1},
+                 {"device", "d-1"},
+                 {"lifecycle", "active"},
+                 {"presence", "online"},
+                 {"architecture", "x86_64"},
+                 {"health", 0.9}}}}};
     }
     if (what == "registry/show") return codec::encode_error({Code::unknown, "there is no such device", "/device"});
     if (what == "scheduler/submit") {
@@ -133,23 +139,43 @@ class StandIn {
     if (what == "transfer/show") return shown_package(body);
     if (what == "transfer/offer") return offered(body);
     if (what == "transfer/start") return started(message);
+    if (what == "transfer/remove") return removed(body);
+    if (what == "transfer/list" && body.value("unused", false)) return {{"items", Json::array()}};
     if (what == "transfer/stage" || what == "transfer/unstage") return staged(body);
-    if (what == "transfer/stages") return stages();
+    if (what == "transfer/stages") return stages(body);
     if (what == "transfer/list") return {{"items", {package()}}};
     return {};
   }
 
-  // Packages have an entry, but for "bare".
+  // Packages have an entry, but for "bare". "both" and "arm" are names with architectures.
   static Json shown_package(const Json& body) {
     auto out = package();
     if (body.value("name", "") != "bare") out["entry"] = {"entry", "of", "it"};
     if (body.contains("architecture")) out["architecture"] = body["architecture"];
+    if (body.value("name", "") == "arm") out["architecture"] = "aarch64";
+    if (body.value("name", "") == "both") {
+      auto arm = out;
+      arm.update({{"architecture", "aarch64"}, {"digest", "sha256:" + std::string(64, 'b')}});
+      out["architecture"] = "x86_64";
+      return {{"package", out}, {"variants", {out, arm}}};
+    }
     return {{"package", std::move(out)}};
+  }
+  // By name without an architecture, two.
+  static Json removed(const Json& body) {
+    if (body.value("name", "") == "needed")
+      return codec::encode_error({Code::conflict, "needed@1 is needed by job j-1, stage on edge-1"});
+    if (body.value("name", "") == "unsaid") return codec::encode_error({Code::unavailable, "nobody says"});
+    auto digests = Json::array({package()["digest"]});
+    if (body.contains("name") && !body.contains("architecture")) digests.push_back(crypto::digest_of("another"));
+    const Json names{{{"name", "anomaly"}, {"version", "1.0"}}, {{"name", "a"}, {"version", "2"}}};
+    return {{"state", "removed"}, {"digests", std::move(digests)}, {"names", names}};
   }
   // Each request of `stages` sees d-1 one step further.
   Json staged(const Json& body) {
-    staged_ = body;
-    steps_["stages"] = 0;
+    const auto digest = body["digest"].get<std::string>();
+    staged_[digest] = body;
+    steps_[digest] = 0;
     auto items = Json::array();
     for (const auto& device : body["devices"]) {
       if (device == "d-2" && fs::exists(place_ / "refuse"))
@@ -159,15 +185,18 @@ class StandIn {
     }
     return {{"digest", body["digest"]}, {"items", std::move(items)}};
   }
-  Json stages() {
+  Json stages(const Json& body) {
     static constexpr const char* states[] = {"asked", "taken", "ready"};
-    const int step = fs::exists(place_ / "stuck") ? 0 : std::min(steps_["stages"]++, 2);
     auto items = Json::array();
-    for (const auto& device : staged_["devices"]) {
-      Json stage{{"device", device}, {"digest", staged_["digest"]}, {"state", states[step]}, {"reason", ""}};
-      if (staged_.contains("file")) stage["file"] = staged_["file"];
-      Json transfer{{"state", "sending"}, {"acked_bytes", 4}, {"encoded_bytes", 10}, {"resumed_from", 3}};
-      items.push_back({{"stage", std::move(stage)}, {"transfer", std::move(transfer)}});
+    for (const auto& [digest, asked] : staged_) {
+      if (body.value("digest", digest) != digest) continue;
+      const int step = fs::exists(place_ / "stuck") ? 0 : std::min(steps_[digest]++, 2);
+      for (const auto& device : asked["devices"]) {
+        Json stage{{"device", device}, {"digest", digest}, {"state", states[step]}, {"reason", ""}};
+        if (asked.contains("file")) stage["file"] = asked["file"];
+        Json transfer{{"state", "sending"}, {"acked_bytes", 4}, {"encoded_bytes", 10}, {"resumed_from", 3}};
+        items.push_back({{"stage", std::move(stage)}, {"transfer", std::move(transfer)}});
+      }
     }
     return {{"items", std::move(items)}};
   }
@@ -277,7 +306,7 @@ class StandIn {
   int registry_asked_ = 0;
   int frames_ = 0;
   std::map<std::string, int> steps_;
-  Json staged_ = Json::object();  // the newest request
+  std::map<std::string, Json> staged_;  // by digest: the newest request
   std::optional<exchange::Inbound> inbound_;
   std::string acks_;
   bus::MqttBus bus_;

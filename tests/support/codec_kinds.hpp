@@ -13,6 +13,7 @@
 #include "codec/policy.hpp"
 #include "codec/stage.hpp"
 #include "codec/transfer.hpp"
+#include "codec/uses.hpp"
 #include "codec_rules.hpp"
 
 namespace fieldwork::codec::rules {

@@ -32,9 +32,18 @@ inline Rule ranges() {
   return out;
 }
 
-inline Rule names() {
-  Rule out = array(100);
-  out.bad.push_back({Json::array(), "must not be empty"});
+inline Rule some(Rule rule) {
+  rule.bad.push_back({Json::array(), "must not be empty"});
+  return rule;
+}
+
+inline Rule names() { return some(array(100)); }
+
+inline Rule digests() {
+  Rule out = some(array(100));
+  out.good = {Json(std::vector<std::string>(100, some_digest()))};
+  for (const Json& wrong : {Json::array({1}), Json::array({""}), Json::array({some_digest().substr(1)})})
+    out.bad.push_back({wrong, "must hold digests"});
   return out;
 }
 
@@ -231,6 +240,16 @@ inline std::vector<Kind> content_kinds() {
                                                                        {"/release", text(65536)},
                                                                        {"/released_by", maybe(text(128))}})),
        {"", "/names/0", "/needs"}},
+      {"uses asked", much, through(decode_uses_question),
+       R"({"digests":[")" + some_digest() + R"("],"question":7,"v":1})",
+       versioned({{"/digests", digests()}, {"/question", whole(1, integer_max)}})},
+      {"uses said", much, through(decode_uses_answer),
+       R"({"items":[{)" + digest_example + R"(,"users":["job j"]}],"question":7,"v":1})",
+       versioned({{"/items", some(array(100))},
+                  {"/items/0", object()},
+                  {"/items/0/digest", digest()},
+                  {"/items/0/users", texts(5, 192)},
+                  {"/question", whole(1, integer_max)}})},
       {"release", 65536, through(decode_release),
        "{" + architecture_example + "," + digest_example + R"(,"entry":["./a"],"name":"n",)" + needs_example +
            R"(,"released_ms":9,"size_bytes":10,"version":"1"})",
@@ -267,6 +286,21 @@ inline std::vector<Kind> policy_kinds() {
                                   {"/grant", maybe(text(65536))},
                                   {"/reason", reason},
                                   {"/traceparent", traceparent()}}))},
+      {"wishes", much, items_through(decode_permit_questions),
+       one_item(R"({"action":"stage","device":"edge-1","file":"a/b","package":")" + some_digest() +
+                R"(","principal":"ann","question":7})"),
+       listed({{"/action", word({"stage"}, "must be stage")},
+               {"/device", id()},
+               {"/file", place()},
+               {"/package", digest()},
+               {"/principal", id()},
+               {"/question", whole(1, integer_max)}})},
+      {"permits", much, items_through(decode_permits),
+       one_item(R"({"decision":"allow","device":"edge-1","question":7,"reason":"r"})"),
+       listed({{"/decision", word({"allow", "deny"}, "must be allow or deny")},
+               {"/device", id()},
+               {"/question", whole(1, integer_max)},
+               {"/reason", reason}})},
       {"certificates to check", much, items_through(decode_certificate_checks),
        one_item(R"({"certificate":"PEM","device":"edge-1"})"),
        listed({{"/certificate", text(16384)}, {"/device", id()}})},

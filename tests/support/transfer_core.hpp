@@ -68,6 +68,9 @@ struct SaveName {
 struct PublishPackage {
   std::string digest;
 };
+struct ClearPackage {
+  std::string digest;
+};
 struct SaveEncoding {
   std::string id;
 };
@@ -77,10 +80,11 @@ struct DropEncoding {
 using Effect =
     std::variant<MakeEncoding, RemoveEncoding, MakeOffer, OpenSending, AskedAgain, PaceSending, LinkSending,
                  CloseSending, OpenReceiving, FinishReceiving, CloseReceiving, RemoveContent, SendOffer,
-                 AnswerControlled, AnswerCancelled, AnswerStaged, SayNotOffered, Reject, AnswerUpload, AnswerStored,
-                 RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing, AckHeld, AckEnded, SaveSending, DropSending,
-                 PublishSending, PublishReceiving, ClearSending, SayEnded, SayReceivingEnded, SaveReceiving,
-                 DropReceiving, SaveContent, DropContent, SaveName, PublishPackage, SaveEncoding, DropEncoding>;
+                 AnswerControlled, AnswerCancelled, AnswerStaged, SayNotOffered, Reject, AnswerRemoved, AnswerUpload,
+                 AnswerStored, RefuseOutput, AnswerDropped, AskOutput, AnswerFinishing, AckHeld, AckEnded, SaveSending,
+                 DropSending, PublishSending, PublishReceiving, ClearSending, SayEnded, SayReceivingEnded,
+                 SaveReceiving, DropReceiving, SaveContent, DropContent, SaveName, PublishPackage, ClearPackage,
+                 AskUses, RemovedPackage, SaveEncoding, DropEncoding>;
 using Effects = std::vector<Effect>;
 
 inline Effects flat(const Output& done) {
@@ -104,6 +108,9 @@ inline Effects flat(const Output& done) {
   for (const auto& digest : done.dropped_contents) add(DropContent{digest});
   for (const auto& one : done.names) add(SaveName{one.of});
   for (const auto& one : done.packages) add(PublishPackage{one.digest});
+  for (const auto& digest : done.cleared_packages) add(ClearPackage{digest});
+  for (const auto& one : done.uses) add(one);
+  for (const auto& one : done.removed_packages) add(one);
   for (const auto& one : done.encodings) add(SaveEncoding{one.id});
   for (const auto& id : done.dropped_encodings) add(DropEncoding{id});
   return out;
@@ -124,6 +131,7 @@ struct Rows {
     for (const auto& one : done.contents) contents[one.package.digest] = one;
     for (const auto& digest : done.dropped_contents) contents.erase(digest);
     for (const auto& one : done.names) names[{one.of, one.about.architecture}] = one;
+    for (const auto& one : done.dropped_names) names.erase({one.of, one.about.architecture});
     for (const auto& one : done.encodings) encodings[one.id] = one;
     for (const auto& id : done.dropped_encodings) encodings.erase(id);
     for (const auto& one : done.sendings) sendings[one.id] = one;
@@ -193,8 +201,10 @@ struct Core {
   Time now = wall();
   int next_id = 1;
   int next_encoding = 1;
-  bool makes = true;    // MakeEncoding has its outcome at once
-  StageChanges staged;  // of all steps, until a test takes them
+  bool makes = true;                      // MakeEncoding has its outcome at once
+  StageChanges staged;                    // of all steps, until a test takes them
+  bool permits = true;                    // security-policy allows everything at once
+  std::vector<PermitQuestion> questions;  // of all steps, until a test takes them
 
   explicit Core(Limits with = {}, Saved saved = {}) : limits(with) {
     Output stored;
@@ -229,6 +239,12 @@ struct Core {
     const auto then = [&](const Input& outcome) {
       for (auto& more : step(outcome)) effects.push_back(std::move(more));
     };
+    keep(questions, done.permits);
+    if (permits && !done.permits.empty()) {
+      PermitsAnswered all;
+      for (const auto& one : done.permits) all.permits.push_back({one.question, one.device, true, "allowed"});
+      then(all);
+    }
     for (const auto& effect : Effects(effects)) {
       const auto* make = std::get_if<MakeEncoding>(&effect);
       if (make != nullptr && makes) then(EncodingMade{made(*make)});

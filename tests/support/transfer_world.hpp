@@ -14,6 +14,7 @@
 
 #include "../support/pki.hpp"
 #include "codec/device.hpp"
+#include "codec/policy.hpp"
 #include "codec/transfer.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/sealed.hpp"
@@ -42,6 +43,8 @@ class World : public ::testing::Test, public bus::Bus {
   std::mt19937 random{42};
   unsigned loss_percent = 0;
   PublicPackages public_packages{};
+  std::optional<std::string> permits =
+      "allow";        // security-policy's decision about everything; none: it does not answer
   bool slow = false;  // what is sent to d1 and d2 shares 600 kbit/s each
 
   void SetUp() override { restart(); }
@@ -95,6 +98,18 @@ class World : public ::testing::Test, public bus::Bus {
   void run(const std::vector<runtime::Input>& batch) {
     ASSERT_TRUE(engine->run(batch, now).ok());
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(engine->run({}, now).ok());
+    if (permits) answer_permits();
+  }
+  void answer_permits() {
+    for (const auto& payload : take(topics.service("security-policy", "permit", "transfer"))) {
+      auto message = Json::parse(payload);
+      for (auto& item : message.at("items"))
+        item = {{"question", item.at("question")},
+                {"device", item.at("device")},
+                {"decision", *permits},
+                {"reason", "rule r"}};
+      hear(topics.service("transfer", "permitted", "security-policy"), message.dump());
+    }
   }
   void hear(const std::string& topic, const std::string& payload) { run({bus::Message{topic, payload}}); }
   void pass(Duration time) {
