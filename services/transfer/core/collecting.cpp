@@ -49,8 +49,7 @@ std::map<std::string, std::vector<std::string>> Transfers::in_use() const {
     if (!making.encoding.base.empty()) note(making.encoding.base, "a patch against it that is being made");
   }
   for (const auto& [key, stage] : stages_.all()) {
-    if (stage.state != StageState::refused && stage.state != StageState::ended)
-      note(stage.digest, "stage on " + stage.device);
+    if (is_live(stage)) note(stage.digest, "stage on " + stage.device);
   }
   return out;
 }

@@ -7,8 +7,6 @@
 namespace fieldwork::transfer {
 namespace {
 
-bool is_live(const Stage& stage) { return stage.state != StageState::refused && stage.state != StageState::ended; }
-
 bool is_about(const StageSaid& said, const Stage& stage) {
   return said.file == stage.file && said.until_ms == to_ms(stage.until);
 }

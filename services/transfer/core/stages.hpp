@@ -42,6 +42,9 @@ struct Stage {
   Time asked{}, changed{};
   Time heard{};  // not saved
 };
+[[nodiscard]] inline bool is_live(const Stage& stage) {
+  return stage.state != StageState::refused && stage.state != StageState::ended;
+}
 
 // Put into the outbox: what the device is told until it answers.
 struct TellStage {

@@ -54,8 +54,8 @@ class Transfers {
   // What the name says; of several architectures, for the first.
   [[nodiscard]] const Name* name(const PackageName& name) const;
   [[nodiscard]] const SealedEncoding* encoding(const std::string& id) const { return encodings_.find(id); }
-  // One that uses the same file.
   [[nodiscard]] const std::map<std::string, SealedEncoding>& encodings() const { return encodings_.all(); }  // by id
+  // One that uses the same file.
   [[nodiscard]] bool has_encoding(const SealedEncoding& one) const { return encodings_.shares_file(one); }
   [[nodiscard]] const Sending* sending(const TransferId& id) const;
   [[nodiscard]] const Receiving* receiving(const TransferId& id) const;
